@@ -1,0 +1,108 @@
+// The shape of a valid configuration: what every part is built from. Durations are milliseconds, sizes bytes.
+
+import type { ToolDefinition } from './core/policy/profile.js'
+import type { DialectName } from './core/protocol/dialect.js'
+import type { JsonObject } from './core/protocol/events.js'
+import type { Secret } from './core/secret.js'
+
+export interface UpstreamConfig {
+  readonly name: string
+  readonly provider: 'azure' | 'openai' | 'voice-live'
+  /** Origin (Azure) or base URL (OpenAI), `http(s)`; plain http on loopback only. */
+  readonly endpoint: URL
+  /** Azure deployment or OpenAI model. */
+  readonly deployment: string
+  /** Absent: Entra ID. */
+  readonly apiKey: Secret | undefined
+  readonly entraScope: string
+  /** Undefined or `v1`: GA. A dated preview: preview path and dialect. */
+  readonly apiVersion: string | undefined
+  readonly priority: number
+  readonly weight: number
+}
+
+export interface AuthConfig {
+  readonly key: { readonly kind: 'secret'; readonly secret: Secret } | { readonly kind: 'public'; readonly pem: string } | { readonly kind: 'jwks'; readonly url: URL }
+  readonly issuer: string | undefined
+  readonly audience: string | undefined
+  readonly algorithms: readonly string[]
+  readonly clockToleranceMs: number
+  readonly allowQueryToken: boolean
+}
+
+export interface HttpToolRun {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Template; `{argument}` slots in path, query and header values. */
+  readonly url: string
+  readonly headers: Readonly<Record<string, Secret>>
+  readonly timeoutMs: number | undefined
+  /** Retried once on a connection error or 502/503/504 when declared safe to repeat. */
+  readonly idempotent: boolean
+  /** Hosts besides the template's own that may be reached are none; private ranges are refused when set. */
+  readonly denyPrivateAddresses: boolean
+}
+
+export type ToolConfig =
+  | { readonly kind: 'http'; readonly definition: ToolDefinition; readonly run: HttpToolRun }
+  | { readonly kind: 'module'; readonly definition: ToolDefinition; readonly file: string; readonly exportName: string; readonly timeoutMs: number | undefined }
+  | { readonly kind: 'client'; readonly definition: ToolDefinition }
+  | {
+      readonly kind: 'mcp'
+      readonly label: string
+      readonly transport:
+        | { readonly url: URL; readonly headers: Readonly<Record<string, Secret>> }
+        | { readonly command: string; readonly args: readonly string[]; readonly env: Readonly<Record<string, Secret>> }
+      readonly allowedTools: readonly string[] | undefined
+    }
+
+export interface ProfileConfig {
+  /** Template; `{{claims.name}}` is filled from the verified token. */
+  readonly instructions: string
+  /** Names of tools this profile may use; undefined: all. An MCP server's label stands for all of its tools. */
+  readonly toolNames: readonly string[] | undefined
+  readonly session: JsonObject
+  readonly clientMaySet: readonly string[]
+  readonly relayEvents: boolean
+  readonly limits: { readonly maxSessionMs?: number; readonly idleTimeoutMs?: number; readonly maxSessionsPerUser?: number; readonly messagesPerSecond?: number }
+}
+
+export interface Config {
+  readonly host: string
+  readonly port: number
+  readonly logLevel: string
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
+  readonly upstreams: readonly UpstreamConfig[]
+  readonly auth: AuthConfig
+  /** Exact serialized origins; undefined: `ALLOWED_ORIGINS` unset, browsers are refused. */
+  readonly allowedOrigins: readonly string[] | undefined
+  readonly trustProxy: string | boolean | undefined
+  readonly refuseAfterUpgrade: boolean
+  readonly clientDialect: DialectName
+  readonly profileClaim: string
+  readonly profiles: Readonly<Record<string, ProfileConfig>>
+  readonly tools: readonly ToolConfig[]
+  readonly clientMaySeedHistory: boolean
+  readonly forwardRateLimits: boolean
+  readonly redis: { readonly url: Secret; readonly keyPrefix: string } | undefined
+  readonly usageRetentionDays: number
+  readonly limits: {
+    readonly maxSessions: number
+    readonly maxSessionsPerUser: number
+    readonly maxSessionMs: number
+    readonly idleTimeoutMs: number
+    readonly drainMs: number
+    readonly handshakeTimeoutMs: number
+    readonly upstreamConnectTimeoutMs: number
+    readonly pingIntervalMs: number
+    readonly maxMessageBytes: number
+    readonly messagesPerSecond: number
+    /** Bytes held for a client before the session is live, and the high mark of either outgoing buffer. */
+    readonly clientBufferBytes: number
+    readonly slowClientMs: number
+    readonly connectsPerSecond: number
+  }
+  readonly toolLimits: { readonly timeoutMs: number; readonly maxBytes: number; readonly maxRounds: number; readonly maxConcurrent: number }
+  readonly warmPoolSize: number
+  readonly workers: number
+  readonly admin: { readonly host: string; readonly port: number }
+}

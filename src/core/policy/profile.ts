@@ -1,0 +1,49 @@
+// What the server owns for this caller: instructions, tools, session fields, what the client may set, limits.
+import type { JsonObject } from '../protocol/events.js'
+
+/** A function tool as the model sees it; how it is run is not part of it. */
+export interface ToolDefinition {
+  readonly type: 'function'
+  readonly name: string
+  readonly description?: string
+  readonly parameters?: JsonObject
+}
+
+/** Who answers a call: the relay (hidden from the client) or the client itself. */
+export type ToolOwner = 'server' | 'client'
+
+export interface SessionTool {
+  readonly definition: ToolDefinition
+  readonly owner: ToolOwner
+}
+
+export interface SessionLimits {
+  /** Longest session, in milliseconds from the upgrade. */
+  readonly maxSessionMs: number
+  /** Longest time without a client event, a response or a running tool, in milliseconds. */
+  readonly idleTimeoutMs: number
+  /** Time from the upgrade to a session configured as the server wants, in milliseconds. */
+  readonly configureTimeoutMs: number
+  /** Tool rounds (a response that calls server-run tools, then our follow-up) in a row without a new turn of the user. */
+  readonly toolMaxRounds: number
+  /** Server-run calls at work at once in one session. */
+  readonly toolMaxConcurrent: number
+  /** Refused client events after which the session is closed as `bad_event`. */
+  readonly maxViolations: number
+}
+
+/** Fixed for the life of a session. */
+export interface SessionProfile {
+  readonly name: string
+  readonly instructions: string
+  readonly tools: readonly SessionTool[]
+  /** GA session fields the server sets (without `instructions` and `tools`). */
+  readonly session: JsonObject
+  /** Dotted GA session paths that a client may override, each a key of the settable table. */
+  readonly clientMaySet: ReadonlySet<string>
+  readonly clientMaySeedHistory: boolean
+  readonly forwardRateLimits: boolean
+  /** Whether this client asked for `relay.*` events. */
+  readonly relayEvents: boolean
+  readonly limits: SessionLimits
+}
