@@ -1,0 +1,28 @@
+// Gives every test worker a real Redis in REDIS_URL: the one already named there, or one of this run's own.
+import { Redis } from 'ioredis'
+import { startRedis } from './redis.js'
+
+/** Called once by vitest. Throws, and so ends the run at once, when there is no Redis and no way to start one. */
+export async function setup(): Promise<() => Promise<void>> {
+  const given = process.env.REDIS_URL
+  if (given) {
+    await answersOrThrow(given)
+    return async () => undefined
+  }
+  const server = await startRedis()
+  process.env.REDIS_URL = server.url
+  return () => server.stop()
+}
+
+async function answersOrThrow(url: string): Promise<void> {
+  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 5_000, commandTimeout: 5_000 })
+  redis.on('error', () => undefined)
+  try {
+    await redis.connect()
+    await redis.ping()
+  } catch {
+    throw new Error('REDIS_URL is set, but no Redis answers there: unset it to let the tests start their own server.')
+  } finally {
+    redis.disconnect()
+  }
+}
