@@ -1,0 +1,142 @@
+// The store in this process: the whole of it where there is no Redis, and what the Redis store falls back to.
+import { type LimitRecord, mergeLimit, toLimitRecord } from '../core/limit-merge.js'
+import { type Bucket, isFull, takeTokens } from '../core/token-bucket.js'
+import type { Identity, Lease, LimitReport, LimitStore, UsageReport } from '../ports.js'
+import { countersOf, dayOf, MAX_COUNTERS } from './usage-day.js'
+
+export interface MemoryStoreOptions {
+  /** Epoch milliseconds; the system's clock when absent. */
+  readonly now?: () => number
+  /** Days a user's counters are kept; 35 when absent. */
+  readonly usageRetentionDays?: number
+}
+
+/** The port, and what a store without a server must offer to be read at all. */
+export interface MemoryStore extends LimitStore {
+  /** One user's counters of one UTC day (`yyyy-mm-dd`). */
+  usageOf(subject: string, day: string): Readonly<Record<string, number>>
+}
+
+/** Everything is bounded: beyond these the oldest goes first, except live leases, which the caller bounds. */
+const MAX_BUCKETS = 10_000
+const MAX_DEPLOYMENTS = 1_000
+const MAX_NAMES = 64
+const MAX_USAGE_DAYS = 10_000
+const MAX_ONCE_IDS = 50_000
+const MAX_REVOCATIONS = 50_000
+const DAY_MS = 86_400_000
+
+export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore {
+  const now = options.now ?? Date.now
+  const retentionMs = (options.usageRetentionDays ?? 35) * DAY_MS
+  const deployments = new Map<string, Map<string, LimitRecord>>()
+  const usage = new Map<string, { day: string; counters: Map<string, number> }>()
+  const onceIds = new Map<string, true>()
+  const buckets = new Map<string, Bucket>()
+  const leases = new Map<string, Set<string>>()
+  const revocations = new Map<string, number>()
+  const callbacks: ((revoked: { tokenId?: string; subject?: string }) => void)[] = []
+
+  function recordLimits(report: LimitReport): void {
+    const records = deployments.get(report.deployment) ?? new Map<string, LimitRecord>()
+    for (const reported of report.limits) {
+      const record = toLimitRecord(reported, report.source, report.at)
+      if (record && (records.has(record.name) || records.size < MAX_NAMES)) records.set(record.name, mergeLimit(records.get(record.name), record))
+    }
+    if (records.size > 0) putNewest(deployments, report.deployment, records, MAX_DEPLOYMENTS)
+  }
+
+  function recordUsage(report: UsageReport): void {
+    const day = dayOf(report.at)
+    const counters = countersOf(report.counters)
+    if (day === undefined || counters.length === 0) return
+    if (report.onceId !== undefined) {
+      const id = JSON.stringify([report.subject, report.onceId])
+      if (onceIds.has(id)) return
+      putNewest(onceIds, id, true, MAX_ONCE_IDS)
+    }
+    const key = JSON.stringify([report.subject, day])
+    const entry = usage.get(key) ?? { day, counters: new Map<string, number>() }
+    for (const [name, value] of counters) {
+      if (entry.counters.has(name) || entry.counters.size < MAX_COUNTERS) entry.counters.set(name, (entry.counters.get(name) ?? 0) + value)
+    }
+    if (!usage.has(key)) forgetOldDays()
+    putNewest(usage, key, entry, MAX_USAGE_DAYS)
+  }
+
+  function forgetOldDays(): void {
+    const oldest = dayOf(now() - retentionMs) ?? ''
+    for (const [key, entry] of usage) if (entry.day < oldest) usage.delete(key)
+  }
+
+  async function take(key: string, cost: number, rule: { perSecond: number; burst: number }): Promise<{ ok: boolean; retryAfterMs: number }> {
+    const result = takeTokens(buckets.get(key), cost, rule, now())
+    if (isFull(result.bucket, rule, now())) buckets.delete(key)
+    else putNewest(buckets, key, result.bucket, MAX_BUCKETS)
+    return { ok: result.ok, retryAfterMs: result.retryAfterMs }
+  }
+
+  async function lease(subject: string, sessionId: string, max: number): Promise<Lease | undefined> {
+    const held = leases.get(subject) ?? new Set<string>()
+    if (!held.has(sessionId) && held.size >= max) return undefined
+    held.add(sessionId)
+    leases.set(subject, held)
+    return {
+      release: () => {
+        held.delete(sessionId)
+        if (held.size === 0 && leases.get(subject) === held) leases.delete(subject)
+      },
+    }
+  }
+
+  async function revoke(target: { tokenId?: string; subject?: string }, untilMs: number): Promise<void> {
+    if (!Number.isFinite(untilMs)) throw new TypeError('untilMs must be a finite number')
+    for (const [kind, id] of [['tokenId', target.tokenId] as const, ['subject', target.subject] as const]) {
+      if (id === undefined) continue
+      const key = `${kind}:${id}`
+      const known = revocations.get(key) ?? 0
+      if (untilMs <= known || untilMs <= now()) continue
+      if (revocations.size >= MAX_REVOCATIONS) for (const [old, until] of revocations) if (until <= now()) revocations.delete(old)
+      putNewest(revocations, key, untilMs, MAX_REVOCATIONS)
+      if (known <= now()) tell(kind === 'tokenId' ? { tokenId: id } : { subject: id })
+    }
+  }
+
+  function tell(revoked: { tokenId?: string; subject?: string }): void {
+    for (const callback of callbacks) {
+      try {
+        callback(revoked)
+      } catch {
+        // One listener's failure must not keep the others from ending their sessions.
+      }
+    }
+  }
+
+  async function isRevoked(identity: Identity): Promise<boolean> {
+    const until = Math.max(revocations.get(`tokenId:${identity.tokenId ?? ''}`) ?? 0, revocations.get(`subject:${identity.subject}`) ?? 0)
+    return until > now()
+  }
+
+  return {
+    recordLimits,
+    recordUsage,
+    limitsOf: async (deployment) => [...(deployments.get(deployment)?.values() ?? [])],
+    take,
+    lease,
+    onRevoked: (callback) => void callbacks.push(callback),
+    isRevoked,
+    revoke,
+    health: async () => ({ status: 'ok', detail: 'in this process only' }),
+    close: async () => undefined,
+    usageOf: (subject, day) => Object.fromEntries(usage.get(JSON.stringify([subject, day]))?.counters ?? []),
+  }
+}
+
+/** Puts `key` last in line for eviction and evicts the first in line beyond `max`. */
+function putNewest<V>(map: Map<string, V>, key: string, value: V, max: number): void {
+  map.delete(key)
+  map.set(key, value)
+  if (map.size <= max) return
+  const first = map.keys().next()
+  if (!first.done) map.delete(first.value)
+}

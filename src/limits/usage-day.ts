@@ -1,0 +1,18 @@
+// Which day a usage report belongs to, and which of its counters are fit to be stored.
+import { isLimitName } from '../core/limit-merge.js'
+
+/** Counters of one user and day beyond these are left out. */
+export const MAX_COUNTERS = 64
+
+/** The UTC day of a moment in epoch milliseconds as `yyyy-mm-dd`; undefined where it is no moment of a four-digit year. */
+export function dayOf(atMs: number): string | undefined {
+  if (!Number.isFinite(atMs) || atMs < 0 || atMs >= 253_402_300_800_000) return undefined
+  return new Date(atMs).toISOString().slice(0, 10)
+}
+
+/** Counters with a storable name and a finite amount other than zero. */
+export function countersOf(counters: Readonly<Record<string, number>>): readonly (readonly [string, number])[] {
+  return Object.entries(counters)
+    .filter(([name, value]) => isLimitName(name) && Number.isFinite(value) && value !== 0)
+    .slice(0, MAX_COUNTERS)
+}
