@@ -56,6 +56,8 @@ export interface UpstreamConnection {
   readonly dialect: DialectName
   /** Name under which limits are recorded. Never shown to a client. */
   readonly deployment: string
+  /** Further words that must not appear in any text towards a client, e.g. the endpoint's host. */
+  readonly privateWords?: readonly string[]
 }
 
 export interface UpstreamProvider {

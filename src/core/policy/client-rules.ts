@@ -1,0 +1,130 @@
+// One row per client event type: each rebuilds the event from an allow-list. No row: refused.
+
+import type { Json, JsonObject, RealtimeEvent } from '../protocol/events.js'
+import { isObject, objectAt, stringAt } from '../protocol/events.js'
+import { liftMixedGa } from '../protocol/preview-mixed.js'
+import { rebuildClientItem } from './client-items.js'
+import { reject, replace, type SessionView, type Verdict } from './policy.js'
+import { sessionUpdate } from './session-update.js'
+import { rebuildResponseWishes, rebuildSessionWishes } from './wishes.js'
+
+/** Longest `event_id` a client may choose (source: schema of the GA client events). */
+const MAX_EVENT_ID = 512
+const MAX_ID = 256
+/** Audio of one append, base64 characters: 15 MiB decoded is the service's own limit (source: dossier 3.10). */
+const MAX_AUDIO_CHARS = 20 * 1024 * 1024
+const BASE64 = /^[A-Za-z0-9+/_-]*={0,2}$/
+
+type ClientRule = (event: RealtimeEvent, view: SessionView) => Verdict
+
+export const CLIENT_RULES: Readonly<Record<string, ClientRule>> = {
+  'session.update': (event, view) => {
+    const session = objectAt(liftMixedGa(event), 'session')
+    if (!session) return reject('bad_event', 'session', "'session' must be an object.")
+    const type = stringAt(session, 'type')
+    if (type !== undefined && type !== 'realtime') return reject('event_not_allowed', 'session.type', 'Only realtime sessions are available.')
+    const wishes = rebuildSessionWishes(session, view.profile.clientMaySet)
+    if (!wishes.ok) return reject('bad_event', wishes.param, `'${wishes.param}' has a wrong value.`)
+    return replace(sessionUpdate(view.profile, wishes.fields, keepId(event)))
+  },
+
+  'response.create': (event, view) => {
+    const lifted = liftMixedGa(event)
+    if (Object.hasOwn(lifted, 'response') && lifted.response !== null && !isObject(lifted.response)) return reject('bad_event', 'response', "'response' must be an object.")
+    const response = objectAt(lifted, 'response')
+    if (!response) return replace({ type: event.type, ...keepId(event) })
+    if (Object.hasOwn(response, 'conversation') && response.conversation !== 'auto' && response.conversation !== null) {
+      return reject('event_not_allowed', 'response.conversation', 'Responses outside the conversation are not available.')
+    }
+    if (Array.isArray(response.input) && response.input.length > 0) return reject('event_not_allowed', 'response.input', 'A response cannot be given its own input.')
+    const wishes = rebuildResponseWishes(response, view.profile.clientMaySet)
+    if (!wishes.ok) return reject('bad_event', wishes.param, `'${wishes.param}' has a wrong value.`)
+    const hasWishes = Object.keys(wishes.fields).length > 0
+    return replace({ type: event.type, ...keepId(event), ...(hasWishes ? { response: wishes.fields } : {}) })
+  },
+
+  'response.cancel': (event) => {
+    const responseId = event.response_id
+    if (responseId !== undefined && responseId !== null && !isId(responseId)) return reject('bad_event', 'response_id', "'response_id' must be a string.")
+    return replace({ type: event.type, ...keepId(event), ...(typeof responseId === 'string' ? { response_id: responseId } : {}) })
+  },
+
+  'conversation.item.create': (event, view) => {
+    const item = objectAt(event, 'item')
+    if (!item) return reject('bad_event', 'item', "'item' must be an object.")
+    const previous = event.previous_item_id
+    if (previous !== undefined && previous !== null) {
+      if (!isId(previous)) return reject('bad_event', 'previous_item_id', "'previous_item_id' must be a string.")
+      if (isPrivateItem(previous, view)) return unknownItem('previous_item_id')
+    }
+    const rebuilt = rebuildClientItem(item, view)
+    if (!rebuilt.ok) return { say: 'reject', error: rebuilt.error }
+    return replace({ type: event.type, ...keepId(event), ...(typeof previous === 'string' ? { previous_item_id: previous } : {}), item: rebuilt.item })
+  },
+
+  'conversation.item.retrieve': itemReference,
+  'conversation.item.delete': itemReference,
+
+  'conversation.item.truncate': (event, view) => {
+    const verdict = itemReference(event, view)
+    if (verdict.say !== 'replace') return verdict
+    const { content_index: index, audio_end_ms: end } = event
+    if (!isCount(index)) return reject('bad_event', 'content_index', "'content_index' must be a whole number of 0 or more.")
+    if (!isCount(end)) return reject('bad_event', 'audio_end_ms', "'audio_end_ms' must be a whole number of 0 or more.")
+    return replace({ ...verdict.event, content_index: index, audio_end_ms: end })
+  },
+
+  'input_audio_buffer.append': (event) => {
+    const audio = stringAt(event, 'audio')
+    if (audio === undefined || audio.length > MAX_AUDIO_CHARS || !BASE64.test(audio))
+      return reject('bad_event', 'audio', "'audio' must be a base64 string of at most 15 MiB of audio.")
+    return replace({ type: event.type, ...keepId(event), audio })
+  },
+  'input_audio_buffer.commit': bare,
+  'input_audio_buffer.clear': bare,
+
+  // Belongs to WebRTC and SIP; a WebSocket upstream does not know it (source: dossier 2.1).
+  'output_audio_buffer.clear': () => reject('event_not_allowed', 'type', "'output_audio_buffer.clear' has no use on a WebSocket."),
+}
+
+/** The verdict on one client event, whatever it holds. Never throws. */
+export function judgeClientEvent(event: RealtimeEvent, view: SessionView): Verdict {
+  const eventId = event.event_id
+  if (eventId !== undefined && eventId !== null) {
+    if (typeof eventId !== 'string' || eventId.length > MAX_EVENT_ID) return reject('bad_event', 'event_id', `'event_id' must be a string of at most ${MAX_EVENT_ID} characters.`)
+    if (eventId.startsWith(view.relayIdPrefix)) return reject('bad_event', 'event_id', "This 'event_id' is reserved.")
+  }
+  const rule = Object.hasOwn(CLIENT_RULES, event.type) ? CLIENT_RULES[event.type] : undefined
+  return rule ? rule(event, view) : reject('event_not_allowed', 'type', 'This event type is not allowed.')
+}
+
+function itemReference(event: RealtimeEvent, view: SessionView): Verdict {
+  const itemId = event.item_id
+  if (!isId(itemId)) return reject('bad_event', 'item_id', "'item_id' must be a string.")
+  return isPrivateItem(itemId, view) ? unknownItem('item_id') : replace({ type: event.type, ...keepId(event), item_id: itemId })
+}
+
+function bare(event: RealtimeEvent): Verdict {
+  return replace({ type: event.type, ...keepId(event) })
+}
+
+function keepId(event: RealtimeEvent): JsonObject {
+  return typeof event.event_id === 'string' ? { event_id: event.event_id } : {}
+}
+
+/** Hidden items are answered like items that do not exist. */
+function unknownItem(param: string): Verdict {
+  return reject('bad_event', param, 'There is no such item.')
+}
+
+function isPrivateItem(itemId: string, view: SessionView): boolean {
+  return view.isHiddenItem(itemId) || itemId.startsWith(view.relayIdPrefix)
+}
+
+function isId(value: Json | undefined): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= MAX_ID
+}
+
+function isCount(value: Json | undefined): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 1e9
+}

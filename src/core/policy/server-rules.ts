@@ -1,0 +1,156 @@
+// One row per server event type: what of it a client may see. No row: dropped and counted.
+import { isObject, type Json, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
+import { drop, FORWARD, replace, type SessionView, type Verdict } from './policy.js'
+import { publicError, publicErrorEvent } from './public-text.js'
+import { visibleFields, visibleItemFields, visibleResponse } from './server-fields.js'
+import { visibleSession } from './session-update.js'
+
+type ServerRule = (event: RealtimeEvent, view: SessionView) => Verdict
+
+export const SERVER_RULES: Readonly<Record<string, ServerRule>> = {
+  error: (event, view) => changed(event, publicErrorEvent(event, view)),
+
+  'session.created': sessionEvent,
+  'session.updated': sessionEvent,
+
+  'conversation.created': plain,
+  'conversation.item.created': itemEvent,
+  'conversation.item.added': itemEvent,
+  'conversation.item.done': itemEvent,
+  'conversation.item.retrieved': itemEvent,
+  'conversation.item.deleted': plain,
+  'conversation.item.truncated': plain,
+  'conversation.item.input_audio_transcription.delta': plain,
+  'conversation.item.input_audio_transcription.completed': plain,
+  'conversation.item.input_audio_transcription.segment': plain,
+  // The text may name the transcription deployment.
+  'conversation.item.input_audio_transcription.failed': (event, view) => {
+    const error = objectAt(event, 'error')
+    const visible = visibleFields(event)
+    return hidden(event, view) ?? changed(event, error && publicError(error, view) !== error ? { ...visible, error: publicError(error, view) } : visible)
+  },
+
+  'input_audio_buffer.committed': (event, view) => hidden(event, view) ?? changed(event, withVisiblePrevious(visibleFields(event), view)),
+  'input_audio_buffer.cleared': plain,
+  'input_audio_buffer.speech_started': plain,
+  'input_audio_buffer.speech_stopped': plain,
+  'input_audio_buffer.timeout_triggered': plain,
+  // Key presses may be a card number, and they come by SIP only.
+  'input_audio_buffer.dtmf_event_received': () => drop('not_for_websocket'),
+
+  'output_audio_buffer.started': () => drop('not_for_websocket'),
+  'output_audio_buffer.stopped': () => drop('not_for_websocket'),
+  'output_audio_buffer.cleared': () => drop('not_for_websocket'),
+
+  'response.created': responseEvent,
+  'response.done': responseEvent,
+  'response.output_item.added': itemEvent,
+  'response.output_item.done': itemEvent,
+  'response.content_part.added': plain,
+  'response.content_part.done': plain,
+  'response.output_text.delta': plain,
+  'response.output_text.done': plain,
+  'response.output_audio.delta': plain,
+  'response.output_audio.done': plain,
+  'response.output_audio_transcript.delta': plain,
+  'response.output_audio_transcript.done': plain,
+  'response.function_call_arguments.delta': argumentsEvent,
+  'response.function_call_arguments.done': argumentsEvent,
+
+  // MCP run by the model's side is never configured by the relay; whatever comes of it is not the client's.
+  'response.mcp_call_arguments.delta': () => drop('mcp'),
+  'response.mcp_call_arguments.done': () => drop('mcp'),
+  'response.mcp_call.in_progress': () => drop('mcp'),
+  'response.mcp_call.completed': () => drop('mcp'),
+  'response.mcp_call.failed': () => drop('mcp'),
+  'mcp_list_tools.in_progress': () => drop('mcp'),
+  'mcp_list_tools.completed': () => drop('mcp'),
+  'mcp_list_tools.failed': () => drop('mcp'),
+
+  // Describes the whole deployment, shared by all users.
+  'rate_limits.updated': (event, view) => (view.profile.forwardRateLimits ? changed(event, visibleFields(event)) : drop('rate_limits')),
+}
+
+/** The verdict on one server event. Never throws. */
+export function judgeServerEvent(event: RealtimeEvent, view: SessionView): Verdict {
+  const rule = Object.hasOwn(SERVER_RULES, event.type) ? SERVER_RULES[event.type] : undefined
+  return rule ? rule(event, view) : drop('unknown_type')
+}
+
+/** Whether the client may see this item: messages of user and assistant, its own calls and their results. */
+export function isVisibleItem(item: JsonObject, view: SessionView): boolean {
+  const id = stringAt(item, 'id')
+  if (id !== undefined && view.isHiddenItem(id)) return false
+  switch (item.type) {
+    case 'message':
+      return item.role === 'user' || item.role === 'assistant'
+    case 'function_call':
+      return view.toolOwner(stringAt(item, 'name')) === 'client'
+    case 'function_call_output':
+      return view.isClientCall(stringAt(item, 'call_id') ?? '')
+    default:
+      return false
+  }
+}
+
+function plain(event: RealtimeEvent, view: SessionView): Verdict {
+  return hidden(event, view) ?? changed(event, visibleFields(event))
+}
+
+function sessionEvent(event: RealtimeEvent, view: SessionView): Verdict {
+  const session = objectAt(event, 'session')
+  return session ? replace({ type: event.type, event_id: event.event_id ?? null, session: visibleSession(session, view) }) : drop('malformed')
+}
+
+function itemEvent(event: RealtimeEvent, view: SessionView): Verdict {
+  const item = objectAt(event, 'item')
+  if (!item) return drop('malformed')
+  if (!isVisibleItem(item, view)) return drop('hidden_item')
+  const visible = withVisiblePrevious(visibleFields(event), view)
+  const fields = visibleItemFields(item)
+  return changed(event, fields === item ? visible : { ...visible, item: fields })
+}
+
+function argumentsEvent(event: RealtimeEvent, view: SessionView): Verdict {
+  const itemId = stringAt(event, 'item_id')
+  return itemId !== undefined && view.isClientCallItem(itemId) ? changed(event, visibleFields(event)) : drop('hidden_item')
+}
+
+function responseEvent(event: RealtimeEvent, view: SessionView): Verdict {
+  const response = objectAt(event, 'response')
+  if (!response) return drop('malformed')
+  const visible = withPublicDetails(withVisibleOutput(visibleResponse(response), view), view)
+  const fields = visibleFields(event)
+  return changed(event, visible === response ? fields : { ...fields, response: visible })
+}
+
+function withVisibleOutput(response: JsonObject, view: SessionView): JsonObject {
+  const output = response.output
+  if (!Array.isArray(output)) return response
+  const kept = output.filter((item) => isObject(item) && isVisibleItem(item, view)).map((item): Json => visibleItemFields(item as JsonObject))
+  return kept.length === output.length && kept.every((item, index) => item === output[index]) ? response : { ...response, output: kept }
+}
+
+function withPublicDetails(response: JsonObject, view: SessionView): JsonObject {
+  const details = objectAt(response, 'status_details')
+  const error = objectAt(details, 'error')
+  if (!details || !error) return response
+  const visible = publicError(error, view)
+  return visible === error ? response : { ...response, status_details: { ...details, error: visible } }
+}
+
+/** A link to a hidden item would break the client's order and tell it the item's id. */
+function withVisiblePrevious(event: RealtimeEvent, view: SessionView): RealtimeEvent {
+  const previous = stringAt(event, 'previous_item_id')
+  if (previous === undefined || !view.isHiddenItem(previous)) return event
+  return { ...event, previous_item_id: view.visibleItem(previous) }
+}
+
+function hidden(event: RealtimeEvent, view: SessionView): Verdict | undefined {
+  const itemId = stringAt(event, 'item_id')
+  return itemId !== undefined && view.isHiddenItem(itemId) ? drop('hidden_item') : undefined
+}
+
+function changed(before: RealtimeEvent, after: RealtimeEvent): Verdict {
+  return before === after ? FORWARD : replace(after)
+}

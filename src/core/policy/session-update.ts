@@ -1,0 +1,70 @@
+// Builds the session the server wants, checks that the upstream runs it, and what of it a client may see.
+import { arrayAt, isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
+import { readPath, writePath } from './paths.js'
+import type { SessionView } from './policy.js'
+import type { SessionProfile } from './profile.js'
+
+/** The first event of every session: everything the server sets, whatever the client does. */
+export function openingUpdate(profile: SessionProfile, eventId: string): RealtimeEvent {
+  const session = { tool_choice: 'auto', ...structuredClone(profile.session), ...serverPart(profile) }
+  return { type: 'session.update', event_id: eventId, session }
+}
+
+/**
+ * A client's wishes with the server's part put over them again. The fields a client may set are sent only where it set them: an
+ * upstream changes just the fields that are present, so earlier wishes and the server's other settings stay (source: dossier 2.3).
+ */
+export function sessionUpdate(profile: SessionProfile, wishes: JsonObject, ids: JsonObject): RealtimeEvent {
+  const toolChoice = profile.session.tool_choice ?? 'auto'
+  return { type: 'session.update', ...ids, session: { ...wishes, tool_choice: toolChoice, ...serverPart(profile) } }
+}
+
+function serverPart(profile: SessionProfile): JsonObject {
+  return { type: 'realtime', instructions: profile.instructions, tools: profile.tools.map((tool) => ({ ...tool.definition }) as JsonObject) }
+}
+
+/**
+ * Whether a `session.updated` shows the server's instructions and tools in force. An upstream that drops a bad update keeps its own
+ * defaults and says so only in an `error` (source: dossier 3.1), so nothing goes live on hope.
+ */
+export function serverPartInForce(session: JsonObject | undefined, profile: SessionProfile): boolean {
+  if (!session) return false
+  if ((stringAt(session, 'instructions') ?? '') !== profile.instructions) return false
+  const names = arrayAt(session, 'tools').map((tool) => (isObject(tool) ? (stringAt(tool, 'name') ?? '') : ''))
+  return names.length === profile.tools.length && profile.tools.every((tool) => names.includes(tool.definition.name))
+}
+
+/** Session fields a client may see as they are; the rest is the server's. */
+const VISIBLE_PATHS = [
+  'audio.input.format',
+  'audio.input.noise_reduction',
+  'audio.input.turn_detection',
+  'audio.output.format',
+  'audio.output.voice',
+  'audio.output.speed',
+] as const
+
+/** What a client sees of the session: its own tools, its own audio settings, nothing of instructions, model, prompt or limits. */
+export function visibleSession(session: JsonObject, view: SessionView): JsonObject {
+  const visible: JsonObject = {}
+  for (const key of ['type', 'object', 'id', 'output_modalities', 'expires_at']) {
+    const value = Object.hasOwn(session, key) ? session[key] : undefined
+    if (value !== undefined) visible[key] = value
+  }
+  visible.model = view.requestedModel ?? 'realtime'
+  visible.instructions = ''
+  visible.tools = view.profile.tools.filter((tool) => tool.owner === 'client').map((tool) => ({ ...tool.definition }) as JsonObject)
+  visible.tool_choice = 'auto'
+  for (const path of VISIBLE_PATHS) {
+    const value = readPath(session, path)
+    if (value !== undefined) writePath(visible, path, value)
+  }
+  const transcription = objectAt(objectAt(objectAt(session, 'audio'), 'input'), 'transcription')
+  writePath(visible, 'audio.input.transcription', transcription ? keep(transcription, 'language') : null)
+  return visible
+}
+
+function keep(object: JsonObject, key: string): JsonObject {
+  const value = object[key]
+  return value === undefined || value === null ? {} : { [key]: value }
+}

@@ -1,0 +1,49 @@
+// What a client wishes for its session or a response, rebuilt from the settable table: only paths the profile opens, only valid values.
+import type { Json, JsonObject } from '../protocol/events.js'
+import { isObject } from '../protocol/events.js'
+import { readPath, writePath } from './paths.js'
+import { SETTABLE } from './settable.js'
+
+export type Wishes = { readonly ok: true; readonly fields: JsonObject } | { readonly ok: false; readonly param: string }
+
+/** Session paths that a single response may override, as GA spells them there too (source: schema of `response.create`). */
+const RESPONSE_PATHS: readonly string[] = ['audio.output.voice', 'audio.output.format', 'output_modalities', 'max_output_tokens']
+/** Source: GA schema, `metadata`: at most 16 pairs, keys of 64 and values of 512 characters. */
+const METADATA = { pairs: 16, key: 64, value: 512 }
+
+/** Everything not open to this client is left out without a word: real SDKs send their whole configuration and stop on errors. */
+export function rebuildSessionWishes(session: JsonObject, clientMaySet: ReadonlySet<string>): Wishes {
+  return rebuild(session, [...clientMaySet], 'session')
+}
+
+export function rebuildResponseWishes(response: JsonObject, clientMaySet: ReadonlySet<string>): Wishes {
+  const wishes = rebuild(
+    response,
+    RESPONSE_PATHS.filter((path) => clientMaySet.has(path)),
+    'response',
+  )
+  if (!wishes.ok || !Object.hasOwn(response, 'metadata') || response.metadata === null) return wishes
+  const metadata = rebuildMetadata(response.metadata)
+  return metadata ? { ok: true, fields: { ...wishes.fields, metadata } } : { ok: false, param: 'response.metadata' }
+}
+
+function rebuild(from: JsonObject, paths: readonly string[], prefix: string): Wishes {
+  const fields: JsonObject = {}
+  for (const path of paths) {
+    const settable = Object.hasOwn(SETTABLE, path) ? SETTABLE[path] : undefined
+    const wish = readPath(from, path)
+    if (!settable || wish === undefined) continue
+    const value = settable(wish)
+    if (value === undefined) return { ok: false, param: `${prefix}.${path}` }
+    writePath(fields, path, value)
+  }
+  return { ok: true, fields }
+}
+
+function rebuildMetadata(value: Json | undefined): JsonObject | undefined {
+  if (!isObject(value)) return undefined
+  const entries = Object.entries(value)
+  if (entries.length > METADATA.pairs) return undefined
+  const fits = entries.every(([key, text]) => key.length > 0 && key.length <= METADATA.key && key !== '__proto__' && typeof text === 'string' && text.length <= METADATA.value)
+  return fits ? Object.fromEntries(entries) : undefined
+}

@@ -1,0 +1,36 @@
+// What the passing of time ends: configuring, the token, the session, idleness, and a drain.
+import { close, publicEventId, type Turn } from './state.js'
+import { hasUnanswered } from './tool-calls.js'
+
+export function tick(turn: Turn, now: number, clientActive: boolean): void {
+  const working = turn.s.responses.active !== undefined || hasUnanswered(turn.s.calls)
+  turn.s = { ...turn.s, now, lastActive: clientActive || working ? now : turn.s.lastActive }
+  const { phase, profile, openedAt, expiresAt, lastActive } = turn.s
+  const { limits } = profile
+  if (phase === 'closed') return
+  if ((phase === 'connecting' || phase === 'configuring') && now - openedAt >= limits.configureTimeoutMs) close(turn, 'upstream_timeout', `still_${phase}`)
+  else if (now >= expiresAt) close(turn, 'unauthenticated', 'token_expired')
+  else if (now - openedAt >= limits.maxSessionMs) close(turn, 'session_over', 'maximum_length')
+  else if (now - lastActive >= limits.idleTimeoutMs) close(turn, 'idle', 'idle')
+  else closeWhenDrained(turn)
+}
+
+export function drain(turn: Turn, untilMs: number): void {
+  if (turn.s.phase === 'closed' || turn.s.phase === 'draining') return
+  const live = turn.s.phase === 'live'
+  turn.s = { ...turn.s, phase: live ? 'draining' : turn.s.phase, drainUntil: untilMs }
+  if (!live) {
+    close(turn, 'draining', 'not_live_yet')
+    return
+  }
+  if (turn.s.profile.relayEvents) turn.actions.push({ do: 'send', to: 'client', event: { type: 'relay.draining', event_id: publicEventId(turn) } })
+  closeWhenDrained(turn)
+}
+
+/** A running answer, its tools and its follow-up finish first, until the deadline. */
+export function closeWhenDrained(turn: Turn): void {
+  const { phase, drainUntil, now, responses, calls } = turn.s
+  if (phase !== 'draining' || drainUntil === undefined) return
+  const working = responses.active || responses.ours || responses.clients || responses.owed.size > 0 || hasUnanswered(calls)
+  if (!working || now >= drainUntil) close(turn, 'draining', working ? 'drain_deadline' : 'drained')
+}

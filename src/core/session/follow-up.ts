@@ -1,0 +1,37 @@
+// Decides when our own `response.create` for tool results may go: once for all of them, never while another response is active.
+import { changeResponses, show } from './show.js'
+import { relayId, type Turn } from './state.js'
+import { callsOf, hasOpenClientCalls } from './tool-calls.js'
+
+/** Sends the one `response.create` owed for tool results, if its time has come. */
+export function followUp(turn: Turn): void {
+  const { active, ours, clients, owed, absorbed, rounds } = turn.s.responses
+  if (active || ours || clients || owed.size === 0) return
+  if (turn.s.phase !== 'live' && turn.s.phase !== 'draining') return
+  for (const responseId of owed.keys()) {
+    if (callsOf(turn.s.calls, responseId).some((call) => call.status !== 'answered') || hasOpenClientCalls(turn.s.calls, responseId)) return
+  }
+  const mixed = [...owed.values()].some((one) => one.mixed)
+  const request = absorbed ? absorbed.request : [...owed.values()].at(-1)?.request
+  const eventId = relayId(turn)
+  // At the limit the model still answers, without tools, so that a loop ends in words and not in silence.
+  const response = { ...request, ...(rounds >= turn.s.profile.limits.toolMaxRounds ? { tool_choice: 'none' } : {}) }
+  changeResponses(turn, { ours: { eventId, request, covers: [...owed.keys()] }, absorbed: undefined, swallowNext: mixed && !absorbed, rounds: rounds + 1 })
+  turn.actions.push({ do: 'send', to: 'upstream', event: { type: 'response.create', event_id: eventId, ...(Object.keys(response).length > 0 ? { response } : {}) } })
+}
+
+/** Our follow-up was refused. While another response is active it stays owed, unless that one began with the results in view. */
+export function followUpRefused(turn: Turn, code: string): void {
+  const { active, shell } = turn.s.responses
+  const covered = active?.coversOutputs === true
+  changeResponses(turn, { ours: undefined })
+  if (code === 'conversation_already_has_active_response' && !covered) {
+    followUp(turn)
+    return
+  }
+  changeResponses(turn, { owed: new Map(), shell: undefined, swallowNext: false })
+  if (covered || !shell) return
+  // The client asked for an answer and none will come: it sees the response that only called tools, empty, rather than nothing.
+  show(turn, shell.created)
+  show(turn, shell.done)
+}

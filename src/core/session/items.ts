@@ -1,0 +1,36 @@
+// Which conversation items the client must not see, and how the links around them are mended.
+
+export interface Items {
+  /** Hidden item → the item before it, hidden or not; null: the start, or not known yet. */
+  readonly hidden: ReadonlyMap<string, string | null>
+  /** Items of calls that the client answers itself. */
+  readonly clientCallItems: ReadonlySet<string>
+}
+
+export const noItems: Items = { hidden: new Map(), clientCallItems: new Set() }
+
+/** `previous` is kept from the first event that names one: `conversation.item.done` repeats the item with null (seen in recordings). */
+export function hideItem(items: Items, itemId: string, previous: string | null): Items {
+  const known = items.hidden.get(itemId)
+  if (known !== undefined && (known !== null || previous === null)) return items
+  return { ...items, hidden: new Map(items.hidden).set(itemId, previous === itemId ? null : previous) }
+}
+
+export function addClientCallItem(items: Items, itemId: string): Items {
+  return items.clientCallItems.has(itemId) ? items : { ...items, clientCallItems: new Set(items.clientCallItems).add(itemId) }
+}
+
+export function isHidden(items: Items, itemId: string): boolean {
+  return items.hidden.has(itemId)
+}
+
+/** The nearest visible item at or before `itemId`; null: the start of the conversation. */
+export function visibleItem(items: Items, itemId: string): string | null {
+  let at: string | null = itemId
+  for (let hops = 0; at !== null && hops <= items.hidden.size; hops++) {
+    const previous = items.hidden.get(at)
+    if (previous === undefined) return at
+    at = previous
+  }
+  return null
+}

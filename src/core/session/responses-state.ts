@@ -1,0 +1,53 @@
+// What a session knows about responses: the active one, what is owed for tool results, and whose `response.create` is under way.
+import type { Frame, JsonObject, RealtimeEvent } from '../protocol/events.js'
+
+/** An event on its way to the client; `frame` holds the upstream's own bytes where nothing was changed. */
+export interface Shown {
+  readonly event: RealtimeEvent
+  readonly frame: Frame | undefined
+}
+
+export interface ActiveResponse {
+  readonly id: string
+  /** What its `response.create` asked for, so that a follow-up answers in the same way and under the same metadata. */
+  readonly request: JsonObject | undefined
+  /** `response.created`, kept back until something visible comes: a response that only calls server-run tools is never shown. */
+  readonly held: Shown | undefined
+  /** Every tool result we owe an answer for was in the conversation before it began. */
+  readonly coversOutputs: boolean
+}
+
+/** A completed response whose server-run calls want a follow-up. */
+export interface Owed {
+  readonly request: JsonObject | undefined
+  /** It also called tools of the client, which will ask for a response of its own. */
+  readonly mixed: boolean
+}
+
+export interface Responses {
+  readonly active: ActiveResponse | undefined
+  readonly owed: ReadonlyMap<string, Owed>
+  /** Our own `response.create` on its way, not yet followed by a response or an error. */
+  readonly ours: { readonly eventId: string; readonly request: JsonObject | undefined; readonly covers: readonly string[] } | undefined
+  /** The client's, likewise. */
+  readonly clients: { readonly eventId: string | undefined; readonly request: JsonObject | undefined } | undefined
+  /** The client's create for a mixed response, to be sent once the server-run calls are answered too. */
+  readonly absorbed: { readonly request: JsonObject | undefined } | undefined
+  /** Our follow-up to a mixed response is out; the client's create for the same answer is still to come and has no more to say. */
+  readonly swallowNext: boolean
+  /** A response nobody has seen, shown only if its follow-up fails. */
+  readonly shell: { readonly created: Shown; readonly done: Shown } | undefined
+  /** Follow-ups sent since the user's last turn. */
+  readonly rounds: number
+}
+
+export const noResponses: Responses = {
+  active: undefined,
+  owed: new Map(),
+  ours: undefined,
+  clients: undefined,
+  absorbed: undefined,
+  swallowNext: false,
+  shell: undefined,
+  rounds: 0,
+}

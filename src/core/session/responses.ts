@@ -1,0 +1,61 @@
+// Follows responses from `response.created` to `response.done` and decides whether the client sees them at all.
+import { arrayAt, isObject, type JsonObject, objectAt, stringAt } from '../protocol/events.js'
+import { followUp } from './follow-up.js'
+import type { Shown } from './responses-state.js'
+import { changeResponses, show, showHeld } from './show.js'
+import { note, type Turn } from './state.js'
+import { callsOf, forgetWaiting, hasClientCalls } from './tool-calls.js'
+import { registerCall, startCalls } from './tools-at-work.js'
+
+const STATUSES = new Set(['completed', 'cancelled', 'incomplete', 'failed'])
+
+export function responseCreated(turn: Turn, shown: Shown): void {
+  const { ours, clients, shell, owed } = turn.s.responses
+  const id = stringAt(objectAt(shown.event, 'response'), 'id') ?? ''
+  const coversOutputs = [...owed.keys()].every((responseId) => callsOf(turn.s.calls, responseId).every((call) => call.acknowledged))
+  const mayCallTools = turn.s.profile.tools.some((tool) => tool.owner === 'server')
+  changeResponses(turn, {
+    active: { id, request: ours ? ours.request : clients?.request, held: mayCallTools ? shown : undefined, coversOutputs },
+    clients: undefined,
+    // The follow-up's own `response.created` takes the place of the one never shown.
+    shell: ours ? undefined : shell,
+  })
+  if (!mayCallTools) show(turn, shown)
+}
+
+export function responseDone(turn: Turn, shown: Shown): void {
+  const response = objectAt(shown.event, 'response')
+  const id = stringAt(response, 'id') ?? ''
+  const status = stringAt(response, 'status') ?? 'unknown'
+  note(turn, { note: 'response_done', status: STATUSES.has(status) ? status : 'unknown' })
+  const usage = objectAt(response, 'usage')
+  if (usage) turn.actions.push({ do: 'record.usage', responseId: id, usage })
+  const finished = status === 'completed' || status === 'incomplete'
+  if (finished) registerMissedCalls(turn, id, response)
+  else turn.s = { ...turn.s, calls: forgetWaiting(turn.s.calls, id) }
+
+  const { active, ours } = turn.s.responses
+  const owed = new Map(turn.s.responses.owed)
+  const isActive = active === undefined || active.id === id
+  if (isActive) for (const covered of ours?.covers ?? []) owed.delete(covered)
+  const wantsFollowUp = finished && callsOf(turn.s.calls, id).length > 0
+  if (wantsFollowUp) owed.set(id, { request: active?.request, mixed: hasClientCalls(turn.s.calls, id) })
+  const neverShown = isActive && active?.held !== undefined && wantsFollowUp
+  if (neverShown && active?.held) {
+    changeResponses(turn, { active: undefined, ours: undefined, swallowNext: false, owed, shell: { created: active.held, done: shown } })
+    note(turn, { note: 'event_dropped', side: 'upstream', why: 'hidden_response' })
+  } else {
+    if (isActive) showHeld(turn)
+    changeResponses(turn, isActive ? { active: undefined, ours: undefined, swallowNext: false, owed } : { owed })
+    show(turn, shown)
+  }
+  followUp(turn)
+}
+
+/** Calls are registered at `response.output_item.done`; this catches an upstream that left that event out. */
+function registerMissedCalls(turn: Turn, responseId: string, response: JsonObject | undefined): void {
+  for (const item of arrayAt(response, 'output')) {
+    if (isObject(item) && item.type === 'function_call') registerCall(turn, item, responseId, null)
+  }
+  startCalls(turn)
+}

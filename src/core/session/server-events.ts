@@ -1,0 +1,82 @@
+// What each server event means for a live session, beyond what policy says about showing it.
+import { isVisibleItem } from '../policy/server-rules.js'
+import { serverPartInForce } from '../policy/session-update.js'
+import { isObject, objectAt, stringAt } from '../protocol/events.js'
+import { codeLabel } from './error-codes.js'
+import { followUp, followUpRefused } from './follow-up.js'
+import { responseCreated, responseDone } from './responses.js'
+import type { Shown } from './responses-state.js'
+import { changeResponses, show } from './show.js'
+import { close, note, type Turn, viewOf } from './state.js'
+import { acknowledgeOutput } from './tool-calls.js'
+import { registerCall, registerItem, startCalls } from './tools-at-work.js'
+
+export function handleServerEvent(turn: Turn, shown: Shown): void {
+  const { event } = shown
+  switch (event.type) {
+    case 'response.created':
+      responseCreated(turn, shown)
+      return
+    case 'response.done':
+      responseDone(turn, shown)
+      return
+    case 'error':
+      errorEvent(turn, shown)
+      return
+    case 'session.created':
+      note(turn, { note: 'event_dropped', side: 'upstream', why: 'second_session_created' })
+      return
+    case 'session.updated':
+      if (serverPartInForce(objectAt(event, 'session'), turn.s.profile)) show(turn, shown)
+      else close(turn, 'upstream_refused', 'configuration_not_in_force')
+      return
+    case 'rate_limits.updated':
+      turn.actions.push({ do: 'record.limits', event })
+      break
+    case 'response.output_item.added':
+    case 'response.output_item.done':
+    case 'conversation.item.added':
+    case 'conversation.item.created':
+    case 'conversation.item.done':
+    case 'conversation.item.retrieved':
+      itemSeen(turn, shown)
+      break
+    case 'input_audio_buffer.committed':
+      changeResponses(turn, { rounds: 0 })
+      break
+    default:
+      break
+  }
+  show(turn, shown)
+  if (event.type === 'response.output_item.done') startCalls(turn)
+}
+
+function itemSeen(turn: Turn, { event }: Shown): void {
+  const item = event.item
+  if (!isObject(item)) return
+  const responseId = stringAt(event, 'response_id')
+  registerItem(turn, item, stringAt(event, 'previous_item_id') ?? null, responseId, isVisibleItem(item, viewOf(turn.s)))
+  if (event.type === 'response.output_item.done' && item.type === 'function_call' && responseId !== undefined) registerCall(turn, item, responseId, null)
+  if (event.type === 'conversation.item.added' || event.type === 'conversation.item.created') {
+    turn.s = { ...turn.s, calls: acknowledgeOutput(turn.s.calls, stringAt(item, 'id') ?? '') }
+  }
+}
+
+/** Errors about our own events are ours to deal with; the client's always reach the client. */
+function errorEvent(turn: Turn, shown: Shown): void {
+  const error = objectAt(shown.event, 'error')
+  const code = stringAt(error, 'code') ?? 'none'
+  const cause = stringAt(error, 'event_id')
+  note(turn, { note: 'upstream_error', code: codeLabel(code) })
+  const { ours, clients } = turn.s.responses
+  if (ours && (cause === ours.eventId || (cause === undefined && !clients && code === 'conversation_already_has_active_response'))) {
+    followUpRefused(turn, code)
+    return
+  }
+  if (cause?.startsWith(turn.s.relayIdPrefix)) return
+  show(turn, shown)
+  if (clients && (cause === clients.eventId || code === 'conversation_already_has_active_response')) {
+    changeResponses(turn, { clients: undefined })
+    followUp(turn)
+  }
+}

@@ -1,0 +1,166 @@
+// A session's memory, what may happen to it (Input) and what it wants done (Action).
+import type { SessionView } from '../policy/policy.js'
+import type { SessionProfile } from '../policy/profile.js'
+import type { RefusalCode } from '../protocol/errors.js'
+import type { Frame, JsonObject, RealtimeEvent, Side } from '../protocol/events.js'
+import { type Items, isHidden, noItems, visibleItem } from './items.js'
+import { noResponses, type Responses, type Shown } from './responses-state.js'
+import { noCalls, type ToolCalls } from './tool-calls.js'
+
+export type Phase = 'connecting' | 'configuring' | 'live' | 'draining' | 'closed'
+
+/** Permission for the relay to move audio frames without asking; anything but `pass` goes through `step`. */
+export interface Lanes {
+  readonly clientAudio: 'pass' | 'hold' | 'drop'
+  readonly serverAudio: 'pass' | 'parse' | 'drop'
+}
+
+export interface SessionState {
+  readonly phase: Phase
+  readonly profile: SessionProfile
+  readonly topology: 'inline' | 'sideband'
+  readonly relayIdPrefix: string
+  readonly requestedModel: string | undefined
+  readonly privateWords: readonly string[]
+  /** Ids given out so far: ours towards the upstream, and those of our own events towards the client. */
+  readonly idsUsed: number
+  /** Epoch milliseconds, as of the last tick. */
+  readonly now: number
+  readonly openedAt: number
+  readonly expiresAt: number
+  readonly lastActive: number
+  readonly drainUntil: number | undefined
+  readonly openingUpdateId: string | undefined
+  readonly sessionCreated: RealtimeEvent | undefined
+  /** Events that came before the session was live, at most `MAX_EARLY`. */
+  readonly early: readonly Shown[]
+  readonly items: Items
+  readonly calls: ToolCalls
+  readonly responses: Responses
+  readonly violations: number
+}
+
+export const MAX_EARLY = 16
+
+export type Input =
+  | { readonly is: 'upstream.opened'; readonly privateWords: readonly string[] }
+  /** `frame`: the event's own bytes, when sending them on would be the same as sending the event. */
+  | { readonly is: 'upstream.event'; readonly event: RealtimeEvent; readonly frame: Frame | undefined }
+  | { readonly is: 'upstream.closed'; readonly code: number }
+  | { readonly is: 'client.event'; readonly event: RealtimeEvent }
+  | { readonly is: 'frame.refused'; readonly code: RefusalCode; readonly message: string; readonly causeEventId?: string | undefined }
+  | { readonly is: 'tool.finished'; readonly callId: string; readonly output: string }
+  | { readonly is: 'tick'; readonly now: number; readonly clientActive: boolean }
+  | { readonly is: 'drain'; readonly untilMs: number }
+
+/** What the recorder counts; label values come from fixed sets. */
+export type SessionNote =
+  | { readonly note: 'event_refused'; readonly type: string; readonly code: RefusalCode }
+  | { readonly note: 'event_dropped'; readonly side: Side; readonly why: string }
+  | { readonly note: 'upstream_error'; readonly code: string }
+  | { readonly note: 'configured'; readonly durationMs: number }
+  | { readonly note: 'response_done'; readonly status: string }
+
+export type Action =
+  | { readonly do: 'send'; readonly to: Side; readonly event: RealtimeEvent; readonly frame?: Frame | undefined }
+  /** The session is live: what the client sent before may be handled now. */
+  | { readonly do: 'release.client' }
+  | { readonly do: 'tool.start'; readonly callId: string; readonly name: string; readonly arguments: string }
+  | { readonly do: 'tool.cancel'; readonly callId: string }
+  | { readonly do: 'record.limits'; readonly event: RealtimeEvent }
+  | { readonly do: 'record.usage'; readonly responseId: string; readonly usage: JsonObject }
+  | { readonly do: 'close'; readonly code: RefusalCode; readonly why: string }
+  | { readonly do: 'note'; readonly note: SessionNote }
+
+/** One call of `step` at work: the state so far and the actions so far. Lives no longer than that call. */
+export interface Turn {
+  s: SessionState
+  readonly actions: Action[]
+}
+
+export interface SessionSeed {
+  readonly profile: SessionProfile
+  /** Random and per session; see `SessionView`. */
+  readonly relayIdPrefix: string
+  readonly requestedModel: string | undefined
+  readonly now: number
+  readonly expiresAt: number
+}
+
+export function openingState(seed: SessionSeed): SessionState {
+  return {
+    phase: 'connecting',
+    profile: seed.profile,
+    topology: 'inline',
+    relayIdPrefix: seed.relayIdPrefix,
+    requestedModel: seed.requestedModel,
+    privateWords: [],
+    idsUsed: 0,
+    now: seed.now,
+    openedAt: seed.now,
+    expiresAt: seed.expiresAt,
+    lastActive: seed.now,
+    drainUntil: undefined,
+    openingUpdateId: undefined,
+    sessionCreated: undefined,
+    early: [],
+    items: noItems,
+    calls: noCalls,
+    responses: noResponses,
+    violations: 0,
+  }
+}
+
+export function lanesOf(state: SessionState): Lanes {
+  switch (state.phase) {
+    case 'live':
+    case 'draining':
+      return { clientAudio: 'pass', serverAudio: 'pass' }
+    case 'closed':
+      return { clientAudio: 'drop', serverAudio: 'drop' }
+    default:
+      return { clientAudio: 'hold', serverAudio: 'parse' }
+  }
+}
+
+export function viewOf(s: SessionState): SessionView {
+  return {
+    profile: s.profile,
+    relayIdPrefix: s.relayIdPrefix,
+    requestedModel: s.requestedModel,
+    privateWords: s.privateWords,
+    // A name nobody declared is the server's: its call is hidden and answered with an error the model can read.
+    toolOwner: (name) => s.profile.tools.find((tool) => tool.definition.name === name)?.owner ?? 'server',
+    isHiddenItem: (itemId) => isHidden(s.items, itemId),
+    visibleItem: (itemId) => visibleItem(s.items, itemId),
+    isClientCallItem: (itemId) => s.items.clientCallItems.has(itemId),
+    isOpenClientCall: (callId) => s.calls.client.get(callId)?.open === true,
+    isClientCall: (callId) => s.calls.client.has(callId),
+  }
+}
+
+/** A fresh id for something of ours towards the upstream; at most 32 characters, the service's limit for item ids. */
+export function relayId(turn: Turn): string {
+  turn.s = { ...turn.s, idsUsed: turn.s.idsUsed + 1 }
+  return `${turn.s.relayIdPrefix}${turn.s.idsUsed}`
+}
+
+/** A fresh id for an event of ours towards the client; says nothing about `relayIdPrefix`. */
+export function publicEventId(turn: Turn): string {
+  turn.s = { ...turn.s, idsUsed: turn.s.idsUsed + 1 }
+  return `event_relay_${turn.s.idsUsed}`
+}
+
+export function note(turn: Turn, what: SessionNote): void {
+  turn.actions.push({ do: 'note', note: what })
+}
+
+/** Ends the session once; later closes are ignored. */
+export function close(turn: Turn, code: RefusalCode, why: string): void {
+  if (turn.s.phase === 'closed') return
+  for (const call of turn.s.calls.server.values()) {
+    if (call.status === 'running') turn.actions.push({ do: 'tool.cancel', callId: call.callId })
+  }
+  turn.s = { ...turn.s, phase: 'closed' }
+  turn.actions.push({ do: 'close', code, why })
+}

@@ -1,0 +1,91 @@
+// The ledger of calls: which are to run, run, or are answered; each call id counts once.
+
+export interface ServerCall {
+  readonly callId: string
+  readonly responseId: string
+  readonly name: string
+  readonly arguments: string
+  readonly status: 'waiting' | 'running' | 'answered'
+  /** Item id of our `function_call_output`, once sent. */
+  readonly outputItemId: string | undefined
+  /** The upstream has the output in the conversation. */
+  readonly acknowledged: boolean
+}
+
+export interface ToolCalls {
+  readonly server: ReadonlyMap<string, ServerCall>
+  readonly client: ReadonlyMap<string, { readonly responseId: string; readonly open: boolean }>
+}
+
+export const noCalls: ToolCalls = { server: new Map(), client: new Map() }
+
+/** Answered calls remembered so that a repeated id is not run again. */
+const MAX_REMEMBERED = 512
+
+export function addServerCall(calls: ToolCalls, call: Pick<ServerCall, 'callId' | 'responseId' | 'name' | 'arguments'>): ToolCalls {
+  if (calls.server.has(call.callId)) return calls
+  const server = new Map(calls.server)
+  if (server.size >= MAX_REMEMBERED) {
+    for (const [id, old] of server) {
+      if (old.status === 'answered') {
+        server.delete(id)
+        break
+      }
+    }
+  }
+  server.set(call.callId, { ...call, status: 'waiting', outputItemId: undefined, acknowledged: false })
+  return { ...calls, server }
+}
+
+export function changeServerCall(calls: ToolCalls, callId: string, change: Partial<ServerCall>): ToolCalls {
+  const call = calls.server.get(callId)
+  return call ? { ...calls, server: new Map(calls.server).set(callId, { ...call, ...change }) } : calls
+}
+
+export function acknowledgeOutput(calls: ToolCalls, itemId: string): ToolCalls {
+  for (const call of calls.server.values()) {
+    if (call.outputItemId === itemId && !call.acknowledged) return changeServerCall(calls, call.callId, { acknowledged: true })
+  }
+  return calls
+}
+
+/** A call of a response that was cancelled before the call ran is not run; nothing is owed for it. */
+export function forgetWaiting(calls: ToolCalls, responseId: string): ToolCalls {
+  const server = new Map([...calls.server].filter(([, call]) => !(call.responseId === responseId && call.status === 'waiting')))
+  return server.size === calls.server.size ? calls : { ...calls, server }
+}
+
+/** The calls to start now so that at most `maxConcurrent` run, oldest first. */
+export function startable(calls: ToolCalls, maxConcurrent: number): readonly ServerCall[] {
+  const all = [...calls.server.values()]
+  const running = all.filter((call) => call.status === 'running').length
+  return all.filter((call) => call.status === 'waiting').slice(0, Math.max(0, maxConcurrent - running))
+}
+
+export function callsOf(calls: ToolCalls, responseId: string): readonly ServerCall[] {
+  return [...calls.server.values()].filter((call) => call.responseId === responseId)
+}
+
+export function hasUnanswered(calls: ToolCalls): boolean {
+  for (const call of calls.server.values()) if (call.status !== 'answered') return true
+  return false
+}
+
+export function addClientCall(calls: ToolCalls, callId: string, responseId: string): ToolCalls {
+  return calls.client.has(callId) ? calls : { ...calls, client: new Map(calls.client).set(callId, { responseId, open: true }) }
+}
+
+export function answerClientCall(calls: ToolCalls, callId: string): ToolCalls {
+  const call = calls.client.get(callId)
+  return call?.open ? { ...calls, client: new Map(calls.client).set(callId, { ...call, open: false }) } : calls
+}
+
+export function hasClientCalls(calls: ToolCalls, responseId: string): boolean {
+  for (const call of calls.client.values()) if (call.responseId === responseId) return true
+  return false
+}
+
+export function hasOpenClientCalls(calls: ToolCalls, responseId: string): boolean {
+  for (const call of calls.client.values()) if (call.responseId === responseId && call.open) return true
+  return false
+}

@@ -1,0 +1,65 @@
+// Turns function calls of the model into tools to start, and their results into items for the model; the client sees neither.
+import { isObject, type JsonObject, stringAt } from '../protocol/events.js'
+import { followUp } from './follow-up.js'
+import { addClientCallItem, hideItem } from './items.js'
+import { changeResponses } from './show.js'
+import { relayId, type Turn, viewOf } from './state.js'
+import { addClientCall, addServerCall, answerClientCall, changeServerCall, startable } from './tool-calls.js'
+
+/** Notes an item: hidden from the client, or a call of the client's own. Called for every event that carries one. */
+export function registerItem(turn: Turn, item: unknown, previous: string | null, responseId: string | undefined, visible: boolean): void {
+  if (!isObject(item)) return
+  const itemId = stringAt(item, 'id')
+  if (itemId === undefined) return
+  if (!visible) turn.s = { ...turn.s, items: hideItem(turn.s.items, itemId, previous) }
+  else if (item.type === 'function_call') {
+    const callId = stringAt(item, 'call_id')
+    turn.s = { ...turn.s, items: addClientCallItem(turn.s.items, itemId) }
+    if (callId !== undefined && responseId !== undefined) turn.s = { ...turn.s, calls: addClientCall(turn.s.calls, callId, responseId) }
+  }
+}
+
+/** A finished function call of the model. Incomplete ones (their response was cut off) are not run. */
+export function registerCall(turn: Turn, item: JsonObject, responseId: string, previous: string | null): void {
+  const callId = stringAt(item, 'call_id')
+  const name = stringAt(item, 'name')
+  if (callId === undefined || item.status === 'incomplete') return
+  const owner = viewOf(turn.s).toolOwner(name)
+  registerItem(turn, item, previous, responseId, owner === 'client')
+  if (owner === 'client') return
+  turn.s = { ...turn.s, calls: addServerCall(turn.s.calls, { callId, responseId, name: name ?? '', arguments: stringAt(item, 'arguments') ?? '' }) }
+}
+
+export function startCalls(turn: Turn): void {
+  for (const call of startable(turn.s.calls, turn.s.profile.limits.toolMaxConcurrent)) {
+    turn.s = { ...turn.s, calls: changeServerCall(turn.s.calls, call.callId, { status: 'running' }) }
+    turn.actions.push({ do: 'tool.start', callId: call.callId, name: call.name, arguments: call.arguments })
+  }
+}
+
+/** Hands a result to the model, also when its response was cancelled meanwhile: a call without a result would stay open for good. */
+export function toolFinished(turn: Turn, callId: string, output: string): void {
+  const call = turn.s.calls.server.get(callId)
+  if (call?.status !== 'running') return
+  const eventId = relayId(turn)
+  const itemId = relayId(turn)
+  turn.s = { ...turn.s, items: hideItem(turn.s.items, itemId, null), calls: changeServerCall(turn.s.calls, callId, { status: 'answered', outputItemId: itemId }) }
+  const item = { id: itemId, type: 'function_call_output', call_id: callId, output }
+  turn.actions.push({ do: 'send', to: 'upstream', event: { type: 'conversation.item.create', event_id: eventId, item } })
+  startCalls(turn)
+  followUp(turn)
+}
+
+/** The client answered a call of its own: if the server-run calls beside it are answered too, the response may go on. */
+export function clientAnswered(turn: Turn, callId: string): void {
+  turn.s = { ...turn.s, calls: answerClientCall(turn.s.calls, callId) }
+  followUp(turn)
+}
+
+/** The client cancelled while tools were at work: they are stopped, and no follow-up comes. */
+export function cancelTools(turn: Turn): void {
+  for (const call of turn.s.calls.server.values()) {
+    if (call.status === 'running') turn.actions.push({ do: 'tool.cancel', callId: call.callId })
+  }
+  changeResponses(turn, { owed: new Map(), absorbed: undefined })
+}

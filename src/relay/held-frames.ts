@@ -1,0 +1,31 @@
+// Client frames that came before the session was live: kept in order, bounded in bytes and count.
+import type { Frame } from '../core/protocol/events.js'
+
+export interface HeldFrame {
+  readonly frame: Frame
+  readonly isBinary: boolean
+}
+
+export interface HeldFrames {
+  /** False: the bound is reached and the link must not be read on. The frame is kept either way, since it has been read already. */
+  push(frame: Frame, isBinary: boolean): boolean
+  takeAll(): readonly HeldFrame[]
+}
+
+export function holdFrames(maxBytes: number, maxCount: number): HeldFrames {
+  let frames: HeldFrame[] = []
+  let bytes = 0
+  return {
+    push(frame, isBinary) {
+      frames.push({ frame, isBinary })
+      bytes += frame.length
+      return bytes < maxBytes && frames.length < maxCount
+    },
+    takeAll() {
+      const taken = frames
+      frames = []
+      bytes = 0
+      return taken
+    },
+  }
+}

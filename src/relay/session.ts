@@ -1,0 +1,237 @@
+// One session at work: frames in, fast lane or step, actions out in order. The only place where a client link meets an upstream link.
+import { CLIENT_LIMITS, decodeEvent, encodeEvent, problemText, UPSTREAM_LIMITS } from '../core/protocol/codec.js'
+import { type Dialect, dialectFor } from '../core/protocol/dialect.js'
+import { type RefusalCode, RefusalError, toErrorEvent, toWireClose } from '../core/protocol/errors.js'
+import type { Frame, RealtimeEvent } from '../core/protocol/events.js'
+import { clientAudioBytes, isClientAudio, isServerAudioDelta, spliceAudioDeltaType } from '../core/protocol/fast-lane.js'
+import { type Input, type Lanes, lanesOf, openingState, type SessionState } from '../core/session/state.js'
+import { step } from '../core/session/step.js'
+import type { Link, NewSession } from '../ports.js'
+import { type Backlog, backlog, type Reader, reader } from './flow.js'
+import { type HeldFrames, holdFrames } from './held-frames.js'
+import { newMeters } from './meters.js'
+import { perform } from './perform.js'
+import type { RelayDeps } from './relay.js'
+
+/** A burst of this many seconds' messages passes before a client is slowed down. */
+const BURST_SECONDS = 5
+
+export class RelayedSession {
+  readonly meters = newMeters()
+  readonly toolAborts = new Map<string, AbortController>()
+  readonly opened: NewSession
+  readonly deps: RelayDeps
+  readonly clientDialect: Dialect
+  upstreamDialect: Dialect = dialectFor('ga')
+  upstream: Link | undefined
+  deployment = ''
+  #state: SessionState
+  #lanes: Lanes
+  #ended = false
+  readonly #held: HeldFrames
+  readonly #clientReader: Reader
+  #upstreamReader: Reader | undefined
+  readonly #toClient: Backlog
+  #toUpstream: Backlog | undefined
+  readonly #dialing = new AbortController()
+  readonly #startedAt: number
+  #mayStillSend: number
+  #lastTick: number
+  #clientActive = false
+  readonly #onEnd: () => void
+
+  constructor(opened: NewSession, deps: RelayDeps, onEnd: () => void) {
+    this.opened = opened
+    this.deps = deps
+    this.#onEnd = onEnd
+    this.#startedAt = deps.now()
+    this.#lastTick = this.#startedAt
+    this.#mayStillSend = deps.settings.messagesPerSecond * BURST_SECONDS
+    this.clientDialect = dialectFor(opened.dialect)
+    this.#state = openingState({
+      profile: opened.profile,
+      relayIdPrefix: `relay_${deps.randomId()}_`,
+      requestedModel: opened.requestedModel,
+      now: this.#startedAt,
+      expiresAt: opened.identity.expiresAtMs,
+    })
+    this.#lanes = lanesOf(this.#state)
+    this.#held = holdFrames(deps.settings.bufferBytes, deps.settings.heldFrames)
+    this.#clientReader = reader(opened.client, 'not_live')
+    this.#toClient = backlog(
+      opened.client,
+      () => this.#upstreamReader,
+      deps.settings.bufferBytes,
+      () => opened.recorder.note({ note: 'backpressure', side: 'client' }),
+    )
+  }
+
+  start(): void {
+    const { client } = this.opened
+    client.onClose(() => this.end('client_left', 'client_left'))
+    client.onFrame((frame, isBinary) => this.#fromClient(frame, isBinary))
+    // Read on while dialling, within the bound: what comes early is held, and a client that leaves is noticed.
+    this.#clientReader.resume('not_live')
+    this.opened.recorder.note({ note: 'session_opened', dialect: this.opened.dialect, profile: this.opened.profile.name })
+    this.deps.provider.dial({ correlationId: this.opened.sessionId, signal: this.#dialing.signal }).then(
+      ({ link, dialect, deployment, privateWords }) => {
+        if (this.#ended) return link.close(1000, '')
+        this.upstream = link
+        this.deployment = deployment
+        this.upstreamDialect = dialectFor(dialect)
+        this.#upstreamReader = reader(link, 'not_live')
+        this.#toUpstream = backlog(
+          link,
+          () => this.#clientReader,
+          this.deps.settings.bufferBytes,
+          () => this.opened.recorder.note({ note: 'backpressure', side: 'upstream' }),
+        )
+        link.onClose((code) => this.apply({ is: 'upstream.closed', code }))
+        link.onFrame((frame, isBinary) => this.#fromUpstream(frame, isBinary))
+        this.apply({ is: 'upstream.opened', privateWords: [deployment, ...(privateWords ?? [])] })
+        this.#upstreamReader.resume('not_live')
+      },
+      (error: unknown) => {
+        if (error instanceof RefusalError) this.close(error.code, error.why, error.retryAfterSeconds)
+        else this.close('internal', 'dial_failed')
+      },
+    )
+  }
+
+  apply(input: Input): void {
+    if (this.#ended) return
+    const [state, actions] = step(this.#state, input)
+    this.#state = state
+    this.#lanes = lanesOf(state)
+    for (const action of actions) perform(this, action)
+  }
+
+  #fromClient(frame: Frame, isBinary: boolean): void {
+    if (this.#ended) return
+    this.#clientActive = true
+    this.meters.upMessages++
+    this.meters.upBytes += frame.length
+    if (--this.#mayStillSend < 0) this.#clientReader.pause('rate')
+    if (this.#lanes.clientAudio === 'hold') {
+      if (!this.#held.push(frame, isBinary)) this.#clientReader.pause('not_live')
+      return
+    }
+    this.#handleClientFrame(frame, isBinary)
+  }
+
+  #handleClientFrame(frame: Frame, isBinary: boolean): void {
+    if (!isBinary && this.#lanes.clientAudio === 'pass' && isClientAudio(frame)) {
+      this.meters.laneHits++
+      this.meters.clientAudioBytes += clientAudioBytes(frame)
+      this.sendUpstream(frame)
+      return
+    }
+    this.meters.laneMisses++
+    if (isBinary) return this.apply({ is: 'frame.refused', code: 'bad_event', message: 'Binary messages are not supported; send JSON as text.' })
+    const decoded = decodeEvent(frame, CLIENT_LIMITS)
+    if (!decoded.ok) return this.apply({ is: 'frame.refused', code: 'bad_event', message: problemText(decoded.problem) })
+    const events = this.clientDialect.toGa(decoded.event)
+    const id = decoded.event.event_id
+    if (events.length === 0)
+      this.apply({ is: 'frame.refused', code: 'event_not_allowed', message: 'This event has no counterpart here.', causeEventId: typeof id === 'string' ? id : undefined })
+    for (const event of events) this.apply({ is: 'client.event', event })
+  }
+
+  #fromUpstream(frame: Frame, isBinary: boolean): void {
+    if (this.#ended) return
+    if (!isBinary && this.#lanes.serverAudio === 'pass' && isServerAudioDelta(frame, this.upstreamDialect.audioDeltaType)) {
+      this.sendClient(this.upstreamDialect.audioDeltaType === this.clientDialect.audioDeltaType ? frame : spliceAudioDeltaType(frame, this.upstreamDialect, this.clientDialect))
+      return
+    }
+    const decoded = isBinary ? undefined : decodeEvent(frame, UPSTREAM_LIMITS)
+    if (!decoded?.ok) return this.opened.recorder.note({ note: 'event_dropped', side: 'upstream', why: 'not_an_event' })
+    const events = this.upstreamDialect.toGa(decoded.event)
+    if (events.length === 0) this.opened.recorder.note({ note: 'event_dropped', side: 'upstream', why: 'no_counterpart' })
+    const owner = events.find((event) => event.type === decoded.event.type) ?? events[0]
+    for (const event of events) this.apply({ is: 'upstream.event', event, frame: event === owner && this.upstreamDialect.name === this.clientDialect.name ? frame : undefined })
+  }
+
+  sendClient(data: Frame | string): void {
+    this.meters.downMessages++
+    this.meters.downBytes += data.length
+    this.opened.client.send(data)
+    this.#toClient.check()
+  }
+
+  sendUpstream(data: Frame | string): void {
+    this.upstream?.send(data)
+    this.#toUpstream?.check()
+  }
+
+  /** Spelled as the client reads it; an event the client's dialect does not know is dropped and counted. */
+  sendClientEvent(event: RealtimeEvent): void {
+    const events = this.clientDialect.fromGa(event)
+    if (events.length === 0) this.opened.recorder.note({ note: 'event_dropped', side: 'client', why: 'no_counterpart' })
+    for (const one of events) this.sendClient(encodeEvent(one))
+  }
+
+  sendUpstreamEvent(event: RealtimeEvent): void {
+    for (const one of this.upstreamDialect.fromGa(event)) this.sendUpstream(encodeEvent(one))
+  }
+
+  /** What the client sent before the session was live, in order, through the same rules. */
+  releaseClient(): void {
+    for (const { frame, isBinary } of this.#held.takeAll()) this.#handleClientFrame(frame, isBinary)
+    this.#clientReader.resume('not_live')
+  }
+
+  tick(now: number): void {
+    const { settings } = this.deps
+    const seconds = Math.max(0, now - this.#lastTick) / 1000
+    this.#lastTick = now
+    this.#mayStillSend = Math.min(settings.messagesPerSecond * BURST_SECONDS, this.#mayStillSend + seconds * settings.messagesPerSecond)
+    if (this.#mayStillSend > 0) this.#clientReader.resume('rate')
+    if (this.#toClient.stalledMs(now) >= settings.slowClientMs) return this.close('slow_client', 'no_progress')
+    if ((this.#toUpstream?.stalledMs(now) ?? 0) >= settings.slowClientMs) return this.close('upstream_lost', 'no_progress')
+    const clientActive = this.#clientActive
+    this.#clientActive = false
+    this.apply({ is: 'tick', now, clientActive })
+  }
+
+  drain(untilMs: number): void {
+    this.apply({ is: 'tick', now: this.deps.now(), clientActive: false })
+    this.apply({ is: 'drain', untilMs })
+  }
+
+  isOf(target: { subject?: string; tokenId?: string }): boolean {
+    const { identity } = this.opened
+    return (target.subject !== undefined && target.subject === identity.subject) || (target.tokenId !== undefined && target.tokenId === identity.tokenId)
+  }
+
+  revoke(): void {
+    this.close('unauthenticated', 'token_revoked')
+  }
+
+  /** Tells the client why, then ends both sides. */
+  close(code: RefusalCode, why: string, retryAfterSeconds?: number): void {
+    if (this.#ended) return
+    this.sendClientEvent(toErrorEvent(code, { eventId: 'event_relay_close', retryAfterSeconds }))
+    const wire = toWireClose(code, retryAfterSeconds)
+    this.opened.client.close(wire.code, wire.reason)
+    this.end(code, why)
+  }
+
+  end(code: RefusalCode | 'client_left', why: string): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#dialing.abort()
+    for (const abort of this.toolAborts.values()) abort.abort()
+    this.upstream?.close(1000, '')
+    this.#held.takeAll()
+    const { recorder, identity } = this.opened
+    const durationMs = this.deps.now() - this.#startedAt
+    const { upMessages, downMessages, upBytes, downBytes, laneHits, laneMisses } = this.meters
+    recorder.note({ note: 'lane', side: 'client', hits: laneHits, misses: laneMisses })
+    recorder.note({ note: 'session_closed', code, why, durationMs, upMessages, downMessages, upBytes, downBytes })
+    if (this.deployment !== '') {
+      this.deps.store.recordUsage({ subject: identity.subject, deployment: this.deployment, at: this.deps.now(), counters: { sessions: 1, seconds: durationMs / 1000 } })
+    }
+    this.opened.onEnd()
+    this.#onEnd()
+  }
+}

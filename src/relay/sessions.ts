@@ -1,0 +1,69 @@
+// The live sessions of this process: count them, find them, let time pass for all of them, drain them.
+import type { RelayedSession } from './session.js'
+
+const TICK_MS = 250
+/** Closes of a drain are spread over this share of it, so that clients do not all come back at once. */
+const SPREAD = 0.5
+
+export interface LiveSessions {
+  readonly count: number
+  add(session: RelayedSession): void
+  remove(session: RelayedSession): void
+  /** Ends every session of this subject or token, now. Returns how many. */
+  end(target: { subject?: string; tokenId?: string }): number
+  /** Resolves when the last session has ended: idle ones spread over the first half of `withinMs`, working ones as they finish, all by its end. */
+  drain(withinMs: number): Promise<void>
+  /** Stops time; for shutdown after a drain. */
+  stop(): void
+}
+
+export function liveSessions(now: () => number): LiveSessions {
+  const all = new Set<RelayedSession>()
+  let onEmpty: (() => void) | undefined
+  const timer = setInterval(() => {
+    const at = now()
+    for (const session of all) session.tick(at)
+  }, TICK_MS)
+  timer.unref()
+
+  return {
+    get count() {
+      return all.size
+    },
+    add(session) {
+      all.add(session)
+    },
+    remove(session) {
+      all.delete(session)
+      if (all.size === 0) onEmpty?.()
+    },
+    end(target) {
+      let ended = 0
+      for (const session of all) {
+        if (session.isOf(target)) {
+          session.revoke()
+          ended++
+        }
+      }
+      return ended
+    },
+    async drain(withinMs) {
+      if (all.size === 0) return
+      const until = now() + withinMs
+      const empty = new Promise<void>((resolve) => {
+        onEmpty = resolve
+      })
+      const sessions = [...all]
+      const gap = (withinMs * SPREAD) / sessions.length
+      for (const [index, session] of sessions.entries()) setTimeout(() => session.drain(until), Math.floor(index * gap))
+      const deadline = new Promise<void>((resolve) => {
+        setTimeout(resolve, withinMs)
+      })
+      await Promise.race([empty, deadline])
+      for (const session of all) session.drain(now())
+    },
+    stop() {
+      clearInterval(timer)
+    },
+  }
+}
