@@ -1,0 +1,79 @@
+// What the last dials say about the upstream: the refusal a failed dial becomes, and the health that follows.
+import { RefusalError } from '../core/protocol/errors.js'
+import type { Health } from '../ports.js'
+import { DialError } from '../ws-link.js'
+
+/** The one word a status gets in the log. Nothing of the answer itself is kept. */
+function refusedWhy(status: number | undefined): string {
+  if (status === undefined) return 'handshake'
+  if (status >= 300 && status < 400) return 'redirect'
+  if (status >= 500) return 'server_error'
+  const words: Readonly<Record<number, string>> = { 400: 'bad_request', 401: 'credential', 403: 'forbidden', 404: 'not_found', 429: 'quota' }
+  return words[status] ?? 'status'
+}
+
+/** A longer hint is cut: Azure's daily quotas ask for a day at most. */
+const LONGEST_RETRY_SECONDS = 86_400
+
+/**
+ * 429 is the deployment's quota and tells the client when to come back; every other answer is `upstream_refused`. A host that cannot be
+ * reached (refused, reset, unknown name, bad certificate) is `upstream_refused` as well: `upstream_lost` is for sessions that existed.
+ */
+export function refusalOf(error: unknown): RefusalError {
+  if (error instanceof RefusalError) return error
+  if (!(error instanceof DialError)) return new RefusalError('upstream_refused', 'dial_failed')
+  if (error.kind === 'timeout') return new RefusalError('upstream_timeout', 'connect')
+  if (error.kind === 'unreachable') return new RefusalError('upstream_refused', 'unreachable')
+  if (error.kind === 'aborted') return new RefusalError('upstream_refused', 'aborted')
+  const hint = error.retryAfterSeconds === undefined ? undefined : Math.min(Math.max(error.retryAfterSeconds, 0), LONGEST_RETRY_SECONDS)
+  if (error.status === 429) return new RefusalError('rate_limited', 'quota', hint)
+  return new RefusalError('upstream_refused', refusedWhy(error.status), error.status !== undefined && error.status >= 500 ? hint : undefined)
+}
+
+/** Fixed words per failure, for `/readyz` and `check`. */
+const DETAIL: Readonly<Record<string, string>> = {
+  credential: 'the upstream refuses the credential',
+  forbidden: 'the upstream forbids access',
+  not_found: 'the upstream does not know the deployment or path',
+  bad_request: 'the upstream refuses the request',
+  redirect: 'the upstream redirects, check the endpoint',
+  server_error: 'the upstream fails',
+  quota: 'the upstream quota is used up',
+  unreachable: 'the upstream is unreachable',
+  connect: 'the upstream does not answer in time',
+  entra_token: 'no Entra ID token',
+}
+
+/** Failures in a row before `down`. */
+const DOWN_AFTER = 3
+/** A failure older than this no longer means `down`: without new dials nothing would ever show that the upstream is back. */
+const DOWN_FOR_MS = 30_000
+
+export interface DialOutcomes {
+  succeeded(): void
+  /** A dial that its caller gave up says nothing about the upstream and is not counted. */
+  failed(refusal: RefusalError): void
+  health(): Health
+}
+
+export function dialOutcomes(): DialOutcomes {
+  let failures = 0
+  let last: { why: string; code: string; at: number } | undefined
+  return {
+    succeeded() {
+      failures = 0
+      last = undefined
+    },
+    failed(refusal) {
+      if (refusal.why === 'aborted' || refusal.why === 'closed') return
+      failures++
+      last = { why: refusal.why, code: refusal.code, at: performance.now() }
+    },
+    health() {
+      if (!last) return { status: 'ok', detail: 'no failed dial' }
+      const detail = DETAIL[last.why] ?? 'the last dial failed'
+      const down = failures >= DOWN_AFTER && last.code !== 'rate_limited' && performance.now() - last.at < DOWN_FOR_MS
+      return { status: down ? 'down' : 'degraded', detail }
+    },
+  }
+}

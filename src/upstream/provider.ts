@@ -1,0 +1,107 @@
+// Opens upstream sockets with the server's own credentials and turns every failure into a refusal that names nothing.
+import { createSecureContext, type SecureContext } from 'node:tls'
+import type { UpstreamConfig } from '../config-shape.js'
+import { RefusalError } from '../core/protocol/errors.js'
+import type { UpstreamProvider } from '../ports.js'
+import { dialLink } from '../ws-link.js'
+import { azureTarget, type UpstreamTarget, voiceLiveTarget } from './azure.js'
+import { type EntraTokens, entraTokens, type TokenCredential, type UpstreamLog } from './azure-credential.js'
+import { dialOutcomes, refusalOf } from './dial-outcomes.js'
+import { openaiTarget } from './openai.js'
+
+export interface UpstreamOptions {
+  /** From the call of `dial` to the 101, in milliseconds: token, name look-up, TCP, TLS and the answer together. */
+  readonly connectTimeoutMs: number
+  readonly pingIntervalMs: number
+  readonly maxPayloadBytes: number
+  readonly log: UpstreamLog
+  /** Instead of `@azure/identity`'s default chain. */
+  readonly credential?: TokenCredential
+}
+
+/** Ids that are safe in a header; any other is left out rather than repaired. */
+const CORRELATION_ID = /^[A-Za-z0-9._-]{1,128}$/
+
+/**
+ * One upstream of the configuration. Redirects are never followed, TLS is always verified (a private authority is added with Node's own
+ * `NODE_EXTRA_CA_CERTS`). Throws when an OpenAI upstream has no key.
+ */
+export function createUpstream(config: UpstreamConfig, options: UpstreamOptions): UpstreamProvider {
+  const { log } = options
+  const target = targetOf(config)
+  if (config.provider === 'openai' && !config.apiKey) throw new Error(`upstream ${config.name}: an OpenAI upstream needs an API key`)
+  const tokens = config.apiKey ? undefined : entraTokens(config.entraScope, log, options.credential)
+  const secureContext = target.url.protocol === 'wss:' ? sharedSecureContext() : undefined
+  const outcomes = dialOutcomes()
+  const dials = new Set<AbortController>()
+  let closed = false
+
+  async function open(correlationId: string, signal: AbortSignal) {
+    const deadline = performance.now() + options.connectTimeoutMs
+    const headers = await credentialHeaders(config, tokens, signal, options.connectTimeoutMs)
+    if (CORRELATION_ID.test(correlationId)) headers['x-ms-client-request-id'] = correlationId
+    return dialLink(target.url, {
+      headers,
+      timeoutMs: Math.max(deadline - performance.now(), 1),
+      signal,
+      maxPayloadBytes: options.maxPayloadBytes,
+      pingIntervalMs: options.pingIntervalMs,
+      ...(secureContext ? { secureContext } : {}),
+    })
+  }
+
+  return {
+    async dial({ correlationId, signal }) {
+      if (closed) throw new RefusalError('upstream_refused', 'closed')
+      const dial = new AbortController()
+      const onAbort = () => dial.abort()
+      if (signal.aborted) dial.abort()
+      else signal.addEventListener('abort', onAbort, { once: true })
+      dials.add(dial)
+      try {
+        const link = await open(correlationId, dial.signal)
+        outcomes.succeeded()
+        return { link, dialect: target.dialect, deployment: config.deployment }
+      } catch (error) {
+        const refusal = refusalOf(error)
+        outcomes.failed(refusal)
+        if (!dial.signal.aborted) log.warn({ upstream: config.name, code: refusal.code, why: refusal.why, retryAfterSeconds: refusal.retryAfterSeconds }, 'upstream dial failed')
+        throw refusal
+      } finally {
+        dials.delete(dial)
+        signal.removeEventListener('abort', onAbort)
+      }
+    },
+    async health() {
+      const dialled = outcomes.health()
+      const token = tokens?.health()
+      if (!token || token.status === 'ok' || dialled.status === 'down') return dialled
+      return token.status === 'down' || dialled.status === 'ok' ? token : dialled
+    },
+    async close() {
+      closed = true
+      tokens?.close()
+      for (const dial of dials) dial.abort()
+    },
+  }
+}
+
+function targetOf(config: UpstreamConfig): UpstreamTarget {
+  if (config.provider === 'openai') return openaiTarget(config)
+  if (config.provider === 'voice-live') return voiceLiveTarget(config)
+  return azureTarget(config)
+}
+
+async function credentialHeaders(config: UpstreamConfig, tokens: EntraTokens | undefined, signal: AbortSignal, timeoutMs: number): Promise<Record<string, string>> {
+  if (tokens) return { authorization: `Bearer ${(await tokens.get(signal, timeoutMs)).reveal()}` }
+  const key = config.apiKey?.reveal() ?? ''
+  return config.provider === 'openai' ? { authorization: `Bearer ${key}` } : { 'api-key': key }
+}
+
+let secureContext: SecureContext | undefined
+
+/** Building one costs about a millisecond of every dial, so the process has a single one with Node's default verification. */
+function sharedSecureContext(): SecureContext {
+  secureContext ??= createSecureContext()
+  return secureContext
+}
