@@ -1,0 +1,58 @@
+// Verifies one bare token: syntax first, then signature and claims with jose; every failure is the same refusal with a fixed word for the log.
+import { errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
+import type { AuthConfig } from '../config-shape.js'
+import { RefusalError } from '../core/protocol/errors.js'
+import type { Health, Identity } from '../ports.js'
+import { identityOf } from './claims.js'
+import { type RemoteKeysDeps, remoteKeys } from './remote-keys.js'
+import { isWellFormedToken } from './token-syntax.js'
+import { keySetAlgorithms, publicKey, secretKey, type VerificationKey } from './verification-key.js'
+
+export interface TokenVerifier {
+  /** Rejects with a `RefusalError` (`unauthenticated`) whose `why` is one fixed word. */
+  verify(token: string): Promise<Identity>
+  health(): Promise<Health>
+}
+
+/** Throws an error that names the setting to change when the key is too weak or does not fit the algorithms. */
+export function createTokenVerifier(config: AuthConfig, deps: RemoteKeysDeps): TokenVerifier {
+  if (config.key.kind !== 'jwks') {
+    const fixed = config.key.kind === 'secret' ? secretKey(config.key.secret.reveal(), config.algorithms) : publicKey(config.key.pem, config.algorithms)
+    return { verify: verifierOf(config, fixed.algorithms, fixed.key, deps.now), health: async () => ({ status: 'ok', detail: 'key configured' }) }
+  }
+  // A shared key host signs for many services, so a token must name this one.
+  if (config.issuer === undefined || config.audience === undefined) throw new Error('JWKS_URL: JWT_ISSUER and JWT_AUDIENCE are required with it')
+  const keys = remoteKeys(config.key.url, deps)
+  return { verify: verifierOf(config, keySetAlgorithms(config.algorithms), keys.keyFor, deps.now), health: keys.health }
+}
+
+function verifierOf(config: AuthConfig, algorithms: readonly string[], key: VerificationKey['key'] | JWTVerifyGetKey, now: () => number): TokenVerifier['verify'] {
+  const options: JWTVerifyOptions = { algorithms: [...algorithms], clockTolerance: config.clockToleranceMs / 1000, requiredClaims: ['exp', 'sub'] }
+  if (config.issuer !== undefined) options.issuer = config.issuer
+  if (config.audience !== undefined) options.audience = config.audience
+  return async (token) => {
+    if (!isWellFormedToken(token)) throw new RefusalError('unauthenticated', 'malformed_token')
+    try {
+      const dated = { ...options, currentDate: new Date(now()) }
+      const { payload } = typeof key === 'function' ? await jwtVerify(token, key, dated) : await jwtVerify(token, key, dated)
+      return identityOf(payload)
+    } catch (error) {
+      throw error instanceof RefusalError ? error : new RefusalError('unauthenticated', causeOf(error))
+    }
+  }
+}
+
+function causeOf(error: unknown): string {
+  if (error instanceof errors.JWTExpired) return 'expired'
+  if (error instanceof errors.JWTClaimValidationFailed) return claimCause(error.claim)
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'bad_signature'
+  if (error instanceof errors.JOSEAlgNotAllowed) return 'algorithm_not_allowed'
+  if (error instanceof errors.JWKSNoMatchingKey) return 'unknown_key'
+  if (error instanceof errors.JWKSMultipleMatchingKeys) return 'ambiguous_key'
+  return 'invalid_token'
+}
+
+function claimCause(claim: string): string {
+  const causes: Readonly<Record<string, string>> = { iss: 'wrong_issuer', aud: 'wrong_audience', nbf: 'not_yet_valid', exp: 'bad_expiry', sub: 'bad_subject' }
+  return Object.hasOwn(causes, claim) ? (causes[claim] ?? 'bad_claim') : 'bad_claim'
+}

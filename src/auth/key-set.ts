@@ -1,0 +1,36 @@
+// Which keys of a remote key set are usable: asymmetric, strong, and named by one kid each.
+import type { JWK } from 'jose'
+import { isObject } from '../core/protocol/events.js'
+import { MIN_RSA_BITS } from './verification-key.js'
+
+const MAX_KEYS = 200
+
+/** The usable keys of a fetched document, or undefined when it is no key set at all. */
+export function usableKeys(document: unknown): JWK[] | undefined {
+  if (!isObject(document) || !Array.isArray(document.keys) || document.keys.length > MAX_KEYS) return undefined
+  const keys = document.keys.filter(isObject)
+  const timesUsed = new Map<unknown, number>()
+  for (const key of keys) timesUsed.set(key.kid, (timesUsed.get(key.kid) ?? 0) + 1)
+  // A kid that names two keys names none: which one a signer meant cannot be known.
+  return keys.filter((key) => (key.kid === undefined || timesUsed.get(key.kid) === 1) && isStrongPublicKey(key)) as JWK[]
+}
+
+/** A secret in a public document is no secret, and a private key in one is everybody's. */
+function isStrongPublicKey(key: Record<string, unknown>): boolean {
+  if (key.d !== undefined || key.k !== undefined) return false
+  if (key.kty === 'EC' || key.kty === 'OKP') return true
+  return key.kty === 'RSA' && bitsOf(key.n) >= MIN_RSA_BITS && isSaneExponent(key.e)
+}
+
+function bitsOf(number: unknown): number {
+  if (typeof number !== 'string') return 0
+  const bytes = Buffer.from(number, 'base64url')
+  const first = bytes.findIndex((byte) => byte !== 0)
+  return first < 0 ? 0 : (bytes.length - first) * 8 - (Math.clz32(bytes[first] ?? 0) - 24)
+}
+
+/** With an exponent of one, every message is its own signature. */
+function isSaneExponent(exponent: unknown): boolean {
+  const bits = bitsOf(exponent)
+  return bits >= 2 && bits <= 64 && ((Buffer.from(String(exponent), 'base64url').at(-1) ?? 0) & 1) === 1
+}
