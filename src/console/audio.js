@@ -1,0 +1,69 @@
+// Microphone in and speaker out, both 24 kHz PCM16 as the Realtime API wants it.
+const RATE = 24000
+
+export async function openMicrophone(context, onAudio) {
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, echoCancellation: true, noiseSuppression: true } })
+  await context.audioWorklet.addModule(new URL('microphone-worklet.js', import.meta.url))
+  const source = context.createMediaStreamSource(stream)
+  const worklet = new AudioWorkletNode(context, 'microphone', { numberOfOutputs: 0 })
+  worklet.port.onmessage = ({ data }) => onAudio(toBase64(new Uint8Array(data)))
+  source.connect(worklet)
+  return {
+    close() {
+      source.disconnect()
+      for (const track of stream.getTracks()) track.stop()
+    },
+  }
+}
+
+export function newAudioContext() {
+  return new AudioContext({ sampleRate: RATE })
+}
+
+/** Plays deltas one after the other; knows how much of the current item has been heard. */
+export function speaker(context) {
+  const playing = new Set()
+  let next = 0
+  let itemId
+  let itemStart = 0
+  return {
+    play(id, base64) {
+      const bytes = fromBase64(base64)
+      const samples = new Int16Array(bytes.buffer, 0, bytes.length >> 1)
+      if (samples.length === 0) return
+      const buffer = context.createBuffer(1, samples.length, RATE)
+      const channel = buffer.getChannelData(0)
+      for (let i = 0; i < samples.length; i++) channel[i] = samples[i] / 0x8000
+      const source = context.createBufferSource()
+      source.buffer = buffer
+      source.connect(context.destination)
+      const start = Math.max(next, context.currentTime)
+      if (id !== itemId) {
+        itemId = id
+        itemStart = start
+      }
+      source.start(start)
+      next = start + buffer.duration
+      playing.add(source)
+      source.onended = () => playing.delete(source)
+    },
+    /** Silence at once. Returns what was heard of the item that was playing, or undefined when nothing was. */
+    stop() {
+      if (playing.size === 0) return undefined
+      for (const source of playing) source.stop()
+      playing.clear()
+      next = 0
+      return { itemId, heardMs: Math.max(0, Math.round((context.currentTime - itemStart) * 1000)) }
+    },
+  }
+}
+
+function toBase64(bytes) {
+  let text = ''
+  for (const byte of bytes) text += String.fromCharCode(byte)
+  return btoa(text)
+}
+
+function fromBase64(base64) {
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
+}

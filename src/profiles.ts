@@ -1,0 +1,59 @@
+// Chooses what the server owns for a caller: profile by claim, tools pinned, instructions filled from the verified token.
+import type { Config, ProfileConfig } from './config-shape.js'
+import { fillInstructions } from './core/policy/instructions.js'
+import type { SessionProfile } from './core/policy/profile.js'
+import { RefusalError } from './core/protocol/errors.js'
+import type { Identity, ToolSet } from './ports.js'
+
+export interface ChosenProfile {
+  readonly profile: SessionProfile
+  readonly tools: ToolSet
+}
+
+/** Longest time from the upgrade to a configured session beyond the dial itself. */
+const CONFIGURE_MS = 10_000
+/** Refused events after which a client is taken for hostile or broken. */
+const MAX_VIOLATIONS = 100
+
+/** Throws `forbidden` when the claim names a profile that does not exist. `requestedModel` picks among the profiles the token allows. */
+export function chooseProfile(config: Config, toolSet: (names: readonly string[] | undefined) => ToolSet, identity: Identity, requestedModel: string | undefined): ChosenProfile {
+  const name = profileName(config, identity, requestedModel)
+  const chosen = config.profiles[name] as ProfileConfig
+  const tools = toolSet(chosen.toolNames)
+  const { limits, toolLimits } = config
+  const profile: SessionProfile = {
+    name,
+    instructions: fillInstructions(chosen.instructions, identity.claims),
+    tools: tools.tools.map(({ definition, owner }) => ({ definition, owner })),
+    session: chosen.session,
+    clientMaySet: new Set(chosen.clientMaySet),
+    clientMaySeedHistory: config.clientMaySeedHistory,
+    forwardRateLimits: config.forwardRateLimits,
+    relayEvents: chosen.relayEvents || identity.claims.relayEvents === true,
+    limits: {
+      maxSessionMs: chosen.limits.maxSessionMs ?? limits.maxSessionMs,
+      idleTimeoutMs: chosen.limits.idleTimeoutMs ?? limits.idleTimeoutMs,
+      configureTimeoutMs: limits.upstreamConnectTimeoutMs + CONFIGURE_MS,
+      toolMaxRounds: toolLimits.maxRounds,
+      toolMaxConcurrent: toolLimits.maxConcurrent,
+      maxViolations: MAX_VIOLATIONS,
+    },
+  }
+  return { profile, tools }
+}
+
+/** The profile's own limit of sessions per user, or the general one. */
+export function maxSessionsPerUser(config: Config, profileName: string): number {
+  return config.profiles[profileName]?.limits.maxSessionsPerUser ?? config.limits.maxSessionsPerUser
+}
+
+/** The claim may be one name or a list of allowed names; without it, `default`. */
+export function profileName(config: Config, identity: Identity, requestedModel: string | undefined): string {
+  const claim = Object.hasOwn(identity.claims, config.profileClaim) ? identity.claims[config.profileClaim] : undefined
+  if (claim === undefined || claim === null) return 'default'
+  const allowed = Array.isArray(claim) ? claim : [claim]
+  const known = allowed.filter((name): name is string => typeof name === 'string' && Object.hasOwn(config.profiles, name))
+  const name = known.find((one) => one === requestedModel) ?? known[0]
+  if (name === undefined || known.length !== allowed.length) throw new RefusalError('forbidden', 'unknown_profile')
+  return name
+}

@@ -1,0 +1,25 @@
+// Runs a server until a signal ends it: the first drains and exits 0, a second ends the process now.
+import type { RelayServer } from './server.js'
+
+export interface ProcessHooks {
+  on(signal: 'SIGTERM' | 'SIGINT', handler: () => void): void
+  exit(code: number): void
+}
+
+/** Returns at once; `hooks.exit` is called at the end, within the drain time and a second. */
+export function runUntilSignal(server: RelayServer, hooks: ProcessHooks): void {
+  let stopping = false
+  const stop = (): void => {
+    if (stopping) {
+      hooks.exit(1)
+      return
+    }
+    stopping = true
+    server.drain().then(
+      () => hooks.exit(0),
+      () => hooks.exit(1),
+    )
+  }
+  hooks.on('SIGTERM', stop)
+  hooks.on('SIGINT', stop)
+}
