@@ -1,0 +1,36 @@
+// Fills a caller's claims into the instructions, as short plain text that can neither start a line nor open another slot.
+
+/** Longest text one claim may add, in characters: a name or a place, not a page of somebody's prompt. */
+const MAX_CLAIM_CHARACTERS = 256
+const SLOT = /\{\{\s*claims\.([^\s{}]{1,256})\s*\}\}/g
+
+/**
+ * `{{claims.name}}` becomes the claim's text, `{{claims.org.name}}` that of a nested one; own properties only. A claim that is absent or
+ * no string, number or boolean becomes nothing. Values are never searched for slots.
+ */
+export function fillInstructions(template: string, claims: Readonly<Record<string, unknown>>): string {
+  return template.replace(SLOT, (_, path: string) => plain(claimAt(claims, path)))
+}
+
+/** A claim whose whole name matches comes first: many issuers use URLs, dots included, as names. */
+function claimAt(claims: Readonly<Record<string, unknown>>, path: string): unknown {
+  if (Object.hasOwn(claims, path)) return claims[path]
+  let value: unknown = claims
+  for (const key of path.split('.')) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, key)) return undefined
+    value = (value as Record<string, unknown>)[key]
+  }
+  return value
+}
+
+function plain(value: unknown): string {
+  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return ''
+  // Cut before and after: the patterns below must not run over megabytes, and a cut may leave half a character.
+  const text = String(value)
+    .slice(0, MAX_CLAIM_CHARACTERS * 4)
+    .replace(/[\s\u2028\u2029]+/g, ' ')
+    .replace(/\p{C}/gu, '')
+    .replace(/\{+/g, '{')
+    .replace(/\}+/g, '}')
+  return Array.from(text).slice(0, MAX_CLAIM_CHARACTERS).join('').trim()
+}
