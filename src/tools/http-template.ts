@@ -1,0 +1,181 @@
+// Fills an HTTP tool's URL and headers with arguments in such a way that host, path shape and header shape stay what the template says.
+import type { HttpToolRun } from '../config-shape.js'
+import { type Json, type JsonObject, stringAt } from '../core/protocol/events.js'
+import { ArgumentsRefused, ToolFailure } from './tool-failure.js'
+
+export interface FilledRequest {
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  /** JSON text for a body method, undefined for the others. */
+  readonly body: string | undefined
+}
+
+/** Throws `ArgumentsRefused` for a value that cannot go where the template wants it, `ToolFailure` for a claim the caller does not have. */
+export type FillTemplate = (args: JsonObject, claims: Readonly<Record<string, unknown>>) => FilledRequest
+
+type Part = { readonly literal: string } | { readonly slot: string } | { readonly claim: string }
+
+const SLOT = /\{([A-Za-z_][A-Za-z0-9_-]*)\}/
+const CLAIM = /\{\{claims\.([A-Za-z0-9_.:/-]+)\}\}/
+const URL_SHAPE = /^(https?:\/\/)([^/?]*)([^?]*)(?:\?(.*))?$/i
+const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
+const OWN_HEADERS = new Set(['host', 'connection', 'content-length', 'transfer-encoding', 'upgrade', 'expect', 'te', 'trailer', 'keep-alive', 'accept-encoding'])
+const BODY_METHODS = new Set(['POST', 'PUT', 'PATCH'])
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const CONTROL = /[\u0000-\u001f\u007f]/
+
+/** Checks a template against the tool's parameters. `problems` names every mistake and quotes no header value. */
+export function compileTemplate(run: HttpToolRun, parameters: JsonObject | undefined): { fill: FillTemplate } | { problems: readonly string[] } {
+  const problems: string[] = []
+  const declared = parameters?.properties
+  const known = (name: string) => typeof declared === 'object' && declared !== null && Object.hasOwn(declared, name)
+  const checkSlots = (parts: readonly Part[], where: string) => {
+    for (const part of parts) if ('slot' in part && !known(part.slot)) problems.push(`${where}: {${part.slot}} is not one of the tool's parameters`)
+  }
+
+  const shape = URL_SHAPE.exec(run.url)
+  const [, scheme = '', authority = '', rawPath = '', rawQuery] = shape ?? []
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: as above
+  if (/[\u0000-\u0020\u007f\\#]/.test(run.url)) problems.push('url: spaces, control characters, \\ and # are not allowed')
+  if (!shape || authority === '') problems.push('url: must begin with http:// or https:// and a host')
+  else if (/[{}@]/.test(authority)) problems.push('url: scheme, host and port are fixed: no {argument} and no user name there')
+  else if (!URL.canParse(`${scheme}${authority}/`)) problems.push('url: the host is not valid')
+
+  const segments = (rawPath || '/').split('/').map((segment) => split(segment, SLOT))
+  const pairs = rawQuery === undefined ? [] : rawQuery.split('&').map((pair) => splitPair(pair))
+  for (const parts of segments) {
+    checkSlots(parts, 'url')
+    if (parts.every((part) => 'literal' in part) && isDotSegment(parts.map((part) => ('literal' in part ? part.literal : '')).join(''))) {
+      problems.push('url: . and .. segments are not allowed')
+    }
+  }
+  for (const pair of pairs) {
+    checkSlots(pair.value, 'url')
+    if (SLOT.test(pair.name)) problems.push('url: {argument} may stand for the value of a query parameter, not for its name')
+  }
+  if (/[{}]/.test(run.url.replace(new RegExp(SLOT, 'g'), ''))) problems.push('url: a brace that is not part of an {argument}')
+
+  const headers = Object.entries(run.headers).map(([name, value]) => ({ name: name.toLowerCase(), parts: splitHeader(value.reveal()) }))
+  for (const { name, parts } of headers) {
+    if (!HEADER_NAME.test(name) || OWN_HEADERS.has(name)) problems.push(`headers: the name ${JSON.stringify(name)} cannot be used`)
+    checkSlots(parts, `header ${name}`)
+    if (parts.some((part) => 'literal' in part && !/^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(part.literal)))
+      problems.push(`header ${name}: the value holds a character no header may hold`)
+  }
+  if (problems.length > 0) return { problems }
+
+  const origin = new URL(`${scheme}${authority}/`).origin
+  const hasBody = BODY_METHODS.has(run.method)
+  const slots = new Set([...segments, ...pairs.map((pair) => pair.value), ...headers.map((header) => header.parts)].flat().flatMap((part) => ('slot' in part ? [part.slot] : [])))
+  const fixedNames = new Set(pairs.flatMap((pair) => [...new URLSearchParams(`${pair.name}=`).keys()]).map((name) => name.toLowerCase()))
+
+  const fill: FillTemplate = (args, claims) => {
+    const path = segments.map((parts) => fillSegment(parts, args)).join('/')
+    const query = pairs.flatMap((pair) => fillPair(pair, args))
+    if (!hasBody) {
+      for (const [name, value] of Object.entries(args)) {
+        if (slots.has(name)) continue
+        if (fixedNames.has(name.toLowerCase())) throw new ArgumentsRefused(`/${name} is fixed and cannot be set`)
+        query.push(...queryPairs(name, value))
+      }
+    }
+    const url = new URL(origin + path + (query.length > 0 ? `?${query.join('&')}` : ''))
+    if (url.origin !== origin || url.hash !== '' || url.pathname.split('/').length !== segments.length) throw new ToolFailure('failed')
+    const filledHeaders: Record<string, string> = {}
+    for (const { name, parts } of headers) filledHeaders[name] = parts.map((part) => fillHeaderPart(part, args, claims)).join('')
+    return { url, headers: filledHeaders, body: hasBody ? JSON.stringify(args) : undefined }
+  }
+  return { fill }
+}
+
+function split(text: string, pattern: RegExp): Part[] {
+  return text.split(new RegExp(pattern, 'g')).map((piece, index) => (index % 2 === 0 ? { literal: piece } : { slot: piece }))
+}
+
+function splitHeader(text: string): Part[] {
+  return text.split(new RegExp(CLAIM, 'g')).flatMap((piece, index): Part[] => (index % 2 === 0 ? split(piece, SLOT) : [{ claim: piece }]))
+}
+
+function splitPair(pair: string): { name: string; value: readonly Part[]; bare: boolean } {
+  const at = pair.indexOf('=')
+  return at < 0 ? { name: pair, value: [], bare: true } : { name: pair.slice(0, at), value: split(pair.slice(at + 1), SLOT), bare: false }
+}
+
+function fillSegment(parts: readonly Part[], args: JsonObject): string {
+  let filled = ''
+  for (const part of parts) {
+    if ('literal' in part) filled += part.literal
+    else if ('slot' in part) {
+      const value = scalar(args, part.slot)
+      if (value === undefined) throw new ArgumentsRefused(`/${part.slot} is required`)
+      if (value === '') throw new ArgumentsRefused(`/${part.slot} must not be empty`)
+      if (hasDotSegment(value)) throw new ArgumentsRefused(`/${part.slot} must not contain . or .. as a path segment`)
+      filled += encodeURIComponent(value)
+    }
+  }
+  if (isDotSegment(filled)) throw new ArgumentsRefused('the path would contain a . or .. segment')
+  return filled
+}
+
+/** A pair whose argument was not given is left out. */
+function fillPair(pair: ReturnType<typeof splitPair>, args: JsonObject): string[] {
+  if (pair.bare) return [pair.name]
+  let filled = ''
+  for (const part of pair.value) {
+    if ('literal' in part) filled += part.literal
+    else if ('slot' in part) {
+      const value = scalar(args, part.slot)
+      if (value === undefined) return []
+      filled += encodeURIComponent(value)
+    }
+  }
+  return [`${pair.name}=${filled}`]
+}
+
+function fillHeaderPart(part: Part, args: JsonObject, claims: Readonly<Record<string, unknown>>): string {
+  if ('literal' in part) return part.literal
+  if ('claim' in part) {
+    const claim = Object.hasOwn(claims, part.claim) ? claims[part.claim] : undefined
+    if (typeof claim !== 'string' && typeof claim !== 'number' && typeof claim !== 'boolean') throw new ToolFailure('unknown_caller')
+    return encodeURIComponent(wellFormed(String(claim)))
+  }
+  const value = scalar(args, part.slot)
+  if (value === undefined) throw new ArgumentsRefused(`/${part.slot} is required`)
+  return encodeURIComponent(value)
+}
+
+/** An argument outside the template: a list becomes repeated parameters, an object JSON text, null nothing. */
+function queryPairs(name: string, value: Json): string[] {
+  if (value === null) return []
+  const values = Array.isArray(value) ? value : [value]
+  return values.map((one) => `${encodeURIComponent(wellFormed(name))}=${encodeURIComponent(wellFormed(typeof one === 'string' ? one : JSON.stringify(one)))}`)
+}
+
+function scalar(args: JsonObject, name: string): string | undefined {
+  if (!Object.hasOwn(args, name) || args[name] === null) return undefined
+  const value = stringAt(args, name) ?? args[name]
+  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') throw new ArgumentsRefused(`/${name} must be a string, number or boolean`)
+  const text = wellFormed(String(value))
+  if (CONTROL.test(text)) throw new ArgumentsRefused(`/${name} must not contain line breaks or other control characters`)
+  return text
+}
+
+function wellFormed(text: string): string {
+  return Buffer.from(text, 'utf8').toString('utf8')
+}
+
+/** Also in encoded form and behind encoded separators: some servers decode more than once, or before they look at the path. */
+function hasDotSegment(value: string): boolean {
+  let text = value
+  for (let round = 0; round < 4; round++) {
+    if (text.split(/[/\\]/).some((piece) => isDotSegment(piece.split(';')[0] ?? ''))) return true
+    const decoded = text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+    if (decoded === text) return false
+    text = decoded
+  }
+  return true
+}
+
+function isDotSegment(segment: string): boolean {
+  return /^(\.|%2e){1,2}$/i.test(segment)
+}

@@ -1,0 +1,112 @@
+// Tools as HTTP endpoints: a fixed template each, a bound on connections, and a probe that says whether the hosts can be reached.
+import { connect } from 'node:net'
+import { Agent } from 'undici'
+import type { ToolConfig } from '../config-shape.js'
+import type { JsonObject } from '../core/protocol/events.js'
+import type { Health, ToolContext, ToolSource, ToolSpec } from '../ports.js'
+import { fetchText } from './http-fetch.js'
+import { compileTemplate, type FillTemplate } from './http-template.js'
+import { isPrivateAddress, publicOnlyLookup } from './private-address.js'
+import { type SourceOptions, sourceBytes } from './source-options.js'
+import { ToolFailure } from './tool-failure.js'
+
+export type HttpToolConfig = Extract<ToolConfig, { kind: 'http' }>
+
+/** Connections to one host, and calls of one tool at work or waiting for a connection. */
+const MAX_CONNECTIONS = 32
+const MAX_CALLS_PER_TOOL = 128
+const CONNECT_TIMEOUT_MS = 5000
+const PROBE_TIMEOUT_MS = 2000
+const PROBE_MAX_AGE_MS = 15_000
+
+interface HttpTool {
+  readonly config: HttpToolConfig
+  readonly fill: FillTemplate
+  calls: number
+}
+
+/** Pushes every mistake of a template to `problems` and leaves that tool out. */
+export function createHttpSource(configs: readonly HttpToolConfig[], options: SourceOptions, problems: string[]): ToolSource {
+  const agents = { any: agent(), publicOnly: agent({ lookup: publicOnlyLookup() }) }
+  const tools = new Map<string, HttpTool>()
+  for (const config of configs) {
+    const compiled = compileTemplate(config.run, config.definition.parameters)
+    if ('problems' in compiled) problems.push(...compiled.problems.map((problem) => `tool ${config.definition.name}: ${problem}`))
+    else if (config.run.denyPrivateAddresses && isPrivateLiteral(config.run.url)) problems.push(`tool ${config.definition.name}: url: the host is a private address`)
+    else tools.set(config.definition.name, { config, fill: compiled.fill, calls: 0 })
+  }
+  const origins = new Set([...tools.values()].map(({ config }) => new URL(config.run.url.replace(/[{}]/g, '')).origin))
+  const probe = cached(() => probeAll([...origins]), PROBE_MAX_AGE_MS)
+
+  const call = async (name: string, args: unknown, context: ToolContext): Promise<string> => {
+    const tool = tools.get(name)
+    if (!tool) throw new ToolFailure('failed')
+    if (tool.calls >= MAX_CALLS_PER_TOOL) throw new ToolFailure('busy')
+    tool.calls++
+    try {
+      const { run } = tool.config
+      const request = tool.fill(args as JsonObject, context.identity.claims)
+      const dispatcher = run.denyPrivateAddresses ? agents.publicOnly : agents.any
+      return await fetchText(run.method, request, { dispatcher, signal: context.signal, maxBytes: sourceBytes(options.maxBytes), retryOnce: run.idempotent })
+    } finally {
+      tool.calls--
+    }
+  }
+
+  return {
+    name: 'http',
+    list: async () =>
+      [...tools.values()].map(
+        ({ config }): ToolSpec => ({ definition: config.definition, owner: 'server', ...(config.run.timeoutMs === undefined ? {} : { timeoutMs: config.run.timeoutMs }) }),
+      ),
+    call,
+    health: probe,
+    close: async () => {
+      await Promise.all([agents.any.destroy(), agents.publicOnly.destroy()])
+    },
+  }
+}
+
+function agent(connectOptions: { lookup?: ReturnType<typeof publicOnlyLookup> } = {}): Agent {
+  return new Agent({ connections: MAX_CONNECTIONS, pipelining: 1, keepAliveTimeout: 10_000, connect: { timeout: CONNECT_TIMEOUT_MS, ...connectOptions } })
+}
+
+/** Names are judged when they are resolved; an address in the URL never is, so it is judged here. */
+function isPrivateLiteral(url: string): boolean {
+  const { hostname } = new URL(url.replace(/[{}]/g, ''))
+  return (hostname.startsWith('[') || /^[0-9.]+$/.test(hostname)) && isPrivateAddress(hostname)
+}
+
+async function probeAll(origins: readonly string[]): Promise<Health> {
+  const reached = await Promise.all(origins.map(canConnect))
+  const missing = reached.filter((ok) => !ok).length
+  return missing === 0 ? { status: 'ok', detail: 'reachable' } : { status: 'degraded', detail: `${missing} of ${origins.length} hosts unreachable` }
+}
+
+function canConnect(origin: string): Promise<boolean> {
+  const { hostname, port, protocol } = new URL(origin)
+  return new Promise((resolve) => {
+    const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (protocol === 'https:' ? 443 : 80) })
+    const finish = (ok: boolean) => {
+      clearTimeout(timer)
+      socket.destroy()
+      resolve(ok)
+    }
+    const timer = setTimeout(() => finish(false), PROBE_TIMEOUT_MS)
+    socket.once('connect', () => finish(true)).once('error', () => finish(false))
+  })
+}
+
+/** Single flight and a maximum age: however often health is asked, the hosts see one connection per interval. */
+function cached(ask: () => Promise<Health>, maxAgeMs: number): () => Promise<Health> {
+  let answer: Promise<Health> | undefined
+  let askedAt = 0
+  return () => {
+    const now = performance.now()
+    if (!answer || now - askedAt > maxAgeMs) {
+      answer = ask()
+      askedAt = now
+    }
+    return answer
+  }
+}

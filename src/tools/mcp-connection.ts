@@ -1,0 +1,161 @@
+// Keeps one connection to one MCP server: connects, notices when it is gone, connects again with growing pauses.
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { ErrorCode, ListToolsResultSchema, McpError, type Tool, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js'
+import { type McpConfig, type McpTransport, openMcpTransport } from './mcp-transport.js'
+import type { SourceOptions } from './source-options.js'
+
+const CONNECT_WITHIN_MS = 10_000
+const PING_WITHIN_MS = 5000
+const PING_EVERY_MS = 30_000
+const FIRST_PAUSE_MS = 250
+const LONGEST_PAUSE_MS = 30_000
+/** Least time between two readings of the list, however often the server announces a change. */
+const LIST_PAUSE_MS = 250
+const MAX_LIST_PAGES = 10
+const MAX_LISTED = 1000
+
+export interface McpConnection {
+  /** The connected client, or undefined while there is none. */
+  current(): Client | undefined
+  /** The attempt under way, or a new one at once. Never rejects. */
+  connect(): Promise<void>
+  /** Asks whether the server still answers, and reconnects where it does not. */
+  suspect(client: Client): void
+  /** Gives this client up and reconnects. */
+  drop(client: Client): void
+  close(): Promise<void>
+}
+
+/** `onTools` is called with every list read, `onDown` when a connection is lost. */
+export function createMcpConnection(config: McpConfig, options: SourceOptions, onTools: (tools: readonly Tool[]) => void): McpConnection {
+  const log = { tool_source: `mcp:${config.label}` }
+  const transports = new Map<Client, McpTransport>()
+  let live: Client | undefined
+  let attempt: Promise<void> | undefined
+  let retry: NodeJS.Timeout | undefined
+  let failures = 0
+  let closed = false
+  const suspected = new WeakSet<Client>()
+  const endings = new Set<Promise<void>>()
+
+  function connect(): Promise<void> {
+    clearTimeout(retry)
+    attempt ??= connectOnce().finally(() => {
+      attempt = undefined
+      if (!live && !closed) retryLater()
+    })
+    return attempt
+  }
+
+  async function connectOnce(): Promise<void> {
+    if (closed || live) return
+    const client = new Client({ name: 'realtime-relay', version: '1' })
+    try {
+      const opened = openMcpTransport(config, options)
+      transports.set(client, opened)
+      client.onclose = () => drop(client)
+      client.onerror = () => suspect(client)
+      client.setNotificationHandler(ToolListChangedNotificationSchema, () => refresh(client))
+      await client.connect(opened.transport, { timeout: CONNECT_WITHIN_MS })
+      const tools = await listTools(client)
+      if (closed || !transports.has(client)) return end(client)
+      live = client
+      failures = 0
+      options.log.info({ ...log, tools: tools.length }, 'MCP server connected')
+      onTools(tools)
+    } catch (error) {
+      if (failures === 0) options.log.warn({ ...log, reason: reasonOf(error) }, 'MCP server cannot be reached')
+      failures++
+      end(client)
+    }
+  }
+
+  function retryLater(): void {
+    const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures, 10))
+    clearTimeout(retry)
+    retry = setTimeout(() => void connect(), pause * (0.5 + Math.random() / 2))
+    retry.unref()
+  }
+
+  function drop(client: Client): void {
+    const wasLive = live === client
+    if (wasLive) live = undefined
+    end(client)
+    if (!wasLive || closed) return
+    options.log.warn(log, 'MCP server lost')
+    retryLater()
+  }
+
+  function end(client: Client): void {
+    const opened = transports.get(client)
+    if (!opened) return
+    transports.delete(client)
+    const ending = opened.end().finally(() => endings.delete(ending))
+    endings.add(ending)
+  }
+
+  function suspect(client: Client): void {
+    if (client !== live || suspected.has(client)) return
+    suspected.add(client)
+    client
+      .ping({ timeout: PING_WITHIN_MS })
+      .catch(() => drop(client))
+      .finally(() => suspected.delete(client))
+  }
+
+  let refreshing = false
+  let refreshAgain = false
+  function refresh(client: Client): void {
+    refreshAgain = refreshing
+    if (refreshing) return
+    refreshing = true
+    listTools(client)
+      .then((tools) => {
+        if (client === live) onTools(tools)
+      })
+      .catch(() => suspect(client))
+      .finally(() =>
+        setTimeout(() => {
+          refreshing = false
+          if (refreshAgain && live) refresh(live)
+        }, LIST_PAUSE_MS).unref(),
+      )
+  }
+
+  const heartbeat = setInterval(() => live && suspect(live), PING_EVERY_MS)
+  heartbeat.unref()
+
+  return {
+    current: () => live,
+    connect,
+    suspect,
+    drop,
+    close: async () => {
+      closed = true
+      clearTimeout(retry)
+      clearInterval(heartbeat)
+      live = undefined
+      for (const client of [...transports.keys()]) end(client)
+      await Promise.all([...endings, attempt])
+    },
+  }
+}
+
+/** Read directly, since the SDK's own call would compile the server's output schemas and refuse a list for one it cannot compile. */
+async function listTools(client: Client): Promise<readonly Tool[]> {
+  const tools: Tool[] = []
+  let cursor: string | undefined
+  for (let page = 0; page < MAX_LIST_PAGES && tools.length < MAX_LISTED; page++) {
+    const answer = await client.request({ method: 'tools/list', params: cursor === undefined ? {} : { cursor } }, ListToolsResultSchema, { timeout: CONNECT_WITHIN_MS })
+    tools.push(...answer.tools)
+    cursor = answer.nextCursor
+    if (cursor === undefined) break
+  }
+  return tools.slice(0, MAX_LISTED)
+}
+
+/** A class of failure, without the server's words. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof McpError) return error.code === ErrorCode.RequestTimeout ? 'timeout' : 'protocol error'
+  return error instanceof Error ? error.name : 'error'
+}

@@ -1,0 +1,68 @@
+// Turns what an MCP server says into what the model sees: a bounded list of tools with the server's label in their names, and results as text.
+import type { CallToolResult, Tool } from '@modelcontextprotocol/sdk/types.js'
+import { cutToBytes } from '../core/protocol/errors.js'
+import type { JsonObject } from '../core/protocol/events.js'
+import type { ToolSpec } from '../ports.js'
+import { type ArgumentCheck, compileSchema } from './tool-schema.js'
+
+/** Tools taken from one server, and bytes of a description and of a schema. */
+export const MAX_TOOLS_PER_SERVER = 64
+export const MAX_DESCRIPTION_BYTES = 4096
+const MAX_SCHEMA_BYTES = 32 * 1024
+const NAME = /^[A-Za-z0-9_-]{1,64}$/
+
+export interface CheckedTool {
+  readonly spec: ToolSpec
+  readonly check: ArgumentCheck
+}
+
+/** The name a model sees: `<label>__<tool>`. */
+export function namespaced(label: string, tool: string): string {
+  return `${label}__${tool}`
+}
+
+/** Never throws: a tool with an unusable name or schema, a second one of the same name and whatever goes beyond the bounds are left out and counted. */
+export function adoptTools(label: string, listed: readonly Tool[], allowed: readonly string[] | undefined): { tools: readonly CheckedTool[]; leftOut: number } {
+  const wanted = allowed ? listed.filter((tool) => allowed.includes(tool.name)) : listed
+  const tools = new Map<string, CheckedTool>()
+  for (const tool of wanted) {
+    const name = namespaced(label, tool.name)
+    const adopted = NAME.test(name) && !tools.has(name) && tools.size < MAX_TOOLS_PER_SERVER ? adopt(name, tool) : undefined
+    if (adopted) tools.set(name, adopted)
+  }
+  return { tools: [...tools.values()], leftOut: wanted.length - tools.size }
+}
+
+function adopt(name: string, tool: Tool): CheckedTool | undefined {
+  try {
+    const text = JSON.stringify(tool.inputSchema)
+    if (Buffer.byteLength(text) > MAX_SCHEMA_BYTES) return undefined
+    const schema = JSON.parse(text) as JsonObject
+    const check = compileSchema(schema, 'peer')
+    const { $schema: _, ...parameters } = schema
+    const description = tool.description === undefined ? {} : { description: cutToBytes(tool.description, MAX_DESCRIPTION_BYTES) }
+    return { spec: { definition: { type: 'function', name, ...description, parameters }, owner: 'server' }, check }
+  } catch {
+    return undefined
+  }
+}
+
+/** Text parts as they are, everything else named: a model that hears text cannot use an image's bytes. */
+export function resultText(result: CallToolResult): string {
+  const text = result.content.map(partText).join('\n')
+  return text === '' && result.structuredContent !== undefined ? JSON.stringify(result.structuredContent) : text
+}
+
+function partText(part: CallToolResult['content'][number]): string {
+  switch (part.type) {
+    case 'text':
+      return part.text
+    case 'image':
+    case 'audio':
+      return `[${part.type}, ${part.mimeType}, not shown]`
+    case 'resource':
+      return 'text' in part.resource ? part.resource.text : `[file ${part.resource.uri}, not shown]`
+    case 'resource_link':
+      return `[link to ${part.name}: ${part.uri}]`
+  }
+}

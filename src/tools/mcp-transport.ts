@@ -1,0 +1,88 @@
+// Opens the way to an MCP server: Streamable HTTP with bounded answers, or a child process with a clean environment.
+import { DEFAULT_INHERITED_ENV_VARS, getDefaultEnvironment, StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import type { FetchLike, Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
+import { Agent, fetch, Headers, type HeadersInit } from 'undici'
+import type { ToolConfig } from '../config-shape.js'
+import type { Secret } from '../core/secret.js'
+import type { SourceOptions } from './source-options.js'
+
+export type McpConfig = Extract<ToolConfig, { kind: 'mcp' }>
+
+/** Longest answer or message of a server, in bytes; a stream of notifications that reached it is opened again. */
+const MAX_RESPONSE_BYTES = 4 * 1024 * 1024
+const MAX_CONNECTIONS = 16
+const CONNECT_TIMEOUT_MS = 5000
+const GOODBYE_MS = 1000
+
+export interface McpTransport {
+  readonly transport: Transport
+  /** Ends session, connections or child. Resolves whatever happens, within about four seconds. */
+  end(): Promise<void>
+}
+
+export function openMcpTransport(config: McpConfig, options: SourceOptions): McpTransport {
+  const way = config.transport
+  return 'url' in way ? openHttp(way.url, way.headers, options.timeoutMs) : openChild(way.command, way.args, way.env, options.baseDir)
+}
+
+function openHttp(url: URL, headers: Readonly<Record<string, Secret>>, timeoutMs: number): McpTransport {
+  const connect = { timeout: CONNECT_TIMEOUT_MS }
+  // An abandoned request is let go of soon after its time limit; the stream of notifications may be silent for as long as it likes.
+  const requests = new Agent({ connections: MAX_CONNECTIONS, maxResponseSize: MAX_RESPONSE_BYTES, headersTimeout: timeoutMs + 5000, bodyTimeout: timeoutMs + 5000, connect })
+  const notifications = new Agent({ connections: 2, maxResponseSize: MAX_RESPONSE_BYTES, bodyTimeout: 0, connect })
+
+  // The SDK types its fetch by the global one, whose types are those of an older undici; the two agree at run time.
+  const boundedFetch = (async (target: string | URL, init: Parameters<typeof fetch>[1] = {}) => {
+    const asked = new Headers(init.headers as HeadersInit)
+    asked.set('accept-encoding', 'identity')
+    const response = await fetch(target, { ...init, headers: Object.fromEntries(asked), dispatcher: init.method === 'GET' ? notifications : requests })
+    // The size limit counts bytes on the wire, so nothing that grows when unpacked is read.
+    if ((response.headers.get('content-encoding') ?? 'identity') !== 'identity') {
+      await response.body?.cancel().catch(() => {})
+      throw new Error('compressed answer')
+    }
+    return response
+  }) as unknown as FetchLike
+
+  const transport = new StreamableHTTPClientTransport(url, {
+    requestInit: { headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.reveal()])) },
+    fetch: boundedFetch,
+    reconnectionOptions: { initialReconnectionDelay: 1000, maxReconnectionDelay: 30_000, reconnectionDelayGrowFactor: 2, maxRetries: 1_000_000 },
+  })
+  return {
+    transport: transport as Transport,
+    end: async () => {
+      await within(GOODBYE_MS, transport.terminateSession())
+      await within(GOODBYE_MS, transport.close())
+      await Promise.all([requests.destroy(), notifications.destroy()])
+    },
+  }
+}
+
+function openChild(command: string, args: readonly string[], env: Readonly<Record<string, Secret>>, cwd: string): McpTransport {
+  // The SDK hands on HOME, USER and the like; an undefined value takes one away again, so that PATH alone remains.
+  const withheld = Object.fromEntries(DEFAULT_INHERITED_ENV_VARS.filter((name) => name !== 'PATH').map((name) => [name, undefined]))
+  const configured = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value.reveal()]))
+  const transport = new StdioClientTransport({
+    command,
+    args: [...args],
+    env: { ...(withheld as unknown as Record<string, string>), PATH: getDefaultEnvironment().PATH ?? '', ...configured },
+    cwd,
+    // What a server prints there may quote arguments; the relay's log stays free of them.
+    stderr: 'ignore',
+    maxBufferSize: MAX_RESPONSE_BYTES,
+  })
+  return { transport, end: () => transport.close().catch(() => {}) }
+}
+
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  await Promise.race([
+    work.catch(() => {}),
+    new Promise((resolve) => {
+      timer = setTimeout(resolve, ms)
+    }),
+  ])
+  clearTimeout(timer)
+}

@@ -1,0 +1,80 @@
+// Tools of an MCP server: the list is read at start and when the server says it changed; a call goes to the server, and its failures become fixed words.
+import { StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { type CallToolResult, CallToolResultSchema, ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js'
+import { cutToBytes } from '../core/protocol/errors.js'
+import type { ToolContext, ToolSource } from '../ports.js'
+import { createMcpConnection, reasonOf } from './mcp-connection.js'
+import { adoptTools, type CheckedTool, namespaced, resultText } from './mcp-tools.js'
+import type { McpConfig } from './mcp-transport.js'
+import { type SourceOptions, sourceBytes } from './source-options.js'
+import { ToolFailure } from './tool-failure.js'
+
+/** Calls of one server at work. */
+const MAX_CALLS = 64
+/** The run's own limit ends a call first; this is what the SDK is told. */
+const SDK_TIMEOUT_MS = 24 * 3600 * 1000
+
+/**
+ * Resolves after the first attempt to connect, within about twenty seconds; a server that is away is tried again in the background.
+ * `onTools` is called with the tools of every list that was read, before this resolves where the first attempt succeeds.
+ */
+export async function createMcpSource(config: McpConfig, options: SourceOptions, onTools: (tools: readonly CheckedTool[]) => void): Promise<ToolSource> {
+  const name = `mcp:${config.label}`
+  const prefix = namespaced(config.label, '')
+  let tools: readonly CheckedTool[] = []
+  let leftOut = 0
+  let calls = 0
+
+  const connection = createMcpConnection(config, options, (listed) => {
+    const before = tools.map((tool) => tool.spec.definition.name).join()
+    ;({ tools, leftOut } = adoptTools(config.label, listed, config.allowedTools))
+    const changed = tools.map((tool) => tool.spec.definition.name).join() !== before
+    options.log.info({ tool_source: name, tools: tools.length, left_out: leftOut, changed }, 'MCP tool list read')
+    onTools(tools)
+  })
+  await connection.connect()
+
+  async function callRemote(remoteName: string, args: unknown, context: ToolContext, mayRetry: boolean): Promise<CallToolResult> {
+    const client = connection.current()
+    if (!client) throw new ToolFailure('unavailable')
+    try {
+      const params = { name: remoteName, arguments: args as Record<string, unknown> }
+      return await client.request({ method: 'tools/call', params }, CallToolResultSchema, { signal: context.signal, timeout: SDK_TIMEOUT_MS })
+    } catch (error) {
+      if (context.signal.aborted) throw error
+      // 404: the server no longer knows our session, so the call has not been run (MCP specification, Streamable HTTP, session management).
+      if (error instanceof StreamableHTTPError && error.code === 404) {
+        connection.drop(client)
+        await connection.connect()
+        if (mayRetry && !context.signal.aborted) return callRemote(remoteName, args, context, false)
+      }
+      if (error instanceof McpError && error.code !== ErrorCode.ConnectionClosed) throw new ToolFailure('failed')
+      options.log.warn({ tool_source: name, reason: reasonOf(error) }, 'MCP call failed')
+      connection.suspect(client)
+      throw new ToolFailure('unavailable')
+    }
+  }
+
+  return {
+    name,
+    list: async () => tools.map((tool) => tool.spec),
+    call: async (toolName, args, context) => {
+      if (!toolName.startsWith(prefix)) throw new ToolFailure('failed')
+      if (calls >= MAX_CALLS) throw new ToolFailure('busy')
+      calls++
+      try {
+        const result = await callRemote(toolName.slice(prefix.length), args, context, true)
+        // Servers put the text of their exceptions here.
+        if (result.isError) throw new ToolFailure('failed')
+        return cutToBytes(resultText(result), sourceBytes(options.maxBytes))
+      } finally {
+        calls--
+      }
+    },
+    health: async () => {
+      if (!connection.current()) return { status: 'degraded', detail: 'not connected' }
+      return leftOut > 0 ? { status: 'degraded', detail: `${leftOut} tools are unusable and left out` } : { status: 'ok', detail: 'connected' }
+    },
+    close: () => connection.close(),
+  }
+}

@@ -1,0 +1,22 @@
+// What every tool source is given when it is built: limits, a log, and where relative files are looked for.
+
+/** Fields hold names and numbers only: no arguments, outputs, hosts or error texts. A pino logger fits. */
+export interface ToolLog {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+}
+
+export interface SourceOptions {
+  /** Default time limit of one call, in milliseconds. */
+  readonly timeoutMs: number
+  /** Longest output of one call, in bytes of UTF-8. Sources return at most `sourceBytes(maxBytes)`; the rest is never read. */
+  readonly maxBytes: number
+  readonly log: ToolLog
+  /** Absolute folder that relative module files and MCP commands start from. */
+  readonly baseDir: string
+}
+
+/** A little more than the limit, so that whoever cuts can tell a full answer from one that went on. */
+export function sourceBytes(maxBytes: number): number {
+  return maxBytes + 4
+}

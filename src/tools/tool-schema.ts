@@ -1,0 +1,52 @@
+// Compiles a tool's JSON schema into a check of the model's arguments, with problems the model can repair.
+import { Ajv, type ErrorObject, type Options } from 'ajv'
+import { Ajv2019 } from 'ajv/dist/2019.js'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+import { cutToBytes } from '../core/protocol/errors.js'
+import type { JsonObject } from '../core/protocol/events.js'
+
+/** What is wrong with the arguments, one line; undefined when nothing is. */
+export type ArgumentCheck = (args: JsonObject) => string | undefined
+
+const MAX_PROBLEMS = 8
+const MAX_PROBLEM_BYTES = 1000
+const OPEN_SCHEMA_WORDS = ['additionalProperties', 'unevaluatedProperties', 'patternProperties', 'allOf', 'anyOf', 'oneOf', 'if', '$ref', '$dynamicRef', 'dependentSchemas']
+
+/** A peer's regular expression can take minutes on a hostile string; the server that declared it checks it again anyway. */
+const ignorePatterns = Object.assign(() => ({ test: () => true }), { code: '(() => ({ test: () => true }))' })
+
+/**
+ * Throws what ajv says where the schema cannot be compiled. `origin: 'operator'` refuses arguments that a plain schema does not
+ * declare (default deny: a back end must not receive a field that a model or a user made up); `origin: 'peer'` leaves
+ * both that and `pattern` to the peer.
+ */
+export function compileSchema(parameters: JsonObject | undefined, origin: 'operator' | 'peer'): ArgumentCheck {
+  const schema = parameters ?? { type: 'object', properties: {} }
+  if (schema.type !== undefined && schema.type !== 'object') throw new Error('the type of parameters must be "object"')
+  const options: Options = { strict: false, allErrors: true, validateFormats: true, logger: false, ...(origin === 'peer' ? { code: { regExp: ignorePatterns } } : {}) }
+  const ajv = ajvFor(schema, options)
+  addFormats.default(ajv, { mode: 'fast' })
+  const closed = origin === 'operator' && schema.properties !== undefined && !OPEN_SCHEMA_WORDS.some((word) => Object.hasOwn(schema, word))
+  const validate = ajv.compile(closed ? { ...schema, additionalProperties: false } : schema)
+  return (args) => (validate(args) ? undefined : describe(validate.errors ?? []))
+}
+
+function ajvFor(schema: JsonObject, options: Options): Ajv {
+  const draft = typeof schema.$schema === 'string' ? schema.$schema : ''
+  if (draft.includes('2020-12')) return new Ajv2020(options)
+  if (draft.includes('2019-09')) return new Ajv2019(options)
+  return new Ajv(options)
+}
+
+function describe(errors: readonly ErrorObject[]): string {
+  const lines = new Set(errors.map((error) => `${error.instancePath || '/'} ${error.message ?? 'is not valid'}${detail(error)}`))
+  return cutToBytes([...lines].slice(0, MAX_PROBLEMS).join('; '), MAX_PROBLEM_BYTES)
+}
+
+function detail(error: ErrorObject): string {
+  if (error.keyword === 'additionalProperties') return ` (${String(error.params.additionalProperty)})`
+  if (error.keyword === 'enum') return `: ${JSON.stringify(error.params.allowedValues)}`
+  if (error.keyword === 'const') return `: ${JSON.stringify(error.params.allowedValue)}`
+  return ''
+}

@@ -1,0 +1,51 @@
+// A tool module as an operator writes one, and as an operator should not: it spins, crashes, leaks, prints and never returns.
+let calls = 0
+
+export const echo = ({ text }) => text
+export const add = ({ a, b }) => ({ sum: a + b })
+export const nothing = () => {}
+export const countCalls = () => String(++calls)
+export const whoAmI = (_args, { identity }) => identity
+export const environment = () => ({ environment: process.env, argv: process.argv.slice(2) })
+export const fail = () => {
+  throw new TypeError('two lines\n    at hunter2-connection-string')
+}
+export const reject = async () => {
+  throw 'hunter2-connection-string'
+}
+export const circular = () => {
+  const value = {}
+  value.self = value
+  return value
+}
+export const big = () => 'é'.repeat(5_000_000)
+export const surrogate = () => 'a\ud800b'
+export const noisy = (_args, { log }) => {
+  console.log('printed to standard output')
+  log('written to the log')
+  return 'quiet'
+}
+export const spin = () => {
+  for (;;);
+}
+export const hang = (_args, { signal, log }) =>
+  new Promise((resolve) => {
+    log('hanging')
+    signal.addEventListener('abort', () => {
+      log('hang was aborted')
+      resolve('too late')
+    })
+  })
+export const never = () => new Promise(() => {})
+export const exit = () => process.exit(1)
+export const crashLater = () =>
+  new Promise(() => {
+    setImmediate(() => {
+      throw new Error('hunter2-connection-string')
+    })
+  })
+export const eatMemory = () => {
+  const kept = []
+  for (;;) kept.push(new Array(100_000).fill(calls))
+}
+export const notAFunction = 7

@@ -1,0 +1,160 @@
+// Module tools in their threads: results, what the tool sees of the caller, and tools that throw, spin, crash, hang or eat memory.
+import { afterEach, describe, expect, it } from 'vitest'
+import type { ToolConfig } from '../../src/config-shape.js'
+import { createToolRegistry, ToolConfigError, type ToolRegistry } from '../../src/tools/registry.js'
+import { contextFor, testOptions } from './tool-context.js'
+
+const FIXTURE = './test/tools/module-fixture.mjs'
+const SECRET = 'hunter2'
+
+function moduleTool(exportName: string, timeoutMs?: number, file = FIXTURE): ToolConfig {
+  return { kind: 'module', definition: { type: 'function', name: exportName, parameters: { type: 'object' } }, file, exportName, timeoutMs }
+}
+
+const open: ToolRegistry[] = []
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((registry) => registry.close()))
+})
+
+async function start(configs: readonly ToolConfig[], overrides: Parameters<typeof testOptions>[0] = {}) {
+  const options = testOptions(overrides)
+  const registry = await createToolRegistry(configs, options)
+  open.push(registry)
+  const set = registry.toolSet(undefined)
+  const run = (name: string, args: unknown = {}, signal?: AbortSignal) => set.run({ callId: 'call-1', name, arguments: JSON.stringify(args) }, contextFor(signal))
+  return { registry, run, options }
+}
+
+describe('results', () => {
+  it.each([
+    ['echo', { text: 'Grüße 🎧' }, 'ok', 'Grüße 🎧'],
+    ['add', { a: 1, b: 2 }, 'ok', '{"sum":3}'],
+    ['nothing', {}, 'ok', 'Done. The tool returned no text.'],
+    ['surrogate', {}, 'ok', 'a\ufffdb'],
+    ['fail', {}, 'error', 'The tool failed.'],
+    ['reject', {}, 'error', 'The tool failed.'],
+    ['circular', {}, 'error', 'The tool failed.'],
+  ])('%s', async (name, args, outcome, output) => {
+    const { run, options } = await start([moduleTool(name)])
+    expect(await run(name, args)).toMatchObject({ outcome, output })
+    expect(options.logged.join()).not.toContain(SECRET)
+  })
+
+  it('logs where a tool threw, without what it said', async () => {
+    const { run, options } = await start([moduleTool('fail')])
+    await run('fail')
+    expect(options.logged.join('\n')).toMatch(/TypeError at .*fail .*module-fixture\.mjs:\d+/)
+  })
+
+  it('cuts a long result before it leaves the thread', async () => {
+    const { run } = await start([moduleTool('big')], { maxBytes: 100 })
+    const result = await run('big')
+    expect(result.cut).toBe(true)
+    expect(result.output).toMatch(/^é+\n\[cut: longer than 100 bytes\]$/)
+    expect(Buffer.byteLength(result.output)).toBeLessThanOrEqual(100)
+  })
+
+  it('shows the tool who calls, without token id and times, and none of the environment', async () => {
+    process.env.RELAY_TEST_SECRET = SECRET
+    const { run } = await start([moduleTool('whoAmI'), moduleTool('environment')])
+    expect(JSON.parse((await run('whoAmI')).output)).toEqual({ subject: 'alice', issuer: 'https://issuer.example', claims: { sub: 'alice', name: 'Alice Müller', team: 'blue' } })
+    expect(JSON.parse((await run('environment')).output)).toEqual({ environment: {}, argv: [] })
+    delete process.env.RELAY_TEST_SECRET
+  })
+
+  it('passes log lines on and keeps printing out of the log', async () => {
+    const { run, options } = await start([moduleTool('noisy')])
+    expect((await run('noisy')).output).toBe('quiet')
+    expect(options.logged.join()).toContain('written to the log')
+    expect(options.logged.join()).not.toContain('printed to standard output')
+  })
+
+  it('keeps one thread, and with it the state of the module', async () => {
+    const { run } = await start([moduleTool('countCalls')])
+    const results = await Promise.all(Array.from({ length: 20 }, () => run('countCalls')))
+    expect(results.map((result) => Number(result.output))).toEqual(Array.from({ length: 20 }, (_, index) => index + 1))
+  })
+})
+
+describe('misbehaviour', () => {
+  it('ends a spinning tool at its time limit; calls behind it run on the next thread', async () => {
+    const { run } = await start([moduleTool('spin', 200), moduleTool('echo')])
+    const spinning = run('spin')
+    const behind = run('echo', { text: 'behind' })
+    let turns = 0
+    const ticking = setInterval(() => turns++, 5)
+    expect(await spinning).toMatchObject({ outcome: 'timeout' })
+    expect(await behind).toMatchObject({ outcome: 'ok', output: 'behind' })
+    clearInterval(ticking)
+    expect(turns).toBeGreaterThan(10)
+  })
+
+  it('a hanging tool ends at its time limit and others in its thread go on', async () => {
+    const { run, options } = await start([moduleTool('hang', 100), moduleTool('countCalls')])
+    await run('countCalls')
+    expect(await run('hang')).toMatchObject({ outcome: 'timeout' })
+    expect((await run('countCalls')).output).toBe('2')
+    expect(options.logged.join()).toContain('hang was aborted')
+  })
+
+  it('aborts the tool when the client leaves', async () => {
+    const { run, options } = await start([moduleTool('hang'), moduleTool('echo')])
+    const controller = new AbortController()
+    const running = run('hang', {}, controller.signal)
+    await run('echo', { text: 'the thread has begun the call before' })
+    controller.abort()
+    expect(await running).toMatchObject({ outcome: 'aborted' })
+    await run('echo', { text: 'and has seen the abort by now' })
+    expect(options.logged.join()).toContain('hang was aborted')
+  })
+
+  it.each(['exit', 'crashLater', 'eatMemory'])('%s fails that call and the thread is replaced', async (name) => {
+    const { run, registry, options } = await start([moduleTool(name), moduleTool('echo')], { timeoutMs: 15_000 })
+    expect(await run(name)).toMatchObject({ outcome: 'error', output: 'The tool failed.' })
+    expect(await run('echo', { text: 'alive' })).toMatchObject({ outcome: 'ok', output: 'alive' })
+    expect((await registry.health()).status).toBe('ok')
+    expect(options.logged.join()).not.toContain(SECRET)
+  })
+
+  it('replaces a thread in which too many calls never returned', async () => {
+    const { run } = await start([moduleTool('never', 50), moduleTool('countCalls')])
+    expect((await run('countCalls')).output).toBe('1')
+    await Promise.all(Array.from({ length: 17 }, () => run('never')))
+    expect((await run('countCalls')).output).toBe('1')
+  })
+
+  it('bounds what waits for one module', async () => {
+    const { run } = await start([moduleTool('never')])
+    const callers = Array.from({ length: 64 }, () => new AbortController())
+    const waiting = callers.map((caller) => run('never', {}, caller.signal))
+    expect(await run('never')).toMatchObject({ outcome: 'error', output: 'The tool is busy. Try again later.' })
+    for (const caller of callers) caller.abort()
+    expect((await Promise.all(waiting)).map((result) => result.outcome)).toEqual(waiting.map(() => 'aborted'))
+  })
+
+  it('close ends a spinning thread', async () => {
+    const { run, registry } = await start([moduleTool('spin'), moduleTool('echo')])
+    const spinning = run('spin')
+    await registry.close()
+    expect(await spinning).toMatchObject({ outcome: 'error' })
+    expect(await run('echo', { text: 'x' })).toMatchObject({ outcome: 'error' })
+  })
+})
+
+it('names every module and function that is missing, without what a module says', async () => {
+  const configs = [
+    moduleTool('echo', undefined, './missing.mjs'),
+    moduleTool('fail', undefined, './test/tools/module-broken.mjs'),
+    moduleTool('notAFunction'),
+    moduleTool('toString'),
+  ]
+  const error = await createToolRegistry(configs, testOptions()).catch((reason: unknown) => reason as ToolConfigError)
+  expect(error).toBeInstanceOf(ToolConfigError)
+  expect((error as ToolConfigError).problems).toEqual([
+    'tool echo: the module ./missing.mjs cannot be loaded',
+    'tool fail: the module ./test/tools/module-broken.mjs cannot be loaded',
+    `tool notAFunction: the module ${FIXTURE} exports no function notAFunction`,
+    `tool toString: the module ${FIXTURE} exports no function toString`,
+  ])
+  expect(String(error)).not.toContain(SECRET)
+})

@@ -1,0 +1,26 @@
+// What the tool tests hand to a source or a tool set: a caller, a context, options whose log is kept for reading.
+import type { Identity, ToolContext } from '../../src/ports.js'
+import type { ToolRegistryOptions } from '../../src/tools/registry.js'
+
+export const alice: Identity = {
+  subject: 'alice',
+  issuer: 'https://issuer.example',
+  tokenId: 'token-id-1',
+  expiresAtMs: 4_000_000_000_000,
+  claims: { sub: 'alice', name: 'Alice Müller', exp: 4_000_000_000, iat: 1, jti: 'token-id-1', team: 'blue' },
+}
+
+export function contextFor(signal: AbortSignal = new AbortController().signal): ToolContext {
+  return { identity: alice, sessionId: 'session-1', signal }
+}
+
+export interface TestOptions extends ToolRegistryOptions {
+  /** Everything logged, as text. */
+  readonly logged: string[]
+}
+
+export function testOptions(overrides: Partial<ToolRegistryOptions> = {}): TestOptions {
+  const logged: string[] = []
+  const write = (fields: object, message: string) => void logged.push(`${JSON.stringify(fields)} ${message}`)
+  return { timeoutMs: 5000, maxBytes: 4096, baseDir: process.cwd(), log: { info: write, warn: write }, logged, ...overrides }
+}
