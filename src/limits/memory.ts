@@ -1,7 +1,8 @@
 // The store in this process: the whole of it where there is no Redis, and what the Redis store falls back to.
 import { type LimitRecord, mergeLimit, toLimitRecord } from '../core/limit-merge.js'
 import { type Bucket, isFull, takeTokens } from '../core/token-bucket.js'
-import type { Identity, Lease, LimitReport, LimitStore, UsageReport } from '../ports.js'
+import type { Lease, LimitReport, LimitStore, UsageReport } from '../ports.js'
+import { createRevocationList, membersOf } from './revocation-list.js'
 import { countersOf, dayOf, MAX_COUNTERS } from './usage-day.js'
 
 export interface MemoryStoreOptions {
@@ -23,7 +24,6 @@ const MAX_DEPLOYMENTS = 1_000
 const MAX_NAMES = 64
 const MAX_USAGE_DAYS = 10_000
 const MAX_ONCE_IDS = 50_000
-const MAX_REVOCATIONS = 50_000
 const DAY_MS = 86_400_000
 
 export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore {
@@ -32,10 +32,10 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore
   const deployments = new Map<string, Map<string, LimitRecord>>()
   const usage = new Map<string, { day: string; counters: Map<string, number> }>()
   const onceIds = new Map<string, true>()
+  let oldestKept = ''
   const buckets = new Map<string, Bucket>()
   const leases = new Map<string, Set<string>>()
-  const revocations = new Map<string, number>()
-  const callbacks: ((revoked: { tokenId?: string; subject?: string }) => void)[] = []
+  const revocations = createRevocationList(now)
 
   function recordLimits(report: LimitReport): void {
     const records = deployments.get(report.deployment) ?? new Map<string, LimitRecord>()
@@ -66,6 +66,8 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore
 
   function forgetOldDays(): void {
     const oldest = dayOf(now() - retentionMs) ?? ''
+    if (oldest === oldestKept) return
+    oldestKept = oldest
     for (const [key, entry] of usage) if (entry.day < oldest) usage.delete(key)
   }
 
@@ -89,43 +91,17 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore
     }
   }
 
-  async function revoke(target: { tokenId?: string; subject?: string }, untilMs: number): Promise<void> {
-    if (!Number.isFinite(untilMs)) throw new TypeError('untilMs must be a finite number')
-    for (const [kind, id] of [['tokenId', target.tokenId] as const, ['subject', target.subject] as const]) {
-      if (id === undefined) continue
-      const key = `${kind}:${id}`
-      const known = revocations.get(key) ?? 0
-      if (untilMs <= known || untilMs <= now()) continue
-      if (revocations.size >= MAX_REVOCATIONS) for (const [old, until] of revocations) if (until <= now()) revocations.delete(old)
-      putNewest(revocations, key, untilMs, MAX_REVOCATIONS)
-      if (known <= now()) tell(kind === 'tokenId' ? { tokenId: id } : { subject: id })
-    }
-  }
-
-  function tell(revoked: { tokenId?: string; subject?: string }): void {
-    for (const callback of callbacks) {
-      try {
-        callback(revoked)
-      } catch {
-        // One listener's failure must not keep the others from ending their sessions.
-      }
-    }
-  }
-
-  async function isRevoked(identity: Identity): Promise<boolean> {
-    const until = Math.max(revocations.get(`tokenId:${identity.tokenId ?? ''}`) ?? 0, revocations.get(`subject:${identity.subject}`) ?? 0)
-    return until > now()
-  }
-
   return {
     recordLimits,
     recordUsage,
     limitsOf: async (deployment) => [...(deployments.get(deployment)?.values() ?? [])],
     take,
     lease,
-    onRevoked: (callback) => void callbacks.push(callback),
-    isRevoked,
-    revoke,
+    onRevoked: revocations.onRevoked,
+    isRevoked: async (identity) => revocations.has(identity),
+    revoke: async (target, untilMs) => {
+      for (const member of membersOf(target, untilMs)) revocations.add(member, untilMs)
+    },
     health: async () => ({ status: 'ok', detail: 'in this process only' }),
     close: async () => undefined,
     usageOf: (subject, day) => Object.fromEntries(usage.get(JSON.stringify([subject, day]))?.counters ?? []),

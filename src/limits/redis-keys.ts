@@ -1,0 +1,46 @@
+// Names of the Redis keys. Whatever comes from a token or a configuration is percent-encoded, so that it can forge no key and no hash tag.
+
+export interface RedisKeys {
+  readonly limits: (deployment: string) => string
+  readonly limitsLog: (deployment: string) => string
+  readonly limitsApplied: (deployment: string) => string
+  readonly usage: (subject: string, day: string) => string
+  readonly usageOnce: (subject: string) => string
+  readonly usageApplied: (subject: string, day: string) => string
+  readonly lease: (subject: string) => string
+  readonly bucket: (key: string) => string
+  readonly revoked: string
+  readonly revokedChannel: string
+  readonly health: string
+}
+
+/** All keys that one script touches share a hash tag, and so a Redis Cluster slot. */
+export function redisKeys(prefix: string): RedisKeys {
+  return {
+    limits: (deployment) => `${prefix}limits:{${encodeKeyPart(deployment)}}`,
+    limitsLog: (deployment) => `${prefix}limits:{${encodeKeyPart(deployment)}}:log`,
+    limitsApplied: (deployment) => `${prefix}limits:{${encodeKeyPart(deployment)}}:applied`,
+    usage: (subject, day) => `${prefix}usage:{${encodeKeyPart(subject)}}:${day}`,
+    usageOnce: (subject) => `${prefix}usage:{${encodeKeyPart(subject)}}:once`,
+    usageApplied: (subject, day) => `${prefix}usage:{${encodeKeyPart(subject)}}:${day}:applied`,
+    lease: (subject) => `${prefix}lease:{${encodeKeyPart(subject)}}`,
+    bucket: (key) => `${prefix}bucket:{${encodeKeyPart(key)}}`,
+    revoked: `${prefix}revoked`,
+    revokedChannel: `${prefix}revoked`,
+    health: `${prefix}health`,
+  }
+}
+
+/**
+ * `encodeURIComponent` for any string, and different for different strings: a lone surrogate, which has no UTF-8, becomes
+ * `%uD800`; the empty string, which would make the hash tag void, becomes `%`.
+ */
+export function encodeKeyPart(text: string): string {
+  if (text === '') return '%'
+  let encoded = ''
+  for (const character of text) {
+    const code = character.charCodeAt(0)
+    encoded += character.length === 1 && code >= 0xd800 && code <= 0xdfff ? `%u${code.toString(16).toUpperCase()}` : encodeURIComponent(character)
+  }
+  return encoded
+}

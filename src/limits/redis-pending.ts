@@ -1,0 +1,175 @@
+// What waits to be written to Redis: merged to the latest per limit and to one sum per user and day, and bounded.
+import { type LimitRecord, mergeLimit, toLimitRecord } from '../core/limit-merge.js'
+import type { LimitReport, UsageReport } from '../ports.js'
+import { MAX_LIMIT_NAMES } from './redis-scripts.js'
+import { countersOf, dayOf, MAX_COUNTERS } from './usage-day.js'
+
+export interface PendingLimits {
+  readonly deployment: string
+  readonly records: Map<string, LimitRecord>
+  /** Eight strings an entry, as the script wants them. */
+  readonly log: (readonly string[])[]
+}
+
+export interface PendingUsage {
+  readonly subject: string
+  readonly day: string
+  readonly plain: Map<string, number>
+  readonly once: Map<string, { readonly at: number; readonly counters: readonly (readonly [string, number])[] }>
+}
+
+/** One write. It is repeated unchanged, with its number, until it is settled. */
+export type Batch = { readonly number: number } & ({ readonly kind: 'limits'; readonly content: PendingLimits } | { readonly kind: 'usage'; readonly content: PendingUsage })
+
+export interface Pending {
+  addLimits(report: LimitReport): void
+  addUsage(report: UsageReport): void
+  /** At most one batch per deployment and per user and day; the same again while unsettled. */
+  batches(): Batch[]
+  /** Written, or given up: what was added meanwhile becomes the next batch. */
+  settle(batch: Batch): void
+  isEmpty(): boolean
+  /** Reports, or log entries, lost to the bounds below since the start. */
+  dropped(): number
+}
+
+export interface PendingBounds {
+  readonly deployments: number
+  /** Over all deployments; the oldest are dropped first. */
+  readonly logEntries: number
+  /** Users, each day counting anew. */
+  readonly subjects: number
+  /** Reports with a `onceId`, over all users; beyond, they are added up without asking Redis whether they were counted before. */
+  readonly onceIds: number
+}
+
+export const PENDING_BOUNDS: PendingBounds = { deployments: 1_000, logEntries: 10_000, subjects: 10_000, onceIds: 10_000 }
+
+/** Keeps one script short: the rest of a long log goes into the next batch. */
+const LOG_ENTRIES_PER_BATCH = 500
+const ONCE_IDS_PER_BATCH = 100
+const MAX_ID_LENGTH = 256
+
+interface Slot<T> {
+  sent: { number: number; content: T } | undefined
+  next: T
+}
+
+export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
+  const limits = new Map<string, Slot<PendingLimits>>()
+  const usage = new Map<string, Slot<PendingUsage>>()
+  let logEntries = 0
+  let onceIds = 0
+  let lost = 0
+  let lastNumber = 0
+
+  function addLimits(report: LimitReport): void {
+    const usable = report.limits.flatMap((reported) => {
+      const record = toLimitRecord(reported, report.source, report.at)
+      return record ? [{ record, entry: logEntry(report, record, reported.resetSeconds) }] : []
+    })
+    if (usable.length === 0) return
+    let slot = limits.get(report.deployment)
+    if (!slot) {
+      if (limits.size >= bounds.deployments) return void lost++
+      slot = { sent: undefined, next: emptyLimits(report.deployment) }
+      limits.set(report.deployment, slot)
+    }
+    for (const { record, entry } of usable) {
+      const { records, log } = slot.next
+      if (records.has(record.name) || records.size < MAX_LIMIT_NAMES) records.set(record.name, mergeLimit(records.get(record.name), record))
+      if (logEntries >= bounds.logEntries && !dropOldestEntry(log)) continue
+      log.push(entry)
+      logEntries++
+    }
+  }
+
+  /** Makes room for one entry; false where none of this deployment's can go. */
+  function dropOldestEntry(log: (readonly string[])[]): boolean {
+    lost++
+    if (log.shift() === undefined) return false
+    logEntries--
+    return true
+  }
+
+  function addUsage(report: UsageReport): void {
+    const day = dayOf(report.at)
+    const counters = countersOf(report.counters)
+    if (day === undefined || counters.length === 0) return
+    const key = JSON.stringify([report.subject, day])
+    let slot = usage.get(key)
+    if (!slot) {
+      if (usage.size >= bounds.subjects) return void lost++
+      slot = { sent: undefined, next: emptyUsage(report.subject, day) }
+      usage.set(key, slot)
+    }
+    const id = report.onceId?.slice(0, MAX_ID_LENGTH)
+    if (id !== undefined && (slot.sent?.content.once.has(id) || slot.next.once.has(id))) return
+    if (id !== undefined && onceIds < bounds.onceIds) {
+      slot.next.once.set(id, { at: Math.round(report.at), counters })
+      onceIds++
+      return
+    }
+    const { plain } = slot.next
+    for (const [name, amount] of counters) if (plain.has(name) || plain.size < MAX_COUNTERS) plain.set(name, (plain.get(name) ?? 0) + amount)
+  }
+
+  function batches(): Batch[] {
+    const found: Batch[] = []
+    for (const slot of limits.values()) found.push({ kind: 'limits', ...send(slot, cutLimits) })
+    for (const slot of usage.values()) found.push({ kind: 'usage', ...send(slot, cutUsage) })
+    return found
+  }
+
+  function send<T>(slot: Slot<T>, cut: (content: T) => readonly [now: T, later: T]): { number: number; content: T } {
+    if (slot.sent) return slot.sent
+    const [content, later] = cut(slot.next)
+    slot.next = later
+    slot.sent = { number: ++lastNumber, content }
+    return slot.sent
+  }
+
+  function settle(batch: Batch): void {
+    if (batch.kind === 'limits') {
+      const slot = limits.get(batch.content.deployment)
+      if (slot?.sent?.number !== batch.number) return
+      slot.sent = undefined
+      logEntries -= batch.content.log.length
+      if (slot.next.records.size === 0 && slot.next.log.length === 0) limits.delete(batch.content.deployment)
+    } else {
+      const key = JSON.stringify([batch.content.subject, batch.content.day])
+      const slot = usage.get(key)
+      if (slot?.sent?.number !== batch.number) return
+      slot.sent = undefined
+      onceIds -= batch.content.once.size
+      if (slot.next.plain.size === 0 && slot.next.once.size === 0) usage.delete(key)
+    }
+  }
+
+  return { addLimits, addUsage, batches, settle, isEmpty: () => limits.size === 0 && usage.size === 0, dropped: () => lost }
+}
+
+function emptyLimits(deployment: string): PendingLimits {
+  return { deployment, records: new Map(), log: [] }
+}
+
+function emptyUsage(subject: string, day: string): PendingUsage {
+  return { subject, day, plain: new Map(), once: new Map() }
+}
+
+function cutLimits(content: PendingLimits): readonly [PendingLimits, PendingLimits] {
+  const later = { ...emptyLimits(content.deployment), log: content.log.slice(LOG_ENTRIES_PER_BATCH) }
+  return [{ ...content, log: content.log.slice(0, LOG_ENTRIES_PER_BATCH) }, later]
+}
+
+function cutUsage(content: PendingUsage): readonly [PendingUsage, PendingUsage] {
+  const ids = [...content.once]
+  const later = { ...emptyUsage(content.subject, content.day), once: new Map(ids.slice(ONCE_IDS_PER_BATCH)) }
+  return [{ ...content, once: new Map(ids.slice(0, ONCE_IDS_PER_BATCH)) }, later]
+}
+
+function logEntry(report: LimitReport, record: LimitRecord, resetSeconds: number | undefined): readonly string[] {
+  const text = (value: string | number | undefined) => (value === undefined ? '' : String(value).slice(0, MAX_ID_LENGTH))
+  const reset = record.resetAt === undefined ? undefined : resetSeconds
+  return [record.at, record.name, record.source, record.limit, record.remaining, reset, report.sessionId, report.subject].map(text)
+}

@@ -1,0 +1,34 @@
+// Puts one batch into Redis: which script, which keys, which arguments.
+import type { RedisClient } from './redis-connection.js'
+import type { RedisKeys } from './redis-keys.js'
+import type { Batch, PendingLimits, PendingUsage } from './redis-pending.js'
+import { APPLY_LIMITS, APPLY_USAGE } from './redis-scripts.js'
+
+export interface BatchWriter {
+  readonly keys: RedisKeys
+  /** Unlike that of any other store, ever: under it batches are numbered. */
+  readonly instance: string
+  readonly usageRetentionMs: number
+}
+
+export function writeBatch(client: RedisClient, batch: Batch, writer: BatchWriter): Promise<unknown> {
+  const { keys, instance } = writer
+  if (batch.kind === 'limits') {
+    const { deployment } = batch.content
+    const names = [keys.limits(deployment), keys.limitsLog(deployment), keys.limitsApplied(deployment)]
+    return client.eval(APPLY_LIMITS, names.length, ...names, instance, batch.number, ...limitsArguments(batch.content))
+  }
+  const { subject, day } = batch.content
+  const names = [keys.usage(subject, day), keys.usageOnce(subject), keys.usageApplied(subject, day)]
+  return client.eval(APPLY_USAGE, names.length, ...names, instance, batch.number, writer.usageRetentionMs, ...usageArguments(batch.content))
+}
+
+function limitsArguments(content: PendingLimits): string[] {
+  const records = [...content.records.values()].flatMap((record) => [record.name, record.at, record.limit ?? '', record.remaining ?? '', record.resetAt ?? '', record.source])
+  return [content.records.size, ...records, ...content.log.flat()].map(String)
+}
+
+function usageArguments(content: PendingUsage): string[] {
+  const once = [...content.once].flatMap(([id, { at, counters }]) => [id, at, counters.length, ...counters.flat()])
+  return [content.plain.size, ...[...content.plain].flat(), ...once].map(String)
+}

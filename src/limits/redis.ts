@@ -1,0 +1,164 @@
+// The store shared by all relays: Redis decides and remembers, this process goes on by itself while Redis is away.
+import { randomUUID } from 'node:crypto'
+import { isLimitName, isLimitSource, type LimitRecord } from '../core/limit-merge.js'
+import type { Secret } from '../core/secret.js'
+import type { Health, LimitStore } from '../ports.js'
+import { createMemoryStore } from './memory.js'
+import { connectRedis, RedisAway, type RedisProblem } from './redis-connection.js'
+import { redisKeys } from './redis-keys.js'
+import { createRedisLeases } from './redis-leases.js'
+import { createPending } from './redis-pending.js'
+import { createWriteQueue } from './redis-queue.js'
+import { createRedisRevocations } from './redis-revocations.js'
+import { TAKE } from './redis-scripts.js'
+import { parseRedisUrl } from './redis-url.js'
+import { writeBatch } from './redis-write.js'
+import { createRevocationList } from './revocation-list.js'
+
+export interface RedisStoreOptions {
+  /** See `redis-url.ts` for the forms. */
+  readonly url: Secret
+  readonly keyPrefix: string
+  readonly usageRetentionDays: number
+  /** Fixed words: no key, no host, no reply of Redis. The same words at most once in 30 s. */
+  readonly log?: (event: { level: 'info' | 'warn'; msg: string }) => void
+  /** Epoch milliseconds. When given it also replaces the server's clock for leases and buckets, so that tests can move time. */
+  readonly now?: () => number
+  /** A dead relay's places come back after this long; 30 s when absent. */
+  readonly leaseTtlMs?: number
+  /** How often leases are renewed and the subscription is checked; 10 s when absent, and less than half of `leaseTtlMs`. */
+  readonly heartbeatMs?: number
+}
+
+/** What a caller waits for at most before this process decides alone. */
+const DECISION_TIMEOUT_MS = 250
+const WRITE_TIMEOUT_MS = 1_000
+const DAY_MS = 86_400_000
+const SAME_WORDS_MS = 30_000
+
+/** Throws an Error about a malformed URL, without repeating it; never because Redis is away. */
+export function createRedisStore(options: RedisStoreOptions): LimitStore {
+  const now = options.now ?? Date.now
+  const clock = () => (options.now ? String(Math.floor(options.now())) : '')
+  const target = parseRedisUrl(options.url.reveal())
+  const keys = redisKeys(options.keyPrefix)
+  const local = createMemoryStore({ now })
+  const list = createRevocationList(now)
+  const pending = createPending()
+  const writer = { keys, instance: randomUUID(), usageRetentionMs: Math.ceil(options.usageRetentionDays * DAY_MS) }
+  const said = new Map<string, number>()
+  let lastProblem: RedisProblem = 'redis is not connected'
+  let closed = false
+
+  const connection = connectRedis(target, { ready: () => onReady('redis is connected'), lost: () => say('warn', 'redis is not connected'), problem: onProblem })
+  const subscriber = connectRedis(target, { ready: () => onReady(), lost: () => undefined, problem: onProblem })
+  const queue = createWriteQueue(pending, write, connection.isReady)
+  const leases = createRedisLeases({ connection, keys, local, ttlMs: options.leaseTtlMs ?? 30_000, timeoutMs: DECISION_TIMEOUT_MS, clock })
+  const revocations = createRedisRevocations({ connection, subscriber, keys, list, now, timeoutMs: DECISION_TIMEOUT_MS })
+  const heartbeat = setInterval(() => void beat(), options.heartbeatMs ?? 10_000).unref()
+
+  function onReady(words?: string): void {
+    if (words) say('info', words)
+    queue.poke()
+    void leases.renew()
+    void revocations.catchUp()
+  }
+
+  function onProblem(problem: RedisProblem): void {
+    lastProblem = problem
+    say('warn', problem)
+  }
+
+  function say(level: 'info' | 'warn', msg: string): void {
+    if (closed || performance.now() - (said.get(msg) ?? Number.NEGATIVE_INFINITY) < SAME_WORDS_MS) return
+    said.set(msg, performance.now())
+    options.log?.({ level, msg })
+  }
+
+  async function write(batch: Parameters<typeof writeBatch>[1]): Promise<void> {
+    try {
+      await connection.ask((client) => writeBatch(client, batch, writer), WRITE_TIMEOUT_MS)
+    } catch (error) {
+      if (error instanceof RedisAway) onProblem(error.problem)
+      // Nobody else's key of this name will ever take the batch: it would be tried for ever.
+      if (!(error instanceof RedisAway && error.problem === 'redis holds something else under this key')) throw error
+    }
+  }
+
+  async function beat(): Promise<void> {
+    await Promise.all([leases.renew(), revocations.catchUp(), checkSubscriber()])
+    if (pending.dropped() > 0) say('warn', 'records were dropped while redis was away')
+  }
+
+  async function checkSubscriber(): Promise<void> {
+    if (!subscriber.isReady()) return
+    await subscriber.ask((client) => client.ping(), WRITE_TIMEOUT_MS).catch(() => subscriber.reconnect())
+  }
+
+  async function take(key: string, cost: number, rule: { perSecond: number; burst: number }): Promise<{ ok: boolean; retryAfterMs: number }> {
+    const price = Number.isFinite(cost) && cost > 0 ? cost : 0
+    try {
+      const answer = await connection.ask((client) => client.eval(TAKE, 1, keys.bucket(key), price, rule.perSecond, rule.burst, clock()), DECISION_TIMEOUT_MS, true)
+      const [granted, wait] = Array.isArray(answer) ? answer : []
+      return { ok: granted === 1, retryAfterMs: Number(wait) }
+    } catch {
+      return local.take(key, cost, rule)
+    }
+  }
+
+  async function health(): Promise<Health> {
+    if (!connection.isReady()) return { status: 'degraded', detail: lastProblem }
+    try {
+      await connection.ask((client) => client.set(keys.health, '1', 'PX', 60_000), DECISION_TIMEOUT_MS)
+    } catch (error) {
+      return { status: 'degraded', detail: error instanceof RedisAway ? error.problem : 'redis does not answer' }
+    }
+    return queue.isFailing() ? { status: 'degraded', detail: 'records wait to be written' } : { status: 'ok', detail: 'redis answers' }
+  }
+
+  async function close(deadlineMs: number): Promise<void> {
+    if (closed) return
+    closed = true
+    clearInterval(heartbeat)
+    await Promise.all([queue.drain(deadlineMs), leases.releaseAll(deadlineMs)])
+    connection.close()
+    subscriber.close()
+  }
+
+  return {
+    recordLimits: (report) => {
+      if (closed) return
+      pending.addLimits(report)
+      queue.poke()
+    },
+    recordUsage: (report) => {
+      if (closed) return
+      pending.addUsage(report)
+      queue.poke()
+    },
+    limitsOf: async (deployment) => limitRecords(await connection.ask((client) => client.hgetall(keys.limits(deployment)), WRITE_TIMEOUT_MS)),
+    take,
+    lease: leases.lease,
+    onRevoked: list.onRevoked,
+    isRevoked: revocations.isRevoked,
+    revoke: revocations.revoke,
+    health,
+    close,
+  }
+}
+
+/** Reads the hash back; names without a valid time and source, and numbers that are none, are left out. */
+function limitRecords(hash: Readonly<Record<string, string>>): LimitRecord[] {
+  const fields = new Map(Object.entries(hash))
+  const number = (field: string) => {
+    const text = fields.get(field)
+    return text === undefined || text === '' || !Number.isFinite(Number(text)) ? undefined : Number(text)
+  }
+  return [...fields.keys()].flatMap((field) => {
+    const name = field.endsWith('.at') ? field.slice(0, -3) : ''
+    const [at, source] = [number(field), fields.get(`${name}.source`)]
+    if (!isLimitName(name) || at === undefined || !isLimitSource(source)) return []
+    const [limit, remaining, resetAt] = [number(`${name}.limit`), number(`${name}.remaining`), number(`${name}.reset_at`)]
+    return [{ name, ...(limit !== undefined && { limit }), ...(remaining !== undefined && { remaining }), ...(resetAt !== undefined && { resetAt }), source, at }]
+  })
+}

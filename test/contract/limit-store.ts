@@ -1,0 +1,263 @@
+// What every LimitStore must do, as a suite that runs against each implementation with a clock that can be moved.
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Identity, LimitReport, LimitStore, UsageReport } from '../../src/ports.js'
+
+export interface LimitStoreHarness {
+  /** A new store over the same data, ready to be asked. */
+  open(now: () => number): Promise<LimitStore>
+  /** What has been recorded for a user and a UTC day. */
+  usageOf(store: LimitStore, subject: string, day: string): Promise<Readonly<Record<string, number>>>
+}
+
+const T = Date.UTC(2026, 10, 25, 12, 0, 0)
+const DAY = '2026-11-25'
+
+export function limitStoreContract(name: string, makeHarness: () => Promise<LimitStoreHarness>): void {
+  describe(`LimitStore contract: ${name}`, () => {
+    let harness: LimitStoreHarness
+    let store: LimitStore
+    let now = T
+
+    beforeEach(async () => {
+      now = T
+      harness = await makeHarness()
+      store = await harness.open(() => now)
+    })
+
+    afterEach(async () => {
+      await store.close(2_000)
+    })
+
+    function event(at: number, limits: LimitReport['limits'], source: LimitReport['source'] = 'event', deployment = 'gpt-realtime'): LimitReport {
+      return { deployment, source, at, limits, sessionId: 'sess_1', subject: 'alice' }
+    }
+
+    async function picture(deployment = 'gpt-realtime') {
+      return Object.fromEntries((await store.limitsOf(deployment)).map((state) => [state.name, state]))
+    }
+
+    const eventually = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 5_000, interval: 10 })
+
+    describe('limits', () => {
+      it('knows nothing of a deployment nobody reported on', async () => {
+        expect(await store.limitsOf('unheard-of')).toEqual([])
+      })
+
+      it('keeps the latest of every name, in whatever shape it came', async () => {
+        store.recordLimits(event(T, [{ name: 'tokens', limit: 15_000_000, remaining: 14_998_954, resetSeconds: 0.004 }]))
+        store.recordLimits(
+          event(T + 1, [
+            { name: 'requests', limit: 100, remaining: 99, resetSeconds: 0.6 },
+            { name: 'tokens', remaining: 12.5 },
+          ]),
+        )
+        store.recordLimits(event(T + 2, [{ name: 'images.per_day', limit: 3 }]))
+        await eventually(async () =>
+          expect(await picture()).toEqual({
+            tokens: { name: 'tokens', remaining: 12.5, source: 'event', at: T + 1 },
+            requests: { name: 'requests', limit: 100, remaining: 99, resetAt: T + 601, source: 'event', at: T + 1 },
+            'images.per_day': { name: 'images.per_day', limit: 3, source: 'event', at: T + 2 },
+          }),
+        )
+      })
+
+      it('never lets an older report overwrite a newer one, name by name', async () => {
+        store.recordLimits(event(T + 10, [{ name: 'tokens', remaining: 5 }]))
+        await eventually(async () => expect(await picture()).toHaveProperty('tokens'))
+        store.recordLimits(
+          event(T + 5, [
+            { name: 'tokens', remaining: 500 },
+            { name: 'requests', remaining: 7 },
+          ]),
+        )
+        await eventually(async () => expect(await picture()).toHaveProperty('requests'))
+        expect(await picture()).toMatchObject({ tokens: { remaining: 5, at: T + 10 }, requests: { remaining: 7, at: T + 5 } })
+      })
+
+      it('lets usage fill in only where the provider has not spoken lately', async () => {
+        store.recordLimits(event(T, [{ name: 'tokens', remaining: 5 }]))
+        store.recordLimits(
+          event(
+            T + 1_000,
+            [
+              { name: 'tokens', remaining: 99 },
+              { name: 'requests', remaining: 1 },
+            ],
+            'usage',
+          ),
+        )
+        await eventually(async () => expect(await picture()).toHaveProperty('requests'))
+        expect(await picture()).toMatchObject({ tokens: { remaining: 5, source: 'event' }, requests: { remaining: 1, source: 'usage' } })
+        store.recordLimits(event(T + 10 * 60_000, [{ name: 'tokens', remaining: 42 }], 'usage'))
+        await eventually(async () => expect(await picture()).toMatchObject({ tokens: { remaining: 42, source: 'usage' } }))
+      })
+
+      it('takes a refusal that is newer than the last event', async () => {
+        store.recordLimits(event(T, [{ name: 'requests', limit: 10, remaining: 9 }]))
+        store.recordLimits(event(T + 1, [{ name: 'requests', remaining: 0, resetSeconds: 7 }], 'http_429'))
+        await eventually(async () => expect(await picture()).toEqual({ requests: { name: 'requests', remaining: 0, resetAt: T + 7_001, source: 'http_429', at: T + 1 } }))
+      })
+
+      it('keeps deployments apart, whatever they are called', async () => {
+        const names = ['gpt', 'gpt:log', 'gpt}', '{gpt', '%7Bgpt', '', '*', 'gpt\n', '\ud800', '\ufffd', '__proto__']
+        names.forEach((deployment, index) => void store.recordLimits(event(T, [{ name: 'tokens', remaining: index }], 'event', deployment)))
+        for (const [index, deployment] of names.entries()) {
+          await eventually(async () => expect(await picture(deployment), JSON.stringify(deployment)).toMatchObject({ tokens: { remaining: index } }))
+        }
+      })
+
+      it('ignores what is no limit, and never throws', async () => {
+        store.recordLimits(
+          event(T, [
+            { name: 'a b', remaining: 1 },
+            { name: '', remaining: 1 },
+            { name: 'tokens.limit', remaining: 4 },
+            { name: '__proto__', remaining: 3 },
+            { name: 'tokens', remaining: Number.NaN, limit: Number.POSITIVE_INFINITY },
+            { name: 'x'.repeat(65), remaining: 1 },
+          ]),
+        )
+        store.recordLimits(event(Number.NaN, [{ name: 'tokens', remaining: 1 }]))
+        store.recordLimits(event(T, []))
+        await eventually(async () =>
+          expect((await store.limitsOf('gpt-realtime')).map(({ name: of, remaining }) => [of, remaining]).sort()).toEqual([
+            ['__proto__', 3],
+            ['tokens.limit', 4],
+          ]),
+        )
+      })
+    })
+
+    describe('usage', () => {
+      const usage = (rest: Partial<UsageReport> & Pick<UsageReport, 'counters'>): UsageReport => ({ subject: 'alice', deployment: 'gpt-realtime', at: T, ...rest })
+
+      it('adds counters up per user and UTC day', async () => {
+        store.recordUsage(usage({ counters: { responses: 1, input_tokens: 100, seconds: 1.5 } }))
+        store.recordUsage(usage({ counters: { responses: 1, input_tokens: 20, seconds: 0.25 } }))
+        store.recordUsage(usage({ counters: { responses: 1 }, at: Date.UTC(2026, 10, 25, 23, 59, 59, 999) }))
+        store.recordUsage(usage({ counters: { responses: 1 }, at: Date.UTC(2026, 10, 26) }))
+        store.recordUsage(usage({ counters: { responses: 1 }, subject: 'bob' }))
+        await eventually(async () => expect(await harness.usageOf(store, 'alice', DAY)).toEqual({ responses: 3, input_tokens: 120, seconds: 1.75 }))
+        await eventually(async () => expect(await harness.usageOf(store, 'alice', '2026-11-26')).toEqual({ responses: 1 }))
+        await eventually(async () => expect(await harness.usageOf(store, 'bob', DAY)).toEqual({ responses: 1 }))
+      })
+
+      it('counts a report with an id once, also when it comes again after it was written, or after midnight', async () => {
+        const once = usage({ counters: { input_tokens: 7 }, onceId: 'resp_1' })
+        store.recordUsage(once)
+        store.recordUsage(once)
+        await eventually(async () => expect(await harness.usageOf(store, 'alice', DAY)).toEqual({ input_tokens: 7 }))
+        store.recordUsage(once)
+        store.recordUsage(usage({ counters: { input_tokens: 7 }, onceId: 'resp_1', at: Date.UTC(2026, 10, 26) }))
+        store.recordUsage(usage({ counters: { input_tokens: 1 }, onceId: 'resp_2' }))
+        store.recordUsage(usage({ counters: { input_tokens: 100 }, onceId: 'resp_1', subject: 'bob' }))
+        await eventually(async () => expect(await harness.usageOf(store, 'alice', DAY)).toEqual({ input_tokens: 8 }))
+        await eventually(async () => expect(await harness.usageOf(store, 'bob', DAY)).toEqual({ input_tokens: 100 }))
+        expect(await harness.usageOf(store, 'alice', '2026-11-26')).toEqual({})
+      })
+
+      it('ignores what is no counter, and never throws', async () => {
+        store.recordUsage(usage({ counters: { 'a b': 1, nan: Number.NaN, inf: Number.POSITIVE_INFINITY, zero: 0, responses: 1 } }))
+        store.recordUsage(usage({ counters: {}, onceId: 'resp_empty' }))
+        store.recordUsage(usage({ counters: { responses: 1 }, at: Number.NaN }))
+        await eventually(async () => expect(await harness.usageOf(store, 'alice', DAY)).toEqual({ responses: 1 }))
+      })
+    })
+
+    describe('take', () => {
+      const rule = { perSecond: 2, burst: 3 }
+
+      it('grants the burst, then tells how long to wait, then refills', async () => {
+        for (let i = 0; i < 3; i++) expect(await store.take('connect:alice', 1, rule)).toEqual({ ok: true, retryAfterMs: 0 })
+        expect(await store.take('connect:alice', 1, rule)).toEqual({ ok: false, retryAfterMs: 500 })
+        expect(await store.take('connect:bob', 1, rule)).toMatchObject({ ok: true })
+        now += 500
+        expect(await store.take('connect:alice', 1, rule)).toMatchObject({ ok: true })
+        expect(await store.take('connect:alice', 1, rule)).toMatchObject({ ok: false })
+        now += 3_600_000
+        for (let i = 0; i < 3; i++) expect(await store.take('connect:alice', 1, rule)).toMatchObject({ ok: true })
+        expect(await store.take('connect:alice', 1, rule)).toMatchObject({ ok: false })
+      })
+
+      it('never takes a cost that is no positive number', async () => {
+        for (const cost of [0, -5, Number.NaN]) expect(await store.take('k', cost, rule)).toMatchObject({ ok: true })
+        expect(await store.take('k', 3, rule)).toMatchObject({ ok: true })
+        expect(await store.take('k', 1, rule)).toMatchObject({ ok: false })
+      })
+    })
+
+    describe('lease', () => {
+      it('gives at most `max` places and takes them back once', async () => {
+        const first = await store.lease('alice', 's1', 2)
+        const second = await store.lease('alice', 's2', 2)
+        expect([first, second]).toEqual([expect.anything(), expect.anything()])
+        expect(await store.lease('alice', 's3', 2)).toBeUndefined()
+        expect(await store.lease('bob', 's4', 2)).toBeDefined()
+        first?.release()
+        first?.release()
+        await eventually(async () => expect(await store.lease('alice', 's5', 2)).toBeDefined())
+        expect(await store.lease('alice', 's6', 2)).toBeUndefined()
+      })
+
+      it('gives none where none is allowed, and one session one place', async () => {
+        expect(await store.lease('alice', 's1', 0)).toBeUndefined()
+        expect(await store.lease('alice', 's1', 1)).toBeDefined()
+        expect(await store.lease('alice', 's1', 1)).toBeDefined()
+        expect(await store.lease('alice', 's2', 1)).toBeUndefined()
+      })
+
+      it('no subject can take another one’s places', async () => {
+        const subjects = ['a', 'a}', '{a', 'a:b', '%7Ba', 'a%', '\ud800', '\udfff', '\ufffd', 'a\u0000', 'é', 'e\u0301']
+        for (const subject of subjects) expect(await store.lease(subject, 's', 1), JSON.stringify(subject)).toBeDefined()
+        for (const subject of subjects) expect(await store.lease(subject, 'other', 1), JSON.stringify(subject)).toBeUndefined()
+      })
+    })
+
+    describe('revocation', () => {
+      const identity = (subject: string, tokenId?: string): Identity => ({ subject, tokenId, issuer: undefined, expiresAtMs: T + 60_000, claims: {} })
+
+      it('refuses a token or a subject until the time is over', async () => {
+        expect(await store.isRevoked(identity('alice', 't1'))).toBe(false)
+        await store.revoke({ tokenId: 't1' }, T + 1_000)
+        await store.revoke({ subject: 'bob' }, T + 2_000)
+        expect(await store.isRevoked(identity('alice', 't1'))).toBe(true)
+        expect(await store.isRevoked(identity('alice', 't2'))).toBe(false)
+        expect(await store.isRevoked(identity('bob'))).toBe(true)
+        expect(await store.isRevoked(identity('t1', 'bob')), 'a subject is no token id').toBe(false)
+        now += 1_000
+        expect(await store.isRevoked(identity('alice', 't1'))).toBe(false)
+        expect(await store.isRevoked(identity('bob', 't1'))).toBe(true)
+      })
+
+      it('is never shortened', async () => {
+        await store.revoke({ subject: 'alice' }, T + 5_000)
+        await store.revoke({ subject: 'alice' }, T + 1_000)
+        now += 2_000
+        expect(await store.isRevoked(identity('alice'))).toBe(true)
+      })
+
+      it('tells every listener once, also when one of them throws', async () => {
+        const told: unknown[] = []
+        store.onRevoked(() => {
+          throw new Error('a listener of its own mind')
+        })
+        store.onRevoked((revoked) => void told.push(revoked))
+        await store.revoke({ tokenId: 't1', subject: 'alice' }, T + 1_000)
+        await eventually(async () => expect(told).toEqual([{ tokenId: 't1' }, { subject: 'alice' }]))
+      })
+
+      it('rejects an end that is no time', async () => {
+        await expect(store.revoke({ subject: 'alice' }, Number.NaN)).rejects.toThrow(TypeError)
+      })
+    })
+
+    it('is healthy, and closing it twice or using it afterwards throws nothing', async () => {
+      expect(await store.health()).toMatchObject({ status: 'ok' })
+      await store.close(1_000)
+      await store.close(1_000)
+      store.recordLimits(event(T, [{ name: 'tokens', remaining: 1 }]))
+      store.recordUsage({ subject: 'alice', deployment: 'gpt-realtime', at: T, counters: { responses: 1 } })
+      expect(await store.take('k', 1, { perSecond: 1, burst: 1 })).toMatchObject({ ok: true })
+    })
+  })
+}

@@ -1,0 +1,276 @@
+// The Redis store on a healthy server: the contract, the keys others read, and several relays over one Redis.
+import fc from 'fast-check'
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { compareLimits, type LimitRecord, mergeLimit, PROVIDER_HEAD_START_MS, toLimitRecord } from '../../src/core/limit-merge.js'
+import { Secret } from '../../src/core/secret.js'
+import { type Bucket, takeTokens } from '../../src/core/token-bucket.js'
+import { createRedisStore, type RedisStoreOptions } from '../../src/limits/redis.js'
+import type { Identity, LimitReport, LimitStore } from '../../src/ports.js'
+import { limitStoreContract } from '../contract/limit-store.js'
+import { uniquePrefix } from '../support/redis.js'
+
+const url = process.env.REDIS_URL ?? ''
+const T = Date.UTC(2026, 10, 25, 12)
+const raw = new Redis(url)
+const eventually = (check: () => Promise<void> | void) => vi.waitFor(check, { timeout: 5_000, interval: 10 })
+
+async function openStore(prefix: string, rest: Partial<RedisStoreOptions> = {}): Promise<LimitStore> {
+  const store = createRedisStore({ url: new Secret(url), keyPrefix: prefix, usageRetentionDays: 35, ...rest })
+  await eventually(async () => expect(await store.health()).toMatchObject({ status: 'ok' }))
+  return store
+}
+
+function stored(hash: Record<string, string>): Record<string, number> {
+  return Object.fromEntries(Object.entries(hash).map(([name, value]) => [name, Number(value)]))
+}
+
+afterAll(() => raw.disconnect())
+
+const prefixes = new WeakMap<LimitStore, string>()
+limitStoreContract('Redis', async () => {
+  const prefix = uniquePrefix()
+  return {
+    open: async (now) => {
+      const store = await openStore(prefix, { now })
+      prefixes.set(store, prefix)
+      return store
+    },
+    usageOf: async (store, subject, day) => stored(await raw.hgetall(`${prefixes.get(store)}usage:{${subject}}:${day}`)),
+  }
+})
+
+describe('Redis keys', () => {
+  let prefix: string
+  let store: LimitStore
+  beforeEach(async () => {
+    prefix = uniquePrefix()
+    store = await openStore(prefix)
+  })
+  afterEach(() => store.close(2_000))
+
+  const report = (rest: Partial<LimitReport>): LimitReport => ({ deployment: 'gpt-realtime', source: 'event', at: T, limits: [{ name: 'tokens', remaining: 1 }], ...rest })
+
+  it('limits:{deployment} holds the latest of each limit, without what the winner did not say', async () => {
+    store.recordLimits(report({ limits: [{ name: 'tokens', limit: 15_000_000, remaining: 14_998_954.5, resetSeconds: 0.004 }] }))
+    await eventually(async () =>
+      expect(await raw.hgetall(`${prefix}limits:{gpt-realtime}`)).toEqual({
+        'tokens.limit': '15000000',
+        'tokens.remaining': '14998954.5',
+        'tokens.reset_at': String(T + 4),
+        'tokens.source': 'event',
+        'tokens.at': String(T),
+      }),
+    )
+    store.recordLimits(report({ source: 'http_429', at: T + 1, limits: [{ name: 'tokens', remaining: 0 }] }))
+    await eventually(async () =>
+      expect(await raw.hgetall(`${prefix}limits:{gpt-realtime}`)).toEqual({ 'tokens.remaining': '0', 'tokens.source': 'http_429', 'tokens.at': String(T + 1) }),
+    )
+  })
+
+  it('limits:{deployment}:log holds every report, one entry a name, also the one that lost', async () => {
+    const two = [
+      { name: 'requests', limit: 10, remaining: 9, resetSeconds: 6.5 },
+      { name: 'tokens', remaining: 1.5 },
+    ]
+    store.recordLimits(report({ limits: two, sessionId: 'sess_1', subject: 'al ice:{}' }))
+    store.recordLimits(report({ at: T - 5, source: 'usage' }))
+    await eventually(async () => expect(await raw.xlen(`${prefix}limits:{gpt-realtime}:log`)).toBe(3))
+    const entries = (await raw.xrange(`${prefix}limits:{gpt-realtime}:log`, '-', '+')).map(([, fields]) => fields)
+    expect(entries).toEqual([
+      ['at', String(T), 'name', 'requests', 'source', 'event', 'limit', '10', 'remaining', '9', 'reset_seconds', '6.5', 'session', 'sess_1', 'subject', 'al ice:{}'],
+      ['at', String(T), 'name', 'tokens', 'source', 'event', 'remaining', '1.5', 'session', 'sess_1', 'subject', 'al ice:{}'],
+      ['at', String(T - 5), 'name', 'tokens', 'source', 'usage', 'remaining', '1'],
+    ])
+  })
+
+  it('keeps the log near ten thousand entries', async () => {
+    for (let i = 0; i < 9_900; i++) store.recordLimits(report({ at: T + i }))
+    await eventually(async () => expect(await raw.xlen(`${prefix}limits:{gpt-realtime}:log`)).toBe(9_900))
+    for (let i = 9_900; i < 19_800; i++) store.recordLimits(report({ at: T + i }))
+    await eventually(async () => expect(await raw.hget(`${prefix}limits:{gpt-realtime}`, 'tokens.at')).toBe(String(T + 19_799)))
+    await store.close(5_000)
+    const length = await raw.xlen(`${prefix}limits:{gpt-realtime}:log`)
+    expect(length).toBeGreaterThanOrEqual(10_000)
+    expect(length).toBeLessThan(10_200)
+  })
+
+  it('usage expires after the days to keep, ids after two', async () => {
+    store.recordUsage({ subject: 'alice', deployment: 'd', at: T, counters: { responses: 1 }, onceId: 'resp_1' })
+    await eventually(async () => expect(await raw.exists(`${prefix}usage:{alice}:2026-11-25`)).toBe(1))
+    expect((await raw.pttl(`${prefix}usage:{alice}:2026-11-25`)) / 86_400_000).toBeCloseTo(35, 2)
+    expect((await raw.pttl(`${prefix}usage:{alice}:once`)) / 86_400_000).toBeCloseTo(2, 2)
+  })
+
+  it('lease:{subject} scores sessions by their end on the server’s clock, and everything has an expiry', async () => {
+    const lease = await store.lease('alice', 'sess_1', 2)
+    const [member, score] = await raw.zrange(`${prefix}lease:{alice}`, '0', '-1', 'WITHSCORES')
+    expect(member).toBe('sess_1')
+    expect(Math.abs(Number(score) - (Date.now() + 30_000))).toBeLessThan(5_000)
+    await store.take('connect:alice', 1, { perSecond: 1, burst: 2 })
+    for (const key of ['lease:{alice}', 'bucket:{connect%3Aalice}']) expect(await raw.pttl(prefix + key), key).toBeGreaterThan(0)
+    lease?.release()
+    await eventually(async () => expect(await raw.exists(`${prefix}lease:{alice}`)).toBe(0))
+  })
+
+  it('revoked holds ends by token id and subject', async () => {
+    const until = Date.now() + 60_000
+    await store.revoke({ tokenId: 't1', subject: 'alice' }, until)
+    expect(await raw.zrange(`${prefix}revoked`, '0', '-1', 'WITHSCORES')).toEqual(['jti:t1', String(until), 'sub:alice', String(until)])
+  })
+
+  it("no claim forges a key: what is not a letter, a digit or one of -_.!~*'() is encoded", async () => {
+    const subject = 'a}:2026-11-25 {ü\u0000\ud800%'
+    await store.lease(subject, 's', 1)
+    store.recordUsage({ subject, deployment: 'd', at: T, counters: { responses: 1 } })
+    const encoded = 'a%7D%3A2026-11-25%20%7B%C3%BC%00%uD800%25'
+    await eventually(async () => expect(await raw.exists(`${prefix}usage:{${encoded}}:2026-11-25`, `${prefix}lease:{${encoded}}`)).toBe(2))
+  })
+})
+
+describe('several relays over one Redis', () => {
+  let prefix: string
+  let stores: LimitStore[]
+  let now: number
+  beforeEach(async () => {
+    prefix = uniquePrefix()
+    now = Date.now()
+    stores = await Promise.all([1, 2, 3].map(() => openStore(prefix, { now: () => now, leaseTtlMs: 30_000 })))
+  })
+  afterEach(() => Promise.all(stores.map((store) => store.close(2_000))))
+
+  it('racing reports end in the newest, from whichever relay it came', async () => {
+    const ats = Array.from({ length: 300 }, (_, i) => T + ((i * 7919) % 300))
+    ats.forEach((at, i) => void stores[i % 3]?.recordLimits({ deployment: 'd', source: 'event', at, limits: [{ name: 'tokens', remaining: at - T }] }))
+    await eventually(async () => expect(await raw.xlen(`${prefix}limits:{d}:log`)).toBe(300))
+    expect(await stores[0]?.limitsOf('d')).toEqual([{ name: 'tokens', remaining: 299, source: 'event', at: T + 299 }])
+  })
+
+  it('places are shared, and a dead relay’s come back by themselves', async () => {
+    const [first, second] = stores as [LimitStore, LimitStore]
+    expect(await first.lease('alice', 's1', 2)).toBeDefined()
+    expect(await second.lease('alice', 's2', 2)).toBeDefined()
+    expect(await second.lease('alice', 's3', 2)).toBeUndefined()
+    expect(await raw.zcard(`${prefix}lease:{alice}`)).toBe(2)
+    now += 30_000
+    expect(await second.lease('alice', 's4', 1), 'nobody renewed the two in the meantime').toBeDefined()
+  })
+
+  it('a heartbeat keeps places alive beyond their time, and none after release', async () => {
+    const busy = await openStore(prefix, { now: () => now, leaseTtlMs: 1_000, heartbeatMs: 20 })
+    stores.push(busy)
+    const lease = await busy.lease('alice', 's1', 1)
+    for (let i = 0; i < 5; i++) {
+      now += 900
+      await eventually(async () => expect(Number(await raw.zscore(`${prefix}lease:{alice}`, 's1'))).toBe(now + 1_000))
+    }
+    lease?.release()
+    await eventually(async () => expect(await raw.exists(`${prefix}lease:{alice}`)).toBe(0))
+    expect(await stores[0]?.lease('alice', 's2', 1)).toBeDefined()
+  })
+
+  it('buckets are shared', async () => {
+    const rule = { perSecond: 1, burst: 3 }
+    const answers = await Promise.all(stores.flatMap((store) => [store.take('k', 1, rule), store.take('k', 1, rule)]))
+    expect(answers.filter(({ ok }) => ok)).toHaveLength(3)
+  })
+
+  it('a usage id counts once whichever relay reports it', async () => {
+    for (const store of stores) store.recordUsage({ subject: 'alice', deployment: 'd', at: T, counters: { input_tokens: 5 }, onceId: 'resp_1' })
+    for (const store of stores) store.recordUsage({ subject: 'alice', deployment: 'd', at: T, counters: { sessions: 1 } })
+    await eventually(async () => expect(await raw.hgetall(`${prefix}usage:{alice}:2026-11-25`)).toEqual({ input_tokens: '5', sessions: '3' }))
+  })
+
+  it('a revocation reaches every relay within a second, once each', async () => {
+    const told: string[] = []
+    stores.forEach((store, i) => void store.onRevoked((revoked) => void told.push(`${i}:${revoked.tokenId ?? revoked.subject}`)))
+    const start = performance.now()
+    await stores[1]?.revoke({ subject: 'mallory' }, now + 60_000)
+    await stores[1]?.revoke({ tokenId: 't9' }, now + 60_000)
+    await eventually(() => expect(told.sort()).toEqual(['0:mallory', '0:t9', '1:mallory', '1:t9', '2:mallory', '2:t9']))
+    expect(performance.now() - start).toBeLessThan(1_000)
+    const identity: Identity = { subject: 'mallory', issuer: undefined, tokenId: undefined, expiresAtMs: 0, claims: {} }
+    expect(await Promise.all(stores.map((store) => store.isRevoked(identity)))).toEqual([true, true, true])
+  })
+
+  it('close writes what is queued and gives places back', async () => {
+    const [store] = stores as [LimitStore]
+    await store.lease('alice', 's1', 1)
+    store.recordLimits({ deployment: 'd', source: 'event', at: T, limits: [{ name: 'tokens', remaining: 3 }] })
+    store.recordUsage({ subject: 'alice', deployment: 'd', at: T, counters: { responses: 1 } })
+    await store.close(2_000)
+    expect(await raw.hget(`${prefix}limits:{d}`, 'tokens.remaining')).toBe('3')
+    expect(await raw.hget(`${prefix}usage:{alice}:2026-11-25`, 'responses')).toBe('1')
+    expect(await raw.exists(`${prefix}lease:{alice}`)).toBe(0)
+  })
+})
+
+describe('Lua and core decide alike', () => {
+  it('any order of reports from any relay converges to the picture core computes', async () => {
+    const prefix = uniquePrefix()
+    const stores = [await openStore(prefix), await openStore(prefix)]
+    const hold = PROVIDER_HEAD_START_MS
+    const number = fc.option(fc.constantFrom(0, 1, 2.5, 1e6), { nil: undefined })
+    const anyReport = fc.record({
+      relay: fc.constantFrom(0, 1),
+      name: fc.constantFrom('tokens', 'requests'),
+      source: fc.constantFrom<LimitRecord['source']>('event', 'usage', 'http_429'),
+      at: fc.constantFrom(0, 1, hold, hold + 1),
+      limit: number,
+      remaining: number,
+      resetSeconds: number,
+    })
+    let run = 0
+    try {
+      await fc.assert(
+        fc.asyncProperty(fc.array(anyReport, { minLength: 1, maxLength: 12 }), async (reports) => {
+          const deployment = `d${run++}`
+          const records: LimitRecord[] = []
+          for (const { relay, name, source, at, ...numbers } of reports) {
+            const reported = { name, ...Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined)) }
+            stores[relay]?.recordLimits({ deployment, source, at: T + at, limits: [reported] })
+            const record = toLimitRecord(reported, source, T + at)
+            if (record) records.push(record)
+            if (record && records.length % 3 === 0) await eventually(async () => expect(await raw.xlen(`${prefix}limits:{${deployment}}:log`)).toBe(records.length))
+          }
+          await eventually(async () => expect(await raw.xlen(`${prefix}limits:{${deployment}}:log`)).toBe(records.length))
+          const expected = new Map<string, LimitRecord>()
+          for (const record of records) expected.set(record.name, mergeLimit(expected.get(record.name), record))
+          const seen = (await stores[0]?.limitsOf(deployment)) ?? []
+          expect(seen.map(({ name }) => name).sort()).toEqual([...expected.keys()].sort())
+          for (const state of seen) expect(compareLimits(state, expected.get(state.name) as LimitRecord), JSON.stringify([state, reports])).toBe(0)
+        }),
+        { numRuns: 40 },
+      )
+    } finally {
+      await Promise.all(stores.map((store) => store.close(1_000)))
+    }
+  })
+
+  it('a bucket in Redis grants what the arithmetic grants', async () => {
+    let now = T
+    const store = await openStore(uniquePrefix(), { now: () => now })
+    const step = fc.record({ wait: fc.integer({ min: -50, max: 3_000 }), cost: fc.constantFrom(0, 1, 2, 0.5, 9) })
+    const rules = fc.record({ perSecond: fc.constantFrom(0, 0.3, 1, 7), burst: fc.constantFrom(1, 4.5) })
+    let run = 0
+    try {
+      await fc.assert(
+        fc.asyncProperty(rules, fc.array(step, { minLength: 1, maxLength: 15 }), async (rule, steps) => {
+          const key = `k${run++}`
+          let bucket: Bucket | undefined
+          for (const { wait, cost } of steps) {
+            now += wait
+            const expected = takeTokens(bucket, cost, rule, now)
+            bucket = expected.bucket
+            const seen = await store.take(key, cost, rule)
+            expect(seen.ok).toBe(expected.ok)
+            expect(Math.abs(seen.retryAfterMs - expected.retryAfterMs)).toBeLessThanOrEqual(1)
+          }
+        }),
+        { numRuns: 60 },
+      )
+    } finally {
+      await store.close(1_000)
+    }
+  })
+})
