@@ -28,10 +28,21 @@ export const noisy = (_args, { log }) => {
 export const spin = () => {
   for (;;);
 }
+let hanging
+let aborted
+const whenHanging = new Promise((resolve) => {
+  hanging = resolve
+})
+const whenAborted = new Promise((resolve) => {
+  aborted = resolve
+})
+export const when_hanging = () => whenHanging.then(() => 'yes')
+export const when_aborted = () => whenAborted.then(() => 'yes')
 export const hang = (_args, { signal, log }) =>
   new Promise((resolve) => {
-    log('hanging')
+    hanging()
     signal.addEventListener('abort', () => {
+      aborted()
       log('hang was aborted')
       resolve('too late')
     })
