@@ -45,5 +45,7 @@ function rebuildMetadata(value: Json | undefined): JsonObject | undefined {
   const entries = Object.entries(value)
   if (entries.length > METADATA.pairs) return undefined
   const fits = entries.every(([key, text]) => key.length > 0 && key.length <= METADATA.key && key !== '__proto__' && typeof text === 'string' && text.length <= METADATA.value)
-  return fits ? Object.fromEntries(entries) : undefined
+  // Keys alike but for case: a reader of the upstream's that ignores case would keep one of them, and not the one the client sees.
+  const folded = new Set(entries.map(([key]) => key.toLowerCase().toUpperCase()))
+  return fits && folded.size === entries.length ? Object.fromEntries(entries) : undefined
 }
