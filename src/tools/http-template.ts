@@ -30,7 +30,9 @@ export function compileTemplate(run: HttpToolRun, parameters: JsonObject | undef
   const declared = parameters?.properties
   const known = (name: string) => typeof declared === 'object' && declared !== null && Object.hasOwn(declared, name)
   const checkSlots = (parts: readonly Part[], where: string) => {
-    for (const part of parts) if ('slot' in part && !known(part.slot)) problems.push(`${where}: {${part.slot}} is not one of the tool's parameters`)
+    for (const part of parts)
+      if ('slot' in part && !known(part.slot))
+        problems.push(where === 'url' ? `url: {${part.slot}} is not one of the tool's parameters` : `${where}: an {argument} that is not one of the tool's parameters`)
   }
 
   const shape = URL_SHAPE.exec(run.url)
