@@ -1,0 +1,72 @@
+// Which misbehaviour is switched on, and how it arrives as JSON.
+import { isObject } from '../core/protocol/events.js'
+import { arrayOf, check, flag, integer, object, oneOf, text } from './validate.js'
+
+export type Garbage = 'bad_json' | 'binary' | 'unknown_type' | 'not_an_object' | 'no_type'
+
+/** How and when a session is ended against the rules. */
+export interface EndFault {
+  /** `rst` and `fin` end the connection without a close frame. */
+  readonly how: 'close' | 'fin' | 'rst'
+  /** Default 1011; only with `close`. */
+  readonly code?: number
+  readonly reason?: string
+  /** `now` ends the sessions that are open; `response` after `afterDeltas` deltas. */
+  readonly at: 'now' | 'open' | 'update' | 'response'
+  /** Default 1. */
+  readonly afterDeltas?: number
+}
+
+export interface Faults {
+  /** Answers upgrades with this status and a body that quotes the key; `times` counts down, absent: always. */
+  readonly refuse?: { readonly status: number; readonly retryAfterSeconds?: number; readonly location?: string; readonly times?: number }
+  /** Takes the connection and never answers the upgrade. */
+  readonly hang?: boolean
+  /** Upgrades and never sends `session.created`, nor anything else. */
+  readonly silent?: boolean
+  readonly end?: EndFault
+  /** Sent after `session.created` and inside every response. */
+  readonly garbage?: readonly Garbage[]
+  /** This many deltas more in every response, without pauses. */
+  readonly flood?: number
+  /** Milliseconds before every delta. */
+  readonly slowMs?: number
+  /** Every `session.update` is refused. */
+  readonly rejectSessionUpdate?: boolean
+  /** Every response fails with this error code. */
+  readonly failResponse?: string
+  /** Stops reading every session until cleared. */
+  readonly freeze?: boolean
+}
+
+const FAULTS = object(
+  {
+    refuse: object({ status: integer(300, 599), retryAfterSeconds: integer(0, 86_400), location: text(2048), times: integer(0, 1_000_000) }, ['status']),
+    hang: flag,
+    silent: flag,
+    end: object(
+      { how: oneOf('close', 'fin', 'rst'), code: integer(1000, 4999), reason: text(123), at: oneOf('now', 'open', 'update', 'response'), afterDeltas: integer(0, 1_000_000) },
+      ['how', 'at'],
+    ),
+    garbage: arrayOf(oneOf('bad_json', 'binary', 'unknown_type', 'not_an_object', 'no_type'), 5),
+    flood: integer(0, 1_000_000),
+    slowMs: integer(0, 600_000),
+    rejectSessionUpdate: flag,
+    failResponse: text(64),
+    freeze: flag,
+  },
+  [],
+)
+
+/** Faults from JSON text of an HTTP request, or what is wrong with it. */
+export function parseFaults(json: string): { ok: true; faults: Faults } | { ok: false; message: string } {
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch {
+    return { ok: false, message: 'The body is not valid JSON.' }
+  }
+  if (!isObject(value)) return { ok: false, message: 'The body must be a JSON object.' }
+  const problem = check(value, FAULTS, 'faults')
+  return problem ? { ok: false, message: problem.message } : { ok: true, faults: value as Faults }
+}

@@ -1,0 +1,112 @@
+// The input audio buffer: collects what was appended, runs voice detection over it, and hands out what is committed.
+import { createVad, FRAME_MS, loudness, type VadSettings } from './vad.js'
+
+/** PCM16 mono at 24 kHz. */
+export const BYTES_PER_MS = 48
+const FRAME_BYTES = FRAME_MS * BYTES_PER_MS
+/** About six minutes. */
+const MAX_BYTES = 16 * 1024 * 1024
+/** Kept while nobody speaks, so that an open microphone does not fill the memory. */
+const KEPT_SILENCE_BYTES = 30_000 * BYTES_PER_MS
+
+export interface SpeechListener {
+  started(atMs: number): void
+  /** `audio` is the turn: from the start, padding included, to `atMs`. */
+  stopped(atMs: number, audio: Buffer): void
+}
+
+export interface InputAudio {
+  /** False when the buffer is full; nothing was taken then. Without settings nothing is detected. */
+  append(pcm: Buffer, settings: VadSettings | undefined, listener: SpeechListener): boolean
+  /** Everything buffered; the buffer is empty afterwards. */
+  take(): Buffer
+  clear(): void
+  readonly bufferedMs: number
+  /** Milliseconds of audio ever appended. */
+  readonly totalMs: number
+  readonly speaking: boolean
+}
+
+export function createInputAudio(): InputAudio {
+  const vad = createVad()
+  let chunks: Buffer[] = []
+  let bufferedBytes = 0
+  let totalBytes = 0
+  let frame: Buffer = Buffer.alloc(0)
+
+  const dropFront = (bytes: number) => {
+    let left = bytes
+    while (left > 0) {
+      const head = chunks[0]
+      if (!head) return
+      if (head.length > left) {
+        chunks[0] = head.subarray(left)
+        bufferedBytes -= left
+        return
+      }
+      chunks.shift()
+      bufferedBytes -= head.length
+      left -= head.length
+    }
+  }
+  const store = (pcm: Buffer) => {
+    chunks.push(pcm)
+    bufferedBytes += pcm.length
+    totalBytes += pcm.length
+  }
+  const takeAll = () => {
+    const all = Buffer.concat(chunks)
+    chunks = []
+    bufferedBytes = 0
+    return all
+  }
+
+  return {
+    append(pcm, settings, listener) {
+      if (bufferedBytes + frame.length + pcm.length > MAX_BYTES) return false
+      if (!settings) {
+        if (frame.length > 0) store(frame)
+        frame = Buffer.alloc(0)
+        store(pcm)
+        return true
+      }
+      const joined = frame.length > 0 ? Buffer.concat([frame, pcm]) : pcm
+      let at = 0
+      for (; at + FRAME_BYTES <= joined.length; at += FRAME_BYTES) {
+        store(joined.subarray(at, at + FRAME_BYTES))
+        vad.push(loudness(joined, at, at + FRAME_BYTES), totalBytes / BYTES_PER_MS, settings, {
+          started: (atMs) => {
+            const bufferStartMs = (totalBytes - bufferedBytes) / BYTES_PER_MS
+            const startMs = Math.max(atMs, bufferStartMs)
+            dropFront((startMs - bufferStartMs) * BYTES_PER_MS)
+            listener.started(Math.round(startMs))
+          },
+          stopped: (atMs) => listener.stopped(Math.round(atMs), takeAll()),
+        })
+        if (!vad.speaking && bufferedBytes > KEPT_SILENCE_BYTES) dropFront(bufferedBytes - KEPT_SILENCE_BYTES)
+      }
+      frame = Buffer.from(joined.subarray(at))
+      return true
+    },
+    take() {
+      if (frame.length > 0) store(frame)
+      frame = Buffer.alloc(0)
+      vad.reset()
+      return takeAll()
+    },
+    clear() {
+      frame = Buffer.alloc(0)
+      vad.reset()
+      takeAll()
+    },
+    get bufferedMs() {
+      return (bufferedBytes + frame.length) / BYTES_PER_MS
+    },
+    get totalMs() {
+      return (totalBytes + frame.length) / BYTES_PER_MS
+    },
+    get speaking() {
+      return vad.speaking
+    },
+  }
+}

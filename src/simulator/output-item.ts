@@ -1,0 +1,98 @@
+// One item of a response on its way out: opened, filled by deltas, closed as completed or incomplete.
+import type { JsonObject } from '../core/protocol/events.js'
+import type { Planned } from './answer.js'
+import type { Item, StoredItem } from './conversation.js'
+import { encodeG711 } from './g711.js'
+import { newId } from './ids.js'
+import type { ResponseSettings } from './response-view.js'
+import type { Session } from './session-state.js'
+
+export interface OutputItem {
+  readonly item: Item
+  readonly audioMs: number
+  addText(delta: string): void
+  /** PCM16 at 24 kHz; sent in the response's format. */
+  addAudio(pcm: Buffer): void
+  close(status: 'completed' | 'incomplete'): void
+}
+
+type Kind = 'text' | 'audio' | 'call'
+const BYTES_PER_MS = 48
+
+export function openOutputItem(session: Session, responseId: string, settings: ResponseSettings, outputIndex: number, planned: Planned): OutputItem {
+  const kind: Kind = planned.kind === 'call' ? 'call' : settings.modality
+  const stored: StoredItem = { item: newItem(planned, session.options.preamble === true && settings.tools.length > 0) }
+  const { item } = stored
+  const inConversation = settings.conversationId !== null
+  const place: JsonObject = { response_id: responseId, item_id: item.id, output_index: outputIndex }
+  const partPlace: JsonObject = { ...place, content_index: 0 }
+  const pcm: Buffer[] = []
+  let said = ''
+  let audioBytes = 0
+
+  const part = (): JsonObject => (kind === 'audio' ? { type: 'audio', transcript: said } : { type: 'text', text: said })
+  // Azure repeats the part under `content`; OpenAI does not.
+  const parts = (): JsonObject => (session.style === 'azure' && kind === 'audio' ? { part: part(), content: part() } : { part: part() })
+
+  session.send('response.output_item.added', { response_id: responseId, output_index: outputIndex, item })
+  if (inConversation) session.send('conversation.item.added', { previous_item_id: session.conversation.insert(stored), item })
+  if (kind !== 'call') session.send('response.content_part.added', { ...partPlace, ...parts() })
+
+  return {
+    item,
+    get audioMs() {
+      return audioBytes / BYTES_PER_MS
+    },
+    addText(delta) {
+      said += delta
+      if (kind === 'call') session.send('response.function_call_arguments.delta', { ...place, call_id: item.call_id ?? '', delta })
+      else session.send(kind === 'audio' ? 'response.output_audio_transcript.delta' : 'response.output_text.delta', { ...partPlace, delta })
+    },
+    addAudio(chunk) {
+      pcm.push(chunk)
+      audioBytes += chunk.length
+      session.hasSpoken = true
+      const bytes = settings.format.type === 'audio/pcm' ? chunk : encodeG711(chunk, settings.format.type === 'audio/pcmu' ? 'ulaw' : 'alaw')
+      session.send('response.output_audio.delta', { ...partPlace, delta: bytes.toString('base64') })
+    },
+    close(status) {
+      item.status = status
+      if (kind === 'call') {
+        item.arguments = said
+        // A call cut short is never announced as done: nobody may run it.
+        if (status === 'completed') session.send('response.function_call_arguments.done', { ...place, call_id: item.call_id ?? '', name: item.name ?? '', arguments: said })
+      } else {
+        item.content = [kind === 'audio' ? { type: 'output_audio', transcript: said } : { type: 'output_text', text: said }]
+        closePart(session, kind, partPlace, said)
+        session.send('response.content_part.done', { ...partPlace, ...parts() })
+      }
+      if (kind === 'audio') {
+        stored.audioMs = audioBytes / BYTES_PER_MS
+        if (inConversation) session.conversation.keepAudio(stored, Buffer.concat(pcm))
+      }
+      if (inConversation) session.send('conversation.item.done', { previous_item_id: previousWhenDone(session, item.id), item })
+      session.send('response.output_item.done', { response_id: responseId, output_index: outputIndex, item })
+    },
+  }
+}
+
+function newItem(planned: Planned, withPhase: boolean): Item {
+  const id = newId('item')
+  if (planned.kind === 'call') return { id, type: 'function_call', status: 'in_progress', name: planned.name, call_id: newId('call', 16), arguments: '' }
+  return { id, type: 'message', status: 'in_progress', role: 'assistant', content: [], ...(withPhase && { phase: planned.remark ? 'commentary' : 'final_answer' }) }
+}
+
+function closePart(session: Session, kind: 'text' | 'audio', place: JsonObject, said: string): void {
+  if (kind === 'text') {
+    session.send('response.output_text.done', { ...place, text: said })
+    return
+  }
+  session.send('response.output_audio.done', place)
+  session.send('response.output_audio_transcript.done', { ...place, transcript: said })
+}
+
+/** As in every recording: an item of the model that follows the very first item is done with null, though it was added with that item's id. */
+function previousWhenDone(session: Session, itemId: string): string | null {
+  const previous = session.conversation.previousOf(itemId)
+  return previous === null || session.conversation.items[0]?.item.id === previous ? null : previous
+}

@@ -1,0 +1,160 @@
+// Plays one response: created, its items delta by delta at the service's pace, done; or cut short.
+import type { Json } from '../core/protocol/events.js'
+import { type Planned, planAnswer } from './answer.js'
+import type { Item } from './conversation.js'
+import { newId } from './ids.js'
+import { type OutputItem, openOutputItem } from './output-item.js'
+import { type ResponseSettings, type ResponseStatus, responseView } from './response-view.js'
+import type { Session } from './session-state.js'
+import { speak } from './speech.js'
+import type { Spoken } from './speech-tones.js'
+import { splitWords } from './speech-tones.js'
+import { countInput, outputAudioTokens, usage } from './usage.js'
+
+export interface ResponseRun {
+  readonly id: string
+  /** Sends the closing events and `response.done` at once. Does nothing once the response is over. */
+  cancel(reason: 'turn_detected' | 'client_cancelled'): void
+}
+
+const FIRST_DELTA_MS = 150
+const TEXT_DELTA_MS = 15
+const CHUNK_MS = 200
+const CHUNK_BYTES = CHUNK_MS * 48
+/** Audio leaves this much faster than it plays. */
+const FASTER_THAN_PLAY = 5
+/** How far the transcript runs ahead of the sound. */
+const TRANSCRIPT_LEAD_MS = 800
+const LIMITS_AFTER_MS = 6
+const FLOOD_BATCH = 50
+
+/** A piece of an answer: a message with its sound where there is any, or a call. */
+type Prepared = { readonly planned: Planned; readonly spoken?: Spoken }
+
+/** `ended` is called once, after `response.done`, with the milliseconds of audio sent. */
+export function startRun(session: Session, settings: ResponseSettings, ended: (run: ResponseRun, audioMs: number) => void): ResponseRun {
+  const id = newId('resp')
+  const output: Item[] = []
+  let open: OutputItem | undefined
+  let over = false
+  let stopWaiting = () => {}
+  let deltas = 0
+  let characters = 0
+  let audioMs = 0
+
+  const view = (status: ResponseStatus, details: Json, used: Json) => responseView(id, settings, { status, details, output, usage: used })
+  const finish = (status: ResponseStatus, details: Json) => {
+    over = true
+    stopWaiting()
+    const input = countInput(settings.instructions, settings.tools, settings.items)
+    const used = usage(input, { text: Math.ceil(characters / 4), audio: outputAudioTokens(audioMs) }, session.cachedText)
+    session.cachedText = input.text
+    session.send('response.done', { response: view(status, details, status === 'failed' ? null : used) })
+    const limits = session.limits.take(session.deployment, Number(used.total_tokens))
+    if (limits) session.after(session.paced(LIMITS_AFTER_MS), () => session.send('rate_limits.updated', { rate_limits: limits }))
+    ended(run, audioMs)
+  }
+  const closeOpen = (status: 'completed' | 'incomplete') => {
+    open?.close(status)
+    open = undefined
+  }
+  const outOfTokens = () => settings.maxTokens !== 'inf' && Math.ceil(characters / 4) + outputAudioTokens(audioMs) >= settings.maxTokens
+
+  function* afterDelta(item: OutputItem): Generator<number> {
+    const faults = session.faults()
+    deltas++
+    if (deltas === 1) {
+      for (const kind of faults.garbage ?? []) session.sendGarbage(kind)
+      for (let i = 0; i < (faults.flood ?? 0); i++) {
+        if (settings.modality === 'audio' && item.item.type === 'message') item.addAudio(Buffer.alloc(CHUNK_BYTES))
+        else item.addText(' ')
+        if (i % FLOOD_BATCH === 0) yield 0
+      }
+    }
+    if (faults.end?.at === 'response' && deltas >= (faults.end.afterDeltas ?? 1)) session.endByFault(faults.end)
+  }
+
+  function* text(item: OutputItem, pieces: readonly string[]): Generator<number, boolean> {
+    for (const piece of pieces) {
+      if (outOfTokens()) return false
+      item.addText(piece)
+      characters += piece.length
+      yield* afterDelta(item)
+      yield session.paced(TEXT_DELTA_MS)
+    }
+    return true
+  }
+
+  function* speech(item: OutputItem, spoken: Spoken): Generator<number, boolean> {
+    let said = 0
+    for (let at = 0; at < spoken.pcm.length || said < spoken.words.length; at += CHUNK_BYTES) {
+      for (; (spoken.words[said]?.startMs ?? Number.POSITIVE_INFINITY) <= at / 48 + TRANSCRIPT_LEAD_MS; said++) {
+        const word = spoken.words[said]?.text ?? ''
+        if (outOfTokens()) return false
+        item.addText(word)
+        characters += word.length
+      }
+      const chunk = spoken.pcm.subarray(at, at + CHUNK_BYTES)
+      if (chunk.length === 0) continue
+      if (outOfTokens()) return false
+      item.addAudio(chunk)
+      audioMs += chunk.length / 48
+      yield* afterDelta(item)
+      yield session.paced(CHUNK_MS / FASTER_THAN_PLAY)
+    }
+    return true
+  }
+
+  function* play(pieces: readonly Prepared[]): Generator<number> {
+    yield session.paced(FIRST_DELTA_MS)
+    const code = session.faults().failResponse
+    if (code !== undefined) return finish('failed', failure(code))
+    for (const { planned, spoken } of pieces) {
+      open = openOutputItem(session, id, settings, output.length, planned)
+      output.push(open.item)
+      const whole = yield* spoken ? speech(open, spoken) : text(open, planned.kind === 'call' ? fragments(planned.arguments) : splitWords(planned.text))
+      closeOpen(whole ? 'completed' : 'incomplete')
+      if (!whole) return finish('incomplete', { type: 'incomplete', reason: 'max_output_tokens' })
+    }
+    finish('completed', null)
+  }
+
+  const drive = (steps: Generator<number>) => {
+    const next = () => {
+      if (over || session.congested(next)) return
+      const step = steps.next()
+      if (!step.done) stopWaiting = session.after(step.value + (session.faults().slowMs ?? 0), next)
+    }
+    next()
+  }
+
+  const run: ResponseRun = {
+    id,
+    cancel(reason) {
+      if (over) return
+      closeOpen('incomplete')
+      finish('cancelled', { type: 'cancelled', reason })
+    },
+  }
+
+  session.send('response.created', { response: view('in_progress', null, null) })
+  const voice = { voice: typeof settings.voice === 'string' ? settings.voice : 'custom', speed: settings.speed }
+  const prepared = planAnswer({ ...settings, preamble: session.options.preamble === true }).map((planned): Prepared | Promise<Prepared> => {
+    if (planned.kind === 'call' || settings.modality === 'text') return { planned }
+    const spoken = speak(planned.text, voice, session.options.voice ?? 'tones')
+    return spoken instanceof Promise ? spoken.then((sound) => ({ planned, spoken: sound })) : { planned, spoken }
+  })
+  if (prepared.some((one) => one instanceof Promise)) void Promise.all(prepared).then((pieces) => session.after(0, () => drive(play(pieces))))
+  else stopWaiting = session.after(0, () => drive(play(prepared as Prepared[])))
+  return run
+}
+
+/** JSON in pieces such as a model writes. */
+function fragments(json: string): string[] {
+  return json.match(/[^\s:,]{1,12}[:,]?|[:,\s]/g) ?? []
+}
+
+function failure(code: string): Json {
+  const type = code === 'server_error' ? 'server_error' : 'invalid_request_error'
+  return { type: 'failed', error: { type, code: code === 'server_error' ? null : code, message: 'The response failed. Wait and try again.' } }
+}

@@ -1,0 +1,42 @@
+// What one session holds and may do; every part of a session works on this.
+import type { JsonObject } from '../core/protocol/events.js'
+import type { Conversation } from './conversation.js'
+import type { EndFault, Faults, Garbage } from './faults.js'
+import type { InputAudio } from './input-audio.js'
+import type { SimulatorOptions, Style } from './options.js'
+import type { RateLimits } from './rate-limits.js'
+import type { ResponseRun } from './response-run.js'
+import type { SessionConfig } from './session-config.js'
+
+export interface Session {
+  readonly style: Style
+  readonly deployment: string
+  readonly options: SimulatorOptions
+  readonly limits: RateLimits
+  readonly conversation: Conversation
+  readonly input: InputAudio
+  config: SessionConfig
+  /** The response that writes to the default conversation. */
+  active: ResponseRun | undefined
+  /** Out-of-band responses by id. */
+  readonly aside: Map<string, ResponseRun>
+  /** Item id of the speech going on. */
+  speechItemId: string | undefined
+  /** A spoken turn ended while a response was active: answer it next. */
+  answerNext: boolean
+  hasSpoken: boolean
+  /** Text tokens that the last response had as input. */
+  cachedText: number
+  stopIdleTimer: () => void
+  faults(): Faults
+  /** Sends an event in GA vocabulary; an `event_id` is added. Ignored once the session is over. */
+  send(type: string, fields: JsonObject): void
+  sendGarbage(kind: Garbage): void
+  /** True while the client reads too slowly; the callback then comes once it has caught up. */
+  congested(resume: () => void): boolean
+  /** Calls back once unless cancelled or the session is over; 0 still lets other events in between. */
+  after(ms: number, callback: () => void): () => void
+  /** Milliseconds of the service's pace at the simulator's. */
+  paced(ms: number): number
+  endByFault(fault: EndFault): void
+}

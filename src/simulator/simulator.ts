@@ -1,0 +1,127 @@
+// A local Azure OpenAI Realtime, or OpenAI: starts a server that speaks the protocol and answers without a model.
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer } from 'ws'
+import type { RealtimeEvent } from '../core/protocol/events.js'
+import { errorEvent } from './error-events.js'
+import type { Faults } from './faults.js'
+import { answerHttp, refusedByFault, refuseUpgrade } from './http-answers.js'
+import type { Simulator, SimulatorOptions } from './options.js'
+import { createRateLimits } from './rate-limits.js'
+import { createRecorder } from './recorder.js'
+import { type LiveSession, runSession } from './session.js'
+import { type Decision, decideUpgrade } from './upgrade.js'
+
+export type { EndFault, Faults, Garbage } from './faults.js'
+export type { RateLimitStyle, ReceivedSession, Simulator, SimulatorOptions, Style } from './options.js'
+
+/** 15 MiB of audio as base64 in an event, and some room. */
+const MAX_PAYLOAD_BYTES = 21 * 1024 * 1024
+const MAX_HEADER_BYTES = 64 * 1024
+const PING_MS = 20_260
+const DEFAULT_TOKENS_PER_MINUTE = 100_000
+
+/** Rejects when the port is taken. */
+export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  let faults: Faults = options.faults ?? {}
+  let refusals = 0
+  const log = options.log ?? (() => {})
+  const live = new Set<LiveSession>()
+  const sockets = new Set<Socket>()
+  const recorder = createRecorder(options.record ?? 1000)
+  const limits = createRateLimits(options.rateLimits ?? (options.style === 'openai' ? 'tokens' : false), options.tokensPerMinute ?? DEFAULT_TOKENS_PER_MINUTE)
+  const webSockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_PAYLOAD_BYTES,
+    perMessageDeflate: false,
+    clientTracking: false,
+    handleProtocols: (names) => (names.has('realtime') ? 'realtime' : false),
+  })
+
+  const setFaults = (next: Faults) => {
+    faults = next
+    refusals = 0
+    for (const session of [...live]) session.faultsChanged()
+  }
+  const server: Server = options.tls ? createTlsServer({ ...options.tls, maxHeaderSize: MAX_HEADER_BYTES }) : createServer({ maxHeaderSize: MAX_HEADER_BYTES })
+  server.on('request', (request, response) => answerHttp(request, response, { faults: () => faults, setFaults }))
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.on('error', () => undefined)
+    socket.on('close', () => sockets.delete(socket))
+  })
+
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => undefined)
+    if (faults.hang) return
+    const url = parseTarget(request.url)
+    if (!url) return refuseUpgrade(socket, 400, { code: '400', message: 'Bad request' })
+    const refuse = faults.refuse
+    if (refuse && refusals < (refuse.times ?? Number.POSITIVE_INFINITY)) {
+      refusals++
+      return refusedByFault(socket, refuse, url, request.headers)
+    }
+    const decision = decideUpgrade(url, request.headers, options)
+    log(`upgrade ${url.pathname} ${decision.kind === 'refuse' ? decision.status : 101}`)
+    if (decision.kind === 'refuse') return refuseUpgrade(socket, decision.status, { code: decision.code, message: decision.message })
+    // A client that offers only its credential as subprotocol fails at the handshake, as with the service.
+    webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      if (decision.kind === 'reject') {
+        webSocket.on('error', () => undefined)
+        webSocket.send(JSON.stringify(openAiError(decision)))
+        webSocket.close(decision.closeCode, decision.reason)
+        return
+      }
+      const recording = recorder.open({ target: request.url ?? '/', headers: request.headers, dialect: decision.dialect, deployment: decision.deployment })
+      const session = runSession(webSocket, { ...decision, tcp: socket as Socket, options, limits, faults: () => faults, record: recording.event })
+      recording.started(session.id)
+      live.add(session)
+      webSocket.on('close', (code) => {
+        live.delete(session)
+        recording.ended(code)
+      })
+    })
+  })
+  server.on('clientError', (_error, socket) => socket.destroy())
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port ?? 0, options.host ?? '127.0.0.1', () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  server.on('error', (error) => log(`server error: ${error.message}`))
+  const pings = setInterval(() => {
+    for (const session of live) session.ping()
+  }, PING_MS)
+  pings.unref()
+
+  const { port } = server.address() as AddressInfo
+  return {
+    port,
+    url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,
+    sessions: () => live.size,
+    received: recorder.sessions,
+    setFaults,
+    close: () =>
+      new Promise((resolve) => {
+        clearInterval(pings)
+        for (const session of [...live]) session.drop()
+        server.close(() => resolve())
+        for (const socket of sockets) socket.destroy()
+      }),
+  }
+}
+
+function parseTarget(target: string | undefined): URL | undefined {
+  return URL.canParse(`http://simulator${target ?? '/'}`) ? new URL(`http://simulator${target ?? '/'}`) : undefined
+}
+
+function openAiError(decision: Extract<Decision, { kind: 'reject' }>): RealtimeEvent {
+  const event = errorEvent(decision.problem, null)
+  if (decision.problem.code !== '') return event
+  return { ...event, error: { type: 'invalid_request_error', code: null, message: decision.problem.message, param: null, event_id: null } }
+}

@@ -1,0 +1,170 @@
+// Turns: what a commit does, what was heard in it, its transcription, and the responses that follow by themselves.
+import type { Json } from '../core/protocol/events.js'
+import { contentOf, type StoredItem } from './conversation.js'
+import { newId } from './ids.js'
+import { BYTES_PER_MS } from './input-audio.js'
+import { type ResponseRun, startRun } from './response-run.js'
+import type { ResponseSettings } from './response-view.js'
+import type { Session } from './session-state.js'
+import { splitWords } from './speech-tones.js'
+import { inputAudioTokens, textTokens } from './usage.js'
+import type { VadSettings } from './vad.js'
+
+const DEFAULT_HEARD = 'What is the weather in Lisbon?'
+const MAX_HEARD_CHARS = 4000
+const TRANSCRIPT_AFTER_MS = 60
+const TRANSCRIPT_DELTA_MS = 20
+/** So that an idle timeout never becomes a loop without pauses, however fast the simulator runs. */
+const MIN_IDLE_MS = 50
+
+/** Voice detection as configured; undefined: turns are manual. Semantic detection is judged by energy too. */
+export function vadSettings(session: Session): VadSettings | undefined {
+  const detection = session.config.audio.input.turn_detection
+  if (!detection) return undefined
+  if (detection.type === 'semantic_vad') return { level: 0.01, prefixMs: 300, silenceMs: { low: 1000, high: 300 }[detection.eagerness ?? ''] ?? 500 }
+  return { level: 0.02 * (detection.threshold ?? 0.5), prefixMs: detection.prefix_padding_ms ?? 300, silenceMs: detection.silence_duration_ms ?? 200 }
+}
+
+export function speechStarted(session: Session, atMs: number): void {
+  session.stopIdleTimer()
+  session.speechItemId = newId('item')
+  session.send('input_audio_buffer.speech_started', { audio_start_ms: atMs, item_id: session.speechItemId })
+  if (session.config.audio.input.turn_detection?.interrupt_response) session.active?.cancel('turn_detected')
+}
+
+export function speechStopped(session: Session, atMs: number, audio: Buffer): void {
+  const itemId = session.speechItemId ?? newId('item')
+  session.send('input_audio_buffer.speech_stopped', { audio_end_ms: atMs, item_id: itemId })
+  const detection = session.config.audio.input.turn_detection
+  commitTurn(session, audio, itemId)
+  if (detection?.create_response) answerTurn(session)
+}
+
+/** `committed`, the item's events, then its transcription when that is configured. */
+export function commitTurn(session: Session, audio: Buffer, itemId: string): void {
+  session.speechItemId = undefined
+  const stored: StoredItem = {
+    item: { id: itemId, type: 'message', status: 'completed', role: 'user', content: [{ type: 'input_audio', transcript: null }] },
+    audioMs: audio.length / BYTES_PER_MS,
+  }
+  stored.heard = hear(session, audio)
+  const previous = session.conversation.insert(stored)
+  session.conversation.keepAudio(stored, audio)
+  session.send('input_audio_buffer.committed', { previous_item_id: previous, item_id: itemId })
+  announce(session, stored, previous)
+  transcribe(session, stored)
+}
+
+/** `added` and `done` of an item that is complete from the start. */
+export function announce(session: Session, stored: StoredItem, previousId: string | null): void {
+  session.send('conversation.item.added', { previous_item_id: previousId, item: stored.item })
+  session.send('conversation.item.done', { previous_item_id: previousId, item: stored.item })
+}
+
+/** There is no speech recognition: the caller's ear, its text, or a fixed sentence. */
+function hear(session: Session, audio: Buffer): string {
+  const { hear: ear, heardText } = session.options
+  if (ear) {
+    try {
+      return String(ear(audio)).slice(0, MAX_HEARD_CHARS)
+    } catch (error) {
+      session.options.log?.(`hear failed: ${error instanceof Error ? error.message : 'unknown'}`)
+    }
+  }
+  if (heardText !== undefined) return heardText
+  if ((session.config.tools?.length ?? 0) > 0) return DEFAULT_HEARD
+  return `I spoke for ${(audio.length / BYTES_PER_MS / 1000).toFixed(1)} seconds.`
+}
+
+function transcribe(session: Session, stored: StoredItem): void {
+  const transcription = session.config.audio.input.transcription
+  if (!transcription) return
+  const text = stored.heard ?? ''
+  const place = { item_id: stored.item.id, content_index: 0 }
+  const words = splitWords(text)
+  const next = () => {
+    const word = words.shift()
+    if (word !== undefined) {
+      session.send('conversation.item.input_audio_transcription.delta', { ...place, delta: word })
+      session.after(session.paced(TRANSCRIPT_DELTA_MS), next)
+      return
+    }
+    const part = contentOf(stored.item)[0]
+    if (part) part.transcript = text
+    session.send('conversation.item.input_audio_transcription.completed', {
+      ...place,
+      transcript: text,
+      usage: transcriptionUsage(String(transcription.model), stored.audioMs ?? 0, text),
+    })
+  }
+  session.after(session.paced(TRANSCRIPT_AFTER_MS), next)
+}
+
+function transcriptionUsage(model: string, audioMs: number, text: string): Json {
+  if (!model.startsWith('gpt-4o')) return { type: 'duration', seconds: Math.ceil(audioMs / 1000) }
+  const input = inputAudioTokens(audioMs)
+  const output = textTokens(text)
+  return { type: 'tokens', total_tokens: input + output, input_tokens: input, input_token_details: { text_tokens: 0, audio_tokens: input }, output_tokens: output }
+}
+
+/** Settings of a response that nobody overrides. */
+export function sessionSettings(session: Session): ResponseSettings {
+  const { config } = session
+  return {
+    conversationId: session.conversation.id,
+    modality: config.output_modalities?.[0] === 'text' ? 'text' : 'audio',
+    instructions: config.instructions ?? '',
+    tools: config.tools ?? [],
+    toolChoice: config.tool_choice ?? 'auto',
+    parallel: config.parallel_tool_calls ?? true,
+    maxTokens: config.max_output_tokens ?? 'inf',
+    format: config.audio.output?.format ?? { type: 'audio/pcm', rate: 24_000 },
+    voice: config.audio.output?.voice ?? 'alloy',
+    speed: config.audio.output?.speed ?? 1,
+    metadata: null,
+    items: [...session.conversation.items],
+  }
+}
+
+/** Answers a spoken turn; after the active response where there is one. Nothing in a transcription session. */
+function answerTurn(session: Session): void {
+  if (session.config.type === 'transcription') return
+  if (session.active) session.answerNext = true
+  else beginResponse(session, sessionSettings(session))
+}
+
+export function beginResponse(session: Session, settings: ResponseSettings): void {
+  const inConversation = settings.conversationId !== null
+  if (inConversation) session.stopIdleTimer()
+  const startedAt = Date.now()
+  const run = startRun(session, settings, (ended, audioMs) => {
+    session.aside.delete(ended.id)
+    if (session.active !== ended) return
+    session.active = undefined
+    if (!session.answerNext) return armIdleTimer(session, Math.max(0, audioMs - (Date.now() - startedAt)))
+    session.answerNext = false
+    beginResponse(session, sessionSettings(session))
+  })
+  if (inConversation) session.active = run
+  else session.aside.set(run.id, run)
+}
+
+/** `idle_timeout_ms` counts from the end of playback. */
+function armIdleTimer(session: Session, playbackMs: number): void {
+  const idleMs = session.config.audio.input.turn_detection?.idle_timeout_ms
+  if (!idleMs || session.input.speaking) return
+  const fromMs = Math.round(session.input.totalMs)
+  session.stopIdleTimer = session.after(Math.max(session.paced(playbackMs + idleMs), MIN_IDLE_MS), () => {
+    const itemId = newId('item')
+    session.send('input_audio_buffer.timeout_triggered', { audio_start_ms: fromMs, audio_end_ms: Math.round(session.input.totalMs), item_id: itemId })
+    commitTurn(session, session.input.take(), itemId)
+    answerTurn(session)
+  })
+}
+
+/** Ends what runs for `response.cancel`; false when nothing by that id is active. */
+export function cancelResponse(session: Session, responseId: string | undefined): boolean {
+  const run: ResponseRun | undefined = responseId === undefined || session.active?.id === responseId ? session.active : session.aside.get(responseId)
+  run?.cancel('client_cancelled')
+  return run !== undefined
+}

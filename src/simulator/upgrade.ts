@@ -1,0 +1,126 @@
+// Decides an upgrade request: which dialect and deployment, or which refusal, before or after the 101.
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { DialectName } from '../core/protocol/dialect.js'
+import type { SimulatorOptions } from './options.js'
+import { type Problem, problem } from './validate.js'
+
+export type Decision =
+  | { readonly kind: 'open'; readonly dialect: DialectName; readonly deployment: string; readonly type: 'realtime' | 'transcription' }
+  | { readonly kind: 'refuse'; readonly status: number; readonly code: string; readonly message: string }
+  /** 101, one `error`, then this close. */
+  | { readonly kind: 'reject'; readonly problem: Problem; readonly closeCode: number; readonly reason: string }
+
+const KEY_PROTOCOL = 'openai-insecure-api-key.'
+const BETA_PROTOCOL = 'openai-beta.realtime-v1'
+
+export function decideUpgrade(url: URL, headers: IncomingHttpHeaders, options: SimulatorOptions): Decision {
+  if (options.style === 'openai') return url.pathname === '/v1/realtime' ? decideOpenAi(url, headers, options) : notFound()
+  if (url.pathname === '/openai/v1/realtime') return decideGa(url, headers, options)
+  if (url.pathname === '/openai/realtime') return decidePreview(url, headers, options)
+  return notFound()
+}
+
+function decideGa(url: URL, headers: IncomingHttpHeaders, options: SimulatorOptions): Decision {
+  if (!keyFits(url, headers, options)) return badKey()
+  // The documented symptom of mixing both endpoints.
+  if (url.searchParams.has('api-version')) return badKey()
+  const named = ['model', 'call_id', 'intent'].filter((name) => url.searchParams.has(name))
+  if (named.length !== 1) return refuse(400, 'BadRequest', 'Exactly one of model, call_id and intent is required.')
+  if (url.searchParams.has('call_id')) return refuse(404, 'NotFound', 'The call does not exist.')
+  const intent = url.searchParams.get('intent')
+  if (intent !== null) {
+    return intent === 'transcription' ? { kind: 'open', dialect: 'ga', deployment: 'transcription', type: 'transcription' } : refuse(400, 'BadRequest', 'Unknown intent.')
+  }
+  return byDeployment(url.searchParams.get('model') ?? '', 'ga', options)
+}
+
+function decidePreview(url: URL, headers: IncomingHttpHeaders, options: SimulatorOptions): Decision {
+  if (!keyFits(url, headers, options)) return badKey()
+  const version = url.searchParams.get('api-version') ?? ''
+  if (!/^20\d\d-\d\d-\d\d(?:-preview)?$/.test(version)) return refuse(400, 'BadRequest', 'The api-version is missing or not supported.')
+  return byDeployment(url.searchParams.get('deployment') ?? '', 'preview', options)
+}
+
+function byDeployment(deployment: string, dialect: DialectName, options: SimulatorOptions): Decision {
+  if (/whisper|transcribe|embedding/i.test(deployment)) return refuse(400, 'OpperationNotSupported', 'The realtime operation does not work with the specified model.')
+  const exists = deployment !== '' && deployment.length <= 256 && (options.deployments?.includes(deployment) ?? true)
+  if (exists) return { kind: 'open', dialect, deployment, type: 'realtime' }
+  return refuse(
+    404,
+    'DeploymentNotFound',
+    'The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, please wait a moment and try again.',
+  )
+}
+
+function decideOpenAi(url: URL, headers: IncomingHttpHeaders, options: SimulatorOptions): Decision {
+  const given = openAiKey(headers)
+  if (given === undefined) return reject(problem('', null, 'Missing bearer or basic authentication in header'), 3000)
+  if (!sameKey(given, options.apiKey))
+    return reject(problem('invalid_api_key', null, `Incorrect API key provided: ${masked(given)}. You can find your API key in the settings.`), 3000)
+  if (headers['openai-beta'] !== undefined || offered(headers).includes(BETA_PROTOCOL))
+    return reject(problem('beta_api_shape_disabled', null, 'The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API.'), 4000)
+  if (url.searchParams.get('intent') === 'transcription') return { kind: 'open', dialect: 'ga', deployment: 'transcription', type: 'transcription' }
+  const model = url.searchParams.get('model') ?? ''
+  if (model === '') return reject(problem('missing_model', null, 'You must provide a model parameter.'), 4000)
+  if (options.deployments && !options.deployments.includes(model))
+    return reject(problem('invalid_model', null, `Model "${model.slice(0, 64)}" is not supported in realtime mode.`), 4000)
+  return { kind: 'open', dialect: 'ga', deployment: model, type: 'realtime' }
+}
+
+/** Subprotocols a client offered, in order. */
+export function offered(headers: IncomingHttpHeaders): string[] {
+  return String(headers['sec-websocket-protocol'] ?? '')
+    .split(',')
+    .map((name) => name.trim())
+}
+
+function keyFits(url: URL, headers: IncomingHttpHeaders, options: SimulatorOptions): boolean {
+  const given = String(headers['api-key'] ?? '') || bearer(headers) || url.searchParams.get('api-key') || ''
+  return given !== '' && sameKey(given, options.apiKey)
+}
+
+function openAiKey(headers: IncomingHttpHeaders): string | undefined {
+  const inProtocol = offered(headers).find((name) => name.startsWith(KEY_PROTOCOL))
+  return bearer(headers) ?? inProtocol?.slice(KEY_PROTOCOL.length)
+}
+
+function bearer(headers: IncomingHttpHeaders): string | undefined {
+  return /^Bearer\s+(\S+)$/i.exec(headers.authorization ?? '')?.[1]
+}
+
+/** The credential of a request in any form, for faults that quote it. */
+export function anyKey(url: URL, headers: IncomingHttpHeaders): string {
+  return String(headers['api-key'] ?? '') || (openAiKey(headers) ?? url.searchParams.get('api-key') ?? '')
+}
+
+function sameKey(given: string, wanted: string | undefined): boolean {
+  if (wanted === undefined) return given !== ''
+  const digest = (key: string) => createHash('sha256').update(key).digest()
+  return timingSafeEqual(digest(given), digest(wanted))
+}
+
+/** As the service does: some characters of the key are shown. */
+function masked(key: string): string {
+  return key.length > 8 ? `${key.slice(0, 4)}***${key.slice(-4)}` : '***'
+}
+
+function refuse(status: number, code: string, message: string): Decision {
+  return { kind: 'refuse', status, code, message }
+}
+
+function badKey(): Decision {
+  return refuse(
+    401,
+    '401',
+    'Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an active subscription and use a correct regional API endpoint for your resource.',
+  )
+}
+
+function notFound(): Decision {
+  return refuse(404, '404', 'Resource not found')
+}
+
+function reject(found: Problem, closeCode: number): Decision {
+  return { kind: 'reject', problem: found, closeCode, reason: `invalid_request_error${found.code === '' ? '' : `.${found.code}`}` }
+}

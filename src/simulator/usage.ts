@@ -1,0 +1,49 @@
+// Plausible token counts: four characters of text or 100 ms of input audio a token, 50 ms of output audio.
+import type { JsonObject } from '../core/protocol/events.js'
+import { contentOf, type StoredItem, wordsOf } from './conversation.js'
+
+export const textTokens = (text: string) => Math.ceil(text.length / 4)
+export const inputAudioTokens = (ms: number) => Math.ceil(ms / 100)
+export const outputAudioTokens = (ms: number) => Math.ceil(ms / 50)
+const IMAGE_TOKENS = 258
+/** Caching counts in blocks of this size. */
+const CACHE_BLOCK = 64
+
+export interface TokenCount {
+  readonly text: number
+  readonly audio: number
+  readonly image: number
+}
+
+export function countInput(instructions: string, tools: unknown, items: readonly StoredItem[]): TokenCount {
+  let text = textTokens(instructions) + (Array.isArray(tools) && tools.length > 0 ? textTokens(JSON.stringify(tools)) : 0)
+  let audio = 0
+  let image = 0
+  for (const stored of items) {
+    text += 4
+    if (stored.audioMs !== undefined && stored.item.role === 'user') audio += inputAudioTokens(stored.audioMs)
+    else text += textTokens(wordsOf(stored) + String(stored.item.arguments ?? '') + String(stored.item.output ?? ''))
+    image += contentOf(stored.item).filter((part) => part.type === 'input_image').length * IMAGE_TOKENS
+  }
+  return { text, audio, image }
+}
+
+/** `cachedText`: text tokens that an earlier response of the session already had. */
+export function usage(input: TokenCount, output: { text: number; audio: number }, cachedText: number): JsonObject {
+  const cached = Math.floor(Math.min(cachedText, input.text) / CACHE_BLOCK) * CACHE_BLOCK
+  const inputTokens = input.text + input.audio + input.image
+  const outputTokens = output.text + output.audio
+  return {
+    total_tokens: inputTokens + outputTokens,
+    input_tokens: inputTokens,
+    output_tokens: outputTokens,
+    input_token_details: {
+      text_tokens: input.text,
+      audio_tokens: input.audio,
+      image_tokens: input.image,
+      cached_tokens: cached,
+      cached_tokens_details: { text_tokens: cached, audio_tokens: 0, image_tokens: 0 },
+    },
+    output_token_details: { text_tokens: output.text, audio_tokens: output.audio },
+  }
+}
