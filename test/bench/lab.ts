@@ -1,0 +1,154 @@
+// The set-up every scenario works in: mock upstream, load generator and targets, and the elementary measurements with them.
+import { spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { SignJWT } from 'jose'
+import { buildBench } from './build.js'
+import type { InboxReport } from './inbox.js'
+import type { LoadCommands } from './load.js'
+import { coreUse, isInstalled, LOAD_CORE, TARGET_CORE } from './machine.js'
+import type { MockCommands } from './mock-upstream.js'
+import { sampleCpu } from './process-tree.js'
+import { type Remote, startRemote } from './rpc.js'
+import { type Running, type Surroundings, startTarget, type TargetName } from './targets.js'
+
+export const GA_PATH = '/v1/realtime?model=bench'
+export const PREVIEW_PATH = '/openai/realtime?api-version=2025-04-01-preview&deployment=bench'
+
+export interface Opening {
+  readonly sessions: number
+  readonly path?: string
+  readonly deflate?: boolean
+  readonly workers?: number
+  readonly pauseMs?: number
+}
+
+export interface Lab {
+  readonly mock: Remote<MockCommands>
+  readonly load: Remote<LoadCommands>
+  readonly surroundings: Surroundings
+  /** One target of that name for all who ask; `stop` ends it with the rest. */
+  shared(name: TargetName): Promise<Running>
+  /** A process nobody else has used; the caller stops it. */
+  fresh(name: TargetName): Promise<Running>
+  open(target: Running, opening: Opening): Promise<{ createdMs: number[]; deflateAccepted: number }>
+  close(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** `node` runs the targets; mock and load run on this process's Node. */
+export async function startLab(node: string): Promise<Lab> {
+  const scratch = mkdtempSync(join(tmpdir(), 'relay-bench-'))
+  const compiled = buildBench(['mock-upstream', 'load', 'ws-pipe', 'lossy-pipe'])
+  const mock = startRemote<MockCommands>(compiled('mock-upstream'), LOAD_CORE)
+  const load = startRemote<LoadCommands>(compiled('load'), LOAD_CORE)
+  const certificate = makeCertificate(scratch)
+  const tls = certificate && { key: readFileSync(certificate.keyFile, 'utf8'), cert: readFileSync(certificate.certFile, 'utf8') }
+  const ports = await mock.call('listen', tls ? { tls } : {})
+  await load.call('connect', { creditPort: ports.creditPort })
+  const jwtSecret = randomBytes(32).toString('hex')
+  const surroundings: Surroundings = { mock: ports, certFile: certificate?.certFile, jwtSecret, scratch, compiled, node }
+  const running = new Map<TargetName, Promise<Running>>()
+  const tokens: string[] = []
+  return {
+    mock,
+    load,
+    surroundings,
+    shared: (name) => {
+      const found = running.get(name) ?? startTarget(name, surroundings)
+      running.set(name, found)
+      return found
+    },
+    fresh: (name) => startTarget(name, surroundings),
+    open: async (target, { sessions, path = GA_PATH, deflate = false, workers = 8, pauseMs = 0 }) => {
+      while (tokens.length < sessions) tokens.push(await tokenFor(`bench-${tokens.length}`, jwtSecret))
+      await mock.call('reset', {})
+      await load.call('reset', {})
+      const timeoutMs = 20_000
+      const opened = await load.call('open', { port: target.port, path, tokens: tokens.slice(0, sessions), deflate, workers, pauseMs, timeoutMs }, 60_000)
+      await mock.call('bound', { n: sessions }, timeoutMs)
+      return opened
+    },
+    close: async () => {
+      await load.call('close', {})
+      await untilTrue(async () => (await mock.call('bound', { n: 0 })) === 0, 5000)
+    },
+    stop: async () => {
+      for (const target of running.values()) await target.then((it) => it.stop()).catch(() => {})
+      await load.stop()
+      await mock.stop()
+      rmSync(scratch, { recursive: true, force: true })
+    },
+  }
+}
+
+function tokenFor(subject: string, secret: string): Promise<string> {
+  return new SignJWT({}).setProtectedHeader({ alg: 'HS256' }).setSubject(subject).setIssuedAt().setExpirationTime('2h').sign(new TextEncoder().encode(secret))
+}
+
+function makeCertificate(scratch: string): { keyFile: string; certFile: string } | undefined {
+  if (!isInstalled('openssl')) return undefined
+  const keyFile = join(scratch, 'mock.key')
+  const certFile = join(scratch, 'mock.crt')
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
+  const made = spawnSync('openssl', [
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-nodes',
+    '-days',
+    '2',
+    ...subject,
+    '-keyout',
+    keyFile,
+    '-out',
+    certFile,
+  ])
+  return made.status === 0 ? { keyFile, certFile } : undefined
+}
+
+/** Asks again every 20 ms. False when `withinMs` ran out first. */
+export async function untilTrue(check: () => Promise<boolean>, withinMs: number): Promise<boolean> {
+  const deadline = Date.now() + withinMs
+  while (!(await check())) {
+    if (Date.now() > deadline) return false
+    await sleep(20)
+  }
+  return true
+}
+
+export interface Used {
+  readonly cpuMicros: number
+  /** Milliseconds of wall time. */
+  readonly tookMs: number
+  /** Milliseconds that others had of the target's core, and the hypervisor of both cores: the noise in this figure. */
+  readonly foreignMs: number
+  readonly stealMs: number
+}
+
+/** Runs `work` and tells what the target's process tree used meanwhile. */
+export async function measured<T>(target: Running, work: () => Promise<T>): Promise<{ result: T; used: Used }> {
+  const pids = target.pids()
+  const [core, other] = [coreUse(TARGET_CORE), coreUse(LOAD_CORE)]
+  const before = sampleCpu(pids)
+  const started = performance.now()
+  const result = await work()
+  const cpuMicros = sampleCpu(pids).onCpuMicros - before.onCpuMicros
+  const tookMs = performance.now() - started
+  const after = coreUse(TARGET_CORE)
+  const stealMs = after.stealMs - core.stealMs + coreUse(LOAD_CORE).stealMs - other.stealMs
+  return { result, used: { cpuMicros, tookMs, foreignMs: Math.max(0, after.busyMs - core.busyMs - cpuMicros / 1000), stealMs } }
+}
+
+/** What is wrong with a count; empty when everything sent has arrived in order. */
+export function problemsOf(what: string, sent: number, report: InboxReport): string[] {
+  const problems = report.problems.map((problem) => `${what}: ${problem}`)
+  if (report.received !== sent) problems.push(`${what}: ${sent} sent, ${report.received} delivered`)
+  return problems
+}

@@ -1,0 +1,28 @@
+// A deliberately faulty pipe, to prove that the counts notice: it loses one message in twenty on the way up and swaps two on the way down.
+import { type RawData, WebSocket, WebSocketServer } from 'ws'
+
+const FAULT_EVERY = 20
+
+const server = new WebSocketServer({ port: Number(process.env.PORT), host: '127.0.0.1', perMessageDeflate: false })
+server.on('connection', (client, request) => {
+  const model = new WebSocket((process.env.UPSTREAM ?? '') + (request.url ?? ''), { perMessageDeflate: false })
+  let up = 0
+  let down = 0
+  let late: RawData | undefined
+  client.on('message', (data) => {
+    if (++up % FAULT_EVERY !== 0) model.send(data as Buffer, { binary: false })
+  })
+  model.on('message', (data) => {
+    if (++down % FAULT_EVERY === 0) {
+      late = data
+      return
+    }
+    client.send(data as Buffer, { binary: false })
+    if (late) client.send(late as Buffer, { binary: false })
+    late = undefined
+  })
+  client.on('close', () => model.close())
+  model.on('close', () => client.close())
+  client.on('error', () => model.terminate())
+  model.on('error', () => client.terminate())
+})

@@ -1,0 +1,164 @@
+// `npm run bench`: measures the relay beside bare pipes and native proxies; prints a table, writes JSON, fails only where delivery does.
+import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { buildBench } from './build.js'
+import { type Lab, startLab } from './lab.js'
+import { describeMachine, versionOf } from './machine.js'
+import { canMeasure } from './process-tree.js'
+import { jsonReport, textReport } from './report.js'
+import { emptyResults, type Goal, type Results } from './results.js'
+import { memory, setUp, slowClients } from './scenario-lifecycle.js'
+import { flood, type Speech, voice } from './scenario-realtime.js'
+import { DOWN_LARGE, DOWN_SMALL, deflateOpening, previewOpening, saturatedGoals, throughput, UP_LARGE, UP_SMALL } from './scenario-throughput.js'
+import { verify } from './scenario-verify.js'
+import { TARGET_NAMES, type TargetName } from './targets.js'
+
+interface Options {
+  /** Those of `names` that were asked for. */
+  readonly only: (names: readonly TargetName[]) => TargetName[]
+  readonly rounds: (usual: number) => number
+  readonly memorySessions: readonly number[]
+}
+
+const FIFTY: Speech = { label: '50 sessions of speech', sessions: 50, upMs: 20, downMs: 100, durationMs: 2500 }
+
+type Scenario = (lab: Lab, results: Results, options: Options) => Promise<void>
+
+const VOICE_TLS: readonly Goal[] = [{ target: 'relay-tls', against: 'ws-pipe-tls', as: 'ratio', atMost: 1.15, stretch: 1 }]
+const VOICE: readonly Goal[] = [
+  { target: 'relay', against: 'ws-pipe', as: 'ratio', atMost: 1.15, stretch: 1 },
+  { target: 'relay', against: 'nginx', as: 'ratio', atMost: 2.2, stretch: 1.8 },
+]
+const ADDED: readonly Goal[] = [{ target: 'relay', against: 'direct', as: 'difference', atMost: 0.25, stretch: 0.15 }]
+
+const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  verify: async (lab, results, { only }) => {
+    const options = { sessions: 4, messages: 40, maxChars: 200_000 }
+    await verify(lab, results, only(['ws-pipe', 'ws-parse', 'nginx', 'haproxy', 'ws-pipe-tls', 'relay', 'relay-tls']), options)
+    await verify(lab, results, only(['relay']), { ...options, path: previewOpening.path ?? '' })
+  },
+  saturated: (lab, results, { only, rounds }) =>
+    throughput(lab, results, {
+      suffix: '',
+      targets: only(['ws-pipe', 'ws-pipe-bu', 'ws-parse', 'nginx', 'haproxy', 'relay']),
+      rounds: rounds(5),
+      shapes: [UP_SMALL, UP_LARGE, DOWN_SMALL, DOWN_LARGE],
+      goals: saturatedGoals,
+    }),
+  voice: (lab, results, { only, rounds }) =>
+    voice(lab, results, {
+      speech: FIFTY,
+      targets: only(['direct', 'ws-pipe', 'ws-parse', 'nginx', 'haproxy', 'relay']),
+      rounds: rounds(4),
+      cpuGoals: VOICE,
+      latencyGoals: ADDED,
+    }),
+  many: (lab, results, { only, rounds }) =>
+    voice(lab, results, {
+      speech: { label: '1,000 sessions, the same messages a second', sessions: 1000, upMs: 400, downMs: 2000, durationMs: 4000 },
+      targets: only(['ws-pipe', 'nginx', 'relay']),
+      rounds: rounds(3),
+    }),
+  tls: async (lab, results, { only, rounds }) => {
+    const targets = only(['ws-pipe', 'ws-pipe-tls', 'relay-tls'])
+    await throughput(lab, results, { suffix: ', TLS upstream', targets, rounds: rounds(3), shapes: [UP_SMALL, DOWN_SMALL] })
+    await voice(lab, results, { speech: { ...FIFTY, label: '50 sessions of speech, TLS upstream' }, targets, rounds: rounds(3), cpuGoals: VOICE_TLS })
+  },
+  preview: (lab, results, { only, rounds }) =>
+    throughput(lab, results, { suffix: ', preview client', targets: only(['ws-pipe', 'relay']), rounds: rounds(3), shapes: [UP_SMALL, DOWN_SMALL], opening: previewOpening }),
+  deflate: (lab, results, { only, rounds }) =>
+    throughput(lab, results, {
+      suffix: ', client offers deflate',
+      targets: only(['ws-pipe', 'relay']),
+      rounds: rounds(3),
+      shapes: [{ ...DOWN_SMALL, label: 'downlink 8 kB', audioChars: 8192, messages: 16_000 }],
+      opening: deflateOpening,
+    }),
+  setup: (lab, results, { only, rounds }) => setUp(lab, results, only(['direct', 'nginx', 'ws-pipe', 'relay', 'relay-pool']), [0, 200], rounds(3)),
+  flood: (lab, results, { only, rounds }) => flood(lab, results, only(['direct', 'ws-pipe', 'nginx', 'relay', 'relay-limited']), rounds(2)),
+  memory: async (lab, results, { only, memorySessions }) => {
+    for (const sessions of memorySessions) await memory(lab, results, only(['ws-pipe', 'nginx', 'relay']), sessions)
+  },
+  slow: (lab, results, { only }) => slowClients(lab, results, only(['ws-pipe', 'nginx', 'relay'])),
+}
+
+const { values } = parseArgs({
+  options: {
+    targets: { type: 'string' },
+    scenarios: { type: 'string' },
+    rounds: { type: 'string' },
+    sessions: { type: 'string', default: '1000' },
+    node: { type: 'string', default: process.execPath },
+    json: { type: 'string' },
+    micro: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
+
+/** A comma list, each of whose members must be known. Ends the process when one is not. */
+function listed<T extends string>(option: string, text: string | undefined, known: readonly T[]): readonly T[] {
+  const asked = text?.split(',').map((each) => each.trim()) ?? known
+  const unknown = asked.filter((each) => !known.includes(each as T))
+  if (unknown.length === 0) return asked as readonly T[]
+  console.error(`--${option}: unknown ${unknown.join(', ')}; known are ${known.join(', ')}`)
+  process.exit(2)
+}
+
+/** A whole number of at least 1. Ends the process when it is not. */
+function count(option: string, text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value > 0) return value
+  console.error(`--${option}: ${text} is not a whole number above 0`)
+  process.exit(2)
+}
+
+async function main(): Promise<number> {
+  if (values.help) {
+    console.log(
+      `npm run bench -- [--targets ${TARGET_NAMES.join(',')}] [--scenarios ${Object.keys(SCENARIOS).join(',')}] [--rounds N] [--sessions 1000,5000] [--node PATH] [--json FILE]`,
+    )
+    return 0
+  }
+  if (values.micro) {
+    const json = values.json === undefined ? [] : ['--json', values.json]
+    return spawnSync(values.node, [buildBench(['micro'])('micro'), ...json], { stdio: 'inherit' }).status ?? 1
+  }
+  if (!canMeasure()) {
+    console.error('CPU time is read from /proc/<pid>/task/*/schedstat, which this system does not have: run the bench on Linux.')
+    return 2
+  }
+  const targets = listed('targets', values.targets, TARGET_NAMES)
+  const scenarios = listed('scenarios', values.scenarios, Object.keys(SCENARIOS))
+  const options: Options = {
+    only: (names) => names.filter((name) => targets.includes(name)),
+    rounds: (usual) => (values.rounds === undefined ? usual : count('rounds', values.rounds)),
+    memorySessions: values.sessions.split(',').map((text) => count('sessions', text)),
+  }
+  const started = Date.now()
+  const about = {
+    ...describeMachine(),
+    targetsNode: versionOf(values.node, '--version'),
+    nginx: versionOf('nginx', '-v'),
+    haproxy: versionOf('haproxy', '-v'),
+    startedAt: new Date().toISOString(),
+  }
+  const results = emptyResults()
+  const lab = await startLab(values.node)
+  const interrupted = (): void => void lab.stop().finally(() => process.exit(130))
+  process.once('SIGINT', interrupted)
+  process.once('SIGTERM', interrupted)
+  try {
+    for (const name of scenarios) {
+      console.error(`${Math.round((Date.now() - started) / 1000)} s: ${name}`)
+      await SCENARIOS[name]!(lab, results, options)
+    }
+  } finally {
+    await lab.stop()
+  }
+  console.log(textReport(results))
+  if (values.json) writeFileSync(values.json, jsonReport(results, { ...about, tookSeconds: Math.round((Date.now() - started) / 1000) }))
+  return results.problems.length > 0 ? 1 : 0
+}
+
+process.exitCode = await main()

@@ -1,0 +1,113 @@
+// Paced speech both ways: CPU time for each message, latency the target adds, and what many or greedy sessions do to it.
+import { type Lab, measured, problemsOf, type Used, untilTrue } from './lab.js'
+import type { Goal, Results } from './results.js'
+import { inRounds } from './rounds.js'
+import type { Running, TargetName } from './targets.js'
+
+const UP_CHARS = 1280
+const DOWN_CHARS = 6400
+
+export interface Speech {
+  readonly label: string
+  readonly sessions: number
+  readonly upMs: number
+  readonly downMs: number
+  readonly durationMs: number
+  /** How long to wait at the end for what is still on its way; 5 s where absent. */
+  readonly settleMs?: number
+}
+
+interface Spoken {
+  readonly up: number
+  readonly down: number
+  readonly upP50: number
+  readonly downP50: number
+  readonly upP99: number
+  readonly downP99: number
+  readonly problems: string[]
+}
+
+/** Sessions from `from` on speak and listen at their pace. */
+async function speak(lab: Lab, speech: Speech, from: number, extra: () => Promise<number> = async () => 0): Promise<Spoken> {
+  const [up, down, more] = await Promise.all([
+    lab.load.call('pace', { intervalMs: speech.upMs, durationMs: speech.durationMs }, speech.durationMs + 20_000),
+    lab.mock.call('pace', { intervalMs: speech.downMs, durationMs: speech.durationMs }, speech.durationMs + 20_000),
+    extra(),
+  ])
+  await untilTrue(async () => (await lab.mock.call('report', {})).received >= up.sent + more && (await lab.load.call('report', {})).received >= down.sent, speech.settleMs ?? 5000)
+  const [upReport, downReport] = [await lab.mock.call('report', {}), await lab.load.call('report', {})]
+  const problems = [...problemsOf('up', up.sent + more, upReport), ...problemsOf('down', down.sent, downReport)]
+  if (from === 0 && upReport.latency.samples !== up.sent) problems.push('up: a message without its time')
+  return {
+    up: up.sent + more,
+    down: down.sent,
+    upP50: upReport.latency.p50,
+    downP50: downReport.latency.p50,
+    upP99: upReport.latency.p99,
+    downP99: downReport.latency.p99,
+    problems,
+  }
+}
+
+async function begin(lab: Lab, target: Running, sessions: number, quietFrom: number): Promise<void> {
+  await lab.open(target, { sessions, workers: 16 })
+  await lab.mock.call('reset', { credits: quietFrom > 0, ringOfChars: DOWN_CHARS })
+  await lab.load.call('reset', {})
+  await lab.load.call('prepare', { kind: 'paced', audioChars: UP_CHARS, from: quietFrom })
+  await lab.mock.call('prepare', { kind: 'paced', audioChars: DOWN_CHARS, from: quietFrom })
+  await lab.mock.call('response', { phase: 'open' })
+}
+
+export interface SpeechSeries {
+  readonly speech: Speech
+  readonly targets: readonly TargetName[]
+  readonly rounds: number
+  readonly cpuGoals?: readonly Goal[]
+  readonly latencyGoals?: readonly Goal[]
+}
+
+export async function voice(lab: Lab, results: Results, { speech, targets, rounds, cpuGoals = [], latencyGoals = [] }: SpeechSeries): Promise<void> {
+  await inRounds(lab, results, { title: speech.label, targets, rounds }, async (target, round) => {
+    await begin(lab, target, speech.sessions, 0)
+    if (round === 0) await warmUp(lab, speech)
+    const { result, used } = await measured(target, () => speak(lab, speech, 0))
+    const latency = (figure: string, value: number, goals: readonly Goal[] = []) => ({ head: { figure: `${speech.label}, ${figure}`, unit: 'ms', goals }, value })
+    return {
+      values: [
+        ...cpuValue(`${speech.label}, CPU`, target, used, result, cpuGoals),
+        latency('up p50', result.upP50, latencyGoals),
+        latency('down p50', result.downP50, latencyGoals),
+        latency('up p99', result.upP99),
+        latency('down p99', result.downP99),
+      ],
+      problems: result.problems,
+      used,
+    }
+  })
+}
+
+function cpuValue(figure: string, target: Running, used: Used, spoken: Spoken, goals: readonly Goal[]) {
+  return target.name === 'direct' ? [] : [{ head: { figure, unit: 'µs/message', goals }, value: used.cpuMicros / (spoken.up + spoken.down) }]
+}
+
+async function warmUp(lab: Lab, speech: Speech): Promise<void> {
+  await speak(lab, { ...speech, durationMs: Math.max(speech.downMs, 500) }, 0)
+  await lab.mock.call('reset', {})
+  await lab.load.call('reset', {})
+}
+
+/** One session sends as fast as it can; what do the others notice? */
+export async function flood(lab: Lab, results: Results, targets: readonly TargetName[], rounds: number): Promise<void> {
+  const quiet: Speech = { label: 'quiet sessions', sessions: 10, upMs: 20, downMs: 100, durationMs: 2000 }
+  for (const flooding of [false, true]) {
+    const title = flooding ? 'quiet sessions beside a flood' : 'quiet sessions alone'
+    await inRounds(lab, results, { title, targets, rounds }, async (target) => {
+      await begin(lab, target, quiet.sessions + 1, 1)
+      await lab.load.call('prepare', { kind: 'ring', audioChars: DOWN_CHARS, from: 0, to: 1 })
+      const settings = { frames: 1e9, windowBytes: 4 * 1024 * 1024, stopAfterMs: quiet.durationMs }
+      const { result, used } = await measured(target, () => speak(lab, quiet, 1, flooding ? () => lab.load.call('saturate', settings) : undefined))
+      const figures = { 'up p50': result.upP50, 'up p99': result.upP99, 'down p50': result.downP50, 'down p99': result.downP99 }
+      return { values: Object.entries(figures).map(([figure, value]) => ({ head: { figure: `${title}, ${figure}`, unit: 'ms' }, value })), problems: result.problems, used }
+    })
+  }
+}

@@ -1,0 +1,163 @@
+// Starts and stops what is measured: the relay, the bare pipes, the native proxies, and nothing at all (`direct`).
+import { spawn } from 'node:child_process'
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { PROJECT } from './build.js'
+import { freePort, isInstalled, pinned, TARGET_CORE } from './machine.js'
+import { treeOf } from './process-tree.js'
+import { haproxyConfig, nginxConfig } from './proxy-configs.js'
+import { stopChild } from './rpc.js'
+
+export const TARGET_NAMES = [
+  'direct',
+  'ws-pipe',
+  'ws-pipe-bu',
+  'ws-parse',
+  'ws-pipe-tls',
+  'nginx',
+  'haproxy',
+  'relay',
+  'relay-tls',
+  'relay-pool',
+  'relay-limited',
+  'lossy-pipe',
+] as const
+export type TargetName = (typeof TARGET_NAMES)[number]
+
+/** Upstream sockets that `relay-pool` opens ahead. */
+export const POOL_SIZE = 32
+
+export interface Surroundings {
+  readonly mock: { readonly port: number; readonly tlsPort: number }
+  readonly certFile: string | undefined
+  readonly jwtSecret: string
+  readonly scratch: string
+  /** Compiled bench file by name. */
+  readonly compiled: (name: string) => string
+  /** The Node that runs the targets. */
+  readonly node: string
+}
+
+export interface Running {
+  readonly name: TargetName
+  readonly port: number
+  /** The process tree as it is now; empty for `direct`. */
+  pids(): number[]
+  stop(): Promise<void>
+}
+
+/** Why a target cannot run here, or undefined. */
+export function whyNot(name: TargetName, surroundings: { readonly certFile: string | undefined }): string | undefined {
+  if ((name === 'nginx' || name === 'haproxy') && !isInstalled(name)) return `${name} is not installed`
+  if (name.startsWith('relay') && !existsSync(join(PROJECT, 'dist/main.js'))) return 'dist/main.js does not exist: run `npm run build`'
+  if (name.endsWith('-tls') && !surroundings.certFile) return 'openssl is not installed'
+  return undefined
+}
+
+interface Plan {
+  readonly command: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  /** Path that answers 200 when the target is ready; a port that accepts is enough where it is absent. */
+  readonly readyPath?: string
+}
+
+/** Rejects with what the target printed when it is not ready within 15 seconds. */
+export async function startTarget(name: TargetName, surroundings: Surroundings): Promise<Running> {
+  if (name === 'direct') return { name, port: surroundings.mock.port, pids: () => [], stop: async () => {} }
+  const port = await freePort()
+  const plan = await planFor(name, port, surroundings)
+  const logFile = join(surroundings.scratch, `${name}-${port}.log`)
+  const log = openSync(logFile, 'w')
+  const [command, ...args] = pinned(TARGET_CORE, plan.command)
+  const child = spawn(command!, args, { cwd: PROJECT, stdio: ['ignore', log, log], env: { PATH: process.env.PATH, HOME: process.env.HOME, ...plan.env } })
+  closeSync(log)
+  const ended = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve())
+    child.once('error', () => resolve())
+  })
+  const stop = (): Promise<void> => stopChild(child, ended)
+  const deadline = Date.now() + 15_000
+  while (!(await isReady(port, plan.readyPath))) {
+    if (child.exitCode !== null || Date.now() > deadline) {
+      await stop()
+      throw new Error(`${name} is not ready:\n${readFileSync(logFile, 'utf8').slice(-2000)}`)
+    }
+    await sleep(50)
+  }
+  return { name, port, pids: () => treeOf(child.pid ?? 0), stop }
+}
+
+async function planFor(name: Exclude<TargetName, 'direct'>, port: number, surroundings: Surroundings): Promise<Plan> {
+  const { mock, scratch, node } = surroundings
+  const plain = `127.0.0.1:${mock.port}`
+  const tls = `localhost:${mock.tlsPort}`
+  const trust: Record<string, string> = surroundings.certFile ? { NODE_EXTRA_CA_CERTS: surroundings.certFile } : {}
+  switch (name) {
+    case 'nginx': {
+      const file = join(scratch, 'nginx.conf')
+      writeFileSync(file, nginxConfig(port, mock.port, scratch))
+      return { command: ['nginx', '-c', file, '-p', scratch], env: {} }
+    }
+    case 'haproxy': {
+      const file = join(scratch, 'haproxy.cfg')
+      writeFileSync(file, haproxyConfig(port, mock.port))
+      return { command: ['haproxy', '-db', '-f', file], env: {} }
+    }
+    case 'relay':
+    case 'relay-tls':
+    case 'relay-pool':
+    case 'relay-limited': {
+      const env = { ...trust, ...relayEnvironment(port, await freePort(), name === 'relay-tls' ? `https://${tls}` : `http://${plain}`, surroundings.jwtSecret) }
+      const lifted: Record<string, string> = name === 'relay-limited' ? {} : { MESSAGES_PER_SECOND: '100000' }
+      const pool: Record<string, string> = name === 'relay-pool' ? { WARM_POOL_SIZE: String(POOL_SIZE) } : {}
+      return { command: [node, join(PROJECT, 'dist/main.js')], readyPath: '/readyz', env: { ...env, ...lifted, ...pool } }
+    }
+    default: {
+      const upstream = name === 'ws-pipe-tls' ? `wss://${tls}` : `ws://${plain}`
+      // The baseline is `ws` as it comes, without its optional native part.
+      const bare: Record<string, string> = name === 'ws-pipe-bu' ? {} : { WS_NO_BUFFER_UTIL: '1' }
+      return {
+        command: [node, surroundings.compiled(name === 'lossy-pipe' ? 'lossy-pipe' : 'ws-pipe')],
+        env: { ...trust, ...bare, PORT: String(port), UPSTREAM: upstream, MODE: name === 'ws-parse' ? 'parse' : 'pipe' },
+      }
+    }
+  }
+}
+
+/** The relay as an operator would run it, with the limits on sessions lifted: all of them come from one address. */
+function relayEnvironment(port: number, adminPort: number, endpoint: string, jwtSecret: string): Record<string, string> {
+  return {
+    PORT: String(port),
+    HOST: '127.0.0.1',
+    ADMIN_PORT: String(adminPort),
+    LOG_LEVEL: 'warn',
+    AZURE_OPENAI_ENDPOINT: endpoint,
+    AZURE_OPENAI_DEPLOYMENT: 'bench',
+    AZURE_OPENAI_API_KEY: 'bench-key',
+    JWT_SECRET: jwtSecret,
+    INSTRUCTIONS: 'You are the voice of a library. Answer in one sentence.',
+    MAX_SESSIONS: '100000',
+    MAX_SESSIONS_PER_USER: '100000',
+    CONNECTS_PER_SECOND: '100000',
+  }
+}
+
+async function isReady(port: number, path: string | undefined): Promise<boolean> {
+  if (path === undefined) {
+    return new Promise((resolve) => {
+      const socket = connect(port, '127.0.0.1')
+      socket.once('connect', () => resolve(true))
+      socket.once('error', () => resolve(false))
+      socket.once('connect', () => socket.destroy())
+    })
+  }
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(2000) })
+    await response.arrayBuffer()
+    return response.status === 200
+  } catch {
+    return false
+  }
+}
