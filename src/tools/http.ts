@@ -1,12 +1,13 @@
 // Tools as HTTP endpoints: a fixed template each, a bound on connections, and a probe that says whether the hosts can be reached.
-import { connect } from 'node:net'
+import { connect, type LookupFunction } from 'node:net'
 import { Agent } from 'undici'
 import type { ToolConfig } from '../config-shape.js'
 import type { JsonObject } from '../core/protocol/events.js'
 import type { Health, ToolContext, ToolSource, ToolSpec } from '../ports.js'
+import { publicOnlyLookup, sharedLookup } from './host-lookup.js'
 import { fetchText } from './http-fetch.js'
 import { compileTemplate, type FillTemplate } from './http-template.js'
-import { isPrivateAddress, publicOnlyLookup } from './private-address.js'
+import { isPrivateAddress } from './private-address.js'
 import { type SourceOptions, sourceBytes } from './source-options.js'
 import { ToolFailure } from './tool-failure.js'
 
@@ -27,7 +28,9 @@ interface HttpTool {
 
 /** Pushes every mistake of a template to `problems` and leaves that tool out. */
 export function createHttpSource(configs: readonly HttpToolConfig[], options: SourceOptions, problems: string[]): ToolSource {
-  const agents = { any: agent(), publicOnly: agent({ lookup: publicOnlyLookup() }) }
+  const lookup = sharedLookup()
+  const publicLookup = publicOnlyLookup(lookup)
+  const agents = { any: agentWith(lookup), publicOnly: agentWith(publicLookup) }
   const tools = new Map<string, HttpTool>()
   for (const config of configs) {
     const compiled = compileTemplate(config.run, config.definition.parameters)
@@ -35,8 +38,8 @@ export function createHttpSource(configs: readonly HttpToolConfig[], options: So
     else if (config.run.denyPrivateAddresses && isPrivateLiteral(config.run.url)) problems.push(`tool ${config.definition.name}: url: the host is a private address`)
     else tools.set(config.definition.name, { config, fill: compiled.fill, calls: 0 })
   }
-  const origins = new Set([...tools.values()].map(({ config }) => new URL(config.run.url.replace(/[{}]/g, '')).origin))
-  const probe = cached(() => probeAll([...origins]), PROBE_MAX_AGE_MS)
+  const origins = new Map([...tools.values()].map(({ config: { run } }) => [new URL(run.url.replace(/[{}]/g, '')).origin, run.denyPrivateAddresses ? publicLookup : lookup]))
+  const probe = cached(() => probeAll(origins), PROBE_MAX_AGE_MS)
 
   const call = async (name: string, args: unknown, context: ToolContext): Promise<string> => {
     const tool = tools.get(name)
@@ -67,8 +70,8 @@ export function createHttpSource(configs: readonly HttpToolConfig[], options: So
   }
 }
 
-function agent(connectOptions: { lookup?: ReturnType<typeof publicOnlyLookup> } = {}): Agent {
-  return new Agent({ connections: MAX_CONNECTIONS, pipelining: 1, keepAliveTimeout: 10_000, connect: { timeout: CONNECT_TIMEOUT_MS, ...connectOptions } })
+function agentWith(lookup: LookupFunction): Agent {
+  return new Agent({ connections: MAX_CONNECTIONS, pipelining: 1, keepAliveTimeout: 10_000, connect: { timeout: CONNECT_TIMEOUT_MS, lookup } })
 }
 
 /** Names are judged when they are resolved; an address in the URL never is, so it is judged here. */
@@ -77,16 +80,16 @@ function isPrivateLiteral(url: string): boolean {
   return (hostname.startsWith('[') || /^[0-9.]+$/.test(hostname)) && isPrivateAddress(hostname)
 }
 
-async function probeAll(origins: readonly string[]): Promise<Health> {
-  const reached = await Promise.all(origins.map(canConnect))
+async function probeAll(origins: ReadonlyMap<string, LookupFunction>): Promise<Health> {
+  const reached = await Promise.all([...origins].map(([origin, lookup]) => canConnect(origin, lookup)))
   const missing = reached.filter((ok) => !ok).length
-  return missing === 0 ? { status: 'ok', detail: 'reachable' } : { status: 'degraded', detail: `${missing} of ${origins.length} hosts unreachable` }
+  return missing === 0 ? { status: 'ok', detail: 'reachable' } : { status: 'degraded', detail: `${missing} of ${origins.size} hosts unreachable` }
 }
 
-function canConnect(origin: string): Promise<boolean> {
+function canConnect(origin: string, lookup: LookupFunction): Promise<boolean> {
   const { hostname, port, protocol } = new URL(origin)
   return new Promise((resolve) => {
-    const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (protocol === 'https:' ? 443 : 80) })
+    const socket = connect({ lookup, host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (protocol === 'https:' ? 443 : 80) })
     const finish = (ok: boolean) => {
       clearTimeout(timer)
       socket.destroy()

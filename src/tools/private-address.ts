@@ -1,6 +1,5 @@
-// Says which addresses are private, and resolves a host name only to addresses that are not.
-import { lookup as systemLookup } from 'node:dns'
-import { BlockList, isIP, type LookupFunction } from 'node:net'
+// Says which addresses are private, local, translated or otherwise no host on the public internet.
+import { BlockList, isIP } from 'node:net'
 
 // IANA special-purpose registries (RFC 6890 and its updates): nothing in these ranges is a host on the public internet.
 const V4 =
@@ -25,20 +24,4 @@ export function isPrivateAddress(address: string): boolean {
   const bare = address.replace(/^\[|\]$/g, '').replace(/%.*$/, '')
   const family = isIP(bare)
   return family === 0 || (family === 4 ? blocked.ipv4.check(bare, 'ipv4') : blocked.ipv6.check(bare, 'ipv6'))
-}
-
-/**
- * A resolver for a connection: what it checked is what gets connected to, so that a name which changes its answer in between gains nothing.
- * One private address among the answers refuses them all.
- */
-export function publicOnlyLookup(resolve: typeof systemLookup = systemLookup): LookupFunction {
-  return (hostname, options, callback) => {
-    resolve(hostname, { family: options.family ?? 0, hints: options.hints ?? 0, all: true }, (error, addresses) => {
-      const first = addresses?.[0]
-      if (error || !first) return callback(error ?? new Error('no address'), '', 0)
-      if (addresses.some(({ address }) => isPrivateAddress(address))) return callback(new Error('private address'), '', 0)
-      if (options.all) callback(null, addresses)
-      else callback(null, first.address, first.family)
-    })
-  }
 }

@@ -1,7 +1,7 @@
 // Merges all tool sources into one list of unique names, hands each session its own pinned part of it, and refuses a bad configuration as a whole.
 import type { ToolConfig } from '../config-shape.js'
 import type { ToolDefinition } from '../core/policy/profile.js'
-import type { Health, Recorder, ToolSet, ToolSource, ToolSpec } from '../ports.js'
+import type { Health, ToolSet, ToolSource, ToolSpec } from '../ports.js'
 import { createHttpSource } from './http.js'
 import { createModuleSource } from './local.js'
 import { createMcpSource } from './mcp.js'
@@ -14,6 +14,8 @@ const NAME = /^[A-Za-z0-9_-]{1,64}$/
 /** Short enough to leave room for a tool's name, and without the separator, so that no two namespaced names can meet. */
 const LABEL = /^(?!.*__)(?!_)[A-Za-z0-9_-]{1,32}(?<!_)$/
 const MAX_DESCRIPTION_LENGTH = 4096
+/** A session with more is refused by the upstream as a whole. */
+const MAX_TOOLS_PER_SESSION = 128
 
 /** Every mistake of a tool configuration at once. Quotes names and templates, no secret. */
 export class ToolConfigError extends Error {
@@ -21,11 +23,6 @@ export class ToolConfigError extends Error {
   constructor(readonly problems: readonly string[]) {
     super(`tools: ${problems.length} ${problems.length === 1 ? 'mistake' : 'mistakes'}\n${problems.map((problem) => `- ${problem}`).join('\n')}`)
   }
-}
-
-export interface ToolRegistryOptions extends SourceOptions {
-  /** Told of every finished call; leave it out where the relay's own recorder is. */
-  readonly recorder?: Recorder
 }
 
 export interface ToolRegistry {
@@ -53,7 +50,7 @@ interface Entry {
  * Rejects with a `ToolConfigError`. Loads modules and connects to MCP servers, within about twenty seconds; an MCP server that is away
  * is no mistake: its tools join later sessions when it comes back.
  */
-export async function createToolRegistry(configs: readonly ToolConfig[], options: ToolRegistryOptions): Promise<ToolRegistry> {
+export async function createToolRegistry(configs: readonly ToolConfig[], options: SourceOptions): Promise<ToolRegistry> {
   const problems: string[] = []
   const checks = checkConfigs(configs, problems)
   const http = createHttpSource(ofKind(configs, 'http'), options, problems)
@@ -94,7 +91,9 @@ export async function createToolRegistry(configs: readonly ToolConfig[], options
   return {
     toolSet: (names) => {
       const chosen = entries().filter(({ spec, label }) => names === undefined || names.includes(spec.definition.name) || (label !== undefined && names.includes(label)))
-      return pinnedSet(chosen, options)
+      if (chosen.length > MAX_TOOLS_PER_SESSION)
+        options.log.warn({ tools: chosen.length, most: MAX_TOOLS_PER_SESSION }, 'too many tools for one session, the last ones are left out')
+      return pinnedSet(chosen.slice(0, MAX_TOOLS_PER_SESSION), options)
     },
     unknownNames: (names) => {
       const known = new Set([...fixed.map((entry) => entry.spec.definition.name), ...labels])
@@ -112,16 +111,11 @@ export async function createToolRegistry(configs: readonly ToolConfig[], options
   }
 }
 
-function pinnedSet(chosen: readonly Entry[], options: ToolRegistryOptions): ToolSet {
+function pinnedSet(chosen: readonly Entry[], options: SourceOptions): ToolSet {
   const bound = new Map(chosen.flatMap((entry) => (entry.bound ? [[entry.spec.definition.name, entry.bound] as const] : [])))
   return {
     tools: chosen.map((entry) => entry.spec),
-    run: async (call, context) => {
-      const tool = bound.get(call.name)
-      const outcome = await runTool(tool, call, context, options)
-      options.recorder?.note({ note: 'tool_finished', tool: tool ? call.name : 'unknown', outcome: outcome.outcome, durationMs: outcome.durationMs, cut: outcome.cut })
-      return outcome
-    },
+    run: (call, context) => runTool(bound.get(call.name), call, context, options),
   }
 }
 

@@ -1,8 +1,7 @@
-// The registry: every configuration mistake at once, pinned sets per session, names and labels, recorder notes.
+// The registry: every configuration mistake at once, pinned sets per session, names and labels.
 import { afterEach, describe, expect, it } from 'vitest'
 import type { ToolConfig } from '../../src/config-shape.js'
 import type { ToolDefinition } from '../../src/core/policy/profile.js'
-import type { Note } from '../../src/ports.js'
 import { createToolRegistry, ToolConfigError, type ToolRegistry } from '../../src/tools/registry.js'
 import { contextFor, testOptions } from './tool-context.js'
 
@@ -91,15 +90,15 @@ describe('sets', () => {
     for (const name of ['show', 'constructor', '__proto__']) expect(await set.run({ callId: 'c', name, arguments: '{}' }, contextFor())).toMatchObject({ outcome: 'unknown_tool' })
   })
 
-  it('note each finished call, and never a name the model made up', async () => {
-    const notes: Note[] = []
-    const set = (await start([echo], { recorder: { note: (note) => notes.push(note) } })).toolSet(undefined)
-    await set.run({ callId: 'c', name: 'echo', arguments: '{"text":"hi"}' }, contextFor())
-    await set.run({ callId: 'c', name: 'my card number is 1234', arguments: '{}' }, contextFor())
-    expect(notes.map((note) => ({ ...note, durationMs: 0 }))).toEqual([
-      { note: 'tool_finished', tool: 'echo', outcome: 'ok', durationMs: 0, cut: false },
-      { note: 'tool_finished', tool: 'unknown', outcome: 'unknown_tool', durationMs: 0, cut: false },
-    ])
+  it('hold at most what one session may have', async () => {
+    const options = testOptions()
+    const registry = await createToolRegistry(
+      Array.from({ length: 130 }, (_, index) => client(`tool_${index}`)),
+      options,
+    )
+    open.push(registry)
+    expect(registry.toolSet(undefined).tools.length).toBe(128)
+    expect(options.logged).toEqual(['{"tools":130,"most":128} too many tools for one session, the last ones are left out'])
   })
 
   it('an MCP server that cannot be reached is degraded health, no mistake', async () => {

@@ -1,6 +1,6 @@
 // What the tool tests hand to a source or a tool set: a caller, a context, options whose log is kept for reading.
 import type { Identity, ToolContext } from '../../src/ports.js'
-import type { ToolRegistryOptions } from '../../src/tools/registry.js'
+import type { SourceOptions } from '../../src/tools/source-options.js'
 
 export const alice: Identity = {
   subject: 'alice',
@@ -14,12 +14,12 @@ export function contextFor(signal: AbortSignal = new AbortController().signal): 
   return { identity: alice, sessionId: 'session-1', signal }
 }
 
-export interface TestOptions extends ToolRegistryOptions {
+export interface TestOptions extends SourceOptions {
   /** Everything logged, as text. */
   readonly logged: string[]
 }
 
-export function testOptions(overrides: Partial<ToolRegistryOptions> = {}): TestOptions {
+export function testOptions(overrides: Partial<SourceOptions> = {}): TestOptions {
   const logged: string[] = []
   const write = (fields: object, message: string) => void logged.push(`${JSON.stringify(fields)} ${message}`)
   return { timeoutMs: 5000, maxBytes: 4096, baseDir: process.cwd(), log: { info: write, warn: write }, logged, ...overrides }

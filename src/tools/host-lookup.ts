@@ -1,0 +1,50 @@
+// Resolves the host names of tools: one question per name at a time, and for some tools public addresses only.
+import { type LookupAddress, lookup as systemLookup } from 'node:dns'
+import type { LookupFunction } from 'node:net'
+import { isPrivateAddress } from './private-address.js'
+
+type Answer = (error: NodeJS.ErrnoException | null, addresses: readonly LookupAddress[]) => void
+
+/**
+ * Whoever asks for a name while it is being resolved gets the same answer. Look-ups block threads that the whole process shares, so
+ * a name server that does not answer costs one of them for each host, not one for each connection.
+ */
+export function sharedLookup(resolve: typeof systemLookup = systemLookup): LookupFunction {
+  const waiting = new Map<string, Answer[]>()
+  return (hostname, options, callback) => {
+    const settle = settling(options.all === true, callback)
+    const key = `${hostname} ${options.family ?? 0} ${options.hints ?? 0}`
+    const others = waiting.get(key)
+    if (others) return void others.push(settle)
+    const askers = [settle]
+    waiting.set(key, askers)
+    resolve(hostname, { family: options.family ?? 0, hints: options.hints ?? 0, all: true }, (error, addresses) => {
+      waiting.delete(key)
+      for (const asker of askers) asker(error, addresses ?? [])
+    })
+  }
+}
+
+/**
+ * What it checked is what gets connected to, so that a name which changes its answer in between gains nothing. One private address
+ * among the answers refuses them all. An address in place of a name is never looked up and must be checked before.
+ */
+export function publicOnlyLookup(lookup: LookupFunction): LookupFunction {
+  return (hostname, options, callback) => {
+    const settle = settling(options.all === true, callback)
+    lookup(hostname, { ...options, all: true }, (error, found) => {
+      const addresses = Array.isArray(found) ? found : []
+      settle(error ?? (addresses.some(({ address }) => isPrivateAddress(address)) ? new Error('private address') : null), addresses)
+    })
+  }
+}
+
+/** Answers in the shape that was asked for: all addresses or the first. */
+function settling(all: boolean, callback: Parameters<LookupFunction>[2]): Answer {
+  return (error, addresses) => {
+    const first = addresses[0]
+    if (error || !first) callback(error ?? new Error('no address'), '', 0)
+    else if (all) callback(null, [...addresses])
+    else callback(null, first.address, first.family)
+  }
+}
