@@ -24,6 +24,7 @@ const KNOWN_CODES = new Set([
 const CODE = /^[a-z][a-z0-9_]{0,63}$/
 /** URLs, key-like words and account ids never belong in a text for a user. */
 const PRIVATE_TEXT = /(https?|wss?):\/\/|\.azure\.com|\b(sk|ek)[-_]|api[-_ ]?key|bearer|\b(org|proj|asst)[-_][A-Za-z0-9]|deployment|instructions|tools?\b/i
+const ERROR_FIELDS = new Set(['type', 'code', 'message', 'param', 'event_id'])
 const MAX_TEXT = 400
 /** A text that shares this many characters in a row with the instructions quotes them. */
 const QUOTE_LENGTH = 16
@@ -43,7 +44,7 @@ export function publicError(error: JsonObject, view: SessionView): JsonObject {
   const code = stringAt(error, 'code')
   const message = stringAt(error, 'message')
   const param = stringAt(error, 'param')
-  const known = Object.keys(error).every((key) => ['type', 'code', 'message', 'param', 'event_id'].includes(key))
+  const known = Object.entries(error).every(([key, value]) => ERROR_FIELDS.has(key) && (value === null || typeof value === 'string'))
   const harmless = (text: string | undefined) => text === undefined || isPublicText(text, view)
   if (known && (code === undefined ? error.type === 'server_error' : KNOWN_CODES.has(code)) && harmless(message) && harmless(param) && harmless(stringAt(error, 'type')))
     return error

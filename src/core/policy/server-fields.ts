@@ -50,21 +50,75 @@ const RESPONSE = new Set([
 const ITEM = new Set(['id', 'object', 'type', 'status', 'role', 'content', 'phase', 'name', 'call_id', 'arguments', 'output'])
 const PART_FIELDS = new Set(['type', 'text', 'transcript', 'audio', 'format', 'image_url', 'detail'])
 
+/** Fields of the objects further inside, by the key they stand at. An object at any other key is shown empty. */
+const INNER: Readonly<Record<string, ReadonlySet<string>>> = {
+  part: PART_FIELDS,
+  content: PART_FIELDS,
+  conversation: new Set(['id', 'object']),
+  status_details: new Set(['type', 'reason', 'error']),
+  audio: new Set(['output']),
+  output: new Set(['format', 'voice', 'speed']),
+  format: new Set(['type', 'rate']),
+  voice: new Set(['id', 'name', 'type']),
+  noise_reduction: new Set(['type']),
+  turn_detection: new Set([
+    ...['type', 'threshold', 'prefix_padding_ms', 'silence_duration_ms', 'idle_timeout_ms', 'eagerness', 'create_response', 'interrupt_response'],
+    // Voice Live's own (source: recordings).
+    ...['speech_duration_ms', 'auto_truncate'],
+  ]),
+  logprobs: new Set(['token', 'bytes', 'logprob']),
+  languages: new Set(['code']),
+  rate_limits: new Set(['name', 'limit', 'remaining', 'reset_seconds']),
+}
+/** Looked at where these are judged, or the client's own words. */
+const ELSEWHERE = new Set(['item', 'response', 'error', 'metadata'])
+
 /** The event with only fields a client may see; the same object where nothing had to go. Types without a row keep their fixed fields alone. */
 export function visibleFields(event: RealtimeEvent): RealtimeEvent {
   const fields = Object.hasOwn(FIELDS, event.type) ? FIELDS[event.type] : undefined
-  return onlyFields(event, fields ?? new Set(ALWAYS)) as RealtimeEvent
+  return visibleInside(onlyFields(event, fields ?? new Set(ALWAYS)))
 }
 
+/** Without a look at the items of `output`. */
 export function visibleResponse(response: JsonObject): JsonObject {
-  return onlyFields(response, RESPONSE)
+  const { output, ...rest } = onlyFields(response, RESPONSE)
+  const visible = visibleInside(rest)
+  if (visible === rest && Object.keys(response).every((key) => RESPONSE.has(key))) return response
+  return output === undefined ? visible : { ...visible, output }
 }
 
 /** The same object where nothing had to go. */
 export function visibleItemFields(item: JsonObject): JsonObject {
-  const kept = onlyFields(item, ITEM)
-  const content = kept.content
-  if (!Array.isArray(content)) return kept
-  const parts = content.map((part): Json => (isObject(part) ? onlyFields(part, PART_FIELDS) : part))
-  return parts.every((part, index) => part === content[index]) ? kept : { ...kept, content: parts }
+  return visibleInside(onlyFields(item, ITEM))
+}
+
+function visibleInside<T extends JsonObject>(object: T): T {
+  return mapFields(object, (value, key) => (ELSEWHERE.has(key) ? value : visibleValue(value, key)))
+}
+
+/** What stands at `key`, with only fields known there; the same value where nothing had to go. */
+export function visibleValue(value: Json, key: string): Json {
+  if (typeof value !== 'object' || value === null) return value
+  if (key === 'usage') return counts(value)
+  if (Array.isArray(value)) {
+    const visible = value.map((entry) => visibleValue(entry, key))
+    return visible.every((entry, index) => entry === value[index]) ? value : visible
+  }
+  return visibleInside(onlyFields(value, Object.hasOwn(INNER, key) ? (INNER[key] ?? NOTHING) : NOTHING))
+}
+
+const NOTHING: ReadonlySet<string> = new Set()
+
+/** Numbers under any name, since models keep adding kinds of tokens; a number cannot quote anything. */
+function counts(usage: JsonObject | Json[]): JsonObject {
+  if (Array.isArray(usage)) return {}
+  const isCount = (key: string, value: Json) => value === null || typeof value === 'number' || (key === 'type' && typeof value === 'string') || isObject(value)
+  const kept = onlyFields(usage, new Set(Object.keys(usage).filter((key) => isCount(key, usage[key] ?? null))))
+  return mapFields(kept, (value) => (isObject(value) ? counts(value) : value))
+}
+
+/** The same object where no field changed. */
+function mapFields<T extends JsonObject>(object: T, change: (value: Json, key: string) => Json): T {
+  const entries = Object.entries(object).map(([key, value]): [string, Json] => [key, change(value, key)])
+  return entries.every(([key, value]) => value === object[key]) ? object : (Object.fromEntries(entries) as T)
 }

@@ -3,6 +3,7 @@ import { arrayAt, isObject, type JsonObject, objectAt, type RealtimeEvent, strin
 import { readPath, writePath } from './paths.js'
 import type { SessionView } from './policy.js'
 import type { SessionProfile } from './profile.js'
+import { visibleValue } from './server-fields.js'
 
 /** The first event of every session: everything the server sets, whatever the client does. */
 export function openingUpdate(profile: SessionProfile, eventId: string): RealtimeEvent {
@@ -49,7 +50,7 @@ export function visibleSession(session: JsonObject, view: SessionView): JsonObje
   const visible: JsonObject = {}
   for (const key of ['type', 'object', 'id', 'output_modalities', 'expires_at']) {
     const value = Object.hasOwn(session, key) ? session[key] : undefined
-    if (value !== undefined) visible[key] = value
+    if (value !== undefined) visible[key] = visibleValue(value, key)
   }
   visible.model = view.requestedModel ?? 'realtime'
   visible.instructions = ''
@@ -57,7 +58,7 @@ export function visibleSession(session: JsonObject, view: SessionView): JsonObje
   visible.tool_choice = 'auto'
   for (const path of VISIBLE_PATHS) {
     const value = readPath(session, path)
-    if (value !== undefined) writePath(visible, path, value)
+    if (value !== undefined) writePath(visible, path, visibleValue(value, path.slice(path.lastIndexOf('.') + 1)))
   }
   const transcription = objectAt(objectAt(objectAt(session, 'audio'), 'input'), 'transcription')
   writePath(visible, 'audio.input.transcription', transcription ? keep(transcription, 'language') : null)

@@ -1,0 +1,81 @@
+// The server sheet: every event the upstream may send, and what of it a client sees, with the reason.
+import { describe, expect, it } from 'vitest'
+import { judgeServerEvent, SERVER_RULES } from '../../../src/core/policy/server-rules.js'
+import type { Json, JsonObject, RealtimeEvent } from '../../../src/core/protocol/events.js'
+import { unionTypes } from '../../support/openai-unions.js'
+import { hasShared, neededShared, sharedJson } from '../../support/shared.js'
+import { view } from '../../support/view.js'
+import { SERVER_ITEM_ROWS } from './server-rows-items.js'
+import { SERVER_SESSION_ROWS } from './server-rows-session.js'
+import { type Row, runRow, uniqueIds } from './sheet.js'
+
+const ALL: readonly Row[] = [...SERVER_SESSION_ROWS, ...SERVER_ITEM_ROWS]
+
+describe('server sheet', () => {
+  for (const row of ALL) it(`${row.id}: ${row.because}`, () => runRow(row, judgeServerEvent))
+
+  it('has one id per row', () => uniqueIds(ALL))
+
+  it('has rows for every rule', () => {
+    const types = new Set(ALL.map((row) => (row.event as RealtimeEvent).type))
+    expect(Object.keys(SERVER_RULES).filter((type) => !types.has(type))).toEqual([])
+  })
+
+  it('shows nothing differently when shown twice', () => {
+    for (const row of ALL) {
+      const seenBy = row.seenBy ?? view()
+      const first = judgeServerEvent(row.event as RealtimeEvent, seenBy)
+      if (first.say !== 'replace') continue
+      const second = judgeServerEvent(first.event, seenBy)
+      expect(second.say === 'replace' ? second.event : second.say === 'forward' ? first.event : second, row.id).toEqual(first.event)
+    }
+  })
+})
+
+const CANARY = 'canary-4711'
+
+/** The event with a field of next year in every object of it, at any depth. Free-form objects, whose keys are data, are left alone. */
+function poisoned(value: Json): Json {
+  if (Array.isArray(value)) return value.map(poisoned)
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).map(([key, inner]): [string, Json] => [key, key === 'metadata' ? inner : poisoned(inner)])
+  return { ...(Object.fromEntries(entries) as JsonObject), instructions_of_next_year: CANARY }
+}
+
+describe('server rules are complete', () => {
+  it('against the openai package', () => {
+    expect(Object.keys(SERVER_RULES).sort()).toEqual([...unionTypes('RealtimeServerEvent')].sort())
+  })
+
+  const events = 'protocol/events-ga.json'
+  describe.skipIf(!hasShared(events))(`against the official examples${neededShared(events)}`, () => {
+    const { server } = hasShared(events) ? sharedJson<{ server: Record<string, RealtimeEvent[]> }>(events) : { server: {} }
+    const composed = hasShared('protocol/events-composed.json')
+      ? Object.entries(sharedJson<{ ga: { server: Record<string, RealtimeEvent[]> } }>('protocol/events-composed.json').ga.server)
+      : []
+
+    it('type by type', () => {
+      expect(Object.keys(SERVER_RULES).sort()).toEqual(Object.keys(server).sort())
+    })
+
+    for (const [type, examples] of Object.entries(server)) {
+      it(`${type}: no instructions, tools or prompt of the example are shown`, () => {
+        for (const example of examples) {
+          const verdict = judgeServerEvent(example, view())
+          const shown = verdict.say === 'replace' ? JSON.stringify(verdict.event) : verdict.say === 'forward' ? JSON.stringify(example) : ''
+          expect(shown).not.toMatch(/knowledge cutoff|display_color_palette|color palette|get_weather|pmpt_|gpt-realtime-2025/i)
+        }
+      })
+    }
+
+    it('a field nobody knows is shown at no depth of any of them', () => {
+      for (const [type, examples] of [...Object.entries(server), ...composed]) {
+        for (const example of examples) {
+          const verdict = judgeServerEvent(poisoned(example) as RealtimeEvent, view({ forwardRateLimits: true }))
+          expect(verdict.say, type).not.toBe('forward')
+          if (verdict.say === 'replace') expect(JSON.stringify(verdict.event), type).not.toContain(CANARY)
+        }
+      }
+    })
+  })
+})
