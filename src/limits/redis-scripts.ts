@@ -175,7 +175,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return 1
 `
 
-/** KEYS: revoked set. ARGV: channel, the caller's clock, then two a revocation (member, until). Never shortens one; publishes `<until>:<member>` for what is new. */
+/** KEYS: revoked set. ARGV: channel, end of what is cleaned away, then two a revocation (member, until). Never shortens one; publishes `<until>:<member>` for what is new. */
 export const REVOKE = `
 for i = 3, #ARGV, 2 do
   local known = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[i]) or '0')

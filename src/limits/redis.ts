@@ -20,13 +20,13 @@ export interface RedisStoreOptions {
   readonly url: Secret
   readonly keyPrefix: string
   readonly usageRetentionDays: number
-  /** Fixed words: no key, no host, no reply of Redis. The same words at most once in 30 s. */
+  /** Fixed words: no key, no host, no reply of Redis. The same bad news at most once in 30 s. */
   readonly log?: (event: { level: 'info' | 'warn'; msg: string }) => void
   /** Epoch milliseconds. When given it also replaces the server's clock for leases and buckets, so that tests can move time. */
   readonly now?: () => number
   /** A dead relay's places come back after this long; 30 s when absent. */
   readonly leaseTtlMs?: number
-  /** How often leases are renewed and the subscription is checked; 10 s when absent, and less than half of `leaseTtlMs`. */
+  /** How often leases are renewed and the subscription is checked; a third of `leaseTtlMs` when absent, and never more. */
   readonly heartbeatMs?: number
 }
 
@@ -46,16 +46,18 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
   const list = createRevocationList(now)
   const pending = createPending()
   const writer = { keys, instance: randomUUID(), usageRetentionMs: Math.ceil(options.usageRetentionDays * DAY_MS) }
+  const ttlMs = options.leaseTtlMs ?? 30_000
   const said = new Map<string, number>()
   let lastProblem: RedisProblem = 'redis is not connected'
+  let lastWords = ''
   let closed = false
 
   const connection = connectRedis(target, { ready: () => onReady('redis is connected'), lost: () => say('warn', 'redis is not connected'), problem: onProblem })
   const subscriber = connectRedis(target, { ready: () => onReady(), lost: () => undefined, problem: onProblem })
   const queue = createWriteQueue(pending, write, connection.isReady)
-  const leases = createRedisLeases({ connection, keys, local, ttlMs: options.leaseTtlMs ?? 30_000, timeoutMs: DECISION_TIMEOUT_MS, clock })
+  const leases = createRedisLeases({ connection, keys, local, ttlMs, timeoutMs: DECISION_TIMEOUT_MS, clock })
   const revocations = createRedisRevocations({ connection, subscriber, keys, list, now, timeoutMs: DECISION_TIMEOUT_MS })
-  const heartbeat = setInterval(() => void beat(), options.heartbeatMs ?? 10_000).unref()
+  const heartbeat = setInterval(() => void beat(), Math.min(options.heartbeatMs ?? ttlMs / 3, ttlMs / 3)).unref()
 
   function onReady(words?: string): void {
     if (words) say('info', words)
@@ -69,9 +71,12 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
     say('warn', problem)
   }
 
+  /** Good news is told whenever the last words were bad; bad news at most once in a while, so that a flapping Redis fills no log. */
   function say(level: 'info' | 'warn', msg: string): void {
-    if (closed || performance.now() - (said.get(msg) ?? Number.NEGATIVE_INFINITY) < SAME_WORDS_MS) return
+    const repeated = level === 'info' ? lastWords === msg : performance.now() - (said.get(msg) ?? Number.NEGATIVE_INFINITY) < SAME_WORDS_MS
+    if (closed || repeated) return
     said.set(msg, performance.now())
+    lastWords = msg
     options.log?.({ level, msg })
   }
 
@@ -86,6 +91,7 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
   }
 
   async function beat(): Promise<void> {
+    if (!connection.isReady()) say('warn', 'redis is not connected')
     await Promise.all([leases.renew(), revocations.catchUp(), checkSubscriber()])
     if (pending.dropped() > 0) say('warn', 'records were dropped while redis was away')
   }

@@ -11,6 +11,7 @@ export interface LimitStoreHarness {
 
 const T = Date.UTC(2026, 10, 25, 12, 0, 0)
 const DAY = '2026-11-25'
+const left = (name: string, remaining: number) => ({ name, remaining })
 
 export function limitStoreContract(name: string, makeHarness: () => Promise<LimitStoreHarness>): void {
   describe(`LimitStore contract: ${name}`, () => {
@@ -62,33 +63,19 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
       })
 
       it('never lets an older report overwrite a newer one, name by name', async () => {
-        store.recordLimits(event(T + 10, [{ name: 'tokens', remaining: 5 }]))
+        store.recordLimits(event(T + 10, [left('tokens', 5)]))
         await eventually(async () => expect(await picture()).toHaveProperty('tokens'))
-        store.recordLimits(
-          event(T + 5, [
-            { name: 'tokens', remaining: 500 },
-            { name: 'requests', remaining: 7 },
-          ]),
-        )
+        store.recordLimits(event(T + 5, [left('tokens', 500), left('requests', 7)]))
         await eventually(async () => expect(await picture()).toHaveProperty('requests'))
         expect(await picture()).toMatchObject({ tokens: { remaining: 5, at: T + 10 }, requests: { remaining: 7, at: T + 5 } })
       })
 
       it('lets usage fill in only where the provider has not spoken lately', async () => {
-        store.recordLimits(event(T, [{ name: 'tokens', remaining: 5 }]))
-        store.recordLimits(
-          event(
-            T + 1_000,
-            [
-              { name: 'tokens', remaining: 99 },
-              { name: 'requests', remaining: 1 },
-            ],
-            'usage',
-          ),
-        )
+        store.recordLimits(event(T, [left('tokens', 5)]))
+        store.recordLimits(event(T + 1_000, [left('tokens', 99), left('requests', 1)], 'usage'))
         await eventually(async () => expect(await picture()).toHaveProperty('requests'))
         expect(await picture()).toMatchObject({ tokens: { remaining: 5, source: 'event' }, requests: { remaining: 1, source: 'usage' } })
-        store.recordLimits(event(T + 10 * 60_000, [{ name: 'tokens', remaining: 42 }], 'usage'))
+        store.recordLimits(event(T + 10 * 60_000, [left('tokens', 42)], 'usage'))
         await eventually(async () => expect(await picture()).toMatchObject({ tokens: { remaining: 42, source: 'usage' } }))
       })
 
@@ -109,15 +96,15 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
       it('ignores what is no limit, and never throws', async () => {
         store.recordLimits(
           event(T, [
-            { name: 'a b', remaining: 1 },
-            { name: '', remaining: 1 },
-            { name: 'tokens.limit', remaining: 4 },
-            { name: '__proto__', remaining: 3 },
+            left('a b', 1),
+            left('', 1),
+            left('tokens.limit', 4),
+            left('__proto__', 3),
             { name: 'tokens', remaining: Number.NaN, limit: Number.POSITIVE_INFINITY },
             { name: 'x'.repeat(65), remaining: 1 },
           ]),
         )
-        store.recordLimits(event(Number.NaN, [{ name: 'tokens', remaining: 1 }]))
+        store.recordLimits(event(Number.NaN, [left('tokens', 1)]))
         store.recordLimits(event(T, []))
         await eventually(async () =>
           expect((await store.limitsOf('gpt-realtime')).map(({ name: of, remaining }) => [of, remaining]).sort()).toEqual([
@@ -255,7 +242,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
       expect(await store.health()).toMatchObject({ status: 'ok' })
       await store.close(1_000)
       await store.close(1_000)
-      store.recordLimits(event(T, [{ name: 'tokens', remaining: 1 }]))
+      store.recordLimits(event(T, [left('tokens', 1)]))
       store.recordUsage({ subject: 'alice', deployment: 'gpt-realtime', at: T, counters: { responses: 1 } })
       expect(await store.take('k', 1, { perSecond: 1, burst: 1 })).toMatchObject({ ok: true })
     })

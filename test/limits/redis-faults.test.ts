@@ -30,7 +30,7 @@ const used = (onceId?: string) => store.recordUsage({ subject: 'alice', deployme
 const remaining = () => raw.hget(`${prefix}limits:{d}`, 'tokens.remaining')
 
 /** Every question a session or a caller may ask is answered within the bound, by this process alone. */
-async function decidesAlone(of: LimitStore, boundMs = 400): Promise<void> {
+async function decidesAlone(of: LimitStore, boundMs = 600): Promise<void> {
   const start = performance.now()
   const rule = { perSecond: 0.001, burst: 1 }
   const key = `alone:${start}`
@@ -82,7 +82,7 @@ describe('Redis faults', () => {
     used('resp_1')
     used('resp_1')
     await expect(store.limitsOf('d')).rejects.toThrow('redis is not connected')
-    await decidesAlone(store, 100)
+    await decidesAlone(store, 240)
     await expect(store.revoke({ subject: 'eve' }, Date.now() + 60_000)).rejects.toThrow('redis is not connected')
     expect(await store.isRevoked(identity('eve'))).toBe(true)
     await server.restart()
@@ -104,7 +104,7 @@ describe('Redis faults', () => {
     used()
     used('resp_1')
     await decidesAlone(store)
-    await decidesAlone(store, 100)
+    await decidesAlone(store, 240)
     expect(await store.health()).toMatchObject({ status: 'degraded', detail: 'redis does not answer' })
     used()
     await eventually(() => expect(logged).toContainEqual({ level: 'warn', msg: 'redis does not answer' }))
@@ -203,7 +203,7 @@ describe('a Redis that was never there, or does not want us', () => {
   it('starts without it and decides alone', async () => {
     const port = await freePort()
     const lonely = createStore({ url: new Secret(`redis://:s3cret-word@127.0.0.1:${port}`) })
-    await decidesAlone(lonely, 100)
+    await decidesAlone(lonely, 240)
     expect(await lonely.health()).toEqual({ status: 'degraded', detail: 'redis is not connected' })
     const start = performance.now()
     await lonely.close(200)

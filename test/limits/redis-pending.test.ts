@@ -1,0 +1,102 @@
+// What waits for Redis: merged, bounded, and sent again unchanged until it is settled.
+import { describe, expect, it } from 'vitest'
+import { type Batch, createPending, PENDING_BOUNDS } from '../../src/limits/redis-pending.js'
+import type { LimitReport, UsageReport } from '../../src/ports.js'
+
+const T = Date.UTC(2026, 10, 25)
+const report = (rest: Partial<LimitReport> = {}): LimitReport => ({ deployment: 'd', source: 'event', at: T, limits: [{ name: 'tokens', remaining: 1 }], ...rest })
+const usage = (rest: Partial<UsageReport> = {}): UsageReport => ({ subject: 'alice', deployment: 'd', at: T, counters: { responses: 1 }, ...rest })
+const only = (batches: Batch[]): Batch => {
+  expect(batches).toHaveLength(1)
+  return batches[0] as Batch
+}
+
+describe('pending writes', () => {
+  it('merges limits to the latest and keeps every log entry', () => {
+    const pending = createPending()
+    for (let i = 0; i < 400; i++) pending.addLimits(report({ at: T + ((i * 7) % 400), limits: [{ name: 'tokens', remaining: i }] }))
+    const batch = only(pending.batches())
+    expect(batch.kind === 'limits' && [...batch.content.records.values()].map(({ at }) => at)).toEqual([T + 399])
+    expect(batch.kind === 'limits' && batch.content.log.length).toBe(400)
+  })
+
+  it('sends the same again with the same number until it is settled, and what came meanwhile next', () => {
+    const pending = createPending()
+    pending.addUsage(usage())
+    const first = only(pending.batches())
+    pending.addUsage(usage({ counters: { responses: 5 } }))
+    expect(only(pending.batches())).toEqual(first)
+    pending.settle(first)
+    pending.settle(first)
+    const second = only(pending.batches())
+    expect(second.number).toBeGreaterThan(first.number)
+    expect(second.kind === 'usage' && Object.fromEntries(second.content.plain)).toEqual({ responses: 5 })
+    pending.settle(second)
+    expect(pending.isEmpty()).toBe(true)
+  })
+
+  it('a long log goes out in several batches, in order', () => {
+    const pending = createPending()
+    for (let i = 0; i < 1_200; i++) pending.addLimits(report({ at: T + i }))
+    const seen: string[] = []
+    for (let rounds = 0; !pending.isEmpty(); rounds++) {
+      expect(rounds).toBeLessThan(4)
+      const batch = only(pending.batches())
+      if (batch.kind === 'limits') seen.push(...batch.content.log.map(([at]) => at ?? ''))
+      pending.settle(batch)
+    }
+    expect(seen).toEqual(Array.from({ length: 1_200 }, (_, i) => String(T + i)))
+  })
+
+  it('drops and counts the oldest log entries beyond the bound, never the latest state', () => {
+    const pending = createPending({ ...PENDING_BOUNDS, logEntries: 3 })
+    for (let i = 0; i < 5; i++) pending.addLimits(report({ at: T + i }))
+    pending.addLimits(report({ deployment: 'e', at: T + 9 }))
+    expect(pending.dropped()).toBe(3)
+    const [d, e] = pending.batches()
+    expect(d?.kind === 'limits' && d.content.log.map(([at]) => at)).toEqual([2, 3, 4].map((i) => String(T + i)))
+    expect(d?.kind === 'limits' && d.content.records.get('tokens')?.at).toBe(T + 4)
+    expect(e?.kind === 'limits' && [e.content.log.length, e.content.records.get('tokens')?.at]).toEqual([0, T + 9])
+  })
+
+  it('makes room again when batches are settled', () => {
+    const pending = createPending({ ...PENDING_BOUNDS, logEntries: 2, onceIds: 2 })
+    for (let round = 0; round < 3; round++) {
+      for (const id of ['a', 'b']) {
+        pending.addLimits(report())
+        pending.addUsage(usage({ onceId: `${id}${round}` }))
+      }
+      for (const batch of pending.batches()) {
+        expect(batch.kind === 'limits' ? batch.content.log.length : batch.content.once.size).toBe(2)
+        pending.settle(batch)
+      }
+    }
+    expect(pending.dropped()).toBe(0)
+  })
+
+  it('drops and counts users and deployments beyond the bound', () => {
+    const pending = createPending({ ...PENDING_BOUNDS, subjects: 2, deployments: 1 })
+    for (const subject of ['a', 'b', 'c', 'a']) pending.addUsage(usage({ subject }))
+    for (const deployment of ['d', 'e', 'd']) pending.addLimits(report({ deployment }))
+    expect(pending.dropped()).toBe(2)
+    expect(pending.batches().map(({ content }) => ('subject' in content ? content.subject : content.deployment))).toEqual(['d', 'a', 'b'])
+  })
+
+  it('counts beyond the bound of ids without one, and a known id never twice', () => {
+    const pending = createPending({ ...PENDING_BOUNDS, onceIds: 1 })
+    for (const onceId of ['r1', 'r1', 'r2']) pending.addUsage(usage({ onceId }))
+    const batch = only(pending.batches())
+    expect(batch.kind === 'usage' && [[...batch.content.once.keys()], Object.fromEntries(batch.content.plain)]).toEqual([['r1'], { responses: 1 }])
+    pending.addUsage(usage({ onceId: 'r1' }))
+    expect(batch.kind === 'usage' && only(pending.batches()).content).toBe(batch.content)
+  })
+
+  it('names, texts and counters are bounded', () => {
+    const pending = createPending()
+    for (let i = 0; i < 100; i++) pending.addLimits(report({ limits: [{ name: `n${i}`, remaining: 1 }], sessionId: 's'.repeat(1_000) }))
+    pending.addUsage(usage({ counters: Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`c${i}`, 1])) }))
+    const [limits, counted] = pending.batches()
+    expect(limits?.kind === 'limits' && [limits.content.records.size, limits.content.log.length, limits.content.log[0]?.[6]?.length]).toEqual([64, 100, 256])
+    expect(counted?.kind === 'usage' && counted.content.plain.size).toBe(64)
+  })
+})
