@@ -65,6 +65,7 @@ export function createInputAudio(): InputAudio {
     append(pcm, settings, listener) {
       if (bufferedBytes + frame.length + pcm.length > MAX_BYTES) return false
       if (!settings) {
+        vad.reset()
         if (frame.length > 0) store(frame)
         frame = Buffer.alloc(0)
         store(pcm)

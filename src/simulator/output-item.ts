@@ -32,7 +32,7 @@ export function openOutputItem(session: Session, responseId: string, settings: R
 
   const part = (): JsonObject => (kind === 'audio' ? { type: 'audio', transcript: said } : { type: 'text', text: said })
   // Azure repeats the part under `content`; OpenAI does not.
-  const parts = (): JsonObject => (session.style === 'azure' && kind === 'audio' ? { part: part(), content: part() } : { part: part() })
+  const parts = (): JsonObject => (session.style === 'azure' ? { part: part(), content: part() } : { part: part() })
 
   session.send('response.output_item.added', { response_id: responseId, output_index: outputIndex, item })
   if (inConversation) session.send('conversation.item.added', { previous_item_id: session.conversation.insert(stored), item })

@@ -9,7 +9,7 @@ const MAX_CHARS = 4 * 1024 * 1024
 
 export interface Recording {
   started(sessionId: string): void
-  event(event: RealtimeEvent): void
+  event(event: RealtimeEvent, size: number): void
   ended(closeCode: number): void
 }
 
@@ -34,9 +34,8 @@ export function createRecorder(maxEvents: number): Recorder {
         started: (sessionId) => {
           session.sessionId = sessionId
         },
-        event(event) {
+        event(event, size) {
           if (maxEvents === 0) return
-          const size = JSON.stringify(event).length
           events.push(event)
           sizes.push(size)
           chars += size

@@ -32,8 +32,8 @@ export interface SessionSetup {
   readonly options: SimulatorOptions
   readonly limits: RateLimits
   readonly faults: () => Faults
-  /** Every client event as it was spelled. */
-  readonly record: (event: RealtimeEvent) => void
+  /** Every client event as it was spelled, and its characters. */
+  readonly record: (event: RealtimeEvent, size: number) => void
 }
 
 export interface LiveSession {
@@ -51,7 +51,7 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
   const timers = new Set<() => void>()
   const speed = Math.max(options.speed ?? 1, 0.001)
   let over = false
-  let waiting: (() => void) | undefined
+  let waiting: (() => void)[] = []
   let held = false
 
   const sendRaw = (data: string | Buffer, binary = false) => {
@@ -68,9 +68,9 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
       held = false
       if (!faults().freeze) socket.resume()
     }
-    const resume = waiting
-    waiting = undefined
-    if (resume) session.after(0, resume)
+    const resumed = waiting
+    waiting = []
+    for (const resume of resumed) session.after(0, resume)
   }
   const sendEvent = (event: RealtimeEvent) => {
     if (faults().silent) return
@@ -106,7 +106,7 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
     sendGarbage: (kind: Garbage) => sendRaw(garbageFrame(kind), kind === 'binary'),
     congested(resume) {
       if (socket.bufferedAmount <= CONGESTED_BYTES) return false
-      waiting = resume
+      waiting.push(resume)
       return true
     },
     after(ms, callback) {
@@ -132,7 +132,7 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
   const end = () => {
     if (over) return
     over = true
-    waiting = undefined
+    waiting = []
     for (const stop of [...timers]) stop()
   }
   const close = (code: number, reason: string) => {
@@ -166,12 +166,13 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
     if (over) return
     if (isBinary) return sendProblem(BINARY_FRAME, null)
     guarded(() => {
-      const value = parse(String(data))
+      const text = String(data)
+      const value = parse(text)
       if (!isObject(value)) return sendProblem(NOT_JSON, null)
       if (isDeeper(value, MAX_DEPTH)) return sendProblem(TOO_DEEP, null)
       const causeEventId = stringAt(value as JsonObject, 'event_id')?.slice(0, 512) ?? null
       if (stringAt(value, 'type') === undefined) return sendProblem(NO_TYPE, causeEventId)
-      setup.record(value as RealtimeEvent)
+      setup.record(value as RealtimeEvent, text.length)
       take(value as RealtimeEvent, causeEventId)
     })
   })

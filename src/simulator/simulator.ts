@@ -55,7 +55,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
 
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => undefined)
-    if (faults.hang) return
+    if (faults.hang) return void socket.resume().on('end', () => socket.end())
     const url = parseTarget(request.url)
     if (!url) return refuseUpgrade(socket, 400, { code: '400', message: 'Bad request' })
     const refuse = faults.refuse
@@ -102,7 +102,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const { port } = server.address() as AddressInfo
   return {
     port,
-    url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,
+    url: `${options.tls ? 'https' : 'http'}://${shownHost(options.host)}:${port}`,
     sessions: () => live.size,
     received: recorder.sessions,
     setFaults,
@@ -114,6 +114,12 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
         for (const socket of sockets) socket.destroy()
       }),
   }
+}
+
+/** A wildcard address is reached on loopback. */
+function shownHost(host: string | undefined): string {
+  if (host === undefined || host === '0.0.0.0' || host === '::') return '127.0.0.1'
+  return host.includes(':') ? `[${host}]` : host
 }
 
 function parseTarget(target: string | undefined): URL | undefined {

@@ -79,7 +79,7 @@ describe('GA', () => {
     expect(Number(used.output_tokens)).toBeGreaterThan(0)
     const added = events.filter((event) => event.type === 'conversation.item.added')
     expect(added[0]?.previous_item_id).toBeNull()
-    expect(added[1]?.previous_item_id).toBe((added[0]?.item as JsonObject).id)
+    expect(added[1]?.previous_item_id).toBe((added[0]?.item as JsonObject | undefined)?.id)
     expect(new Set(client.events.map((event) => event.event_id)).size).toBe(client.events.length)
     client.close()
   })
@@ -158,7 +158,7 @@ describe('GA', () => {
       'response.created',
     ])
     const [started, stopped, committed, added] = events
-    expect(new Set([started?.item_id, stopped?.item_id, committed?.item_id, (added?.item as JsonObject).id]).size).toBe(1)
+    expect(new Set([started?.item_id, stopped?.item_id, committed?.item_id, (added?.item as JsonObject | undefined)?.id]).size).toBe(1)
     expect(started?.audio_start_ms).toBe(200)
     expect(stopped?.audio_end_ms).toBe(1300)
     const completed = client.events.find((event) => event.type.endsWith('transcription.completed')) ?? (await client.next('conversation.item.input_audio_transcription.completed'))
