@@ -1,5 +1,9 @@
 // Runs a server until a signal ends it: the first drains and exits 0, a second ends the process now.
-import type { RelayServer } from './server.js'
+/** What can be run: a server, or anything else that stops when told to. */
+export interface Runnable {
+  /** Finishes what is at work and stops; resolves within its own deadline. */
+  drain(): Promise<void>
+}
 
 export interface ProcessHooks {
   on(signal: 'SIGTERM' | 'SIGINT', handler: () => void): void
@@ -7,7 +11,7 @@ export interface ProcessHooks {
 }
 
 /** Returns at once; `hooks.exit` is called at the end, within the drain time and a second. */
-export function runUntilSignal(server: RelayServer, hooks: ProcessHooks): void {
+export function runUntilSignal(server: Runnable, hooks: ProcessHooks): void {
   let stopping = false
   const stop = (): void => {
     if (stopping) {

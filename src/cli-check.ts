@@ -1,0 +1,53 @@
+// `check`: reaches everything the relay depends on, prints a table, and says whether it would work.
+import { createAuthenticator } from './auth/authenticator.js'
+import { loadConfig } from './config.js'
+import { RefusalError } from './core/protocol/errors.js'
+import type { Health } from './ports.js'
+import { createStore, createUpstreams, toolRegistryOptions } from './server.js'
+import { createToolRegistry } from './tools/registry.js'
+
+const DIAL_MS = 15_000
+
+/** Prints one line per part. Throws `ConfigError` for a configuration that cannot be loaded; false when any part is down. */
+export async function check(print: (line: string) => void): Promise<boolean> {
+  const config = loadConfig()
+  const silent = { debug() {}, info() {}, warn() {}, error() {} }
+  let allWell = true
+  const report = (part: string, { status, detail }: Health): void => {
+    if (status === 'down') allWell = false
+    print(`${part.padEnd(28)} ${status.padEnd(9)} ${detail}`)
+  }
+  report('configuration', {
+    status: 'ok',
+    detail: `${config.upstreams.length} upstream(s), ${Object.keys(config.profiles).length} profile(s), ${config.tools.length} tool source(s)`,
+  })
+  const authenticator = await createAuthenticator(config.auth)
+  report('token keys', await authenticator.health())
+  for (const { config: upstream, provider } of createUpstreams(config, silent)) {
+    report(`upstream ${upstream.name}`, await dialOnce(provider.dial({ correlationId: 'check', signal: AbortSignal.timeout(DIAL_MS) })))
+    await provider.close()
+  }
+  const store = createStore(config, silent)
+  // Asking for something makes the store connect, so that its health is an answer and not a guess.
+  const asked = await store.limitsOf(config.upstreams[0]?.deployment ?? 'none').then(
+    () => true,
+    () => false,
+  )
+  report(config.redis ? 'Redis' : 'store in process', asked ? await store.health() : { status: 'down', detail: 'cannot be asked' })
+  await store.close(1000)
+  const registry = await createToolRegistry(config.tools, toolRegistryOptions(config))
+  for (const { name, health } of await registry.healthBySource()) report(`tools ${name}`, health)
+  await registry.close()
+  print(allWell ? 'All parts work.' : 'Some parts do not work.')
+  return allWell
+}
+
+async function dialOnce(dial: Promise<{ link: { close(code: number, reason: string): void } }>): Promise<Health> {
+  try {
+    const { link } = await dial
+    link.close(1000, '')
+    return { status: 'ok', detail: 'reached' }
+  } catch (error) {
+    return { status: 'down', detail: error instanceof RefusalError ? `${error.code}: ${error.why}` : 'failed' }
+  }
+}

@@ -1,0 +1,48 @@
+// `explain`: what a token's session would be, and which claim or variable decided it.
+import { createHash } from 'node:crypto'
+import { createAuthenticator } from './auth/authenticator.js'
+import { loadConfig } from './config.js'
+import type { Config } from './config-shape.js'
+import { RefusalError } from './core/protocol/errors.js'
+import { chooseProfile, maxSessionsPerUser } from './profiles.js'
+import { toolRegistryOptions } from './server.js'
+import { createToolRegistry } from './tools/registry.js'
+
+/** Lines to print. The instructions appear as a hash: whoever holds the token need not know them. */
+export async function explain(token: string): Promise<readonly string[]> {
+  const config = loadConfig()
+  const authenticator = await createAuthenticator(config.auth)
+  const registry = await createToolRegistry(config.tools, toolRegistryOptions(config))
+  try {
+    const identity = await authenticator.verify(token)
+    const { profile } = chooseProfile(config, (names) => registry.toolSet(names), identity, undefined)
+    const hash = createHash('sha256').update(profile.instructions).digest('hex').slice(0, 12)
+    return [
+      row('subject', identity.subject, 'claim sub'),
+      row('token expires', new Date(identity.expiresAtMs).toISOString(), 'claim exp; the session ends then'),
+      row('profile', profile.name, identity.claims[config.profileClaim] === undefined ? `no claim ${config.profileClaim}` : `claim ${config.profileClaim}`),
+      row('instructions', `sha256 ${hash}…, ${profile.instructions.length} characters`, source(config, profile.name, 'INSTRUCTIONS')),
+      ...profile.tools.map((tool) => row('tool', tool.definition.name, `answered by the ${tool.owner === 'server' ? 'relay, hidden from the client' : 'client'}`)),
+      row('client may set', [...profile.clientMaySet].join(', ') || 'nothing', source(config, profile.name, 'CLIENT_MAY_SET')),
+      row('client may seed history', String(profile.clientMaySeedHistory), 'CLIENT_MAY_SEED_HISTORY'),
+      row('relay events', String(profile.relayEvents), identity.claims.relayEvents === true ? 'claim relayEvents' : source(config, profile.name, 'default')),
+      row('longest session', `${profile.limits.maxSessionMs / 1000} s`, source(config, profile.name, 'MAX_SESSION_SECONDS')),
+      row('idle timeout', `${profile.limits.idleTimeoutMs / 1000} s`, source(config, profile.name, 'IDLE_TIMEOUT_SECONDS')),
+      row('sessions at once', String(maxSessionsPerUser(config, profile.name)), source(config, profile.name, 'MAX_SESSIONS_PER_USER')),
+      row('tool rounds', String(profile.limits.toolMaxRounds), 'TOOL_MAX_ROUNDS'),
+    ]
+  } catch (error) {
+    if (error instanceof RefusalError) return [row('refused', error.code, error.why)]
+    throw error
+  } finally {
+    await registry.close()
+  }
+}
+
+function source(config: Config, profileName: string, variable: string): string {
+  return profileName === 'default' && Object.keys(config.profiles).length === 1 ? variable : `profile ${profileName} of PROFILES_FILE, else ${variable}`
+}
+
+function row(what: string, value: string, why: string): string {
+  return `${what.padEnd(24)} ${value.padEnd(36)} ${why}`
+}

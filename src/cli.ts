@@ -1,0 +1,104 @@
+#!/usr/bin/env node
+// The command line: serve, demo, check, token, explain, simulate.
+import { parseArgs } from 'node:util'
+import { mintToken } from './auth/mint-token.js'
+import { check } from './cli-check.js'
+import { startDemo } from './cli-demo.js'
+import { explain } from './cli-explain.js'
+import { loadAuthConfig, loadConfig } from './config.js'
+import { runUntilSignal } from './run.js'
+import { startServer } from './server.js'
+import { simulateCommand } from './simulator/command.js'
+import { startupProblem } from './startup-problem.js'
+
+const USAGE = `realtime-relay <command>
+
+  serve                       start the relay (as npm start does)
+  demo                        relay, simulator and sample tools on this machine, nothing else needed
+  check                       validate the configuration, reach upstream, Redis, key set and tools, print a table
+  token --sub alice [--claims '{"profile":"x"}'] [--ttl 10m]
+                              sign a token with JWT_SECRET
+  explain --token T           what this caller's session would be, and why
+  simulate --port N           the simulated Azure OpenAI Realtime alone`
+
+class UsageError extends Error {}
+
+const print = (line: string): void => {
+  console.log(line)
+}
+
+try {
+  await run(process.argv[2], process.argv.slice(3))
+} catch (error) {
+  console.error(error instanceof UsageError ? `${error.message}\n\n${USAGE}` : startupProblem(error))
+  process.exit(1)
+}
+
+async function run(command: string | undefined, args: string[]): Promise<void> {
+  switch (command) {
+    case 'serve':
+      return runUntilSignal(await startServer(loadConfig()), process)
+    case 'demo':
+      return runUntilSignal(await startDemo(print), process)
+    case 'check': {
+      process.exit((await check(print)) ? 0 : 1)
+      return
+    }
+    case 'token':
+      return print(await token(args))
+    case 'explain':
+      for (const line of await explain(required(options(args, { token: { type: 'string' } }).token, '--token'))) print(line)
+      process.exit(0)
+      return
+    case 'simulate': {
+      const simulator = await simulateCommand(args, print)
+      return runUntilSignal({ drain: () => simulator.close() }, process)
+    }
+    case 'help':
+    case '--help':
+    case '-h':
+      return print(USAGE)
+    default:
+      throw new UsageError(command === undefined ? 'Which command?' : 'There is no such command.')
+  }
+}
+
+async function token(args: string[]): Promise<string> {
+  const values = options(args, { sub: { type: 'string' }, claims: { type: 'string' }, ttl: { type: 'string', default: '10m' } })
+  return mintToken(loadAuthConfig(), { subject: required(values.sub, '--sub'), ttlSeconds: seconds(values.ttl ?? ''), claims: claims(values.claims) })
+}
+
+function options<T extends Record<string, { type: 'string'; default?: string }>>(args: string[], spec: T): { [K in keyof T]?: string } {
+  try {
+    return parseArgs({ args, options: spec }).values as { [K in keyof T]?: string }
+  } catch {
+    throw new UsageError(
+      `Known options: ${Object.keys(spec)
+        .map((name) => `--${name}`)
+        .join(', ')}.`,
+    )
+  }
+}
+
+function required(value: string | undefined, name: string): string {
+  if (value === undefined || value === '') throw new UsageError(`${name} is missing.`)
+  return value
+}
+
+/** `90`, `90s`, `10m`, `2h` or `7d`, in seconds. */
+function seconds(text: string): number {
+  const match = /^(\d{1,7})(s|m|h|d)?$/.exec(text)
+  if (!match) throw new UsageError('--ttl must look like 90s, 10m, 2h or 7d.')
+  return Number(match[1]) * ({ s: 1, m: 60, h: 3600, d: 86_400 }[match[2] ?? 's'] ?? 1)
+}
+
+function claims(json: string | undefined): Record<string, unknown> {
+  if (json === undefined) return {}
+  try {
+    const value: unknown = JSON.parse(json)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value }
+  } catch {
+    // Falls through to the one message for anything that is not a JSON object.
+  }
+  throw new UsageError('--claims must be a JSON object.')
+}

@@ -1,0 +1,158 @@
+// Composition root: builds every part, plugs it into its port, and listens.
+import { randomInt } from 'node:crypto'
+import type { Server as TlsServer } from 'node:tls'
+import fastifyWebsocket from '@fastify/websocket'
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import { createAuthenticator } from './auth/authenticator.js'
+import type { Config } from './config-shape.js'
+import { fastifyServerOptions, websocketPluginOptions } from './ingress/server-options.js'
+import { tlsOptions, watchTls } from './ingress/tls.js'
+import { registerWebSocketRoutes } from './ingress/websocket.js'
+import { createMemoryStore } from './limits/memory.js'
+import { createRedisStore } from './limits/redis.js'
+import { registerAdminRoutes, registerHealthRoutes } from './ops/health.js'
+import { createLogger } from './ops/log.js'
+import { createMetrics } from './ops/metrics.js'
+import type { LimitStore, ToolSet } from './ports.js'
+import { chooseProfile, maxSessionsPerUser, profileName } from './profiles.js'
+import { createRelay } from './relay/relay.js'
+import { createToolRegistry } from './tools/registry.js'
+import type { SourceOptions } from './tools/source-options.js'
+import type { TokenCredential, UpstreamLog } from './upstream/azure-credential.js'
+import { createUpstream } from './upstream/provider.js'
+import { type NamedUpstream, severalUpstreams } from './upstream/several.js'
+
+export interface RelayServer {
+  /** `http(s)://host:port` of the public listener. */
+  readonly url: string
+  readonly adminUrl: string
+  readonly log: FastifyBaseLogger
+  /** Lets running answers finish within `DRAIN_SECONDS`, spreads the closes, writes what is queued, and stops listening. */
+  drain(): Promise<void>
+}
+
+export interface ServerExtras {
+  /** Adds routes to the public listener; the demo serves its page this way. */
+  readonly publicRoutes?: (app: FastifyInstance) => Promise<void>
+  /** Instead of `@azure/identity`'s default chain. */
+  readonly credential?: TokenCredential
+}
+
+/** Share of the drain time kept for writing what the store has queued. */
+const FLUSH_MS = 2000
+/** A message of the upstream: audio deltas and sessions with many tools are far smaller. */
+const MAX_UPSTREAM_MESSAGE_BYTES = 32 * 1024 * 1024
+const HELD_FRAMES = 1024
+
+/** Rejects when a part cannot be built or a port cannot be opened; nothing is left open then. */
+export async function startServer(config: Config, extras: ServerExtras = {}): Promise<RelayServer> {
+  const log = createLogger(config)
+  const metrics = createMetrics()
+  const closers: (() => Promise<unknown>)[] = []
+  try {
+    const authenticator = await createAuthenticator(config.auth)
+    const store = createStore(config, log)
+    closers.push(() => store.close(FLUSH_MS))
+    if (!config.redis) log.warn('REDIS_URL is not set: limits and usage are kept per process')
+    const registry = await createToolRegistry(config.tools, toolRegistryOptions(config, log))
+    closers.push(() => registry.close())
+    const provider = severalUpstreams(createUpstreams(config, log, extras.credential), { store, now: Date.now, random: Math.random })
+    closers.push(() => provider.close())
+    const relay = createRelay({ provider, store, settings: relaySettings(config), now: Date.now, randomId })
+    let draining = false
+
+    const tls = config.tls && tlsOptions(config.tls)
+    const app = fastify({ ...fastifyServerOptions(config, tls), loggerInstance: log, disableRequestLogging: true })
+    closers.push(() => app.close())
+    await app.register(fastifyWebsocket, websocketPluginOptions(config))
+    const health = { auth: () => authenticator.health(), upstream: () => provider.health(), limits: () => store.health(), tools: () => registry.health(), draining: () => draining }
+    registerHealthRoutes(app, health)
+    await extras.publicRoutes?.(app)
+    const toolsOf = new WeakMap<object, ToolSet>()
+    registerWebSocketRoutes(app, {
+      config,
+      authenticator,
+      limits: store,
+      profileFor(identity, requestedModel) {
+        const chosen = chooseProfile(config, (names) => registry.toolSet(names), identity, requestedModel)
+        toolsOf.set(chosen.profile, chosen.tools)
+        return chosen.profile
+      },
+      toolsFor: (profile) => toolsOf.get(profile) ?? registry.toolSet([]),
+      sessionsAllowed: (identity) => maxSessionsPerUser(config, profileName(config, identity, undefined)),
+      openSession: relay.openSession,
+      recorder: metrics.recorder,
+      draining: () => draining,
+      sessionCount: () => relay.sessions.count,
+      log,
+    })
+    const admin = fastify({ loggerInstance: log, disableRequestLogging: true })
+    closers.push(() => admin.close())
+    registerAdminRoutes(admin, { metrics, sessionCount: () => relay.sessions.count })
+
+    const adminUrl = await admin.listen({ host: config.admin.host, port: config.admin.port })
+    const url = await app.listen({ host: config.host, port: config.port })
+    if (config.tls) {
+      const stop = watchTls(config.tls, app.server as unknown as TlsServer, (result) => log.info({ result }, 'TLS certificate'))
+      closers.push(async () => stop())
+    }
+    log.info({ url, adminUrl }, 'listening')
+
+    return {
+      url,
+      adminUrl,
+      log,
+      async drain() {
+        draining = true
+        log.info({ sessions: relay.sessions.count }, 'draining')
+        await relay.sessions.drain(Math.max(0, config.limits.drainMs - FLUSH_MS))
+        relay.sessions.stop()
+        await closeAll(closers)
+        log.info('stopped')
+      },
+    }
+  } catch (error) {
+    await closeAll(closers)
+    throw error
+  }
+}
+
+export function createStore(config: Config, log: UpstreamLog & { info(fields: object, message: string): void }): LimitStore {
+  const { redis, usageRetentionDays } = config
+  if (!redis) return createMemoryStore({ usageRetentionDays })
+  return createRedisStore({ ...redis, usageRetentionDays, log: ({ level, msg }) => log[level]({}, msg) })
+}
+
+export function createUpstreams(config: Config, log: UpstreamLog, credential?: TokenCredential): readonly NamedUpstream[] {
+  const options = {
+    connectTimeoutMs: config.limits.upstreamConnectTimeoutMs,
+    pingIntervalMs: config.limits.pingIntervalMs,
+    maxPayloadBytes: MAX_UPSTREAM_MESSAGE_BYTES,
+    log,
+    ...(credential ? { credential } : {}),
+  }
+  return config.upstreams.map((upstream) => ({ config: upstream, provider: createUpstream(upstream, options) }))
+}
+
+const SILENT = { info() {}, warn() {} }
+
+export function toolRegistryOptions(config: Config, log: SourceOptions['log'] = SILENT): SourceOptions {
+  return { timeoutMs: config.toolLimits.timeoutMs, maxBytes: config.toolLimits.maxBytes, log, baseDir: process.cwd() }
+}
+
+function relaySettings(config: Config) {
+  const { clientBufferBytes, slowClientMs, messagesPerSecond } = config.limits
+  return { bufferBytes: clientBufferBytes, heldFrames: HELD_FRAMES, slowClientMs, messagesPerSecond }
+}
+
+const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'
+
+/** Ten characters, 51 bits: nobody guesses one within a session. */
+function randomId(): string {
+  return Array.from({ length: 10 }, () => LETTERS[randomInt(LETTERS.length)]).join('')
+}
+
+/** In reverse order of building; one part that fails to close does not keep the others open. */
+async function closeAll(closers: (() => Promise<unknown>)[]): Promise<void> {
+  for (const close of closers.splice(0).reverse()) await close().catch(() => undefined)
+}
