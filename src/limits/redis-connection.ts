@@ -9,6 +9,7 @@ export type RedisProblem =
   | 'redis is not connected'
   | 'redis does not answer'
   | 'redis refuses the credentials'
+  | 'redis shows a certificate that is not trusted'
   | 'redis is read-only'
   | 'redis is full'
   | 'redis is not ready to serve'
@@ -158,5 +159,6 @@ function problemOf(error: unknown): RedisProblem {
   if (!(error instanceof Error)) return 'redis refuses the command'
   const known = REPLIES.find(([pattern]) => pattern.test(error.message))
   if (known) return known[1]
+  if ('code' in error && /CERT|SIGNATURE/.test(String(error.code))) return 'redis shows a certificate that is not trusted'
   return error.name === 'ReplyError' ? 'redis refuses the command' : 'redis is not connected'
 }

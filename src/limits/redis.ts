@@ -48,6 +48,7 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
   const writer = { keys, instance: randomUUID(), usageRetentionMs: Math.ceil(options.usageRetentionDays * DAY_MS) }
   const ttlMs = options.leaseTtlMs ?? 30_000
   const said = new Map<string, number>()
+  /** Why there is no connection, where Redis or the network said so. */
   let lastProblem: RedisProblem = 'redis is not connected'
   let lastWords = ''
   let closed = false
@@ -60,6 +61,7 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
   const heartbeat = setInterval(() => void beat(), Math.min(options.heartbeatMs ?? ttlMs / 3, ttlMs / 3)).unref()
 
   function onReady(words?: string): void {
+    lastProblem = 'redis is not connected'
     if (words) say('info', words)
     queue.poke()
     void leases.renew()
@@ -84,7 +86,7 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
     try {
       await connection.ask((client) => writeBatch(client, batch, writer), WRITE_TIMEOUT_MS)
     } catch (error) {
-      if (error instanceof RedisAway) onProblem(error.problem)
+      if (error instanceof RedisAway) say('warn', error.problem)
       // Nobody else's key of this name will ever take the batch: it would be tried for ever.
       if (!(error instanceof RedisAway && error.problem === 'redis holds something else under this key')) throw error
     }

@@ -66,7 +66,7 @@ beforeEach(async () => {
 afterEach(async () => {
   server.thaw()
   await Promise.all(open.splice(0).map((one) => one.close(500)))
-  for (const { msg } of logged) expect(msg).toMatch(/^(redis (is|does|refuses|holds) [a-z -]+|records [a-z ]+)$/)
+  for (const { msg } of logged) expect(msg).toMatch(/^(redis (is|does|refuses|holds|shows) [a-z -]+|records [a-z ]+)$/)
 })
 
 describe('Redis faults', () => {
