@@ -11,6 +11,8 @@ afterAll(() => running.close())
 
 const connect = async (subject = 'alice') => connectClient(`${running.wsUrl}/v1/realtime`, await running.token(subject))
 const types = (events: readonly ReceivedEvent[]) => events.map((event) => event.type)
+const transcript = (events: readonly ReceivedEvent[]) =>
+  events.flatMap((event) => (event.type === 'response.output_audio_transcript.done' ? [event.transcript as string] : [])).join('\n')
 const upstreamEvents = () => running.simulator.received.at(-1)?.events ?? []
 
 describe('a session', () => {
@@ -21,7 +23,7 @@ describe('a session', () => {
     const [first, ...rest] = upstreamEvents()
     expect(first).toMatchObject({
       type: 'session.update',
-      session: { instructions: INSTRUCTIONS, tools: [{ name: 'get_weather' }, { name: 'lookup_order' }, { name: 'show_on_screen' }] },
+      session: { instructions: INSTRUCTIONS, tools: expect.arrayContaining([expect.objectContaining({ name: 'get_weather' }), expect.objectContaining({ name: 'lookup_order' })]) },
     })
     expect(JSON.stringify(first)).not.toContain('"run"')
     expect(rest).toEqual([])
@@ -46,9 +48,9 @@ describe('a session', () => {
     expect(running.toolRequests.at(-1)).toBe('POST /weather {"city":"Lisbon"}')
     expect(types(events).filter((type) => type === 'response.created')).toHaveLength(1)
     expect(types(events).filter((type) => type === 'response.done')).toHaveLength(1)
-    expect(JSON.stringify(events)).toContain('sunny in Lisbon')
+    expect(transcript(events)).toContain('sunny in Lisbon')
     const seen = client.frames.join('\n')
-    for (const secret of ['get_weather', 'function_call', 'lookup_order', INSTRUCTIONS.slice(0, 20), DEPLOYMENT, API_KEY]) expect(seen).not.toContain(secret)
+    for (const secret of ['get_weather', 'function_call', 'lookup_order', INSTRUCTIONS.slice(0, 20), DEPLOYMENT, API_KEY]) expect(seen.includes(secret), secret).toBe(false)
     const ids = new Set(events.flatMap((event) => (event.type === 'conversation.item.added' ? [(event.item as { id: string }).id] : [])))
     for (const event of events) if (typeof event.previous_item_id === 'string') expect(ids).toContain(event.previous_item_id)
     client.close()
@@ -58,8 +60,8 @@ describe('a session', () => {
     const client = await connect('bob')
     await client.next('session.created')
     const events = await client.ask('Tell me the weather in Oslo and look up order 77')
-    expect(JSON.stringify(events)).toContain('sunny in Oslo')
-    expect(JSON.stringify(events)).toContain('order 77 of bob is on its way')
+    expect(transcript(events)).toContain('sunny in Oslo')
+    expect(transcript(events)).toContain('order 77 of bob is on its way')
     const creates = upstreamEvents().filter((event) => event.type === 'response.create')
     expect(creates).toHaveLength(2)
     client.close()
@@ -76,7 +78,7 @@ describe('a session', () => {
     client.send({ type: 'conversation.item.create', item: { type: 'function_call_output', call_id: call.call_id, output: 'it is on screen now' } })
     client.send({ type: 'response.create' })
     await client.next('response.done', { from })
-    expect(JSON.stringify(client.events.slice(from))).toContain('it is on screen now')
+    expect(transcript(client.events.slice(from))).toContain('it is on screen now')
     client.close()
   })
 
