@@ -46,12 +46,12 @@ export class DialError extends Error {
 }
 
 /** Options for the WebSocket server whose sockets go to `acceptLink`. `chooseSubprotocol` gets what was offered, in order; undefined sends no header. */
-export function serverOptions(options: { maxPayloadBytes: number; chooseSubprotocol: (offered: readonly string[]) => string | undefined }): ServerOptions {
+export function serverOptions(options: { maxPayloadBytes: number; chooseSubprotocol: (offered: readonly string[]) => string | undefined }) {
   return {
     ...limits(options.maxPayloadBytes),
     clientTracking: false,
-    handleProtocols: (offered: Set<string>) => options.chooseSubprotocol([...offered]) ?? false,
-  }
+    handleProtocols: (offered: Set<string>): string | false => options.chooseSubprotocol([...offered]) ?? false,
+  } satisfies ServerOptions & { closeTimeout: number; maxPendingAutoPongs: number }
 }
 
 /** Wraps a socket that has just been upgraded; call it synchronously in the upgrade's handler, or early frames are lost. */

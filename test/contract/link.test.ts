@@ -1,7 +1,10 @@
 // The WebSocket link, accepted and dialled, against real sockets on loopback.
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
+import { createSecureContext } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { Link } from '../../src/ports.js'
@@ -48,7 +51,7 @@ function peerOf(socket: WebSocket): Peer {
   }
 }
 
-async function listen(server: Server | ReturnType<typeof createTcpServer>): Promise<number> {
+async function listen(server: Server | ReturnType<typeof createTlsServer> | ReturnType<typeof createTcpServer>): Promise<number> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const sockets = new Set<Socket>()
@@ -64,9 +67,11 @@ async function listen(server: Server | ReturnType<typeof createTcpServer>): Prom
   return (server.address() as AddressInfo).port
 }
 
+const tlsFile = (name: string): Buffer => readFileSync(new URL(`../support/tls/localhost-${name}.pem`, import.meta.url))
+
 /** A WebSocket server whose every socket becomes an accepted link. */
-async function linkServer(pingIntervalMs = 60_000): Promise<{ port: number; nextLink: () => Promise<Link> }> {
-  const http = createServer()
+async function linkServer(pingIntervalMs = 60_000, tls = false): Promise<{ port: number; nextLink: () => Promise<Link> }> {
+  const http = tls ? createTlsServer({ cert: tlsFile('cert'), key: tlsFile('key') }) : createServer()
   const sockets = new WebSocketServer({ ...serverOptions({ maxPayloadBytes: MAX_PAYLOAD, chooseSubprotocol: () => undefined }), server: http })
   const links: Link[] = []
   const waiting: ((link: Link) => void)[] = []
@@ -97,6 +102,14 @@ const dispose = async (): Promise<void> => {
 describeLink('accepted', async (): Promise<LinkPair> => {
   const server = await linkServer()
   const socket = new WebSocket(`ws://127.0.0.1:${server.port}`)
+  const peer = peerOf(socket)
+  const [link] = await Promise.all([server.nextLink(), once(socket, 'open')])
+  return { link, peer, dispose }
+})
+
+describeLink('accepted over TLS', async (): Promise<LinkPair> => {
+  const server = await linkServer(60_000, true)
+  const socket = new WebSocket(`wss://127.0.0.1:${server.port}`, { rejectUnauthorized: false })
   const peer = peerOf(socket)
   const [link] = await Promise.all([server.nextLink(), once(socket, 'open')])
   return { link, peer, dispose }
@@ -327,6 +340,17 @@ describe('dialLink', () => {
     })
     const port = await listen(server)
     expect((await failure(dialLink(`ws://127.0.0.1:${port}/`, dialOptions()))).kind).toBe('refused')
+  })
+
+  it('verifies certificates, and takes a shared context that trusts one', async () => {
+    const https = createTlsServer({ cert: tlsFile('cert'), key: tlsFile('key') })
+    new WebSocketServer({ server: https }).on('connection', (socket) => socket.send('secure'))
+    const port = await listen(https)
+    expect((await failure(dialLink(`wss://localhost:${port}/`, dialOptions()))).kind).toBe('unreachable')
+    const link = await dialLink(`wss://localhost:${port}/`, dialOptions({ secureContext: createSecureContext({ ca: tlsFile('cert') }) }))
+    const frames = collect(link, 1)
+    link.resume()
+    expect(await frames).toEqual([['secure', false]])
   })
 
   it('sends the given headers and subprotocols, and offers no compression', async () => {

@@ -1,0 +1,125 @@
+// Decides whether an upgrade request becomes a session: every check, in order, in one function.
+import { randomUUID } from 'node:crypto'
+import type { Config } from '../config-shape.js'
+import type { SessionProfile } from '../core/policy/profile.js'
+import type { DialectName } from '../core/protocol/dialect.js'
+import { RefusalError } from '../core/protocol/errors.js'
+import type { Authenticator, Identity, Lease, LimitStore, ToolSet } from '../ports.js'
+import type { Deadline } from './deadline.js'
+import { chooseDialect } from './dialect-choice.js'
+import { checkIntent, type Handshake } from './handshake.js'
+import { checkOrigin } from './origin.js'
+import { chooseSubprotocol } from './subprotocol.js'
+
+export interface AdmissionDeps {
+  readonly config: Pick<Config, 'allowedOrigins' | 'clientDialect' | 'limits'>
+  readonly authenticator: Pick<Authenticator, 'authenticate'>
+  readonly limits: Pick<LimitStore, 'take' | 'lease' | 'isRevoked'>
+  /** Throws or rejects with `forbidden` where the token does not allow the model or profile asked for. */
+  readonly profileFor: (identity: Identity, requestedModel: string | undefined) => SessionProfile | Promise<SessionProfile>
+  readonly toolsFor: (profile: SessionProfile) => ToolSet | Promise<ToolSet>
+  /** Sessions at once of this caller, where a profile says otherwise than `MAX_SESSIONS_PER_USER`. */
+  readonly sessionsAllowed?: (identity: Identity) => number
+  readonly draining: () => boolean
+  /** Sessions now open in this process. */
+  readonly sessionCount: () => number
+}
+
+export interface Admitted {
+  readonly sessionId: string
+  readonly identity: Identity
+  readonly profile: SessionProfile
+  readonly tools: ToolSet
+  readonly dialect: DialectName
+  readonly requestedModel: string | undefined
+  readonly place: Place
+}
+
+/** One caller's place among the sessions of this process and of its subject. Both calls may be repeated. */
+export interface Place {
+  /** The session counts by itself from now on. */
+  opened(): void
+  /** Gives everything back. */
+  release(): void
+}
+
+/** Retry hints, in seconds, where the store gives none. */
+const RETRY = { draining: 1, tooManySessions: 5 }
+
+/** Places held by callers that are being admitted, so that many at once cannot pass `MAX_SESSIONS` together. */
+export interface OpeningCount {
+  value: number
+}
+
+/** Resolves to what a session needs, or rejects with a `RefusalError` or the deadline's `ClientGone`, holding no place then. */
+export async function admit(handshake: Handshake, address: string, opening: OpeningCount, deadline: Deadline, deps: AdmissionDeps): Promise<Admitted> {
+  const { config, limits } = deps
+  const { headers, query, offered, requestedModel } = handshake
+  if (deps.draining()) throw new RefusalError('draining', 'draining', RETRY.draining)
+  checkOrigin(headers.origin, config.allowedOrigins)
+  chooseSubprotocol(offered)
+  checkIntent(query)
+  const dialect = chooseDialect({ target: handshake.target, query, betaHeader: headers['openai-beta'], offered }, config.clientDialect)
+  await takeConnect(`connect:address:${addressKey(address)}`)
+  const identity = await deadline.within(deps.authenticator.authenticate({ headers, query }))
+  if (await deadline.within(limits.isRevoked(identity))) throw new RefusalError('unauthenticated', 'revoked')
+  await takeConnect(`connect:subject:${encodeURIComponent(identity.subject)}`)
+  const sessionId = randomUUID()
+  const place = await takePlace(identity, sessionId)
+  try {
+    const profile = await deadline.within(deps.profileFor(identity, requestedModel))
+    const tools = await deadline.within(deps.toolsFor(profile))
+    return { sessionId, identity, profile, tools, dialect, requestedModel, place }
+  } catch (error) {
+    place.release()
+    throw error
+  }
+
+  async function takeConnect(key: string): Promise<void> {
+    const perSecond = config.limits.connectsPerSecond
+    const taken = await deadline.within(limits.take(key, 1, { perSecond, burst: Math.max(2, Math.ceil(2 * perSecond)) }))
+    if (!taken.ok) throw new RefusalError('rate_limited', 'connect_rate', Math.max(1, Math.ceil(taken.retryAfterMs / 1000)))
+  }
+
+  async function takePlace(caller: Identity, id: string): Promise<Place> {
+    if (deps.sessionCount() + opening.value >= config.limits.maxSessions) throw new RefusalError('too_many_sessions', 'process_full', RETRY.tooManySessions)
+    opening.value++
+    try {
+      const max = deps.sessionsAllowed?.(caller) ?? config.limits.maxSessionsPerUser
+      const lease = await deadline.within(limits.lease(caller.subject, id, max), (late) => late?.release())
+      if (!lease) throw new RefusalError('too_many_sessions', 'subject_full', RETRY.tooManySessions)
+      return placeOf(lease, opening)
+    } catch (error) {
+      opening.value--
+      throw error
+    }
+  }
+}
+
+function placeOf(lease: Lease, opening: OpeningCount): Place {
+  let counted = true
+  let leased = true
+  const opened = (): void => {
+    if (counted) opening.value--
+    counted = false
+  }
+  return {
+    opened,
+    release() {
+      opened()
+      if (leased) lease.release()
+      leased = false
+    },
+  }
+}
+
+/** An IPv6 subscriber owns a /64, so that is what counts as one address. */
+function addressKey(address: string): string {
+  const plain = address.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '')
+  if (!plain.includes(':')) return encodeURIComponent(plain.slice(0, 64))
+  const [head = '', tail] = plain.split('%', 1)[0]?.split('::', 2) ?? []
+  const groups = head === '' ? [] : head.split(':')
+  const rest = tail ? tail.split(':') : []
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - groups.length - rest.length)
+  return encodeURIComponent([...groups, ...Array<string>(zeros).fill('0'), ...rest].slice(0, 4).join(':').slice(0, 64))
+}

@@ -1,0 +1,28 @@
+// Which dialect a client speaks: the first rule that matches, never its User-Agent.
+import type { DialectName } from '../core/protocol/dialect.js'
+import { RefusalError } from '../core/protocol/errors.js'
+import { canonicalPath } from './paths.js'
+
+export interface DialectSigns {
+  /** The request target. */
+  readonly target: string
+  readonly query: URLSearchParams
+  readonly betaHeader: readonly string[] | undefined
+  readonly offered: readonly string[]
+}
+
+/** Throws `bad_request` for a `?dialect=` that is reached and unknown. */
+export function chooseDialect(signs: DialectSigns, otherwise: DialectName): DialectName {
+  const path = canonicalPath(signs.target)
+  if (asksForBeta(signs.betaHeader) || signs.offered.includes('openai-beta.realtime-v1')) return 'preview'
+  if (path.includes('/v1/')) return 'ga'
+  if (signs.query.has('api-version') || signs.query.has('deployment') || path === '/openai/realtime') return 'preview'
+  const named = signs.query.get('dialect')
+  if (named === null) return otherwise
+  if (named !== 'ga' && named !== 'preview') throw new RefusalError('bad_request', 'unknown_dialect')
+  return named
+}
+
+function asksForBeta(header: readonly string[] | undefined): boolean {
+  return (header ?? []).flatMap((value) => value.split(',')).some((value) => value.trim().toLowerCase() === 'realtime=v1')
+}

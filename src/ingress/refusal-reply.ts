@@ -1,0 +1,41 @@
+// Answers a refused HTTP request: JSON with our own words, the right status and hints, and an end to the connection.
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { type RefusalCode, RefusalError, refusalEntry, toErrorBody } from '../core/protocol/errors.js'
+
+export function sendRefusal(reply: FastifyReply, error: RefusalError, status = refusalEntry(error.code).httpStatus): FastifyReply {
+  reply.code(status).header('cache-control', 'no-store').header('connection', 'close')
+  if (status === 401) reply.header('www-authenticate', 'Bearer')
+  if (error.why === 'bad_websocket_version') reply.header('sec-websocket-version', '13')
+  if (error.retryAfterSeconds !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfterSeconds)))
+  return reply.type('application/json; charset=utf-8').send(JSON.stringify(toErrorBody(error.code, error.retryAfterSeconds)))
+}
+
+export function sendNotFound(_request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return sendRefusal(reply, new RefusalError('not_found', 'unknown_path'))
+}
+
+/** For Fastify's own errors and for anything a handler throws: an exception's text never reaches the client. */
+export function sendError(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (error instanceof RefusalError) return sendRefusal(reply, error)
+  const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500
+  if (status >= 400 && status < 500) return sendRefusal(reply, new RefusalError('bad_request', 'bad_http_request'), status)
+  request.log.error(describeError(error), 'request failed')
+  return sendRefusal(reply, new RefusalError('internal', 'request_failed'))
+}
+
+/** Where an error came from, without its message: that may quote what a client sent. */
+export function describeError(error: unknown): { error: string; at: string[] } {
+  if (!(error instanceof Error)) return { error: typeof error, at: [] }
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
+  return { error: error.name, at: frames.slice(0, 4).map((line) => line.trim()) }
+}
+
+const STATUS_TEXT: Readonly<Record<number, string>> = { 400: 'Bad Request', 408: 'Request Timeout', 431: 'Request Header Fields Too Large' }
+
+/** The answer to bytes that are no HTTP request, as one string for the raw socket. */
+export function rawRefusal(errorCode: string | undefined): string {
+  const status = errorCode === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : errorCode === 'HPE_HEADER_OVERFLOW' ? 431 : 400
+  const code: RefusalCode = 'bad_request'
+  const body = JSON.stringify(toErrorBody(code))
+  return `HTTP/1.1 ${status} ${STATUS_TEXT[status]}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`
+}

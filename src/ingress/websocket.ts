@@ -1,0 +1,141 @@
+// The realtime paths: upgrades that were admitted become links, everything else gets a JSON answer.
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { WebSocket } from '@fastify/websocket'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Config } from '../config-shape.js'
+import { RefusalError, toErrorEvent, toWireClose } from '../core/protocol/errors.js'
+import type { Link, OpenSession, Recorder } from '../ports.js'
+import { acceptLink } from '../ws-link.js'
+import { type AdmissionDeps, type Admitted, admit, type OpeningCount } from './admission.js'
+import { ClientGone, startDeadline } from './deadline.js'
+import { readHandshake } from './handshake.js'
+import { corsHeaders, preflightHeaders } from './origin.js'
+import { REALTIME_PATHS } from './paths.js'
+import { describeError, sendError, sendNotFound, sendRefusal } from './refusal-reply.js'
+
+export interface IngressDeps extends AdmissionDeps {
+  readonly config: Pick<Config, 'allowedOrigins' | 'clientDialect' | 'limits' | 'refuseAfterUpgrade'>
+  readonly openSession: OpenSession
+  readonly recorder: Recorder
+  readonly log: FastifyBaseLogger
+}
+
+/** What the upgrade's handler does with the socket: decided before the 101, done after it. */
+type Outcome = { readonly admitted: Admitted } | { readonly refused: RefusalError }
+
+/** Refusals that cannot be told over a WebSocket, because there can be none. */
+const BEFORE_UPGRADE_ONLY = new Set(['bad_request', 'subprotocol_required', 'not_found'])
+
+const SPARE_CONNECTIONS = 1000
+
+/**
+ * Registers the realtime paths, CORS, and JSON answers for every other request of `app`. `@fastify/websocket` must have been registered
+ * with `websocketPluginOptions`, the server built with `fastifyServerOptions`.
+ */
+export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps): void {
+  const outcomes = new WeakMap<IncomingMessage, Outcome>()
+  const opening: OpeningCount = { value: 0 }
+  let closing = false
+  const admission: AdmissionDeps = { ...deps, draining: () => closing || deps.draining() }
+
+  // Beyond the sessions there is room for callers being admitted and for probes; what a flood adds is dropped when accepted.
+  app.server.maxConnections = deps.config.limits.maxSessions + SPARE_CONNECTIONS
+  app.addHook('preClose', (done) => {
+    closing = true
+    done()
+  })
+  app.addHook('onRequest', (request, reply, done) => answerCors(request, reply, deps.config.allowedOrigins, done))
+  // The plugin would upgrade any route; only the realtime paths may be. An unknown path is refused before its body is read.
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.is404 || (request.ws && !isRealtimeRoute(request))) sendNotFound(request, reply)
+    else done()
+  })
+  app.setNotFoundHandler(sendNotFound)
+  app.setErrorHandler(sendError)
+  app.websocketServer.on('headers', (headers, request) => {
+    const outcome = outcomes.get(request)
+    if (outcome && 'admitted' in outcome) headers.push(`x-request-id: ${outcome.admitted.sessionId}`)
+  })
+
+  for (const url of REALTIME_PATHS) {
+    app.route({
+      method: 'GET',
+      url,
+      exposeHeadRoute: false,
+      onRequest: async (request, reply) => {
+        if (request.ws) await decide(request, reply)
+      },
+      handler: (_request, reply) => sendRefusal(reply.header('upgrade', 'websocket'), new RefusalError('upgrade_required', 'no_upgrade')),
+      wsHandler: (socket, request) => take(socket, request),
+    })
+  }
+
+  async function decide(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const socket = request.raw.socket
+    const deadline = startDeadline(socket, deps.config.limits.handshakeTimeoutMs)
+    try {
+      const handshake = readHandshake(request.raw)
+      const admitted = await admit(handshake, request.ip, opening, deadline, admission)
+      // Until the handler takes over, a socket that closes is the only sign that the session will never open.
+      socket.once('close', admitted.place.release)
+      outcomes.set(request.raw, { admitted })
+      deps.log.info({ sessionId: admitted.sessionId, correlationId: handshake.correlationId, dialect: admitted.dialect, profile: admitted.profile.name }, 'upgrade admitted')
+    } catch (error) {
+      if (error instanceof ClientGone) {
+        reply.hijack()
+        return
+      }
+      refuse(request, reply, error)
+    } finally {
+      deadline.end()
+    }
+  }
+
+  function refuse(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
+    const refusal = error instanceof RefusalError ? error : new RefusalError('internal', 'admission_failed')
+    if (refusal !== error) deps.log.error(describeError(error), 'admission failed')
+    deps.log.info({ code: refusal.code, why: refusal.why, address: request.ip }, 'upgrade refused')
+    if (deps.config.refuseAfterUpgrade && !BEFORE_UPGRADE_ONLY.has(refusal.code)) outcomes.set(request.raw, { refused: refusal })
+    else sendRefusal(reply, refusal)
+  }
+
+  /** Synchronous from the 101 to the listeners of the session: a frame in the same packet is not lost. */
+  function take(socket: WebSocket, request: FastifyRequest): void {
+    const link = acceptLink(socket, request.raw.socket, { pingIntervalMs: deps.config.limits.pingIntervalMs })
+    const outcome = outcomes.get(request.raw) ?? { refused: new RefusalError('internal', 'no_outcome') }
+    if ('refused' in outcome) {
+      closeRefused(link, outcome.refused)
+      return
+    }
+    const { place, ...session } = outcome.admitted
+    request.raw.socket.removeListener('close', place.release)
+    try {
+      deps.openSession({ ...session, client: link, recorder: deps.recorder, onEnd: place.release })
+      place.opened()
+    } catch (error) {
+      place.release()
+      deps.log.error({ ...describeError(error), sessionId: session.sessionId }, 'session could not be opened')
+      closeRefused(link, new RefusalError('internal', 'open_failed'))
+    }
+  }
+}
+
+function closeRefused(link: Link, refusal: RefusalError): void {
+  const wire = toWireClose(refusal.code, refusal.retryAfterSeconds)
+  link.send(JSON.stringify(toErrorEvent(refusal.code, { eventId: `event_${randomUUID()}`, retryAfterSeconds: refusal.retryAfterSeconds })))
+  link.close(wire.code, wire.reason)
+}
+
+function isRealtimeRoute(request: FastifyRequest): boolean {
+  return (REALTIME_PATHS as readonly (string | undefined)[]).includes(request.routeOptions.url)
+}
+
+function answerCors(request: FastifyRequest, reply: FastifyReply, allowed: readonly string[] | undefined, done: () => void): void {
+  const origins = request.raw.headersDistinct.origin
+  const headers = corsHeaders(origins, allowed)
+  if (headers) reply.headers(headers)
+  if (request.method !== 'OPTIONS' || origins === undefined || request.headers['access-control-request-method'] === undefined) done()
+  else if (headers) reply.code(204).headers(preflightHeaders(request.headers['access-control-request-headers'])).send()
+  else sendRefusal(reply, new RefusalError('forbidden', 'origin_not_allowed'))
+}

@@ -1,0 +1,264 @@
+// What peers and parts do wrong between the first byte and the 101: nothing hangs, nothing leaks, the process lives.
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
+import { RefusalError } from '../../src/core/protocol/errors.js'
+import { type Front, HEAD, open, raw, refused, startFront, token } from './front.js'
+
+let front: Front
+afterEach(() => front?.close())
+const bearer = async (): Promise<{ authorization: string }> => ({ authorization: `Bearer ${await token()}` })
+
+/** Resolves once `check` holds; looks again after each turn of the loop and fails after five seconds. */
+async function eventually(check: () => boolean): Promise<void> {
+  const end = performance.now() + 5000
+  while (!check()) {
+    if (performance.now() > end) throw new Error('did not become true')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+describe('a client that resets while it is admitted', () => {
+  it('neither ends the process nor keeps a place, thirty times', async () => {
+    const slow = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+    let holding = 0
+    front = await startFront({
+      deps: {
+        limits: {
+          take: async () => ({ ok: true, retryAfterMs: 0 }),
+          isRevoked: async () => {
+            await slow(10)
+            return false
+          },
+          lease: async () => {
+            await slow(10)
+            holding++
+            return { release: () => holding-- }
+          },
+        },
+        toolsFor: async () => {
+          await slow(10)
+          return { tools: [], run: async () => ({ output: '', outcome: 'unknown_tool', durationMs: 0, cut: false }) }
+        },
+      },
+    })
+    const request = `GET /v1/realtime HTTP/1.1\r\n${HEAD}api-key: ${await token()}\r\n\r\n`
+    await Promise.all(
+      Array.from({ length: 30 }, async (_, n) => {
+        const socket = connect(front.port, '127.0.0.1')
+        socket.on('error', () => {})
+        await once(socket, 'connect')
+        socket.write(request)
+        await slow(n * 2)
+        socket.resetAndDestroy()
+      }),
+    )
+    await eventually(() => holding === 0 && front.sessions.size === 0)
+    const { socket } = await open(`${front.ws}/v1/realtime`, { headers: await bearer() })
+    expect(holding).toBe(1)
+    socket.close()
+    await once(socket, 'close')
+    expect(holding).toBe(0)
+  })
+
+  it('keeps no place when it ends its half while it is admitted', async () => {
+    let admit: () => void = () => {}
+    const gate = new Promise<void>((resolve) => {
+      admit = resolve
+    })
+    front = await startFront({ deps: { toolsFor: () => gate.then(() => ({ tools: [], run: async () => ({ output: '', outcome: 'unknown_tool', durationMs: 0, cut: false }) })) } })
+    const socket = connect(front.port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.end(`GET /v1/realtime HTTP/1.1\r\n${HEAD}api-key: ${await token()}\r\n\r\n`)
+    await eventually(() => front.leases() === 1)
+    admit()
+    await eventually(() => front.leases() === 0)
+    socket.destroy()
+  })
+})
+
+describe('parts that are slow or broken', () => {
+  it('ends the whole handshake at its deadline and gives a late lease back', async () => {
+    let grant: () => void = () => {}
+    let released = 0
+    front = await startFront({
+      limits: { handshakeTimeoutMs: 100 },
+      deps: {
+        limits: {
+          take: async () => ({ ok: true, retryAfterMs: 0 }),
+          isRevoked: async () => false,
+          lease: () =>
+            new Promise((resolve) => {
+              grant = () => resolve({ release: () => released++ })
+            }),
+        },
+      },
+    })
+    expect(await refused(`${front.ws}/v1/realtime`, { headers: await bearer() })).toMatchObject({ status: 500, code: 'internal' })
+    grant()
+    await eventually(() => released === 1)
+  })
+
+  it.each<[string, Parameters<typeof startFront>[0], number, string]>([
+    ['draining', { deps: { draining: () => true } }, 503, 'draining'],
+    [
+      'a profile the token does not allow',
+      {
+        deps: {
+          profileFor: () => {
+            throw new RefusalError('forbidden', 'profile_not_allowed')
+          },
+        },
+      },
+      403,
+      'forbidden',
+    ],
+    ['a profile that fails later', { deps: { profileFor: () => Promise.reject(new RefusalError('forbidden', 'profile_not_allowed')) } }, 403, 'forbidden'],
+    [
+      'a store that fails',
+      { deps: { limits: { take: () => Promise.reject(new Error('redis://:hunter2@host')), isRevoked: async () => false, lease: async () => undefined } } },
+      500,
+      'internal',
+    ],
+    ['an authenticator that fails', { deps: { authenticator: { authenticate: () => Promise.reject(new Error('hunter2')) } } }, 500, 'internal'],
+  ])('refuses for %s', async (_name, options, status, code) => {
+    front = await startFront(options)
+    const answer = await refused(`${front.ws}/v1/realtime`, { headers: await bearer() })
+    expect(answer).toMatchObject({ status, code })
+    if (status === 503) expect(answer.headers['retry-after']).toBe('1')
+    expect(answer.text + front.logs()).not.toContain('hunter2')
+    expect(front.leases()).toBe(0)
+  })
+
+  it('closes with the catalogue’s code when the session cannot be opened', async () => {
+    front = await startFront({
+      deps: {
+        openSession: () => {
+          throw new Error('hunter2')
+        },
+      },
+    })
+    const socket = new WebSocket(`${front.ws}/v1/realtime`, { headers: await bearer() })
+    const closed = once(socket, 'close')
+    const [data] = (await once(socket, 'message')) as [Buffer]
+    expect(JSON.parse(data.toString())).toMatchObject({ type: 'error', error: { code: 'internal' } })
+    expect((await closed)[0]).toBe(4500)
+    expect(front.leases()).toBe(0)
+    expect(front.logs()).not.toContain('hunter2')
+  })
+})
+
+describe('REFUSE_AFTER_UPGRADE', () => {
+  it('upgrades, sends one error event and closes with the catalogue’s code', async () => {
+    front = await startFront({ config: { refuseAfterUpgrade: true, allowedOrigins: ['https://app.example'] }, limits: { connectsPerSecond: 1000, maxSessionsPerUser: 1 } })
+    const attempt = async (headers: Record<string, string>, protocols: string[] = []): Promise<[string, number, string]> => {
+      const socket = new WebSocket(`${front.ws}/v1/realtime`, protocols, { headers })
+      const closed = once(socket, 'close')
+      const events: string[] = []
+      socket.on('message', (data) => events.push(String(data)))
+      const [code, reason] = (await closed) as [number, Buffer]
+      expect(events.length).toBe(1)
+      const event = JSON.parse(events[0] ?? '') as { type: string; error: { code: string; message: string } }
+      expect(event.type).toBe('error')
+      return [event.error.code, code, reason.toString()]
+    }
+    expect(await attempt({}, ['realtime', 'openai-insecure-api-key.bad'])).toEqual(['unauthenticated', 4401, 'unauthenticated: new_token'])
+    expect(await attempt({ origin: 'https://evil.example' })).toEqual(['forbidden', 4403, 'forbidden: stop'])
+    const { socket } = await open(`${front.ws}/v1/realtime`, { headers: await bearer() })
+    expect(await attempt(await bearer())).toEqual(['too_many_sessions', 4429, 'too_many_sessions: back_off; retry after 5 s'])
+    socket.terminate()
+    expect((await refused(`${front.ws}/nowhere`)).status).toBe(404)
+    expect((await refused(`${front.ws}/v1/realtime?model=a&model=b`)).status).toBe(400)
+  })
+})
+
+describe('hostile bytes', () => {
+  it.each<[string, string, number]>([
+    ['a short key', `GET /v1/realtime HTTP/1.1\r\n${HEAD.replace('AAAAAAAAAAAAAAAAAAAAAA==', 'AAAA')}\r\n`, 400],
+    ['version 8', `GET /v1/realtime HTTP/1.1\r\n${HEAD.replace('13', '8')}\r\n`, 400],
+    ['HTTP/1.0', `GET /v1/realtime HTTP/1.0\r\n${HEAD}\r\n`, 400],
+    ['POST', `POST /v1/realtime HTTP/1.1\r\n${HEAD}\r\n`, 404],
+    ['a body', `GET /v1/realtime HTTP/1.1\r\n${HEAD}Content-Length: 3\r\n\r\nabc`, 400],
+    ['h2c', `GET /v1/realtime HTTP/1.1\r\n${HEAD.replace('websocket', 'h2c')}\r\n`, 400],
+    ['both lengths', `POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+    ['a bare line feed', 'GET /v1/realtime HTTP/1.1\nHost: x\n\n', 400],
+    ['no HTTP at all', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
+    ['a bad escape in an upgrade', `GET /v1/%zz HTTP/1.1\r\n${HEAD}\r\n`, 400],
+    ['a head that is too long', `GET /v1/realtime HTTP/1.1\r\n${HEAD}x-long: ${'x'.repeat(40_000)}\r\n\r\n`, 431],
+    ['a request pipelined behind a refused one', `GET /nowhere HTTP/1.1\r\n${HEAD}\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n`, 404],
+  ])('answers %s in JSON and ends the connection', async (_name, bytes, status) => {
+    front = await startFront()
+    const answer = await raw(front.port, Buffer.from(bytes, 'latin1'))
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+    expect(answer).toMatch(/content-type: application\/json/i)
+    expect(answer.match(/HTTP\/1\.1 /g)?.length).toBe(1)
+    expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4))).toHaveProperty('error.code')
+  })
+
+  it('takes a 31 kB credential to its check', async () => {
+    front = await startFront()
+    const answer = await refused(`${front.ws}/v1/realtime`, { protocols: ['realtime', `openai-insecure-api-key.${'a'.repeat(31_000)}`] })
+    expect(answer.status).toBe(401)
+  })
+
+  it('ends a head that drips and a socket that says nothing', async () => {
+    front = await startFront({ limits: { handshakeTimeoutMs: 300 } })
+    const started = performance.now()
+    const dripping = connect(front.port, '127.0.0.1')
+    dripping.on('error', () => {})
+    const timer = setInterval(() => dripping.write('x'), 50)
+    dripping.write('GET /v1/realtime HTTP/1.1\r\nx-slow: ')
+    const silent = connect(front.port, '127.0.0.1')
+    silent.on('error', () => {})
+    silent.resume()
+    let answer = ''
+    dripping.on('data', (chunk) => {
+      answer += String(chunk)
+    })
+    await Promise.all([once(dripping, 'close'), once(silent, 'close')])
+    clearInterval(timer)
+    expect(performance.now() - started).toBeLessThan(4000)
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /)
+  })
+
+  it('keeps frames that come in the packet of the request', async () => {
+    front = await startFront()
+    const bytes = Buffer.concat([Buffer.from(`GET /v1/realtime HTTP/1.1\r\n${HEAD}api-key: ${await token()}\r\n\r\n`), Buffer.from([0x81, 0x85, 0, 0, 0, 0]), Buffer.from('early')])
+    expect(await raw(front.port, bytes, 'early')).toContain('early')
+  })
+
+  it('answers a message over the limit with 1009', async () => {
+    front = await startFront({ limits: { maxMessageBytes: 1000 } })
+    const { socket } = await open(`${front.ws}/v1/realtime`, { headers: await bearer() })
+    socket.send('x'.repeat(1001))
+    expect((await once(socket, 'close'))[0]).toBe(1009)
+    expect(front.leases()).toBe(0)
+  })
+})
+
+it('refuses in its own shape while the server closes', async () => {
+  front = await startFront()
+  const { socket } = await open(`${front.ws}/v1/realtime`, { headers: await bearer() })
+  const request = `GET /v1/realtime HTTP/1.1\r\n${HEAD}api-key: ${await token()}\r\n\r\n`
+  const late = connect(front.port, '127.0.0.1')
+  late.on('error', () => {})
+  let answer = ''
+  late.on('data', (chunk) => {
+    answer += String(chunk)
+  })
+  const accepted = once(front.app.server, 'connection')
+  late.write(request.slice(0, 40))
+  const [serverSide] = (await accepted) as [{ bytesRead: number }]
+  await eventually(() => serverSide.bytesRead > 0)
+  const closing = front.app.close()
+  await eventually(() => !front.app.server.listening)
+  late.write(request.slice(40))
+  await once(late, 'close')
+  expect(answer).toMatch(/^HTTP\/1\.1 503 /)
+  expect(answer).toContain('"code":"draining"')
+  const closed = once(socket, 'close')
+  for (const session of front.sessions) session.client.close(1012, '')
+  expect((await closed)[0]).toBe(1012)
+  await closing
+})
