@@ -9,7 +9,7 @@ import { sessionUpdate } from './session-update.js'
 import { rebuildResponseWishes, rebuildSessionWishes } from './wishes.js'
 
 /** Longest `event_id` a client may choose (source: schema of the GA client events). */
-const MAX_EVENT_ID = 512
+export const MAX_EVENT_ID = 512
 const MAX_ID = 256
 /** Audio of one append, base64 characters: 15 MiB decoded is the service's own limit (source: dossier 3.10). */
 const MAX_AUDIO_CHARS = 20 * 1024 * 1024

@@ -30,7 +30,8 @@ function serverPart(profile: SessionProfile): JsonObject {
  */
 export function serverPartInForce(session: JsonObject | undefined, profile: SessionProfile): boolean {
   if (!session) return false
-  if ((stringAt(session, 'instructions') ?? '') !== profile.instructions) return false
+  // Empty instructions mean none, and the upstream then reports its own default (source: recordings).
+  if (profile.instructions !== '' && stringAt(session, 'instructions') !== profile.instructions) return false
   const names = arrayAt(session, 'tools').map((tool) => (isObject(tool) ? (stringAt(tool, 'name') ?? '') : ''))
   return names.length === profile.tools.length && profile.tools.every((tool) => names.includes(tool.definition.name))
 }

@@ -1,5 +1,5 @@
 // What each client event means for a live session, after policy has rebuilt or refused it.
-import { CLIENT_RULES, judgeClientEvent } from '../policy/client-rules.js'
+import { CLIENT_RULES, judgeClientEvent, MAX_EVENT_ID } from '../policy/client-rules.js'
 import type { Rejection } from '../policy/policy.js'
 import { toErrorEvent } from '../protocol/errors.js'
 import { objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
@@ -39,7 +39,8 @@ export function refuse(turn: Turn, error: Rejection, causeEventId: string | unde
   turn.s = { ...turn.s, violations: turn.s.violations + 1 }
   note(turn, { note: 'event_refused', type, code: error.code })
   const eventId = publicEventId(turn)
-  turn.actions.push({ do: 'send', to: 'client', event: toErrorEvent(error.code, { eventId, causeEventId, param: error.param, message: error.message }) })
+  const cause = causeEventId !== undefined && causeEventId.length <= MAX_EVENT_ID ? causeEventId : undefined
+  turn.actions.push({ do: 'send', to: 'client', event: toErrorEvent(error.code, { eventId, causeEventId: cause, param: error.param, message: error.message }) })
   if (turn.s.violations > turn.s.profile.limits.maxViolations) close(turn, 'bad_event', 'too_many_violations')
 }
 

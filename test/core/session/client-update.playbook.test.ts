@@ -1,0 +1,198 @@
+// Playbooks for a live session: the client's updates, refusals and their limit, whose error is whose, and when response.created is shown.
+import { describe, expect, it } from 'vitest'
+import type { JsonObject } from '../../../src/core/protocol/events.js'
+import { ev, PREFIX, play, profile, tool, updated } from '../../support/playbook.js'
+
+describe("the client's session.update", () => {
+  it('goes upstream with the server’s part over it, under the client’s id', () => {
+    const p = play()
+    expect(p.client({ type: 'session.update', event_id: 'c1', session: { instructions: 'mine', tools: [], audio: { output: { voice: 'cedar' } } } })).toEqual([
+      'upstream session.update',
+    ])
+    expect(p.lastTo('upstream')).toEqual({
+      type: 'session.update',
+      event_id: 'c1',
+      session: {
+        type: 'realtime',
+        instructions: profile().instructions,
+        tools: profile().tools.map((one) => one.definition),
+        tool_choice: 'auto',
+        audio: { output: { voice: 'cedar' } },
+      },
+    })
+  })
+
+  it('is answered by a session.updated that tells nothing of the server’s', () => {
+    const p = play()
+    expect(p.upstream(updated(p.state.profile))).toEqual(['client session.updated'])
+    expect(JSON.stringify(p.lastTo('client'))).not.toMatch(/lighthouse|get_weather|gpt-realtime/)
+  })
+
+  it('refused by upstream leaves the session as it was', () => {
+    const p = play()
+    p.client({ type: 'session.update', event_id: 'c1', session: {} })
+    expect(p.upstream(ev.error('invalid_value', 'c1'))).toEqual(['client error'])
+    expect(p.state.phase).toBe('live')
+  })
+
+  it('that disarms the server in spite of everything ends the session', () => {
+    for (const change of [{ instructions: 'mine' }, { tools: [] }, { tools: [tool('get_weather').definition] as never }] as readonly JsonObject[]) {
+      const p = play()
+      const event = updated(p.state.profile)
+      expect(p.upstream({ ...event, session: { ...(event.session as JsonObject), ...change } })).toEqual(['close upstream_refused configuration_not_in_force'])
+    }
+  })
+})
+
+describe('refusals', () => {
+  it('name the event, the field and what is wrong, and quote nothing', () => {
+    const p = play()
+    expect(p.client({ type: 'session.update', event_id: 'c9', session: { output_modalities: ['smell'] } })).toEqual(['client error'])
+    expect(p.lastTo('client')).toEqual({
+      type: 'error',
+      event_id: expect.stringMatching(/^event_relay_\d+$/),
+      error: { type: 'invalid_request_error', code: 'bad_event', message: "'session.output_modalities' has a wrong value.", param: 'session.output_modalities', event_id: 'c9' },
+    })
+  })
+
+  it('never tell the prefix of our own ids', () => {
+    const p = play()
+    p.client({ type: 'nope' })
+    expect(JSON.stringify(p.allTo('client'))).not.toContain(PREFIX)
+  })
+
+  it('do not hand an event_id back that is no id', () => {
+    const p = play()
+    p.client({ type: 'response.create', event_id: 'x'.repeat(600) })
+    expect(p.lastTo('client')).toMatchObject({ error: { param: 'event_id', event_id: null } })
+  })
+
+  it('are counted under the type only where it is a known one', () => {
+    const notes = (event: object) => play().input({ is: 'client.event', event: event as never })
+    expect(notes({ type: 'response.create', response: 7 })).toContainEqual({ do: 'note', note: { note: 'event_refused', type: 'response.create', code: 'bad_event' } })
+    expect(notes({ type: 'label-of-an-attacker' })).toContainEqual({ do: 'note', note: { note: 'event_refused', type: 'unknown', code: 'event_not_allowed' } })
+  })
+
+  it('are forgiven up to the limit, and end the session beyond it', () => {
+    const p = play({ limits: { maxViolations: 2 } as never })
+    expect(p.client({ type: 'nope' })).toEqual(['client error'])
+    expect(p.feed({ is: 'frame.refused', code: 'bad_event', message: 'The event is not valid JSON.' })).toEqual(['client error'])
+    expect(p.lastTo('client')).toMatchObject({ error: { code: 'bad_event', message: 'The event is not valid JSON.', event_id: null } })
+    expect(p.client({ type: 'input_audio_buffer.clear' })).toEqual(['upstream input_audio_buffer.clear'])
+    expect(p.client({ type: 'nope' })).toEqual(['client error', 'close bad_event too_many_violations'])
+  })
+})
+
+describe('errors of the upstream', () => {
+  it('about our own events never reach the client', () => {
+    const p = play()
+    const call = ev.call('c', 'get_weather')
+    p.upstream(ev.created('r'))
+    p.upstream(ev.itemDone('r', call))
+    p.toolFinished('c')
+    const output = p.lastTo('upstream')?.event_id as string
+    expect(p.upstream(ev.error('invalid_value', output))).toEqual([])
+    expect(p.upstream(ev.error('invalid_value', `${PREFIX}999`))).toEqual([])
+  })
+
+  it('about the client’s always do, under its id', () => {
+    const p = play()
+    p.client({ type: 'input_audio_buffer.commit', event_id: 'c4' })
+    expect(p.upstream(ev.error('input_audio_buffer_commit_empty', 'c4'))).toEqual(['client error'])
+    expect(p.lastTo('client')).toMatchObject({ error: { code: 'input_audio_buffer_commit_empty', event_id: 'c4' } })
+  })
+
+  it('about nothing in particular do too, without private words', () => {
+    const p = play()
+    expect(p.upstream({ type: 'error', event_id: 'x', error: { type: 'server_error', code: null, message: 'secret-deployment is down', event_id: null } })).toEqual([
+      'client error',
+    ])
+    expect(JSON.stringify(p.lastTo('client'))).not.toContain('secret-deployment')
+  })
+
+  it('end no session', () => {
+    const p = play()
+    for (const code of ['server_error', 'invalid_value', 'session_expired']) p.upstream(ev.error(code))
+    expect(p.state.phase).toBe('live')
+  })
+})
+
+describe('response.created', () => {
+  it('is shown at once where the server runs no tools', () => {
+    const p = play({ tools: [tool('show_on_screen', 'client')] })
+    expect(p.upstream(ev.created('r'))).toEqual(['client response.created'])
+  })
+
+  it('is kept back where it does, until something of the response is visible', () => {
+    const p = play()
+    expect(p.upstream(ev.created('r'))).toEqual([])
+    expect(p.upstream({ type: 'conversation.item.input_audio_transcription.delta', item_id: 'u', content_index: 0, delta: 'hi' })).toEqual([
+      'client conversation.item.input_audio_transcription.delta',
+    ])
+    expect(p.upstream(ev.added({ id: 'u', type: 'message', role: 'user', content: [] }))).toEqual(['client conversation.item.added'])
+    expect(p.upstream(ev.error('invalid_value'))).toEqual(['client error'])
+    expect(p.upstream(ev.itemAdded('r', ev.message('m')))).toEqual(['client response.created', 'client response.output_item.added'])
+    expect(p.upstream(ev.added(ev.message('m'), 'u'))).toEqual(['client conversation.item.added'])
+  })
+
+  it('is brought out by an item of the model’s that comes before its output_item', () => {
+    const p = play()
+    p.upstream(ev.created('r'))
+    expect(p.upstream(ev.added(ev.message('m'), 'u'))).toEqual(['client response.created', 'client conversation.item.added'])
+  })
+
+  it('is not brought out by a server-run call', () => {
+    const p = play()
+    p.upstream(ev.created('r'))
+    expect(p.upstream(ev.itemAdded('r', ev.call('c', 'get_weather', '', 'in_progress')))).toEqual([])
+    expect(p.upstream({ type: 'response.function_call_arguments.delta', response_id: 'r', item_id: 'item_c', call_id: 'c', delta: '{}' })).toEqual([])
+  })
+
+  for (const status of ['cancelled', 'failed', 'incomplete']) {
+    it(`comes with response.done where nothing was visible and the response ended ${status}`, () => {
+      const p = play()
+      p.upstream(ev.created('r'))
+      expect(p.upstream(ev.done('r', [], status))).toEqual(['client response.created', 'client response.done'])
+    })
+  }
+
+  it('is shown with the message beside a server-run call, and response.done without the call', () => {
+    const p = play()
+    const call = ev.call('c', 'get_weather')
+    p.upstream(ev.created('r'))
+    expect(p.upstream(ev.itemAdded('r', ev.message('m')))).toEqual(['client response.created', 'client response.output_item.added'])
+    expect(p.upstream(ev.itemDone('r', call))).toEqual(['start c'])
+    expect(p.upstream(ev.done('r', [ev.message('m'), call]))).toEqual(['client response.done'])
+    expect((p.lastTo('client')?.response as { output: unknown[] }).output).toEqual([ev.message('m')])
+    expect(p.toolFinished('c')).toEqual(['upstream conversation.item.create', 'upstream response.create'])
+  })
+
+  it('carries the upstream’s own bytes on, also after being kept back', () => {
+    const p = play()
+    const frame = Buffer.from(JSON.stringify(ev.created('r')))
+    p.input({ is: 'upstream.event', event: ev.created('r') as never, frame })
+    const actions = p.input({ is: 'upstream.event', event: ev.itemAdded('r', ev.message('m')) as never, frame: undefined })
+    expect(actions[0]).toMatchObject({ do: 'send', to: 'client', frame })
+  })
+})
+
+describe('recording', () => {
+  it('takes the usage of every response, shown or not, under its id', () => {
+    const p = play()
+    const usage = { total_tokens: 5, input_tokens: 3, output_tokens: 2 }
+    const call = ev.call('c', 'get_weather')
+    const done = ev.done('r', [call])
+    expect(p.input({ is: 'upstream.event', event: { ...done, response: { ...done.response, usage } } as never, frame: undefined })).toContainEqual({
+      do: 'record.usage',
+      responseId: 'r',
+      usage,
+    })
+  })
+
+  it('takes rate limits and shows them only where the operator wants it', () => {
+    const event = { type: 'rate_limits.updated', event_id: 'e', rate_limits: [] } as never
+    const kinds = (forwardRateLimits: boolean) => play({ forwardRateLimits }).input({ is: 'upstream.event', event, frame: undefined })
+    expect(kinds(false).filter((action) => action.do !== 'note')).toEqual([{ do: 'record.limits', event }])
+    expect(kinds(true).map((action) => action.do)).toEqual(['record.limits', 'send'])
+  })
+})

@@ -1,0 +1,134 @@
+// Playbooks: a session written as a transcript. Events in on one side, expected sends out, in order; everything else is a failure.
+import { expect } from 'vitest'
+import type { SessionProfile, SessionTool } from '../../src/core/policy/profile.js'
+import type { RealtimeEvent } from '../../src/core/protocol/events.js'
+import { type Action, type Input, openingState, type SessionState } from '../../src/core/session/state.js'
+import { step } from '../../src/core/session/step.js'
+
+export const PREFIX = 'relay_0123456789_'
+
+export function tool(name: string, owner: 'server' | 'client' = 'server'): SessionTool {
+  return { owner, definition: { type: 'function', name, description: `Does ${name}.`, parameters: { type: 'object', properties: {} } } }
+}
+
+export function profile(change: Partial<SessionProfile> = {}): SessionProfile {
+  return {
+    name: 'default',
+    instructions: 'Speak like a lighthouse keeper of the north.',
+    tools: [tool('get_weather'), tool('get_time'), tool('show_on_screen', 'client')],
+    session: { output_modalities: ['audio'] },
+    clientMaySet: new Set(['audio.output.voice', 'audio.input.turn_detection', 'output_modalities']),
+    clientMaySeedHistory: false,
+    forwardRateLimits: false,
+    relayEvents: false,
+    ...change,
+    limits: {
+      maxSessionMs: 3_600_000,
+      idleTimeoutMs: 600_000,
+      configureTimeoutMs: 10_000,
+      toolMaxRounds: 8,
+      toolMaxConcurrent: 4,
+      maxViolations: 5,
+      ...change.limits,
+    },
+  }
+}
+
+export interface Play {
+  state: SessionState
+  /** Feeds one input and returns the actions. */
+  input(input: Input): readonly Action[]
+  /** Feeds an upstream event; returns what went out as `side:type` lines, tool starts, closes. */
+  upstream(event: object): readonly string[]
+  client(event: object): readonly string[]
+  toolFinished(callId: string, output?: string): readonly string[]
+  /** Any other input, its actions as lines. */
+  feed(input: Input): readonly string[]
+  /** Lets time pass to `now`, in milliseconds from the upgrade. */
+  tick(now: number, clientActive?: boolean): readonly string[]
+  /** The last event sent to a side. */
+  lastTo(side: 'client' | 'upstream'): RealtimeEvent | undefined
+  allTo(side: 'client' | 'upstream'): readonly RealtimeEvent[]
+}
+
+/** A session already live unless `phase` says otherwise. */
+export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' | 'live' = 'live'): Play {
+  const owned = profile(change)
+  const sent: { client: RealtimeEvent[]; upstream: RealtimeEvent[] } = { client: [], upstream: [] }
+  const self: Play = {
+    state: openingState({ profile: owned, relayIdPrefix: PREFIX, requestedModel: undefined, now: 0, expiresAt: 1e12 }),
+    input(input) {
+      const [state, actions] = step(self.state, input)
+      self.state = state
+      for (const action of actions) if (action.do === 'send') sent[action.to].push(action.event)
+      return actions
+    },
+    upstream: (event) => lines(self.input({ is: 'upstream.event', event: event as RealtimeEvent, frame: Buffer.from(JSON.stringify(event)) })),
+    client: (event) => lines(self.input({ is: 'client.event', event: event as RealtimeEvent })),
+    toolFinished: (callId, output = 'result') => lines(self.input({ is: 'tool.finished', callId, output })),
+    feed: (input) => lines(self.input(input)),
+    tick: (now, clientActive = false) => lines(self.input({ is: 'tick', now, clientActive })),
+    lastTo: (side) => sent[side].at(-1),
+    allTo: (side) => sent[side],
+  }
+  self.input({ is: 'upstream.opened', privateWords: ['secret-deployment'] })
+  if (phase === 'live') {
+    self.upstream({ type: 'session.created', event_id: 'event_0', session: { type: 'realtime', id: 'sess_1', instructions: 'default', tools: [] } })
+    self.upstream(updated(owned))
+    expect(self.state.phase).toBe('live')
+  }
+  return self
+}
+
+/** The `session.updated` of an upstream that runs what the profile wants. */
+export function updated(owned: SessionProfile): RealtimeEvent {
+  const tools = owned.tools.map((one) => ({ ...one.definition }))
+  return {
+    type: 'session.updated',
+    event_id: 'event_1',
+    session: { type: 'realtime', id: 'sess_1', model: 'gpt-realtime', instructions: owned.instructions, tools },
+  } as unknown as RealtimeEvent
+}
+
+function lines(actions: readonly Action[]): readonly string[] {
+  return actions.flatMap((action) => {
+    switch (action.do) {
+      case 'send':
+        return [`${action.to} ${action.event.type}`]
+      case 'tool.start':
+        return [`start ${action.callId}`]
+      case 'tool.cancel':
+        return [`cancel ${action.callId}`]
+      case 'release.client':
+        return ['release']
+      case 'close':
+        return [`close ${action.code} ${action.why}`]
+      default:
+        return []
+    }
+  })
+}
+
+/** Upstream events of one response, named shortly. */
+export const ev = {
+  created: (id: string, extra: object = {}) => ({
+    type: 'response.created',
+    event_id: `e_${id}`,
+    response: { object: 'realtime.response', id, status: 'in_progress', output: [], ...extra },
+  }),
+  done: (id: string, output: object[] = [], status = 'completed') => ({
+    type: 'response.done',
+    event_id: `d_${id}`,
+    response: { object: 'realtime.response', id, status, output },
+  }),
+  call: (callId: string, name: string, args = '{}', status = 'completed') => ({ id: `item_${callId}`, type: 'function_call', status, name, call_id: callId, arguments: args }),
+  message: (id: string, text = 'hello') => ({ id, type: 'message', status: 'completed', role: 'assistant', content: [{ type: 'output_text', text }] }),
+  itemAdded: (responseId: string, item: object) => ({ type: 'response.output_item.added', event_id: 'x', response_id: responseId, output_index: 0, item }),
+  itemDone: (responseId: string, item: object) => ({ type: 'response.output_item.done', event_id: 'x', response_id: responseId, output_index: 0, item }),
+  added: (item: object, previous: string | null = null) => ({ type: 'conversation.item.added', event_id: 'x', previous_item_id: previous, item }),
+  error: (code: string, eventId: string | null = null) => ({
+    type: 'error',
+    event_id: 'x',
+    error: { type: 'invalid_request_error', code, message: 'no', param: null, event_id: eventId },
+  }),
+}
