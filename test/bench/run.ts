@@ -58,7 +58,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     voice(lab, results, {
       speech: { label: '1,000 sessions, the same messages a second', sessions: 1000, upMs: 400, downMs: 2000, durationMs: 4000 },
       targets: only(['ws-pipe', 'nginx', 'relay']),
-      rounds: rounds(3),
+      rounds: rounds(2),
     }),
   tls: async (lab, results, { only, rounds }) => {
     const targets = only(['ws-pipe', 'ws-pipe-tls', 'relay-tls'])
