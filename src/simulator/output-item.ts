@@ -18,6 +18,8 @@ export interface OutputItem {
 
 type Kind = 'text' | 'audio' | 'call'
 const BYTES_PER_MS = 48
+/** More than this of one item is sent but not kept for retrieval. */
+const MAX_KEPT_BYTES = 8 * 1024 * 1024
 
 export function openOutputItem(session: Session, responseId: string, settings: ResponseSettings, outputIndex: number, planned: Planned): OutputItem {
   const kind: Kind = planned.kind === 'call' ? 'call' : settings.modality
@@ -49,7 +51,7 @@ export function openOutputItem(session: Session, responseId: string, settings: R
       else session.send(kind === 'audio' ? 'response.output_audio_transcript.delta' : 'response.output_text.delta', { ...partPlace, delta })
     },
     addAudio(chunk) {
-      pcm.push(chunk)
+      if (audioBytes < MAX_KEPT_BYTES) pcm.push(chunk)
       audioBytes += chunk.length
       session.hasSpoken = true
       const bytes = settings.format.type === 'audio/pcm' ? chunk : encodeG711(chunk, settings.format.type === 'audio/pcmu' ? 'ulaw' : 'alaw')

@@ -75,7 +75,14 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
         return
       }
       const recording = recorder.open({ target: request.url ?? '/', headers: request.headers, dialect: decision.dialect, deployment: decision.deployment })
-      const session = runSession(webSocket, { ...decision, tcp: socket as Socket, options, limits, faults: () => faults, record: recording.event })
+      const session = runSession(webSocket, {
+        ...decision,
+        tcp: options.tls ? connectionOf(request, sockets) : request.socket,
+        options,
+        limits,
+        faults: () => faults,
+        record: recording.event,
+      })
       recording.started(session.id)
       live.add(session)
       webSocket.on('close', (code) => {
@@ -114,6 +121,13 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
         for (const socket of sockets) socket.destroy()
       }),
   }
+}
+
+/** The TCP connection, also under TLS, where only it can be reset. */
+function connectionOf(request: IncomingMessage, sockets: ReadonlySet<Socket>): Socket {
+  const { remotePort, remoteAddress } = request.socket
+  for (const socket of sockets) if (socket.remotePort === remotePort && socket.remoteAddress === remoteAddress) return socket
+  return request.socket
 }
 
 /** A wildcard address is reached on loopback. */

@@ -70,7 +70,7 @@ export function numbers(text: string): number[] {
 
 /** Order numbers and the like: a token with a digit in it. */
 export function codes(text: string): string[] {
-  return text.slice(0, MAX_CHARS).match(/[\p{L}\p{N}]*\p{N}[\p{L}\p{N}_-]*/gu) ?? []
+  return (text.slice(0, MAX_CHARS).match(/[\p{L}\p{N}_-]+/gu) ?? []).filter((token) => /\p{N}/u.test(token))
 }
 
 const FOLLOWS = /\b(?:in|for|at|to|from|of|about|near|named|called|is|am|on|around)\s+((?:the\s+)?[\p{L}\p{N}'’.-]+(?:\s+[\p{Lu}][\p{L}'’.-]*){0,3})/giu
