@@ -61,7 +61,7 @@ export function createUpstream(config: UpstreamConfig, options: UpstreamOptions)
       try {
         const link = await open(correlationId, dial.signal)
         outcomes.succeeded()
-        return { link, dialect: target.dialect, deployment: config.deployment }
+        return { link, dialect: target.dialect, deployment: config.deployment, privateWords: [config.endpoint.hostname] }
       } catch (error) {
         const refusal = refusalOf(error)
         outcomes.failed(refusal)

@@ -95,8 +95,8 @@ describe('credentials on the wire', () => {
   async function headersOf(over: Partial<UpstreamConfig>, extra: Partial<UpstreamOptions> = {}) {
     server = await localUpstream()
     const provider = createUpstream(config({ ...over, port: server.port }), options(extra))
-    const { link, deployment } = await provider.dial({ correlationId: 'c', signal: new AbortController().signal })
-    expect(deployment).toBe('deployment-7d')
+    const { link, deployment, privateWords } = await provider.dial({ correlationId: 'c', signal: new AbortController().signal })
+    expect([deployment, privateWords]).toEqual(['deployment-7d', ['127.0.0.1']])
     link.close(1000, '')
     await provider.close()
     return server.requests[0]?.headers ?? {}
