@@ -1,0 +1,125 @@
+// The codec's limits, each found before anything is built, and what it makes of odd but legal JSON.
+import { describe, expect, it, vi } from 'vitest'
+import { CLIENT_LIMITS, type Decoded, decodeEvent, encodeEvent, problemText, UPSTREAM_LIMITS } from '../../../src/core/protocol/codec.js'
+import type { RealtimeEvent } from '../../../src/core/protocol/events.js'
+
+const decode = (text: string | Buffer): Decoded => decodeEvent(Buffer.from(text as string), CLIENT_LIMITS)
+const problem = (text: string | Buffer): string => {
+  const decoded = decode(text)
+  return decoded.ok ? 'ok' : decoded.problem
+}
+const around = (value: string): string => `{"type":"x","v":${value}}`
+
+describe('limits', () => {
+  const costly: readonly (readonly [string, string, string])[] = [
+    ['100 000 arrays', '['.repeat(100_000), 'too_deep'],
+    ['100 000 objects', '{"a":'.repeat(100_000), 'too_deep'],
+    ['one level too many', around('['.repeat(32) + ']'.repeat(32)), 'too_deep'],
+    ['60 000 keys', `{"type":"x",${Array.from({ length: 60_000 }, (_, n) => `"k${n}":0`).join(',')}}`, 'too_many_values'],
+    ['30 000 values', around(`[${'0,'.repeat(30_000)}0]`), 'too_many_values'],
+    ['30 000 empty arrays', around(`[${'[],'.repeat(30_000)}[]]`), 'too_many_values'],
+    ['a number of 100 000 digits', around('9'.repeat(100_000)), 'bad_number'],
+    ['1e99999', around('1e99999'), 'bad_number'],
+    ['-1e400', around('-1e400'), 'bad_number'],
+    ['a key twice', '{"type":"x","a":1,"a":1}', 'duplicate_key'],
+    ['a key twice, once escaped', '{"type":"x","\\u0074ype":"y"}', 'duplicate_key'],
+    ['a key twice, deep inside', around('[{"b":{"a":1,"c":[{}],"a":2}}]'), 'duplicate_key'],
+    ['__proto__ twice', around('{"__proto__":1,"__proto__":2}'), 'duplicate_key'],
+  ]
+  for (const [name, text, expected] of costly) {
+    it(`${name}: ${expected}, without parsing`, () => {
+      const parse = vi.spyOn(JSON, 'parse')
+      try {
+        const found = problem(text)
+        expect(parse.mock.calls.filter(([parsed]) => parsed.length > 20)).toEqual([])
+        expect(found).toBe(expected)
+      } finally {
+        parse.mockRestore()
+      }
+    })
+  }
+
+  it('by bytes, not by characters, and before the text is even decoded', () => {
+    const frame = Buffer.alloc(CLIENT_LIMITS.maxBytes + 1, 0x20)
+    const toText = vi.spyOn(frame, 'toString')
+    expect(decodeEvent(frame, CLIENT_LIMITS)).toEqual({ ok: false, problem: 'too_big' })
+    expect(toText).not.toHaveBeenCalled()
+    const limits = { maxBytes: 30, maxDepth: 8, maxNodes: 100 }
+    expect(decodeEvent(Buffer.from('{"type":"€€€€€€€"}'), limits)).toEqual({ ok: false, problem: 'too_big' })
+  })
+
+  it('leave room for everything legitimate', () => {
+    expect(problem(around('['.repeat(31) + ']'.repeat(31)))).toBe('ok')
+    expect(problem(around(`[${'0,'.repeat(15_000)}0]`))).toBe('ok')
+    expect(problem(around('[{"a":1},{"a":1},{"a":{"a":1}}]'))).toBe('ok')
+    expect(problem(around('1234567890123456789012345678901234567890'))).toBe('ok')
+    expect(decodeEvent(Buffer.from(around('['.repeat(90) + ']'.repeat(90))), UPSTREAM_LIMITS).ok).toBe(true)
+  })
+
+  it('are told in words that quote nothing', () => {
+    for (const one of ['too_big', 'not_json', 'not_an_object', 'no_type', 'too_deep', 'too_many_values', 'duplicate_key', 'bad_number'] as const) {
+      expect(problemText(one)).toMatch(/^[A-Z][^{}]+\.$/)
+    }
+  })
+})
+
+describe('shape', () => {
+  const rows: readonly (readonly [string, string])[] = [
+    ['', 'not_json'],
+    ['   ', 'not_json'],
+    ['{"type":"x"', 'not_json'],
+    ['{"type":"x"} {}', 'not_json'],
+    ['{"type":"x"}\u0000', 'not_json'],
+    ['\ufeff{"type":"x"}', 'not_json'],
+    ["{'type':'x'}", 'not_json'],
+    ['{"type":"x",}', 'not_json'],
+    ['{"type":"x",/**/"a":1}', 'not_json'],
+    ['{"type":"x","v":NaN}', 'not_json'],
+    ['{"type":"x","v":01}', 'not_json'],
+    ['{"type":"x","v":"\t"}', 'not_json'],
+    ['{"type":"x","v":"\\x41"}', 'not_json'],
+    ['null', 'not_an_object'],
+    ['[{"type":"x"}]', 'not_an_object'],
+    ['"type"', 'not_an_object'],
+    ['7', 'not_an_object'],
+    ['{}', 'no_type'],
+    ['{"type":null}', 'no_type'],
+    ['{"type":["session.update"]}', 'no_type'],
+    ['{"type":""}', 'no_type'],
+    ['{"Type":"x"}', 'no_type'],
+    ['{"__proto__":{"type":"x"}}', 'no_type'],
+    [`{"type":"${'x'.repeat(129)}"}`, 'no_type'],
+    ['\n{"type":"x"}\r\n', 'ok'],
+  ]
+  for (const [text, expected] of rows) it(`${JSON.stringify(text.slice(0, 40))}: ${expected}`, () => expect(problem(text)).toBe(expected))
+})
+
+describe('text', () => {
+  const value = (text: string): unknown => {
+    const decoded = decode(around(text))
+    return decoded.ok && decoded.event.v
+  }
+
+  it('leaves pairs of surrogates, and puts U+FFFD in the place of lone ones, in values and keys', () => {
+    expect(value('"\\ud83d\\ude00"')).toBe('😀')
+    expect(value('"a\\ud800b"')).toBe('a\uFFFDb')
+    expect(value('"\\udc00\\ud800"')).toBe('\uFFFD\uFFFD')
+    expect(value('["\\ud83d"]')).toEqual(['\uFFFD'])
+    expect(value('{"\\udfff":1}')).toEqual({ '\uFFFD': 1 })
+  })
+
+  it('survives encoding as well-formed UTF-8', () => {
+    const decoded = decode(around('"\\ud800 \\u0000 \\u2028 😀"'))
+    const sent = decoded.ok ? encodeEvent(decoded.event) : ''
+    expect(Buffer.from(sent).toString()).toBe(sent)
+    expect((JSON.parse(sent) as RealtimeEvent).v).toBe('\uFFFD \u0000 \u2028 😀')
+  })
+
+  it('keeps a __proto__ field an ordinary one', () => {
+    const decoded = decode('{"type":"x","__proto__":{"polluted":true}}')
+    expect(decoded.ok && Object.getPrototypeOf(decoded.event)).toBe(Object.prototype)
+    expect(decoded.ok && (decoded.event as { polluted?: unknown }).polluted).toBeUndefined()
+    const rebuilt = decode('{"type":"x","__proto__":{"polluted":"\\ud800"}}')
+    expect(rebuilt.ok && (rebuilt.event as { polluted?: unknown }).polluted).toBeUndefined()
+  })
+})
