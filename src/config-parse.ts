@@ -1,6 +1,7 @@
 // How the text of one environment variable becomes a value: small parsers that say what would be right instead of throwing.
 import { isIP } from 'node:net'
 import { Secret } from './core/secret.js'
+import { parseRedisUrl } from './limits/redis-url.js'
 
 export type Parsed<T> = { readonly value: T } | { readonly problem: string }
 /** `problem` completes the sentence "NAME …" and never repeats the text, which may be a secret in the wrong place. */
@@ -132,14 +133,12 @@ function isAddressRange(text: string): boolean {
   return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) >= 1 && Number(prefix) <= (family === 4 ? 32 : 128))
 }
 
-/** `redis(s)://host:port/db`, or with `+cluster` or `+sentinel` and a comma list of hosts; kept secret because it may carry a password. */
+/** Kept secret because it may carry a password. */
 export const redisUrl: Parse<Secret> = (text) => {
-  const right = 'must begin with redis:// or rediss:// (also redis+cluster://, redis+sentinel:// with a comma list of hosts) and name a host'
-  const match = /^rediss?(\+cluster|\+sentinel)?:\/\/(?:[^/?#]*@)?([^/?#@\s]+)(\/[^?#\s]*)?(\?[^#\s]*)?$/.exec(text)
-  if (!match) return { problem: right }
-  const [, form, hosts = '', path = ''] = match
-  const valid = hosts.split(',').every((host) => /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?$/.test(host))
-  if (!valid || (form === undefined && hosts.includes(','))) return { problem: right }
-  if (form === '+sentinel' && path.replaceAll('/', '') === '') return { problem: 'must name the sentinel group as its path: redis+sentinel://host:26379/mymaster' }
-  return { value: new Secret(text) }
+  try {
+    parseRedisUrl(text)
+    return { value: new Secret(text) }
+  } catch (error) {
+    return { problem: `is not usable: ${error instanceof Error ? error.message : 'it cannot be read'}` }
+  }
 }

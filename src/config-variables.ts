@@ -94,7 +94,12 @@ export const VARIABLES = {
   PROFILES_FILE: optional(plainText, 'JSON map of name to `{instructions, tools, session, clientMaySet, limits, relayEvents}`.'),
   FORWARD_RATE_LIMITS: required(boolean, 'false', 'Pass `rate_limits.updated` on to clients.'),
 
-  REDIS_URL: orFile(optional(redisUrl, 'Redis for limits shared by several relays: `redis://`, `rediss://`, with `+cluster` or `+sentinel`. Unset: limits per process.')),
+  REDIS_URL: orFile(
+    optional(
+      redisUrl,
+      'Redis for limits shared by several relays: `redis://` or `rediss://` (TLS), with `+cluster` or `+sentinel` and a comma list of hosts. Unset: limits per process.',
+    ),
+  ),
   REDIS_KEY_PREFIX: required(matching(/^[A-Za-z0-9:_.-]{1,64}$/, '1 to 64 letters, digits, or : _ . -'), 'relay:', 'Begins every Redis key.'),
   USAGE_RETENTION_DAYS: required(wholeNumber(1, 3660), '35', 'Days after which usage records expire.'),
 
@@ -110,7 +115,7 @@ export const VARIABLES = {
   MESSAGES_PER_SECOND: required(decimal(1, 100_000), '200', 'Messages a second of one client, with twice as many at once.'),
   CLIENT_BUFFER_BYTES: required(bytes(16_384, 268_435_456), '1 MiB', 'Bytes held for a client before its session is live, and high mark of either outgoing buffer.'),
   SLOW_CLIENT_SECONDS: required(seconds(0.1, 3600), '30', 'Time without any progress after which a client that does not read is closed.'),
-  CONNECTS_PER_SECOND: required(decimal(0.01, 100_000), '50', 'New connections a second.'),
+  CONNECTS_PER_SECOND: required(decimal(0.01, 100_000), '50', 'New connections a second of one address and of one subject, with twice as many at once.'),
   TOOL_TIMEOUT_SECONDS: required(seconds(0.05, 600), '10', 'Longest tool call that sets no limit of its own.'),
   TOOL_MAX_BYTES: required(bytes(256, 8_388_608), '64 KiB', 'Longest tool output; the rest is cut.'),
   TOOL_MAX_ROUNDS: required(wholeNumber(1, 100), '8', 'Tool rounds in a row without a new turn of the user.'),

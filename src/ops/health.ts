@@ -1,0 +1,84 @@
+// Says whether this process lives and whether it can take new sessions, for probes and load balancers; plus the metrics page of the admin port.
+import type { FastifyInstance } from 'fastify'
+import type { Health } from '../ports.js'
+import type { Metrics } from './metrics.js'
+
+export interface HealthDeps {
+  readonly auth: () => Promise<Health>
+  readonly upstream: () => Promise<Health>
+  readonly limits: () => Promise<Health>
+  readonly tools: () => Promise<Health>
+  /** True from the first SIGTERM on. */
+  readonly draining: () => boolean
+}
+
+export interface Readiness {
+  readonly status: 'ok' | 'degraded' | 'down' | 'draining'
+  readonly checks: Readonly<Record<'auth' | 'upstream' | 'limits' | 'tools', Health>>
+}
+
+/** Longest wait for one part; probes give up after a second or a few. */
+const CHECK_TIMEOUT_MS = 1500
+/** Answers are kept that long, so that a flood of requests on the public port asks nobody anything. */
+const MAX_AGE_MS = 1000
+
+/**
+ * `GET /livez`: 200 while the event loop turns. `GET /readyz`: 200 when new sessions work (also `degraded`: something is missing), 503 when
+ * they do not or the process is draining; the body names each part. Both public: details are fixed words.
+ */
+export function registerHealthRoutes(app: FastifyInstance, deps: HealthDeps): void {
+  const readiness = createReadiness(deps)
+  app.get('/livez', async (_request, reply) => reply.header('cache-control', 'no-store').send({ status: 'ok' }))
+  app.get('/readyz', async (_request, reply) => {
+    const answer = await readiness()
+    const ready = answer.status === 'ok' || answer.status === 'degraded'
+    return reply
+      .header('cache-control', 'no-store')
+      .code(ready ? 200 : 503)
+      .send(answer)
+  })
+}
+
+export interface AdminDeps {
+  readonly metrics: Metrics
+  /** Sessions open now in this process. */
+  readonly sessionCount: () => number
+}
+
+/** `GET /metrics`, on the admin port only. */
+export function registerAdminRoutes(app: FastifyInstance, { metrics, sessionCount }: AdminDeps): void {
+  metrics.gauge('relay_sessions', 'Sessions open now.', sessionCount)
+  app.get('/metrics', async (_request, reply) => reply.header('content-type', metrics.contentType).send(await metrics.text()))
+}
+
+/** Asks every part at once, each within its time limit; one question at a time. Never rejects. */
+export function createReadiness(deps: HealthDeps, now: () => number = () => performance.now()): () => Promise<Readiness> {
+  let asked: { readonly at: number; readonly checks: Promise<Readiness['checks']> } | undefined
+  return async () => {
+    if (!asked || now() - asked.at >= MAX_AGE_MS) asked = { at: now(), checks: askAll(deps) }
+    const checks = await asked.checks
+    const found = Object.values(checks).map((check) => check.status)
+    const worst = found.includes('down') ? 'down' : found.includes('degraded') ? 'degraded' : 'ok'
+    return { status: deps.draining() ? 'draining' : worst, checks }
+  }
+}
+
+async function askAll(deps: HealthDeps): Promise<Readiness['checks']> {
+  const [auth, upstream, limits, tools] = await Promise.all([ask(deps.auth), ask(deps.upstream), ask(deps.limits), ask(deps.tools)])
+  return { auth, upstream, limits, tools }
+}
+
+async function ask(check: () => Promise<Health>): Promise<Health> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<Health>((resolve) => {
+    timer = setTimeout(() => resolve({ status: 'down', detail: 'no answer in time' }), CHECK_TIMEOUT_MS)
+  })
+  try {
+    const { status, detail } = await Promise.race([check(), late])
+    return { status, detail }
+  } catch {
+    return { status: 'down', detail: 'the check failed' }
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,103 @@
+// Counts what happens: every note of the relay becomes a counter, gauge or histogram with few label values.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { RefusalCode } from '../core/protocol/errors.js'
+import type { Note, Recorder } from '../ports.js'
+import { boundedLabel, wordLabel } from './labels.js'
+
+export interface Metrics {
+  readonly recorder: Recorder
+  /** A refusal before the upgrade, which no session notes. */
+  refused(code: RefusalCode): void
+  /** A number read whenever metrics are asked for, such as the length of a queue; `read` must not throw. */
+  gauge(name: string, help: string, read: () => number): void
+  /** Prometheus text of everything. */
+  text(): Promise<string>
+  readonly contentType: string
+}
+
+const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const SESSION_SECONDS = [1, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600]
+
+/** A registry of its own, so that several relays in one process (tests) do not share numbers. */
+export function createMetrics(options: { readonly processMetrics: boolean } = { processMetrics: true }): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  const counter = (name: string, help: string, labelNames: string[] = []) => new Counter({ name, help, labelNames, registers })
+  const histogram = (name: string, help: string, buckets: number[], labelNames: string[] = []) => new Histogram({ name, help, buckets, labelNames, registers })
+
+  const opened = counter('relay_sessions_opened_total', 'Sessions opened, by client dialect and profile.', ['dialect', 'profile'])
+  const closed = counter('relay_sessions_closed_total', 'Sessions closed, by refusal code or client_left.', ['code'])
+  const sessionSeconds = histogram('relay_session_seconds', 'Length of closed sessions.', SESSION_SECONDS)
+  const messages = counter('relay_messages_total', 'Messages of closed sessions, up: from clients, down: to clients.', ['direction'])
+  const bytes = counter('relay_bytes_total', 'Bytes of closed sessions, up: from clients, down: to clients.', ['direction'])
+  const refusals = counter('relay_refusals_total', 'Connections refused before the upgrade, by code.', ['code'])
+  const eventsRefused = counter('relay_events_refused_total', 'Client events refused, by type and code.', ['type', 'code'])
+  const eventsDropped = counter('relay_events_dropped_total', 'Events not passed on, by side they came from and reason.', ['side', 'why'])
+  const toolCalls = counter('relay_tool_calls_total', 'Tool calls run by the relay, by tool and outcome.', ['tool', 'outcome'])
+  const toolSeconds = histogram('relay_tool_seconds', 'Length of tool calls.', SECONDS, ['tool'])
+  const toolCuts = counter('relay_tool_outputs_cut_total', 'Tool outputs cut at TOOL_MAX_BYTES.', ['tool'])
+  const upstreamErrors = counter('relay_upstream_errors_total', 'Error events of the upstream, by code.', ['code'])
+  const configured = histogram('relay_configured_seconds', 'Time from upgrade to a session configured as the server wants.', SECONDS)
+  const responses = counter('relay_responses_total', 'Responses done, by status.', ['status'])
+  const backpressure = counter('relay_backpressure_total', 'Times a side was paused because the other did not read, by the side that did not read.', ['side'])
+  const lane = counter('relay_lane_frames_total', 'Frames that passed without parsing (hit) or had to be parsed (miss).', ['side', 'result'])
+  if (options.processMetrics) collectDefaultMetrics({ register: registry })
+
+  const label = { profile: boundedLabel(), type: boundedLabel(), why: boundedLabel(), tool: boundedLabel(), code: boundedLabel(), status: boundedLabel() }
+
+  function count(note: Note): void {
+    switch (note.note) {
+      case 'session_opened':
+        return opened.inc({ dialect: note.dialect, profile: label.profile(note.profile) })
+      case 'session_closed':
+        closed.inc({ code: note.code })
+        sessionSeconds.observe(note.durationMs / 1000)
+        messages.inc({ direction: 'up' }, note.upMessages)
+        messages.inc({ direction: 'down' }, note.downMessages)
+        bytes.inc({ direction: 'up' }, note.upBytes)
+        return bytes.inc({ direction: 'down' }, note.downBytes)
+      case 'event_refused':
+        return eventsRefused.inc({ type: label.type(note.type), code: note.code })
+      case 'event_dropped':
+        return eventsDropped.inc({ side: note.side, why: label.why(wordLabel(note.why)) })
+      case 'tool_finished': {
+        // A name the model made up belongs to no tool.
+        const tool = note.outcome === 'unknown_tool' ? 'unknown' : label.tool(note.tool)
+        toolCalls.inc({ tool, outcome: note.outcome })
+        if (note.cut) toolCuts.inc({ tool })
+        return toolSeconds.observe({ tool }, note.durationMs / 1000)
+      }
+      case 'upstream_error':
+        return upstreamErrors.inc({ code: label.code(note.code) })
+      case 'configured':
+        return configured.observe(note.durationMs / 1000)
+      case 'response_done':
+        return responses.inc({ status: label.status(note.status) })
+      case 'backpressure':
+        return backpressure.inc({ side: note.side })
+      case 'lane':
+        lane.inc({ side: note.side, result: 'hit' }, note.hits)
+        return lane.inc({ side: note.side, result: 'miss' }, note.misses)
+      default:
+        return note satisfies never
+    }
+  }
+
+  return {
+    recorder: {
+      note(note) {
+        try {
+          count(note)
+        } catch {
+          // A number prom-client refuses (NaN, negative) must not end a session.
+        }
+      },
+    },
+    refused: (code) => refusals.inc({ code }),
+    gauge(name, help, read) {
+      const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(read()) })
+    },
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  }
+}

@@ -1,0 +1,50 @@
+// Turns the relay's notes into log lines: who came and went and what was refused, never what was said.
+import type { FastifyBaseLogger } from 'fastify'
+import type { Note, Recorder } from '../ports.js'
+import { wordLabel } from './labels.js'
+
+type SessionLogger = Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn'>
+
+/** `logger` is best a child that carries the session's id. Never throws. */
+export function createLogRecorder(logger: SessionLogger): Recorder {
+  return { note: (note) => logNote(logger, note) }
+}
+
+/** One note to several recorders, in order. */
+export function allRecorders(...recorders: readonly Recorder[]): Recorder {
+  return {
+    note(note) {
+      for (const recorder of recorders) recorder.note(note)
+    },
+  }
+}
+
+function logNote(logger: SessionLogger, note: Note): void {
+  const { note: name, ...fields } = note
+  switch (note.note) {
+    case 'session_opened':
+    case 'session_closed':
+      return logger.info(fields, name)
+    case 'tool_finished':
+      return note.outcome === 'ok' ? logger.debug({ ...fields, tool: plain(note.tool) }, name) : logger.warn({ ...fields, tool: plain(note.tool) }, name)
+    case 'event_refused':
+      return logger.info({ ...fields, type: plain(note.type) }, name)
+    case 'upstream_error':
+      return logger.warn({ ...fields, code: plain(note.code) }, name)
+    case 'event_dropped':
+      return logger.debug({ ...fields, why: plain(wordLabel(note.why)) }, name)
+    case 'backpressure':
+      return logger.info(fields, name)
+    case 'configured':
+    case 'response_done':
+    case 'lane':
+      return logger.debug(fields, name)
+    default:
+      return note satisfies never
+  }
+}
+
+/** Names a peer chose are logged only where they look like names. */
+function plain(name: string): string {
+  return /^[A-Za-z0-9_.:-]{1,64}$/.test(name) ? name : 'other'
+}
