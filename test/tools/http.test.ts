@@ -83,6 +83,7 @@ describe('requests', () => {
     ['.. behind a slash', '/x/{id}', { id: 'a/../../admin' }, 'path segment'],
     ['.. behind a backslash', '/x/{id}', { id: '..\\admin' }, 'path segment'],
     ['a dot completed by the template', '/x/.{id}/y', { id: '.' }, 'path segment'],
+    ['an encoded dot completed by the template', '/x/%2{id}', { id: 'e' }, '. or .. segment'],
   ])('refuses %s before anything is sent', async (_what, path, args, words) => {
     const parameters: JsonObject = { type: 'object', properties: { id: {} }, additionalProperties: true }
     const { run } = await start([httpTool('t', backend.url + path, {}, parameters)])

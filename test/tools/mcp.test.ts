@@ -11,21 +11,30 @@ import { createToolRegistry } from '../../src/tools/registry.js'
 import { type FixtureState, fixtureState, HOSTILE_TOOLS, startHttpFixture } from './mcp-fixture.js'
 import { contextFor, testOptions } from './tool-context.js'
 
+/** A server without fault, but for an encoding it was not asked for: a small answer on the wire may be of any size when unpacked. */
+const answerCompressed: RequestListener = async (request, response) => {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  const { id, method } = JSON.parse(Buffer.concat(chunks).toString() || '{}') as { id?: number; method?: string }
+  if (id === undefined) return void response.writeHead(request.method === 'POST' ? 202 : 405).end()
+  const result = method === 'initialize' ? { protocolVersion: '2025-06-18', capabilities: { tools: {} }, serverInfo: { name: 'x', version: '1' } } : { tools: [] }
+  response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(gzipSync(JSON.stringify({ jsonrpc: '2.0', id, result })))
+}
+
 const closing: (() => Promise<void>)[] = []
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close()
 })
 
 async function connect(config: McpConfig) {
-  let listRead = () => {}
+  const waiting = new Map<string, () => void>()
   const options = testOptions()
-  const log = {
-    ...options.log,
-    info: (fields: object, message: string) => {
-      options.log.info(fields, message)
-      if (message === 'MCP tool list read') listRead()
-    },
+  const write = (fields: object, message: string) => {
+    options.log.info(fields, message)
+    waiting.get(message)?.()
   }
+  const log = { info: write, warn: write }
+  const nextLine = (message: string) => new Promise<void>((resolve) => waiting.set(message, resolve))
   const registry = await createToolRegistry([config], { ...options, log })
   closing.push(() => registry.close())
   const runIn =
@@ -38,10 +47,8 @@ async function connect(config: McpConfig) {
     runIn,
     run: (tool: string, args?: unknown) => runIn(registry.toolSet(undefined))(tool, args),
     names: () => registry.specs().map((spec) => spec.definition.name),
-    nextList: () =>
-      new Promise<void>((resolve) => {
-        listRead = resolve
-      }),
+    nextList: () => nextLine('MCP tool list read'),
+    lost: () => nextLine('MCP server lost'),
   }
 }
 
@@ -161,6 +168,16 @@ describe('child process', () => {
     expect((await run('echo', { text: 'x' })).outcome).toBe('ok')
   })
 
+  it('its death is noticed while nobody calls', async () => {
+    const { run, lost, nextList } = await overStdio()
+    const { pid } = JSON.parse((await run('environment')).output) as { pid: number }
+    const noticed = lost()
+    const back = nextList()
+    process.kill(pid, 'SIGKILL')
+    await noticed
+    await back
+  })
+
   it('a command that does not exist is degraded health', async () => {
     const { registry } = await connect({ kind: 'mcp', label: 'docs', transport: { command: './no-such-command', args: [], env: {} }, allowedTools: undefined })
     expect((await registry.health()).status).toBe('degraded')
@@ -188,19 +205,24 @@ describe('over HTTP', () => {
     expect(await run('echo', { text: 'new' })).toMatchObject({ outcome: 'ok', output: 'new' })
   })
 
+  it('a server that goes away is noticed while nobody calls', async () => {
+    const { registry, server, lost } = await overHttp(fixtureState())
+    const noticed = lost()
+    await server.close()
+    closing.splice(0, 1)
+    await noticed
+    expect((await registry.health()).status).toBe('degraded')
+  })
+
   it.each<[string, RequestListener]>([
     ['floods', (_request, response) => void response.writeHead(200, { 'content-type': 'application/json' }).end(Buffer.alloc(64 * 1024 * 1024, ' '))],
-    [
-      'compresses',
-      (_request, response) => void response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(gzipSync(Buffer.alloc(64 * 1024 * 1024))),
-    ],
+    ['compresses', answerCompressed],
     ['redirects elsewhere', (_request, response) => void response.writeHead(307, { location: 'http://localhost:9/' }).end()],
     ['answers nonsense', (_request, response) => void response.writeHead(200, { 'content-type': 'application/json' }).end('{"hunter2":')],
     ['refuses', (_request, response) => void response.writeHead(500).end('hunter2')],
     ['hangs up', (request) => void request.socket.destroy()],
   ])('a server that %s is not connected to', async (_what, answer) => {
     const server = createServer((request, response) => {
-      request.resume()
       response.on('error', () => {})
       answer(request, response)
     })

@@ -123,6 +123,19 @@ describe('misbehaviour', () => {
     expect((await run('countCalls')).output).toBe('1')
   })
 
+  it('a thread to be replaced still ends the calls it has', async () => {
+    const { run, options } = await start([moduleTool('never', 50), moduleTool('hang'), moduleTool('countCalls')])
+    const controller = new AbortController()
+    const hanging = run('hang', {}, controller.signal)
+    expect((await run('countCalls')).output).toBe('1')
+    await Promise.all(Array.from({ length: 17 }, () => run('never')))
+    expect((await run('countCalls')).output).toBe('1')
+    expect((await run('countCalls')).output).toBe('2')
+    controller.abort()
+    expect(await hanging).toMatchObject({ outcome: 'aborted' })
+    expect(options.logged).toEqual([])
+  })
+
   it('bounds what waits for one module', async () => {
     const { run } = await start([moduleTool('never')])
     const callers = Array.from({ length: 64 }, () => new AbortController())
