@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto'
 import type { Server as TlsServer } from 'node:tls'
 import fastifyWebsocket from '@fastify/websocket'
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { createAuthenticator } from './auth/authenticator.js'
 import type { Config } from './config-shape.js'
 import { fastifyServerOptions, websocketPluginOptions } from './ingress/server-options.js'
@@ -12,7 +12,9 @@ import { createMemoryStore } from './limits/memory.js'
 import { createRedisStore } from './limits/redis.js'
 import { registerAdminRoutes, registerHealthRoutes } from './ops/health.js'
 import { createLogger } from './ops/log.js'
+import { openLogSink } from './ops/log-sink.js'
 import { createMetrics } from './ops/metrics.js'
+import { allRecorders, createLogRecorder } from './ops/session-log.js'
 import type { LimitStore, ToolSet } from './ports.js'
 import { chooseProfile, maxSessionsPerUser, profileName } from './profiles.js'
 import { createRelay } from './relay/relay.js'
@@ -43,11 +45,14 @@ const FLUSH_MS = 2000
 /** A message of the upstream: audio deltas and sessions with many tools are far smaller. */
 const MAX_UPSTREAM_MESSAGE_BYTES = 32 * 1024 * 1024
 const HELD_FRAMES = 1024
+const LOG_FLUSH_MS = 500
 
 /** Rejects when a part cannot be built or a port cannot be opened; nothing is left open then. */
 export async function startServer(config: Config, extras: ServerExtras = {}): Promise<RelayServer> {
-  const log = createLogger(config)
+  const sink = openLogSink(1)
+  const log = createLogger(config, sink)
   const metrics = createMetrics()
+  metrics.gauge('relay_log_lines_dropped', 'Log lines dropped because nobody read them fast enough.', () => sink.dropped)
   const closers: (() => Promise<unknown>)[] = []
   try {
     const authenticator = await createAuthenticator(config.auth)
@@ -59,10 +64,12 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const provider = severalUpstreams(createUpstreams(config, log, extras.credential), { store, now: Date.now, random: Math.random })
     closers.push(() => provider.close())
     const relay = createRelay({ provider, store, settings: relaySettings(config), now: Date.now, randomId })
+    // Our own lines say what happened to a request; Fastify's would repeat it for every probe.
+    const quiet = new LogController({ disableRequestLogging: true })
     let draining = false
 
     const tls = config.tls && tlsOptions(config.tls)
-    const app = fastify({ ...fastifyServerOptions(config, tls), loggerInstance: log, disableRequestLogging: true })
+    const app: FastifyInstance = fastify({ ...fastifyServerOptions(config, tls), loggerInstance: log as FastifyBaseLogger, logController: quiet })
     closers.push(() => app.close())
     await app.register(fastifyWebsocket, websocketPluginOptions(config))
     const health = { auth: () => authenticator.health(), upstream: () => provider.health(), limits: () => store.health(), tools: () => registry.health(), draining: () => draining }
@@ -80,13 +87,13 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       },
       toolsFor: (profile) => toolsOf.get(profile) ?? registry.toolSet([]),
       sessionsAllowed: (identity) => maxSessionsPerUser(config, profileName(config, identity, undefined)),
-      openSession: relay.openSession,
+      openSession: (session) => relay.openSession({ ...session, recorder: allRecorders(metrics.recorder, createLogRecorder(log.child({ sessionId: session.sessionId }))) }),
       recorder: metrics.recorder,
       draining: () => draining,
       sessionCount: () => relay.sessions.count,
       log,
     })
-    const admin = fastify({ loggerInstance: log, disableRequestLogging: true })
+    const admin: FastifyInstance = fastify({ loggerInstance: log as FastifyBaseLogger, logController: quiet })
     closers.push(() => admin.close())
     registerAdminRoutes(admin, { metrics, sessionCount: () => relay.sessions.count })
 
@@ -109,6 +116,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
         relay.sessions.stop()
         await closeAll(closers)
         log.info('stopped')
+        await sink.flush(LOG_FLUSH_MS)
       },
     }
   } catch (error) {

@@ -3,7 +3,7 @@ import { CLIENT_LIMITS, decodeEvent, encodeEvent, problemText, UPSTREAM_LIMITS }
 import { type Dialect, dialectFor } from '../core/protocol/dialect.js'
 import { type RefusalCode, RefusalError, toErrorEvent, toWireClose } from '../core/protocol/errors.js'
 import type { Frame, RealtimeEvent } from '../core/protocol/events.js'
-import { clientAudioBytes, isClientAudio, isServerAudioDelta, spliceAudioDeltaType } from '../core/protocol/fast-lane.js'
+import { clientAudioBytes, isServerAudioDelta, spliceAudioDeltaType } from '../core/protocol/fast-lane.js'
 import { type Input, type Lanes, lanesOf, openingState, type SessionState } from '../core/session/state.js'
 import { step } from '../core/session/step.js'
 import type { Link, NewSession } from '../ports.js'
@@ -120,9 +120,10 @@ export class RelayedSession {
   }
 
   #handleClientFrame(frame: Frame, isBinary: boolean): void {
-    if (!isBinary && this.#lanes.clientAudio === 'pass' && isClientAudio(frame)) {
+    const audioBytes = isBinary || this.#lanes.clientAudio !== 'pass' ? -1 : clientAudioBytes(frame)
+    if (audioBytes >= 0) {
       this.meters.laneHits++
-      this.meters.clientAudioBytes += clientAudioBytes(frame)
+      this.meters.clientAudioBytes += audioBytes
       this.sendUpstream(frame)
       return
     }

@@ -62,7 +62,7 @@ describe('an answer', () => {
   const output: StoredItem = { item: { id: 'o', type: 'function_call_output', call_id: 'call_1', output: 'noon' } }
 
   it('uses the outputs of the calls of this turn', () => {
-    expect(calls(plan([user('time in Oslo'), call, output]))).toEqual(['Here is what I found. get_time: noon'])
+    expect(calls(plan([user('time in Oslo'), call, output]))).toEqual(['Here is what I found: noon'])
     expect(calls(plan([user('time in Oslo'), call]))).toEqual(['I am still waiting for get_time.'])
     expect(calls(plan([user('time in Oslo'), call, output, user('thanks')]))).toEqual(['You said: thanks.'])
   })
