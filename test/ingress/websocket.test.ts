@@ -230,7 +230,16 @@ describe('limits before the 101', () => {
   })
 
   it('holds the process limit when many come at once, and frees places', async () => {
-    front = await startFront({ limits: { maxSessions: 3 } })
+    const turn = () => new Promise((resolve) => setImmediate(resolve))
+    front = await startFront({
+      limits: { maxSessions: 3 },
+      deps: {
+        toolsFor: () =>
+          turn()
+            .then(turn)
+            .then(() => ({ tools: [], run: async () => ({ output: '', outcome: 'ok', durationMs: 0, cut: false }) })),
+      },
+    })
     const headers = await bearer()
     const results = await Promise.allSettled(Array.from({ length: 10 }, () => open(`${front.ws}/v1/realtime`, { headers })))
     const opened = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
