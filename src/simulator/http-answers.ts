@@ -33,6 +33,8 @@ export function refusedByFault(socket: Duplex, refuse: NonNullable<Faults['refus
 export function answerHttp(request: IncomingMessage, response: ServerResponse, control: { faults: () => Faults; setFaults: (faults: Faults) => void }): void {
   const path = (request.url ?? '/').split('?')[0]
   if (path !== FAULTS_PATH || !LOOPBACK.has(request.socket.remoteAddress ?? '')) return send(response, 404, { error: { code: '404', message: 'Resource not found' } })
+  // A page in a browser on this machine is not the one who runs the simulator.
+  if (request.headers.origin !== undefined) return send(response, 403, { error: { code: '403', message: 'Not from a browser.' } })
   if (request.method === 'GET') return send(response, 200, control.faults())
   if (request.method !== 'POST') return send(response, 405, { error: { code: '405', message: 'GET and POST only.' } })
   const chunks: Buffer[] = []

@@ -117,6 +117,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       new Promise((resolve) => {
         clearInterval(pings)
         for (const session of [...live]) session.drop()
+        live.clear()
         server.close(() => resolve())
         for (const socket of sockets) socket.destroy()
       }),

@@ -188,6 +188,7 @@ it('is switched over HTTP on loopback', async () => {
   expect((await post('nonsense')).status).toBe(400)
   expect((await post(`{"failResponse":"${'x'.repeat(20_000)}"}`)).status).toBe(413)
   expect((await fetch(`${simulator.url}/_simulator/faults`, { method: 'DELETE' })).status).toBe(405)
+  expect((await fetch(`${simulator.url}/_simulator/faults`, { method: 'POST', body: '{"hang":true}', headers: { origin: 'https://evil.example' } })).status).toBe(403)
   expect((await post('{}')).status).toBe(200)
   const client = await connect(simulator)
   await client.next('session.created')

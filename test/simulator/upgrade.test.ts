@@ -85,7 +85,11 @@ describe('Azure', () => {
     const client = await connect(open, GA_PATH, { authorization: 'Bearer whatever' })
     await client.next('session.created')
     expect((await refusal(open, GA_PATH, {})).status).toBe(401)
+    expect(open.sessions()).toBe(1)
     await open.close()
+    expect(open.sessions()).toBe(0)
+    expect((await client.closed()).code).toBe(1006)
+    await expect(fetch(open.url)).rejects.toThrow()
   })
 })
 
