@@ -1,0 +1,230 @@
+// The import rules, the purity of core and the house rules, read from the source: nobody can switch them off with a comment.
+import { describe, expect, it } from 'vitest'
+import { type Import, type SourceFile, sourceFiles } from './support/source-files.js'
+
+const FILES = sourceFiles('src')
+const TESTS = sourceFiles('test')
+const PLUGS = ['ingress', 'upstream', 'auth', 'tools', 'limits', 'ops'] as const
+const ENTRIES = /^src\/(main|cli|cli-[a-z-]+|run|server|healthcheck)\.ts$/
+
+/** `core/policy`, `relay`, or '' for the files directly in src. */
+function layer(path: string): string {
+  const parts = path.split('/').slice(1, -1)
+  return parts[0] === 'core' ? parts.slice(0, 2).join('/') : (parts[0] ?? '')
+}
+
+function inside(folder: string): readonly SourceFile[] {
+  return FILES.filter((file) => file.path.startsWith(`src/${folder}/`))
+}
+
+/** Every import of these files that `allowed` does not accept, as `file → target`. */
+function forbidden(files: readonly SourceFile[], allowed: (one: Import, file: SourceFile) => boolean): readonly string[] {
+  return files.flatMap((file) => file.imports.filter((one) => !allowed(one, file)).map((one) => `${file.path} → ${one.target}${one.typeOnly ? ' (types)' : ''}`))
+}
+
+function lines(files: readonly SourceFile[], pattern: RegExp): readonly string[] {
+  return files.flatMap((file) =>
+    file.code.split('\n').flatMap((line, index) => {
+      const found = pattern.exec(line)
+      return found ? [`${file.path}:${index + 1} ${found[0].trim()}`] : []
+    }),
+  )
+}
+
+const isOwn = (target: string) => target.startsWith('src/')
+const isCore = (target: string) => target.startsWith('src/core/')
+
+describe('this test', () => {
+  it('sees the source', () => {
+    expect(FILES.length).toBeGreaterThan(40)
+    expect(FILES.find((file) => file.path === 'src/relay/relay.ts')?.imports).toContainEqual({ target: 'src/relay/session.ts', typeOnly: false })
+    expect(FILES.find((file) => file.path === 'src/relay/relay.ts')?.imports).toContainEqual({ target: 'src/ports.ts', typeOnly: true })
+    expect(FILES.find((file) => file.path === 'src/ws-link.ts')?.imports.map((one) => one.target)).toContain('ws')
+  })
+
+  it('tells code from comments, strings and patterns', () => {
+    const code = FILES.find((file) => file.path === 'src/core/secret.ts')?.code ?? ''
+    expect(code).toContain('class Secret')
+    expect(code).not.toContain('[secret]')
+    expect(code).not.toContain('auth/')
+  })
+})
+
+describe('who may import whom', () => {
+  it('1. core imports core alone', () => {
+    expect(forbidden(inside('core'), ({ target, typeOnly }) => isCore(target) || (typeOnly && target === 'openai'))).toEqual([])
+  })
+
+  it('2. inside core: session knows policy, policy knows protocol, never the other way', () => {
+    const order = ['core/protocol', 'core/policy', 'core/session']
+    const rank = (path: string) => (layer(path) === 'core' ? -1 : order.indexOf(layer(path)))
+    expect(forbidden(inside('core'), ({ target }, file) => rank(file.path) >= rank(target))).toEqual([])
+  })
+
+  it('3. ports and the configuration’s shape are types, and know core alone', () => {
+    const files = FILES.filter((file) => ['src/ports.ts', 'src/config-shape.ts'].includes(file.path))
+    expect(files).toHaveLength(2)
+    expect(forbidden(files, ({ target, typeOnly }) => typeOnly && isCore(target))).toEqual([])
+    expect(lines(files, /^(export )?(const|let|function|class|default)\b/)).toEqual([])
+  })
+
+  it('4. relay imports core and ports', () => {
+    expect(forbidden(inside('relay'), ({ target }) => isCore(target) || target === 'src/ports.ts' || layer(target) === 'relay')).toEqual([])
+  })
+
+  it('5. plugs import ports, the configuration’s types and core; never each other, relay or an entry', () => {
+    for (const plug of PLUGS) {
+      const mayLink = plug === 'ingress' || plug === 'upstream'
+      const allowed = ({ target, typeOnly }: Import) =>
+        !isOwn(target) ||
+        isCore(target) ||
+        layer(target) === plug ||
+        target === 'src/ports.ts' ||
+        (target === 'src/config-shape.ts' && typeOnly) ||
+        (mayLink && ['src/ws-link.ts', 'src/close-codes.ts'].includes(target)) ||
+        target === 'src/startup-problem.ts'
+      expect(forbidden(inside(plug), allowed), plug).toEqual([])
+    }
+  })
+
+  it('the simulator stands alone with the protocol, and the demo with tools and the simulator', () => {
+    expect(
+      forbidden(inside('simulator'), ({ target }) => !isOwn(target) || layer(target) === 'core/protocol' || layer(target) === 'simulator' || target === 'src/close-codes.ts'),
+    ).toEqual([])
+  })
+
+  it('nobody but an entry imports an entry, and relay is plugged in by the server alone', () => {
+    const others = FILES.filter((file) => !ENTRIES.test(file.path))
+    expect(forbidden(others, ({ target }) => !ENTRIES.test(target))).toEqual([])
+    const outside = FILES.filter((file) => layer(file.path) !== 'relay' && file.path !== 'src/server.ts')
+    expect(forbidden(outside, ({ target }) => layer(target) !== 'relay')).toEqual([])
+  })
+
+  it('6. packages stay where they are wrapped', () => {
+    const homes: readonly (readonly [string, RegExp])[] = [
+      ['ws', /^src\/(ws-link\.ts|simulator\/)/],
+      ['ioredis', /^src\/(limits\/redis[a-z-]*\.ts|server\.ts)$/],
+      ['jose', /^src\/auth\//],
+      ['prom-client', /^src\/ops\//],
+      ['@modelcontextprotocol/sdk', /^src\/(tools|simulator)\//],
+    ]
+    for (const [name, home] of homes) {
+      expect(
+        forbidden(FILES, ({ target }, file) => target !== name || home.test(file.path)),
+        name,
+      ).toEqual([])
+    }
+    expect(forbidden(FILES, ({ target, typeOnly }, file) => target !== 'fastify' || typeOnly || file.path === 'src/server.ts')).toEqual([])
+    expect(forbidden(FILES, ({ target, typeOnly }, file) => !target.startsWith('@fastify/') || typeOnly || ENTRIES.test(file.path))).toEqual([])
+  })
+
+  it('only packages the project depends on, by their names', () => {
+    const declared = /^(node:|(@azure\/identity|@fastify\/(static|websocket)|@modelcontextprotocol\/sdk|ajv|ajv-formats|fastify|ioredis|jose|openai|pino|prom-client|undici|ws)$)/
+    expect(forbidden(FILES, ({ target }) => isOwn(target) || declared.test(target))).toEqual([])
+  })
+
+  it('no file imports itself through others, types aside', () => {
+    const runtime = new Map(FILES.map((file) => [file.path, file.imports.filter((one) => !one.typeOnly && isOwn(one.target)).map((one) => one.target)]))
+    const cycles: string[] = []
+    const done = new Set<string>()
+    const visit = (path: string, trail: readonly string[]) => {
+      if (trail.includes(path)) cycles.push([...trail.slice(trail.indexOf(path)), path].join(' → '))
+      if (trail.includes(path) || done.has(path)) return
+      for (const next of runtime.get(path) ?? []) visit(next, [...trail, path])
+      done.add(path)
+    }
+    for (const file of FILES) visit(file.path, [])
+    expect(cycles).toEqual([])
+  })
+})
+
+describe('core is pure', () => {
+  const impure = [
+    ...['\\bDate\\b', '\\bMath\\.random\\b', '\\bset(Timeout|Interval|Immediate)\\b', '\\bqueueMicrotask\\b', '\\bprocess\\b', '\\bconsole\\b', '\\bglobalThis\\b'],
+    ...['\\basync\\b', '\\bawait\\b', '\\bPromise\\b', '\\bfetch\\(', '\\bperformance\\b', '\\bcrypto\\b', '\\brequire\\(', '\\bimport\\('],
+  ]
+  it('no clock, no randomness, no promise, no I/O', () => {
+    expect(lines(inside('core'), new RegExp(impure.join('|')))).toEqual([])
+  })
+
+  it('nothing on the level of a module that a session could change', () => {
+    expect(lines(inside('core'), /^(export )?(let|var)\b/)).toEqual([])
+  })
+})
+
+describe('process', () => {
+  it('7. its environment is read by the configuration, signals and exit belong to the entries', () => {
+    const others = (allowed: RegExp) => FILES.filter((file) => !allowed.test(file.path))
+    expect(lines(others(/^src\/config[a-z-]*\.ts$/), /\bprocess\.env\b|\bprocess\s*\[/)).toEqual([])
+    expect(lines(others(/^src\/(main|cli|cli-[a-z-]+)\.ts$/), /\bprocess\.(exit|kill|abort|on|once|addListener)\b/)).toEqual([])
+  })
+
+  it('and is never caught at the edge', () => {
+    expect(FILES.filter((file) => /uncaughtException|unhandledRejection/.test(file.text)).map((file) => file.path)).toEqual([])
+  })
+})
+
+describe('house rules', () => {
+  it('8. about 250 lines a file', () => {
+    expect(FILES.filter((file) => file.text.split('\n').length > 261).map((file) => `${file.path}: ${file.text.split('\n').length - 1}`)).toEqual([])
+  })
+
+  it('the first line says what the file decides or does', () => {
+    const wrong = [...FILES, ...TESTS].filter((file) => !/^(#!.*\n)?\/\/ \S.{10,}/.test(file.text) || /^\/\/ (TODO|eslint|biome)/.test(file.text))
+    expect(wrong.map((file) => file.path)).toEqual([])
+  })
+
+  it('no default export, no enum, no any, no decorator, no base class but Error', () => {
+    expect(lines([...FILES, ...TESTS], /\bexport default\b|\bexport \{[^}]*\bdefault\b/)).toEqual([])
+    expect(lines([...FILES, ...TESTS], /^\s*(export |declare )?(const )?enum \w/)).toEqual([])
+    const ownAny = /\b(const any\b|import \{[^}]*\bany\b)/
+    expect(
+      lines(
+        [...FILES, ...TESTS].filter((file) => !ownAny.test(file.code)),
+        /(:|<|\bas|,|\|)\s*any\b(?!\s*[:(.])/,
+      ),
+    ).toEqual([])
+    expect(lines(FILES, /^\s*@\w+/)).toEqual([])
+    expect(lines(FILES, /\bclass \w+(<[^>]*>)? extends (?!Error\b)\w+/)).toEqual([])
+  })
+
+  it('no catch-all file, no barrel', () => {
+    const names = /\/(utils?|helpers?|types?|index|common|misc|shared|constants|base)\.ts$/
+    expect([...FILES, ...TESTS].filter((file) => names.test(file.path) && file.path !== 'test/support/shared.ts').map((file) => file.path)).toEqual([])
+    expect(lines(FILES, /^export \* from\b/)).toEqual([])
+  })
+
+  it('file names are kebab-case', () => {
+    expect(FILES.filter((file) => !/^[a-z0-9/-]+\.ts$/.test(file.path)).map((file) => file.path)).toEqual([])
+  })
+
+  it('nothing unfinished', () => {
+    const words = /\b(TODO|FIXME|XXX|HACK|stub|placeholder|for now)\b/
+    expect(FILES.flatMap((file) => (words.test(file.text) ? [`${file.path}: ${words.exec(file.text)?.[0]}`] : []))).toEqual([])
+  })
+
+  it('no test that is switched off without a reason, or alone', () => {
+    expect(lines(TESTS, /\b(it|test|describe)\.(only|skip|todo|fails)\(/)).toEqual([])
+    const conditional = TESTS.flatMap((file) => [...file.code.matchAll(/\.(skipIf|runIf)\(/g)].map((found) => ({ path: file.path, title: titleAfter(file, found.index) })))
+    expect(conditional.filter(({ title }) => !/skipped|\$\{/.test(title))).toEqual([])
+  })
+})
+
+/** The first argument of the second pair of parentheses: `it.skipIf(condition)(title, …)`. */
+function titleAfter(file: SourceFile, from: number): string {
+  let at = file.code.indexOf('(', from) + 1
+  for (let depth = 1; depth > 0 && at < file.code.length; at++) depth += file.code[at] === '(' ? 1 : file.code[at] === ')' ? -1 : 0
+  return /^\(\s*(['"`][^\n]*)/.exec(file.text.slice(at))?.[1] ?? ''
+}
+
+describe('secrets', () => {
+  it('9. are revealed where they are used, and nowhere else', () => {
+    const homes = /^src\/(upstream|auth|tools)\/|^src\/limits\/redis[a-z-]*\.ts$/
+    expect(
+      lines(
+        FILES.filter((file) => !homes.test(file.path)),
+        /\.reveal\b/,
+      ),
+    ).toEqual([])
+  })
+})
