@@ -41,9 +41,9 @@ export function planAnswer(situation: Situation): readonly Planned[] {
   }
 
   const outputs = since.filter((stored) => stored.item.type === 'function_call_output')
-  const calls = since.filter((stored) => stored.item.type === 'function_call')
+  const waiting = since.some((stored) => stored.item.type === 'function_call')
   if (outputs.length > 0) return [{ kind: 'message', text: reportOutputs(outputs) }]
-  if (calls.length > 0) return [{ kind: 'message', text: `I am still waiting for ${calls.map((stored) => String(stored.item.name)).join(' and ')}.` }]
+  if (waiting) return [{ kind: 'message', text: 'I am still waiting for that.' }]
 
   const chosen = toolChoice === 'none' ? [] : chooseCalls(functions, said, situation.parallel)
   if (chosen.length > 0) return situation.preamble ? [{ kind: 'message', text: 'Let me look that up.', remark: true }, ...chosen] : chosen

@@ -63,7 +63,7 @@ describe('an answer', () => {
 
   it('uses the outputs of the calls of this turn', () => {
     expect(calls(plan([user('time in Oslo'), call, output]))).toEqual(['Here is what I found: noon'])
-    expect(calls(plan([user('time in Oslo'), call]))).toEqual(['I am still waiting for get_time.'])
+    expect(calls(plan([user('time in Oslo'), call]))).toEqual(['I am still waiting for that.'])
     expect(calls(plan([user('time in Oslo'), call, output, user('thanks')]))).toEqual(['You said: thanks.'])
   })
 

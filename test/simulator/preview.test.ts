@@ -68,7 +68,7 @@ it('plays text, audio and function-call turns in preview names', async () => {
   client.send({ type: 'conversation.item.create', item: { type: 'function_call_output', call_id: call.call_id, output: 'hot' } })
   client.send({ type: 'response.create', response: { modalities: ['text'] } })
   await client.next('response.done')
-  expect(JSON.stringify(await client.next('response.done'))).toContain('get_weather: hot')
+  expect(JSON.stringify(await client.next('response.done'))).toContain('Here is what I found: hot')
   client.close()
 })
 

@@ -125,7 +125,7 @@ describe('GA', () => {
     client.send({ type: 'conversation.item.create', item: { type: 'function_call_output', call_id: call?.call_id, output: 'Sunny, 24 degrees.' } })
     client.send({ type: 'response.create' })
     const done = await client.next('response.done')
-    expect(JSON.stringify(done)).toContain('get_weather: Sunny, 24 degrees.')
+    expect(JSON.stringify(done)).toContain('Here is what I found: Sunny, 24 degrees.')
     client.close()
   })
 
