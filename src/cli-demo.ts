@@ -48,12 +48,13 @@ export async function startDemo(print: (line: string) => void): Promise<Runnable
         prefix: '/console/',
         setHeaders: (reply) => void Object.entries(CONSOLE_HEADERS).map(([name, value]) => reply.header(name, value)),
       })
-      app.get('/', (_request, reply) => reply.redirect('/console/'))
+      // A browser keeps the fragment, and with it the token, across the redirect.
+      app.get('/', (_request, reply) => reply.redirect('/console/index.html'))
     },
   })
   const token = await mintToken(config.auth, { subject: 'demo', ttlSeconds: TOKEN_SECONDS })
   const url = server.url.replace('127.0.0.1', 'localhost')
-  print(`Page       ${url}/console/#token=${token}`)
+  print(`Page       ${url}/#token=${token}`)
   print(`WebSocket  ${url.replace(/^http/, 'ws')}/v1/realtime`)
   print(`Token      ${token}`)
   print(`Metrics    ${server.adminUrl}/metrics`)
