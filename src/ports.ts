@@ -1,4 +1,5 @@
 // Everything replaceable, on one page. Types only; each port has one contract suite under test/contract.
+import type { LimitSource } from './core/limit-merge.js'
 import type { SessionProfile, ToolDefinition, ToolOwner } from './core/policy/profile.js'
 import type { DialectName } from './core/protocol/dialect.js'
 import type { RefusalCode } from './core/protocol/errors.js'
@@ -119,10 +120,13 @@ export interface ToolSet {
 /** One limit as reported for a deployment, in whatever shape the upstream gave it (source: recordings, protocol dossier 3.5). */
 export interface LimitReport {
   readonly deployment: string
-  readonly source: 'event' | 'usage' | 'http_429'
+  readonly source: LimitSource
   /** Epoch milliseconds when the relay saw it. */
   readonly at: number
-  readonly limits: readonly { name: string; limit?: number; remaining?: number; resetSeconds?: number }[]
+  /** `used`: what one response took; the store adds it up per minute, over all relays. */
+  readonly limits: readonly { name: string; limit?: number; remaining?: number; resetSeconds?: number; used?: number }[]
+  /** Its `used` counts once per id, however often it is reported. */
+  readonly onceId?: string
   readonly sessionId?: string
   readonly subject?: string
 }
@@ -146,8 +150,11 @@ export interface LimitState {
   readonly limit?: number
   readonly remaining?: number
   readonly resetAt?: number
-  readonly source: LimitReport['source']
+  readonly source: LimitSource
   readonly at: number
+  /** What the relays saw used in the minute that began at `usedFrom`, epoch milliseconds. */
+  readonly used?: number
+  readonly usedFrom?: number
 }
 
 export interface LimitStore {

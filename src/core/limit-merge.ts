@@ -1,6 +1,12 @@
 // Decides which of two reports of one limit counts, so that relays agree whatever order the reports arrive in.
 
-export type LimitSource = 'event' | 'usage' | 'http_429'
+/**
+ * Who says so: `event` is `rate_limits.updated`; `http_429` a refused handshake; the two codes are failed responses and errors inside a
+ * session; `usage` is what the relays counted themselves; `configured` is the operator's word and gives way to any other.
+ */
+export type LimitSource = 'event' | 'usage' | 'http_429' | RefusalSource | 'configured'
+/** Codes by which a session's upstream says that a limit is used up (source: protocol dossier 3.7). */
+export type RefusalSource = 'inference_rate_limit_exceeded' | 'rate_limit_exceeded'
 
 /** One limit of a deployment as it is kept: the winning report whole, never mixed with another. */
 export interface LimitRecord {
@@ -14,12 +20,14 @@ export interface LimitRecord {
   readonly at: number
 }
 
-/** How a limit is written in a report: any of the three numbers may be missing. */
+/** How a limit is written in a report: any of the numbers may be missing. */
 export interface ReportedLimit {
   readonly name: string
   readonly limit?: number
   readonly remaining?: number
   readonly resetSeconds?: number
+  /** What one response used of it; added up over all relays by `limit-picture.ts`. */
+  readonly used?: number
 }
 
 /**
@@ -28,7 +36,16 @@ export interface ReportedLimit {
  */
 export const PROVIDER_HEAD_START_MS = 120_000
 
-const RANK = { event: 2, http_429: 1, usage: 0 } as const satisfies Record<LimitSource, number>
+export const SOURCE_RANK = {
+  event: 5,
+  http_429: 4,
+  inference_rate_limit_exceeded: 3,
+  rate_limit_exceeded: 2,
+  usage: 1,
+  configured: 0,
+} as const satisfies Record<LimitSource, number>
+/** Puts what is configured below anything that was ever seen; beyond the largest time, and harmless to the precision of one. */
+export const CONFIGURED_HANDICAP_MS = 1e13
 const NAME = /^[A-Za-z0-9_.-]{1,64}$/
 /** Years 1970 to 2286: anything else is a mistake, and could not be overwritten for ages. */
 const MAX_EPOCH_MS = 1e13
@@ -39,7 +56,7 @@ export function isLimitName(name: unknown): name is string {
 }
 
 export function isLimitSource(source: unknown): source is LimitSource {
-  return typeof source === 'string' && Object.hasOwn(RANK, source)
+  return typeof source === 'string' && Object.hasOwn(SOURCE_RANK, source)
 }
 
 /** What is kept of one reported limit; undefined where nothing usable is left. Numbers that are not finite are left out. */
@@ -61,9 +78,9 @@ export function toLimitRecord(reported: ReportedLimit, source: LimitSource, at: 
 /**
  * The report that counts, for two of the same name. The rule is one total order, so any order of arrival ends in the same
  * picture:
- * 1. Between the provider's words (`event`, `http_429`) and between two of our own (`usage`) the later one counts.
- * 2. The provider's word beats our arithmetic until that is `PROVIDER_HEAD_START_MS` newer.
- * 3. At the same moment: `event`, then `http_429`, then `usage`; then the more cautious numbers.
+ * 1. Between the provider's words (`event`, `http_429`, a code) and between two of our own (`usage`) the later one counts.
+ * 2. The provider's word beats our arithmetic until that is `PROVIDER_HEAD_START_MS` newer; anything beats what is configured.
+ * 3. At the same moment the order of `SOURCE_RANK` counts; then the more cautious numbers.
  * A hold that depends on each report's own reset would be neither: three reports could beat each other in a circle.
  */
 export function mergeLimit(kept: LimitRecord | undefined, incoming: LimitRecord): LimitRecord {
@@ -73,8 +90,7 @@ export function mergeLimit(kept: LimitRecord | undefined, incoming: LimitRecord)
 /** Above zero where `a` counts, below where `b` does, zero where they say the same. */
 export function compareLimits(a: LimitRecord, b: LimitRecord): number {
   return (
-    standsUntil(a) - standsUntil(b) ||
-    RANK[a.source] - RANK[b.source] ||
+    compareStanding(a, b) ||
     lower(a.remaining, b.remaining) ||
     lower(a.limit, b.limit) ||
     // The later reset is the more cautious one.
@@ -82,8 +98,14 @@ export function compareLimits(a: LimitRecord, b: LimitRecord): number {
   )
 }
 
+/** As `compareLimits`, by time and source alone. */
+export function compareStanding(a: LimitRecord, b: LimitRecord): number {
+  return standsUntil(a) - standsUntil(b) || SOURCE_RANK[a.source] - SOURCE_RANK[b.source]
+}
+
 function standsUntil(record: LimitRecord): number {
-  return record.source === 'usage' ? record.at : record.at + PROVIDER_HEAD_START_MS
+  if (record.source === 'usage') return record.at
+  return record.source === 'configured' ? record.at - CONFIGURED_HANDICAP_MS : record.at + PROVIDER_HEAD_START_MS
 }
 
 /** Above zero where `a` is the lower number; an absent one is the highest. */

@@ -1,7 +1,7 @@
 // The store in this process: the whole of it where there is no Redis, and what the Redis store falls back to.
-import { type LimitRecord, mergeLimit, toLimitRecord } from '../core/limit-merge.js'
+import { applyReported, isUse, type LimitPicture } from '../core/limit-picture.js'
 import { type Bucket, isFull, takeTokens } from '../core/token-bucket.js'
-import type { Lease, LimitReport, LimitStore, UsageReport } from '../ports.js'
+import type { Lease, LimitReport, LimitState, LimitStore, UsageReport } from '../ports.js'
 import { createRevocationList, membersOf } from './revocation-list.js'
 import { countersOf, dayOf, MAX_COUNTERS } from './usage-day.js'
 
@@ -29,7 +29,7 @@ const DAY_MS = 86_400_000
 export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   const now = options.now ?? Date.now
   const retentionMs = (options.usageRetentionDays ?? 35) * DAY_MS
-  const deployments = new Map<string, Map<string, LimitRecord>>()
+  const deployments = new Map<string, Map<string, LimitPicture>>()
   const usage = new Map<string, { day: string; counters: Map<string, number> }>()
   const onceIds = new Map<string, true>()
   let oldestKept = ''
@@ -38,23 +38,30 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore
   const revocations = createRevocationList(now)
 
   function recordLimits(report: LimitReport): void {
-    const records = deployments.get(report.deployment) ?? new Map<string, LimitRecord>()
-    for (const reported of report.limits) {
-      const record = toLimitRecord(reported, report.source, report.at)
-      if (record && (records.has(record.name) || records.size < MAX_NAMES)) records.set(record.name, mergeLimit(records.get(record.name), record))
+    const pictures = deployments.get(report.deployment) ?? new Map<string, LimitPicture>()
+    const counted = report.limits.some((reported) => isUse(reported, report.source, report.at)) && seenBefore('limits', report.deployment, report.onceId)
+    for (const { used, ...reported } of report.limits) {
+      const before = pictures.get(reported.name)
+      const after = applyReported(before ?? {}, counted || used === undefined ? reported : { ...reported, used }, report.source, report.at)
+      if (after.shown && (before || pictures.size < MAX_NAMES)) pictures.set(reported.name, after)
     }
-    if (records.size > 0) putNewest(deployments, report.deployment, records, MAX_DEPLOYMENTS)
+    if (pictures.size > 0) putNewest(deployments, report.deployment, pictures, MAX_DEPLOYMENTS)
+  }
+
+  /** Remembers an id; true where it was known. Without one nothing is. */
+  function seenBefore(kind: 'limits' | 'usage', owner: string, id: string | undefined): boolean {
+    if (id === undefined) return false
+    const key = JSON.stringify([kind, owner, id])
+    const known = onceIds.has(key)
+    putNewest(onceIds, key, true, MAX_ONCE_IDS)
+    return known
   }
 
   function recordUsage(report: UsageReport): void {
     const day = dayOf(report.at)
     const counters = countersOf(report.counters)
     if (day === undefined || counters.length === 0) return
-    if (report.onceId !== undefined) {
-      const id = JSON.stringify([report.subject, report.onceId])
-      if (onceIds.has(id)) return
-      putNewest(onceIds, id, true, MAX_ONCE_IDS)
-    }
+    if (seenBefore('usage', report.subject, report.onceId)) return
     const key = JSON.stringify([report.subject, day])
     const entry = usage.get(key) ?? { day, counters: new Map<string, number>() }
     for (const [name, value] of counters) {
@@ -94,7 +101,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore
   return {
     recordLimits,
     recordUsage,
-    limitsOf: async (deployment) => [...(deployments.get(deployment)?.values() ?? [])],
+    limitsOf: async (deployment) => [...(deployments.get(deployment)?.values() ?? [])].flatMap(limitStateOf),
     take,
     lease,
     onRevoked: revocations.onRevoked,
@@ -106,6 +113,10 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore
     close: async () => undefined,
     usageOf: (subject, day) => Object.fromEntries(usage.get(JSON.stringify([subject, day]))?.counters ?? []),
   }
+}
+
+function limitStateOf({ shown, window }: LimitPicture): LimitState[] {
+  return shown ? [{ ...shown, ...(window && { used: window.used, usedFrom: window.from }) }] : []
 }
 
 /** Puts `key` last in line for eviction and evicts the first in line beyond `max`. */

@@ -4,6 +4,8 @@ export interface RedisKeys {
   readonly limits: (deployment: string) => string
   readonly limitsLog: (deployment: string) => string
   readonly limitsApplied: (deployment: string) => string
+  readonly limitsWindow: (deployment: string) => string
+  readonly limitsOnce: (deployment: string) => string
   readonly usage: (subject: string, day: string) => string
   readonly usageOnce: (subject: string) => string
   readonly usageApplied: (subject: string, day: string) => string
@@ -20,6 +22,8 @@ export function redisKeys(prefix: string): RedisKeys {
     limits: (deployment) => `${prefix}limits:{${encodeKeyPart(deployment)}}`,
     limitsLog: (deployment) => `${prefix}limits:{${encodeKeyPart(deployment)}}:log`,
     limitsApplied: (deployment) => `${prefix}limits:{${encodeKeyPart(deployment)}}:applied`,
+    limitsWindow: (deployment) => `${prefix}limits:{${encodeKeyPart(deployment)}}:window`,
+    limitsOnce: (deployment) => `${prefix}limits:{${encodeKeyPart(deployment)}}:once`,
     usage: (subject, day) => `${prefix}usage:{${encodeKeyPart(subject)}}:${day}`,
     usageOnce: (subject) => `${prefix}usage:{${encodeKeyPart(subject)}}:once`,
     usageApplied: (subject, day) => `${prefix}usage:{${encodeKeyPart(subject)}}:${day}:applied`,

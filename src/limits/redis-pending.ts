@@ -1,15 +1,7 @@
 // What waits to be written to Redis: merged to the latest per limit and to one sum per user and day, and bounded.
-import { type LimitRecord, mergeLimit, toLimitRecord } from '../core/limit-merge.js'
 import type { LimitReport, UsageReport } from '../ports.js'
-import { MAX_LIMIT_NAMES } from './redis-scripts.js'
+import { addRecord, addUse, cutLimits, emptyLimits, hasNoLimits, MAX_ID_LENGTH, type PendingLimits, usableEntries } from './pending-limits.js'
 import { countersOf, dayOf, MAX_COUNTERS } from './usage-day.js'
-
-export interface PendingLimits {
-  readonly deployment: string
-  readonly records: Map<string, LimitRecord>
-  /** Eight strings an entry, as the script wants them. */
-  readonly log: (readonly string[])[]
-}
 
 export interface PendingUsage {
   readonly subject: string
@@ -39,16 +31,14 @@ export interface PendingBounds {
   readonly logEntries: number
   /** Users, each day counting anew. */
   readonly subjects: number
-  /** Reports with a `onceId`, over all users; beyond, they are added up without asking Redis whether they were counted before. */
+  /** Reports with a `onceId`, over all users, and again over all deployments; beyond, they are added up without asking Redis whether they were counted before. */
   readonly onceIds: number
 }
 
 export const PENDING_BOUNDS: PendingBounds = { deployments: 1_000, logEntries: 10_000, subjects: 10_000, onceIds: 10_000 }
 
-/** Keeps one script short: the rest of a long log goes into the next batch. */
-const LOG_ENTRIES_PER_BATCH = 500
+/** Keeps one script short. */
 const ONCE_IDS_PER_BATCH = 100
-const MAX_ID_LENGTH = 256
 
 interface Slot<T> {
   sent: { number: number; content: T } | undefined
@@ -60,14 +50,12 @@ export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
   const usage = new Map<string, Slot<PendingUsage>>()
   let logEntries = 0
   let onceIds = 0
+  let useIds = 0
   let lost = 0
   let lastNumber = 0
 
   function addLimits(report: LimitReport): void {
-    const usable = report.limits.flatMap((reported) => {
-      const record = toLimitRecord(reported, report.source, report.at)
-      return record ? [{ record, entry: logEntry(report, record, reported.resetSeconds) }] : []
-    })
+    const usable = usableEntries(report)
     if (usable.length === 0) return
     let slot = limits.get(report.deployment)
     if (!slot) {
@@ -75,13 +63,19 @@ export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
       slot = { sent: undefined, next: emptyLimits(report.deployment) }
       limits.set(report.deployment, slot)
     }
+    const { next, sent } = slot
     for (const { record, entry } of usable) {
-      const { records, log } = slot.next
-      if (records.has(record.name) || records.size < MAX_LIMIT_NAMES) records.set(record.name, mergeLimit(records.get(record.name), record))
-      if (logEntries >= bounds.logEntries && !dropOldestEntry(log)) continue
-      log.push(entry)
+      if (record) addRecord(next, record)
+      if (logEntries >= bounds.logEntries && !dropOldestEntry(next.log)) continue
+      next.log.push(entry)
       logEntries++
     }
+    const amounts = new Map(usable.flatMap(({ name, used }) => (used > 0 ? [[name, used] as const] : [])))
+    const id = report.onceId?.slice(0, MAX_ID_LENGTH) ?? ''
+    if (amounts.size === 0 || (id !== '' && sent?.content.used.has(`id:${id}`))) return
+    const before = next.used.size
+    addUse(next, useIds < bounds.onceIds ? id : '', report.at, amounts)
+    useIds += next.used.size - before
   }
 
   /** Makes room for one entry; false where none of this deployment's can go. */
@@ -135,7 +129,8 @@ export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
       if (slot?.sent?.number !== batch.number) return
       slot.sent = undefined
       logEntries -= batch.content.log.length
-      if (slot.next.records.size === 0 && slot.next.log.length === 0) limits.delete(batch.content.deployment)
+      useIds -= batch.content.used.size
+      if (hasNoLimits(slot.next)) limits.delete(batch.content.deployment)
     } else {
       const key = JSON.stringify([batch.content.subject, batch.content.day])
       const slot = usage.get(key)
@@ -149,27 +144,12 @@ export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
   return { addLimits, addUsage, batches, settle, isEmpty: () => limits.size === 0 && usage.size === 0, dropped: () => lost }
 }
 
-function emptyLimits(deployment: string): PendingLimits {
-  return { deployment, records: new Map(), log: [] }
-}
-
 function emptyUsage(subject: string, day: string): PendingUsage {
   return { subject, day, plain: new Map(), once: new Map() }
-}
-
-function cutLimits(content: PendingLimits): readonly [PendingLimits, PendingLimits] {
-  const later = { ...emptyLimits(content.deployment), log: content.log.slice(LOG_ENTRIES_PER_BATCH) }
-  return [{ ...content, log: content.log.slice(0, LOG_ENTRIES_PER_BATCH) }, later]
 }
 
 function cutUsage(content: PendingUsage): readonly [PendingUsage, PendingUsage] {
   const ids = [...content.once]
   const later = { ...emptyUsage(content.subject, content.day), once: new Map(ids.slice(ONCE_IDS_PER_BATCH)) }
   return [{ ...content, once: new Map(ids.slice(0, ONCE_IDS_PER_BATCH)) }, later]
-}
-
-function logEntry(report: LimitReport, record: LimitRecord, resetSeconds: number | undefined): readonly string[] {
-  const text = (value: string | number | undefined) => (value === undefined ? '' : String(value).slice(0, MAX_ID_LENGTH))
-  const reset = record.resetAt === undefined ? undefined : resetSeconds
-  return [record.at, record.name, record.source, record.limit, record.remaining, reset, report.sessionId, report.subject].map(text)
 }

@@ -1,19 +1,14 @@
 // The Lua scripts: each is one atomic step on keys of one hash tag, with commands Redis 6 knows.
-import { PROVIDER_HEAD_START_MS } from '../core/limit-merge.js'
 import { MAX_RETRY_MS } from '../core/token-bucket.js'
 import { MAX_COUNTERS } from './usage-day.js'
 
-/** Entries of one deployment's log, roughly. */
-export const LOG_LENGTH = 10_000
-/** Names of limits of one deployment; a name beyond is logged only. */
-export const MAX_LIMIT_NAMES = 64
 const DAY_MS = 86_400_000
 
 /**
  * A write whose answer was lost is sent again with its number; whoever sent it is the only one to count up, so a number
  * that is not above the last one was applied before, whichever of the two copies arrived first.
  */
-const ONCE = `
+export const ONCE = `
 local function applied(key, instance, number)
   local last = tonumber(redis.call('HGET', key, instance) or '0')
   if tonumber(number) <= last then return true end
@@ -30,66 +25,6 @@ local function clock(given)
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
-`
-
-/**
- * KEYS: limits hash, log, applied. ARGV: instance, number, count of records, then six a record (name, at, limit, remaining, reset_at, source),
- * then eight a log entry (at, name, source, limit, remaining, reset_seconds, session, subject). '' is absent.
- * The comparison is `compareLimits` of core/limit-merge.ts; a property test holds the two together.
- */
-export const APPLY_LIMITS = `${ONCE}
-local RANK = {event = 2, http_429 = 1, usage = 0}
-local function stands(report)
-  if report.source == 'usage' then return report.at end
-  return report.at + ${PROVIDER_HEAD_START_MS}
-end
-local function lower(a, b)
-  if a == b then return 0 end
-  if a == nil then return -1 end
-  if b == nil then return 1 end
-  return b - a
-end
-local function counts(new, old)
-  local order = stands(new) - stands(old)
-  if order == 0 then order = RANK[new.source] - RANK[old.source] end
-  if order == 0 then order = lower(new.remaining, old.remaining) end
-  if order == 0 then order = lower(new.limit, old.limit) end
-  if order == 0 then order = lower(old.reset_at, new.reset_at) end
-  return order > 0
-end
-local function kept(name)
-  local found = redis.call('HMGET', KEYS[1], name .. '.at', name .. '.limit', name .. '.remaining', name .. '.reset_at', name .. '.source')
-  local at = tonumber(found[1])
-  if at == nil or RANK[found[5]] == nil then return nil end
-  return {at = at, limit = tonumber(found[2]), remaining = tonumber(found[3]), reset_at = tonumber(found[4]), source = found[5]}
-end
-if applied(KEYS[3], ARGV[1], ARGV[2]) then return 0 end
-local count = tonumber(ARGV[3])
-for i = 1, count do
-  local p = 4 + (i - 1) * 6
-  local name = ARGV[p]
-  local new = {at = tonumber(ARGV[p + 1]), limit = tonumber(ARGV[p + 2]), remaining = tonumber(ARGV[p + 3]), reset_at = tonumber(ARGV[p + 4]), source = ARGV[p + 5]}
-  local old = kept(name)
-  local room = old ~= nil or redis.call('HLEN', KEYS[1]) <= ${(MAX_LIMIT_NAMES - 1) * 5}
-  if room and (old == nil or counts(new, old)) then
-    redis.call('HSET', KEYS[1], name .. '.at', ARGV[p + 1], name .. '.source', new.source)
-    for j, field in ipairs({'.limit', '.remaining', '.reset_at'}) do
-      if ARGV[p + 1 + j] == '' then redis.call('HDEL', KEYS[1], name .. field) else redis.call('HSET', KEYS[1], name .. field, ARGV[p + 1 + j]) end
-    end
-  end
-end
-local FIELDS = {'at', 'name', 'source', 'limit', 'remaining', 'reset_seconds', 'session', 'subject'}
-for p = 4 + count * 6, #ARGV, 8 do
-  local entry = {}
-  for j, field in ipairs(FIELDS) do
-    if ARGV[p + j - 1] ~= '' then
-      entry[#entry + 1] = field
-      entry[#entry + 1] = ARGV[p + j - 1]
-    end
-  end
-  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ${LOG_LENGTH}, '*', unpack(entry))
-end
-return 1
 `
 
 /**

@@ -1,8 +1,11 @@
 // Puts one batch into Redis: which script, which keys, which arguments.
+
+import type { PendingLimits } from './pending-limits.js'
 import type { RedisClient } from './redis-connection.js'
 import type { RedisKeys } from './redis-keys.js'
-import type { Batch, PendingLimits, PendingUsage } from './redis-pending.js'
-import { APPLY_LIMITS, APPLY_USAGE } from './redis-scripts.js'
+import { APPLY_LIMITS } from './redis-limits-script.js'
+import type { Batch, PendingUsage } from './redis-pending.js'
+import { APPLY_USAGE } from './redis-scripts.js'
 
 export interface BatchWriter {
   readonly keys: RedisKeys
@@ -15,7 +18,7 @@ export function writeBatch(client: RedisClient, batch: Batch, writer: BatchWrite
   const { keys, instance } = writer
   if (batch.kind === 'limits') {
     const { deployment } = batch.content
-    const names = [keys.limits(deployment), keys.limitsLog(deployment), keys.limitsApplied(deployment)]
+    const names = [keys.limits(deployment), keys.limitsLog(deployment), keys.limitsApplied(deployment), keys.limitsWindow(deployment), keys.limitsOnce(deployment)]
     return client.eval(APPLY_LIMITS, names.length, ...names, instance, batch.number, ...limitsArguments(batch.content))
   }
   const { subject, day } = batch.content
@@ -25,7 +28,9 @@ export function writeBatch(client: RedisClient, batch: Batch, writer: BatchWrite
 
 function limitsArguments(content: PendingLimits): string[] {
   const records = [...content.records.values()].flatMap((record) => [record.name, record.at, record.limit ?? '', record.remaining ?? '', record.resetAt ?? '', record.source])
-  return [content.records.size, ...records, ...content.log.flat()].map(String)
+  const known = [...content.known].flatMap(([name, { limit, at, configured }]) => [name, limit, at, configured ? 1 : 0])
+  const used = [...content.used.values()].flatMap(({ id, at, amounts }) => [id, at, amounts.size, ...[...amounts].flat()])
+  return [content.records.size, ...records, content.known.size, ...known, content.used.size, ...used, ...content.log.flat()].map(String)
 }
 
 function usageArguments(content: PendingUsage): string[] {

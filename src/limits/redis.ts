@@ -1,8 +1,8 @@
 // The store shared by all relays: Redis decides and remembers, this process goes on by itself while Redis is away.
 import { randomUUID } from 'node:crypto'
-import { isLimitName, isLimitSource, type LimitRecord } from '../core/limit-merge.js'
+import { isLimitName, isLimitSource } from '../core/limit-merge.js'
 import type { Secret } from '../core/secret.js'
-import type { Health, LimitStore } from '../ports.js'
+import type { Health, LimitState, LimitStore } from '../ports.js'
 import { createMemoryStore } from './memory.js'
 import { connectRedis, RedisAway, type RedisProblem } from './redis-connection.js'
 import { redisKeys } from './redis-keys.js'
@@ -156,7 +156,7 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
 }
 
 /** Reads the hash back; names without a valid time and source, and numbers that are none, are left out. */
-function limitRecords(hash: Readonly<Record<string, string>>): LimitRecord[] {
+function limitRecords(hash: Readonly<Record<string, string>>): LimitState[] {
   const fields = new Map(Object.entries(hash))
   const number = (field: string) => {
     const text = fields.get(field)
@@ -167,6 +167,8 @@ function limitRecords(hash: Readonly<Record<string, string>>): LimitRecord[] {
     const [at, source] = [number(field), fields.get(`${name}.source`)]
     if (!isLimitName(name) || at === undefined || !isLimitSource(source)) return []
     const [limit, remaining, resetAt] = [number(`${name}.limit`), number(`${name}.remaining`), number(`${name}.reset_at`)]
-    return [{ name, ...(limit !== undefined && { limit }), ...(remaining !== undefined && { remaining }), ...(resetAt !== undefined && { resetAt }), source, at }]
+    const [used, usedFrom] = [number(`${name}.used`), number(`${name}.used_from`)]
+    const numbers = { ...(limit !== undefined && { limit }), ...(remaining !== undefined && { remaining }), ...(resetAt !== undefined && { resetAt }) }
+    return [{ name, ...numbers, source, at, ...(used !== undefined && { used }), ...(usedFrom !== undefined && { usedFrom }) }]
   })
 }

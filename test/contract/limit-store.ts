@@ -85,6 +85,76 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         await eventually(async () => expect(await picture()).toEqual({ requests: { name: 'requests', remaining: 0, resetAt: T + 7_001, source: 'http_429', at: T + 1 } }))
       })
 
+      const used = (at: number, amounts: Record<string, number>, onceId?: string): LimitReport => ({
+        ...event(
+          at,
+          Object.entries(amounts).map(([of, amount]) => ({ name: of, used: amount })),
+          'usage',
+        ),
+        ...(onceId !== undefined && { onceId }),
+      })
+      const MINUTE = 60_000
+
+      it('adds up what was used where nobody says what is left, minute by minute', async () => {
+        store.recordLimits(used(T + 1_000, { tokens: 100, requests: 1 }, 'resp_1'))
+        store.recordLimits(used(T + 3_000, { tokens: 20, requests: 1 }, 'resp_2'))
+        store.recordLimits(used(T + 2_000, { tokens: 3 }))
+        const minute = { resetAt: T + MINUTE, source: 'usage', usedFrom: T }
+        await eventually(async () =>
+          expect(await picture()).toEqual({ tokens: { name: 'tokens', used: 123, at: T + 3_000, ...minute }, requests: { name: 'requests', used: 2, at: T + 3_000, ...minute } }),
+        )
+        store.recordLimits(used(T + MINUTE, { tokens: 7 }, 'resp_3'))
+        store.recordLimits(used(T + MINUTE - 1, { tokens: 1_000 }, 'resp_late'))
+        const next = { name: 'tokens', used: 7, usedFrom: T + MINUTE, resetAt: T + 2 * MINUTE, source: 'usage', at: T + MINUTE }
+        await eventually(async () => expect((await picture()).tokens).toEqual(next))
+      })
+
+      it('counts the use of one response once', async () => {
+        store.recordLimits(used(T, { tokens: 100, requests: 1 }, 'resp_1'))
+        store.recordLimits(used(T, { tokens: 100, requests: 1 }, 'resp_1'))
+        await eventually(async () => expect(await picture()).toMatchObject({ tokens: { used: 100 } }))
+        store.recordLimits(used(T, { tokens: 100, requests: 1 }, 'resp_1'))
+        store.recordLimits(used(T, { tokens: 5 }, 'resp_2'))
+        await eventually(async () => expect(await picture()).toMatchObject({ tokens: { used: 105 }, requests: { used: 1 } }))
+      })
+
+      it('says what is left by a limit that is known, the provider’s own before a configured one', async () => {
+        store.recordLimits(event(T, [{ name: 'tokens', limit: 1_000 }], 'configured'))
+        await eventually(async () => expect(await picture()).toEqual({ tokens: { name: 'tokens', limit: 1_000, source: 'configured', at: T } }))
+        store.recordLimits(used(T + 1, { tokens: 400 }, 'resp_1'))
+        const minute = { name: 'tokens', usedFrom: T, resetAt: T + MINUTE, source: 'usage' }
+        await eventually(async () => expect((await picture()).tokens).toEqual({ ...minute, limit: 1_000, remaining: 600, used: 400, at: T + 1 }))
+        store.recordLimits(event(T + 2, [{ name: 'tokens', limit: 500, remaining: 450 }]))
+        await eventually(async () => expect((await picture()).tokens).toMatchObject({ limit: 500, remaining: 450, used: 400, source: 'event' }))
+        const later = T + 3 * MINUTE
+        store.recordLimits(used(later, { tokens: 60 }, 'resp_2'))
+        await eventually(async () =>
+          expect((await picture()).tokens).toEqual({ ...minute, limit: 500, remaining: 440, used: 60, usedFrom: later, resetAt: later + MINUTE, at: later }),
+        )
+        store.recordLimits(used(later + 1, { tokens: 600 }, 'resp_3'))
+        await eventually(async () => expect((await picture()).tokens).toMatchObject({ remaining: 0, used: 660 }))
+      })
+
+      it('takes a refusal inside a session for the provider’s word', async () => {
+        store.recordLimits(event(T, [{ name: 'tokens', limit: 10, remaining: 9 }]))
+        store.recordLimits(event(T + 1, [{ name: 'tokens', remaining: 0, resetSeconds: 2 }], 'inference_rate_limit_exceeded'))
+        store.recordLimits(event(T + 1, [{ name: 'requests', remaining: 0 }], 'rate_limit_exceeded'))
+        await eventually(async () =>
+          expect(await picture()).toEqual({
+            tokens: { name: 'tokens', remaining: 0, resetAt: T + 2_001, source: 'inference_rate_limit_exceeded', at: T + 1 },
+            requests: { name: 'requests', remaining: 0, source: 'rate_limit_exceeded', at: T + 1 },
+          }),
+        )
+      })
+
+      it('ignores a use that is none', async () => {
+        for (const amount of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) store.recordLimits(used(T, { tokens: amount }))
+        store.recordLimits(used(Number.NaN, { tokens: 1 }))
+        store.recordLimits(used(T, { 'a b': 1, requests: 1 }))
+        await eventually(async () => expect(await picture()).toHaveProperty('requests'))
+        expect(Object.keys(await picture())).toEqual(['requests'])
+      })
+
       it('keeps deployments apart, whatever they are called', async () => {
         const names = ['gpt', 'gpt:log', 'gpt}', '{gpt', '%7Bgpt', '', '*', 'gpt\n', '\ud800', '\ufffd', '__proto__']
         names.forEach((deployment, index) => void store.recordLimits(event(T, [{ name: 'tokens', remaining: index }], 'event', deployment)))

@@ -1,7 +1,7 @@
 // The sheet of limit reports: which of two counts and why, and that the order of arrival never matters.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { compareLimits, type LimitRecord, mergeLimit, PROVIDER_HEAD_START_MS, toLimitRecord } from '../../src/core/limit-merge.js'
+import { compareLimits, type LimitRecord, mergeLimit, PROVIDER_HEAD_START_MS, SOURCE_RANK, toLimitRecord } from '../../src/core/limit-merge.js'
 
 const T = 1_790_000_000_000
 const hold = PROVIDER_HEAD_START_MS
@@ -24,6 +24,13 @@ const SHEET: { id: string; kept: LimitRecord; incoming: LimitRecord; counts: 'ke
   { id: 'event-over-usage', kept: record('usage', T), incoming: record('event', T + 1), counts: 'incoming', rationale: 'the provider speaks at last' },
   { id: 'late-event-over-usage', kept: record('usage', T), incoming: record('event', T - 1000), counts: 'incoming', rationale: 'arrived late, still within its hold' },
   { id: 'too-late-event', kept: record('usage', T), incoming: record('event', T - hold - 1), counts: 'kept', rationale: 'its hold was over when usage was counted' },
+  { id: 'code-over-event', kept: record('event', T), incoming: record('inference_rate_limit_exceeded', T + 1), counts: 'incoming', rationale: 'a response failed for it later' },
+  { id: 'event-over-code', kept: record('rate_limit_exceeded', T), incoming: record('event', T + 1), counts: 'incoming', rationale: 'the provider said later what is left' },
+  { id: 'code-and-429-at-once', kept: record('http_429', T), incoming: record('rate_limit_exceeded', T), counts: 'kept', rationale: 'a refused dial is the stronger word' },
+  { id: 'usage-under-a-fresh-code', kept: record('inference_rate_limit_exceeded', T), incoming: record('usage', T + 1), counts: 'kept', rationale: 'our arithmetic only fills in' },
+  { id: 'usage-over-configured', kept: record('configured', T + 9), incoming: record('usage', T), counts: 'incoming', rationale: 'anything seen beats the configuration' },
+  { id: 'configured-under-an-old-event', kept: record('event', 0), incoming: record('configured', T), counts: 'kept', rationale: 'anything seen beats the configuration' },
+  { id: 'newer-configured', kept: record('configured', T), incoming: record('configured', T + 1), counts: 'incoming', rationale: 'the operator changed it' },
   { id: 'newer-usage', kept: record('usage', T), incoming: record('usage', T + 1), counts: 'incoming', rationale: 'later counts' },
   { id: 'same-time-less-left', kept: record('event', T, { remaining: 10 }), incoming: record('event', T, { remaining: 9 }), counts: 'incoming', rationale: 'the cautious number' },
   { id: 'same-time-more-left', kept: record('event', T, { remaining: 9 }), incoming: record('event', T, { remaining: 10 }), counts: 'kept', rationale: 'the cautious number' },
@@ -62,7 +69,7 @@ describe('mergeLimit', () => {
     const number = fc.option(fc.integer({ min: 0, max: 2 }), { nil: undefined })
     const anyRecord = fc
       .record({
-        source: fc.constantFrom('event', 'usage', 'http_429'),
+        source: fc.constantFrom(...Object.keys(SOURCE_RANK)),
         at: fc.constantFrom(0, 1, hold - 1, hold, hold + 1, 2 * hold),
         limit: number,
         remaining: number,

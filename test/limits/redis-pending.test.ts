@@ -74,6 +74,42 @@ describe('pending writes', () => {
     expect(pending.dropped()).toBe(0)
   })
 
+  it('keeps one use a response, and the minute’s sum of those without an id or beyond the bound of ids', () => {
+    const pending = createPending({ ...PENDING_BOUNDS, onceIds: 3 })
+    const use = (at: number, used: number, onceId?: string) =>
+      pending.addLimits(report({ at, source: 'usage', limits: [{ name: 'tokens', used }], ...(onceId !== undefined && { onceId }) }))
+    use(T, 5, 'resp_1')
+    use(T, 5, 'resp_1')
+    use(T + 1, 7)
+    use(T + 2, 7)
+    use(T + 60_000, 7)
+    use(T + 3, 11, 'resp_2')
+    const batch = only(pending.batches())
+    const uses = batch.kind === 'limits' ? [...batch.content.used.values()].map(({ id, at, amounts }) => [id, at - T, ...amounts.values()]) : []
+    expect(uses).toEqual([
+      ['resp_1', 0, 5],
+      ['', 3, 25],
+      ['', 60_000, 7],
+    ])
+    use(T, 5, 'resp_1')
+    pending.settle(batch)
+    const log = only(pending.batches())
+    expect(log.kind === 'limits' && [log.content.used.size, log.content.log.length]).toEqual([0, 1])
+    pending.settle(log)
+    expect(pending.isEmpty()).toBe(true)
+  })
+
+  it('remembers the limit that a later report does not repeat', () => {
+    const pending = createPending()
+    pending.addLimits(report({ limits: [{ name: 'tokens', limit: 100, remaining: 50 }] }))
+    pending.addLimits(report({ at: T + 1, source: 'http_429', limits: [{ name: 'tokens', remaining: 0 }] }))
+    const batch = only(pending.batches())
+    expect(batch.kind === 'limits' && [batch.content.records.get('tokens')?.source, batch.content.known.get('tokens')]).toEqual([
+      'http_429',
+      { limit: 100, at: T, configured: false },
+    ])
+  })
+
   it('drops and counts users and deployments beyond the bound', () => {
     const pending = createPending({ ...PENDING_BOUNDS, subjects: 2, deployments: 1 })
     for (const subject of ['a', 'b', 'c', 'a']) pending.addUsage(usage({ subject }))
@@ -96,7 +132,7 @@ describe('pending writes', () => {
     for (let i = 0; i < 100; i++) pending.addLimits(report({ limits: [{ name: `n${i}`, remaining: 1 }], sessionId: 's'.repeat(1_000) }))
     pending.addUsage(usage({ counters: Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`c${i}`, 1])) }))
     const [limits, counted] = pending.batches()
-    expect(limits?.kind === 'limits' && [limits.content.records.size, limits.content.log.length, limits.content.log[0]?.[6]?.length]).toEqual([64, 100, 256])
+    expect(limits?.kind === 'limits' && [limits.content.records.size, limits.content.log.length, limits.content.log[0]?.[7]?.length]).toEqual([64, 100, 256])
     expect(counted?.kind === 'usage' && counted.content.plain.size).toBe(64)
   })
 })

@@ -2,7 +2,8 @@
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { afterAll, describe, expect, it, vi } from 'vitest'
-import { compareLimits, type LimitRecord, mergeLimit, PROVIDER_HEAD_START_MS, toLimitRecord } from '../../src/core/limit-merge.js'
+import { type LimitSource, PROVIDER_HEAD_START_MS, SOURCE_RANK } from '../../src/core/limit-merge.js'
+import { applyReported, isUse, type LimitPicture } from '../../src/core/limit-picture.js'
 import { Secret } from '../../src/core/secret.js'
 import { type Bucket, takeTokens } from '../../src/core/token-bucket.js'
 import { createRedisStore, type RedisStoreOptions } from '../../src/limits/redis.js'
@@ -31,33 +32,47 @@ describe('Lua and core decide alike', () => {
     const anyReport = fc.record({
       relay: fc.constantFrom(0, 1),
       name: fc.constantFrom('tokens', 'requests'),
-      source: fc.constantFrom<LimitRecord['source']>('event', 'usage', 'http_429'),
-      at: fc.constantFrom(0, 1, hold, hold + 1),
+      source: fc.constantFrom(...(Object.keys(SOURCE_RANK) as LimitSource[])),
+      at: fc.constantFrom(0, 1, 59_999, 60_000, hold, hold + 1),
       limit: number,
       remaining: number,
       resetSeconds: number,
+      used: fc.option(fc.constantFrom(1, 2.5, 100), { nil: undefined }),
+      onceId: fc.option(fc.constantFrom('resp_1', 'resp_2', 'resp_3'), { nil: undefined }),
     })
     let run = 0
     try {
       await fc.assert(
         fc.asyncProperty(fc.array(anyReport, { minLength: 1, maxLength: 12 }), async (reports) => {
           const deployment = `d${run++}`
-          const records: LimitRecord[] = []
-          for (const { relay, name, source, at, ...numbers } of reports) {
+          const pictures = new Map<string, LimitPicture>()
+          const ids = new Set<string>()
+          let logged = 0
+          for (const { relay, name, source, at, onceId: id, ...numbers } of reports) {
+            const counts = isUse({ name, ...(numbers.used !== undefined && { used: numbers.used }) }, source, T + at)
+            // Which of two reports under one id counts depends on which came first: an id stands for one response.
+            const onceId = id !== undefined && counts && !ids.has(id) ? id : undefined
+            if (onceId !== undefined) ids.add(onceId)
             const reported = { name, ...Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined)) }
-            stores[relay]?.recordLimits({ deployment, source, at: T + at, limits: [reported] })
-            const record = toLimitRecord(reported, source, T + at)
-            if (record) records.push(record)
-            if (record && records.length % 3 === 0) await eventually(async () => expect(await raw.xlen(`${prefix}limits:{${deployment}}:log`)).toBe(records.length))
+            const report = { deployment, source, at: T + at, limits: [reported], ...(onceId !== undefined && { onceId }) }
+            stores[relay]?.recordLimits(report)
+            const picture = applyReported(pictures.get(name) ?? {}, reported, source, T + at)
+            if (picture.shown) pictures.set(name, picture)
+            if (counts || numbers.limit !== undefined || numbers.remaining !== undefined || numbers.resetSeconds !== undefined) logged++
+            if (logged % 3 === 0) await eventually(async () => expect(await raw.xlen(`${prefix}limits:{${deployment}}:log`)).toBe(logged))
+            if (onceId === undefined) continue
+            // The other relay reports the same response again.
+            stores[1 - relay]?.recordLimits({ ...report, limits: [{ name, used: Number(numbers.used) }] })
+            logged++
           }
-          await eventually(async () => expect(await raw.xlen(`${prefix}limits:{${deployment}}:log`)).toBe(records.length))
-          const expected = new Map<string, LimitRecord>()
-          for (const record of records) expected.set(record.name, mergeLimit(expected.get(record.name), record))
-          const seen = (await stores[0]?.limitsOf(deployment)) ?? []
-          expect(seen.map(({ name }) => name).sort()).toEqual([...expected.keys()].sort())
-          for (const state of seen) expect(compareLimits(state, expected.get(state.name) as LimitRecord), JSON.stringify([state, reports])).toBe(0)
+          await eventually(async () => expect(await raw.xlen(`${prefix}limits:{${deployment}}:log`)).toBe(logged))
+          const seen = Object.fromEntries(((await stores[0]?.limitsOf(deployment)) ?? []).map((state) => [state.name, state]))
+          const expected = Object.fromEntries(
+            [...pictures].map(([name, { shown, window }]) => [name, { ...shown, ...(window && { used: window.used, usedFrom: window.from }) }] as const),
+          )
+          expect(seen, JSON.stringify(reports)).toEqual(expected)
         }),
-        { numRuns: 40 },
+        { numRuns: 60 },
       )
     } finally {
       await Promise.all(stores.map((store) => store.close(1_000)))

@@ -81,6 +81,15 @@ describe('Redis keys', () => {
     ])
   })
 
+  it('limits:{deployment} shows what was used of a limit, and :log what each response used', async () => {
+    store.recordLimits(report({ source: 'usage', limits: [{ name: 'tokens', used: 70.5 }], onceId: 'resp_1', sessionId: 'sess_1', subject: 'alice' }))
+    const minute = { 'tokens.used': '70.5', 'tokens.used_from': String(T), 'tokens.reset_at': String(T + 60_000), 'tokens.source': 'usage', 'tokens.at': String(T) }
+    await eventually(async () => expect(await raw.hgetall(`${prefix}limits:{gpt-realtime}`)).toEqual(minute))
+    const [entry] = await raw.xrange(`${prefix}limits:{gpt-realtime}:log`, '-', '+')
+    expect(entry?.[1]).toEqual(['at', String(T), 'name', 'tokens', 'source', 'usage', 'used', '70.5', 'session', 'sess_1', 'subject', 'alice'])
+    expect((await raw.pttl(`${prefix}limits:{gpt-realtime}:once`)) / 60_000).toBeCloseTo(10, 1)
+  })
+
   it('keeps the log near ten thousand entries', async () => {
     for (let i = 0; i < 9_900; i++) store.recordLimits(report({ at: T + i }))
     await eventually(async () => expect(await raw.xlen(`${prefix}limits:{gpt-realtime}:log`)).toBe(9_900))
@@ -170,6 +179,15 @@ describe('several relays over one Redis', () => {
     const rule = { perSecond: 1, burst: 3 }
     const answers = await Promise.all(stores.flatMap((store) => [store.take('k', 1, rule), store.take('k', 1, rule)]))
     expect(answers.filter(({ ok }) => ok)).toHaveLength(3)
+  })
+
+  it('what is used adds up over relays, each response once', async () => {
+    const use = (store: LimitStore | undefined, used: number, onceId: string) =>
+      store?.recordLimits({ deployment: 'd', source: 'usage', at: T, limits: [{ name: 'tokens', used }], onceId })
+    for (const [i, store] of stores.entries()) use(store, 100, `resp_${i}`)
+    for (const store of stores) use(store, 7, 'resp_shared')
+    await eventually(async () => expect(await raw.xlen(`${prefix}limits:{d}:log`)).toBe(6))
+    expect(await raw.hget(`${prefix}limits:{d}`, 'tokens.used')).toBe('307')
   })
 
   it('a usage id counts once whichever relay reports it', async () => {
