@@ -1,11 +1,11 @@
 // A key host that rotates, fails, hangs, floods and redirects: real HTTP, real tokens, a clock that can be moved.
+import { createSign, generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createAuthenticator } from '../../src/auth/authenticator.js'
-import { usableKeys } from '../../src/auth/key-set.js'
 import type { AuthConfig } from '../../src/config-shape.js'
 import { RefusalError } from '../../src/core/protocol/errors.js'
 import type { Authenticator } from '../../src/ports.js'
@@ -49,10 +49,7 @@ async function keyHost(): Promise<KeyHost> {
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  cleanups.push(() => {
-    server.closeAllConnections()
-    server.close()
-  })
+  cleanups.push(() => server.close().closeAllConnections())
   const host: KeyHost = {
     url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`),
     requests: 0,
@@ -76,6 +73,14 @@ async function outcome(auth: Authenticator, token: string): Promise<string> {
   )
 }
 const [one, two, three] = [() => signers[0] as Signer, () => signers[1] as Signer, () => signers[2] as Signer]
+
+const endless: RequestListener = (_request, response) => {
+  const pump = (): void => {
+    while (!response.destroyed && response.write(' '.repeat(65_536)));
+  }
+  response.on('drain', pump)
+  pump()
+}
 
 describe('remote key set', () => {
   it('fetches once for many callers and keeps the keys', async () => {
@@ -117,12 +122,11 @@ describe('remote key set', () => {
     const auth = await authenticator(host)
     await outcome(auth, await one().token())
     for (let second = 0; second < 120; second++) {
-      // Never inside the last four seconds of a cool-down, so that nobody waits: the clock moves, the timers do not.
+      // The clock moves, the timers do not.
       now += 1000
       if (second % 8 === 7) expect(await outcome(auth, await one().token(`made-up-${second}`))).toBe('unknown_key')
     }
     expect(host.requests).toBeLessThanOrEqual(9)
-    expect(await outcome(auth, await one().token())).toBe('alice')
   })
 
   it('goes on with the kept keys while the key host fails, in every way it can', async () => {
@@ -137,15 +141,7 @@ describe('remote key set', () => {
       (_request, response) => response.end('[]'),
       (_request, response) => response.writeHead(302, { location: `${host.url.origin}/elsewhere` }).end(),
       (request) => request.socket.resetAndDestroy(),
-      (_request, response) => {
-        response.write('{"keys":[')
-        const junk = `"${'x'.repeat(65_536)}",`
-        const pump = (): void => {
-          while (!response.destroyed && response.write(junk));
-        }
-        response.on('drain', pump)
-        pump()
-      },
+      endless,
     ]
     for (const failure of failures) {
       const before = host.requests
@@ -191,7 +187,7 @@ describe('remote key set', () => {
   })
 
   it('uses no key that is ambiguous, secret, private or weak', async () => {
-    const weak = await generateKeyPairWeak()
+    const weak = weakSigner()
     const shared = Buffer.alloc(32, 7)
     const host = await keyHost()
     host.serve([
@@ -242,29 +238,7 @@ describe('remote key set', () => {
   })
 })
 
-describe('usableKeys', () => {
-  const strong = 'w'.repeat(342)
-  it.each<[string, unknown, number | undefined]>([
-    ['an RSA key', { kty: 'RSA', n: strong, e: 'AQAB' }, 1],
-    ['exponent 3', { kty: 'RSA', n: strong, e: 'Aw' }, 1],
-    ['exponent 1', { kty: 'RSA', n: strong, e: 'AQ' }, 0],
-    ['an even exponent', { kty: 'RSA', n: strong, e: 'AQAC' }, 0],
-    ['no exponent', { kty: 'RSA', n: strong }, 0],
-    ['2047 bits behind zeros', { kty: 'RSA', n: Buffer.concat([Buffer.alloc(50), Buffer.alloc(256, 0x7f)]).toString('base64url'), e: 'AQAB' }, 0],
-    ['a private key', { kty: 'RSA', n: strong, e: 'AQAB', d: 'AQAB' }, 0],
-    ['a secret', { kty: 'oct', k: 'AQAB' }, 0],
-    ['an unknown type', { kty: 'constructor' }, 0],
-  ])('%s', (_name, key, count) => {
-    expect(usableKeys({ keys: [key] })?.length).toBe(count)
-  })
-  it('knows what is no key set, and what is too much of one', () => {
-    for (const document of [null, 7, [], {}, { keys: {} }, { keys: Array(201).fill({ kty: 'EC' }) }]) expect(usableKeys(document)).toBeUndefined()
-    expect(usableKeys({ keys: [] })).toEqual([])
-  })
-})
-
-async function generateKeyPairWeak(): Promise<Signer> {
-  const { generateKeyPairSync, createSign } = await import('node:crypto')
+function weakSigner(): Signer {
   const pair = generateKeyPairSync('rsa', { modulusLength: 1024 })
   const jwk = { ...pair.publicKey.export({ format: 'jwk' }), kid: 'weak', alg: 'RS256', use: 'sig' } as JWK
   const token = async (): Promise<string> => {

@@ -1,0 +1,60 @@
+// Wycheproof's vectors of broken and odd signatures against the token front.
+import { createPublicKey } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import type { JWK } from 'jose'
+import { describe, expect, it } from 'vitest'
+import type { AuthConfig } from '../../src/config-shape.js'
+import type { Secret } from '../../src/core/secret.js'
+import { authenticator, whyOf } from './tokens.js'
+
+const corpus = new URL('../../../shared/corpora/wycheproof-jws/json_web_signature_test.json', import.meta.url)
+const keyCorpus = new URL('../../../shared/corpora/wycheproof-jws/json_web_key_test.json', import.meta.url)
+
+describe.skipIf(!existsSync(corpus))('Wycheproof vectors (skipped where ../shared/corpora is absent)', () => {
+  interface Group {
+    comment: string
+    public?: JWK | { keys: JWK[] }
+    private?: JWK | { keys: JWK[] }
+    tests: { tcId: number; comment: string; jws: unknown; result: string }[]
+  }
+  const groups = (file: URL): Group[] => JSON.parse(readFileSync(file, 'utf8')).testGroups
+
+  it('refuses every vector as a bearer token', async () => {
+    const auth = await authenticator()
+    let count = 0
+    for (const group of [...groups(corpus), ...groups(keyCorpus)])
+      for (const test of group.tests) {
+        const token = typeof test.jws === 'string' ? test.jws : JSON.stringify(test.jws)
+        await whyOf(auth.authenticate({ headers: { authorization: `Bearer ${token}` }, query: new URLSearchParams() }))
+        count++
+      }
+    expect(count).toBeGreaterThan(150)
+  })
+
+  it('gets past the signature under the group’s own key only where a vector is valid', async () => {
+    // The vectors carry no claims, so a verified one is refused for that and an invalid one for anything else.
+    const verified = new Set(['bad_expiry', 'bad_subject', 'invalid_token'])
+    const wrong: string[] = []
+    for (const group of groups(corpus)) {
+      const jwk = (group.public ?? group.private) as JWK
+      if (jwk.use === 'enc' || jwk.key_ops?.every((operation) => operation !== 'verify' && operation !== 'sign')) continue
+      const key: AuthConfig['key'] =
+        jwk.kty === 'oct'
+          ? { kind: 'secret', secret: { reveal: () => Buffer.from(jwk.k ?? '', 'base64url') } as unknown as Secret }
+          : {
+              kind: 'public',
+              pem: createPublicKey({ key: jwk as never, format: 'jwk' })
+                .export({ type: 'spki', format: 'pem' })
+                .toString(),
+            }
+      const auth = await authenticator({ key }).catch(() => undefined)
+      for (const test of auth ? group.tests : []) {
+        const why = await whyOf(auth?.verify(typeof test.jws === 'string' ? test.jws : JSON.stringify(test.jws)) ?? Promise.reject(new Error('unreachable')))
+        if (test.result === 'invalid' && (why === 'bad_expiry' || why === 'bad_subject')) wrong.push(`${test.tcId} ${test.comment}: ${why}`)
+        // An empty payload is a valid JWS and no JWT.
+        if (test.result === 'valid' && !verified.has(why) && test.comment !== 'emptyPayload') wrong.push(`${test.tcId} ${test.comment}: ${why}`)
+      }
+    }
+    expect(wrong).toEqual([])
+  })
+})

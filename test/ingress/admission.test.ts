@@ -1,0 +1,98 @@
+// The checks between path and 101, in order, each against the real store.
+import { once } from 'node:events'
+import { afterEach, describe, expect, it } from 'vitest'
+import { type Front, HEAD, open, raw, refused, startFront, token } from './front.js'
+
+let front: Front
+afterEach(() => front?.close())
+const bearer = async (claims?: Record<string, unknown>) => ({ authorization: `Bearer ${await token(claims)}` })
+
+describe('limits before the 101', () => {
+  it('checks the origin before the credential', async () => {
+    front = await startFront({ config: { allowedOrigins: ['https://app.example'] } })
+    expect(await refused(`${front.ws}/v1/realtime`, { headers: { origin: 'https://evil.example' } })).toMatchObject({ status: 403, code: 'forbidden' })
+    const twice = await raw(front.port, `GET /v1/realtime HTTP/1.1\r\n${HEAD}Origin: https://app.example\r\nOrigin: https://app.example\r\napi-key: ${await token()}\r\n\r\n`)
+    expect(twice).toMatch(/^HTTP\/1\.1 400 /)
+    const { socket } = await open(`${front.ws}/v1/realtime`, { headers: { origin: 'https://app.example', ...(await bearer()) } })
+    socket.terminate()
+  })
+
+  it('limits connects per address before it looks at the credential', async () => {
+    front = await startFront({ limits: { connectsPerSecond: 0.1 } })
+    const answers = []
+    for (let n = 0; n < 3; n++) answers.push(await refused(`${front.ws}/v1/realtime`))
+    expect(answers.map((answer) => answer.status)).toEqual([401, 401, 429])
+    expect(Number(answers[2]?.headers['retry-after'])).toBeGreaterThanOrEqual(1)
+    expect(answers[2]?.code).toBe('rate_limited')
+  })
+
+  it('limits connects per subject across addresses, and a /64 is one address', async () => {
+    front = await startFront({ limits: { connectsPerSecond: 0.1 }, trustProxy: true })
+    const from = async (address: string, claims?: Record<string, unknown>): Promise<number> => {
+      const headers = { ...(await bearer(claims)), 'x-forwarded-for': address }
+      return open(`${front.ws}/v1/realtime`, { headers }).then(
+        ({ socket }) => {
+          socket.terminate()
+          return 101
+        },
+        (error: Error) => Number(/\d{3}$/.exec(error.message)?.[0]),
+      )
+    }
+    expect([await from('10.0.0.1'), await from('10.0.0.2'), await from('10.0.0.3')]).toEqual([101, 101, 429])
+    const v6 = ['2001:db8::1', '2001:db8:0:0:ffff::2', '2001:DB8:0:0::3', '2001:db8:0:1::1']
+    expect(await Promise.all([from(v6[0] ?? '', { sub: 'b1' }), from(v6[1] ?? '', { sub: 'b2' })])).toEqual([101, 101])
+    expect([await from(v6[2] ?? '', { sub: 'b3' }), await from(v6[3] ?? '', { sub: 'b4' })]).toEqual([429, 101])
+  })
+
+  it('refuses revoked tokens and subjects', async () => {
+    front = await startFront()
+    await front.store.revoke({ subject: 'mallory' }, Date.now() + 60_000)
+    await front.store.revoke({ tokenId: 'stolen' }, Date.now() + 60_000)
+    expect(await refused(`${front.ws}/v1/realtime`, { headers: await bearer({ sub: 'mallory' }) })).toMatchObject({ status: 401, code: 'unauthenticated' })
+    expect(await refused(`${front.ws}/v1/realtime`, { headers: await bearer({ jti: 'stolen' }) })).toMatchObject({ status: 401 })
+    expect(front.leases()).toBe(0)
+  })
+
+  it('holds the process limit when many come at once, and frees places', async () => {
+    const turn = () => new Promise((resolve) => setImmediate(resolve))
+    front = await startFront({
+      limits: { maxSessions: 3 },
+      deps: {
+        toolsFor: () =>
+          turn()
+            .then(turn)
+            .then(() => ({ tools: [], run: async () => ({ output: '', outcome: 'ok', durationMs: 0, cut: false }) })),
+      },
+    })
+    const headers = await bearer()
+    const results = await Promise.allSettled(Array.from({ length: 10 }, () => open(`${front.ws}/v1/realtime`, { headers })))
+    const opened = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+    expect(opened.length).toBe(3)
+    expect(await refused(`${front.ws}/v1/realtime`, { headers })).toMatchObject({ status: 429, code: 'too_many_sessions', headers: { 'retry-after': '5' } })
+    for (const { socket } of opened) {
+      socket.close()
+      await once(socket, 'close')
+    }
+    expect(front.leases()).toBe(0)
+    ;(await open(`${front.ws}/v1/realtime`, { headers })).socket.terminate()
+  })
+
+  it('lets a profile set its own limit per subject', async () => {
+    front = await startFront({ limits: { maxSessionsPerUser: 1 }, deps: { sessionsAllowed: (identity) => (identity.claims.vip ? 2 : 1) } })
+    const headers = await bearer({ vip: true })
+    const two = [await open(`${front.ws}/v1/realtime`, { headers }), await open(`${front.ws}/v1/realtime`, { headers })]
+    expect((await refused(`${front.ws}/v1/realtime`, { headers })).code).toBe('too_many_sessions')
+    for (const { socket } of two) socket.terminate()
+  })
+
+  it('holds the limit per subject', async () => {
+    front = await startFront({ limits: { maxSessionsPerUser: 1 } })
+    const { socket } = await open(`${front.ws}/v1/realtime`, { headers: await bearer() })
+    expect(await refused(`${front.ws}/v1/realtime`, { headers: await bearer() })).toMatchObject({ status: 429, code: 'too_many_sessions' })
+    const other = await open(`${front.ws}/v1/realtime`, { headers: await bearer({ sub: 'bob' }) })
+    socket.close()
+    await once(socket, 'close')
+    ;(await open(`${front.ws}/v1/realtime`, { headers: await bearer() })).socket.terminate()
+    other.socket.terminate()
+  })
+})
