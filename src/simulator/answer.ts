@@ -63,10 +63,21 @@ function echo(said: string, instructions: string): string {
   return `You said: ${/[.!?…]$/u.test(quote) ? quote : `${quote}.`}${asked}${persona}`
 }
 
+/** A flat JSON object read out as a model would: `{"city":"Oslo","degrees":3}` as `city Oslo, degrees 3`. */
+function spoken(output: string): string {
+  if (!output.startsWith('{')) return output
+  try {
+    const fields = Object.entries(JSON.parse(output) as object)
+    return fields.every(([, value]) => typeof value !== 'object') ? fields.map(([key, value]) => `${key.replaceAll('_', ' ')} ${value}`).join(', ') : output
+  } catch {
+    return output
+  }
+}
+
 /** Results only: a model seldom names its tools to the user, and tests look for their names where they must not be. */
 function reportOutputs(outputs: readonly StoredItem[]): string {
   const parts = outputs.slice(-MAX_CALLS).map((stored) => {
-    const output = String(stored.item.output ?? '')
+    const output = spoken(String(stored.item.output ?? ''))
     return output.length > MAX_OUTPUT_CHARS ? `${output.slice(0, MAX_OUTPUT_CHARS)}…` : output
   })
   return `Here is what I found: ${parts.join('; ')}`
