@@ -8,6 +8,10 @@ export type LimitSource = 'event' | 'usage' | 'http_429' | RefusalSource | 'conf
 /** Codes by which a session's upstream says that a limit is used up (source: protocol dossier 3.7). */
 export type RefusalSource = 'inference_rate_limit_exceeded' | 'rate_limit_exceeded'
 
+export function isRefusalSource(code: unknown): code is RefusalSource {
+  return code === 'inference_rate_limit_exceeded' || code === 'rate_limit_exceeded'
+}
+
 /** One limit of a deployment as it is kept: the winning report whole, never mixed with another. */
 export interface LimitRecord {
   readonly name: string

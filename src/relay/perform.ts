@@ -1,7 +1,7 @@
 // Carries out one action of core, at once and without waiting.
 import type { Action } from '../core/session/state.js'
 import type { RelayedSession } from './session.js'
-import { limitsOfEvent, usageCounters } from './usage.js'
+import { limitsOfEvent, limitUse, usageCounters } from './usage.js'
 
 export function perform(session: RelayedSession, action: Action): void {
   switch (action.do) {
@@ -53,15 +53,20 @@ function startTool(session: RelayedSession, call: Extract<Action, { do: 'tool.st
 }
 
 function recordLimits(session: RelayedSession, { event }: Extract<Action, { do: 'record.limits' }>): void {
-  const limits = limitsOfEvent(event)
-  if (limits.length === 0) return
-  const { identity, sessionId } = session.opened
-  session.deps.store.recordLimits({ deployment: session.deployment, source: 'event', at: session.deps.now(), limits, sessionId, subject: identity.subject })
+  const seen = limitsOfEvent(event)
+  if (seen) session.deps.store.recordLimits({ ...seen, ...reporter(session) })
 }
 
+/** The ledger of the caller, and what the deployment's limits lost by it. */
 function recordUsage(session: RelayedSession, { responseId, usage }: Extract<Action, { do: 'record.usage' }>): void {
-  const counters = usageCounters(usage)
-  const { identity } = session.opened
-  const report = { subject: identity.subject, deployment: session.deployment, at: session.deps.now(), counters }
-  session.deps.store.recordUsage(responseId === '' ? report : { ...report, onceId: responseId })
+  const { store } = session.deps
+  const { deployment, subject, at, sessionId } = reporter(session)
+  const once = responseId === '' ? {} : { onceId: responseId }
+  store.recordLimits({ source: 'usage', deployment, at, limits: limitUse(usage), sessionId, subject, ...once })
+  store.recordUsage({ subject, deployment, at, counters: usageCounters(usage), ...once })
+}
+
+function reporter(session: RelayedSession) {
+  const { identity, sessionId } = session.opened
+  return { deployment: session.deployment, at: session.deps.now(), sessionId, subject: identity.subject }
 }

@@ -2,6 +2,7 @@
 import { openingUpdate, serverPartInForce } from '../policy/session-update.js'
 import { objectAt, stringAt } from '../protocol/events.js'
 import { codeLabel } from './error-codes.js'
+import { refusedByLimit } from './limit-refusals.js'
 import type { Shown } from './responses-state.js'
 import { handleServerEvent } from './server-events.js'
 import { show } from './show.js'
@@ -44,9 +45,9 @@ function goLive(turn: Turn, shown: Shown): void {
 
 /** Before the session is live any error is final: OpenAI answers bad credentials with 101, `error`, close (source: dossier 3.1). */
 function refusedByUpstream(turn: Turn, shown: Shown): void {
-  const code = stringAt(objectAt(shown.event, 'error'), 'code') ?? 'none'
-  note(turn, { note: 'upstream_error', code: codeLabel(code) })
-  close(turn, OVERLOAD.has(code) ? 'rate_limited' : 'upstream_refused', turn.s.phase === 'configuring' ? 'configuration_refused' : 'refused_after_101')
+  const error = objectAt(shown.event, 'error')
+  note(turn, { note: 'upstream_error', code: codeLabel(stringAt(error, 'code') ?? 'none') })
+  const overload = refusedByLimit(error) !== undefined
+  if (overload) turn.actions.push({ do: 'record.limits', event: shown.event })
+  close(turn, overload ? 'rate_limited' : 'upstream_refused', turn.s.phase === 'configuring' ? 'configuration_refused' : 'refused_after_101')
 }
-
-const OVERLOAD = new Set(['rate_limit_exceeded', 'inference_rate_limit_exceeded'])

@@ -1,6 +1,7 @@
 // Follows responses from `response.created` to `response.done` and decides whether the client sees them at all.
 import { arrayAt, isObject, type JsonObject, objectAt, stringAt } from '../protocol/events.js'
 import { followUp } from './follow-up.js'
+import { refusedByLimit } from './limit-refusals.js'
 import type { Shown } from './responses-state.js'
 import { changeResponses, show, showHeld } from './show.js'
 import { note, type Turn } from './state.js'
@@ -30,6 +31,7 @@ export function responseDone(turn: Turn, shown: Shown): void {
   note(turn, { note: 'response_done', status: STATUSES.has(status) ? status : 'unknown' })
   const usage = objectAt(response, 'usage')
   if (usage) turn.actions.push({ do: 'record.usage', responseId: id, usage })
+  if (refusedByLimit(objectAt(objectAt(response, 'status_details'), 'error'))) turn.actions.push({ do: 'record.limits', event: shown.event })
   const finished = status === 'completed' || status === 'incomplete'
   if (finished) registerMissedCalls(turn, id, response)
   else turn.s = { ...turn.s, calls: forgetWaiting(turn.s.calls, id) }

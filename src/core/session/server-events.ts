@@ -4,6 +4,7 @@ import { serverPartInForce } from '../policy/session-update.js'
 import { isObject, objectAt, stringAt } from '../protocol/events.js'
 import { codeLabel } from './error-codes.js'
 import { followUp, followUpRefused } from './follow-up.js'
+import { refusedByLimit } from './limit-refusals.js'
 import { responseCreated, responseDone } from './responses.js'
 import type { Shown } from './responses-state.js'
 import { changeResponses, show } from './show.js'
@@ -68,6 +69,7 @@ function errorEvent(turn: Turn, shown: Shown): void {
   const code = stringAt(error, 'code') ?? 'none'
   const cause = stringAt(error, 'event_id')
   note(turn, { note: 'upstream_error', code: codeLabel(code) })
+  if (refusedByLimit(error)) turn.actions.push({ do: 'record.limits', event: shown.event })
   const { ours, clients } = turn.s.responses
   if (ours && (cause === ours.eventId || (cause === undefined && !clients && code === 'conversation_already_has_active_response'))) {
     followUpRefused(turn, code)

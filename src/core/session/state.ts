@@ -67,6 +67,7 @@ export type Action =
   | { readonly do: 'release.client' }
   | { readonly do: 'tool.start'; readonly callId: string; readonly name: string; readonly arguments: string }
   | { readonly do: 'tool.cancel'; readonly callId: string }
+  /** `rate_limits.updated`, or an event with an error of `limit-refusals.ts`. */
   | { readonly do: 'record.limits'; readonly event: RealtimeEvent }
   | { readonly do: 'record.usage'; readonly responseId: string; readonly usage: JsonObject }
   | { readonly do: 'close'; readonly code: RefusalCode; readonly why: string }
