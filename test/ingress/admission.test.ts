@@ -1,7 +1,6 @@
 // The checks between path and 101, in order, each against the real store.
-import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Front, HEAD, open, raw, refused, startFront, token } from './front.js'
+import { eventually, type Front, HEAD, open, raw, refused, startFront, token } from './front.js'
 
 let front: Front
 afterEach(() => front?.close())
@@ -69,11 +68,8 @@ describe('limits before the 101', () => {
     const opened = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
     expect(opened.length).toBe(3)
     expect(await refused(`${front.ws}/v1/realtime`, { headers })).toMatchObject({ status: 429, code: 'too_many_sessions', headers: { 'retry-after': '5' } })
-    for (const { socket } of opened) {
-      socket.close()
-      await once(socket, 'close')
-    }
-    expect(front.leases()).toBe(0)
+    for (const { socket } of opened) socket.close()
+    await eventually(() => front.leases() === 0 && front.sessions.size === 0)
     ;(await open(`${front.ws}/v1/realtime`, { headers })).socket.terminate()
   })
 
@@ -91,7 +87,7 @@ describe('limits before the 101', () => {
     expect(await refused(`${front.ws}/v1/realtime`, { headers: await bearer() })).toMatchObject({ status: 429, code: 'too_many_sessions' })
     const other = await open(`${front.ws}/v1/realtime`, { headers: await bearer({ sub: 'bob' }) })
     socket.close()
-    await once(socket, 'close')
+    await eventually(() => front.leases() === 1)
     ;(await open(`${front.ws}/v1/realtime`, { headers: await bearer() })).socket.terminate()
     other.socket.terminate()
   })

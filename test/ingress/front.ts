@@ -218,3 +218,12 @@ export async function raw(port: number, bytes: string | Buffer, until?: string):
   socket.destroy()
   return text
 }
+
+/** Resolves once `check` holds; looks again after each turn of the loop and fails after five seconds. */
+export async function eventually(check: () => boolean): Promise<void> {
+  const end = performance.now() + 5000
+  while (!check()) {
+    if (performance.now() > end) throw new Error('did not become true')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}

@@ -4,20 +4,11 @@ import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { RefusalError } from '../../src/core/protocol/errors.js'
-import { type Front, HEAD, open, refused, startFront, token } from './front.js'
+import { eventually, type Front, HEAD, open, refused, startFront, token } from './front.js'
 
 let front: Front
 afterEach(() => front?.close())
 const bearer = async (): Promise<{ authorization: string }> => ({ authorization: `Bearer ${await token()}` })
-
-/** Resolves once `check` holds; looks again after each turn of the loop and fails after five seconds. */
-async function eventually(check: () => boolean): Promise<void> {
-  const end = performance.now() + 5000
-  while (!check()) {
-    if (performance.now() > end) throw new Error('did not become true')
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
 
 describe('a client that resets while it is admitted', () => {
   it('neither ends the process nor keeps a place, thirty times', async () => {
@@ -58,8 +49,7 @@ describe('a client that resets while it is admitted', () => {
     const { socket } = await open(`${front.ws}/v1/realtime`, { headers: await bearer() })
     expect(holding).toBe(1)
     socket.close()
-    await once(socket, 'close')
-    expect(holding).toBe(0)
+    await eventually(() => holding === 0)
   })
 
   it('keeps no place when it ends its half while it is admitted', async () => {

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Front, HEAD, open, raw, refused, startFront, token } from './front.js'
+import { eventually, type Front, HEAD, open, raw, refused, startFront, token } from './front.js'
 
 let front: Front
 afterEach(() => front?.close())
@@ -68,6 +68,6 @@ describe('hostile bytes', () => {
     const { socket } = await open(`${front.ws}/v1/realtime`, { headers: await bearer() })
     socket.send('x'.repeat(1001))
     expect((await once(socket, 'close'))[0]).toBe(1009)
-    expect(front.leases()).toBe(0)
+    await eventually(() => front.leases() === 0)
   })
 })
