@@ -1,0 +1,15 @@
+// Where this host's own relay answers its liveness probe, read from the same variables as the relay reads.
+
+export interface ProbeTarget {
+  readonly url: string
+  readonly tls: boolean
+}
+
+/** Only what a probe needs: a mistake in any other variable is the relay's to report. */
+export function probeTarget(environment: Readonly<Record<string, string | undefined>> = process.env): ProbeTarget {
+  const host = environment.HOST?.trim() || '0.0.0.0'
+  const port = environment.PORT?.trim() || '8080'
+  const tls = (environment.TLS_CERT_FILE ?? '').trim() !== ''
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' || host === '[::]' ? '[::1]' : host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
+  return { url: `${tls ? 'https' : 'http'}://${reachable}:${port}/livez`, tls }
+}
