@@ -1,0 +1,82 @@
+// Something to say: a plain tone where loudness is all that counts, real speech of espeak-ng where a microphone is played.
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const RATE = 24_000
+
+/** PCM16 at 24 kHz, as loud as a voice close to the microphone. */
+export function tone(ms: number): Buffer {
+  const pcm = Buffer.alloc(Math.round((ms * RATE) / 1000) * 2)
+  for (let at = 0; at + 1 < pcm.length; at += 2) pcm.writeInt16LE(Math.round(Math.sin((at / 2 / RATE) * 2 * Math.PI * 220) * 12_000), at)
+  return pcm
+}
+
+export function silence(ms: number): Buffer {
+  return Buffer.alloc(Math.round((ms * RATE) / 1000) * 2)
+}
+
+/** Parts of 100 ms as base64: what clients of the Realtime API append. */
+export function appendable(...pcm: Buffer[]): string[] {
+  const all = Buffer.concat(pcm)
+  const bytes = RATE / 5
+  return Array.from({ length: Math.ceil(all.length / bytes) }, (_, index) => all.subarray(index * bytes, (index + 1) * bytes).toString('base64'))
+}
+
+export function hasEspeak(): boolean {
+  try {
+    execFileSync('espeak-ng', ['--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A WAV file of `text` at 48 kHz mono PCM16 with silence before and after it, as Chromium's fake microphone wants it. The caller removes its folder. */
+export function speechFile(text: string, { beforeMs = 300, afterMs = 1500 } = {}): { readonly folder: string; readonly file: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'relay-speech-'))
+  const spoken = join(folder, 'spoken.wav')
+  execFileSync('espeak-ng', ['-v', 'en', '-s', '150', '-a', '160', '-w', spoken, text], { stdio: 'ignore' })
+  const { rate, samples } = readWav(readFileSync(spoken))
+  const rate48 = 48_000
+  const speech = resampled(samples, rate, rate48)
+  const before = new Int16Array(Math.round((beforeMs * rate48) / 1000))
+  const after = new Int16Array(Math.round((afterMs * rate48) / 1000))
+  const file = join(folder, 'microphone.wav')
+  writeFileSync(file, wav(Buffer.concat([before, speech, after].map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength))), rate48))
+  return { folder, file }
+}
+
+function readWav(bytes: Buffer): { rate: number; samples: Int16Array } {
+  const rate = bytes.readUInt32LE(24)
+  const start = bytes.indexOf('data', 12, 'latin1') + 8
+  const data = bytes.subarray(start, bytes.length - ((bytes.length - start) % 2))
+  return { rate, samples: Int16Array.from({ length: data.length / 2 }, (_, index) => data.readInt16LE(index * 2)) }
+}
+
+function resampled(samples: Int16Array, from: number, to: number): Int16Array {
+  return Int16Array.from({ length: Math.floor((samples.length * to) / from) }, (_, index) => {
+    const at = (index * from) / to
+    const low = Math.floor(at)
+    const first = samples[low] ?? 0
+    return first + ((samples[low + 1] ?? first) - first) * (at - low)
+  })
+}
+
+function wav(pcm: Buffer, rate: number): Buffer {
+  const head = Buffer.alloc(44)
+  head.write('RIFF', 0, 'latin1')
+  head.writeUInt32LE(36 + pcm.length, 4)
+  head.write('WAVEfmt ', 8, 'latin1')
+  head.writeUInt32LE(16, 16)
+  head.writeUInt16LE(1, 20)
+  head.writeUInt16LE(1, 22)
+  head.writeUInt32LE(rate, 24)
+  head.writeUInt32LE(rate * 2, 28)
+  head.writeUInt16LE(2, 32)
+  head.writeUInt16LE(16, 34)
+  head.write('data', 36, 'latin1')
+  head.writeUInt32LE(pcm.length, 40)
+  return Buffer.concat([head, pcm])
+}
