@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { type Import, type SourceFile, sourceFiles } from './support/source-files.js'
 
 const FILES = sourceFiles('src')
-const TESTS = sourceFiles('test')
+/** A configuration file of vitest must export a default. */
+const TESTS = sourceFiles('test').filter((file) => !file.path.endsWith('.config.ts'))
 const PLUGS = ['ingress', 'upstream', 'auth', 'tools', 'limits', 'ops'] as const
 const ENTRIES = /^src\/(main|cli|cli-[a-z-]+|run|server|healthcheck)\.ts$/
 
