@@ -1,0 +1,90 @@
+// A relay over TLS with the simulator behind it, and a record of every frame that went to and from its clients.
+import { fileURLToPath } from 'node:url'
+import type { WebSocket } from '@fastify/websocket'
+import type { ServerExtras } from '../../../src/server.js'
+import { type RunningRelay, runRelay } from '../../support/running-relay.js'
+
+export type Upstream = 'ga' | 'preview'
+export const UPSTREAMS: readonly Upstream[] = ['ga', 'preview']
+export const PREVIEW_VERSION = '2025-04-01-preview'
+/** What the simulator hears in every spoken turn. */
+export const HEARD = 'Hello from my microphone.'
+/** Words that only the server may know: no frame to a client may have them. */
+export const SERVER_ONLY = ['get_weather', 'lookup_order', 'Canary persona', 'canary-']
+
+const tlsFile = (name: string): string => fileURLToPath(new URL(`../../support/tls/localhost-${name}.pem`, import.meta.url))
+export const CA_FILE = tlsFile('cert')
+
+export interface WireEvent {
+  readonly type: string
+  readonly [key: string]: unknown
+}
+
+export interface Lab {
+  /** `localhost:port`, TLS only, as several SDKs dial nothing else. */
+  readonly host: string
+  readonly running: RunningRelay
+  /** Everything clients were sent since the last `forget`, in order. */
+  toClients(): readonly WireEvent[]
+  fromClients(): readonly WireEvent[]
+  /** Upgrade requests since the last `forget`, as `path?query`. */
+  targets(): readonly string[]
+  forget(): void
+  /** Server-only words that reached a client. */
+  leaks(): readonly string[]
+  token(subject?: string): Promise<string>
+  close(): Promise<void>
+}
+
+export interface LabOptions {
+  readonly upstream: Upstream
+  readonly env?: Record<string, string>
+  /** Serves pages for browsers, from the relay's own origin. */
+  readonly pages?: ServerExtras['publicRoutes']
+}
+
+export async function openLab(options: LabOptions): Promise<Lab> {
+  const sent: string[] = []
+  const got: string[] = []
+  const targets: string[] = []
+  const running = await runRelay({
+    simulator: { heardText: HEARD },
+    env: {
+      TLS_CERT_FILE: CA_FILE,
+      TLS_KEY_FILE: tlsFile('key'),
+      SESSION: JSON.stringify({ audio: { input: { transcription: { model: 'whisper-1' } } } }),
+      ...(options.upstream === 'preview' ? { AZURE_OPENAI_API_VERSION: PREVIEW_VERSION } : {}),
+      ...options.env,
+    },
+    extras: {
+      publicRoutes: async (app) => {
+        app.websocketServer.on('connection', (socket: WebSocket, request) => {
+          targets.push(request.url ?? '')
+          socket.on('message', (data) => void got.push(String(data)))
+          const send = socket.send.bind(socket) as (...args: unknown[]) => void
+          socket.send = ((...args: unknown[]) => {
+            sent.push(String(args[0]))
+            send(...args)
+          }) as typeof socket.send
+        })
+        await options.pages?.(app)
+      },
+    },
+  })
+  const parse = (frames: readonly string[]) => frames.map((frame) => JSON.parse(frame) as WireEvent)
+  return {
+    host: new URL(running.relay.url).host.replace('127.0.0.1', 'localhost'),
+    running,
+    toClients: () => parse(sent),
+    fromClients: () => parse(got),
+    targets: () => [...targets],
+    forget() {
+      sent.length = 0
+      got.length = 0
+      targets.length = 0
+    },
+    leaks: () => SERVER_ONLY.filter((word) => sent.some((frame) => frame.includes(word))),
+    token: (subject = 'alice') => running.token(subject),
+    close: () => running.close(),
+  }
+}
