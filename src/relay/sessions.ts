@@ -56,11 +56,14 @@ export function liveSessions(now: () => number): LiveSessions {
       const sessions = [...all]
       const gap = (withinMs * SPREAD) / sessions.length
       for (const [index, session] of sessions.entries()) setTimeout(() => session.drain(until), Math.floor(index * gap))
+      let timer: NodeJS.Timeout | undefined
       const deadline = new Promise<void>((resolve) => {
-        setTimeout(resolve, withinMs)
+        timer = setTimeout(resolve, withinMs)
       })
       await Promise.race([empty, deadline])
-      for (const session of all) session.drain(now())
+      clearTimeout(timer)
+      // The clock may have been set back meanwhile, so the sessions' own deadline is not relied on.
+      for (const session of all) session.close('draining', 'drain_deadline')
     },
     stop() {
       clearInterval(timer)

@@ -1,0 +1,169 @@
+// A link in memory: the relay holds one end, the test the other. Nothing is lost, nothing is reordered, and what is not read piles up.
+import { sendableCode } from '../../src/close-codes.js'
+import { cutToBytes } from '../../src/core/protocol/errors.js'
+import type { Frame } from '../../src/core/protocol/events.js'
+import type { Link } from '../../src/ports.js'
+import type { Peer } from '../contract/link.js'
+
+export interface MemoryPeer extends Peer {
+  /** Whether the link has stopped reading. */
+  readonly linkPaused: boolean
+  /** Frames sent by this peer that the link has not read. */
+  readonly unread: number
+  /** The most bytes that ever waited for this peer. */
+  readonly peakBytes: number
+  /** Takes up to `count` waiting frames while paused; how a slow reader reads. */
+  take(count: number): void
+  /** Everything that has arrived and was not taken with `next`. */
+  drainInbox(): readonly { text: string; isBinary: boolean }[]
+}
+
+interface Message {
+  readonly data: Buffer
+  readonly isBinary: boolean
+}
+
+/** Delivery happens in later turns of the event loop, never inside `send`. */
+export function memoryPair(): { readonly link: Link; readonly peer: MemoryPeer } {
+  const toPeer: Message[] = []
+  const toLink: Message[] = []
+  const inbox: { text: string; isBinary: boolean }[] = []
+  const waiting: ((message: { text: string; isBinary: boolean }) => void)[] = []
+  let onFrame: ((frame: Frame, isBinary: boolean) => void) | undefined
+  let onDrain: (() => void) | undefined
+  let onClose: ((code: number) => void) | undefined
+  let linkPaused = true
+  let peerPaused = false
+  let buffered = 0
+  let peakBytes = 0
+  let allowance = 0
+  let closing = false
+  let reported = false
+  let linkClose: { code: number; reason: string } | undefined
+  let peerClose: number | undefined
+  let scheduled = false
+  let peerIsTold: (close: { code: number; reason: string }) => void = () => {}
+  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
+    peerIsTold = resolve
+  })
+
+  const deliver = ({ data, isBinary }: Message) => {
+    const message = { text: data.toString('utf8'), isBinary }
+    const next = waiting.shift()
+    if (next) next(message)
+    else inbox.push(message)
+  }
+  const pump = () => {
+    scheduled = false
+    const before = buffered
+    for (;;) {
+      const message = !peerPaused || allowance > 0 ? toPeer.shift() : undefined
+      if (!message) break
+      if (peerPaused) allowance--
+      buffered -= message.data.length
+      deliver(message)
+    }
+    if (before > 0 && buffered === 0 && !closing) onDrain?.()
+    while (!linkPaused && !closing) {
+      const message = toLink.shift()
+      if (!message) break
+      onFrame?.(message.data, message.isBinary)
+    }
+    if (linkClose && toPeer.length === 0) peerIsTold(linkClose)
+    if (peerClose !== undefined && (peerClose === 1006 || (toLink.length === 0 && !linkPaused))) {
+      peerIsTold({ code: peerClose, reason: '' })
+      closing = true
+    }
+    if (closing && onClose && !reported) {
+      reported = true
+      onClose(peerClose ?? linkClose?.code ?? 1006)
+    }
+  }
+  const schedule = () => {
+    if (scheduled) return
+    scheduled = true
+    setImmediate(pump)
+  }
+
+  const link: Link = {
+    send(data) {
+      if (closing) return
+      const message = { data: Buffer.from(data as string), isBinary: false }
+      toPeer.push(message)
+      buffered += message.data.length
+      peakBytes = Math.max(peakBytes, buffered)
+      schedule()
+    },
+    close(code, reason) {
+      if (closing) return
+      closing = true
+      linkClose = { code: sendableCode(code), reason: cutToBytes(reason, 123) }
+      schedule()
+    },
+    pause() {
+      linkPaused = true
+    },
+    resume() {
+      linkPaused = false
+      schedule()
+    },
+    get bufferedBytes() {
+      return buffered
+    },
+    onFrame(callback) {
+      onFrame = callback
+    },
+    onDrain(callback) {
+      onDrain = callback
+    },
+    onClose(callback) {
+      onClose = callback
+      schedule()
+    },
+  }
+  const end = (code: number) => {
+    peerClose ??= code
+    schedule()
+  }
+  const peer: MemoryPeer = {
+    send(data) {
+      if (peerClose !== undefined || closing) return
+      toLink.push({ data: Buffer.from(data as string), isBinary: typeof data !== 'string' })
+      schedule()
+    },
+    close: (code = 1005) => end(code),
+    destroy: () => end(1006),
+    pause() {
+      peerPaused = true
+    },
+    resume() {
+      peerPaused = false
+      schedule()
+    },
+    take(count) {
+      allowance += count
+      schedule()
+    },
+    drainInbox: () => inbox.splice(0),
+    next() {
+      const message = inbox.shift()
+      return message ? Promise.resolve(message) : new Promise((resolve) => waiting.push(resolve))
+    },
+    closed,
+    get linkPaused() {
+      return linkPaused
+    },
+    get unread() {
+      return toLink.length
+    },
+    get peakBytes() {
+      return peakBytes
+    },
+  }
+  return { link, peer }
+}
+
+/** Lets everything under way in memory arrive. Turns of the event loop, not time. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 12; turn++) await new Promise((resolve) => setImmediate(resolve))
+}

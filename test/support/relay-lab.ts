@@ -1,0 +1,179 @@
+// The relay between two links in memory: a scripted client on one, a scripted upstream on the other, and everything else recorded.
+import { vi } from 'vitest'
+import type { SessionProfile } from '../../src/core/policy/profile.js'
+import type { DialectName } from '../../src/core/protocol/dialect.js'
+import type { RealtimeEvent } from '../../src/core/protocol/events.js'
+import type { Identity, LimitReport, Note, ToolCall, ToolContext, ToolOutcome, UpstreamConnection, UsageReport } from '../../src/ports.js'
+import { createRelay, type Relay, type RelaySettings } from '../../src/relay/relay.js'
+import { type MemoryPeer, memoryPair, settle } from './memory-link.js'
+import { profile, updated } from './playbook.js'
+
+export interface LabOptions {
+  readonly profile?: Partial<SessionProfile>
+  readonly settings?: Partial<RelaySettings>
+  readonly identity?: Partial<Identity>
+  readonly clientDialect?: DialectName
+  readonly upstreamDialect?: DialectName
+  readonly requestedModel?: string
+  /** Instead of an upstream that answers at once. */
+  readonly dial?: (signal: AbortSignal, connect: () => UpstreamConnection) => Promise<UpstreamConnection>
+}
+
+/** One end of the session in the test's hands. */
+export interface LabPeer extends MemoryPeer {
+  /** Sends one event and returns its text. */
+  say(event: object): string
+  /** The next event this peer gets. */
+  hear(): Promise<RealtimeEvent>
+  /** Everything that has arrived and was not taken yet, as raw texts. */
+  rest(): Promise<readonly string[]>
+  /** The same, as event types. */
+  types(): Promise<readonly string[]>
+}
+
+export interface RunningTool {
+  readonly call: ToolCall
+  readonly context: ToolContext
+  finish(outcome?: Partial<ToolOutcome>): void
+  fail(error: unknown): void
+}
+
+export interface Lab {
+  readonly relay: Relay
+  readonly client: LabPeer
+  readonly upstream: LabPeer
+  readonly owned: SessionProfile
+  readonly notes: readonly Note[]
+  readonly limits: readonly LimitReport[]
+  readonly usage: readonly UsageReport[]
+  readonly tools: readonly RunningTool[]
+  readonly ended: () => number
+  readonly dialSignal: () => AbortSignal | undefined
+  /** Plays the opening on the upstream's side until the session is live; the client's `session.created` is taken. */
+  live(): Promise<void>
+  /** Lets the relay's clock run. */
+  pass(ms: number): Promise<void>
+  revoke(target: { tokenId?: string; subject?: string }): void
+  /** Another session on the same relay. */
+  another(options?: LabOptions): Lab
+  /** The notes of one kind. */
+  noted<N extends Note['note']>(kind: N): readonly Extract<Note, { note: N }>[]
+}
+
+export const NOW = 1_800_000_000_000
+export const SETTINGS: RelaySettings = { bufferBytes: 64 * 1024, heldFrames: 64, slowClientMs: 10_000, messagesPerSecond: 1000 }
+
+/** Fakes the timers that the relay ticks by; call `vi.useRealTimers()` afterwards. Turns of the event loop stay real. */
+export function openLab(options: LabOptions = {}): Lab {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'], now: NOW })
+  const limits: LimitReport[] = []
+  const usage: UsageReport[] = []
+  let revoke: (target: { tokenId?: string; subject?: string }) => void = () => {}
+  let sessions = 0
+  const dials: ((signal: AbortSignal) => Promise<UpstreamConnection>)[] = []
+  const relay = createRelay({
+    provider: {
+      dial: ({ signal }) => dials.shift()?.(signal) ?? Promise.reject(new Error('nothing to dial')),
+      health: async () => ({ status: 'ok', detail: '' }),
+      close: async () => {},
+    },
+    store: {
+      recordLimits: (report) => void limits.push(report),
+      recordUsage: (report) => void usage.push(report),
+      onRevoked(callback) {
+        revoke = callback
+      },
+    },
+    settings: { ...SETTINGS, ...options.settings },
+    now: () => Date.now(),
+    randomId: () => `random${String(sessions++).padStart(4, '0')}`,
+  })
+  const open = (one: LabOptions): Lab => openSession(relay, one, { limits, usage, revoke: (target) => revoke(target), dials, open })
+  return open(options)
+}
+
+interface Shared {
+  readonly limits: LimitReport[]
+  readonly usage: UsageReport[]
+  readonly revoke: Lab['revoke']
+  readonly dials: ((signal: AbortSignal) => Promise<UpstreamConnection>)[]
+  readonly open: (options: LabOptions) => Lab
+}
+
+function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
+  const client = memoryPair()
+  const upstream = memoryPair()
+  const notes: Note[] = []
+  const tools: RunningTool[] = []
+  const owned = profile(options.profile)
+  let ended = 0
+  let dialSignal: AbortSignal | undefined
+  const connect = (): UpstreamConnection => ({ link: upstream.link, dialect: options.upstreamDialect ?? 'ga', deployment: 'secret-deployment', privateWords: ['contoso.example'] })
+  shared.dials.push((signal) => {
+    dialSignal = signal
+    return options.dial ? options.dial(signal, connect) : Promise.resolve(connect())
+  })
+  relay.openSession({
+    client: client.link,
+    dialect: options.clientDialect ?? 'ga',
+    sessionId: 'sess-4711',
+    identity: { subject: 'alice', issuer: undefined, tokenId: 'token-1', expiresAtMs: NOW + 3_600_000, claims: {}, ...options.identity },
+    profile: owned,
+    tools: {
+      tools: owned.tools,
+      run: (call, context) =>
+        new Promise((resolve, reject) => {
+          tools.push({ call, context, finish: (outcome = {}) => resolve({ output: 'result', outcome: 'ok', durationMs: 5, cut: false, ...outcome }), fail: reject })
+        }),
+    },
+    requestedModel: options.requestedModel,
+    recorder: { note: (note) => void notes.push(note) },
+    onEnd: () => ended++,
+  })
+  const self: Lab = {
+    relay,
+    client: labPeer(client.peer),
+    upstream: labPeer(upstream.peer),
+    owned,
+    notes,
+    limits: shared.limits,
+    usage: shared.usage,
+    tools,
+    ended: () => ended,
+    dialSignal: () => dialSignal,
+    async live() {
+      self.upstream.say({ type: 'session.created', event_id: 'event_0', session: { type: 'realtime', id: 'sess_1', instructions: 'default', tools: [] } })
+      const update = await self.upstream.hear()
+      if (update.type !== 'session.update') throw new Error(`not a session.update: ${update.type}`)
+      self.upstream.say(updated(owned))
+      const created = await self.client.hear()
+      if (created.type !== 'session.created') throw new Error(`not a session.created: ${JSON.stringify(created)}`)
+    },
+    async pass(ms) {
+      await settle()
+      vi.advanceTimersByTime(ms)
+      await settle()
+    },
+    revoke: shared.revoke,
+    another: (more = {}) => shared.open(more),
+    noted: (kind) => notes.filter((note) => note.note === kind) as never,
+  }
+  return self
+}
+
+function labPeer(peer: MemoryPeer): LabPeer {
+  const take = async (): Promise<readonly string[]> => {
+    await settle()
+    return peer.drainInbox().map((message) => message.text)
+  }
+  return Object.assign(Object.create(peer, Object.getOwnPropertyDescriptors(peer)) as MemoryPeer, {
+    say(event: object) {
+      const text = JSON.stringify(event)
+      peer.send(text)
+      return text
+    },
+    hear: async () => JSON.parse((await peer.next()).text) as RealtimeEvent,
+    rest: take,
+    types: async () => (await take()).map((text) => (JSON.parse(text) as RealtimeEvent).type),
+  })
+}
