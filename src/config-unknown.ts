@@ -23,10 +23,17 @@ export function reportUnknown(env: Environment, used: ReadonlySet<string>, probl
 /** Within two edits; within one for short names, which ordinary words come close to. */
 function nearest(name: string, candidates: readonly string[]): string | undefined {
   for (const limit of [1, 2]) {
-    const found = candidates.find((known) => known.length >= (limit === 1 ? 5 : 8) && Math.abs(known.length - name.length) <= limit && distance(name, known) <= limit)
+    const found = candidates.find(
+      (known) => known.length >= (limit === 1 ? 5 : 8) && sameFamily(name, known) && Math.abs(known.length - name.length) <= limit && distance(name, known) <= limit,
+    )
     if (found !== undefined) return found
   }
   return undefined
+}
+
+/** At most one edit may be in the first word: `SSL_CERT_FILE` is OpenSSL's own and not a misspelt `TLS_CERT_FILE`. */
+function sameFamily(name: string, known: string): boolean {
+  return distance(name.split('_', 1)[0] ?? '', known.split('_', 1)[0] ?? '') <= 1
 }
 
 /** Edits between two names: insertions, deletions, replacements, swaps of neighbours. */

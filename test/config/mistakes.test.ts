@@ -244,6 +244,7 @@ describe('upstream and profile entries are checked', () => {
 
 describe('what is not a mistake', () => {
   const kubernetes = {
+    SSL_CERT_FILE: '/etc/ssl/certs/ca-certificates.crt',
     KUBERNETES_SERVICE_HOST: '10.0.0.1',
     KUBERNETES_PORT_443_TCP: 'tcp://10.0.0.1:443',
     REDIS_PORT: 'tcp://10.0.0.2:6379',
