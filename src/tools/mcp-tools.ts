@@ -3,6 +3,7 @@ import type { CallToolResult, Tool } from '@modelcontextprotocol/sdk/types.js'
 import { cutToBytes } from '../core/protocol/errors.js'
 import type { JsonObject } from '../core/protocol/events.js'
 import type { ToolSpec } from '../ports.js'
+import { namespaced } from './tool-names.js'
 import { type ArgumentCheck, compileSchema } from './tool-schema.js'
 
 /** Tools taken from one server, and bytes of a description and of a schema. */
@@ -14,11 +15,6 @@ const NAME = /^[A-Za-z0-9_-]{1,64}$/
 export interface CheckedTool {
   readonly spec: ToolSpec
   readonly check: ArgumentCheck
-}
-
-/** The name a model sees: `<label>__<tool>`. */
-export function namespaced(label: string, tool: string): string {
-  return `${label}__${tool}`
 }
 
 /** Never throws: a tool with an unusable name or schema, a second one of the same name and whatever goes beyond the bounds are left out and counted. */

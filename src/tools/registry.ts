@@ -2,13 +2,12 @@
 import type { ToolConfig } from '../config-shape.js'
 import type { ToolDefinition } from '../core/policy/profile.js'
 import type { Health, ToolSet, ToolSource, ToolSpec } from '../ports.js'
-import { createHttpSource } from './http.js'
-import { createModuleSource } from './local.js'
-import { createMcpSource } from './mcp.js'
-import { namespaced } from './mcp-tools.js'
 import { type BoundTool, runTool } from './run.js'
 import type { SourceOptions } from './source-options.js'
-import { type ArgumentCheck, compileSchema } from './tool-schema.js'
+import { namespaced } from './tool-names.js'
+import type { ArgumentCheck, compileSchema } from './tool-schema.js'
+
+type CompileSchema = typeof compileSchema
 
 const NAME = /^[A-Za-z0-9_-]{1,64}$/
 /** Short enough to leave room for a tool's name, and without the separator, so that no two namespaced names can meet. */
@@ -52,10 +51,14 @@ interface Entry {
  */
 export async function createToolRegistry(configs: readonly ToolConfig[], options: SourceOptions): Promise<ToolRegistry> {
   const problems: string[] = []
-  const checks = checkConfigs(configs, problems)
-  const http = createHttpSource(ofKind(configs, 'http'), options, problems)
-  const module = await createModuleSource(ofKind(configs, 'module'), options, problems)
-  const sources: ToolSource[] = [http, module]
+  // Each kind brings libraries that cost more to load than the rest of the relay, so only kinds in use are loaded.
+  const compile = configs.every(({ kind }) => kind === 'mcp') ? undefined : (await import('./tool-schema.js')).compileSchema
+  const checks = checkConfigs(configs, compile, problems)
+  const sources: ToolSource[] = []
+  const http = ofKind(configs, 'http')
+  if (http.length > 0) sources.push((await import('./http.js')).createHttpSource(http, options, problems))
+  const module = ofKind(configs, 'module')
+  if (module.length > 0) sources.push(await (await import('./local.js')).createModuleSource(module, options, problems))
   if (problems.length > 0) {
     await Promise.all(sources.map((source) => source.close()))
     throw new ToolConfigError(problems)
@@ -63,13 +66,17 @@ export async function createToolRegistry(configs: readonly ToolConfig[], options
 
   const fixed: Entry[] = ofKind(configs, 'client').map(({ definition }) => ({ spec: { definition, owner: 'client' }, label: undefined, bound: undefined }))
   for (const source of sources) {
-    for (const spec of await source.list())
-      fixed.push({ spec, label: undefined, bound: { spec, source, check: checks.get(spec.definition.name) ?? compileSchema(undefined, 'operator') } })
+    for (const spec of await source.list()) {
+      const check = checks.get(spec.definition.name)
+      if (check) fixed.push({ spec, label: undefined, bound: { spec, source, check } })
+    }
   }
-  const labels = ofKind(configs, 'mcp').map((config) => config.label)
+  const mcp = ofKind(configs, 'mcp')
+  const labels = mcp.map((config) => config.label)
   const byLabel = new Map<string, readonly Entry[]>()
   const mcpSources = await Promise.all(
-    ofKind(configs, 'mcp').map((config) => {
+    mcp.map(async (config) => {
+      const { createMcpSource } = await import('./mcp.js')
       const source: Promise<ToolSource> = createMcpSource(config, options, (tools) => {
         byLabel.set(
           config.label,
@@ -123,7 +130,7 @@ function ofKind<Kind extends ToolConfig['kind']>(configs: readonly ToolConfig[],
   return configs.filter((config): config is Extract<ToolConfig, { kind: Kind }> => config.kind === kind)
 }
 
-function checkConfigs(configs: readonly ToolConfig[], problems: string[]): Map<string, ArgumentCheck> {
+function checkConfigs(configs: readonly ToolConfig[], compile: CompileSchema | undefined, problems: string[]): Map<string, ArgumentCheck> {
   const checks = new Map<string, ArgumentCheck>()
   const taken = new Set<string>()
   const labels = ofKind(configs, 'mcp').map((config) => config.label)
@@ -137,17 +144,17 @@ function checkConfigs(configs: readonly ToolConfig[], problems: string[]): Map<s
     }
     const owner = labels.find((label) => name.startsWith(namespaced(label, '')))
     if (owner !== undefined) problems.push(`tool ${name}: names that begin with ${namespaced(owner, '')} belong to the tool server ${owner}`)
-    checkDefinition(config.definition, checks, problems)
+    if (compile) checkDefinition(config.definition, compile, checks, problems)
   }
   return checks
 }
 
-function checkDefinition(definition: ToolDefinition, checks: Map<string, ArgumentCheck>, problems: string[]): void {
+function checkDefinition(definition: ToolDefinition, compile: CompileSchema, checks: Map<string, ArgumentCheck>, problems: string[]): void {
   const { name, description, parameters } = definition
   if (!NAME.test(name)) problems.push(`tool ${name}: a name has 1 to 64 letters, digits, - or _`)
   if (description !== undefined && description.length > MAX_DESCRIPTION_LENGTH) problems.push(`tool ${name}: the description is longer than ${MAX_DESCRIPTION_LENGTH} characters`)
   try {
-    checks.set(name, compileSchema(parameters, 'operator'))
+    checks.set(name, compile(parameters, 'operator'))
   } catch (error) {
     problems.push(`tool ${name}: parameters: ${error instanceof Error ? error.message : 'not a JSON schema'}`)
   }
