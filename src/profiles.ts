@@ -10,8 +10,6 @@ export interface ChosenProfile {
   readonly tools: ToolSet
 }
 
-/** Longest time from the upgrade to a configured session beyond the dial itself. */
-const CONFIGURE_MS = 10_000
 /** Refused events after which a client is taken for hostile or broken. */
 const MAX_VIOLATIONS = 100
 
@@ -33,7 +31,8 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
     limits: {
       maxSessionMs: chosen.limits.maxSessionMs ?? limits.maxSessionMs,
       idleTimeoutMs: chosen.limits.idleTimeoutMs ?? limits.idleTimeoutMs,
-      configureTimeoutMs: limits.upstreamConnectTimeoutMs + CONFIGURE_MS,
+      // Counted from the upgrade: as long again as the dial may take.
+      configureTimeoutMs: 2 * limits.upstreamConnectTimeoutMs,
       toolMaxRounds: toolLimits.maxRounds,
       toolMaxConcurrent: toolLimits.maxConcurrent,
       maxViolations: MAX_VIOLATIONS,
