@@ -26,7 +26,8 @@ export interface RunningRelay {
 }
 
 export interface RunningOptions {
-  readonly env?: Record<string, string>
+  /** Beside or instead of the usual settings; a function gets the simulator's URL. */
+  readonly env?: Record<string, string> | ((simulatorUrl: string) => Record<string, string>)
   readonly simulator?: SimulatorOptions
   readonly extras?: ServerExtras
   readonly tools?: readonly unknown[]
@@ -63,7 +64,7 @@ export async function runRelay(options: RunningOptions = {}): Promise<RunningRel
       TOOLS: JSON.stringify(options.tools ?? sampleTools(backEndUrl)),
       MAX_SESSIONS_PER_USER: '100',
       CONNECTS_PER_SECOND: '1000',
-      ...options.env,
+      ...(typeof options.env === 'function' ? options.env(simulator.url) : options.env),
     },
     { mode: 'serve', cwd: process.cwd() },
   )
