@@ -109,13 +109,24 @@ const PROFILE: SessionProfile = {
   clientMaySeedHistory: false,
   forwardRateLimits: false,
   relayEvents: false,
-  limits: { maxSessionMs: 3_600_000, idleTimeoutMs: 600_000, configureTimeoutMs: 10_000, toolMaxRounds: 8, toolMaxConcurrent: 4, maxViolations: 20 },
+  limits: {
+    maxSessionMs: 3_600_000,
+    idleTimeoutMs: 600_000,
+    configureTimeoutMs: 10_000,
+    toolMaxRounds: 8,
+    toolMaxConcurrent: 4,
+    maxViolations: 20,
+    responsesPerMinute: 1e9,
+    sessionUpdatesPerMinute: 1e9,
+    maxItems: 1e6,
+  },
 }
 
 /** A session that the mock upstream has configured. Throws when it does not go live. */
 function liveState(): SessionState {
   const upstream = new GaSession()
-  const seed = { profile: PROFILE, relayIdPrefix: 'relay_bench00000_', requestedModel: undefined, now: 0, expiresAt: 3_600_000 }
+  const caller = { subject: 'bench', issuer: undefined }
+  const seed = { profile: PROFILE, relayIdPrefix: 'relay_bench00000_', requestedModel: undefined, now: 0, caller, expiresAt: 3_600_000 }
   let [state] = step(openingState(seed), { is: 'upstream.opened', privateWords: [] })
   let pending: Buffer[] = [upstream.created()]
   while (pending.length > 0) {
