@@ -1,6 +1,7 @@
 // `check`: reaches everything the relay depends on, prints a table, and says whether it would work.
 import { createAuthenticator } from './auth/authenticator.js'
 import { loadConfig } from './config.js'
+import { configWarnings, describeConfig } from './config-describe.js'
 import { RefusalError } from './core/protocol/errors.js'
 import type { Health } from './ports.js'
 import { createStore, createUpstreams, toolRegistryOptions } from './server.js'
@@ -17,6 +18,9 @@ export async function check(print: (line: string) => void): Promise<boolean> {
     if (status === 'down') allWell = false
     print(`${part.padEnd(28)} ${status.padEnd(9)} ${detail}`)
   }
+  for (const [name, value] of describeConfig(config)) print(`${name.padEnd(28)} ${value}`)
+  for (const warning of configWarnings(config)) print(`warning: ${warning}`)
+  print('')
   report('configuration', {
     status: 'ok',
     detail: `${config.upstreams.length} upstream(s), ${Object.keys(config.profiles).length} profile(s), ${config.tools.length} tool source(s)`,
@@ -27,7 +31,7 @@ export async function check(print: (line: string) => void): Promise<boolean> {
     report(`upstream ${upstream.name}`, await dialOnce(provider.dial({ correlationId: 'check', signal: AbortSignal.timeout(DIAL_MS) })))
     await provider.close()
   }
-  const store = createStore(config, silent)
+  const store = await createStore(config, silent)
   // Asking for something makes the store connect, so that its health is an answer and not a guess.
   const asked = await store.limitsOf(config.upstreams[0]?.deployment ?? 'none').then(
     () => true,

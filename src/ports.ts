@@ -187,6 +187,7 @@ export interface Health {
 
 /** Something worth counting or logging. Label values come from fixed sets; no secret, no speech, no prompt. */
 export type Note =
+  | { note: 'upgrade_refused'; code: RefusalCode }
   | { note: 'session_opened'; dialect: DialectName; profile: string }
   | { note: 'session_closed'; code: RefusalCode | 'client_left'; why: string; durationMs: number; upMessages: number; downMessages: number; upBytes: number; downBytes: number }
   | { note: 'event_refused'; type: string; code: RefusalCode }

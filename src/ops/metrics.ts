@@ -1,13 +1,10 @@
 // Counts what happens: every note of the relay becomes a counter, gauge or histogram with few label values.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { RefusalCode } from '../core/protocol/errors.js'
 import type { Note, Recorder } from '../ports.js'
 import { boundedLabel, wordLabel } from './labels.js'
 
 export interface Metrics {
   readonly recorder: Recorder
-  /** A refusal before the upgrade, which no session notes. */
-  refused(code: RefusalCode): void
   /** A number read whenever metrics are asked for, such as the length of a queue; `read` must not throw. */
   gauge(name: string, help: string, read: () => number): void
   /** Prometheus text of everything. */
@@ -47,6 +44,8 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
 
   function count(note: Note): void {
     switch (note.note) {
+      case 'upgrade_refused':
+        return refusals.inc({ code: note.code })
       case 'session_opened':
         return opened.inc({ dialect: note.dialect, profile: label.profile(note.profile) })
       case 'session_closed':
@@ -93,7 +92,6 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
         }
       },
     },
-    refused: (code) => refusals.inc({ code }),
     gauge(name, help, read) {
       const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(read()) })
     },

@@ -22,6 +22,9 @@ export function allRecorders(...recorders: readonly Recorder[]): Recorder {
 function logNote(logger: SessionLogger, note: Note): void {
   const { note: name, ...fields } = note
   switch (note.note) {
+    // The ingress logs these itself, with the address.
+    case 'upgrade_refused':
+      return
     case 'session_opened':
     case 'session_closed':
       return logger.info(fields, name)

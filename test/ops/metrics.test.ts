@@ -59,7 +59,7 @@ describe('metrics', () => {
 
   it('know refusals before the upgrade and numbers read on demand', async () => {
     const metrics = createMetrics({ processMetrics: false })
-    metrics.refused('unauthenticated')
+    metrics.recorder.note({ note: 'upgrade_refused', code: 'unauthenticated' })
     let length = 1
     metrics.gauge('relay_queue', 'x', () => length)
     length = 7
