@@ -5,9 +5,7 @@ import type { Health, ToolSet, ToolSource, ToolSpec } from '../ports.js'
 import { type BoundTool, runTool } from './run.js'
 import type { SourceOptions } from './source-options.js'
 import { namespaced } from './tool-names.js'
-import type { ArgumentCheck, compileSchema } from './tool-schema.js'
-
-type CompileSchema = typeof compileSchema
+import { type ArgumentCheck, compileSchema } from './tool-schema.js'
 
 const NAME = /^[A-Za-z0-9_-]{1,64}$/
 /** Short enough to leave room for a tool's name, and without the separator, so that no two namespaced names can meet. */
@@ -51,9 +49,8 @@ interface Entry {
  */
 export async function createToolRegistry(configs: readonly ToolConfig[], options: SourceOptions): Promise<ToolRegistry> {
   const problems: string[] = []
+  const checks = checkConfigs(configs, problems)
   // Each kind brings libraries that cost more to load than the rest of the relay, so only kinds in use are loaded.
-  const compile = configs.every(({ kind }) => kind === 'mcp') ? undefined : (await import('./tool-schema.js')).compileSchema
-  const checks = checkConfigs(configs, compile, problems)
   const sources: ToolSource[] = []
   const http = ofKind(configs, 'http')
   if (http.length > 0) sources.push((await import('./http.js')).createHttpSource(http, options, problems))
@@ -66,10 +63,8 @@ export async function createToolRegistry(configs: readonly ToolConfig[], options
 
   const fixed: Entry[] = ofKind(configs, 'client').map(({ definition }) => ({ spec: { definition, owner: 'client' }, label: undefined, bound: undefined }))
   for (const source of sources) {
-    for (const spec of await source.list()) {
-      const check = checks.get(spec.definition.name)
-      if (check) fixed.push({ spec, label: undefined, bound: { spec, source, check } })
-    }
+    for (const spec of await source.list())
+      fixed.push({ spec, label: undefined, bound: { spec, source, check: checks.get(spec.definition.name) ?? compileSchema(undefined, 'operator') } })
   }
   const mcp = ofKind(configs, 'mcp')
   const labels = mcp.map((config) => config.label)
@@ -130,7 +125,7 @@ function ofKind<Kind extends ToolConfig['kind']>(configs: readonly ToolConfig[],
   return configs.filter((config): config is Extract<ToolConfig, { kind: Kind }> => config.kind === kind)
 }
 
-function checkConfigs(configs: readonly ToolConfig[], compile: CompileSchema | undefined, problems: string[]): Map<string, ArgumentCheck> {
+function checkConfigs(configs: readonly ToolConfig[], problems: string[]): Map<string, ArgumentCheck> {
   const checks = new Map<string, ArgumentCheck>()
   const taken = new Set<string>()
   const labels = ofKind(configs, 'mcp').map((config) => config.label)
@@ -144,17 +139,17 @@ function checkConfigs(configs: readonly ToolConfig[], compile: CompileSchema | u
     }
     const owner = labels.find((label) => name.startsWith(namespaced(label, '')))
     if (owner !== undefined) problems.push(`tool ${name}: names that begin with ${namespaced(owner, '')} belong to the tool server ${owner}`)
-    if (compile) checkDefinition(config.definition, compile, checks, problems)
+    checkDefinition(config.definition, checks, problems)
   }
   return checks
 }
 
-function checkDefinition(definition: ToolDefinition, compile: CompileSchema, checks: Map<string, ArgumentCheck>, problems: string[]): void {
+function checkDefinition(definition: ToolDefinition, checks: Map<string, ArgumentCheck>, problems: string[]): void {
   const { name, description, parameters } = definition
   if (!NAME.test(name)) problems.push(`tool ${name}: a name has 1 to 64 letters, digits, - or _`)
   if (description !== undefined && description.length > MAX_DESCRIPTION_LENGTH) problems.push(`tool ${name}: the description is longer than ${MAX_DESCRIPTION_LENGTH} characters`)
   try {
-    checks.set(name, compile(parameters, 'operator'))
+    checks.set(name, compileSchema(parameters, 'operator'))
   } catch (error) {
     problems.push(`tool ${name}: parameters: ${error instanceof Error ? error.message : 'not a JSON schema'}`)
   }

@@ -1,10 +1,12 @@
 // Compiles a tool's JSON schema into a check of the model's arguments, with problems the model can repair.
-import { Ajv, type ErrorObject, type Options } from 'ajv'
-import { Ajv2019 } from 'ajv/dist/2019.js'
-import { Ajv2020 } from 'ajv/dist/2020.js'
-import addFormats from 'ajv-formats'
+import { createRequire } from 'node:module'
+import type { Ajv, ErrorObject, Options } from 'ajv'
+import type { FormatsPlugin } from 'ajv-formats'
 import { cutToBytes } from '../core/protocol/errors.js'
 import type { JsonObject } from '../core/protocol/events.js'
+
+/** Loaded with the first schema, without a wait: a relay without tools starts faster for it. */
+const load = createRequire(import.meta.url)
 
 /** What is wrong with the arguments, one line; undefined when nothing is. */
 export type ArgumentCheck = (args: JsonObject) => string | undefined
@@ -26,7 +28,7 @@ export function compileSchema(parameters: JsonObject | undefined, origin: 'opera
   if (schema.type !== undefined && schema.type !== 'object') throw new Error('the type of parameters must be "object"')
   const options: Options = { strict: false, allErrors: true, validateFormats: true, logger: false, ...(origin === 'peer' ? { code: { regExp: ignorePatterns } } : {}) }
   const ajv = ajvFor(schema, options)
-  addFormats.default(ajv, { mode: 'fast' })
+  ;(load('ajv-formats') as { default: FormatsPlugin }).default(ajv, { mode: 'fast' })
   const closed = origin === 'operator' && schema.properties !== undefined && !OPEN_SCHEMA_WORDS.some((word) => Object.hasOwn(schema, word))
   const validate = ajv.compile(closed ? { ...schema, additionalProperties: false } : schema)
   return (args) => (validate(args) ? undefined : describe(validate.errors ?? []))
@@ -34,9 +36,9 @@ export function compileSchema(parameters: JsonObject | undefined, origin: 'opera
 
 function ajvFor(schema: JsonObject, options: Options): Ajv {
   const draft = typeof schema.$schema === 'string' ? schema.$schema : ''
-  if (draft.includes('2020-12')) return new Ajv2020(options)
-  if (draft.includes('2019-09')) return new Ajv2019(options)
-  return new Ajv(options)
+  const name = draft.includes('2020-12') ? 'ajv/dist/2020.js' : draft.includes('2019-09') ? 'ajv/dist/2019.js' : 'ajv'
+  const { default: DraftAjv } = load(name) as { default: new (options: Options) => Ajv }
+  return new DraftAjv(options)
 }
 
 function describe(errors: readonly ErrorObject[]): string {
