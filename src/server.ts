@@ -9,7 +9,6 @@ import { fastifyServerOptions, websocketPluginOptions } from './ingress/server-o
 import { tlsOptions, watchTls } from './ingress/tls.js'
 import { registerWebSocketRoutes } from './ingress/websocket.js'
 import { createMemoryStore } from './limits/memory.js'
-import { createRedisStore } from './limits/redis.js'
 import { registerAdminRoutes, registerHealthRoutes } from './ops/health.js'
 import { createLogger } from './ops/log.js'
 import { openLogSink } from './ops/log-sink.js'
@@ -46,6 +45,8 @@ const FLUSH_MS = 2000
 const MAX_UPSTREAM_MESSAGE_BYTES = 32 * 1024 * 1024
 const HELD_FRAMES = 1024
 const LOG_FLUSH_MS = 500
+/** No route has a schema, and loading what would compile one is a third of the time to start. */
+const NO_SCHEMAS = { compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas } }
 
 /** Rejects when a part cannot be built or a port cannot be opened; nothing is left open then. */
 export async function startServer(config: Config, extras: ServerExtras = {}): Promise<RelayServer> {
@@ -56,7 +57,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
   const closers: (() => Promise<unknown>)[] = []
   try {
     const authenticator = await createAuthenticator(config.auth)
-    const store = createStore(config, log)
+    const store = await createStore(config, log)
     closers.push(() => store.close(FLUSH_MS))
     if (!config.redis) log.warn('REDIS_URL is not set: limits and usage are kept per process')
     const registry = await createToolRegistry(config.tools, toolRegistryOptions(config, log))
@@ -65,11 +66,11 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     closers.push(() => provider.close())
     const relay = createRelay({ provider, store, settings: relaySettings(config), now: Date.now, randomId })
     // Our own lines say what happened to a request; Fastify's would repeat it for every probe.
-    const quiet = new LogController({ disableRequestLogging: true })
+    const quiet = { logController: new LogController({ disableRequestLogging: true }), schemaController: NO_SCHEMAS }
     let draining = false
 
     const tls = config.tls && tlsOptions(config.tls)
-    const app: FastifyInstance = fastify({ ...fastifyServerOptions(config, tls), loggerInstance: log as FastifyBaseLogger, logController: quiet })
+    const app: FastifyInstance = fastify({ ...fastifyServerOptions(config, tls), loggerInstance: log as FastifyBaseLogger, ...quiet })
     closers.push(() => app.close())
     await app.register(fastifyWebsocket, websocketPluginOptions(config))
     const health = { auth: () => authenticator.health(), upstream: () => provider.health(), limits: () => store.health(), tools: () => registry.health(), draining: () => draining }
@@ -93,7 +94,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       sessionCount: () => relay.sessions.count,
       log,
     })
-    const admin: FastifyInstance = fastify({ loggerInstance: log as FastifyBaseLogger, logController: quiet })
+    const admin: FastifyInstance = fastify({ loggerInstance: log as FastifyBaseLogger, ...quiet })
     closers.push(() => admin.close())
     registerAdminRoutes(admin, { metrics, sessionCount: () => relay.sessions.count })
 
@@ -125,9 +126,10 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
   }
 }
 
-export function createStore(config: Config, log: UpstreamLog & { info(fields: object, message: string): void }): LimitStore {
+export async function createStore(config: Config, log: UpstreamLog & { info(fields: object, message: string): void }): Promise<LimitStore> {
   const { redis, usageRetentionDays } = config
   if (!redis) return createMemoryStore({ usageRetentionDays })
+  const { createRedisStore } = await import('./limits/redis.js')
   return createRedisStore({ ...redis, usageRetentionDays, log: ({ level, msg }) => log[level]({}, msg) })
 }
 
@@ -140,6 +142,10 @@ export function createUpstreams(config: Config, log: UpstreamLog, credential?: T
     ...(credential ? { credential } : {}),
   }
   return config.upstreams.map((upstream) => ({ config: upstream, provider: createUpstream(upstream, options) }))
+}
+
+function refuseSchemas(): never {
+  throw new Error('routes of the relay have no schemas')
 }
 
 const SILENT = { info() {}, warn() {} }
