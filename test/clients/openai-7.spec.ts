@@ -1,105 +1,58 @@
-// openai 7 for Node, GA: OpenAIRealtimeWS with `ws`, OpenAIRealtimeWebSocket with the native WebSocket, both also as Azure clients.
+// openai 7, GA: OpenAIRealtimeWS with `ws`, OpenAIRealtimeWebSocket with the native WebSocket and in Chromium, and both as Azure clients.
 
 import { AzureOpenAI, OpenAI } from 'openai-7'
 import { OpenAIRealtimeWebSocket } from 'openai-7/realtime/websocket'
 import { OpenAIRealtimeWS } from 'openai-7/realtime/ws'
-import type { RealtimeServerEvent } from 'openai-7/resources/realtime/realtime'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { HEARD, type Lab, openLab, UPSTREAMS } from './support/lab.js'
+import { connect, talk } from './openai-7-talker.js'
+import { type Browser, launchBrowser } from './support/browser.js'
+import { type Lab, openLab, UPSTREAMS } from './support/lab.js'
 import { provideNativeWebSocket } from './support/native-websocket.js'
-import { pcmOf, pieces, spokenPcm } from './support/speech.js'
+import { fourTurns, type Talker } from './support/turns.js'
 
 await provideNativeWebSocket()
 
-type Client = OpenAIRealtimeWS | OpenAIRealtimeWebSocket
-type Done = Extract<RealtimeServerEvent, { type: 'response.done' }>
+let browser: Browser
+beforeAll(async () => {
+  browser = await launchBrowser()
+})
+afterAll(() => browser?.close())
 
-const CONNECT: Readonly<Record<string, (lab: Lab) => Promise<Client>>> = {
-  OpenAIRealtimeWS: async (lab) => new OpenAIRealtimeWS({ model: 'gpt-realtime' }, new OpenAI({ baseURL: `https://${lab.host}/v1`, apiKey: await lab.token() })),
-  'OpenAIRealtimeWS on the Azure path': async (lab) =>
-    new OpenAIRealtimeWS({ model: 'gpt-realtime' }, new OpenAI({ baseURL: `https://${lab.host}/openai/v1`, apiKey: await lab.token() })),
-  'OpenAIRealtimeWS.azure with a key': async (lab) =>
-    OpenAIRealtimeWS.azure(new AzureOpenAI({ endpoint: `https://${lab.host}`, apiKey: await lab.token(), apiVersion: '2025-04-01-preview', deployment: 'voice' })),
-  'OpenAIRealtimeWS.azure with a token provider': async (lab) =>
-    OpenAIRealtimeWS.azure(new AzureOpenAI({ endpoint: `https://${lab.host}`, azureADTokenProvider: () => lab.token(), apiVersion: '2025-04-01-preview', deployment: 'voice' })),
-  'OpenAIRealtimeWebSocket, native': async (lab) =>
-    new OpenAIRealtimeWebSocket({ model: 'gpt-realtime' }, new OpenAI({ baseURL: `https://${lab.host}/v1`, apiKey: await lab.token() })),
-  'OpenAIRealtimeWebSocket.azure, native': async (lab) =>
-    OpenAIRealtimeWebSocket.azure(new AzureOpenAI({ endpoint: `https://${lab.host}`, apiKey: await lab.token(), apiVersion: '2025-04-01-preview', deployment: 'voice' })),
-}
+const azure = (host: string, credential: { apiKey: string } | { azureADTokenProvider: () => Promise<string> }) =>
+  new AzureOpenAI({ endpoint: `https://${host}`, apiVersion: '2025-04-01-preview', deployment: 'voice', ...credential })
 
-function conversation(client: Client) {
-  const errors: unknown[] = []
-  client.on('error', (error) => errors.push(error))
-  const once = <T extends RealtimeServerEvent['type']>(type: T) =>
-    new Promise<Extract<RealtimeServerEvent, { type: T }>>((resolve, reject) => {
-      client.on('error', reject)
-      client.once(type, resolve as never)
-    })
-  return {
-    errors,
-    once,
-    async ask(text: string): Promise<{ done: Done; transcript: string; audio: Buffer }> {
-      const audio: string[] = []
-      const heard: string[] = []
-      const onAudio = (event: { delta: string }) => void audio.push(event.delta)
-      const onText = (event: { transcript: string }) => void heard.push(event.transcript)
-      client.on('response.output_audio.delta', onAudio)
-      client.on('response.output_audio_transcript.done', onText)
-      const done = once('response.done')
-      client.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text }] } })
-      client.send({ type: 'response.create' })
-      const result = { done: await done, transcript: heard.join(' '), audio: pcmOf(audio) }
-      client.off('response.output_audio.delta', onAudio)
-      client.off('response.output_audio_transcript.done', onText)
-      return result
-    },
-  }
-}
+const WAYS: readonly (readonly [string, string, (host: string, token: string) => Promise<Talker>])[] = [
+  [
+    'OpenAIRealtimeWS',
+    '/v1/realtime?model=gpt-realtime',
+    async (host, apiKey) => talk(new OpenAIRealtimeWS({ model: 'gpt-realtime' }, new OpenAI({ baseURL: `https://${host}/v1`, apiKey }))),
+  ],
+  [
+    'OpenAIRealtimeWS on the Azure path',
+    '/openai/v1/realtime?model=gpt-realtime',
+    async (host, apiKey) => talk(new OpenAIRealtimeWS({ model: 'gpt-realtime' }, new OpenAI({ baseURL: `https://${host}/openai/v1`, apiKey }))),
+  ],
+  ['OpenAIRealtimeWS.azure with a key', '/openai/v1/realtime?model=voice', async (host, apiKey) => talk(await OpenAIRealtimeWS.azure(azure(host, { apiKey })))],
+  [
+    'OpenAIRealtimeWS.azure with a token provider',
+    '/openai/v1/realtime?model=voice',
+    async (host, token) => talk(await OpenAIRealtimeWS.azure(azure(host, { azureADTokenProvider: async () => token }))),
+  ],
+  ['OpenAIRealtimeWebSocket, native', '/v1/realtime?model=gpt-realtime', connect],
+  ['OpenAIRealtimeWebSocket.azure, native', '/openai/v1/realtime?model=voice', async (host, apiKey) => talk(await OpenAIRealtimeWebSocket.azure(azure(host, { apiKey })))],
+  ['OpenAIRealtimeWebSocket in a page', '/v1/realtime?model=gpt-realtime', (host, token) => browser.open('openai-7-talker', host, token)],
+]
 
 describe.each(UPSTREAMS)('openai 7 on a %s upstream', (upstream) => {
   let lab: Lab
   beforeAll(async () => {
-    lab = await openLab({ upstream })
+    lab = await openLab({ upstream, env: { ALLOWED_ORIGINS: browser.origin } })
   })
   afterAll(() => lab?.close())
   beforeEach(() => lab.forget())
 
-  it.each(Object.keys(CONNECT))('%s: text, audio, a tool of the server, a tool of its own', async (name) => {
-    const client = await CONNECT[name]!(lab)
-    const talk = conversation(client)
-    const created = await talk.once('session.created')
-    expect(created.session).toMatchObject({ type: 'realtime' })
-
-    const hello = await talk.ask('Good morning')
-    expect(hello.transcript).toContain('You said: Good morning.')
-    expect(hello.audio.length).toBeGreaterThan(4800)
-    expect(hello.done.response.status).toBe('completed')
-
-    const spoken = talk.once('response.done')
-    const transcription = talk.once('conversation.item.input_audio_transcription.completed')
-    for (const piece of pieces(spokenPcm())) client.send({ type: 'input_audio_buffer.append', audio: piece.toString('base64') })
-    expect((await transcription).transcript).toBe(HEARD)
-    expect(JSON.stringify((await spoken).response.output)).toContain(`You said: ${HEARD}`)
-
-    const weather = await talk.ask('What is the weather in Lisbon?')
-    expect(lab.running.toolRequests.at(-1)).toBe('POST /weather {"city":"Lisbon"}')
-    expect(weather.transcript).toContain('sunny in Lisbon')
-    expect(weather.done.response.output?.map((item) => item.type)).toEqual(['message'])
-
-    const calling = await talk.ask('Please show hello on screen')
-    const [call] = calling.done.response.output ?? []
-    if (call?.type !== 'function_call') throw new Error('no call of the client’s tool')
-    expect(call).toMatchObject({ name: 'show_on_screen' })
-    const answered = talk.once('response.done')
-    client.send({ type: 'conversation.item.create', item: { type: 'function_call_output', call_id: call.call_id ?? '', output: 'it is on screen now' } })
-    client.send({ type: 'response.create' })
-    expect(JSON.stringify((await answered).response.output)).toContain('it is on screen now')
-
-    expect(lab.leaks()).toEqual([])
-    expect(talk.errors).toEqual([])
-    const closed = new Promise((resolve) => client.socket.addEventListener('close', resolve))
-    client.close()
-    expect(await closed).toMatchObject({ code: 1000 })
+  it.each(WAYS)('%s: text, audio, a tool of the server, a tool of its own', async (_name, target, open) => {
+    await fourTurns(lab, await open(lab.host, await lab.token()))
+    expect(lab.targets()).toEqual([target])
   })
 })

@@ -1,0 +1,101 @@
+// Runs a talker inside a page of real Chromium: bundles it, serves the page, and drives it from the test.
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { chromium } from 'playwright-core'
+import type { Talker } from './turns.js'
+
+const HERE = fileURLToPath(new URL('..', import.meta.url))
+const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => existsSync(path))
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+
+export interface Browser {
+  /** What pages are served from; the relay must allow it. */
+  readonly origin: string
+  /** Opens a page whose script is `module`, a file beside the tests that exports `connect`, and connects it. */
+  open(module: string, host: string, token: string): Promise<Talker>
+  close(): Promise<void>
+}
+
+type Connect = (host: string, token: string) => Promise<Talker>
+type PageGlobals = { connect: Connect; talker: Talker }
+
+/** Rejects where no Chromium is installed, saying so. */
+export async function launchBrowser(): Promise<Browser> {
+  if (!CHROMIUM) throw new Error('Chromium is not installed: apt-get install chromium')
+  const scripts = new Map<string, string>()
+  const server = createServer((request, response) => {
+    const name = (request.url ?? '/').slice(1)
+    const script = scripts.get(name.replace(/\.js$/, ''))
+    if (script === undefined) response.writeHead(404).end()
+    else if (name.endsWith('.js')) response.writeHead(200, { 'content-type': 'text/javascript' }).end(script)
+    else response.writeHead(200, { 'content-type': 'text/html' }).end(`<!doctype html><link rel="icon" href="data:,"><div id="root"></div><script src="/${name}.js"></script>`)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const origin = `http://localhost:${(server.address() as AddressInfo).port}`
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
+  return {
+    origin,
+    async open(module, host, token) {
+      if (!scripts.has(module)) scripts.set(module, await bundle(module))
+      const context = await browser.newContext({ ignoreHTTPSErrors: true })
+      const page = await context.newPage()
+      const problems: string[] = []
+      page.on('pageerror', (error) => problems.push(String(error)))
+      page.on('console', (message) => {
+        if (message.type() === 'error') problems.push(message.text())
+      })
+      await page.goto(`${origin}/${module}`)
+      const inPage = async <T>(work: Promise<T>): Promise<T> =>
+        work.catch((error) => {
+          throw new Error(`${String(error)}\nin the page: ${problems.join('\n')}`)
+        })
+      const globals = '(globalThis)'
+      const call = <T>(method: keyof Talker, ...args: string[]) =>
+        inPage(page.evaluate(`${globals}.talker.${method}(${args.map((arg) => JSON.stringify(arg)).join(', ')})`) as Promise<T>)
+      const hasTool = await inPage(
+        page.evaluate(
+          async ([relay, credential]) => {
+            const own = globalThis as unknown as PageGlobals
+            own.talker = await own.connect(relay ?? '', credential ?? '')
+            return own.talker.ownTool !== undefined
+          },
+          [host, token],
+        ),
+      )
+      return {
+        ask: (text) => call('ask', text),
+        speak: () => call('speak'),
+        ...(hasTool ? { ownTool: (text: string) => call('ownTool', text) } : {}),
+        async close() {
+          await call('close')
+          await context.close()
+          if (problems.length > 0) throw new Error(`in the page: ${problems.join('\n')}`)
+        },
+      } as Talker
+    },
+    async close() {
+      await browser.close()
+      server.close()
+      server.closeAllConnections()
+    },
+  }
+}
+
+async function bundle(module: string): Promise<string> {
+  const { outputFiles } = await build({
+    stdin: { contents: `import { connect } from './${module}.js'\nglobalThis.connect = connect`, resolveDir: HERE, loader: 'ts' },
+    bundle: true,
+    write: false,
+    format: 'iife',
+    platform: 'browser',
+    target: 'es2022',
+    jsx: 'automatic',
+    define: { 'process.env.NODE_ENV': '"production"' },
+    logLevel: 'silent',
+  })
+  return outputFiles[0]?.text ?? ''
+}
