@@ -35,7 +35,7 @@ export function eventLog(): EventLog {
     },
     next(match, { from = 0, ms = 10_000 } = {}) {
       const fits = typeof match === 'string' ? (event: ReceivedEvent) => event.type === match : match
-      const seen = () => `saw ${events.map((event) => event.type).join(', ') || 'nothing'}`
+      const seen = () => `saw ${events.map((event) => (event.type === 'error' ? JSON.stringify(event.error) : event.type)).join(', ') || 'nothing'}`
       let looked = from
       return new Promise((resolve, reject) => {
         const look = () => {
