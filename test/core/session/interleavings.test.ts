@@ -1,0 +1,162 @@
+// Every interleaving of client, upstream, voice detection and tools: what must hold in all of them, and that nobody is left waiting.
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { arrayAt, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../../src/core/protocol/events.js'
+import type { Action } from '../../../src/core/session/state.js'
+import { type Ending, modelUpstream, type Output } from '../../support/model-upstream.js'
+import { PREFIX, play } from '../../support/playbook.js'
+
+const OUTPUTS: readonly Output[] = ['message', 'server call', 'client call', 'unknown call']
+const ENDINGS: readonly Ending[] = ['completed', 'completed', 'completed', 'incomplete', 'failed']
+const COMMANDS = ['work', 'work', 'deliver', 'deliver', 'deliver', 'speech', 'create', 'cancel', 'answer', 'tool', 'tool', 'say', 'tick'] as const
+
+interface World {
+  run(command: (typeof COMMANDS)[number]): void
+  /** Lets everything under way come to its end: the upstream works, tools finish, the client answers its calls as an SDK would. */
+  finish(): void
+  check(): void
+  /** No result is left that the model has not spoken about. */
+  allAnswered(): boolean
+}
+
+function world(plans: readonly { outputs: readonly Output[]; ending: Ending }[]): World {
+  const p = play({ limits: { maxViolations: 1e6, responsesPerMinute: 1e6 } as never })
+  let planned = 0
+  let quiet = false
+  const upstream = modelUpstream(() => (quiet ? { outputs: ['message'], ending: 'completed' } : (plans[planned++ % plans.length] ?? { outputs: [], ending: 'completed' })))
+  const atWork: string[] = []
+  const started: string[] = []
+  const answered: string[] = []
+  const shown: string[] = []
+  const ended: string[] = []
+  const openCalls: string[] = []
+  let oursOut = 0
+  let time = 0
+  let clientIds = 0
+
+  const take = (actions: readonly Action[]) => {
+    for (const action of actions) {
+      if (action.do === 'tool.start') {
+        started.push(action.callId)
+        atWork.push(action.callId)
+      } else if (action.do === 'close') throw new Error(`closed: ${action.why}`)
+      else if (action.do === 'send' && action.to === 'client') toClient(action.event)
+      else if (action.do === 'send') toUpstream(action.event)
+    }
+  }
+  const toClient = (event: RealtimeEvent) => {
+    const text = JSON.stringify(event)
+    for (const secret of [PREFIX, 'get_weather', 'nobody_declared_this', 'lighthouse']) expect(text, `to the client: ${text}`).not.toContain(secret)
+    const responseId = stringAt(objectAt(event, 'response'), 'id') ?? stringAt(event, 'response_id')
+    if (event.type === 'response.created') shown.push(responseId ?? '')
+    else if (responseId !== undefined) expect(shown, `${event.type} before its response.created`).toContain(responseId)
+    if (responseId !== undefined && event.type !== 'response.created') expect(ended, `${event.type} after its response.done`).not.toContain(responseId)
+    if (event.type === 'response.done') ended.push(responseId ?? '')
+    for (const item of [objectAt(event, 'item'), ...arrayAt(objectAt(event, 'response'), 'output')] as (JsonObject | undefined)[]) {
+      if (item?.type === 'function_call' && event.type === 'response.output_item.done') openCalls.push(String(item.call_id))
+    }
+  }
+  const toUpstream = (event: RealtimeEvent) => {
+    if (event.type === 'response.create' && event.event_id !== undefined && String(event.event_id).startsWith(PREFIX)) {
+      expect(p.state.responses.active, 'our response.create while a response is active').toBeUndefined()
+      oursOut++
+    }
+    const item = objectAt(event, 'item')
+    if (item?.type === 'function_call_output') answered.push(String(item.call_id))
+    upstream.receive(event)
+  }
+  const client = (event: object) => take(p.input({ is: 'client.event', event: { event_id: `c${++clientIds}`, ...event } as unknown as RealtimeEvent }))
+  const deliver = () => {
+    const event = upstream.next()
+    if (event) take(p.input({ is: 'upstream.event', event, frame: undefined }))
+    return event !== undefined
+  }
+  const finishTool = () => {
+    const callId = atWork.shift()
+    if (callId !== undefined) take(p.input({ is: 'tool.finished', callId, output: 'result' }))
+    return callId !== undefined
+  }
+  const answerCalls = (): boolean => {
+    const calls = openCalls.splice(0)
+    for (const callId of calls) client({ type: 'conversation.item.create', item: { type: 'function_call_output', call_id: callId, output: 'shown' } })
+    if (calls.length > 0) client({ type: 'response.create' })
+    return calls.length > 0
+  }
+
+  return {
+    run(command) {
+      if (command === 'work') upstream.work()
+      else if (command === 'deliver') deliver()
+      else if (command === 'speech') upstream.speech()
+      else if (command === 'create') client({ type: 'response.create' })
+      else if (command === 'cancel') client({ type: 'response.cancel' })
+      else if (command === 'answer') answerCalls()
+      else if (command === 'tool') finishTool()
+      else if (command === 'say') client({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [] } })
+      else {
+        time += 250
+        take(p.input({ is: 'tick', now: time, clientActive: true }))
+      }
+    },
+    finish() {
+      quiet = true
+      for (let rounds = 0; rounds < 1000; rounds++) {
+        const busy = [deliver(), upstream.work(), finishTool()].some(Boolean)
+        if (!busy && upstream.received === 0 && !answerCalls()) return
+      }
+      throw new Error('never at rest')
+    },
+    check() {
+      expect(new Set(started).size, 'a call was started twice').toBe(started.length)
+      expect(new Set(answered).size, 'a call was answered twice').toBe(answered.length)
+      expect(
+        started.filter((callId) => !answered.includes(callId)),
+        'calls without a result',
+      ).toEqual([])
+      expect(new Set(shown).size, 'a response was shown twice').toBe(shown.length)
+      expect([...shown].sort(), 'responses shown and never ended').toEqual([...ended].sort())
+      const { active, ours, clients, owed, absorbed, shell } = p.state.responses
+      expect({ active, ours, clients, owed: [...owed.keys()], absorbed, shell }, 'left waiting').toEqual({
+        active: undefined,
+        ours: undefined,
+        clients: undefined,
+        owed: [],
+        absorbed: undefined,
+        shell: undefined,
+      })
+      expect(oursOut).toBeLessThanOrEqual(started.length)
+    },
+    allAnswered: () => !upstream.awaitsAnswer,
+  }
+}
+
+const plan = fc.record({ outputs: fc.array(fc.constantFrom(...OUTPUTS), { maxLength: 3 }), ending: fc.constantFrom(...ENDINGS) })
+
+describe('in every order', () => {
+  it('no call runs twice or stays unanswered, nothing hidden is shown, every shown response ends, and nothing is left waiting', () => {
+    fc.assert(
+      fc.property(fc.array(plan, { minLength: 1, maxLength: 6 }), fc.array(fc.constantFrom(...COMMANDS), { maxLength: 80 }), (plans, commands) => {
+        const one = world(plans)
+        for (const command of commands) one.run(command)
+        one.finish()
+        one.check()
+      }),
+      { seed: 20_261_122, numRuns: 500 },
+    )
+  })
+
+  it('while nobody cancels and no response fails, every result is answered', () => {
+    const completed = plan.map(({ outputs }) => ({ outputs, ending: 'completed' as const }))
+    const commands = fc.array(fc.constantFrom(...COMMANDS.filter((command) => command !== 'cancel')), { maxLength: 80 })
+    fc.assert(
+      fc.property(fc.array(completed, { minLength: 1, maxLength: 6 }), commands, (plans, run) => {
+        const one = world(plans)
+        for (const command of run) one.run(command)
+        one.finish()
+        one.check()
+        expect(one.allAnswered()).toBe(true)
+      }),
+      { seed: 20_261_122, numRuns: 500 },
+    )
+  })
+})

@@ -1,0 +1,117 @@
+// A small upstream that keeps the protocol's rules, driven one step at a time, so that every interleaving with the relay can be tried.
+import type { JsonObject, RealtimeEvent } from '../../src/core/protocol/events.js'
+
+export type Output = 'message' | 'server call' | 'client call' | 'unknown call'
+export type Ending = 'completed' | 'cancelled' | 'failed' | 'incomplete'
+
+export interface ModelUpstream {
+  /** Takes one event of the relay's. */
+  receive(event: RealtimeEvent): void
+  /** Works on the oldest event it has received, else on the active response. False: there was nothing to do. */
+  work(): boolean
+  /** Voice detection commits a turn and begins a response, unless one is active. */
+  speech(): void
+  /** The next event on its way to the relay. */
+  next(): RealtimeEvent | undefined
+  readonly active: boolean
+  readonly received: number
+  /** The last thing in the conversation is a result that no response has begun after. */
+  readonly awaitsAnswer: boolean
+}
+
+const TOOL: Readonly<Record<Output, string>> = { message: '', 'server call': 'get_weather', 'client call': 'show_on_screen', 'unknown call': 'nobody_declared_this' }
+
+/** `plan` says what the next response puts out and how it ends. */
+export function modelUpstream(plan: () => { readonly outputs: readonly Output[]; readonly ending: Ending }): ModelUpstream {
+  const inbox: RealtimeEvent[] = []
+  const out: RealtimeEvent[] = []
+  let ids = 0
+  let active: { id: string; steps: (() => void)[]; done: (ending: Ending) => void } | undefined
+  let last: string | null = null
+  const id = (kind: string) => `${kind}_up${++ids}`
+  const emit = (type: string, fields: object) => void out.push({ type, event_id: id('event'), ...fields } as RealtimeEvent)
+  const add = (item: JsonObject) => {
+    emit('conversation.item.added', { previous_item_id: last, item })
+    last = String(item.id)
+  }
+
+  let awaitsAnswer = false
+
+  const begin = () => {
+    awaitsAnswer = false
+    const { outputs, ending } = plan()
+    const responseId = id('resp')
+    const finished: JsonObject[] = []
+    const steps = outputs.flatMap((output, index) => {
+      const itemId = id('item')
+      const base: JsonObject =
+        output === 'message'
+          ? { id: itemId, type: 'message', role: 'assistant', content: [] }
+          : { id: itemId, type: 'function_call', name: TOOL[output], call_id: id('call'), arguments: '{}' }
+      const at = { response_id: responseId, output_index: index }
+      const final = { ...base, status: 'completed' }
+      return [
+        () => {
+          emit('response.output_item.added', { ...at, item: { ...base, status: 'in_progress' } })
+          add({ ...base, status: 'in_progress' })
+        },
+        () =>
+          output === 'message'
+            ? emit('response.output_text.delta', { ...at, item_id: itemId, content_index: 0, delta: 'hi' })
+            : emit('response.function_call_arguments.done', { ...at, item_id: itemId, call_id: base.call_id, name: base.name, arguments: '{}' }),
+        () => {
+          finished.push(final)
+          emit('response.output_item.done', { ...at, item: final })
+        },
+      ]
+    })
+    const done = (how: Ending) => {
+      active = undefined
+      emit('response.done', { response: { id: responseId, status: how, output: finished } })
+    }
+    active = { id: responseId, steps: [...steps, () => done(ending)], done }
+    emit('response.created', { response: { id: responseId, status: 'in_progress', output: [] } })
+  }
+  const refuse = (event: RealtimeEvent, code: string) =>
+    emit('error', { error: { type: 'invalid_request_error', code, message: 'no', param: null, event_id: event.event_id ?? null } })
+
+  return {
+    receive: (event) => void inbox.push(event),
+    work() {
+      const event = inbox.shift()
+      if (!event) {
+        const one = active?.steps.shift()
+        one?.()
+        return one !== undefined
+      }
+      if (event.type === 'response.create') {
+        if (active) refuse(event, 'conversation_already_has_active_response')
+        else begin()
+      } else if (event.type === 'response.cancel') {
+        if (active) active.done('cancelled')
+        else refuse(event, 'response_cancel_not_active')
+      } else if (event.type === 'conversation.item.create') {
+        const item: JsonObject = { id: id('item'), ...(event.item as JsonObject) }
+        if (item.type === 'function_call_output') awaitsAnswer = true
+        add(item)
+      }
+      return true
+    },
+    speech() {
+      const itemId = id('item')
+      emit('input_audio_buffer.committed', { previous_item_id: last, item_id: itemId })
+      add({ id: itemId, type: 'message', role: 'user', content: [] })
+      if (!active) begin()
+    },
+    next: () => out.shift(),
+    get active() {
+      return active !== undefined
+    },
+    get received() {
+      return inbox.length
+    },
+    get awaitsAnswer() {
+      return awaitsAnswer
+    },
+  }
+}
