@@ -112,6 +112,11 @@ function readLimits(fields: Fields | undefined): ProfileConfig['limits'] {
     idleTimeoutMs: seconds('idleTimeoutSeconds'),
     maxSessionsPerUser: fields.number('maxSessionsPerUser', wholeNumber(1, 100_000)),
     messagesPerSecond: fields.number('messagesPerSecond', decimal(1, 100_000)),
+    bytesPerSecond: fields.number('bytesPerSecond', wholeNumber(16_384, 1_073_741_824)),
+    audioSecondsPerSecond: fields.number('audioSecondsPerSecond', decimal(1, 10_000)),
+    responsesPerMinute: fields.number('responsesPerMinute', decimal(1, 100_000)),
+    sessionUpdatesPerMinute: fields.number('sessionUpdatesPerMinute', decimal(1, 100_000)),
+    maxItems: fields.number('maxItems', wholeNumber(1, 1_000_000)),
   }
   fields.done()
   return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined))

@@ -57,13 +57,25 @@ export type ToolConfig =
 
 export interface ProfileConfig {
   /** Template; `{{claims.name}}` is filled from the verified token. */
+/** Limits that a profile may set for itself. */
+export type ProfileLimit =
+  | 'maxSessionMs'
+  | 'idleTimeoutMs'
+  | 'maxSessionsPerUser'
+  | 'messagesPerSecond'
+  | 'bytesPerSecond'
+  | 'audioSecondsPerSecond'
+  | 'responsesPerMinute'
+  | 'sessionUpdatesPerMinute'
+  | 'maxItems'
+
   readonly instructions: string
   /** Names of tools this profile may use; undefined: all. An MCP server's label stands for all of its tools. */
   readonly toolNames: readonly string[] | undefined
   readonly session: JsonObject
   readonly clientMaySet: readonly string[]
   readonly relayEvents: boolean
-  readonly limits: { readonly maxSessionMs?: number; readonly idleTimeoutMs?: number; readonly maxSessionsPerUser?: number; readonly messagesPerSecond?: number }
+  readonly limits: Partial<Pick<Config['limits'], ProfileLimit>>
 }
 
 export interface Config {
@@ -98,6 +110,12 @@ export interface Config {
     readonly messagesPerSecond: number
     /** Bytes held for a client before the session is live, and the high mark of either outgoing buffer. */
     readonly clientBufferBytes: number
+    readonly bytesPerSecond: number
+    /** Of 24 kHz PCM16. */
+    readonly audioSecondsPerSecond: number
+    readonly responsesPerMinute: number
+    readonly sessionUpdatesPerMinute: number
+    readonly maxItems: number
     readonly slowClientMs: number
     readonly connectsPerSecond: number
   }

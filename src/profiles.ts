@@ -10,6 +10,8 @@ export interface ChosenProfile {
   readonly tools: ToolSet
 }
 
+/** A second of 24 kHz PCM16; of G.711 six seconds. */
+export const AUDIO_SECOND_BYTES = 48_000
 /** Refused events after which a client is taken for hostile or broken. */
 const MAX_VIOLATIONS = 100
 
@@ -36,6 +38,12 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
       toolMaxRounds: toolLimits.maxRounds,
       toolMaxConcurrent: toolLimits.maxConcurrent,
       maxViolations: MAX_VIOLATIONS,
+      responsesPerMinute: chosen.limits.responsesPerMinute ?? limits.responsesPerMinute,
+      sessionUpdatesPerMinute: chosen.limits.sessionUpdatesPerMinute ?? limits.sessionUpdatesPerMinute,
+      maxItems: chosen.limits.maxItems ?? limits.maxItems,
+      messagesPerSecond: chosen.limits.messagesPerSecond,
+      bytesPerSecond: chosen.limits.bytesPerSecond,
+      audioBytesPerSecond: chosen.limits.audioSecondsPerSecond && chosen.limits.audioSecondsPerSecond * AUDIO_SECOND_BYTES,
     },
   }
   return { profile, tools }

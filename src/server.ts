@@ -15,8 +15,8 @@ import { openLogSink } from './ops/log-sink.js'
 import { createMetrics } from './ops/metrics.js'
 import { allRecorders, createLogRecorder } from './ops/session-log.js'
 import type { LimitStore, ToolSet } from './ports.js'
-import { chooseProfile, maxSessionsPerUser, profileName } from './profiles.js'
-import { createRelay } from './relay/relay.js'
+import { AUDIO_SECOND_BYTES, chooseProfile, maxSessionsPerUser, profileName } from './profiles.js'
+import { createRelay, type RelaySettings } from './relay/relay.js'
 import { createToolRegistry } from './tools/registry.js'
 import type { SourceOptions } from './tools/source-options.js'
 import type { TokenCredential, UpstreamLog } from './upstream/azure-credential.js'
@@ -64,7 +64,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     closers.push(() => registry.close())
     const provider = severalUpstreams(createUpstreams(config, log, extras.credential), { store, now: Date.now, random: Math.random })
     closers.push(() => provider.close())
-    const relay = createRelay({ provider, store, settings: relaySettings(config), now: Date.now, randomId })
+    const relay = createRelay({ provider, store, authenticator, settings: relaySettings(config), now: Date.now, randomId })
     // Our own lines say what happened to a request; Fastify's would repeat it for every probe.
     const quiet = { logController: new LogController({ disableRequestLogging: true }), schemaController: NO_SCHEMAS }
     let draining = false
@@ -154,9 +154,10 @@ export function toolRegistryOptions(config: Config, log: SourceOptions['log'] = 
   return { timeoutMs: config.toolLimits.timeoutMs, maxBytes: config.toolLimits.maxBytes, log, baseDir: process.cwd() }
 }
 
-function relaySettings(config: Config) {
-  const { clientBufferBytes, slowClientMs, messagesPerSecond } = config.limits
-  return { bufferBytes: clientBufferBytes, heldFrames: HELD_FRAMES, slowClientMs, messagesPerSecond }
+function relaySettings(config: Config): RelaySettings {
+  const { clientBufferBytes, slowClientMs, messagesPerSecond, bytesPerSecond, audioSecondsPerSecond } = config.limits
+  const rates = { messagesPerSecond, bytesPerSecond, audioBytesPerSecond: audioSecondsPerSecond * AUDIO_SECOND_BYTES }
+  return { bufferBytes: clientBufferBytes, heldFrames: HELD_FRAMES, slowClientMs, ...rates }
 }
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'

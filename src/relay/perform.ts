@@ -1,5 +1,7 @@
 // Carries out one action of core, at once and without waiting.
+import { RefusalError } from '../core/protocol/errors.js'
 import type { Action } from '../core/session/state.js'
+import type { TokenOutcome } from '../core/session/token-term.js'
 import type { RelayedSession } from './session.js'
 import { limitsOfEvent, limitUse, usageCounters } from './usage.js'
 
@@ -18,6 +20,12 @@ export function perform(session: RelayedSession, action: Action): void {
       return
     case 'tool.cancel':
       session.toolAborts.get(action.callId)?.abort()
+      return
+    case 'token.verify':
+      verifyToken(session, action.token)
+      return
+    case 'token.use':
+      session.useToken(action.tokenId)
       return
     case 'record.limits':
       recordLimits(session, action)
@@ -50,6 +58,20 @@ function startTool(session: RelayedSession, call: Extract<Action, { do: 'tool.st
     },
     () => done('The tool failed.'),
   )
+}
+
+/** Says whether the token may carry the session; who it belongs to is core's question. */
+function verifyToken(session: RelayedSession, token: string): void {
+  const { authenticator, store } = session.deps
+  const check = async (): Promise<TokenOutcome> => {
+    const identity = await authenticator.verify(token)
+    if (await store.isRevoked(identity)) return { ok: false, code: 'unauthenticated' }
+    return { ok: true, caller: { subject: identity.subject, issuer: identity.issuer }, expiresAt: identity.expiresAtMs, tokenId: identity.tokenId }
+  }
+  const failed = (error: unknown): TokenOutcome => ({ ok: false, code: error instanceof RefusalError && error.code === 'unauthenticated' ? 'unauthenticated' : 'internal' })
+  check()
+    .catch(failed)
+    .then((outcome) => session.apply({ is: 'token.verified', outcome }))
 }
 
 function recordLimits(session: RelayedSession, { event }: Extract<Action, { do: 'record.limits' }>): void {

@@ -1,22 +1,24 @@
 // Opens sessions: a client link from an ingress is joined with an upstream link, and core decides what passes between them.
-import type { LimitStore, NewSession, UpstreamProvider } from '../ports.js'
+import type { Authenticator, LimitStore, NewSession, UpstreamProvider } from '../ports.js'
+import type { ClientRates } from './client-rate.js'
 import { RelayedSession } from './session.js'
 import { type LiveSessions, liveSessions } from './sessions.js'
 
-export interface RelaySettings {
+/** A client that sends more than its rates over time is not read on; bursts of five seconds' worth pass. */
+export interface RelaySettings extends ClientRates {
   /** Bytes held for a client before its session is live, and the high mark of either outgoing buffer. */
   readonly bufferBytes: number
   /** Frames held for a client before its session is live. */
   readonly heldFrames: number
   /** A client whose backlog makes no progress for this long is closed. */
   readonly slowClientMs: number
-  /** Messages a client may send per second over time; above it the client is not read. Bursts of five seconds' worth pass. */
-  readonly messagesPerSecond: number
 }
 
 export interface RelayDeps {
   readonly provider: UpstreamProvider
-  readonly store: Pick<LimitStore, 'recordLimits' | 'recordUsage' | 'onRevoked'>
+  readonly store: Pick<LimitStore, 'recordLimits' | 'recordUsage' | 'onRevoked' | 'isRevoked'>
+  /** For a new token within a session. */
+  readonly authenticator: Pick<Authenticator, 'verify'>
   readonly settings: RelaySettings
   /** Epoch milliseconds. */
   readonly now: () => number

@@ -7,14 +7,12 @@ import { clientAudioBytes, isServerAudioDelta, spliceAudioDeltaType } from '../c
 import { type Input, type Lanes, lanesOf, openingState, type SessionState } from '../core/session/state.js'
 import { step } from '../core/session/step.js'
 import type { Link, NewSession } from '../ports.js'
+import { ClientRate } from './client-rate.js'
 import { type Backlog, backlog, type Reader, reader } from './flow.js'
 import { type HeldFrames, holdFrames } from './held-frames.js'
 import { newMeters } from './meters.js'
 import { perform } from './perform.js'
 import type { RelayDeps } from './relay.js'
-
-/** A burst of this many seconds' messages passes before a client is slowed down. */
-const BURST_SECONDS = 5
 
 export class RelayedSession {
   readonly meters = newMeters()
@@ -35,7 +33,8 @@ export class RelayedSession {
   #toUpstream: Backlog | undefined
   readonly #dialing = new AbortController()
   readonly #startedAt: number
-  #mayStillSend: number
+  readonly #rate: ClientRate
+  #tokenId: string | undefined
   #lastTick: number
   #clientActive = false
   readonly #onEnd: () => void
@@ -46,13 +45,15 @@ export class RelayedSession {
     this.#onEnd = onEnd
     this.#startedAt = deps.now()
     this.#lastTick = this.#startedAt
-    this.#mayStillSend = deps.settings.messagesPerSecond * BURST_SECONDS
+    this.#rate = new ClientRate(opened.profile.limits, deps.settings)
+    this.#tokenId = opened.identity.tokenId
     this.clientDialect = dialectFor(opened.dialect)
     this.#state = openingState({
       profile: opened.profile,
       relayIdPrefix: `relay_${deps.randomId()}_`,
       requestedModel: opened.requestedModel,
       now: this.#startedAt,
+      caller: { subject: opened.identity.subject, issuer: opened.identity.issuer },
       expiresAt: opened.identity.expiresAtMs,
     })
     this.#lanes = lanesOf(this.#state)
@@ -111,7 +112,7 @@ export class RelayedSession {
     this.#clientActive = true
     this.meters.upMessages++
     this.meters.upBytes += frame.length
-    if (--this.#mayStillSend < 0) this.#clientReader.pause('rate')
+    if (!this.#rate.message(frame.length)) this.#clientReader.pause('rate')
     if (this.#lanes.clientAudio === 'hold') {
       if (!this.#held.push(frame, isBinary)) this.#clientReader.pause('not_live')
       return
@@ -123,7 +124,7 @@ export class RelayedSession {
     const audioBytes = isBinary || this.#lanes.clientAudio !== 'pass' ? -1 : clientAudioBytes(frame)
     if (audioBytes >= 0) {
       this.meters.laneHits++
-      this.meters.clientAudioBytes += audioBytes
+      this.#countAudio(audioBytes)
       this.sendUpstream(frame)
       return
     }
@@ -132,10 +133,16 @@ export class RelayedSession {
     const decoded = decodeEvent(frame, CLIENT_LIMITS)
     if (!decoded.ok) return this.apply({ is: 'frame.refused', code: 'bad_event', message: problemText(decoded.problem) })
     const events = this.clientDialect.toGa(decoded.event)
-    const id = decoded.event.event_id
+    const { event_id: id, type, audio } = decoded.event
+    if (type === 'input_audio_buffer.append' && typeof audio === 'string') this.#countAudio(Math.floor((audio.length * 3) / 4))
     if (events.length === 0)
       this.apply({ is: 'frame.refused', code: 'event_not_allowed', message: 'This event has no counterpart here.', causeEventId: typeof id === 'string' ? id : undefined })
     for (const event of events) this.apply({ is: 'client.event', event })
+  }
+
+  #countAudio(bytes: number): void {
+    this.meters.clientAudioBytes += bytes
+    if (!this.#rate.audio(bytes)) this.#clientReader.pause('rate')
   }
 
   #fromUpstream(frame: Frame, isBinary: boolean): void {
@@ -185,8 +192,7 @@ export class RelayedSession {
     const { settings } = this.deps
     const seconds = Math.max(0, now - this.#lastTick) / 1000
     this.#lastTick = now
-    this.#mayStillSend = Math.min(settings.messagesPerSecond * BURST_SECONDS, this.#mayStillSend + seconds * settings.messagesPerSecond)
-    if (this.#mayStillSend > 0) this.#clientReader.resume('rate')
+    if (this.#rate.refill(seconds)) this.#clientReader.resume('rate')
     if (this.#toClient.stalledMs(now) >= settings.slowClientMs) return this.close('slow_client', 'no_progress')
     if ((this.#toUpstream?.stalledMs(now) ?? 0) >= settings.slowClientMs) return this.close('upstream_lost', 'no_progress')
     const clientActive = this.#clientActive
@@ -201,7 +207,12 @@ export class RelayedSession {
 
   isOf(target: { subject?: string; tokenId?: string }): boolean {
     const { identity } = this.opened
-    return (target.subject !== undefined && target.subject === identity.subject) || (target.tokenId !== undefined && target.tokenId === identity.tokenId)
+    return (target.subject !== undefined && target.subject === identity.subject) || (target.tokenId !== undefined && target.tokenId === this.#tokenId)
+  }
+
+  /** The session rests on this token from now on. */
+  useToken(tokenId: string | undefined): void {
+    this.#tokenId = tokenId
   }
 
   revoke(): void {

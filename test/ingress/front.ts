@@ -33,7 +33,17 @@ const profile: SessionProfile = {
   clientMaySeedHistory: false,
   forwardRateLimits: false,
   relayEvents: false,
-  limits: { maxSessionMs: 60_000, idleTimeoutMs: 60_000, configureTimeoutMs: 5000, toolMaxRounds: 8, toolMaxConcurrent: 4, maxViolations: 10 },
+  limits: {
+    maxSessionMs: 60_000,
+    idleTimeoutMs: 60_000,
+    configureTimeoutMs: 5000,
+    toolMaxRounds: 8,
+    toolMaxConcurrent: 4,
+    maxViolations: 10,
+    responsesPerMinute: 60,
+    sessionUpdatesPerMinute: 60,
+    maxItems: 2000,
+  },
 }
 
 export function token(claims: Record<string, unknown> = {}): Promise<string> {
@@ -83,6 +93,11 @@ export async function startFront(options: FrontOptions = {}): Promise<Front> {
       pingIntervalMs: 20_000,
       maxMessageBytes: 1024 * 1024,
       messagesPerSecond: 100,
+      bytesPerSecond: 2_097_152,
+      audioSecondsPerSecond: 20,
+      responsesPerMinute: 60,
+      sessionUpdatesPerMinute: 60,
+      maxItems: 2000,
       clientBufferBytes: 1024 * 1024,
       slowClientMs: 1000,
       connectsPerSecond: 1000,

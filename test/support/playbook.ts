@@ -29,6 +29,9 @@ export function profile(change: Partial<SessionProfile> = {}): SessionProfile {
       toolMaxRounds: 8,
       toolMaxConcurrent: 4,
       maxViolations: 5,
+      responsesPerMinute: 60,
+      sessionUpdatesPerMinute: 60,
+      maxItems: 2000,
       ...change.limits,
     },
   }
@@ -52,11 +55,11 @@ export interface Play {
 }
 
 /** A session already live unless `phase` says otherwise. */
-export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' | 'live' = 'live'): Play {
+export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' | 'live' = 'live', expiresAt = 1e12): Play {
   const owned = profile(change)
   const sent: { client: RealtimeEvent[]; upstream: RealtimeEvent[] } = { client: [], upstream: [] }
   const self: Play = {
-    state: openingState({ profile: owned, relayIdPrefix: PREFIX, requestedModel: undefined, now: 0, expiresAt: 1e12 }),
+    state: openingState({ profile: owned, relayIdPrefix: PREFIX, requestedModel: undefined, now: 0, caller: { subject: 'alice', issuer: undefined }, expiresAt }),
     input(input) {
       const [state, actions] = step(self.state, input)
       self.state = state
@@ -101,6 +104,10 @@ function lines(actions: readonly Action[]): readonly string[] {
         return [`cancel ${action.callId}`]
       case 'release.client':
         return ['release']
+      case 'token.verify':
+        return [`verify ${action.token}`]
+      case 'token.use':
+        return [`use ${action.tokenId}`]
       case 'close':
         return [`close ${action.code} ${action.why}`]
       default:

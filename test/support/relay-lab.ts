@@ -2,6 +2,7 @@
 import { vi } from 'vitest'
 import type { SessionProfile } from '../../src/core/policy/profile.js'
 import type { DialectName } from '../../src/core/protocol/dialect.js'
+import { RefusalError } from '../../src/core/protocol/errors.js'
 import type { RealtimeEvent } from '../../src/core/protocol/events.js'
 import type { Identity, LimitReport, Note, ToolCall, ToolContext, ToolOutcome, UpstreamConnection, UsageReport } from '../../src/ports.js'
 import { createRelay, type Relay, type RelaySettings } from '../../src/relay/relay.js'
@@ -15,6 +16,9 @@ export interface LabOptions {
   readonly clientDialect?: DialectName
   readonly upstreamDialect?: DialectName
   readonly requestedModel?: string
+  /** Instead of an authenticator that refuses every token. */
+  readonly verify?: (token: string) => Promise<Identity>
+  readonly isRevoked?: (identity: Identity) => boolean
   /** Instead of an upstream that answers at once. */
   readonly dial?: (signal: AbortSignal, connect: () => UpstreamConnection) => Promise<UpstreamConnection>
 }
@@ -61,7 +65,14 @@ export interface Lab {
 }
 
 export const NOW = 1_800_000_000_000
-export const SETTINGS: RelaySettings = { bufferBytes: 64 * 1024, heldFrames: 64, slowClientMs: 10_000, messagesPerSecond: 1000 }
+export const SETTINGS: RelaySettings = {
+  bufferBytes: 64 * 1024,
+  heldFrames: 64,
+  slowClientMs: 10_000,
+  messagesPerSecond: 1000,
+  bytesPerSecond: 64 * 1024 * 1024,
+  audioBytesPerSecond: 64 * 1024 * 1024,
+}
 
 /** Fakes the timers that the relay ticks by; call `vi.useRealTimers()` afterwards. Turns of the event loop stay real. */
 export function openLab(options: LabOptions = {}): Lab {
@@ -80,10 +91,12 @@ export function openLab(options: LabOptions = {}): Lab {
     store: {
       recordLimits: (report) => void limits.push(report),
       recordUsage: (report) => void usage.push(report),
+      isRevoked: async (identity) => options.isRevoked?.(identity) ?? false,
       onRevoked(callback) {
         revoke = callback
       },
     },
+    authenticator: { verify: options.verify ?? (() => Promise.reject(new RefusalError('unauthenticated', 'no_token_is_valid'))) },
     settings: { ...SETTINGS, ...options.settings },
     now: () => Date.now(),
     randomId: () => `random${String(sessions++).padStart(4, '0')}`,

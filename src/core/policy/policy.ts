@@ -9,6 +9,8 @@ export interface Rejection {
   readonly param?: string
   /** Our own words; never quotes what was sent. */
   readonly message?: string
+  /** When it would be let through, where time alone helps. */
+  readonly retryAfterSeconds?: number
 }
 
 export type Verdict =

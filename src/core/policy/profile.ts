@@ -30,6 +30,15 @@ export interface SessionLimits {
   readonly toolMaxConcurrent: number
   /** Refused client events after which the session is closed as `bad_event`. */
   readonly maxViolations: number
+  /** The client's own `response.create` and `session.update` per minute over time; bursts of ten and twenty pass. */
+  readonly responsesPerMinute: number
+  readonly sessionUpdatesPerMinute: number
+  /** Items the client may create, deleted ones included. */
+  readonly maxItems: number
+  /** Where a profile says otherwise than the relay's settings. Audio counts decoded. */
+  readonly messagesPerSecond?: number | undefined
+  readonly bytesPerSecond?: number | undefined
+  readonly audioBytesPerSecond?: number | undefined
 }
 
 /** Fixed for the life of a session. */

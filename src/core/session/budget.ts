@@ -1,18 +1,22 @@
 // What the passing of time ends: configuring, the token, the session, idleness, and a drain.
 import { close, publicEventId, type Turn } from './state.js'
+import { noticeExpiry } from './token-refresh.js'
 import { hasUnanswered } from './tool-calls.js'
 
 export function tick(turn: Turn, now: number, clientActive: boolean): void {
   const working = turn.s.responses.active !== undefined || hasUnanswered(turn.s.calls)
   turn.s = { ...turn.s, now, lastActive: clientActive || working ? now : turn.s.lastActive }
-  const { phase, profile, openedAt, expiresAt, lastActive } = turn.s
+  const { phase, profile, openedAt, token, lastActive } = turn.s
   const { limits } = profile
   if (phase === 'closed') return
   if ((phase === 'connecting' || phase === 'configuring') && now - openedAt >= limits.configureTimeoutMs) close(turn, 'upstream_timeout', `still_${phase}`)
-  else if (now >= expiresAt) close(turn, 'unauthenticated', 'token_expired')
+  else if (now >= token.expiresAt) close(turn, 'unauthenticated', 'token_expired')
   else if (now - openedAt >= limits.maxSessionMs) close(turn, 'session_over', 'maximum_length')
   else if (now - lastActive >= limits.idleTimeoutMs) close(turn, 'idle', 'idle')
-  else closeWhenDrained(turn)
+  else {
+    if (phase === 'live' || phase === 'draining') noticeExpiry(turn)
+    closeWhenDrained(turn)
+  }
 }
 
 export function drain(turn: Turn, untilMs: number): void {

@@ -1,14 +1,19 @@
 // What each client event means for a live session, after policy has rebuilt or refused it.
-import { CLIENT_RULES, judgeClientEvent, MAX_EVENT_ID } from '../policy/client-rules.js'
-import type { Rejection } from '../policy/policy.js'
-import { toErrorEvent } from '../protocol/errors.js'
+import { CLIENT_RULES, judgeClientEvent } from '../policy/client-rules.js'
 import { objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
+import { overRate } from './rates.js'
+import { refuse } from './refuse.js'
 import { changeResponses, show } from './show.js'
-import { close, note, publicEventId, type Turn, viewOf } from './state.js'
+import { note, type Turn, viewOf } from './state.js'
+import { refreshRequested } from './token-refresh.js'
 import { callsOf } from './tool-calls.js'
 import { cancelTools, clientAnswered } from './tools-at-work.js'
 
 export function handleClientEvent(turn: Turn, event: RealtimeEvent): void {
+  if (event.type === 'relay.token.refresh' && turn.s.profile.relayEvents) {
+    refreshRequested(turn, event)
+    return
+  }
   const verdict = judgeClientEvent(event, viewOf(turn.s))
   if (verdict.say === 'reject') {
     refuse(turn, verdict.error, stringAt(event, 'event_id'), Object.hasOwn(CLIENT_RULES, event.type) ? event.type : 'unknown')
@@ -19,6 +24,11 @@ export function handleClientEvent(turn: Turn, event: RealtimeEvent): void {
     return
   }
   const rebuilt = verdict.event
+  const tooMuch = overRate(turn, rebuilt.type)
+  if (tooMuch) {
+    refuse(turn, tooMuch, stringAt(event, 'event_id'), event.type)
+    return
+  }
   switch (rebuilt.type) {
     case 'response.create':
       clientCreates(turn, rebuilt)
@@ -32,16 +42,6 @@ export function handleClientEvent(turn: Turn, event: RealtimeEvent): void {
     default:
       turn.actions.push({ do: 'send', to: 'upstream', event: rebuilt })
   }
-}
-
-/** Answers a refused event with an `error` naming what is wrong; too many of them end the session. */
-export function refuse(turn: Turn, error: Rejection, causeEventId: string | undefined, type: string): void {
-  turn.s = { ...turn.s, violations: turn.s.violations + 1 }
-  note(turn, { note: 'event_refused', type, code: error.code })
-  const eventId = publicEventId(turn)
-  const cause = causeEventId !== undefined && causeEventId.length <= MAX_EVENT_ID ? causeEventId : undefined
-  turn.actions.push({ do: 'send', to: 'client', event: toErrorEvent(error.code, { eventId, causeEventId: cause, param: error.param, message: error.message }) })
-  if (turn.s.violations > turn.s.profile.limits.maxViolations) close(turn, 'bad_event', 'too_many_violations')
 }
 
 function clientCreates(turn: Turn, event: RealtimeEvent): void {

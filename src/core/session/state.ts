@@ -4,7 +4,9 @@ import type { SessionProfile } from '../policy/profile.js'
 import type { RefusalCode } from '../protocol/errors.js'
 import type { Frame, JsonObject, RealtimeEvent, Side } from '../protocol/events.js'
 import { type Items, isHidden, noItems, visibleItem } from './items.js'
+import { noRates, type Rates } from './rates.js'
 import { noResponses, type Responses, type Shown } from './responses-state.js'
+import { type Caller, type TokenOutcome, type TokenTerm, termFrom } from './token-term.js'
 import { noCalls, type ToolCalls } from './tool-calls.js'
 
 export type Phase = 'connecting' | 'configuring' | 'live' | 'draining' | 'closed'
@@ -27,7 +29,8 @@ export interface SessionState {
   /** Epoch milliseconds, as of the last tick. */
   readonly now: number
   readonly openedAt: number
-  readonly expiresAt: number
+  readonly caller: Caller
+  readonly token: TokenTerm
   readonly lastActive: number
   readonly drainUntil: number | undefined
   readonly openingUpdateId: string | undefined
@@ -38,6 +41,7 @@ export interface SessionState {
   readonly calls: ToolCalls
   readonly responses: Responses
   readonly violations: number
+  readonly rates: Rates
 }
 
 export const MAX_EARLY = 16
@@ -50,6 +54,7 @@ export type Input =
   | { readonly is: 'client.event'; readonly event: RealtimeEvent }
   | { readonly is: 'frame.refused'; readonly code: RefusalCode; readonly message: string; readonly causeEventId?: string | undefined }
   | { readonly is: 'tool.finished'; readonly callId: string; readonly output: string }
+  | { readonly is: 'token.verified'; readonly outcome: TokenOutcome }
   | { readonly is: 'tick'; readonly now: number; readonly clientActive: boolean }
   | { readonly is: 'drain'; readonly untilMs: number }
 
@@ -67,6 +72,10 @@ export type Action =
   | { readonly do: 'release.client' }
   | { readonly do: 'tool.start'; readonly callId: string; readonly name: string; readonly arguments: string }
   | { readonly do: 'tool.cancel'; readonly callId: string }
+  /** Answered by `token.verified`. The token goes to the authenticator and nowhere else. */
+  | { readonly do: 'token.verify'; readonly token: string }
+  /** The session rests on this token from now on: revoking it ends the session, revoking the one before does not. */
+  | { readonly do: 'token.use'; readonly tokenId: string | undefined }
   /** `rate_limits.updated`, or an event with an error of `limit-refusals.ts`. */
   | { readonly do: 'record.limits'; readonly event: RealtimeEvent }
   | { readonly do: 'record.usage'; readonly responseId: string; readonly usage: JsonObject }
@@ -85,6 +94,7 @@ export interface SessionSeed {
   readonly relayIdPrefix: string
   readonly requestedModel: string | undefined
   readonly now: number
+  readonly caller: Caller
   readonly expiresAt: number
 }
 
@@ -99,7 +109,8 @@ export function openingState(seed: SessionSeed): SessionState {
     idsUsed: 0,
     now: seed.now,
     openedAt: seed.now,
-    expiresAt: seed.expiresAt,
+    caller: seed.caller,
+    token: termFrom(seed.now, seed.expiresAt),
     lastActive: seed.now,
     drainUntil: undefined,
     openingUpdateId: undefined,
@@ -109,6 +120,7 @@ export function openingState(seed: SessionSeed): SessionState {
     calls: noCalls,
     responses: noResponses,
     violations: 0,
+    rates: noRates,
   }
 }
 

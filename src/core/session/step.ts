@@ -1,9 +1,11 @@
 // The heart: one input, the next state, and the actions in order. Never throws, never waits, never looks at a clock.
 import { closeWhenDrained, drain, tick } from './budget.js'
-import { handleClientEvent, refuse } from './client-events.js'
+import { handleClientEvent } from './client-events.js'
 import { openingEvent } from './opening.js'
+import { refuse } from './refuse.js'
 import { handleServerEvent } from './server-events.js'
 import { type Action, close, type Input, note, type SessionState, type Turn } from './state.js'
+import { tokenVerified } from './token-refresh.js'
 import { toolFinished } from './tools-at-work.js'
 
 export function step(state: SessionState, input: Input): [SessionState, readonly Action[]] {
@@ -31,6 +33,9 @@ export function step(state: SessionState, input: Input): [SessionState, readonly
     case 'tool.finished':
       toolFinished(turn, input.callId, input.output)
       closeWhenDrained(turn)
+      break
+    case 'token.verified':
+      tokenVerified(turn, input.outcome)
       break
     case 'tick':
       tick(turn, input.now, input.clientActive)

@@ -62,8 +62,7 @@ describe('the longest session', () => {
 
 describe('the token', () => {
   it('ends the session when it expires, before any other limit is looked at', () => {
-    const p = play()
-    p.state = { ...p.state, expiresAt: HOUR }
+    const p = play({}, 'live', HOUR)
     expect(p.tick(HOUR - 1, true)).toEqual([])
     expect(p.tick(HOUR)).toEqual(['close unauthenticated token_expired'])
   })

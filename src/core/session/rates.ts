@@ -1,0 +1,55 @@
+// How often a client may ask for what costs money or work: responses, session updates and items, each with a burst for real clients.
+import type { Rejection } from '../policy/policy.js'
+import type { SessionLimits } from '../policy/profile.js'
+import { type Bucket, type BucketRule, takeTokens } from '../token-bucket.js'
+import type { Turn } from './state.js'
+
+export interface Rates {
+  readonly responses: Bucket | undefined
+  readonly updates: Bucket | undefined
+  readonly refreshes: Bucket | undefined
+  /** Items the client has created, deleted ones included. */
+  readonly items: number
+}
+
+export const noRates: Rates = { responses: undefined, updates: undefined, refreshes: undefined, items: 0 }
+
+/** A conversation in a hurry, interruptions included. */
+const RESPONSE_BURST = 10
+/** SDKs send several updates in a row when they start and whenever their user changes something. */
+const UPDATE_BURST = 20
+const REFRESH: BucketRule = { perSecond: 0.1, burst: 3 }
+
+/** Counts one event that policy has let through; the refusal where it is one too many. Times are those of the last tick, a quarter of a second old at most. */
+export function overRate(turn: Turn, type: string): Rejection | undefined {
+  const { limits } = turn.s.profile
+  switch (type) {
+    case 'response.create':
+      return take(turn, 'responses', perMinute(limits.responsesPerMinute, RESPONSE_BURST), 'Too many responses were asked for.')
+    case 'session.update':
+      return take(turn, 'updates', perMinute(limits.sessionUpdatesPerMinute, UPDATE_BURST), 'The session was updated too often.')
+    case 'relay.token.refresh':
+      return take(turn, 'refreshes', REFRESH, 'Too many tokens were sent.')
+    case 'conversation.item.create':
+      return takeItem(turn, limits)
+    default:
+      return undefined
+  }
+}
+
+function take(turn: Turn, name: 'responses' | 'updates' | 'refreshes', rule: BucketRule, message: string): Rejection | undefined {
+  const taken = takeTokens(turn.s.rates[name], 1, rule, turn.s.now)
+  turn.s = { ...turn.s, rates: { ...turn.s.rates, [name]: taken.bucket } }
+  return taken.ok ? undefined : { code: 'rate_limited', message, retryAfterSeconds: Math.ceil(taken.retryAfterMs / 1000) }
+}
+
+function takeItem(turn: Turn, limits: SessionLimits): Rejection | undefined {
+  const { items } = turn.s.rates
+  if (items >= limits.maxItems) return { code: 'rate_limited', param: 'item', message: 'This session has taken all the items it may. Start a new session.' }
+  turn.s = { ...turn.s, rates: { ...turn.s.rates, items: items + 1 } }
+  return undefined
+}
+
+function perMinute(count: number, burst: number): BucketRule {
+  return { perSecond: count / 60, burst: Math.max(1, Math.min(burst, count)) }
+}

@@ -1,0 +1,74 @@
+// Bytes and audio of a client over time: above its rate it is read more slowly, and nothing is lost.
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { ClientRate } from '../../src/relay/client-rate.js'
+import { type Lab, openLab } from '../support/relay-lab.js'
+
+afterEach(() => vi.useRealTimers())
+
+async function rateLab(settings: object, limits: object = {}): Promise<Lab> {
+  const lab = openLab({ settings: { bufferBytes: 64 * 1024 * 1024, messagesPerSecond: 100_000, ...settings }, profile: { limits: limits as never } })
+  await lab.live()
+  return lab
+}
+/** About a kilobyte on the wire, 720 bytes of audio. */
+const APPEND = JSON.stringify({ type: 'input_audio_buffer.append', audio: 'A'.repeat(960) })
+/** The same by the slow way: an id in the relay's own form is not let through the lane. */
+const SLOW = JSON.stringify({ type: 'input_audio_buffer.append', audio: 'A'.repeat(960), more: 1 })
+
+describe.each([
+  ['bytes', { bytesPerSecond: 10 * APPEND.length }, APPEND],
+  ['audio', { audioBytesPerSecond: 7200 }, APPEND],
+  ['audio that takes the slow way', { audioBytesPerSecond: 7200 }, SLOW],
+])('%s', (_, settings, frame) => {
+  it('pass in a burst of five seconds’ worth, then at their rate', async () => {
+    const lab = await rateLab(settings)
+    for (let n = 0; n < 100; n++) lab.client.send(frame)
+    expect(await lab.upstream.rest()).toHaveLength(51)
+    expect(lab.client.linkPaused).toBe(true)
+    let seen = 51
+    for (let second = 0; second < 8 && seen < 100; second++) {
+      await lab.pass(1000)
+      const passed = (await lab.upstream.rest()).length
+      if (seen + passed < 100) expect(passed).toBeGreaterThanOrEqual(8)
+      expect(passed).toBeLessThanOrEqual(12)
+      seen += passed
+    }
+    expect(seen).toBe(100)
+    expect(lab.ended()).toBe(0)
+  })
+})
+
+describe('a whole recording in one message', () => {
+  it('passes at once, and its debt is paid by waiting', async () => {
+    const lab = await rateLab({ bytesPerSecond: 100_000, audioBytesPerSecond: 48_000 })
+    const recording = JSON.stringify({ type: 'input_audio_buffer.append', audio: 'A'.repeat(4_000_000) })
+    lab.client.send(recording)
+    lab.client.send(APPEND)
+    expect(await lab.upstream.rest()).toEqual([recording])
+    await lab.pass(50_000)
+    expect(await lab.upstream.rest()).toEqual([])
+    await lab.pass(20_000)
+    expect(await lab.upstream.rest()).toEqual([APPEND])
+  })
+})
+
+describe('a profile', () => {
+  it('may have rates of its own', async () => {
+    const lab = await rateLab({ bytesPerSecond: 1e9 }, { bytesPerSecond: 2 * APPEND.length })
+    for (let n = 0; n < 30; n++) lab.client.send(APPEND)
+    expect(await lab.upstream.rest()).toHaveLength(11)
+  })
+})
+
+describe('the count', () => {
+  it('never saves up more than a burst, and lets nothing through on the way out of debt', () => {
+    const rate = new ClientRate({}, { messagesPerSecond: 2, bytesPerSecond: 1000, audioBytesPerSecond: 1000 })
+    expect(rate.refill(1e6)).toBe(true)
+    expect(rate.message(5000)).toBe(true)
+    expect(rate.message(1)).toBe(false)
+    expect(rate.refill(0.001)).toBe(false)
+    expect(rate.refill(1)).toBe(true)
+    expect(rate.audio(5000)).toBe(true)
+    expect(rate.audio(1)).toBe(false)
+  })
+})
