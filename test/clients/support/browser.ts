@@ -28,7 +28,10 @@ export async function launchBrowser(): Promise<Browser> {
   if (!CHROMIUM) throw new Error('Chromium is not installed: apt-get install chromium')
   const scripts = new Map<string, string>()
   const server = createServer((request, response) => {
-    const name = (request.url ?? '/').slice(1)
+    const url = new URL(request.url ?? '/', 'http://localhost')
+    const name = url.pathname.slice(1)
+    // Stands for a page's own back end that hands out the relay's address and a token.
+    if (name === 'echo') return void response.writeHead(200, { 'content-type': 'application/json' }).end(url.searchParams.get('body'))
     const script = scripts.get(name.replace(/\.js$/, ''))
     if (script === undefined) response.writeHead(404).end()
     else if (name.endsWith('.js')) response.writeHead(200, { 'content-type': 'text/javascript' }).end(script)
