@@ -1,0 +1,214 @@
+// Keeps a few connections to one upstream open ahead, so that a session need not wait for a handshake; each is given out once and never comes back.
+import { randomUUID } from 'node:crypto'
+import { decodeEvent, UPSTREAM_LIMITS } from '../core/protocol/codec.js'
+import { RefusalError } from '../core/protocol/errors.js'
+import type { Frame } from '../core/protocol/events.js'
+import { type Bucket, type BucketRule, takeTokens } from '../core/token-bucket.js'
+import type { UpstreamConnection, UpstreamProvider } from '../ports.js'
+import { WarmLink } from './warm-link.js'
+
+/**
+ * `hit`, `miss`: a dial that found a connection ready, or none. `filled`: one became ready. `expired`, `lost`, `failed`: one that nobody got,
+ * because it was too old, ended by itself, or never became ready.
+ */
+export type PoolEvent = 'hit' | 'miss' | 'filled' | 'expired' | 'lost' | 'failed'
+
+export interface PoolOptions {
+  /** Connections kept ready; 1 or more. */
+  readonly size: number
+  /** Longest wait of a new connection for its first event, in milliseconds. */
+  readonly firstEventMs: number
+  /** At least 0 and below 1. */
+  readonly random: () => number
+  readonly log: { info(fields: Readonly<Record<string, unknown>>, message: string): void }
+  readonly count: (event: PoolEvent) => void
+  /** A connection is replaced between three quarters of this age and the whole of it. The upstream's own session clock starts with the handshake, so keep it far below its limit. */
+  readonly maxAgeMs?: number
+  /** First and longest pause after a failure; it doubles in between. */
+  readonly pauseMs?: { readonly least: number; readonly most: number }
+}
+
+export interface UpstreamPool extends UpstreamProvider {
+  /** Connections ready to be taken. */
+  readonly ready: number
+}
+
+interface Ready {
+  readonly connection: UpstreamConnection
+  readonly link: WarmLink
+  readonly id: string
+  readonly since: number
+  readonly expiresAt: number
+}
+
+const MAX_AGE_MS = 300_000
+const PAUSE_MS = { least: 1_000, most: 60_000 }
+/** A connection that ends sooner, with nobody having used it, is a failure of the upstream and not its way to end idle ones. */
+const SHORT_LIFE_MS = 30_000
+
+/**
+ * Fills itself one connection at a time. Beyond one dial for each connection taken, which its session would have dialled anyway, it spends
+ * twice its size at once and its size per minute, at least 4 and 6. A dial that finds nothing ready goes to `provider`, and so do its failures.
+ */
+export function pooled(provider: UpstreamProvider, options: PoolOptions): UpstreamPool {
+  const { size, count, random } = options
+  const maxAgeMs = options.maxAgeMs ?? MAX_AGE_MS
+  const pauseMs = options.pauseMs ?? PAUSE_MS
+  const budget: BucketRule = { burst: Math.max(2 * size, 4), perSecond: Math.max(size, 6) / 60 }
+  const closing = new AbortController()
+  let ready: Ready[] = []
+  let filling = false
+  let failures = 0
+  let spent: Bucket | undefined
+  let fillTimer: NodeJS.Timeout | undefined
+  let ageTimer: NodeJS.Timeout | undefined
+
+  function fill(): void {
+    if (filling || fillTimer || closing.signal.aborted || ready.length >= size) return
+    const { ok, retryAfterMs, bucket } = takeTokens(spent, 1, budget, performance.now())
+    spent = bucket
+    if (!ok) return pause(retryAfterMs)
+    filling = true
+    openOne()
+      .then(
+        () => undefined,
+        (error: unknown) => {
+          if (closing.signal.aborted) return
+          count('failed')
+          failed(error instanceof RefusalError ? error.retryAfterSeconds : undefined)
+        },
+      )
+      .finally(() => {
+        filling = false
+        fill()
+      })
+  }
+
+  function pause(ms: number): void {
+    clearTimeout(fillTimer)
+    fillTimer = setTimeout(() => {
+      fillTimer = undefined
+      fill()
+    }, ms).unref()
+  }
+
+  /** Spread over half of the pause, so that several relays do not come back together. */
+  function failed(retryAfterSeconds = 0): void {
+    const own = Math.min(pauseMs.most, pauseMs.least * 2 ** failures) * (0.5 + random() / 2)
+    failures = Math.min(failures + 1, 16)
+    pause(Math.max(own, retryAfterSeconds * 1000))
+  }
+
+  async function openOne(): Promise<void> {
+    const id = `pool-${randomUUID()}`
+    const connection = await provider.dial({ correlationId: id, signal: closing.signal })
+    const since = performance.now()
+    let one: Ready | undefined
+    let gone = false
+    const link = await firstEvent(connection, () => {
+      gone = true
+      if (one) lost(one)
+    })
+    // What floods is closed in the very turn of its first event.
+    if (gone) throw new RefusalError('upstream_refused', 'closed_early')
+    one = { connection, link, id, since, expiresAt: since + maxAgeMs * (0.75 + random() / 4) }
+    ready.push(one)
+    count('filled')
+    watchAge()
+  }
+
+  /** Resolves when the upstream has begun a session; an `error` instead of one, as a refused credential may be told, rejects. */
+  function firstEvent(connection: UpstreamConnection, onLost: () => void): Promise<WarmLink> {
+    return new Promise((resolve, reject) => {
+      const settle = (refusal?: RefusalError) => {
+        clearTimeout(timer)
+        closing.signal.removeEventListener('abort', onClosing)
+        if (!refusal) return resolve(link)
+        link.close(1000, '')
+        reject(refusal)
+      }
+      const onClosing = () => settle(new RefusalError('upstream_refused', 'closed'))
+      const timer = setTimeout(() => settle(new RefusalError('upstream_timeout', 'first_event')), options.firstEventMs)
+      closing.signal.addEventListener('abort', onClosing, { once: true })
+      const link = new WarmLink(connection.link, {
+        onFirst: (frame, isBinary) => settle(isSessionCreated(frame, isBinary) ? undefined : new RefusalError('upstream_refused', 'refused_after_101')),
+        onLost: () => {
+          settle(new RefusalError('upstream_refused', 'closed_early'))
+          onLost()
+        },
+      })
+      if (closing.signal.aborted) onClosing()
+    })
+  }
+
+  function lost(one: Ready): void {
+    if (!ready.includes(one)) return
+    ready = ready.filter((other) => other !== one)
+    count('lost')
+    if (performance.now() - one.since < SHORT_LIFE_MS) failed()
+    else failures = 0
+    watchAge()
+    fill()
+  }
+
+  /** One timer for the connection that is due next. */
+  function watchAge(): void {
+    clearTimeout(ageTimer)
+    if (ready.length === 0) return
+    const next = Math.min(...ready.map((one) => one.expiresAt))
+    ageTimer = setTimeout(expire, Math.max(1, next - performance.now())).unref()
+  }
+
+  function expire(): void {
+    const now = performance.now()
+    const old = ready.filter((one) => one.expiresAt <= now)
+    ready = ready.filter((one) => one.expiresAt > now)
+    for (const one of old) {
+      count('expired')
+      failures = 0
+      one.link.close(1000, '')
+    }
+    watchAge()
+    fill()
+  }
+
+  function take(): Ready | undefined {
+    expire()
+    const one = ready.shift()
+    if (!one) return undefined
+    failures = 0
+    if (spent) spent = { ...spent, tokens: spent.tokens + 1 }
+    watchAge()
+    return one
+  }
+
+  fill()
+
+  return {
+    get ready() {
+      return ready.length
+    },
+    async dial(request) {
+      if (request.signal.aborted || closing.signal.aborted) return provider.dial(request)
+      const one = take()
+      count(one ? 'hit' : 'miss')
+      fill()
+      if (!one) return provider.dial(request)
+      options.log.info({ sessionId: request.correlationId, upstreamRequestId: one.id }, 'pooled upstream connection taken')
+      return { ...one.connection, link: one.link.take() }
+    },
+    health: () => provider.health(),
+    async close() {
+      closing.abort()
+      clearTimeout(fillTimer)
+      clearTimeout(ageTimer)
+      for (const one of ready.splice(0)) one.link.close(1000, '')
+      await provider.close()
+    },
+  }
+}
+
+function isSessionCreated(frame: Frame, isBinary: boolean): boolean {
+  const decoded = isBinary ? undefined : decodeEvent(frame, UPSTREAM_LIMITS)
+  return decoded?.ok === true && decoded.event.type === 'session.created'
+}
