@@ -19,6 +19,8 @@ export interface UpstreamConfig {
   readonly apiVersion: string | undefined
   readonly priority: number
   readonly weight: number
+  /** What may be used a minute, by name (`tokens`, `requests`), until the provider says so itself. */
+  readonly limits?: Readonly<Record<string, number>>
 }
 
 export interface AuthConfig {
@@ -55,8 +57,6 @@ export type ToolConfig =
       readonly allowedTools: readonly string[] | undefined
     }
 
-export interface ProfileConfig {
-  /** Template; `{{claims.name}}` is filled from the verified token. */
 /** Limits that a profile may set for itself. */
 export type ProfileLimit =
   | 'maxSessionMs'
@@ -69,6 +69,8 @@ export type ProfileLimit =
   | 'sessionUpdatesPerMinute'
   | 'maxItems'
 
+export interface ProfileConfig {
+  /** Template; `{{claims.name}}` is filled from the verified token. */
   readonly instructions: string
   /** Names of tools this profile may use; undefined: all. An MCP server's label stands for all of its tools. */
   readonly toolNames: readonly string[] | undefined
@@ -108,14 +110,14 @@ export interface Config {
     readonly pingIntervalMs: number
     readonly maxMessageBytes: number
     readonly messagesPerSecond: number
-    /** Bytes held for a client before the session is live, and the high mark of either outgoing buffer. */
-    readonly clientBufferBytes: number
     readonly bytesPerSecond: number
     /** Of 24 kHz PCM16. */
     readonly audioSecondsPerSecond: number
     readonly responsesPerMinute: number
     readonly sessionUpdatesPerMinute: number
     readonly maxItems: number
+    /** Bytes held for a client before the session is live, and the high mark of either outgoing buffer. */
+    readonly clientBufferBytes: number
     readonly slowClientMs: number
     readonly connectsPerSecond: number
   }

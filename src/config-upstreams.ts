@@ -10,6 +10,7 @@ import type { Secret } from './core/secret.js'
 const AZURE: readonly VariableName[] = ['AZURE_OPENAI_ENDPOINT', 'AZURE_OPENAI_DEPLOYMENT', 'AZURE_OPENAI_API_KEY', 'AZURE_OPENAI_API_VERSION']
 const OPENAI: readonly VariableName[] = ['OPENAI_API_KEY', 'OPENAI_MODEL', 'OPENAI_BASE_URL']
 const MAX_UPSTREAMS = 64
+const MAX_PER_MINUTE = 1_000_000_000
 
 export function readUpstreams(env: EnvReader, record: Environment, problems: Problems): readonly UpstreamConfig[] {
   const azure = AZURE.filter((name) => env.isSet(name))
@@ -90,9 +91,11 @@ function readEntry(fields: Fields, env: EnvReader, problems: Problems): Upstream
   if (provider === 'openai' && fields.has('apiVersion')) fields.bad('apiVersion', 'is for Azure only')
   const priority = fields.number('priority', wholeNumber(0, 1000)) ?? 0
   const weight = fields.number('weight', wholeNumber(1, 1000)) ?? 1
+  const [tokens, requests] = ['tokensPerMinute', 'requestsPerMinute'].map((key) => fields.number(key, wholeNumber(1, MAX_PER_MINUTE)))
+  const limits = tokens === undefined && requests === undefined ? {} : { limits: { ...(tokens !== undefined && { tokens }), ...(requests !== undefined && { requests }) } }
   fields.done()
   if (!endpoint || !deployment || !name) return undefined
-  return { name, provider, endpoint, deployment, apiKey, entraScope: scope ?? ENTRA_SCOPE, apiVersion, priority, weight }
+  return { name, provider, endpoint, deployment, apiKey, entraScope: scope ?? ENTRA_SCOPE, apiVersion, priority, weight, ...limits }
 }
 
 function readKey(fields: Fields, env: EnvReader, problems: Problems): Secret | undefined {

@@ -70,7 +70,12 @@ export const VARIABLES = {
   OPENAI_API_KEY: orFile(optional(secretToken, 'OpenAI key, for the OpenAI upstream instead of Azure.')),
   OPENAI_MODEL: required(deployment, 'gpt-realtime', 'OpenAI model.'),
   OPENAI_BASE_URL: required(endpointUrl, 'https://api.openai.com/v1', 'OpenAI base URL.'),
-  UPSTREAMS: orFile(optional(plainText, 'JSON list of several deployments: `{name, provider, endpoint, deployment, apiKey or entra, apiVersion, priority, weight}`.')),
+  UPSTREAMS: orFile(
+    optional(
+      plainText,
+      'JSON list of several deployments: `{name, provider, endpoint, deployment, apiKey or entra, apiVersion, priority, weight, tokensPerMinute, requestsPerMinute}`.',
+    ),
+  ),
 
   JWT_SECRET: orFile(exact(sharedSecret, 'Shared secret that verifies tokens (HS256: at least 32 bytes, HS384: 48, HS512: 64).')),
   JWT_PUBLIC_KEY: orFile(optional(plainText, 'PEM public key or certificate that verifies tokens.')),

@@ -4,6 +4,7 @@ import type { Server as TlsServer } from 'node:tls'
 import fastifyWebsocket from '@fastify/websocket'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { createAuthenticator } from './auth/authenticator.js'
+import { configWarnings } from './config-describe.js'
 import type { Config } from './config-shape.js'
 import { fastifyServerOptions, websocketPluginOptions } from './ingress/server-options.js'
 import { tlsOptions, watchTls } from './ingress/tls.js'
@@ -20,8 +21,8 @@ import { createRelay, type RelaySettings } from './relay/relay.js'
 import { createToolRegistry } from './tools/registry.js'
 import type { SourceOptions } from './tools/source-options.js'
 import type { TokenCredential, UpstreamLog } from './upstream/azure-credential.js'
+import { fallOver, type NamedUpstream } from './upstream/fall-over.js'
 import { createUpstream } from './upstream/provider.js'
-import { type NamedUpstream, severalUpstreams } from './upstream/several.js'
 
 export interface RelayServer {
   /** `http(s)://host:port` of the public listener. */
@@ -59,10 +60,11 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const authenticator = await createAuthenticator(config.auth)
     const store = await createStore(config, log)
     closers.push(() => store.close(FLUSH_MS))
-    if (!config.redis) log.warn('REDIS_URL is not set: limits and usage are kept per process')
+    for (const warning of configWarnings(config)) log.warn(warning)
     const registry = await createToolRegistry(config.tools, toolRegistryOptions(config, log))
     closers.push(() => registry.close())
-    const provider = severalUpstreams(createUpstreams(config, log, extras.credential), { store, now: Date.now, random: Math.random })
+    const { upstreamConnectTimeoutMs: connectTimeoutMs } = config.limits
+    const provider = fallOver(createUpstreams(config, log, extras.credential), { store, now: Date.now, random: Math.random, connectTimeoutMs, log })
     closers.push(() => provider.close())
     const relay = createRelay({ provider, store, authenticator, settings: relaySettings(config), now: Date.now, randomId })
     // Our own lines say what happened to a request; Fastify's would repeat it for every probe.

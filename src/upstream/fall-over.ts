@@ -1,0 +1,145 @@
+// Several upstreams as one: dialled in the order core chooses, the next one when a dial fails, so that a client notices nothing but the time.
+import type { UpstreamConfig } from '../config-shape.js'
+import type { BreakerState } from '../core/breaker.js'
+import { RefusalError } from '../core/protocol/errors.js'
+import { type Choice, type ChoiceState, choose, type DialOutcome, dialled, limitsSeen, openingChoice, type UpstreamView, viewOfUpstreams } from '../core/upstream-choice.js'
+import type { Health, LimitStore, UpstreamConnection, UpstreamProvider } from '../ports.js'
+import { limitsCache } from './limits-cache.js'
+
+export interface NamedUpstream {
+  readonly config: UpstreamConfig
+  readonly provider: UpstreamProvider
+}
+
+export interface FallOverDeps {
+  readonly store: Pick<LimitStore, 'recordLimits' | 'limitsOf'>
+  /** Epoch milliseconds. */
+  readonly now: () => number
+  /** At least 0 and below 1. */
+  readonly random: () => number
+  /** As the upstreams themselves have it. Where there is another one to try, a dial is given up after half of it; all dials of a client end within one and a half. */
+  readonly connectTimeoutMs: number
+  readonly log: { warn(fields: object, message: string): void }
+}
+
+export interface FallOver extends UpstreamProvider {
+  /** For operators: breaker, pause and latency of each. */
+  views(): readonly UpstreamView[]
+}
+
+type DialRequest = Parameters<UpstreamProvider['dial']>[0]
+
+/** What an upstream that says 429 without a time is left alone for. */
+const DEFAULT_PAUSE_SECONDS = 2
+
+export function fallOver(upstreams: readonly NamedUpstream[], deps: FallOverDeps): FallOver {
+  const { now, store } = deps
+  const byName = new Map(upstreams.map((one) => [one.config.name, { ...one, limitKey: limitKeyOf(one.config, upstreams) }]))
+  let state: ChoiceState = openingChoice(
+    upstreams.map(({ config }) => config),
+    now(),
+  )
+  const limits = limitsCache([...byName.values()], {
+    store,
+    now,
+    seen: (name, found) => {
+      state = limitsSeen(state, name, found)
+    },
+  })
+
+  function next(tried: ReadonlySet<string>): Choice {
+    const [after, choice] = choose(state, { now: now(), draw: deps.random(), tried })
+    state = after
+    return choice
+  }
+
+  /** Without `timeoutMs` the upstream's own time limit holds. */
+  async function dialOne(name: string, request: DialRequest, timeoutMs: number | undefined): Promise<UpstreamConnection> {
+    const { config, provider, limitKey } = byName.get(name) as NamedUpstream & { limitKey: string }
+    const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)))
+    const signal = timeout ? AbortSignal.any([request.signal, timeout]) : request.signal
+    const began = now()
+    try {
+      const connection = await provider.dial({ ...request, signal })
+      ended(name, { is: 'opened', latencyMs: Math.max(0, now() - began) })
+      return { ...connection, deployment: limitKey, privateWords: [...(connection.privateWords ?? []), config.deployment] }
+    } catch (error) {
+      const refusal = error instanceof RefusalError ? error : new RefusalError('upstream_refused', 'dial_failed')
+      const timedOut = timeout?.aborted === true && !request.signal.aborted && refusal.why === 'aborted'
+      ended(name, request.signal.aborted ? { is: 'given_up' } : outcomeOf(refusal))
+      if (refusal.code === 'rate_limited') {
+        const resetSeconds = refusal.retryAfterSeconds ?? DEFAULT_PAUSE_SECONDS
+        store.recordLimits({ deployment: limitKey, source: 'http_429', at: now(), limits: [{ name: 'requests', remaining: 0, resetSeconds }] })
+      }
+      throw timedOut ? new RefusalError('upstream_timeout', 'connect') : refusal
+    }
+  }
+
+  function ended(name: string, outcome: DialOutcome): void {
+    const before = breakerOf(name)
+    state = dialled(state, name, outcome, now())
+    const after = breakerOf(name)
+    if (before !== after) deps.log.warn({ upstream: name, breaker: after }, 'upstream breaker')
+  }
+
+  const breakerOf = (name: string): BreakerState | undefined => viewOfUpstreams(state, now()).find((view) => view.name === name)?.breaker
+
+  return {
+    async dial(request) {
+      const until = now() + deps.connectTimeoutMs * 1.5
+      await limits.refreshed()
+      const tried = new Set<string>()
+      const failures: RefusalError[] = []
+      for (;;) {
+        const choice = next(tried)
+        if (!('dial' in choice)) throw finalRefusal(choice, failures)
+        tried.add(choice.dial)
+        const others = tried.size < upstreams.length
+        const timeoutMs = tried.size === 1 && !others ? undefined : Math.min(others ? deps.connectTimeoutMs / 2 : deps.connectTimeoutMs, until - now())
+        try {
+          return await dialOne(choice.dial, request, timeoutMs)
+        } catch (error) {
+          failures.push(error as RefusalError)
+          if (request.signal.aborted || now() >= until) throw finalRefusal({ refuse: 'tried' }, failures)
+        }
+      }
+    },
+    async health() {
+      const known = await Promise.all(upstreams.map(({ provider }) => provider.health()))
+      // A dial given up early says nothing to the upstream's own health, but it does to the breaker.
+      return worstOfUsable(known.map((one, index) => (breakerOf(upstreams[index]?.config.name ?? '') === 'open' ? { status: 'down', detail: 'the upstream fails' } : one)))
+    },
+    async close() {
+      await Promise.all(upstreams.map(({ provider }) => provider.close()))
+    },
+    views: () => viewOfUpstreams(state, now()),
+  }
+}
+
+/** Limits belong to a deployment; where several upstreams call theirs alike, in other regions, each has its own. */
+export function limitKeyOf(config: UpstreamConfig, all: readonly NamedUpstream[]): string {
+  return all.some((other) => other.config.deployment === config.deployment && other.config.name !== config.name) ? `${config.deployment}~${config.name}` : config.deployment
+}
+
+function outcomeOf({ code, why, retryAfterSeconds }: RefusalError): DialOutcome {
+  if (code === 'rate_limited') return { is: 'rate_limited', retryAfterSeconds: retryAfterSeconds ?? DEFAULT_PAUSE_SECONDS }
+  return why === 'closed' ? { is: 'given_up' } : { is: 'failed', retryAfterSeconds }
+}
+
+/** Where any of those tried said when to come back, that is what the client can use; else the last failure. */
+function finalRefusal(choice: Exclude<Choice, { dial: string }>, failures: readonly RefusalError[]): RefusalError {
+  const limited = failures.filter((one) => one.code === 'rate_limited')
+  const last = failures.at(-1)
+  if (limited.length > 0) return new RefusalError('rate_limited', 'quota', Math.min(...limited.map((one) => one.retryAfterSeconds ?? DEFAULT_PAUSE_SECONDS)))
+  if (last) return last
+  if (choice.refuse === 'rate_limited' || choice.refuse === 'upstream_refused') return new RefusalError(choice.refuse, 'none_left', choice.retryAfterSeconds)
+  return new RefusalError('upstream_refused', 'none_left')
+}
+
+/** Down only when every upstream is; degraded when any is not well. */
+function worstOfUsable(all: readonly Health[]): Health {
+  const unwell = all.find((one) => one.status !== 'ok')
+  if (!unwell) return { status: 'ok', detail: 'reachable' }
+  if (all.every((one) => one.status === 'down')) return unwell
+  return { status: 'degraded', detail: unwell.detail }
+}

@@ -1,0 +1,79 @@
+// What the store says about each upstream's limits, asked in the background so that a dial waits for it at most a moment.
+import type { UpstreamConfig } from '../config-shape.js'
+import type { LimitState, LimitStore } from '../ports.js'
+
+export interface LimitsCache {
+  /** Asks again where the answers are old. Resolves at once where they are not too old, else when they are there, within `FIRST_WAIT_MS`. Never rejects. */
+  refreshed(): Promise<void>
+}
+
+export interface LimitsCacheDeps {
+  readonly store: Pick<LimitStore, 'limitsOf' | 'recordLimits'>
+  /** Epoch milliseconds. */
+  readonly now: () => number
+  readonly seen: (name: string, limits: readonly LimitState[]) => void
+}
+
+/** Answers are asked for again after this long, while there are dials. */
+const REFRESH_MS = 1_000
+/** Answers older than this are waited for. */
+const TOO_OLD_MS = 10_000
+const FIRST_WAIT_MS = 50
+const TELL_MS = 60_000
+
+export interface LimitedUpstream {
+  readonly config: UpstreamConfig
+  /** Under which its limits are recorded. */
+  readonly limitKey: string
+}
+
+export function limitsCache(upstreams: readonly LimitedUpstream[], deps: LimitsCacheDeps): LimitsCache {
+  let askedAt = Number.NEGATIVE_INFINITY
+  let answeredAt = Number.NEGATIVE_INFINITY
+  let asking: Promise<void> | undefined
+  const toldAt = new Map<string, number>()
+
+  async function askAll(): Promise<void> {
+    askedAt = deps.now()
+    await Promise.all(upstreams.map(askOne))
+    answeredAt = deps.now()
+    asking = undefined
+  }
+
+  async function askOne({ config, limitKey }: LimitedUpstream): Promise<void> {
+    try {
+      const limits = await deps.store.limitsOf(limitKey)
+      deps.seen(config.name, limits)
+      tellConfigured(config, limitKey, limits)
+    } catch {
+      // What was known stays known until the store answers again.
+    }
+  }
+
+  /** Again wherever the store does not know them: a Redis that was emptied has forgotten. */
+  function tellConfigured(config: UpstreamConfig, limitKey: string, known: readonly LimitState[]): void {
+    const isKnown = (name: string, limit: number) => known.some((one) => one.name === name && one.limit !== undefined && (one.source !== 'configured' || one.limit === limit))
+    const limits = Object.entries(config.limits ?? {}).flatMap(([name, limit]) => (isKnown(name, limit) ? [] : [{ name, limit }]))
+    const at = deps.now()
+    if (limits.length === 0 || at - (toldAt.get(config.name) ?? Number.NEGATIVE_INFINITY) < TELL_MS) return
+    toldAt.set(config.name, at)
+    deps.store.recordLimits({ deployment: limitKey, source: 'configured', at, limits })
+  }
+
+  return {
+    async refreshed() {
+      const now = deps.now()
+      if (!asking && now - askedAt >= REFRESH_MS) asking = askAll()
+      if (asking && now - answeredAt >= TOO_OLD_MS) await within(asking, FIRST_WAIT_MS)
+    },
+  }
+}
+
+async function within(promise: Promise<void>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([promise, late])
+  clearTimeout(timer)
+}
