@@ -86,6 +86,13 @@ export const RESPONSE_ROWS: readonly Row[] = [
     verdict: { reject: ['bad_event', 'response.metadata'] },
     because: 'a prototype name',
   },
+  {
+    id: 'rc-59',
+    event: create({ metadata: { ['k'.repeat(64)]: 'v'.repeat(512) } }),
+    verdict: asked({ metadata: { ['k'.repeat(64)]: 'v'.repeat(512) } }),
+    because: 'the longest key and value',
+  },
+  { id: 'rc-60', event: create({ metadata: { '': 'v' } }), verdict: { reject: ['bad_event', 'response.metadata'] }, because: 'no empty key' },
   { id: 'rc-56', event: create({ metadata: null }), verdict: bare, because: 'null means none' },
   {
     id: 'rc-57',

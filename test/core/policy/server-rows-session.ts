@@ -92,6 +92,8 @@ const errors: readonly Row[] = [
   { id: 'err-6', ...scrubbed('Rate limit reached for org-AbCd1234.'), because: 'the account' },
   { id: 'err-7', ...scrubbed('Invalid arguments for get_weather.'), because: 'names a tool of the server’s' },
   { id: 'err-8', ...scrubbed(`Invalid: "${owned.instructions.slice(3, 30)}"`), because: 'quotes the instructions' },
+  { id: 'err-20', ...scrubbed(`Not: ${owned.instructions.slice(0, 16)}`), because: 'quotes sixteen characters of them, at its end' },
+  { id: 'err-21', event: failure({ ...plain, message: `Not: ${owned.instructions.slice(0, 15)}` }), verdict: 'forward', because: 'fewer are everyday words' },
   { id: 'err-9', ...scrubbed('x'.repeat(401)), because: 'too long to be a sentence for a user' },
   { id: 'err-10', ...scrubbed('no', { param: 'session.instructions' }), because: 'points into the server’s part' },
   { id: 'err-11', ...scrubbed('no', { internal: 'x' }), because: 'a field of next year' },
