@@ -13,7 +13,7 @@ import { createMemoryStore } from './limits/memory.js'
 import { registerAdminRoutes, registerHealthRoutes } from './ops/health.js'
 import { createLogger } from './ops/log.js'
 import { openLogSink } from './ops/log-sink.js'
-import { createMetrics } from './ops/metrics.js'
+import { createMetrics, type Metrics } from './ops/metrics.js'
 import { allRecorders, createLogRecorder } from './ops/session-log.js'
 import type { LimitStore, ToolSet } from './ports.js'
 import { AUDIO_SECOND_BYTES, chooseProfile, maxSessionsPerUser, profileName } from './profiles.js'
@@ -22,6 +22,7 @@ import { createToolRegistry } from './tools/registry.js'
 import type { SourceOptions } from './tools/source-options.js'
 import type { TokenCredential, UpstreamLog } from './upstream/azure-credential.js'
 import { fallOver, type NamedUpstream } from './upstream/fall-over.js'
+import { type PoolOptions, pooled } from './upstream/pool.js'
 import { createUpstream } from './upstream/provider.js'
 
 export interface RelayServer {
@@ -64,7 +65,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const registry = await createToolRegistry(config.tools, toolRegistryOptions(config, log))
     closers.push(() => registry.close())
     const { upstreamConnectTimeoutMs: connectTimeoutMs } = config.limits
-    const provider = fallOver(createUpstreams(config, log, extras.credential), { store, now: Date.now, random: Math.random, connectTimeoutMs, log })
+    const provider = fallOver(warmed(createUpstreams(config, log, extras.credential), config, log, metrics), { store, now: Date.now, random: Math.random, connectTimeoutMs, log })
     closers.push(() => provider.close())
     const relay = createRelay({ provider, store, authenticator, settings: relaySettings(config), now: Date.now, randomId })
     // Our own lines say what happened to a request; Fastify's would repeat it for every probe.
@@ -144,6 +145,16 @@ export function createUpstreams(config: Config, log: UpstreamLog, credential?: T
     ...(credential ? { credential } : {}),
   }
   return config.upstreams.map((upstream) => ({ config: upstream, provider: createUpstream(upstream, options) }))
+}
+
+/** Each upstream with connections open ahead, where `WARM_POOL_SIZE` asks for them. */
+function warmed(upstreams: readonly NamedUpstream[], config: Config, log: PoolOptions['log'], metrics: Metrics): readonly NamedUpstream[] {
+  if (config.warmPoolSize === 0) return upstreams
+  const count = metrics.counter('relay_warm_pool_events_total', 'Dials that found a connection ready or not, and what became of connections.', 'event')
+  const options: PoolOptions = { size: config.warmPoolSize, firstEventMs: config.limits.upstreamConnectTimeoutMs, random: Math.random, log, count }
+  const pools = upstreams.map((upstream) => ({ ...upstream, provider: pooled(upstream.provider, options) }))
+  metrics.gauge('relay_warm_pool_ready', 'Upstream connections open ahead and ready.', () => pools.reduce((sum, { provider }) => sum + provider.ready, 0))
+  return pools
 }
 
 function refuseSchemas(): never {

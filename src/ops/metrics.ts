@@ -7,6 +7,8 @@ export interface Metrics {
   readonly recorder: Recorder
   /** A number read whenever metrics are asked for, such as the length of a queue; `read` must not throw. */
   gauge(name: string, help: string, read: () => number): void
+  /** Returns what counts one more for a value of `labelName`; values come from code. */
+  counter(name: string, help: string, labelName: string): (value: string) => void
   /** Prometheus text of everything. */
   text(): Promise<string>
   readonly contentType: string
@@ -94,6 +96,10 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
     },
     gauge(name, help, read) {
       const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(read()) })
+    },
+    counter(name, help, labelName) {
+      const counted = counter(name, help, [labelName])
+      return (value) => counted.inc({ [labelName]: value })
     },
     text: () => registry.metrics(),
     contentType: registry.contentType,
