@@ -1,4 +1,5 @@
 // Verifies one bare token: syntax first, then signature and claims with jose; every failure is the same refusal with a fixed word for the log.
+import type { webcrypto } from 'node:crypto'
 import { errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
 import type { AuthConfig } from '../config-shape.js'
 import { RefusalError } from '../core/protocol/errors.js'
@@ -18,7 +19,8 @@ export interface TokenVerifier {
 export function createTokenVerifier(config: AuthConfig, deps: RemoteKeysDeps): TokenVerifier {
   if (config.key.kind !== 'jwks') {
     const fixed = config.key.kind === 'secret' ? secretKey(config.key.secret.reveal(), config.algorithms) : publicKey(config.key.pem, config.algorithms)
-    return { verify: verifierOf(config, fixed.algorithms, fixed.key, deps.now), health: async () => ({ status: 'ok', detail: 'key configured' }) }
+    const key = fixed.key instanceof Uint8Array ? importedOnce(fixed.key) : fixed.key
+    return { verify: verifierOf(config, fixed.algorithms, key, deps.now), health: async () => ({ status: 'ok', detail: 'key configured' }) }
   }
   // A shared key host signs for many services, so a token must name this one.
   if (config.issuer === undefined || config.audience === undefined) throw new Error('JWKS_URL: JWT_ISSUER and JWT_AUDIENCE are required with it')
@@ -39,6 +41,19 @@ function verifierOf(config: AuthConfig, algorithms: readonly string[], key: Veri
     } catch (error) {
       throw error instanceof RefusalError ? error : new RefusalError('unauthenticated', causeOf(error))
     }
+  }
+}
+
+/** Importing the secret for each token would cost as much as checking it. jose asks only for algorithms it was told to accept. */
+function importedOnce(secret: Uint8Array): JWTVerifyGetKey {
+  const keys = new Map<string, Promise<webcrypto.CryptoKey>>()
+  return ({ alg }) => {
+    let key = keys.get(alg)
+    if (!key) {
+      key = crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: `SHA-${alg.slice(2)}` }, false, ['verify'])
+      keys.set(alg, key)
+    }
+    return key
   }
 }
 

@@ -4,15 +4,20 @@ import { type Dialect, dialectFor } from '../core/protocol/dialect.js'
 import { type RefusalCode, RefusalError, toErrorEvent, toWireClose } from '../core/protocol/errors.js'
 import type { Frame, RealtimeEvent } from '../core/protocol/events.js'
 import { clientAudioBytes, isServerAudioDelta, spliceAudioDeltaType } from '../core/protocol/fast-lane.js'
+import { dueAt } from '../core/session/budget.js'
 import { type Input, type Lanes, lanesOf, openingState, type SessionState } from '../core/session/state.js'
 import { step } from '../core/session/step.js'
 import type { Link, NewSession } from '../ports.js'
 import { ClientRate } from './client-rate.js'
+import { recordEnd } from './farewell.js'
 import { type Backlog, backlog, type Reader, reader } from './flow.js'
 import { type HeldFrames, holdFrames } from './held-frames.js'
 import { newMeters } from './meters.js'
 import { perform } from './perform.js'
 import type { RelayDeps } from './relay.js'
+
+/** Core is told the time this often when nothing is due; its clock is that coarse. */
+const CORE_TICK_MS = 1000
 
 export class RelayedSession {
   readonly meters = newMeters()
@@ -36,6 +41,7 @@ export class RelayedSession {
   readonly #rate: ClientRate
   #tokenId: string | undefined
   #lastTick: number
+  #coreTickAt = 0
   #clientActive = false
   readonly #onEnd: () => void
 
@@ -195,6 +201,9 @@ export class RelayedSession {
     if (this.#rate.refill(seconds)) this.#clientReader.resume('rate')
     if (this.#toClient.stalledMs(now) >= settings.slowClientMs) return this.close('slow_client', 'no_progress')
     if ((this.#toUpstream?.stalledMs(now) ?? 0) >= settings.slowClientMs) return this.close('upstream_lost', 'no_progress')
+    // A new state four times a second for each of thousands of idle sessions is what the process would spend its time on.
+    if (now - this.#coreTickAt < CORE_TICK_MS && now < dueAt(this.#state)) return
+    this.#coreTickAt = now
     const clientActive = this.#clientActive
     this.#clientActive = false
     this.apply({ is: 'tick', now, clientActive })
@@ -231,18 +240,12 @@ export class RelayedSession {
   end(code: RefusalCode | 'client_left', why: string): void {
     if (this.#ended) return
     this.#ended = true
-    this.#dialing.abort()
+    // An abort makes an exception, which is not free, so only a dial that is under way gets one.
+    if (!this.upstream) this.#dialing.abort()
     for (const abort of this.toolAborts.values()) abort.abort()
     this.upstream?.close(1000, '')
     this.#held.takeAll()
-    const { recorder, identity } = this.opened
-    const durationMs = this.deps.now() - this.#startedAt
-    const { upMessages, downMessages, upBytes, downBytes, laneHits, laneMisses } = this.meters
-    recorder.note({ note: 'lane', side: 'client', hits: laneHits, misses: laneMisses })
-    recorder.note({ note: 'session_closed', code, why, durationMs, upMessages, downMessages, upBytes, downBytes })
-    if (this.deployment !== '') {
-      this.deps.store.recordUsage({ subject: identity.subject, deployment: this.deployment, at: this.deps.now(), counters: { sessions: 1, seconds: durationMs / 1000 } })
-    }
+    recordEnd(this, code, why, this.deps.now() - this.#startedAt)
     this.opened.onEnd()
     this.#onEnd()
   }

@@ -1,7 +1,15 @@
 // What the passing of time ends: configuring, the token, the session, idleness, and a drain.
-import { close, publicEventId, type Turn } from './state.js'
+import { close, publicEventId, type SessionState, type Turn } from './state.js'
 import { noticeExpiry } from './token-refresh.js'
 import { hasUnanswered } from './tool-calls.js'
+
+/** The earliest time at which a tick does more than move the clock; ticks before it may be left out. */
+export function dueAt({ phase, profile, openedAt, token, lastActive, drainUntil }: SessionState): number {
+  const { limits } = profile
+  const opening = phase === 'connecting' || phase === 'configuring' ? openedAt + limits.configureTimeoutMs : Number.POSITIVE_INFINITY
+  const notice = (profile.relayEvents ? token.noticeAt : undefined) ?? Number.POSITIVE_INFINITY
+  return Math.min(opening, notice, token.expiresAt, openedAt + limits.maxSessionMs, lastActive + limits.idleTimeoutMs, drainUntil ?? Number.POSITIVE_INFINITY)
+}
 
 export function tick(turn: Turn, now: number, clientActive: boolean): void {
   const working = turn.s.responses.active !== undefined || hasUnanswered(turn.s.calls)

@@ -20,7 +20,7 @@ const RESPONSE_BURST = 10
 const UPDATE_BURST = 20
 const REFRESH: BucketRule = { perSecond: 0.1, burst: 3 }
 
-/** Counts one event that policy has let through; the refusal where it is one too many. Times are those of the last tick, a quarter of a second old at most. */
+/** Counts one event that policy has let through; the refusal where it is one too many. Times are those of the last tick, a second old at most. */
 export function overRate(turn: Turn, type: string): Rejection | undefined {
   const { limits } = turn.s.profile
   switch (type) {
