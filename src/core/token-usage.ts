@@ -1,0 +1,60 @@
+// Reads `usage` of a response or transcription in whatever shape it comes; every amount is finite and not below zero.
+import { type JsonObject, objectAt } from './protocol/events.js'
+
+export const KINDS = ['text', 'audio', 'image'] as const
+export type Kind = (typeof KINDS)[number]
+
+export interface TokenUsage {
+  readonly input: number
+  readonly output: number
+  /** Cached ones included. */
+  readonly inputOf: Readonly<Record<Kind, number>>
+  readonly cached: number
+  readonly cachedOf: Readonly<Record<Kind, number>>
+  readonly outputOf: Readonly<Record<Kind, number>>
+  /** Of audio, where it is counted by length and not by tokens. */
+  readonly seconds: number
+}
+
+/** Tokens whose kind is not told count as text; cached ones are taken from text, then audio, then image. */
+export function tokenUsage(usage: JsonObject): TokenUsage {
+  const inputDetails = objectAt(usage, 'input_token_details')
+  const inputOf = ofKinds(inputDetails, amount(usage, 'input_tokens'))
+  const outputOf = ofKinds(objectAt(usage, 'output_token_details'), amount(usage, 'output_tokens'))
+  const cached = amount(inputDetails, 'cached_tokens')
+  return {
+    input: amount(usage, 'input_tokens') || sum(inputOf),
+    output: amount(usage, 'output_tokens') || sum(outputOf),
+    inputOf,
+    cached,
+    cachedOf: cachedKinds(objectAt(inputDetails, 'cached_tokens_details'), cached, inputOf),
+    outputOf,
+    seconds: amount(usage, 'seconds'),
+  }
+}
+
+function ofKinds(details: JsonObject | undefined, total: number): Record<Kind, number> {
+  const kinds = { text: amount(details, 'text_tokens'), audio: amount(details, 'audio_tokens'), image: amount(details, 'image_tokens') }
+  return { ...kinds, text: kinds.text + Math.max(0, total - sum(kinds)) }
+}
+
+/** Never more of a kind than there was of it. */
+function cachedKinds(details: JsonObject | undefined, cached: number, inputOf: Readonly<Record<Kind, number>>): Record<Kind, number> {
+  const told = { text: amount(details, 'text_tokens'), audio: amount(details, 'audio_tokens'), image: amount(details, 'image_tokens') }
+  let untold = Math.max(0, cached - sum(told))
+  const found = { text: 0, audio: 0, image: 0 }
+  for (const kind of KINDS) {
+    found[kind] = Math.min(inputOf[kind], told[kind] + untold)
+    untold -= Math.max(0, found[kind] - told[kind])
+  }
+  return found
+}
+
+function amount(from: JsonObject | undefined, key: string): number {
+  const value = from?.[key]
+  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : 0
+}
+
+function sum(kinds: Readonly<Record<Kind, number>>): number {
+  return kinds.text + kinds.audio + kinds.image
+}
