@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { connect as tlsConnect } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { chromium } from 'playwright-core'
@@ -15,6 +16,8 @@ const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-ru
 export interface Browser {
   /** What pages are served from; the relay must allow it. */
   readonly origin: string
+  /** From now on a WebSocket to `/realtime` of the origin goes to the relay with this token, as a page's own front proxy would have it. */
+  proxyRealtime(host: string, token: string): void
   /** Opens a page whose script is `module`, a file beside the tests that exports `connect`, and connects it. */
   open(module: string, host: string, token: string): Promise<Talker>
   close(): Promise<void>
@@ -38,22 +41,43 @@ export async function launchBrowser(): Promise<Browser> {
     else response.writeHead(200, { 'content-type': 'text/html' }).end(`<!doctype html><link rel="icon" href="data:,"><div id="root"></div><script src="/${name}.js"></script>`)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
+  let behind: { host: string; token: string } | undefined
+  server.on('upgrade', (request, socket) => {
+    if (request.url !== '/realtime' || !behind) return void socket.destroy()
+    const { hostname, port } = new URL(`https://${behind.host}`)
+    const headers = Object.entries({ ...request.headers, authorization: `Bearer ${behind.token}` }).map(([name, value]) => `${name}: ${value}`)
+    const relay = tlsConnect({ host: hostname, port: Number(port), servername: hostname }, () => {
+      relay.write(`GET ${request.url} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`)
+      relay.pipe(socket).pipe(relay)
+    })
+    relay.on('error', () => socket.destroy())
+    socket.on('error', () => relay.destroy())
+  })
   const origin = `http://localhost:${(server.address() as AddressInfo).port}`
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
   return {
     origin,
+    proxyRealtime(host, token) {
+      behind = { host, token }
+    },
     async open(module, host, token) {
       if (!scripts.has(module)) scripts.set(module, await bundle(module))
       const context = await browser.newContext({ ignoreHTTPSErrors: true })
       const page = await context.newPage()
       const problems: string[] = []
-      page.on('pageerror', (error) => problems.push(String(error)))
+      const broken = new Promise<never>((_resolve, reject) => {
+        page.on('pageerror', (error) => {
+          problems.push(String(error))
+          reject(error)
+        })
+      })
+      broken.catch(() => undefined)
       page.on('console', (message) => {
         if (message.type() === 'error') problems.push(message.text())
       })
       await page.goto(`${origin}/${module}`)
       const inPage = async <T>(work: Promise<T>): Promise<T> =>
-        work.catch((error) => {
+        Promise.race([work, broken]).catch((error) => {
           throw new Error(`${String(error)}\nin the page: ${problems.join('\n')}`)
         })
       const globals = '(globalThis)'

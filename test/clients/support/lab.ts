@@ -52,6 +52,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
     env: {
       TLS_CERT_FILE: CA_FILE,
       TLS_KEY_FILE: tlsFile('key'),
+      DRAIN_SECONDS: '3',
       SESSION: JSON.stringify({ audio: { input: { transcription: { model: 'whisper-1' } } } }),
       ...(options.upstream === 'preview' ? { AZURE_OPENAI_API_VERSION: PREVIEW_VERSION } : {}),
       ...options.env,
