@@ -26,6 +26,8 @@ export function speaker(context) {
   let next = 0
   let itemId
   let itemStart = 0
+  /** Silence inside the item, where deltas came too late. */
+  let gap = 0
   return {
     play(id, base64) {
       const bytes = fromBase64(base64)
@@ -41,7 +43,8 @@ export function speaker(context) {
       if (id !== itemId) {
         itemId = id
         itemStart = start
-      }
+        gap = 0
+      } else gap += start - next
       source.start(start)
       next = start + buffer.duration
       playing.add(source)
@@ -53,7 +56,7 @@ export function speaker(context) {
       for (const source of playing) source.stop()
       playing.clear()
       next = 0
-      return { itemId, heardMs: Math.max(0, Math.round((context.currentTime - itemStart) * 1000)) }
+      return { itemId, heardMs: Math.max(0, Math.floor((context.currentTime - itemStart - gap) * 1000)) }
     },
   }
 }

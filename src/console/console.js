@@ -1,49 +1,41 @@
 // A page to talk to the relay with: it connects as any browser client does and shows every event it is given.
 import { newAudioContext, openMicrophone, speaker } from './audio.js'
+import { connection } from './connection.js'
+import { eventList } from './event-list.js'
 
 const at = (id) => document.getElementById(id)
 const fragment = new URLSearchParams(location.hash.slice(1))
 at('token').value = fragment.get('token') ?? ''
 at('url').value = fragment.get('url') ?? `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/v1/realtime`
 
-let socket
+const record = eventList(at('events'))
+const relay = connection({
+  address: () => ({ url: at('url').value, token: at('token').value }),
+  onStatus: say,
+  onEvent(event) {
+    record('in', event)
+    handle(event)
+  },
+  onSent: (event) => record('out', event),
+  onClosed() {
+    answering = false
+    goOn = false
+    stopTalking()
+  },
+})
+const lines = new Map()
 let audio
 let voice
 let microphone
-const lines = new Map()
-
-/** Resolves once the relay has said `session.created`: the session is configured and live. */
-function connect() {
-  if (socket?.readyState === WebSocket.OPEN && socket.live) return Promise.resolve()
-  say('Connecting…')
-  socket = new WebSocket(at('url').value, ['realtime', `openai-insecure-api-key.${at('token').value}`])
-  const mine = socket
-  return new Promise((resolve, reject) => {
-    mine.onmessage = ({ data }) => {
-      const event = JSON.parse(data)
-      logEvent('in', event)
-      if (event.type === 'session.created') {
-        mine.live = true
-        say('Connected')
-        resolve()
-      }
-      handle(event)
-    }
-    mine.onclose = ({ code, reason }) => {
-      say(`Closed (${code}${reason ? `, ${reason}` : ''})`)
-      stopTalking()
-      reject(new Error(`closed ${code}`))
-    }
-  })
-}
-
-function send(event) {
-  socket.send(JSON.stringify(event))
-  logEvent('out', event)
-}
+let answering = false
+/** Something waits for an answer, and the model can be asked for it only when this response is over. */
+let goOn = false
 
 function handle(event) {
   switch (event.type) {
+    case 'session.created':
+      say('Connected')
+      break
     case 'conversation.item.added':
       if (event.item.type === 'message') line(event.item.id, event.item.role, itemText(event.item))
       break
@@ -63,32 +55,40 @@ function handle(event) {
     case 'response.function_call_arguments.done':
       answerCall(event)
       break
+    case 'response.created':
+      answering = true
+      break
+    case 'response.done':
+      responseDone(event.response)
+      break
     case 'error':
-      line(event.event_id, 'problem', event.error.message)
+      // A response that this page does not see, such as one that calls a tool of the server, is at work.
+      if (event.error.code === 'conversation_already_has_active_response') goOn = true
+      else line(event.event_id, 'problem', event.error.message)
       break
   }
 }
 
-/** The user speaks over the answer: tell the model how much of it was heard. */
+/** The answer is spoken or typed over: tell the model how much of it was heard. */
 function interrupt() {
   const cut = voice?.stop()
-  if (cut) send({ type: 'conversation.item.truncate', item_id: cut.itemId, content_index: 0, audio_end_ms: cut.heardMs })
+  if (cut) relay.send({ type: 'conversation.item.truncate', item_id: cut.itemId, content_index: 0, audio_end_ms: cut.heardMs })
 }
 
 /** The one tool this page runs itself; the others are the server's, and their calls never arrive here. */
 function answerCall({ call_id, arguments: json }) {
-  const { text } = JSON.parse(json)
-  at('screen').textContent = text
+  at('screen').textContent = JSON.parse(json).text
   at('screen').hidden = false
-  send({ type: 'conversation.item.create', item: { type: 'function_call_output', call_id, output: 'shown' } })
-  pendingCreate = true
+  relay.send({ type: 'conversation.item.create', item: { type: 'function_call_output', call_id, output: 'It is on the screen now.' } })
+  goOn = true
 }
 
-let pendingCreate = false
-function afterResponse() {
-  if (!pendingCreate) return
-  pendingCreate = false
-  send({ type: 'response.create' })
+function responseDone({ id, status, status_details: details }) {
+  answering = false
+  if (status === 'failed') line(id, 'problem', details?.error?.message ?? 'The response failed.')
+  if (!goOn) return
+  goOn = false
+  relay.send({ type: 'response.create' })
 }
 
 function itemText(item) {
@@ -102,20 +102,9 @@ function line(id, role, text, replace = false) {
     row.className = role
     lines.set(id, row)
     at('conversation').append(row)
+    at('start').hidden = true
   }
   row.textContent = replace ? text : row.textContent + (text ?? '')
-  row.scrollIntoView({ block: 'nearest' })
-}
-
-function logEvent(direction, event) {
-  if (direction === 'in' && event.type === 'response.done') queueMicrotask(afterResponse)
-  const row = document.createElement('li')
-  row.className = direction
-  row.textContent = event.type
-  row.title = JSON.stringify(event, (key, value) => ((key === 'audio' || key === 'delta') && typeof value === 'string' ? `${value.slice(0, 24)}…` : value), 2)
-  const list = at('events')
-  list.append(row)
-  if (list.childElementCount > 500) list.firstElementChild.remove()
   row.scrollIntoView({ block: 'nearest' })
 }
 
@@ -123,6 +112,7 @@ function say(text) {
   at('status').textContent = text
 }
 
+/** Browsers let a page make sound only after a click or a key. */
 function startAudio() {
   audio ??= newAudioContext()
   voice ??= speaker(audio)
@@ -132,34 +122,55 @@ function startAudio() {
 function stopTalking() {
   microphone?.close()
   microphone = undefined
-  at('talk').setAttribute('aria-pressed', 'false')
+  showTalking()
+}
+
+function showTalking() {
+  at('talk').setAttribute('aria-pressed', String(microphone !== undefined))
+  at('talk').textContent = microphone ? 'Stop' : 'Talk'
+}
+
+/** Whatever goes wrong is told in the conversation. */
+async function attempt(work) {
+  try {
+    await startAudio()
+    await relay.open()
+    await work()
+  } catch (error) {
+    line(crypto.randomUUID(), 'problem', error.message)
+  }
+}
+
+async function ask(text) {
+  if (text === '') return
+  await attempt(() => {
+    if (answering) relay.send({ type: 'response.cancel' })
+    interrupt()
+    relay.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text }] } })
+    relay.send({ type: 'response.create' })
+  })
 }
 
 at('talk').onclick = async () => {
-  if (microphone) return stopTalking()
-  try {
-    await startAudio()
-    await connect()
-    microphone = await openMicrophone(audio, (base64) => {
-      if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type: 'input_audio_buffer.append', audio: base64 }))
-    })
-    at('talk').setAttribute('aria-pressed', 'true')
-  } catch (error) {
-    line(crypto.randomUUID(), 'problem', error.message)
+  if (microphone) {
+    stopTalking()
+    say('Connected')
+    return
   }
+  at('talk').disabled = true
+  await attempt(async () => {
+    microphone = await openMicrophone(audio, (base64) => relay.send({ type: 'input_audio_buffer.append', audio: base64 }))
+    say('Listening')
+  })
+  at('talk').disabled = false
+  showTalking()
 }
 
-at('type').onsubmit = async (submit) => {
+at('type').onsubmit = (submit) => {
   submit.preventDefault()
   const text = at('text').value.trim()
-  if (!text) return
   at('text').value = ''
-  try {
-    await startAudio()
-    await connect()
-    send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text }] } })
-    send({ type: 'response.create' })
-  } catch (error) {
-    line(crypto.randomUUID(), 'problem', error.message)
-  }
+  return ask(text)
 }
+
+for (const suggestion of at('start').querySelectorAll('button')) suggestion.onclick = () => ask(suggestion.textContent)
