@@ -1,0 +1,128 @@
+// The relay as it is installed: compiled into a folder of its own, once per test worker, and run as a process with only the environment it is given.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+let built: Promise<string> | undefined
+
+/** Folder that holds `main.js` and `cli.js`. Types are the compiler's business elsewhere: this only translates. */
+export function builtRelay(): Promise<string> {
+  built ??= translate()
+  return built
+}
+
+async function translate(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'relay-built-'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
+  await build({
+    entryPoints: sources.map((name) => join(ROOT, 'src', name)),
+    outbase: join(ROOT, 'src'),
+    outdir: folder,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    logLevel: 'error',
+  })
+  cpSync(join(ROOT, 'src/console'), join(folder, 'console'), { recursive: true })
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'dir')
+  return folder
+}
+
+export interface RunningCommand {
+  readonly child: ChildProcess
+  /** Everything it wrote to either output so far. */
+  readonly output: string
+  readonly errors: string
+  /** The match of `pattern` in its output, now or later; rejects when it ends first or after `ms`. */
+  says(pattern: RegExp, ms?: number): Promise<RegExpExecArray>
+  /** Resolves when it has ended and all its output is here. */
+  readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly ms: number }>
+  /** Ends it however it is, and waits. */
+  stop(): Promise<void>
+}
+
+export interface CommandOptions {
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+}
+
+/** `main.js` without a name, else `cli.js` with these words. Nothing of the test's own environment but `PATH` and `HOME` is passed on. */
+export async function startCommand(words: readonly string[], options: CommandOptions = {}): Promise<RunningCommand> {
+  const folder = await builtRelay()
+  const entry = words.length === 0 ? 'main.js' : 'cli.js'
+  const { PATH, HOME } = process.env
+  const started = performance.now()
+  const child = spawn(process.execPath, [join(folder, entry), ...words], {
+    cwd: options.cwd ?? folder,
+    env: { ...(PATH && { PATH }), ...(HOME && { HOME }), ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const killNow = () => void child.kill('SIGKILL')
+  process.on('exit', killNow)
+  let output = ''
+  let errors = ''
+  const waiting = new Set<() => void>()
+  const take = (chunk: Buffer) => {
+    output += chunk
+    for (const wake of [...waiting]) wake()
+  }
+  child.stdout.on('data', take)
+  child.stderr.on('data', (chunk: Buffer) => {
+    errors += chunk
+    take(chunk)
+  })
+  let over = false
+  const ended = once(child, 'close').then(([code, signal]) => {
+    over = true
+    process.off('exit', killNow)
+    for (const wake of [...waiting]) wake()
+    return { code: code as number | null, signal: signal as NodeJS.Signals | null, ms: performance.now() - started }
+  })
+  return {
+    child,
+    get output() {
+      return output
+    },
+    get errors() {
+      return errors
+    },
+    says: (pattern, ms = 15_000) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          const found = pattern.exec(output)
+          if (found) settle(() => resolve(found))
+          else if (over) settle(() => reject(new Error(`ended without ${pattern}: ${output}`)))
+        }
+        const timer = setTimeout(() => settle(() => reject(new Error(`no ${pattern} within ${ms} ms: ${output}`))), ms)
+        const settle = (how: () => void) => {
+          clearTimeout(timer)
+          waiting.delete(look)
+          how()
+        }
+        waiting.add(look)
+        look()
+      }),
+    ended,
+    async stop() {
+      if (!over) child.kill('SIGKILL')
+      await ended
+    },
+  }
+}
+
+/** Runs a command to its end. */
+export async function runCommand(
+  words: readonly string[],
+  options: CommandOptions = {},
+): Promise<{ readonly code: number | null; readonly output: string; readonly errors: string; readonly ms: number }> {
+  const running = await startCommand(words, options)
+  const { code, ms } = await running.ended
+  return { code, output: running.output, errors: running.errors, ms }
+}
