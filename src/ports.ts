@@ -131,9 +131,18 @@ export interface LimitReport {
   readonly subject?: string
 }
 
+/** Whose counters: of a user (the token's `sub`), or of everybody of a tenant, a profile or a deployment. */
+export interface UsageOwner {
+  readonly kind: 'subject' | 'tenant' | 'profile' | 'deployment'
+  readonly name: string
+}
+
+/** Added to the counters of every owner it names. */
 export interface UsageReport {
   readonly subject: string
   readonly deployment: string
+  readonly tenant?: string
+  readonly profile?: string
   readonly at: number
   /** Counters to add: `responses`, `sessions`, `seconds`, `input_tokens`, `output_text_tokens`, … */
   readonly counters: Readonly<Record<string, number>>
@@ -164,6 +173,8 @@ export interface LimitStore {
   recordUsage(report: UsageReport): void
   /** The latest of every limit of a deployment. Rejects when the store cannot be asked. */
   limitsOf(deployment: string): Promise<readonly LimitState[]>
+  /** One owner's counters of one UTC day (`yyyy-mm-dd`); none: empty. Rejects when the store cannot be asked. */
+  usageOf(owner: UsageOwner, day: string): Promise<Readonly<Record<string, number>>>
   /** One token-bucket decision. Falls back to this process's own arithmetic when the store is away. */
   take(key: string, cost: number, rule: { perSecond: number; burst: number }): Promise<{ ok: boolean; retryAfterMs: number }>
   /** A place among at most `max` sessions of `subject`, kept alive by the store until released; undefined when none is free. */

@@ -1,7 +1,8 @@
 // The store in this process: the whole of it where there is no Redis, and what the Redis store falls back to.
 import { applyReported, isUse, type LimitPicture } from '../core/limit-picture.js'
 import { type Bucket, isFull, takeTokens } from '../core/token-bucket.js'
-import type { Lease, LimitReport, LimitState, LimitStore, UsageReport } from '../ports.js'
+import type { Lease, LimitReport, LimitState, LimitStore, UsageOwner, UsageReport } from '../ports.js'
+import { ownersOf } from './pending-usage.js'
 import { createRevocationList, membersOf } from './revocation-list.js'
 import { countersOf, dayOf, MAX_COUNTERS } from './usage-day.js'
 
@@ -12,21 +13,15 @@ export interface MemoryStoreOptions {
   readonly usageRetentionDays?: number
 }
 
-/** The port, and what a store without a server must offer to be read at all. */
-export interface MemoryStore extends LimitStore {
-  /** One user's counters of one UTC day (`yyyy-mm-dd`). */
-  usageOf(subject: string, day: string): Readonly<Record<string, number>>
-}
-
 /** Everything is bounded: beyond these the oldest goes first, except live leases, which the caller bounds. */
 const MAX_BUCKETS = 10_000
 const MAX_DEPLOYMENTS = 1_000
 const MAX_NAMES = 64
-const MAX_USAGE_DAYS = 10_000
-const MAX_ONCE_IDS = 50_000
+const MAX_USAGE_DAYS = 20_000
+const MAX_ONCE_IDS = 100_000
 const DAY_MS = 86_400_000
 
-export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore {
+export function createMemoryStore(options: MemoryStoreOptions = {}): LimitStore {
   const now = options.now ?? Date.now
   const retentionMs = (options.usageRetentionDays ?? 35) * DAY_MS
   const deployments = new Map<string, Map<string, LimitPicture>>()
@@ -61,8 +56,13 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore
     const day = dayOf(report.at)
     const counters = countersOf(report.counters)
     if (day === undefined || counters.length === 0) return
-    if (seenBefore('usage', report.subject, report.onceId)) return
-    const key = JSON.stringify([report.subject, day])
+    for (const owner of ownersOf(report)) {
+      if (!seenBefore('usage', ownerKey(owner), report.onceId)) addTo(owner, day, counters)
+    }
+  }
+
+  function addTo(owner: UsageOwner, day: string, counters: readonly (readonly [string, number])[]): void {
+    const key = ownerKey(owner, day)
     const entry = usage.get(key) ?? { day, counters: new Map<string, number>() }
     for (const [name, value] of counters) {
       if (entry.counters.has(name) || entry.counters.size < MAX_COUNTERS) entry.counters.set(name, (entry.counters.get(name) ?? 0) + value)
@@ -102,6 +102,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore
     recordLimits,
     recordUsage,
     limitsOf: async (deployment) => [...(deployments.get(deployment)?.values() ?? [])].flatMap(limitStateOf),
+    usageOf: async (owner, day) => Object.fromEntries(usage.get(ownerKey(owner, day))?.counters ?? []),
     take,
     lease,
     onRevoked: revocations.onRevoked,
@@ -111,8 +112,11 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore
     },
     health: async () => ({ status: 'ok', detail: 'in this process only' }),
     close: async () => undefined,
-    usageOf: (subject, day) => Object.fromEntries(usage.get(JSON.stringify([subject, day]))?.counters ?? []),
   }
+}
+
+function ownerKey({ kind, name }: UsageOwner, day?: string): string {
+  return JSON.stringify([kind, name, day])
 }
 
 function limitStateOf({ shown, window }: LimitPicture): LimitState[] {

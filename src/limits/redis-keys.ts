@@ -1,4 +1,5 @@
 // Names of the Redis keys. Whatever comes from a token or a configuration is percent-encoded, so that it can forge no key and no hash tag.
+import type { UsageOwner } from '../ports.js'
 
 export interface RedisKeys {
   readonly limits: (deployment: string) => string
@@ -6,9 +7,9 @@ export interface RedisKeys {
   readonly limitsApplied: (deployment: string) => string
   readonly limitsWindow: (deployment: string) => string
   readonly limitsOnce: (deployment: string) => string
-  readonly usage: (subject: string, day: string) => string
-  readonly usageOnce: (subject: string) => string
-  readonly usageApplied: (subject: string, day: string) => string
+  readonly usage: (owner: UsageOwner, day: string) => string
+  readonly usageOnce: (owner: UsageOwner) => string
+  readonly usageApplied: (owner: UsageOwner, day: string) => string
   readonly lease: (subject: string) => string
   readonly bucket: (key: string) => string
   readonly revoked: string
@@ -24,15 +25,20 @@ export function redisKeys(prefix: string): RedisKeys {
     limitsApplied: (deployment) => `${prefix}limits:{${encodeKeyPart(deployment)}}:applied`,
     limitsWindow: (deployment) => `${prefix}limits:{${encodeKeyPart(deployment)}}:window`,
     limitsOnce: (deployment) => `${prefix}limits:{${encodeKeyPart(deployment)}}:once`,
-    usage: (subject, day) => `${prefix}usage:{${encodeKeyPart(subject)}}:${day}`,
-    usageOnce: (subject) => `${prefix}usage:{${encodeKeyPart(subject)}}:once`,
-    usageApplied: (subject, day) => `${prefix}usage:{${encodeKeyPart(subject)}}:${day}:applied`,
+    usage: (owner, day) => `${prefix}usage:${ownerPart(owner)}:${day}`,
+    usageOnce: (owner) => `${prefix}usage:${ownerPart(owner)}:once`,
+    usageApplied: (owner, day) => `${prefix}usage:${ownerPart(owner)}:${day}:applied`,
     lease: (subject) => `${prefix}lease:{${encodeKeyPart(subject)}}`,
     bucket: (key) => `${prefix}bucket:{${encodeKeyPart(key)}}`,
     revoked: `${prefix}revoked`,
     revokedChannel: `${prefix}revoked`,
     health: `${prefix}health`,
   }
+}
+
+/** `{alice}` for a user, `tenant:{acme}` and so on for the others. */
+function ownerPart({ kind, name }: UsageOwner): string {
+  return `${kind === 'subject' ? '' : `${kind}:`}{${encodeKeyPart(name)}}`
 }
 
 /**

@@ -1,14 +1,8 @@
-// What waits to be written to Redis: merged to the latest per limit and to one sum per user and day, and bounded.
-import type { LimitReport, UsageReport } from '../ports.js'
+// What waits to be written to Redis: merged to the latest per limit and to one sum per owner and day, and bounded.
+import type { LimitReport, UsageOwner, UsageReport } from '../ports.js'
 import { addRecord, addUse, cutLimits, emptyLimits, hasNoLimits, MAX_ID_LENGTH, type PendingLimits, usableEntries } from './pending-limits.js'
-import { countersOf, dayOf, MAX_COUNTERS } from './usage-day.js'
-
-export interface PendingUsage {
-  readonly subject: string
-  readonly day: string
-  readonly plain: Map<string, number>
-  readonly once: Map<string, { readonly at: number; readonly counters: readonly (readonly [string, number])[] }>
-}
+import { addPlain, cutUsage, emptyUsage, hasNoUsage, ownersOf, type PendingUsage } from './pending-usage.js'
+import { countersOf, dayOf } from './usage-day.js'
 
 /** One write. It is repeated unchanged, with its number, until it is settled. */
 export type Batch = { readonly number: number } & ({ readonly kind: 'limits'; readonly content: PendingLimits } | { readonly kind: 'usage'; readonly content: PendingUsage })
@@ -16,7 +10,7 @@ export type Batch = { readonly number: number } & ({ readonly kind: 'limits'; re
 export interface Pending {
   addLimits(report: LimitReport): void
   addUsage(report: UsageReport): void
-  /** At most one batch per deployment and per user and day; the same again while unsettled. */
+  /** At most one batch per deployment and per owner and day; the same again while unsettled. */
   batches(): Batch[]
   /** Written, or given up: what was added meanwhile becomes the next batch. */
   settle(batch: Batch): void
@@ -29,16 +23,13 @@ export interface PendingBounds {
   readonly deployments: number
   /** Over all deployments; the oldest are dropped first. */
   readonly logEntries: number
-  /** Users, each day counting anew. */
-  readonly subjects: number
-  /** Reports with a `onceId`, over all users, and again over all deployments; beyond, they are added up without asking Redis whether they were counted before. */
+  /** Users, tenants, profiles and deployments, each day counting anew. */
+  readonly owners: number
+  /** Reports with a `onceId`, over all owners, and again over all deployments; beyond, they are added up without asking Redis whether they were counted before. */
   readonly onceIds: number
 }
 
-export const PENDING_BOUNDS: PendingBounds = { deployments: 1_000, logEntries: 10_000, subjects: 10_000, onceIds: 10_000 }
-
-/** Keeps one script short. */
-const ONCE_IDS_PER_BATCH = 100
+export const PENDING_BOUNDS: PendingBounds = { deployments: 1_000, logEntries: 10_000, owners: 20_000, onceIds: 40_000 }
 
 interface Slot<T> {
   sent: { number: number; content: T } | undefined
@@ -90,11 +81,15 @@ export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
     const day = dayOf(report.at)
     const counters = countersOf(report.counters)
     if (day === undefined || counters.length === 0) return
-    const key = JSON.stringify([report.subject, day])
+    for (const owner of ownersOf(report)) addTo(owner, day, report, counters)
+  }
+
+  function addTo(owner: UsageOwner, day: string, report: UsageReport, counters: readonly (readonly [string, number])[]): void {
+    const key = usageKey(owner, day)
     let slot = usage.get(key)
     if (!slot) {
-      if (usage.size >= bounds.subjects) return void lost++
-      slot = { sent: undefined, next: emptyUsage(report.subject, day) }
+      if (usage.size >= bounds.owners) return void lost++
+      slot = { sent: undefined, next: emptyUsage(owner, day) }
       usage.set(key, slot)
     }
     const id = report.onceId?.slice(0, MAX_ID_LENGTH)
@@ -104,8 +99,7 @@ export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
       onceIds++
       return
     }
-    const { plain } = slot.next
-    for (const [name, amount] of counters) if (plain.has(name) || plain.size < MAX_COUNTERS) plain.set(name, (plain.get(name) ?? 0) + amount)
+    addPlain(slot.next, counters)
   }
 
   function batches(): Batch[] {
@@ -132,24 +126,18 @@ export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
       useIds -= batch.content.used.size
       if (hasNoLimits(slot.next)) limits.delete(batch.content.deployment)
     } else {
-      const key = JSON.stringify([batch.content.subject, batch.content.day])
+      const key = usageKey(batch.content.owner, batch.content.day)
       const slot = usage.get(key)
       if (slot?.sent?.number !== batch.number) return
       slot.sent = undefined
       onceIds -= batch.content.once.size
-      if (slot.next.plain.size === 0 && slot.next.once.size === 0) usage.delete(key)
+      if (hasNoUsage(slot.next)) usage.delete(key)
     }
   }
 
   return { addLimits, addUsage, batches, settle, isEmpty: () => limits.size === 0 && usage.size === 0, dropped: () => lost }
 }
 
-function emptyUsage(subject: string, day: string): PendingUsage {
-  return { subject, day, plain: new Map(), once: new Map() }
-}
-
-function cutUsage(content: PendingUsage): readonly [PendingUsage, PendingUsage] {
-  const ids = [...content.once]
-  const later = { ...emptyUsage(content.subject, content.day), once: new Map(ids.slice(ONCE_IDS_PER_BATCH)) }
-  return [{ ...content, once: new Map(ids.slice(0, ONCE_IDS_PER_BATCH)) }, later]
+function usageKey({ kind, name }: UsageOwner, day: string): string {
+  return JSON.stringify([kind, name, day])
 }

@@ -28,8 +28,8 @@ end
 `
 
 /**
- * KEYS: the day's hash, ids counted once, applied. ARGV: instance, number, retention in ms, count of plain counters, then two a counter
- * (name, amount), then for each report counted once: id, at, count of counters, two a counter. Ids are remembered for two days.
+ * KEYS: the day's hash, ids counted once, applied. ARGV: instance, number, retention in ms, how long ids are remembered in ms, count of plain
+ * counters, then two a counter (name, amount), then for each report counted once: id, at, count of counters, two a counter.
  */
 export const APPLY_USAGE = `${ONCE}
 local function add(name, amount)
@@ -37,8 +37,8 @@ local function add(name, amount)
   redis.call('HINCRBYFLOAT', KEYS[1], name, amount)
 end
 if applied(KEYS[3], ARGV[1], ARGV[2]) then return 0 end
-local p = 5
-for i = 1, tonumber(ARGV[4]) do
+local p = 6
+for i = 1, tonumber(ARGV[5]) do
   add(ARGV[p], ARGV[p + 1])
   p = p + 2
 end
@@ -54,8 +54,8 @@ while p <= #ARGV do
   end
 end
 if latest > 0 then
-  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('(%.0f', latest - ${2 * DAY_MS}))
-  redis.call('PEXPIRE', KEYS[2], ${2 * DAY_MS})
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('(%.0f', latest - tonumber(ARGV[4])))
+  redis.call('PEXPIRE', KEYS[2], ARGV[4])
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1

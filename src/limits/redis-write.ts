@@ -1,10 +1,11 @@
 // Puts one batch into Redis: which script, which keys, which arguments.
 
 import type { PendingLimits } from './pending-limits.js'
+import type { PendingUsage } from './pending-usage.js'
 import type { RedisClient } from './redis-connection.js'
 import type { RedisKeys } from './redis-keys.js'
 import { APPLY_LIMITS } from './redis-limits-script.js'
-import type { Batch, PendingUsage } from './redis-pending.js'
+import type { Batch } from './redis-pending.js'
 import { APPLY_USAGE } from './redis-scripts.js'
 
 export interface BatchWriter {
@@ -14,6 +15,10 @@ export interface BatchWriter {
   readonly usageRetentionMs: number
 }
 
+/** Ids of a user's responses are remembered over midnight; those of a busy deployment would be millions by then. */
+const USER_ONCE_MS = 2 * 86_400_000
+const OTHER_ONCE_MS = 3_600_000
+
 export function writeBatch(client: RedisClient, batch: Batch, writer: BatchWriter): Promise<unknown> {
   const { keys, instance } = writer
   if (batch.kind === 'limits') {
@@ -21,9 +26,10 @@ export function writeBatch(client: RedisClient, batch: Batch, writer: BatchWrite
     const names = [keys.limits(deployment), keys.limitsLog(deployment), keys.limitsApplied(deployment), keys.limitsWindow(deployment), keys.limitsOnce(deployment)]
     return client.eval(APPLY_LIMITS, names.length, ...names, instance, batch.number, ...limitsArguments(batch.content))
   }
-  const { subject, day } = batch.content
-  const names = [keys.usage(subject, day), keys.usageOnce(subject), keys.usageApplied(subject, day)]
-  return client.eval(APPLY_USAGE, names.length, ...names, instance, batch.number, writer.usageRetentionMs, ...usageArguments(batch.content))
+  const { owner, day } = batch.content
+  const names = [keys.usage(owner, day), keys.usageOnce(owner), keys.usageApplied(owner, day)]
+  const onceMs = owner.kind === 'subject' ? USER_ONCE_MS : OTHER_ONCE_MS
+  return client.eval(APPLY_USAGE, names.length, ...names, instance, batch.number, writer.usageRetentionMs, onceMs, ...usageArguments(batch.content))
 }
 
 function limitsArguments(content: PendingLimits): string[] {

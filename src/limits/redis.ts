@@ -145,6 +145,7 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
       queue.poke()
     },
     limitsOf: async (deployment) => limitRecords(await connection.ask((client) => client.hgetall(keys.limits(deployment)), WRITE_TIMEOUT_MS)),
+    usageOf: async (owner, day) => counterRecord(await connection.ask((client) => client.hgetall(keys.usage(owner, day)), WRITE_TIMEOUT_MS)),
     take,
     lease: leases.lease,
     onRevoked: list.onRevoked,
@@ -171,4 +172,8 @@ function limitRecords(hash: Readonly<Record<string, string>>): LimitState[] {
     const numbers = { ...(limit !== undefined && { limit }), ...(remaining !== undefined && { remaining }), ...(resetAt !== undefined && { resetAt }) }
     return [{ name, ...numbers, source, at, ...(used !== undefined && { used }), ...(usedFrom !== undefined && { usedFrom }) }]
   })
+}
+
+function counterRecord(hash: Readonly<Record<string, string>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(hash).flatMap(([name, text]) => (text !== '' && Number.isFinite(Number(text)) ? [[name, Number(text)]] : [])))
 }

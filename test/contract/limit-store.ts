@@ -1,6 +1,6 @@
 // What every LimitStore must do, as a suite that runs against each implementation with a clock that can be moved.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Identity, LimitReport, LimitStore, UsageReport } from '../../src/ports.js'
+import type { Identity, LimitReport, LimitStore, UsageOwner, UsageReport } from '../../src/ports.js'
 
 export interface LimitStoreHarness {
   /** A new store over the same data, ready to be asked. */
@@ -211,6 +211,43 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         await eventually(async () => expect(await harness.usageOf(store, 'alice', DAY)).toEqual({ input_tokens: 8 }))
         await eventually(async () => expect(await harness.usageOf(store, 'bob', DAY)).toEqual({ input_tokens: 100 }))
         expect(await harness.usageOf(store, 'alice', '2026-11-26')).toEqual({})
+      })
+
+      it('adds to the counters of the tenant, the profile and the deployment as well, each once per id', async () => {
+        const named = { tenant: 'acme', profile: 'vip' }
+        store.recordUsage(usage({ ...named, counters: { responses: 1, cost_usd: 0.25 }, onceId: 'resp_1' }))
+        store.recordUsage(usage({ ...named, counters: { responses: 1, cost_usd: 0.25 }, onceId: 'resp_1' }))
+        store.recordUsage(usage({ ...named, subject: 'bob', counters: { responses: 1, cost_usd: 0.125 }, onceId: 'resp_2' }))
+        store.recordUsage(usage({ subject: 'carol', tenant: 'acme', counters: { sessions: 1 } }))
+        const of = (kind: UsageOwner['kind'], name: string) => store.usageOf({ kind, name }, DAY)
+        await eventually(async () => expect(await of('tenant', 'acme')).toEqual({ responses: 2, cost_usd: 0.375, sessions: 1 }))
+        await eventually(async () => expect(await of('deployment', 'gpt-realtime')).toEqual({ responses: 2, cost_usd: 0.375, sessions: 1 }))
+        await eventually(async () => expect(await of('profile', 'vip')).toEqual({ responses: 2, cost_usd: 0.375 }))
+        expect(await of('subject', 'alice')).toEqual({ responses: 1, cost_usd: 0.25 })
+        expect(await of('subject', 'acme')).toEqual({})
+        expect(await of('tenant', 'alice')).toEqual({})
+      })
+
+      it('no owner can be taken for another', async () => {
+        const owners: UsageOwner[] = [
+          { kind: 'subject', name: 'tenant:{a}' },
+          { kind: 'tenant', name: 'a' },
+          { kind: 'profile', name: 'a' },
+          { kind: 'subject', name: 'a' },
+          { kind: 'subject', name: 'a}:once' },
+        ]
+        for (const [index, { kind, name: of }] of owners.entries()) {
+          store.recordUsage({
+            subject: `nobody-${index}`,
+            deployment: '',
+            at: T,
+            counters: { input_tokens: index + 1 },
+            ...(kind === 'subject' ? { subject: of } : { [kind]: of }),
+          })
+        }
+        for (const [index, owner] of owners.entries()) {
+          await eventually(async () => expect(await store.usageOf(owner, DAY), JSON.stringify(owner)).toEqual({ input_tokens: index + 1 }))
+        }
       })
 
       it('ignores what is no counter, and never throws', async () => {

@@ -5,7 +5,7 @@ import type { LimitReport, UsageReport } from '../../src/ports.js'
 
 const T = Date.UTC(2026, 10, 25)
 const report = (rest: Partial<LimitReport> = {}): LimitReport => ({ deployment: 'd', source: 'event', at: T, limits: [{ name: 'tokens', remaining: 1 }], ...rest })
-const usage = (rest: Partial<UsageReport> = {}): UsageReport => ({ subject: 'alice', deployment: 'd', at: T, counters: { responses: 1 }, ...rest })
+const usage = (rest: Partial<UsageReport> = {}): UsageReport => ({ subject: 'alice', deployment: '', at: T, counters: { responses: 1 }, ...rest })
 const only = (batches: Batch[]): Batch => {
   expect(batches).toHaveLength(1)
   return batches[0] as Batch
@@ -111,11 +111,27 @@ describe('pending writes', () => {
   })
 
   it('drops and counts users and deployments beyond the bound', () => {
-    const pending = createPending({ ...PENDING_BOUNDS, subjects: 2, deployments: 1 })
-    for (const subject of ['a', 'b', 'c', 'a']) pending.addUsage(usage({ subject }))
+    const pending = createPending({ ...PENDING_BOUNDS, owners: 2, deployments: 1 })
+    for (const subject of ['a', 'b', 'a']) pending.addUsage(usage({ subject }))
+    pending.addUsage(usage({ subject: 'c' }))
     for (const deployment of ['d', 'e', 'd']) pending.addLimits(report({ deployment }))
     expect(pending.dropped()).toBe(2)
-    expect(pending.batches().map(({ content }) => ('subject' in content ? content.subject : content.deployment))).toEqual(['d', 'a', 'b'])
+    expect(pending.batches().map(({ content }) => ('owner' in content ? content.owner.name : content.deployment))).toEqual(['d', 'a', 'b'])
+  })
+
+  it('adds one report to the counters of everybody it names', () => {
+    const pending = createPending()
+    for (let i = 0; i < 2; i++) pending.addUsage(usage({ tenant: 'acme', profile: 'vip', deployment: 'd', onceId: 'r1' }))
+    pending.addUsage(usage({ tenant: 'acme' }))
+    const found = pending
+      .batches()
+      .map((batch) => (batch.kind === 'usage' ? [batch.content.owner.kind, batch.content.owner.name, batch.content.once.size, batch.content.plain.size] : []))
+    expect(found).toEqual([
+      ['subject', 'alice', 1, 1],
+      ['tenant', 'acme', 1, 1],
+      ['profile', 'vip', 1, 0],
+      ['deployment', 'd', 1, 0],
+    ])
   })
 
   it('counts beyond the bound of ids without one, and a known id never twice', () => {

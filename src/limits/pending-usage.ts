@@ -1,0 +1,37 @@
+// What waits to be written of one owner's counters of one day: sums, and reports that count once.
+import type { UsageOwner, UsageReport } from '../ports.js'
+import { MAX_COUNTERS } from './usage-day.js'
+
+export interface PendingUsage {
+  readonly owner: UsageOwner
+  readonly day: string
+  readonly plain: Map<string, number>
+  readonly once: Map<string, { readonly at: number; readonly counters: readonly (readonly [string, number])[] }>
+}
+
+/** Keeps one script short. */
+const ONCE_IDS_PER_BATCH = 100
+
+export function emptyUsage(owner: UsageOwner, day: string): PendingUsage {
+  return { owner, day, plain: new Map(), once: new Map() }
+}
+
+/** Everyone whose counters a report adds to, the user first. */
+export function ownersOf({ subject, tenant, profile, deployment }: UsageReport): readonly UsageOwner[] {
+  const owner = (kind: UsageOwner['kind'], name: string | undefined): UsageOwner[] => (name === undefined || name === '' ? [] : [{ kind, name }])
+  return [{ kind: 'subject', name: subject }, ...owner('tenant', tenant), ...owner('profile', profile), ...owner('deployment', deployment)]
+}
+
+export function addPlain({ plain }: PendingUsage, counters: readonly (readonly [string, number])[]): void {
+  for (const [name, amount] of counters) if (plain.has(name) || plain.size < MAX_COUNTERS) plain.set(name, (plain.get(name) ?? 0) + amount)
+}
+
+export function cutUsage(content: PendingUsage): readonly [PendingUsage, PendingUsage] {
+  const ids = [...content.once]
+  const later = { ...emptyUsage(content.owner, content.day), once: new Map(ids.slice(ONCE_IDS_PER_BATCH)) }
+  return [{ ...content, once: new Map(ids.slice(0, ONCE_IDS_PER_BATCH)) }, later]
+}
+
+export function hasNoUsage({ plain, once }: PendingUsage): boolean {
+  return plain.size === 0 && once.size === 0
+}
