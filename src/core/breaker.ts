@@ -15,8 +15,7 @@ export type BreakerState = 'closed' | 'open' | 'half_open'
 
 const FAILURES_TO_OPEN = 3
 const FIRST_PAUSE_MS = 1_000
-/** An upstream that is back is used again within this time. */
-const LONGEST_PAUSE_MS = 2_000
+const LONGEST_PAUSE_MS = 30_000
 /** Longer than any dial may take. */
 const PROBE_LOST_MS = 150_000
 
