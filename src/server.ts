@@ -1,5 +1,6 @@
 // Composition root: builds every part, plugs it into its port, and listens.
 import { randomInt } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Server as TlsServer } from 'node:tls'
 import fastifyWebsocket from '@fastify/websocket'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
@@ -47,6 +48,10 @@ const FLUSH_MS = 2000
 const MAX_UPSTREAM_MESSAGE_BYTES = 32 * 1024 * 1024
 const HELD_FRAMES = 1024
 const LOG_FLUSH_MS = 500
+/** A request under way gets this long at shutdown; what has not said a whole one by then never will. */
+const HTTP_GRACE_MS = 500
+/** Longest wait for the parts to close once no session is left. */
+const CLOSING_MS = 5000
 /** No route has a schema, and loading what would compile one is a third of the time to start. */
 const NO_SCHEMAS = { compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas } }
 
@@ -74,7 +79,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
 
     const tls = config.tls && tlsOptions(config.tls)
     const app: FastifyInstance = fastify({ ...fastifyServerOptions(config, tls), loggerInstance: log as FastifyBaseLogger, ...quiet })
-    closers.push(() => app.close())
+    closers.push(() => closeHttp(app))
     await app.register(fastifyWebsocket, websocketPluginOptions(config))
     const health = { auth: () => authenticator.health(), upstream: () => provider.health(), limits: () => store.health(), tools: () => registry.health(), draining: () => draining }
     registerHealthRoutes(app, health)
@@ -98,7 +103,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       log,
     })
     const admin: FastifyInstance = fastify({ loggerInstance: log as FastifyBaseLogger, ...quiet })
-    closers.push(() => admin.close())
+    closers.push(() => closeHttp(admin))
     registerAdminRoutes(admin, { metrics, sessionCount: () => relay.sessions.count })
 
     const adminUrl = await admin.listen({ host: config.admin.host, port: config.admin.port })
@@ -114,11 +119,13 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       adminUrl,
       log,
       async drain() {
+        const end = performance.now() + config.limits.drainMs
         draining = true
         log.info({ sessions: relay.sessions.count }, 'draining')
         await relay.sessions.drain(Math.max(0, config.limits.drainMs - FLUSH_MS))
         relay.sessions.stop()
-        await closeAll(closers)
+        const left = Math.min(Math.max(end - performance.now(), FLUSH_MS), CLOSING_MS)
+        await Promise.race([Promise.all(closers.map((close) => close().catch(() => undefined))), delay(left, undefined, { ref: false })])
         log.info('stopped')
         await sink.flush(LOG_FLUSH_MS)
       },
@@ -178,6 +185,12 @@ const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'
 /** Ten characters, 51 bits: nobody guesses one within a session. */
 function randomId(): string {
   return Array.from({ length: 10 }, () => LETTERS[randomInt(LETTERS.length)]).join('')
+}
+
+async function closeHttp(app: FastifyInstance): Promise<void> {
+  const late = setTimeout(() => app.server.closeAllConnections(), HTTP_GRACE_MS)
+  await app.close()
+  clearTimeout(late)
 }
 
 /** In reverse order of building; one part that fails to close does not keep the others open. */
