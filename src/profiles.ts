@@ -1,6 +1,6 @@
 // Chooses what the server owns for a caller: profile by claim, tools pinned, instructions filled from the verified token.
 import type { Config, ProfileConfig } from './config-shape.js'
-import { fillInstructions } from './core/policy/instructions.js'
+import { fillInstructions, hasClaimSlots } from './core/policy/instructions.js'
 import type { SessionProfile } from './core/policy/profile.js'
 import { RefusalError } from './core/protocol/errors.js'
 import type { Identity, ToolSet } from './ports.js'
@@ -47,6 +47,14 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
     },
   }
   return { profile, tools }
+}
+
+/** The profile every caller gets, whoever it is; undefined where callers differ in profile or instructions. */
+export function commonProfile(config: Config, toolSet: (names: readonly string[] | undefined) => ToolSet): SessionProfile | undefined {
+  const [only, ...others] = Object.values(config.profiles)
+  if (!only || others.length > 0 || hasClaimSlots(only.instructions)) return undefined
+  const nobody: Identity = { subject: 'nobody', issuer: undefined, tokenId: undefined, expiresAtMs: 0, claims: {} }
+  return chooseProfile(config, toolSet, nobody, undefined).profile
 }
 
 /** The profile's own limit of sessions per user, or the general one. */

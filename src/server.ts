@@ -7,6 +7,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { createAuthenticator } from './auth/authenticator.js'
 import { configWarnings } from './config-describe.js'
 import type { Config } from './config-shape.js'
+import { openingUpdate } from './core/policy/session-update.js'
 import { fastifyServerOptions, websocketPluginOptions } from './ingress/server-options.js'
 import { tlsOptions, watchTls } from './ingress/tls.js'
 import { registerWebSocketRoutes } from './ingress/websocket.js'
@@ -17,9 +18,9 @@ import { openLogSink } from './ops/log-sink.js'
 import { createMetrics, type Metrics } from './ops/metrics.js'
 import { allRecorders, createLogRecorder } from './ops/session-log.js'
 import type { LimitStore, ToolSet } from './ports.js'
-import { AUDIO_SECOND_BYTES, chooseProfile, maxSessionsPerUser, profileName } from './profiles.js'
+import { AUDIO_SECOND_BYTES, chooseProfile, commonProfile, maxSessionsPerUser, profileName } from './profiles.js'
 import { createRelay, type RelaySettings } from './relay/relay.js'
-import { createToolRegistry } from './tools/registry.js'
+import { createToolRegistry, type ToolRegistry } from './tools/registry.js'
 import type { SourceOptions } from './tools/source-options.js'
 import type { TokenCredential, UpstreamLog } from './upstream/azure-credential.js'
 import { fallOver, type NamedUpstream } from './upstream/fall-over.js'
@@ -70,7 +71,13 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const registry = await createToolRegistry(config.tools, toolRegistryOptions(config, log))
     closers.push(() => registry.close())
     const { upstreamConnectTimeoutMs: connectTimeoutMs } = config.limits
-    const provider = fallOver(warmed(createUpstreams(config, log, extras.credential), config, log, metrics), { store, now: Date.now, random: Math.random, connectTimeoutMs, log })
+    const provider = fallOver(warmed(createUpstreams(config, log, extras.credential), config, registry, log, metrics), {
+      store,
+      now: Date.now,
+      random: Math.random,
+      connectTimeoutMs,
+      log,
+    })
     closers.push(() => provider.close())
     const relay = createRelay({ provider, store, authenticator, settings: relaySettings(config), now: Date.now, randomId })
     // Our own lines say what happened to a request; Fastify's would repeat it for every probe.
@@ -155,10 +162,14 @@ export function createUpstreams(config: Config, log: UpstreamLog, credential?: T
 }
 
 /** Each upstream with connections open ahead, where `WARM_POOL_SIZE` asks for them. */
-function warmed(upstreams: readonly NamedUpstream[], config: Config, log: PoolOptions['log'], metrics: Metrics): readonly NamedUpstream[] {
+function warmed(upstreams: readonly NamedUpstream[], config: Config, registry: ToolRegistry, log: PoolOptions['log'], metrics: Metrics): readonly NamedUpstream[] {
   if (config.warmPoolSize === 0) return upstreams
   const count = metrics.counter('relay_warm_pool_events_total', 'Dials that found a connection ready or not, and what became of connections.', 'event')
-  const options: PoolOptions = { size: config.warmPoolSize, firstEventMs: config.limits.upstreamConnectTimeoutMs, random: Math.random, log, count }
+  const opening = () => {
+    const profile = commonProfile(config, (names) => registry.toolSet(names))
+    return profile && openingUpdate(profile, 'relay_ahead')
+  }
+  const options: PoolOptions = { size: config.warmPoolSize, firstEventMs: config.limits.upstreamConnectTimeoutMs, random: Math.random, log, count, opening }
   const pools = upstreams.map((upstream) => ({ ...upstream, provider: pooled(upstream.provider, options) }))
   metrics.gauge('relay_warm_pool_ready', 'Upstream connections open ahead and ready.', () => pools.reduce((sum, { provider }) => sum + provider.ready, 0))
   return pools

@@ -1,11 +1,11 @@
 // Keeps a few connections to one upstream open ahead, so that a session need not wait for a handshake; each is given out once and never comes back.
 import { randomUUID } from 'node:crypto'
-import { decodeEvent, UPSTREAM_LIMITS } from '../core/protocol/codec.js'
 import { RefusalError } from '../core/protocol/errors.js'
-import type { Frame } from '../core/protocol/events.js'
+import type { RealtimeEvent } from '../core/protocol/events.js'
 import { type Bucket, type BucketRule, takeTokens } from '../core/token-bucket.js'
 import type { UpstreamConnection, UpstreamProvider } from '../ports.js'
-import { WarmLink } from './warm-link.js'
+import type { WarmLink } from './warm-link.js'
+import { warmUp } from './warm-up.js'
 
 /**
  * `hit`, `miss`: a dial that found a connection ready, or none. `filled`: one became ready. `expired`, `lost`, `failed`: one that nobody got,
@@ -16,12 +16,17 @@ export type PoolEvent = 'hit' | 'miss' | 'filled' | 'expired' | 'lost' | 'failed
 export interface PoolOptions {
   /** Connections kept ready; 1 or more. */
   readonly size: number
-  /** Longest wait of a new connection for its first event, in milliseconds. */
+  /** Longest wait of a new connection for its first events, in milliseconds. */
   readonly firstEventMs: number
   /** At least 0 and below 1. */
   readonly random: () => number
   readonly log: { info(fields: Readonly<Record<string, unknown>>, message: string): void }
   readonly count: (event: PoolEvent) => void
+  /**
+   * The `session.update` that every session of this upstream begins with, in GA, where that depends on no caller: it is sent ahead, and a session
+   * that begins with it is answered at once. One that begins with another one is not, so fields that only some sessions set must not be in it.
+   */
+  readonly opening?: () => RealtimeEvent | undefined
   /** A connection is replaced between three quarters of this age and the whole of it. The upstream's own session clock starts with the handshake, so keep it far below its limit. */
   readonly maxAgeMs?: number
   /** First and longest pause after a failure; it doubles in between. */
@@ -105,40 +110,17 @@ export function pooled(provider: UpstreamProvider, options: PoolOptions): Upstre
     const since = performance.now()
     let one: Ready | undefined
     let gone = false
-    const link = await firstEvent(connection, () => {
+    const onLost = () => {
       gone = true
       if (one) lost(one)
-    })
+    }
+    const link = await warmUp(connection, { opening: options.opening?.(), timeoutMs: options.firstEventMs, signal: closing.signal, onLost })
     // What floods is closed in the very turn of its first event.
     if (gone) throw new RefusalError('upstream_refused', 'closed_early')
     one = { connection, link, id, since, expiresAt: since + maxAgeMs * (0.75 + random() / 4) }
     ready.push(one)
     count('filled')
     watchAge()
-  }
-
-  /** Resolves when the upstream has begun a session; an `error` instead of one, as a refused credential may be told, rejects. */
-  function firstEvent(connection: UpstreamConnection, onLost: () => void): Promise<WarmLink> {
-    return new Promise((resolve, reject) => {
-      const settle = (refusal?: RefusalError) => {
-        clearTimeout(timer)
-        closing.signal.removeEventListener('abort', onClosing)
-        if (!refusal) return resolve(link)
-        link.close(1000, '')
-        reject(refusal)
-      }
-      const onClosing = () => settle(new RefusalError('upstream_refused', 'closed'))
-      const timer = setTimeout(() => settle(new RefusalError('upstream_timeout', 'first_event')), options.firstEventMs)
-      closing.signal.addEventListener('abort', onClosing, { once: true })
-      const link = new WarmLink(connection.link, {
-        onFirst: (frame, isBinary) => settle(isSessionCreated(frame, isBinary) ? undefined : new RefusalError('upstream_refused', 'refused_after_101')),
-        onLost: () => {
-          settle(new RefusalError('upstream_refused', 'closed_early'))
-          onLost()
-        },
-      })
-      if (closing.signal.aborted) onClosing()
-    })
   }
 
   function lost(one: Ready): void {
@@ -206,9 +188,4 @@ export function pooled(provider: UpstreamProvider, options: PoolOptions): Upstre
       await provider.close()
     },
   }
-}
-
-function isSessionCreated(frame: Frame, isBinary: boolean): boolean {
-  const decoded = isBinary ? undefined : decodeEvent(frame, UPSTREAM_LIMITS)
-  return decoded?.ok === true && decoded.event.type === 'session.created'
 }

@@ -7,9 +7,9 @@ const MAX_EARLY_FRAMES = 8
 const MAX_EARLY_BYTES = 64 * 1024
 
 export interface WarmLinkEvents {
-  /** The first frame has come; once. */
-  onFirst(frame: Frame, isBinary: boolean): void
-  /** Closed, or flooding: of no use to anybody. Once, and never after `take`. */
+  /** For each frame until `take`: whether it is for the taker, for nobody, or the end of this link. */
+  onEarly(frame: Frame, isBinary: boolean): 'keep' | 'skip' | 'lose'
+  /** Closed, flooding, or told to lose: of no use to anybody. Once, and never after `take`. */
   onLost(): void
 }
 
@@ -18,10 +18,18 @@ interface EarlyFrame {
   readonly isBinary: boolean
 }
 
+/** What was sent ahead for every taker alike, and what the upstream said to it. */
+export interface Rehearsal {
+  /** Whether the taker's first message asks for just that. */
+  asks(data: Frame | string): boolean
+  readonly answer: Frame
+}
+
 /** Starts reading `inner` at once; that also keeps its pings answered. */
 export class WarmLink implements Link {
   readonly #inner: Link
   #events: WarmLinkEvents | undefined
+  #rehearsal: Rehearsal | undefined
   #early: EarlyFrame[] = []
   #earlyBytes = 0
   #frameCallback: ((frame: Frame, isBinary: boolean) => void) | undefined
@@ -46,8 +54,17 @@ export class WarmLink implements Link {
     return this
   }
 
+  /** The taker's first message is answered from here where it asks for what the upstream has done already. */
+  rehearsed(rehearsal: Rehearsal): void {
+    this.#rehearsal = rehearsal
+  }
+
   send(data: Frame | string): void {
-    this.#inner.send(data)
+    const rehearsal = this.#rehearsal
+    this.#rehearsal = undefined
+    if (!rehearsal?.asks(data)) return this.#inner.send(data)
+    this.#early.push({ frame: rehearsal.answer, isBinary: false })
+    process.nextTick(() => this.#deliverEarly())
   }
 
   close(code: number, reason: string): void {
@@ -88,12 +105,13 @@ export class WarmLink implements Link {
   }
 
   #arrived(frame: Frame, isBinary: boolean): void {
-    const first = this.#early.length === 0
+    if (this.#closing) return
+    const verdict = this.#events?.onEarly(frame, isBinary)
+    if (verdict === 'lose') return this.#lose()
+    if (verdict === 'skip' || this.#closing) return
     this.#early.push({ frame, isBinary })
     this.#earlyBytes += frame.length
-    if (!this.#events) return
-    if (this.#early.length > MAX_EARLY_FRAMES || this.#earlyBytes > MAX_EARLY_BYTES) this.#lose()
-    else if (first) this.#events.onFirst(frame, isBinary)
+    if (this.#events && (this.#early.length > MAX_EARLY_FRAMES || this.#earlyBytes > MAX_EARLY_BYTES)) this.#lose()
   }
 
   /** One frame after the other for as long as nobody pauses; from then on the inner link speaks for itself. */

@@ -26,14 +26,18 @@ afterEach(async () => {
   await upstream.close()
 })
 
-const provider = (): UpstreamProvider => createUpstream(azureConfig(upstream.url), { connectTimeoutMs: 5000, pingIntervalMs: 20_000, maxPayloadBytes: 1 << 20, log: silent })
+const providerOptions = { connectTimeoutMs: 5000, pingIntervalMs: 20_000, maxPayloadBytes: 1 << 20, log: silent }
 
-function open(over: Partial<PoolOptions> = {}): UpstreamPool {
+function poolOptions(over: Partial<PoolOptions> = {}): PoolOptions {
   const count = (event: PoolEvent) => {
     events.push(event)
     for (const look of [...wake]) look()
   }
-  const pool = pooled(provider(), { size: 1, firstEventMs: 5000, random: () => 0.5, log: silent, count, maxAgeMs: HOUR_MS, pauseMs: { least: HOUR_MS, most: HOUR_MS }, ...over })
+  return { size: 1, firstEventMs: 5000, random: () => 0.5, log: silent, count, maxAgeMs: HOUR_MS, pauseMs: { least: HOUR_MS, most: HOUR_MS }, ...over }
+}
+
+function open(over: Partial<PoolOptions> = {}): UpstreamPool {
+  const pool = pooled(createUpstream(azureConfig(upstream.url), providerOptions), poolOptions(over))
   pools.push(pool)
   return pool
 }
@@ -130,7 +134,71 @@ describe('a warm pool', () => {
   })
 })
 
+describe('an opening that is the same for every session', () => {
+  const opening = (eventId: string, instructions = 'Be kind.') => ({ type: 'session.update', event_id: eventId, session: { type: 'realtime', instructions } })
+  const updated = (text: string) => JSON.stringify({ type: 'session.updated', event_id: 'event_u', session: (JSON.parse(text) as { session: object }).session })
+  beforeEach(() => {
+    upstream.answer = (text) => [updated(text), '{"type":"after"}']
+  })
+
+  it('is sent ahead; a session that begins with it is answered at once, and the upstream hears nothing more of it', async () => {
+    const pool = open({ opening: () => opening('event_pool') })
+    await counted('filled', 1)
+    const { link } = await dial(pool)
+    const seen: string[] = []
+    const all = new Promise<void>((resolve) => {
+      link.onFrame((frame) => {
+        seen.push(frame.toString())
+        if (seen.length === 1) link.send(JSON.stringify(opening('event_session')))
+        if (seen.length === 3) resolve()
+      })
+    })
+    link.resume()
+    await all
+    expect(seen.sort()).toEqual([created(1), updated(JSON.stringify(opening(''))), '{"type":"after"}'].sort())
+    link.send('{"type":"next"}')
+    const session = await upstream.session(1)
+    await once(session.socket, 'message')
+    expect(session.received).toEqual([JSON.stringify(opening('event_pool')), '{"type":"next"}'])
+  })
+
+  it('is asked for again by a session that begins otherwise', async () => {
+    const pool = open({ opening: () => opening('event_pool') })
+    await counted('filled', 1)
+    const { link } = await dial(pool)
+    const session = await upstream.session(1)
+    const asked = once(session.socket, 'message')
+    link.send(JSON.stringify(opening('event_session', 'Be brief.')))
+    await asked
+    expect(session.received).toEqual([JSON.stringify(opening('event_pool')), JSON.stringify(opening('event_session', 'Be brief.'))])
+  })
+
+  it('is spelled as the upstream reads it', async () => {
+    pools.push(pooled(createUpstream({ ...azureConfig(upstream.url), apiVersion: '2025-04-01-preview' }, providerOptions), poolOptions({ opening: () => opening('event_pool') })))
+    await counted('filled', 1)
+    expect(JSON.parse((await upstream.session(1)).received[0] ?? '{}')).toEqual({ type: 'session.update', event_id: 'event_pool', session: { instructions: 'Be kind.' } })
+  })
+
+  it('that the upstream refuses makes no connection ready', async () => {
+    upstream.answer = () => ['{"type":"error","error":{"code":"invalid_value"}}']
+    const pool = open({ opening: () => opening('event_pool') })
+    await counted('failed', 1)
+    expect(pool.ready).toBe(0)
+    expect(await (await upstream.session(1)).closed).toBe(1000)
+  })
+})
+
 describe('what nobody took', () => {
+  it('is dropped when the upstream says it is in error', async () => {
+    const pool = open()
+    await counted('filled', 1)
+    const session = await upstream.session(1)
+    session.socket.send('{"type":"error","error":{"code":"session_expired"}}')
+    await counted('lost', 1)
+    expect(pool.ready).toBe(0)
+    expect(await session.closed).toBe(1000)
+  })
+
   it('is dropped when the upstream ends it, and replaced', async () => {
     const pool = open({ pauseMs: { least: 1, most: 1 } })
     await counted('filled', 1)

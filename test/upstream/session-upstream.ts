@@ -22,6 +22,8 @@ export interface SessionUpstream {
   readonly asked: readonly (string | undefined)[]
   /** Texts sent right after the upgrade of session `n`, counted from 1. */
   greeting: (n: number) => readonly string[]
+  /** Texts sent back for a text received. */
+  answer: (text: string) => readonly string[]
   /** A status to refuse upgrades with; undefined accepts. */
   refuse: { readonly status: number; readonly retryAfter?: number } | undefined
   /** Resolves with session `n`, now or when it is accepted. */
@@ -48,6 +50,7 @@ export async function sessionUpstream(): Promise<SessionUpstream> {
     sessions,
     asked,
     greeting: (n) => [created(n)],
+    answer: () => [],
     refuse: undefined,
     session: (n) =>
       new Promise((resolve) => {
@@ -78,7 +81,10 @@ export async function sessionUpstream(): Promise<SessionUpstream> {
       const n = sessions.length + 1
       const received: string[] = []
       accepted.on('error', () => undefined)
-      accepted.on('message', (data) => received.push(String(data)))
+      accepted.on('message', (data) => {
+        received.push(String(data))
+        for (const text of self.answer(String(data))) accepted.send(text)
+      })
       const closed = once(accepted, 'close').then(([code]) => code as number)
       sessions.push({ id: `sess_${n}`, requestId: header('x-ms-client-request-id'), apiKey: header('api-key'), socket: accepted, received, closed })
       for (const text of self.greeting(n)) accepted.send(text)

@@ -21,14 +21,20 @@ async function open(): Promise<LinkPair & { readonly inner: Link }> {
 
 describeLink('warm, taken before anything came', async () => {
   const { inner, peer, dispose } = await open()
-  return { link: new WarmLink(inner, { onFirst: () => undefined, onLost: () => undefined }).take(), peer, dispose }
+  return { link: new WarmLink(inner, { onEarly: () => 'keep', onLost: () => undefined }).take(), peer, dispose }
 })
 
 describeLink('warm, taken with a first frame that is not read yet', async () => {
   const { inner, peer, dispose } = await open()
   let link: WarmLink | undefined
   await new Promise<void>((resolve) => {
-    link = new WarmLink(inner, { onFirst: () => resolve(), onLost: () => undefined })
+    link = new WarmLink(inner, {
+      onEarly: () => {
+        resolve()
+        return 'keep'
+      },
+      onLost: () => undefined,
+    })
     peer.send('first')
   })
   const taken = (link as WarmLink).take()

@@ -12,6 +12,11 @@ export function fillInstructions(template: string, claims: Readonly<Record<strin
   return template.replace(SLOT, (_, path: string) => plain(claimAt(claims, path)))
 }
 
+/** Whether the filled text differs from caller to caller. */
+export function hasClaimSlots(template: string): boolean {
+  return template.search(SLOT) >= 0
+}
+
 /** A claim whose whole name matches comes first: many issuers use URLs, dots included, as names. */
 function claimAt(claims: Readonly<Record<string, unknown>>, path: string): unknown {
   if (Object.hasOwn(claims, path)) return claims[path]
