@@ -7,8 +7,8 @@ process.env.NODE_EXTRA_CA_CERTS = fileURLToPath(new URL('./test/support/tls/loca
 
 export default defineConfig({
   test: {
-    include: ['test/clients/*.spec.ts'],
-    testTimeout: 30_000,
+    include: ['test/clients/*.spec.ts', 'test/clients/python/*.spec.ts'],
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 2,

@@ -30,7 +30,8 @@ export interface RunningOptions {
   readonly env?: Record<string, string> | ((simulatorUrl: string) => Record<string, string>)
   readonly simulator?: SimulatorOptions
   readonly extras?: ServerExtras
-  readonly tools?: readonly unknown[]
+  /** Instead of the sample tools; a function is given the sample back end's URL. */
+  readonly tools?: readonly unknown[] | ((backEndUrl: string) => readonly unknown[])
   /** Answers a sample tool's request; the default says `sunny in <city>`. */
   readonly toolAnswer?: (path: string, body: string) => Promise<{ status: number; body: string }>
 }
@@ -61,7 +62,7 @@ export async function runRelay(options: RunningOptions = {}): Promise<RunningRel
       AZURE_OPENAI_DEPLOYMENT: DEPLOYMENT,
       AZURE_OPENAI_API_KEY: API_KEY,
       INSTRUCTIONS,
-      TOOLS: JSON.stringify(options.tools ?? sampleTools(backEndUrl)),
+      TOOLS: JSON.stringify(typeof options.tools === 'function' ? options.tools(backEndUrl) : (options.tools ?? sampleTools(backEndUrl))),
       MAX_SESSIONS_PER_USER: '100',
       CONNECTS_PER_SECOND: '1000',
       ...(typeof options.env === 'function' ? options.env(simulator.url) : options.env),

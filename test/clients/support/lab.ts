@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import type { WebSocket } from '@fastify/websocket'
 import type { ServerExtras } from '../../../src/server.js'
-import { type RunningRelay, runRelay } from '../../support/running-relay.js'
+import { type RunningRelay, runRelay, sampleTools } from '../../support/running-relay.js'
 
 export type Upstream = 'ga' | 'preview'
 export const UPSTREAMS: readonly Upstream[] = ['ga', 'preview']
@@ -39,6 +39,8 @@ export interface Lab {
 export interface LabOptions {
   readonly upstream: Upstream
   readonly env?: Record<string, string>
+  /** Instead of `show_on_screen`, for clients that give their tools other names. */
+  readonly clientTool?: { readonly name: string }
   /** Serves pages for browsers, from the relay's own origin. */
   readonly pages?: ServerExtras['publicRoutes']
 }
@@ -49,6 +51,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   const targets: string[] = []
   const running = await runRelay({
     simulator: { heardText: HEARD },
+    tools: (backEndUrl) => sampleTools(backEndUrl).map((tool) => (options.clientTool && (tool as { run: unknown }).run === 'client' ? options.clientTool : tool)),
     env: {
       TLS_CERT_FILE: CA_FILE,
       TLS_KEY_FILE: tlsFile('key'),
