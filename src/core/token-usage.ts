@@ -5,6 +5,7 @@ export const KINDS = ['text', 'audio', 'image'] as const
 export type Kind = (typeof KINDS)[number]
 
 export interface TokenUsage {
+  /** As told; 0 where only kinds are. */
   readonly input: number
   readonly output: number
   /** Cached ones included. */
@@ -23,8 +24,8 @@ export function tokenUsage(usage: JsonObject): TokenUsage {
   const outputOf = ofKinds(objectAt(usage, 'output_token_details'), amount(usage, 'output_tokens'))
   const cached = amount(inputDetails, 'cached_tokens')
   return {
-    input: amount(usage, 'input_tokens') || sum(inputOf),
-    output: amount(usage, 'output_tokens') || sum(outputOf),
+    input: amount(usage, 'input_tokens'),
+    output: amount(usage, 'output_tokens'),
     inputOf,
     cached,
     cachedOf: cachedKinds(objectAt(inputDetails, 'cached_tokens_details'), cached, inputOf),

@@ -3,11 +3,9 @@ import type { RefusalCode } from '../core/protocol/errors.js'
 import type { RelayedSession } from './session.js'
 
 export function recordEnd(session: RelayedSession, code: RefusalCode | 'client_left', why: string, durationMs: number): void {
-  const { recorder, identity } = session.opened
+  const { recorder } = session.opened
   const { upMessages, downMessages, upBytes, downBytes, laneHits, laneMisses } = session.meters
   recorder.note({ note: 'lane', side: 'client', hits: laneHits, misses: laneMisses })
   recorder.note({ note: 'session_closed', code, why, durationMs, upMessages, downMessages, upBytes, downBytes })
-  // A session that never had an upstream cost nobody anything.
-  if (session.deployment === '') return
-  session.deps.store.recordUsage({ subject: identity.subject, deployment: session.deployment, at: session.deps.now(), counters: { sessions: 1, seconds: durationMs / 1000 } })
+  session.ledger.ended(durationMs)
 }

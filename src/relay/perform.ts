@@ -3,7 +3,7 @@ import { RefusalError } from '../core/protocol/errors.js'
 import type { Action } from '../core/session/state.js'
 import type { TokenOutcome } from '../core/session/token-term.js'
 import type { RelayedSession } from './session.js'
-import { limitsOfEvent, limitUse, usageCounters } from './usage.js'
+import { limitsOfEvent } from './usage.js'
 
 export function perform(session: RelayedSession, action: Action): void {
   switch (action.do) {
@@ -31,7 +31,13 @@ export function perform(session: RelayedSession, action: Action): void {
       recordLimits(session, action)
       return
     case 'record.usage':
-      recordUsage(session, action)
+      session.ledger.response(action.responseId, action.usage)
+      return
+    case 'record.transcription':
+      session.ledger.transcription(action.itemId, action.contentIndex, action.usage)
+      return
+    case 'media':
+      session.ledger.setMedia(action.media)
       return
     case 'close':
       session.close(action.code, action.why)
@@ -76,19 +82,7 @@ function verifyToken(session: RelayedSession, token: string): void {
 
 function recordLimits(session: RelayedSession, { event }: Extract<Action, { do: 'record.limits' }>): void {
   const seen = limitsOfEvent(event)
-  if (seen) session.deps.store.recordLimits({ ...seen, ...reporter(session) })
-}
-
-/** The ledger of the caller, and what the deployment's limits lost by it. */
-function recordUsage(session: RelayedSession, { responseId, usage }: Extract<Action, { do: 'record.usage' }>): void {
-  const { store } = session.deps
-  const { deployment, subject, at, sessionId } = reporter(session)
-  const once = responseId === '' ? {} : { onceId: responseId }
-  store.recordLimits({ source: 'usage', deployment, at, limits: limitUse(usage), sessionId, subject, ...once })
-  store.recordUsage({ subject, deployment, at, counters: usageCounters(usage), ...once })
-}
-
-function reporter(session: RelayedSession) {
+  if (!seen) return
   const { identity, sessionId } = session.opened
-  return { deployment: session.deployment, at: session.deps.now(), sessionId, subject: identity.subject }
+  session.deps.store.recordLimits({ ...seen, deployment: session.deployment, at: session.deps.now(), sessionId, subject: identity.subject })
 }

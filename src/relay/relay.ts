@@ -1,6 +1,7 @@
 // Opens sessions: a client link from an ingress is joined with an upstream link, and core decides what passes between them.
 import type { Authenticator, LimitStore, NewSession, UpstreamProvider } from '../ports.js'
 import type { ClientRates } from './client-rate.js'
+import type { LedgerSettings } from './ledger.js'
 import { RelayedSession } from './session.js'
 import { type LiveSessions, liveSessions } from './sessions.js'
 
@@ -20,6 +21,7 @@ export interface RelayDeps {
   /** For a new token within a session. */
   readonly authenticator: Pick<Authenticator, 'verify'>
   readonly settings: RelaySettings
+  readonly ledger?: LedgerSettings
   /** Epoch milliseconds. */
   readonly now: () => number
   /** Ten characters of [a-z0-9] that nobody can guess. */

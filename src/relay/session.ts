@@ -12,7 +12,8 @@ import { ClientRate } from './client-rate.js'
 import { recordEnd } from './farewell.js'
 import { type Backlog, backlog, type Reader, reader } from './flow.js'
 import { type HeldFrames, holdFrames } from './held-frames.js'
-import { newMeters } from './meters.js'
+import { SessionLedger } from './ledger.js'
+import { audioDeltaBytes, newMeters } from './meters.js'
 import { perform } from './perform.js'
 import type { RelayDeps } from './relay.js'
 
@@ -21,6 +22,7 @@ const CORE_TICK_MS = 1000
 
 export class RelayedSession {
   readonly meters = newMeters()
+  readonly ledger = new SessionLedger(this)
   readonly toolAborts = new Map<string, AbortController>()
   readonly opened: NewSession
   readonly deps: RelayDeps
@@ -154,6 +156,7 @@ export class RelayedSession {
   #fromUpstream(frame: Frame, isBinary: boolean): void {
     if (this.#ended) return
     if (!isBinary && this.#lanes.serverAudio === 'pass' && isServerAudioDelta(frame, this.upstreamDialect.audioDeltaType)) {
+      this.meters.serverAudioBytes += audioDeltaBytes(frame)
       this.sendClient(this.upstreamDialect.audioDeltaType === this.clientDialect.audioDeltaType ? frame : spliceAudioDeltaType(frame, this.upstreamDialect, this.clientDialect))
       return
     }

@@ -1,6 +1,7 @@
 // Reads limits and usage out of events in whatever shape they come; anything that is not a finite number is left out.
 import { arrayAt, isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
 import { refusedByLimit } from '../core/session/limit-refusals.js'
+import type { TokenUsage } from '../core/token-usage.js'
 import type { LimitReport } from '../ports.js'
 
 const NAME = /^[A-Za-z0-9_.-]{1,64}$/
@@ -47,19 +48,30 @@ export function limitUse(usage: JsonObject): LimitReport['limits'] {
 }
 
 /** Counters of one response, named as the usage hash names them. */
-export function usageCounters(usage: JsonObject): Record<string, number> {
-  const counters: Record<string, number> = { responses: 1 }
-  const add = (name: string, from: JsonObject | undefined, key: string) => {
-    const value = from?.[key]
-    if (typeof value === 'number' && Number.isFinite(value) && value > 0) counters[name] = value
-  }
-  add('input_tokens', usage, 'input_tokens')
-  add('output_tokens', usage, 'output_tokens')
-  for (const side of ['input', 'output']) {
-    const details = objectAt(usage, `${side}_token_details`)
-    for (const kind of ['text', 'audio', 'image', 'cached']) add(`${side}_${kind}_tokens`, details, `${kind}_tokens`)
-  }
-  return counters
+export function responseCounters({ input, output, inputOf, outputOf, cached, cachedOf }: TokenUsage): Record<string, number> {
+  return nonZero({
+    responses: 1,
+    input_tokens: input,
+    output_tokens: output,
+    input_text_tokens: inputOf.text,
+    input_audio_tokens: inputOf.audio,
+    input_image_tokens: inputOf.image,
+    input_cached_tokens: cached,
+    input_cached_text_tokens: cachedOf.text,
+    input_cached_audio_tokens: cachedOf.audio,
+    input_cached_image_tokens: cachedOf.image,
+    output_text_tokens: outputOf.text,
+    output_audio_tokens: outputOf.audio,
+  })
+}
+
+/** Counters of one transcript: tokens or seconds, as its model counts. */
+export function transcriptionCounters({ input, output, seconds }: TokenUsage): Record<string, number> {
+  return nonZero({ transcriptions: 1, transcription_input_tokens: input, transcription_output_tokens: output, transcription_seconds: seconds })
+}
+
+export function nonZero(counters: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counters).filter(([, value]) => value > 0))
 }
 
 function numberAs<K extends string>(as: K, from: JsonObject, key: string): { [P in K]?: number } {

@@ -224,7 +224,7 @@ describe('what is written down at the end', () => {
     await lab.pass(2_500)
     lab.client.close(1000)
     await lab.upstream.closed
-    expect(lab.usage).toEqual([{ subject: 'alice', deployment: 'secret-deployment', at: NOW + 2_500, counters: { sessions: 1, seconds: 2.5 } }])
+    expect(lab.usage).toEqual([{ subject: 'alice', deployment: 'secret-deployment', profile: 'default', at: NOW + 2_500, counters: { sessions: 1, seconds: 2.5 } }])
     expect(lab.noted('session_closed')).toMatchObject([{ durationMs: 2_500 }])
   })
 

@@ -1,7 +1,8 @@
 // What the relay reads of limits and usage out of events, in every shape they come.
 import { describe, expect, it } from 'vitest'
 import type { RealtimeEvent } from '../../src/core/protocol/events.js'
-import { limitsOfEvent, limitUse, usageCounters } from '../../src/relay/usage.js'
+import { tokenUsage } from '../../src/core/token-usage.js'
+import { limitsOfEvent, limitUse, responseCounters, transcriptionCounters } from '../../src/relay/usage.js'
 
 const event = (type: string, rest: object) => ({ type, event_id: 'e', ...rest }) as unknown as RealtimeEvent
 const failed = (error: object | null) => event('response.done', { response: { id: 'r', status: 'failed', status_details: { type: 'failed', error } } })
@@ -83,23 +84,36 @@ describe('limitUse', () => {
   })
 })
 
-describe('usageCounters', () => {
+describe('responseCounters', () => {
   it('counts by kind and leaves out what is no amount', () => {
     const usage = {
       total_tokens: 30,
       input_tokens: 20,
       output_tokens: 10,
-      input_token_details: { text_tokens: 12, audio_tokens: 8, image_tokens: 0, cached_tokens: 4 },
+      input_token_details: { text_tokens: 12, audio_tokens: 8, image_tokens: 0, cached_tokens: 4, cached_tokens_details: { text_tokens: 3, audio_tokens: 1 } },
       output_token_details: { text_tokens: -3, audio_tokens: 10 },
     }
-    expect(usageCounters(usage)).toEqual({
+    expect(responseCounters(tokenUsage(usage))).toEqual({
       responses: 1,
       input_tokens: 20,
       output_tokens: 10,
       input_text_tokens: 12,
       input_audio_tokens: 8,
       input_cached_tokens: 4,
+      input_cached_text_tokens: 3,
+      input_cached_audio_tokens: 1,
       output_audio_tokens: 10,
     })
+  })
+})
+
+describe('transcriptionCounters', () => {
+  it('counts tokens or seconds, as the model does', () => {
+    expect(transcriptionCounters(tokenUsage({ type: 'tokens', total_tokens: 22, input_tokens: 13, output_tokens: 9 }))).toEqual({
+      transcriptions: 1,
+      transcription_input_tokens: 13,
+      transcription_output_tokens: 9,
+    })
+    expect(transcriptionCounters(tokenUsage({ type: 'duration', seconds: 3.5 }))).toEqual({ transcriptions: 1, transcription_seconds: 3.5 })
   })
 })

@@ -3,6 +3,7 @@ import { openingUpdate, serverPartInForce } from '../policy/session-update.js'
 import { objectAt, stringAt } from '../protocol/events.js'
 import { codeLabel } from './error-codes.js'
 import { refusedByLimit } from './limit-refusals.js'
+import { mediaOf } from './media.js'
 import type { Shown } from './responses-state.js'
 import { handleServerEvent } from './server-events.js'
 import { show } from './show.js'
@@ -38,6 +39,7 @@ function goLive(turn: Turn, shown: Shown): void {
   const { early, sessionCreated } = turn.s
   turn.s = { ...turn.s, phase: 'live', early: [], sessionCreated: undefined, lastActive: turn.s.now }
   note(turn, { note: 'configured', durationMs: turn.s.now - turn.s.openedAt })
+  turn.actions.push({ do: 'media', media: mediaOf(session) })
   show(turn, { event: { ...sessionCreated, type: 'session.created', session }, frame: undefined })
   for (const one of early) handleServerEvent(turn, one)
   turn.actions.push({ do: 'release.client' })

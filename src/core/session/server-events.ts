@@ -1,10 +1,11 @@
 // What each server event means for a live session, beyond what policy says about showing it.
 import { isVisibleItem } from '../policy/server-rules.js'
 import { serverPartInForce } from '../policy/session-update.js'
-import { isObject, objectAt, stringAt } from '../protocol/events.js'
+import { isObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { codeLabel } from './error-codes.js'
 import { followUp, followUpRefused } from './follow-up.js'
 import { refusedByLimit } from './limit-refusals.js'
+import { mediaOf } from './media.js'
 import { responseCreated, responseDone } from './responses.js'
 import type { Shown } from './responses-state.js'
 import { changeResponses, show } from './show.js'
@@ -28,9 +29,12 @@ export function handleServerEvent(turn: Turn, shown: Shown): void {
       note(turn, { note: 'event_dropped', side: 'upstream', why: 'second_session_created' })
       return
     case 'session.updated':
-      if (serverPartInForce(objectAt(event, 'session'), turn.s.profile)) show(turn, shown)
-      else close(turn, 'upstream_refused', 'configuration_not_in_force')
-      return
+      if (!serverPartInForce(objectAt(event, 'session'), turn.s.profile)) return close(turn, 'upstream_refused', 'configuration_not_in_force')
+      turn.actions.push({ do: 'media', media: mediaOf(objectAt(event, 'session')) })
+      break
+    case 'conversation.item.input_audio_transcription.completed':
+      recordTranscription(turn, event)
+      break
     case 'rate_limits.updated':
       turn.actions.push({ do: 'record.limits', event })
       break
@@ -50,6 +54,12 @@ export function handleServerEvent(turn: Turn, shown: Shown): void {
   }
   show(turn, shown)
   if (event.type === 'response.output_item.done') startCalls(turn)
+}
+
+function recordTranscription(turn: Turn, event: RealtimeEvent): void {
+  const usage = objectAt(event, 'usage')
+  const index = event.content_index
+  if (usage) turn.actions.push({ do: 'record.transcription', itemId: stringAt(event, 'item_id') ?? '', contentIndex: typeof index === 'number' ? index : 0, usage })
 }
 
 function itemSeen(turn: Turn, { event }: Shown): void {

@@ -4,6 +4,7 @@ import type { SessionProfile } from '../policy/profile.js'
 import type { RefusalCode } from '../protocol/errors.js'
 import type { Frame, JsonObject, RealtimeEvent, Side } from '../protocol/events.js'
 import { type Items, isHidden, noItems, visibleItem } from './items.js'
+import type { Media } from './media.js'
 import { noRates, type Rates } from './rates.js'
 import { noResponses, type Responses, type Shown } from './responses-state.js'
 import { type Caller, type TokenOutcome, type TokenTerm, termFrom } from './token-term.js'
@@ -79,6 +80,10 @@ export type Action =
   /** `rate_limits.updated`, or an event with an error of `limit-refusals.ts`. */
   | { readonly do: 'record.limits'; readonly event: RealtimeEvent }
   | { readonly do: 'record.usage'; readonly responseId: string; readonly usage: JsonObject }
+  /** Billed apart from any response. */
+  | { readonly do: 'record.transcription'; readonly itemId: string; readonly contentIndex: number; readonly usage: JsonObject }
+  /** The session in force may have other audio from now on. */
+  | { readonly do: 'media'; readonly media: Media }
   | { readonly do: 'close'; readonly code: RefusalCode; readonly why: string }
   | { readonly do: 'note'; readonly note: SessionNote }
 

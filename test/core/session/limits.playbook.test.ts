@@ -1,7 +1,7 @@
 // What a session records of limits and usage: always before the client learns of it, and refusals as well as reports.
 import { describe, expect, it } from 'vitest'
 import type { Action } from '../../../src/core/session/state.js'
-import { ev, play } from '../../support/playbook.js'
+import { ev, play, profile, updated } from '../../support/playbook.js'
 
 const refusal = { type: 'invalid_request_error', code: 'inference_rate_limit_exceeded', message: 'Wait.' }
 const kinds = (actions: readonly Action[]) => actions.flatMap((action) => (action.do === 'note' ? [] : action.do === 'send' ? [`${action.to} ${action.event.type}`] : [action.do]))
@@ -52,5 +52,50 @@ describe('a refusal by a limit is recorded', () => {
     const actions = p.input({ is: 'upstream.event', event: { type: 'error', error: refusal } as never, frame: undefined })
     expect(kinds(actions)).toEqual(['record.limits', 'close'])
     expect(actions.at(-1)).toMatchObject({ code: 'rate_limited' })
+  })
+})
+
+describe('transcripts', () => {
+  const completed = { type: 'conversation.item.input_audio_transcription.completed', event_id: 'e', item_id: 'item_1', content_index: 0, transcript: 'hello' }
+
+  it('are booked before the client sees them, under item and part', () => {
+    const p = play()
+    const usage = { type: 'duration', seconds: 3 }
+    const actions = p.input({ is: 'upstream.event', event: { ...completed, usage } as never, frame: undefined })
+    expect(kinds(actions)).toEqual(['record.transcription', `client ${completed.type}`])
+    expect(actions[0]).toEqual({ do: 'record.transcription', itemId: 'item_1', contentIndex: 0, usage })
+  })
+
+  it('without usage are passed on', () => {
+    expect(feed(play(), completed)).toEqual([`client ${completed.type}`])
+    expect(feed(play(), { ...completed, usage: null })).toEqual([`client ${completed.type}`])
+  })
+})
+
+describe('the audio of the session in force', () => {
+  const session = (audio: object) => {
+    const event = updated(profile())
+    return { ...event, session: { ...(event.session as object), audio } }
+  }
+  const media = (p: ReturnType<typeof play>, audio: object) =>
+    p.input({ is: 'upstream.event', event: session(audio) as never, frame: undefined }).flatMap((action) => (action.do === 'media' ? [action.media] : []))
+
+  it('is told whenever it may have changed', () => {
+    const p = play()
+    expect(media(p, {})).toEqual([{ inputBytesPerSecond: 48_000, outputBytesPerSecond: 48_000, transcriptionModel: undefined }])
+    const input = { format: { type: 'audio/pcmu' }, transcription: { model: 'whisper-1' } }
+    expect(media(p, { input, output: { format: { type: 'audio/pcm', rate: 16_000 } } })).toEqual([
+      { inputBytesPerSecond: 8_000, outputBytesPerSecond: 32_000, transcriptionModel: 'whisper-1' },
+    ])
+    expect(media(p, { input: { transcription: null }, output: { format: { type: 'audio/pcm', rate: -1 } } })).toEqual([
+      { inputBytesPerSecond: 48_000, outputBytesPerSecond: 48_000, transcriptionModel: undefined },
+    ])
+  })
+
+  it('is told at the start', () => {
+    const p = play({}, 'connecting')
+    p.upstream({ type: 'session.created', event_id: 'e', session: {} })
+    const actions = p.input({ is: 'upstream.event', event: session({ input: { format: { type: 'audio/pcma' } } }) as never, frame: undefined })
+    expect(actions).toContainEqual({ do: 'media', media: { inputBytesPerSecond: 8_000, outputBytesPerSecond: 48_000, transcriptionModel: undefined } })
   })
 })

@@ -1,0 +1,31 @@
+// What the session in force says about its audio and its transcription: how bytes become seconds, and whose price a transcript has.
+import { type JsonObject, objectAt, stringAt } from '../protocol/events.js'
+
+export interface Media {
+  readonly inputBytesPerSecond: number
+  readonly outputBytesPerSecond: number
+  readonly transcriptionModel: string | undefined
+}
+
+const PCM_BYTES_PER_SECOND = 48_000
+const G711_BYTES_PER_SECOND = 8_000
+
+export const defaultMedia: Media = { inputBytesPerSecond: PCM_BYTES_PER_SECOND, outputBytesPerSecond: PCM_BYTES_PER_SECOND, transcriptionModel: undefined }
+
+/** Of a session as `session.updated` shows it. */
+export function mediaOf(session: JsonObject | undefined): Media {
+  const audio = objectAt(session, 'audio')
+  const input = objectAt(audio, 'input')
+  return {
+    inputBytesPerSecond: bytesPerSecond(objectAt(input, 'format')),
+    outputBytesPerSecond: bytesPerSecond(objectAt(objectAt(audio, 'output'), 'format')),
+    transcriptionModel: stringAt(objectAt(input, 'transcription'), 'model'),
+  }
+}
+
+function bytesPerSecond(format: JsonObject | undefined): number {
+  const type = stringAt(format, 'type')
+  if (type === 'audio/pcmu' || type === 'audio/pcma') return G711_BYTES_PER_SECOND
+  const rate = format?.rate
+  return typeof rate === 'number' && rate >= 8_000 && rate <= 192_000 ? rate * 2 : PCM_BYTES_PER_SECOND
+}

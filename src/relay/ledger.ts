@@ -1,0 +1,106 @@
+// Books what a session uses, in tokens, seconds and money: handed to the store before the client sees what it paid for.
+import { costOf, type PriceTable, priceOf } from '../core/price.js'
+import type { JsonObject } from '../core/protocol/events.js'
+import { defaultMedia, type Media } from '../core/session/media.js'
+import { type TokenUsage, tokenUsage } from '../core/token-usage.js'
+import type { Identity, LimitStore, UsageReport } from '../ports.js'
+import type { Meters } from './meters.js'
+import { limitUse, nonZero, responseCounters, transcriptionCounters } from './usage.js'
+
+export interface LedgerSettings {
+  /** Absent: no money is counted. */
+  readonly prices?: PriceTable | undefined
+  /** Claim that names the tenant a user belongs to. */
+  readonly tenantClaim?: string | undefined
+}
+
+/** What a ledger reads of its session. */
+export interface BookedSession {
+  readonly opened: { readonly identity: Identity; readonly sessionId: string; readonly profile: { readonly name: string } }
+  readonly meters: Meters
+  /** Empty until the upstream is reached. */
+  readonly deployment: string
+  readonly deps: { readonly store: Pick<LimitStore, 'recordLimits' | 'recordUsage'>; readonly now: () => number; readonly ledger?: LedgerSettings }
+}
+
+const MAX_TENANT = 256
+
+export class SessionLedger {
+  #media: Media = defaultMedia
+  #input = { bytes: 0, seconds: 0 }
+  #output = { bytes: 0, seconds: 0 }
+
+  constructor(readonly session: BookedSession) {}
+
+  setMedia(media: Media): void {
+    this.#hearOut()
+    this.#media = media
+  }
+
+  /** One response, counted once by its id, and what the deployment's limits lost by it. */
+  response(responseId: string, usage: JsonObject): void {
+    const { opened, deployment, deps } = this.session
+    const { identity, sessionId } = opened
+    const once = responseId === '' ? {} : { onceId: responseId }
+    deps.store.recordLimits({ deployment, at: deps.now(), source: 'usage', limits: limitUse(usage), sessionId, subject: identity.subject, ...once })
+    const tokens = tokenUsage(usage)
+    this.#book({ ...responseCounters(tokens), ...this.#audio(), ...this.#money(tokens, responseNames(deployment)) }, once)
+  }
+
+  /** Billed apart from the response it belongs to, and often after it. */
+  transcription(itemId: string, contentIndex: number, usage: JsonObject): void {
+    const tokens = tokenUsage(usage)
+    this.#book(
+      { ...transcriptionCounters(tokens), ...this.#money(tokens, [this.#media.transcriptionModel]) },
+      { onceId: `${this.session.opened.sessionId}:${itemId}:${contentIndex}` },
+    )
+  }
+
+  /** A session that never had an upstream cost nobody anything. */
+  ended(durationMs: number): void {
+    if (this.session.deployment !== '') this.#book({ sessions: 1, seconds: durationMs / 1000, ...this.#audio() }, {})
+  }
+
+  #book(counters: UsageReport['counters'], once: { readonly onceId?: string }): void {
+    const { opened, deployment, deps } = this.session
+    const tenant = tenantOf(opened.identity, deps.ledger?.tenantClaim)
+    const owners = { subject: opened.identity.subject, deployment, profile: opened.profile.name, ...(tenant !== undefined && { tenant }) }
+    deps.store.recordUsage({ ...owners, at: deps.now(), counters, ...once })
+  }
+
+  /** Seconds heard and spoken since they were last booked. */
+  #audio(): Record<string, number> {
+    this.#hearOut()
+    const counters = nonZero({ input_audio_seconds: this.#input.seconds, output_audio_seconds: this.#output.seconds })
+    this.#input.seconds = 0
+    this.#output.seconds = 0
+    return counters
+  }
+
+  #hearOut(): void {
+    const { clientAudioBytes, serverAudioBytes } = this.session.meters
+    this.#input.seconds += (clientAudioBytes - this.#input.bytes) / this.#media.inputBytesPerSecond
+    this.#output.seconds += (serverAudioBytes - this.#output.bytes) / this.#media.outputBytesPerSecond
+    this.#input.bytes = clientAudioBytes
+    this.#output.bytes = serverAudioBytes
+  }
+
+  #money(tokens: TokenUsage, names: readonly (string | undefined)[]): Record<string, number> {
+    const prices = this.session.deps.ledger?.prices
+    if (!prices) return {}
+    const price = priceOf(prices, names)
+    // What nobody has a price for is shown as such: it is not free.
+    return price ? { [`cost_${prices.currency.toLowerCase()}`]: Math.round(costOf(tokens, price) * 1e9) / 1e9 } : { unpriced: 1 }
+  }
+}
+
+/** The name under which limits are recorded, then the deployment alone where that has the upstream's name behind it. */
+function responseNames(deployment: string): readonly string[] {
+  return [deployment, deployment.split('~')[0] ?? deployment]
+}
+
+function tenantOf({ claims }: Identity, claim: string | undefined): string | undefined {
+  const value = claim !== undefined && Object.hasOwn(claims, claim) ? claims[claim] : undefined
+  const name = typeof value === 'string' || typeof value === 'number' ? String(value) : ''
+  return name === '' || name.length > MAX_TENANT ? undefined : name
+}
