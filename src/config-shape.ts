@@ -1,6 +1,7 @@
 // The shape of a valid configuration: what every part is built from. Durations are milliseconds, sizes bytes.
 
 import type { ToolDefinition } from './core/policy/profile.js'
+import type { PriceTable } from './core/price.js'
 import type { DialectName } from './core/protocol/dialect.js'
 import type { JsonObject } from './core/protocol/events.js'
 import type { Secret } from './core/secret.js'
@@ -93,6 +94,9 @@ export interface Config {
   readonly refuseAfterUpgrade: boolean
   readonly clientDialect: DialectName
   readonly profileClaim: string
+  readonly tenantClaim: string
+  /** Absent: no money is counted. */
+  readonly prices: PriceTable | undefined
   readonly profiles: Readonly<Record<string, ProfileConfig>>
   readonly tools: readonly ToolConfig[]
   readonly clientMaySeedHistory: boolean

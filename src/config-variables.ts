@@ -88,6 +88,7 @@ export const VARIABLES = {
   ),
   JWT_CLOCK_TOLERANCE_S: required(seconds(0, 60), '5', 'Seconds of clock skew accepted on `exp` and `nbf`.'),
   JWT_PROFILE_CLAIM: required(claim, 'profile', 'Claim that chooses the profile.'),
+  JWT_TENANT_CLAIM: required(claim, 'tenant', 'Claim that names the tenant whose usage a user’s sessions count for as well.'),
   ALLOW_QUERY_TOKEN: required(boolean, 'false', 'Accept the token in the query string, where proxies and browsers log it.'),
   ALLOWED_ORIGINS: optional(list(origin), 'Comma list of exact origins; browsers from elsewhere get 403, requests without `Origin` pass. Unset: no browser.'),
 
@@ -97,6 +98,7 @@ export const VARIABLES = {
   CLIENT_MAY_SET: required(paths, 'audio.output.voice,audio.input.turn_detection,output_modalities', 'Comma list of session fields a client may override, or `none`.'),
   CLIENT_MAY_SEED_HISTORY: required(boolean, 'false', 'Let clients add earlier assistant messages to the conversation.'),
   PROFILES_FILE: optional(plainText, 'JSON map of name to `{instructions, tools, session, clientMaySet, limits, relayEvents}`.'),
+  PRICES_FILE: optional(plainText, 'JSON table of what models cost, by deployment or model; see `deploy/examples/prices.json`. Unset: no money is counted.'),
   FORWARD_RATE_LIMITS: required(boolean, 'false', 'Pass `rate_limits.updated` on to clients.'),
 
   REDIS_URL: orFile(

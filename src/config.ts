@@ -3,6 +3,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { resolve } from 'node:path'
 import { readAuth } from './config-auth.js'
 import { type Environment, type EnvReader, envReader, type Problems, problemList, readTextFile } from './config-env.js'
+import { readPrices } from './config-prices.js'
 import { readProfiles } from './config-profiles.js'
 import type { AuthConfig, Config } from './config-shape.js'
 import { readTools } from './config-tools.js'
@@ -51,6 +52,8 @@ export function loadConfig(environment: Environment = process.env, options: Load
     refuseAfterUpgrade: env.get('REFUSE_AFTER_UPGRADE'),
     clientDialect: env.get('CLIENT_DIALECT'),
     profileClaim: env.get('JWT_PROFILE_CLAIM'),
+    tenantClaim: env.get('JWT_TENANT_CLAIM'),
+    prices: readPrices(env, options.cwd, problems),
     profiles,
     tools,
     clientMaySeedHistory: env.get('CLIENT_MAY_SEED_HISTORY'),

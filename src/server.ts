@@ -79,7 +79,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       log,
     })
     closers.push(() => provider.close())
-    const relay = createRelay({ provider, store, authenticator, settings: relaySettings(config), now: Date.now, randomId })
+    const relay = createRelay({ provider, store, authenticator, settings: relaySettings(config), ledger: config, now: Date.now, randomId })
     // Our own lines say what happened to a request; Fastify's would repeat it for every probe.
     const quiet = { logController: new LogController({ disableRequestLogging: true }), schemaController: NO_SCHEMAS }
     let draining = false
