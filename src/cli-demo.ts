@@ -32,7 +32,8 @@ export async function startDemo(print: (line: string) => void): Promise<Runnable
     HOST: '127.0.0.1',
     PORT: port,
     ADMIN_PORT: '0',
-    LOG_LEVEL: 'warn',
+    // Its warnings are for who runs a relay in earnest.
+    LOG_LEVEL: 'error',
     JWT_SECRET: randomBytes(32).toString('hex'),
     INSTRUCTIONS,
     TOOLS: JSON.stringify(demoTools(toolServer.url, orders)),

@@ -8,8 +8,8 @@ import { chooseProfile, maxSessionsPerUser } from './profiles.js'
 import { toolRegistryOptions } from './server.js'
 import { createToolRegistry } from './tools/registry.js'
 
-/** Lines to print. The instructions appear as a hash: whoever holds the token need not know them. */
-export async function explain(token: string): Promise<readonly string[]> {
+/** False where the token is refused. The instructions appear as a hash: whoever holds the token need not know them. Throws `ConfigError`. */
+export async function explain(token: string, print: (line: string) => void): Promise<boolean> {
   const config = loadConfig()
   const authenticator = await createAuthenticator(config.auth)
   const registry = await createToolRegistry(config.tools, toolRegistryOptions(config))
@@ -17,7 +17,7 @@ export async function explain(token: string): Promise<readonly string[]> {
     const identity = await authenticator.verify(token)
     const { profile } = chooseProfile(config, (names) => registry.toolSet(names), identity, undefined)
     const hash = createHash('sha256').update(profile.instructions).digest('hex').slice(0, 12)
-    return [
+    const rows = [
       row('subject', identity.subject, 'claim sub'),
       row('token expires', new Date(identity.expiresAtMs).toISOString(), 'claim exp; the session ends then'),
       row('profile', profile.name, identity.claims[config.profileClaim] === undefined ? `no claim ${config.profileClaim}` : `claim ${config.profileClaim}`),
@@ -31,9 +31,12 @@ export async function explain(token: string): Promise<readonly string[]> {
       row('sessions at once', String(maxSessionsPerUser(config, profile.name)), source(config, profile.name, 'MAX_SESSIONS_PER_USER')),
       row('tool rounds', String(profile.limits.toolMaxRounds), 'TOOL_MAX_ROUNDS'),
     ]
+    for (const line of rows) print(line)
+    return true
   } catch (error) {
-    if (error instanceof RefusalError) return [row('refused', error.code, error.why)]
-    throw error
+    if (!(error instanceof RefusalError)) throw error
+    print(row('refused', error.code, error.why))
+    return false
   } finally {
     await registry.close()
   }

@@ -1,14 +1,9 @@
 #!/usr/bin/env node
 // The command line: serve, demo, check, token, explain, simulate.
 import { parseArgs } from 'node:util'
-import { mintToken } from './auth/mint-token.js'
-import { check } from './cli-check.js'
-import { startDemo } from './cli-demo.js'
-import { explain } from './cli-explain.js'
 import { loadAuthConfig, loadConfig } from './config.js'
 import { runUntilSignal } from './run.js'
-import { startServer } from './server.js'
-import { simulateCommand } from './simulator/command.js'
+import type { Simulator } from './simulator/simulator.js'
 import { startupProblem } from './startup-problem.js'
 
 const USAGE = `realtime-relay <command>
@@ -34,26 +29,34 @@ try {
   process.exit(1)
 }
 
+/** Each command loads its own parts only: a token is made in the time of one, not of the whole relay. */
 async function run(command: string | undefined, args: string[]): Promise<void> {
   switch (command) {
-    case 'serve':
-      return runUntilSignal(await startServer(loadConfig()), process)
-    case 'demo':
-      return runUntilSignal(await startDemo(print), process)
+    case 'serve': {
+      const { startServer } = await import('./server.js')
+      return runUntilSignal(startServer(loadConfig()), process)
+    }
+    case 'demo': {
+      const { startDemo } = await import('./cli-demo.js')
+      return runUntilSignal(startDemo(print), process)
+    }
     case 'check': {
+      const { check } = await import('./cli-check.js')
       process.exit((await check(print)) ? 0 : 1)
       return
     }
     case 'token':
       return print(await token(args))
-    case 'explain':
-      for (const line of await explain(required(options(args, { token: { type: 'string' } }).token, '--token'))) print(line)
-      process.exit(0)
+    case 'explain': {
+      const { explain } = await import('./cli-explain.js')
+      process.exit((await explain(required(options(args, { token: { type: 'string' } }).token, '--token'), print)) ? 0 : 1)
       return
-    case 'simulate': {
-      const simulator = await simulateCommand(args, print)
-      return runUntilSignal({ drain: () => simulator.close() }, process)
     }
+    case 'simulate':
+      return runUntilSignal(
+        simulate(args).then((simulator) => ({ drain: () => simulator.close() })),
+        process,
+      )
     case 'help':
     case '--help':
     case '-h':
@@ -63,7 +66,19 @@ async function run(command: string | undefined, args: string[]): Promise<void> {
   }
 }
 
+async function simulate(args: string[]): Promise<Simulator> {
+  const { SIMULATE_USAGE, simulateCommand } = await import('./simulator/command.js')
+  try {
+    return await simulateCommand(args, print)
+  } catch (error) {
+    // What the system refused is told like any other start that failed; the rest says which flag is wrong.
+    if (error instanceof Error && !('syscall' in error)) throw new UsageError(`${error.message}\n\n${SIMULATE_USAGE}`)
+    throw error
+  }
+}
+
 async function token(args: string[]): Promise<string> {
+  const { mintToken } = await import('./auth/mint-token.js')
   const values = options(args, { sub: { type: 'string' }, claims: { type: 'string' }, ttl: { type: 'string', default: '10m' } })
   return mintToken(loadAuthConfig(), { subject: required(values.sub, '--sub'), ttlSeconds: seconds(values.ttl ?? ''), claims: claims(values.claims) })
 }

@@ -5,8 +5,7 @@ import { startServer } from './server.js'
 import { startupProblem } from './startup-problem.js'
 
 try {
-  const server = await startServer(loadConfig())
-  runUntilSignal(server, process)
+  await runUntilSignal(startServer(loadConfig()), process)
 } catch (error) {
   console.error(startupProblem(error))
   process.exit(1)

@@ -10,8 +10,11 @@ export interface ProcessHooks {
   exit(code: number): void
 }
 
-/** Returns at once; `hooks.exit` is called at the end, within the drain time and a second. */
-export function runUntilSignal(server: Runnable, hooks: ProcessHooks): void {
+/**
+ * Listens for signals at once, so that none is missed while the server starts; rejects when it cannot start. `hooks.exit` is called at the end,
+ * within the drain time and a second.
+ */
+export async function runUntilSignal(starting: Promise<Runnable>, hooks: ProcessHooks): Promise<void> {
   let stopping = false
   const stop = (): void => {
     if (stopping) {
@@ -19,11 +22,14 @@ export function runUntilSignal(server: Runnable, hooks: ProcessHooks): void {
       return
     }
     stopping = true
-    server.drain().then(
-      () => hooks.exit(0),
-      () => hooks.exit(1),
-    )
+    starting
+      .then((server) => server.drain())
+      .then(
+        () => hooks.exit(0),
+        () => hooks.exit(1),
+      )
   }
   hooks.on('SIGTERM', stop)
   hooks.on('SIGINT', stop)
+  await starting
 }
