@@ -62,18 +62,30 @@ function isStream(fd: number): boolean {
 function streamTarget(fd: number): Target {
   const socket = new Socket({ fd, readable: false, writable: true })
   let gone = false
+  let corked = false
+  const uncork = () => {
+    corked = false
+    socket.uncork()
+  }
   socket.on('error', () => {
     gone = true
     socket.destroy()
   })
   return {
     hasRoom: () => !gone && socket.writableLength < MAX_BUFFERED_BYTES,
+    /** One system call for the lines of a turn, and after its other work: a session that opens does not wait for its own log. */
     write(line) {
+      if (!corked) {
+        corked = true
+        socket.cork()
+        setImmediate(uncork)
+      }
       socket.write(line)
       return 0
     },
     flush: (deadlineMs) =>
       new Promise((resolve) => {
+        uncork()
         if (gone || socket.writableLength === 0) return resolve()
         const timer = setTimeout(resolve, deadlineMs)
         const done = () => {
