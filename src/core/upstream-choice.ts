@@ -61,7 +61,9 @@ export function openingChoice(specs: readonly UpstreamSpec[], now: number): Choi
 export function choose(state: ChoiceState, ask: { readonly now: number; readonly draw: number; readonly tried: ReadonlySet<string> }): [ChoiceState, Choice] {
   const { now, draw, tried } = ask
   const left = state.upstreams.filter(({ spec }) => !tried.has(spec.name))
-  const free = left.filter((one) => freeFrom(one, now, state) <= now)
+  const freeOf = (lastResort: boolean) => left.filter((one) => freeFrom(one, now, state, lastResort) <= now)
+  const healthy = freeOf(false)
+  const free = healthy.length === 0 && tried.size === 0 ? freeOf(true) : healthy
   if (free.length === 0) return [state, tried.size > 0 ? { refuse: 'tried' } : refusal(state, now)]
   const paid = tried.size === 0 ? { ok: true, budget: earnDial(state.budget, now) } : takeRetry(state.budget, now)
   if (!paid.ok) return [{ ...state, budget: paid.budget }, { refuse: 'retry_budget' }]
@@ -108,8 +110,8 @@ export function viewOfUpstreams(state: ChoiceState, now: number): readonly Upstr
 }
 
 /** With nobody to fall over to, every dial tells whether an upstream works, so a breaker would only make its return be noticed later. */
-function freeFrom(one: UpstreamState, now: number, { upstreams }: ChoiceState): number {
-  return Math.max(now, quotaFrom(one, now), upstreams.length > 1 ? dialableFrom(one.breaker, now) : now)
+function freeFrom(one: UpstreamState, now: number, { upstreams }: ChoiceState, lastResort = false): number {
+  return Math.max(now, quotaFrom(one, now), upstreams.length > 1 ? dialableFrom(one.breaker, now, lastResort) : now)
 }
 
 function quotaFrom(one: UpstreamState, now: number): number {
@@ -118,7 +120,7 @@ function quotaFrom(one: UpstreamState, now: number): number {
 
 /** Before the first dial: when the earliest is free again, and whether that is a matter of quota. */
 function refusal(state: ChoiceState, now: number): Choice {
-  const until = Math.min(...state.upstreams.map((one) => freeFrom(one, now, state)))
+  const until = Math.min(...state.upstreams.map((one) => freeFrom(one, now, state, true)))
   const quota = state.upstreams.some((one) => quotaFrom(one, now) > now)
   return { refuse: quota ? 'rate_limited' : 'upstream_refused', retryAfterSeconds: Math.max(1, Math.ceil((until - now) / 1000)) }
 }

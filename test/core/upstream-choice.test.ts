@@ -277,6 +277,36 @@ describe('choose', () => {
     expect(viewOfUpstreams(state, now)[0]).toEqual({ name: 'a', breaker: 'closed', freeFrom: now, latencyMs: 3 })
   })
 
+  it('with nobody else left, probes a dead upstream a second after the last failure, one client at a time', () => {
+    let state = openingChoice([spec('a'), spec('b')], T)
+    let now = T
+    const fail = (name: string, times = 1) => {
+      for (let i = 0; i < times; i++) state = dialled(state, name, LOST, now)
+    }
+    const ask = () => {
+      const [next, choice] = choose(state, { now, draw: 0, tried: new Set() })
+      state = next
+      return 'dial' in choice ? choice.dial : choice.refuse
+    }
+    for (let i = 0; i < 6; i++) {
+      fail('a', 3)
+      fail('b', 3)
+      now += 20_000
+    }
+    now -= 20_000
+    expect(ask(), 'both just failed').toBe('upstream_refused')
+    now += 1_000
+    expect([ask(), ask(), ask()], 'a client each, no more').toEqual(['a', 'b', 'upstream_refused'])
+    fail('a')
+    expect(ask()).toBe('upstream_refused')
+    now += 999
+    expect(ask()).toBe('upstream_refused')
+    now += 1
+    expect(ask()).toBe('a')
+    state = dialled(state, 'a', opened(5), now)
+    expect([ask(), ask()], 'it is back').toEqual(['a', 'a'])
+  })
+
   it('pauses a dead upstream for longer and longer, half a minute at most', () => {
     let state = openingChoice([spec('a'), spec('b', 1)], T)
     let now = T
@@ -356,7 +386,10 @@ describe('for any history', () => {
           }
           const tried = new Set<string>()
           for (const result of outcomes) {
-            const free = viewOfUpstreams(state, now).filter((view) => view.freeFrom <= now && !tried.has(view.name))
+            const untried = viewOfUpstreams(state, now).filter((view) => !tried.has(view.name))
+            const healthy = untried.filter((view) => view.freeFrom <= now)
+            // Dead ones may be probed where nobody else is left for a client's first dial.
+            const free = healthy.length === 0 && tried.size === 0 ? untried.filter((view) => view.breaker === 'open' && 'dial' in choose(state, { now, draw, tried })[1]) : healthy
             const [next, choice] = choose(state, { now, draw, tried })
             state = next
             if (!('dial' in choice)) {
