@@ -1,0 +1,16 @@
+// Gets the one tool that fault scripts need and a machine may lack, where that is allowed: without it the scripts about clocks are skipped.
+import { execFileSync } from 'node:child_process'
+
+export function setup(): void {
+  if (process.env.FAULTS === 'quick' || process.getuid?.() !== 0 || runs('faketime', '--version') || !runs('apt-get', '--version')) return
+  runs('apt-get', 'install', '-y', '-qq', 'faketime')
+}
+
+function runs(command: string, ...words: readonly string[]): boolean {
+  try {
+    execFileSync(command, words, { stdio: 'ignore', timeout: 120_000 })
+    return true
+  } catch {
+    return false
+  }
+}

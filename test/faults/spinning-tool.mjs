@@ -1,0 +1,4 @@
+// A tool that never gives the processor back.
+export function getWeather() {
+  for (;;);
+}
