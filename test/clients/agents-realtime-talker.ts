@@ -1,7 +1,7 @@
 // @openai/agents-realtime: an agent with a tool of its own over the WebSocket transport, in Node and in a page.
 import { OpenAIRealtimeWebSocket, RealtimeAgent, RealtimeSession, tool } from '@openai/agents-realtime'
 import { z } from 'zod'
-import { pieces, spokenPcm } from './support/speech.js'
+import { pieces, RATE, spokenPcm } from './support/speech.js'
 import type { Answer, OwnCall, Talker } from './support/turns.js'
 
 /** With `ek_` before the token the page needs no flag that calls it insecure. */
@@ -44,9 +44,9 @@ export async function connect(host: string, token: string): Promise<Talker> {
   await session.connect({ url: `wss://${host}/v1/realtime?model=gpt-realtime`, apiKey: typeof window === 'undefined' ? token : `ek_${token}` })
   return {
     ask,
-    async speak() {
+    async speak(speechMs) {
       const done = answer()
-      for (const piece of pieces(spokenPcm())) session.sendAudio(piece.slice().buffer as ArrayBuffer)
+      for (const piece of pieces(spokenPcm(RATE, speechMs))) session.sendAudio(piece.slice().buffer as ArrayBuffer)
       const { text, audioBytes: bytes } = await done
       const spoken = session.history.flatMap((item) => (item.type === 'message' && item.role === 'user' ? item.content : []))
       const heard = spoken.flatMap((part) => (part.type === 'input_audio' ? [part.transcript ?? ''] : [])).at(-1)
@@ -56,6 +56,10 @@ export async function connect(host: string, token: string): Promise<Talker> {
       called.length = 0
       const result = await ask(text)
       return { ...result, called: [...called] }
+    },
+    write(text) {
+      session.transport.updateSessionConfig({ outputModalities: ['text'] })
+      return ask(text)
     },
     async close() {
       session.close()

@@ -4,7 +4,7 @@ import { type Experimental_UseRealtimeReturn, experimental_useRealtime as useRea
 import type { Experimental_RealtimeServerEvent } from 'ai'
 import { createElement, useEffect } from 'react'
 import { createRoot } from 'react-dom/client'
-import { base64Bytes, pieces, spokenPcm, toBase64 } from './support/speech.js'
+import { base64Bytes, pieces, RATE, spokenPcm, toBase64 } from './support/speech.js'
 import type { Answer, OwnCall, Talker } from './support/turns.js'
 
 const MODEL = openai.experimental_realtime('gpt-realtime')
@@ -87,9 +87,9 @@ export async function connect(host: string, token: string): Promise<Talker> {
   }
   return {
     ask,
-    async speak() {
+    async speak(speechMs) {
       const done = answer()
-      for (const piece of pieces(spokenPcm())) hook?.sendAudio(toBase64(piece))
+      for (const piece of pieces(spokenPcm(RATE, speechMs))) hook?.sendAudio(toBase64(piece))
       const result = await done
       const heard = await until((realtime) => {
         const user = realtime.messages.findLast((message) => message.role === 'user')
@@ -101,6 +101,12 @@ export async function connect(host: string, token: string): Promise<Talker> {
       called.length = 0
       const result = await ask(text)
       return { ...result, called: [...called] }
+    },
+    write(text) {
+      const done = answer()
+      hook?.sendEvent({ type: 'conversation-item-create', item: { type: 'text-message', role: 'user', text } })
+      hook?.requestResponse({ modalities: ['text'] })
+      return done
     },
     async close() {
       await hook?.close()

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import WebSocket from 'ws'
 import { type Browser, launchBrowser } from './support/browser.js'
 import { type Lab, openLab, UPSTREAMS } from './support/lab.js'
-import { base64Bytes, pieces, spokenPcm, toBase64 } from './support/speech.js'
+import { base64Bytes, pieces, RATE, spokenPcm, toBase64 } from './support/speech.js'
 import { fourTurns, type OwnCall, type Talker } from './support/turns.js'
 
 let browser: Browser
@@ -34,7 +34,7 @@ async function onServer(host: string, token: string): Promise<Talker> {
         heard?: string
       }
       const listener = (event: ServerEvent) => {
-        if (event.type === 'audio-transcript-delta') result.text += event.delta
+        if (event.type === 'audio-transcript-delta' || event.type === 'text-delta') result.text += event.delta
         if (event.type === 'audio-delta') result.audioBytes += base64Bytes(event.delta)
         if (event.type === 'input-transcription-completed') result.heard = event.transcript
         if (event.type === 'function-call-arguments-done') result.called.push({ name: event.name, arguments: event.arguments, callId: event.callId })
@@ -63,9 +63,9 @@ async function onServer(host: string, token: string): Promise<Talker> {
   }
   return {
     ask,
-    async speak() {
+    async speak(speechMs) {
       const done = answer()
-      for (const piece of pieces(spokenPcm())) send({ type: 'input-audio-append', audio: toBase64(piece) })
+      for (const piece of pieces(spokenPcm(RATE, speechMs))) send({ type: 'input-audio-append', audio: toBase64(piece) })
       return done
     },
     async ownTool(text) {
@@ -74,6 +74,12 @@ async function onServer(host: string, token: string): Promise<Talker> {
       const done = answer()
       send({ type: 'response-create' })
       return { ...(await done), called }
+    },
+    async write(text) {
+      const done = answer()
+      send({ type: 'conversation-item-create', item: { type: 'text-message', role: 'user', text } })
+      send({ type: 'response-create', options: { modalities: ['text'] } })
+      return done
     },
     async close() {
       socket.close()

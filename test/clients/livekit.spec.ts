@@ -5,7 +5,7 @@ import { AudioFrame } from '@livekit/rtc-node'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { type Lab, openLab, UPSTREAMS } from './support/lab.js'
-import { pieces, spokenPcm } from './support/speech.js'
+import { pieces, RATE, spokenPcm } from './support/speech.js'
 import { type Answer, fourTurns, type OwnCall, type Talker } from './support/turns.js'
 
 initializeLogger({ pretty: false, level: 'silent' })
@@ -48,14 +48,14 @@ async function connect(model: realtime.RealtimeModel): Promise<Talker> {
   }
   return {
     ask: async (text) => (await say(text)).answer,
-    async speak() {
+    async speak(speechMs) {
       const generated = new Promise<llm.GenerationCreatedEvent>((resolve) => session.once('generation_created', resolve))
       const heard = new Promise<string>((resolve) => {
         session.on('input_audio_transcription_completed', (event: llm.InputTranscriptionCompleted) => {
           if (event.isFinal) resolve(event.transcript)
         })
       })
-      for (const piece of pieces(spokenPcm())) session.pushAudio(new AudioFrame(new Int16Array(piece.slice().buffer), 24_000, 1, piece.length / 2))
+      for (const piece of pieces(spokenPcm(RATE, speechMs))) session.pushAudio(new AudioFrame(new Int16Array(piece.slice().buffer), 24_000, 1, piece.length / 2))
       const { answer } = await read(await within(generated))
       return { ...answer, heard: await within(heard) }
     },
@@ -70,7 +70,7 @@ async function connect(model: realtime.RealtimeModel): Promise<Talker> {
     async close() {
       // What it keeps of the conversation, in the order it understood.
       const roles = session.chatCtx.items.map((item) => (item.type === 'message' ? item.role : item.type))
-      expect(roles).toEqual(['user', 'assistant', 'user', 'assistant', 'user', 'assistant', 'user', 'function_call', 'function_call_output', 'assistant'])
+      expect(roles).toEqual(['user', 'assistant', 'user', 'assistant', 'user', 'assistant', 'user', 'assistant', 'user', 'function_call', 'function_call_output', 'assistant'])
       await session.close()
       await model.close()
     },

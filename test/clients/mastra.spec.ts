@@ -4,7 +4,7 @@ import { OpenAIRealtimeVoice } from '@mastra/voice-openai-realtime'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { type Lab, openLab, UPSTREAMS } from './support/lab.js'
-import { pieces, spokenPcm } from './support/speech.js'
+import { pieces, RATE, spokenPcm } from './support/speech.js'
 import { type Answer, checkWire, fourTurns, type OwnCall, type Talker } from './support/turns.js'
 
 interface Writing {
@@ -67,15 +67,21 @@ async function connect(url: string, token: string): Promise<Talker & { voice: Op
       const { text: words, audioBytes } = await ask(text)
       return { text: words, audioBytes }
     },
-    async speak() {
+    async speak(speechMs) {
       const done = answer()
-      for (const piece of pieces(spokenPcm())) await voice.send(new Int16Array(piece.slice().buffer))
+      for (const piece of pieces(spokenPcm(RATE, speechMs))) await voice.send(new Int16Array(piece.slice().buffer))
       return done
     },
     async ownTool(text) {
       called.length = 0
       const result = await ask(text)
       return { ...result, called: [...called] }
+    },
+    async write(text) {
+      const done = answer()
+      voice.sendEvent('conversation.item.create', { item: { type: 'message', role: 'user', content: [{ type: 'input_text', text }] } })
+      await voice.answer({ options: { modalities: ['text'] } as never })
+      return done
     },
     async close() {
       voice.close()

@@ -4,7 +4,7 @@ import { OpenAI } from 'openai-7'
 import { OpenAIRealtimeWebSocket } from 'openai-7/realtime/websocket'
 import type { OpenAIRealtimeWS } from 'openai-7/realtime/ws'
 import type { RealtimeServerEvent } from 'openai-7/resources/realtime/realtime'
-import { base64Bytes, pieces, spokenPcm, toBase64 } from './support/speech.js'
+import { base64Bytes, pieces, RATE, spokenPcm, toBase64 } from './support/speech.js'
 import type { OwnCall, Talker } from './support/turns.js'
 
 type Client = OpenAIRealtimeWS | OpenAIRealtimeWebSocket
@@ -30,14 +30,16 @@ export async function talk(client: Client): Promise<Talker> {
     const onAudio = (event: EventOf<'response.output_audio.delta'>) => {
       audioBytes += base64Bytes(event.delta)
     }
-    const onText = (event: EventOf<'response.output_audio_transcript.delta'>) => {
+    const onText = (event: EventOf<'response.output_audio_transcript.delta' | 'response.output_text.delta'>) => {
       text += event.delta
     }
     client.on('response.output_audio.delta', onAudio)
     client.on('response.output_audio_transcript.delta', onText)
+    client.on('response.output_text.delta', onText)
     const { response } = await once('response.done')
     client.off('response.output_audio.delta', onAudio)
     client.off('response.output_audio_transcript.delta', onText)
+    client.off('response.output_text.delta', onText)
     if (response.status !== 'completed') throw new Error(`response ended as ${response.status}`)
     return { text, audioBytes, response }
   }
@@ -52,10 +54,10 @@ export async function talk(client: Client): Promise<Talker> {
   await once('session.updated')
   return {
     ask,
-    async speak() {
+    async speak(speechMs) {
       const heard = once('conversation.item.input_audio_transcription.completed')
       const done = answer()
-      for (const piece of pieces(spokenPcm())) client.send({ type: 'input_audio_buffer.append', audio: toBase64(piece) })
+      for (const piece of pieces(spokenPcm(RATE, speechMs))) client.send({ type: 'input_audio_buffer.append', audio: toBase64(piece) })
       return { ...(await done), heard: (await heard).transcript }
     },
     async ownTool(text) {
@@ -69,6 +71,14 @@ export async function talk(client: Client): Promise<Talker> {
       const done = answer()
       client.send({ type: 'response.create' })
       return { ...(await done), called }
+    },
+    async write(text) {
+      client.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text }] } })
+      const done = answer()
+      client.send({ type: 'response.create', response: { output_modalities: ['text'], metadata: { purpose: 'writing' } } })
+      const written = await done
+      if (written.response.metadata?.purpose !== 'writing') throw new Error('the metadata did not come back')
+      return written
     },
     async close() {
       const closed = new Promise<{ code: number }>((resolve) => client.socket.addEventListener('close', resolve))

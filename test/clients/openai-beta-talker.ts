@@ -5,7 +5,7 @@ import { OpenAIRealtimeWebSocket } from 'openai-5/beta/realtime/websocket'
 import type { OpenAIRealtimeWebSocket as NewestWebSocket } from 'openai-7/beta/realtime/websocket'
 import type { OpenAIRealtimeWS as NewestWS } from 'openai-7/beta/realtime/ws'
 import type { RealtimeServerEvent } from 'openai-7/resources/beta/realtime/realtime'
-import { base64Bytes, pieces, spokenPcm, toBase64 } from './support/speech.js'
+import { base64Bytes, pieces, RATE, spokenPcm, toBase64 } from './support/speech.js'
 import type { OwnCall, Talker } from './support/turns.js'
 
 type EventOf<T> = Extract<RealtimeServerEvent, { type: T }>
@@ -31,14 +31,16 @@ export async function talkBeta(client: NewestWS | NewestWebSocket): Promise<Talk
     const onAudio = (event: EventOf<'response.audio.delta'>) => {
       audioBytes += base64Bytes(event.delta)
     }
-    const onText = (event: EventOf<'response.audio_transcript.delta'>) => {
+    const onText = (event: EventOf<'response.audio_transcript.delta' | 'response.text.delta'>) => {
       text += event.delta
     }
     client.on('response.audio.delta', onAudio)
     client.on('response.audio_transcript.delta', onText)
+    client.on('response.text.delta', onText)
     const { response } = await once('response.done')
     client.off('response.audio.delta', onAudio)
     client.off('response.audio_transcript.delta', onText)
+    client.off('response.text.delta', onText)
     if (response.status !== 'completed') throw new Error(`response ended as ${response.status}`)
     return { text, audioBytes, response }
   }
@@ -66,10 +68,10 @@ export async function talkBeta(client: NewestWS | NewestWebSocket): Promise<Talk
   if (session.turn_detection?.silence_duration_ms !== 300 || session.voice !== 'alloy') throw new Error('the session is not as asked for')
   return {
     ask,
-    async speak() {
+    async speak(speechMs) {
       const heard = once('conversation.item.input_audio_transcription.completed')
       const done = answer()
-      for (const piece of pieces(spokenPcm())) client.send({ type: 'input_audio_buffer.append', audio: toBase64(piece) })
+      for (const piece of pieces(spokenPcm(RATE, speechMs))) client.send({ type: 'input_audio_buffer.append', audio: toBase64(piece) })
       return { ...(await done), heard: (await heard).transcript }
     },
     async ownTool(text) {
@@ -83,6 +85,12 @@ export async function talkBeta(client: NewestWS | NewestWebSocket): Promise<Talk
       const done = answer()
       client.send({ type: 'response.create' })
       return { ...(await done), called }
+    },
+    async write(text) {
+      client.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text }] } })
+      const done = answer()
+      client.send({ type: 'response.create', response: { modalities: ['text'] } })
+      return done
     },
     async close() {
       const closed = new Promise<{ code: number }>((resolve) => client.socket.addEventListener('close', resolve))

@@ -1,6 +1,6 @@
 // openai-realtime-api, the reference client of the preview in TypeScript: in Node by headers, in a page by subprotocol.
 import { RealtimeClient } from 'openai-realtime-api'
-import { spokenPcm } from './support/speech.js'
+import { RATE, spokenPcm } from './support/speech.js'
 import type { Answer, OwnCall, Talker } from './support/turns.js'
 
 export async function connect(host: string, token: string): Promise<Talker> {
@@ -37,9 +37,9 @@ export async function connect(host: string, token: string): Promise<Talker> {
   }
   return {
     ask,
-    async speak() {
+    async speak(speechMs) {
       const done = answer()
-      client.appendInputAudio(new Int16Array(spokenPcm().buffer))
+      client.appendInputAudio(new Int16Array(spokenPcm(RATE, speechMs).buffer))
       const result = await done
       const user = client.conversation.getItems().findLast((item) => item.type === 'message' && item.role === 'user')
       return { ...result, heard: user?.formatted.transcript }
@@ -48,6 +48,10 @@ export async function connect(host: string, token: string): Promise<Talker> {
       called.length = 0
       const result = await ask(text)
       return { ...result, called: [...called] }
+    },
+    write(text) {
+      client.updateSession({ modalities: ['text'] })
+      return ask(text)
     },
     async close() {
       client.disconnect()

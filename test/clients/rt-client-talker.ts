@@ -1,6 +1,6 @@
 // rt-client, Microsoft's first preview SDK: what a user of it writes, in Node and in a page.
 import { type RTAudioContent, RTClient, type RTResponse, type RTTextContent } from 'rt-client'
-import { pieces, spokenPcm } from './support/speech.js'
+import { pieces, RATE, spokenPcm } from './support/speech.js'
 import type { Answer, OwnCall, Talker } from './support/turns.js'
 
 export async function connect(host: string, token: string): Promise<Talker> {
@@ -18,9 +18,9 @@ export async function connect(host: string, token: string): Promise<Talker> {
   }
   return {
     ask: async (text) => (await read(await say(text))).answer,
-    async speak() {
+    async speak(speechMs) {
       const events = client.events()[Symbol.asyncIterator]()
-      for (const piece of pieces(spokenPcm())) await client.sendAudio(piece)
+      for (const piece of pieces(spokenPcm(RATE, speechMs))) await client.sendAudio(piece)
       const input = await events.next()
       if (input.done || input.value.type !== 'input_audio') throw new Error('no speech noticed')
       const response = await events.next()
@@ -35,6 +35,10 @@ export async function connect(host: string, token: string): Promise<Talker> {
       for (const call of calls) await client.sendItem({ type: 'function_call_output', call_id: call.callId, output: 'it is on screen now' })
       const { answer } = await read(await client.generateResponse())
       return { ...answer, called: calls }
+    },
+    async write(text) {
+      await client.configure({ modalities: ['text'] })
+      return (await read(await say(text))).answer
     },
     close: () => client.close(),
   }

@@ -2,7 +2,7 @@
 import { createElement, useEffect } from 'react'
 import { createRoot } from 'react-dom/client'
 import reactUseWebSocket from 'react-use-websocket'
-import { base64Bytes, pieces, spokenPcm, toBase64 } from './support/speech.js'
+import { base64Bytes, pieces, RATE, spokenPcm, toBase64 } from './support/speech.js'
 import type { Answer, Talker } from './support/turns.js'
 
 interface ServerEvent {
@@ -69,9 +69,9 @@ export async function connect(host: string, token: string): Promise<Talker> {
       const { heard: _nothing, ...said } = await done
       return said
     },
-    speak() {
+    speak(speechMs) {
       const done = answer()
-      for (const piece of pieces(spokenPcm())) hook.addUserAudio(toBase64(piece))
+      for (const piece of pieces(spokenPcm(RATE, speechMs))) hook.addUserAudio(toBase64(piece))
       return done
     },
     async close() {

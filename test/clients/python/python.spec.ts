@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { CA_FILE, type Lab, openLab, UPSTREAMS } from '../support/lab.js'
-import { spokenPcm } from '../support/speech.js'
+import { RATE, spokenPcm } from '../support/speech.js'
 import { fourTurns, type Talker } from '../support/turns.js'
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
@@ -32,7 +32,7 @@ function connect(script: string, way: string, host: string, token: string): Talk
   }
   return {
     ask: (text) => call({ do: 'ask', text }),
-    speak: () => call({ do: 'speak', pcm: Buffer.from(spokenPcm()).toString('hex') }),
+    speak: (speechMs) => call({ do: 'speak', pcm: Buffer.from(spokenPcm(RATE, speechMs)).toString('hex') }),
     ownTool: (text) => call({ do: 'ownTool', text }),
     async close() {
       const exit = once(child, 'exit')

@@ -81,22 +81,23 @@ export async function launchBrowser(): Promise<Browser> {
           throw new Error(`${String(error)}\nin the page: ${problems.join('\n')}`)
         })
       const globals = '(globalThis)'
-      const call = <T>(method: keyof Talker, ...args: string[]) =>
+      const call = <T>(method: keyof Talker, ...args: (string | number)[]) =>
         inPage(page.evaluate(`${globals}.talker.${method}(${args.map((arg) => JSON.stringify(arg)).join(', ')})`) as Promise<T>)
-      const hasTool = await inPage(
+      const abilities = await inPage(
         page.evaluate(
           async ([relay, credential]) => {
             const own = globalThis as unknown as PageGlobals
             own.talker = await own.connect(relay ?? '', credential ?? '')
-            return own.talker.ownTool !== undefined
+            return { ownTool: own.talker.ownTool !== undefined, write: own.talker.write !== undefined }
           },
           [host, token],
         ),
       )
       return {
         ask: (text) => call('ask', text),
-        speak: () => call('speak'),
-        ...(hasTool ? { ownTool: (text: string) => call('ownTool', text) } : {}),
+        speak: (speechMs?: number) => call('speak', ...(speechMs === undefined ? [] : [speechMs])),
+        ...(abilities.ownTool ? { ownTool: (text: string) => call('ownTool', text) } : {}),
+        ...(abilities.write ? { write: (text: string) => call('write', text) } : {}),
         async close() {
           await call('close')
           await context.close()

@@ -7,8 +7,10 @@ import { type RunningRelay, runRelay, sampleTools } from '../../support/running-
 export type Upstream = 'ga' | 'preview'
 export const UPSTREAMS: readonly Upstream[] = ['ga', 'preview']
 export const PREVIEW_VERSION = '2025-04-01-preview'
-/** What the simulator hears in every spoken turn. */
+/** What the simulator hears in a spoken turn, and in one of a second and more. */
 export const HEARD = 'Hello from my microphone.'
+export const HEARD_QUESTION = 'What is the weather in Oslo?'
+const PCM_BYTES_PER_MS = 48
 /** Words that only the server may know: no frame to a client may have them. */
 export const SERVER_ONLY = ['get_weather', 'lookup_order', 'Canary persona', 'canary-']
 
@@ -50,7 +52,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   const got: string[] = []
   const targets: string[] = []
   const running = await runRelay({
-    simulator: { heardText: HEARD },
+    simulator: { hear: (pcm) => (loudMs(pcm) > 1000 ? HEARD_QUESTION : HEARD) },
     tools: (backEndUrl) => sampleTools(backEndUrl).map((tool) => (options.clientTool && (tool as { run: unknown }).run === 'client' ? options.clientTool : tool)),
     env: {
       TLS_CERT_FILE: CA_FILE,
@@ -91,4 +93,11 @@ export async function openLab(options: LabOptions): Promise<Lab> {
     token: (subject = 'alice') => running.token(subject),
     close: () => running.close(),
   }
+}
+
+/** Speech by its loud samples: padding and silence around it do not count. */
+function loudMs(pcm: Buffer): number {
+  let loud = 0
+  for (let at = 0; at + 1 < pcm.length; at += 2) if (Math.abs(pcm.readInt16LE(at)) > 1000) loud += 2
+  return loud / PCM_BYTES_PER_MS
 }

@@ -11,10 +11,12 @@ export interface Answer {
 /** One connected client, driven through its library's own calls. Each method resolves when the library says that the answer is complete. */
 export interface Talker {
   ask(text: string): Promise<Answer>
-  /** Says something and waits for the answer. `heard`: the transcript, where the library shows it. */
-  speak(): Promise<Answer & { readonly heard?: string | undefined }>
+  /** Says something for so long and waits for the answer. `heard`: the transcript, where the library shows it. */
+  speak(speechMs?: number): Promise<Answer & { readonly heard?: string | undefined }>
   /** Asks for the client's own tool `show_on_screen`, which answers `it is on screen now`. Absent where the library has no tools. */
   ownTool?(text: string): Promise<Answer & { readonly called: readonly OwnCall[] }>
+  /** Asks for an answer in text alone. Absent where the library cannot say so for a single answer or session. */
+  write?(text: string): Promise<Answer>
   close(): Promise<unknown>
 }
 
@@ -44,11 +46,20 @@ export async function fourTurns(lab: Lab, talker: Talker, expected: Expected = {
   expect(weather.text).toContain('sunny in Lisbon')
   if (expected.audio !== false) expect(weather.audioBytes).toBeGreaterThan(4800)
 
+  const question = await talker.speak(1500)
+  expect(lab.running.toolRequests.slice(before + 1)).toEqual(['POST /weather {"city":"Oslo"}'])
+  expect(question.text).toContain('sunny in Oslo')
+
   if (talker.ownTool) {
     const shown = await talker.ownTool('Please show hello on screen')
     expect(shown.called.map((call) => call.name)).toEqual(['show_on_screen'])
     expect(JSON.parse(shown.called[0]!.arguments)).toHaveProperty('text')
     expect(shown.text).toContain('it is on screen now')
+  }
+  if (talker.write) {
+    const written = await talker.write('Put it in writing')
+    expect(written.text).toContain('You said: Put it in writing.')
+    expect(written.audioBytes).toBe(0)
   }
   await talker.close()
   checkWire(lab.toClients())
