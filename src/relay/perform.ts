@@ -53,16 +53,16 @@ function startTool(session: RelayedSession, call: Extract<Action, { do: 'tool.st
   const abort = new AbortController()
   session.toolAborts.set(call.callId, abort)
   const known = tools.tools.some((tool) => tool.definition.name === call.name)
-  const done = (output: string) => {
+  const done = (output: string, ok: boolean, durationMs: number) => {
     session.toolAborts.delete(call.callId)
-    session.apply({ is: 'tool.finished', callId: call.callId, output })
+    session.apply({ is: 'tool.finished', callId: call.callId, output, ok, durationMs })
   }
   tools.run({ callId: call.callId, name: call.name, arguments: call.arguments }, { identity, sessionId, signal: abort.signal }).then(
     ({ output, outcome, durationMs, cut }) => {
       recorder.note({ note: 'tool_finished', tool: known ? call.name : 'unknown', outcome, durationMs, cut })
-      done(output)
+      done(output, outcome === 'ok', durationMs)
     },
-    () => done('The tool failed.'),
+    () => done('The tool failed.', false, 0),
   )
 }
 

@@ -44,7 +44,7 @@ export interface Play {
   /** Feeds an upstream event; returns what went out as `side:type` lines, tool starts, closes. */
   upstream(event: object): readonly string[]
   client(event: object): readonly string[]
-  toolFinished(callId: string, output?: string): readonly string[]
+  toolFinished(callId: string, output?: string, ok?: boolean): readonly string[]
   /** Any other input, its actions as lines. */
   feed(input: Input): readonly string[]
   /** Lets time pass to `now`, in milliseconds from the upgrade. */
@@ -68,7 +68,7 @@ export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' |
     },
     upstream: (event) => lines(self.input({ is: 'upstream.event', event: event as RealtimeEvent, frame: Buffer.from(JSON.stringify(event)) })),
     client: (event) => lines(self.input({ is: 'client.event', event: event as RealtimeEvent })),
-    toolFinished: (callId, output = 'result') => lines(self.input({ is: 'tool.finished', callId, output })),
+    toolFinished: (callId, output = 'result', ok = true) => lines(self.input({ is: 'tool.finished', callId, output, ok, durationMs: 12.4 })),
     feed: (input) => lines(self.input(input)),
     tick: (now, clientActive = false) => lines(self.input({ is: 'tick', now, clientActive })),
     lastTo: (side) => sent[side].at(-1),

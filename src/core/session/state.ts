@@ -54,7 +54,7 @@ export type Input =
   | { readonly is: 'upstream.closed'; readonly code: number }
   | { readonly is: 'client.event'; readonly event: RealtimeEvent }
   | { readonly is: 'frame.refused'; readonly code: RefusalCode; readonly message: string; readonly causeEventId?: string | undefined }
-  | { readonly is: 'tool.finished'; readonly callId: string; readonly output: string }
+  | { readonly is: 'tool.finished'; readonly callId: string; readonly output: string; readonly ok: boolean; readonly durationMs: number }
   | { readonly is: 'token.verified'; readonly outcome: TokenOutcome }
   | { readonly is: 'tick'; readonly now: number; readonly clientActive: boolean }
   | { readonly is: 'drain'; readonly untilMs: number }

@@ -31,7 +31,7 @@ export function step(state: SessionState, input: Input): [SessionState, readonly
       refuse(turn, { code: input.code, message: input.message }, input.causeEventId, 'unknown')
       break
     case 'tool.finished':
-      toolFinished(turn, input.callId, input.output)
+      toolFinished(turn, input)
       closeWhenDrained(turn)
       break
     case 'token.verified':

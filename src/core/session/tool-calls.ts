@@ -6,6 +6,8 @@ export interface ServerCall {
   readonly name: string
   readonly arguments: string
   readonly status: 'waiting' | 'running' | 'answered'
+  /** Under which a client that asked for the relay's events knows the call; undefined: it was told nothing. */
+  readonly shownId: string | undefined
   /** Item id of our `function_call_output`, once sent. */
   readonly outputItemId: string | undefined
   /** The upstream has the output in the conversation. */
@@ -33,7 +35,7 @@ export function addServerCall(calls: ToolCalls, call: Pick<ServerCall, 'callId' 
       }
     }
   }
-  server.set(call.callId, { ...call, status: 'waiting', outputItemId: undefined, acknowledged: false })
+  server.set(call.callId, { ...call, status: 'waiting', shownId: undefined, outputItemId: undefined, acknowledged: false })
   return { ...calls, server }
 }
 

@@ -3,8 +3,9 @@ import { isObject, type JsonObject, stringAt } from '../protocol/events.js'
 import { followUp } from './follow-up.js'
 import { addClientCallItem, hideItem } from './items.js'
 import { changeResponses } from './show.js'
-import { relayId, type Turn, viewOf } from './state.js'
+import { type Input, relayId, type Turn, viewOf } from './state.js'
 import { addClientCall, addServerCall, answerClientCall, changeServerCall, startable } from './tool-calls.js'
+import { noticeFinished, noticeStarted } from './tool-notices.js'
 
 /** Notes an item: hidden from the client, or a call of the client's own. Called for every event that carries one. */
 export function registerItem(turn: Turn, item: unknown, previous: string | null, responseId: string | undefined, visible: boolean): void {
@@ -33,14 +34,16 @@ export function registerCall(turn: Turn, item: JsonObject, responseId: string, p
 export function startCalls(turn: Turn): void {
   for (const call of startable(turn.s.calls, turn.s.profile.limits.toolMaxConcurrent)) {
     turn.s = { ...turn.s, calls: changeServerCall(turn.s.calls, call.callId, { status: 'running' }) }
+    noticeStarted(turn, call)
     turn.actions.push({ do: 'tool.start', callId: call.callId, name: call.name, arguments: call.arguments })
   }
 }
 
 /** Hands a result to the model, also when its response was cancelled meanwhile: a call without a result would stay open for good. */
-export function toolFinished(turn: Turn, callId: string, output: string): void {
+export function toolFinished(turn: Turn, { callId, output, ok, durationMs }: Extract<Input, { is: 'tool.finished' }>): void {
   const call = turn.s.calls.server.get(callId)
   if (call?.status !== 'running') return
+  noticeFinished(turn, call, ok, durationMs)
   const eventId = relayId(turn)
   const itemId = relayId(turn)
   turn.s = { ...turn.s, items: hideItem(turn.s.items, itemId, null), calls: changeServerCall(turn.s.calls, callId, { status: 'answered', outputItemId: itemId }) }

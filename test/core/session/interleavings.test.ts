@@ -73,7 +73,7 @@ function world(plans: readonly { outputs: readonly Output[]; ending: Ending }[])
   }
   const finishTool = () => {
     const callId = atWork.shift()
-    if (callId !== undefined) take(p.input({ is: 'tool.finished', callId, output: 'result' }))
+    if (callId !== undefined) take(p.input({ is: 'tool.finished', callId, output: 'result', ok: true, durationMs: 1 }))
     return callId !== undefined
   }
   const answerCalls = (): boolean => {

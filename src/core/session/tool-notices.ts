@@ -1,0 +1,32 @@
+// Tells a client that asked for the relay's own events which tools run for it: names, times and success, never arguments or output.
+import { publicEventId, type Turn } from './state.js'
+import { changeServerCall, type ServerCall } from './tool-calls.js'
+
+/** A name the model made up is text of the model, so calls of such names are not told. */
+export function noticeStarted(turn: Turn, call: ServerCall): void {
+  if (!isTold(turn, call)) return
+  tell(turn, 'relay.tool.started', { id: shownIdOf(turn, call), name: call.name })
+}
+
+/** Only for a call that was told before, so that every `relay.tool.finished` has its beginning. */
+export function noticeFinished(turn: Turn, call: ServerCall, ok: boolean, durationMs: number): void {
+  if (call.shownId === undefined) return
+  tell(turn, 'relay.tool.finished', { id: call.shownId, name: call.name, ok, duration_ms: Math.round(durationMs) })
+}
+
+export function isTold({ s }: Turn, call: ServerCall): boolean {
+  return s.profile.relayEvents && s.profile.tools.some((tool) => tool.definition.name === call.name)
+}
+
+/** The id under which the client knows a call: ours, since the model's own belongs to hidden events. */
+export function shownIdOf(turn: Turn, call: ServerCall): string {
+  if (call.shownId !== undefined) return call.shownId
+  turn.s = { ...turn.s, idsUsed: turn.s.idsUsed + 1 }
+  const shownId = `tool_relay_${turn.s.idsUsed}`
+  turn.s = { ...turn.s, calls: changeServerCall(turn.s.calls, call.callId, { shownId }) }
+  return shownId
+}
+
+export function tell(turn: Turn, type: `relay.tool.${string}`, fields: Readonly<Record<string, string | number | boolean>>): void {
+  turn.actions.push({ do: 'send', to: 'client', event: { type, event_id: publicEventId(turn), ...fields } })
+}
