@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import type { WebSocket } from '@fastify/websocket'
 import type { ServerExtras } from '../../../src/server.js'
-import { type RunningRelay, runRelay, sampleTools } from '../../support/running-relay.js'
+import { type RunningOptions, type RunningRelay, runRelay, sampleTools } from '../../support/running-relay.js'
 
 export type Upstream = 'ga' | 'preview'
 export const UPSTREAMS: readonly Upstream[] = ['ga', 'preview']
@@ -43,6 +43,9 @@ export interface LabOptions {
   readonly env?: Record<string, string>
   /** Instead of `show_on_screen`, for clients that give their tools other names. */
   readonly clientTool?: { readonly name: string }
+  /** 1 is as fast as the service; without it nothing ever waits. */
+  readonly speed?: number
+  readonly toolAnswer?: RunningOptions['toolAnswer']
   /** Serves pages for browsers, from the relay's own origin. */
   readonly pages?: ServerExtras['publicRoutes']
 }
@@ -52,7 +55,8 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   const got: string[] = []
   const targets: string[] = []
   const running = await runRelay({
-    simulator: { hear: (pcm) => (loudMs(pcm) > 1000 ? HEARD_QUESTION : HEARD) },
+    simulator: { hear: (pcm) => (loudMs(pcm) > 1000 ? HEARD_QUESTION : HEARD), ...(options.speed ? { speed: options.speed } : {}) },
+    ...(options.toolAnswer ? { toolAnswer: options.toolAnswer } : {}),
     tools: (backEndUrl) => sampleTools(backEndUrl).map((tool) => (options.clientTool && (tool as { run: unknown }).run === 'client' ? options.clientTool : tool)),
     env: {
       TLS_CERT_FILE: CA_FILE,
