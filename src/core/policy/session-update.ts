@@ -31,9 +31,15 @@ function serverPart(profile: SessionProfile): JsonObject {
 export function serverPartInForce(session: JsonObject | undefined, profile: SessionProfile): boolean {
   if (!session) return false
   // Empty instructions mean none, and the upstream then reports its own default (source: recordings).
-  if (profile.instructions !== '' && stringAt(session, 'instructions') !== profile.instructions) return false
+  const wanted = essence(profile.instructions)
+  if (wanted !== '' && essence(stringAt(session, 'instructions') ?? '') !== wanted) return false
   const names = arrayAt(session, 'tools').map((tool) => (isObject(tool) ? (stringAt(tool, 'name') ?? '') : ''))
   return names.length === profile.tools.length && profile.tools.every((tool) => names.includes(tool.definition.name))
+}
+
+/** A service may trim what it stores or change its line ends; that is the same text. */
+function essence(text: string): string {
+  return text.replaceAll('\r\n', '\n').trim()
 }
 
 /** Session fields a client may see as they are; the rest is the server's. */

@@ -120,6 +120,11 @@ describe('going live', () => {
     expect(p.state.phase).toBe('live')
   })
 
+  it('takes instructions for ours that the upstream trimmed, as a file ends in a line break', () => {
+    const p = configuring({ instructions: 'Line one.\r\nLine two.\n' })
+    expect(p.upstream(inForce(p.state.profile, { instructions: 'Line one.\nLine two.' }))).toEqual(['client session.created', 'release'])
+  })
+
   it('leaves a default in force where the server sets no instructions, since upstream takes empty ones for none', () => {
     const p = configuring({ instructions: '' })
     expect(p.upstream(inForce(p.state.profile, { instructions: 'Your knowledge cutoff is 2023-10.' }))).toEqual(['client session.created', 'release'])
