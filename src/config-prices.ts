@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { type EnvReader, type Problems, readTextFile } from './config-env.js'
 import { type Fields, fieldsOf, parseJson, quoted } from './config-json.js'
 import { decimal, matching } from './config-parse.js'
-import { PRICE_FIELDS, type Price, type PriceTable } from './core/price.js'
+import { PRICE_FIELDS, type Price, type PriceTable } from './core/policy/price.js'
 import { isObject } from './core/protocol/events.js'
 
 const MAX_ROWS = 1000

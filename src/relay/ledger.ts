@@ -1,8 +1,8 @@
 // Books what a session uses, in tokens, seconds and money: handed to the store before the client sees what it paid for.
-import { costOf, type PriceTable, priceOf } from '../core/price.js'
+import { costOf, type PriceTable, priceOf } from '../core/policy/price.js'
 import type { JsonObject } from '../core/protocol/events.js'
+import { type TokenUsage, tokenUsage } from '../core/protocol/token-usage.js'
 import { defaultMedia, type Media } from '../core/session/media.js'
-import { type TokenUsage, tokenUsage } from '../core/token-usage.js'
 import type { Identity, LimitStore, UsageReport } from '../ports.js'
 import type { Meters } from './meters.js'
 import { limitUse, nonZero, responseCounters, transcriptionCounters } from './usage.js'

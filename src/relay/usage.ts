@@ -1,7 +1,7 @@
 // Reads limits and usage out of events in whatever shape they come; anything that is not a finite number is left out.
 import { arrayAt, isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
+import type { TokenUsage } from '../core/protocol/token-usage.js'
 import { refusedByLimit } from '../core/session/limit-refusals.js'
-import type { TokenUsage } from '../core/token-usage.js'
 import type { LimitReport } from '../ports.js'
 
 const NAME = /^[A-Za-z0-9_.-]{1,64}$/

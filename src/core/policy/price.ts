@@ -1,5 +1,5 @@
 // What a response or a transcription costs by a price table.
-import { KINDS, type TokenUsage } from './token-usage.js'
+import { KINDS, type TokenUsage } from '../protocol/token-usage.js'
 
 /** Per million tokens, in the table's currency; a kind that is not named costs nothing. */
 export interface Price {

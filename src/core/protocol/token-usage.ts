@@ -1,5 +1,5 @@
 // Reads `usage` of a response or transcription in whatever shape it comes; every amount is finite and not below zero.
-import { type JsonObject, objectAt } from './protocol/events.js'
+import { type JsonObject, objectAt } from './events.js'
 
 export const KINDS = ['text', 'audio', 'image'] as const
 export type Kind = (typeof KINDS)[number]
