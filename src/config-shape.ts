@@ -1,7 +1,7 @@
 // The shape of a valid configuration: what every part is built from. Durations are milliseconds, sizes bytes.
 
+import type { PriceTable } from './core/policy/price.js'
 import type { ToolDefinition } from './core/policy/profile.js'
-import type { PriceTable } from './core/price.js'
 import type { DialectName } from './core/protocol/dialect.js'
 import type { JsonObject } from './core/protocol/events.js'
 import type { Secret } from './core/secret.js'
