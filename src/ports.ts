@@ -143,6 +143,8 @@ export interface UsageReport {
   readonly deployment: string
   readonly tenant?: string
   readonly profile?: string
+  /** Counted for the user per minute and per month as well, so that a quota can be read. */
+  readonly windows?: readonly ('minute' | 'month')[]
   readonly at: number
   /** Counters to add: `responses`, `sessions`, `seconds`, `input_tokens`, `output_text_tokens`, … */
   readonly counters: Readonly<Record<string, number>>
@@ -173,8 +175,8 @@ export interface LimitStore {
   recordUsage(report: UsageReport): void
   /** The latest of every limit of a deployment. Rejects when the store cannot be asked. */
   limitsOf(deployment: string): Promise<readonly LimitState[]>
-  /** One owner's counters of one UTC day (`yyyy-mm-dd`); none: empty. Rejects when the store cannot be asked. */
-  usageOf(owner: UsageOwner, day: string): Promise<Readonly<Record<string, number>>>
+  /** One owner's counters of one UTC day (`yyyy-mm-dd`), and of a month (`yyyy-mm`) or minute (`yyyy-mm-ddThh:mm`) where reports asked for them; none: empty. Rejects when the store cannot be asked. */
+  usageOf(owner: UsageOwner, window: string): Promise<Readonly<Record<string, number>>>
   /** One token-bucket decision. Falls back to this process's own arithmetic when the store is away. */
   take(key: string, cost: number, rule: { perSecond: number; burst: number }): Promise<{ ok: boolean; retryAfterMs: number }>
   /** A place among at most `max` sessions of `subject`, kept alive by the store until released; undefined when none is free. */

@@ -2,9 +2,9 @@
 import { applyReported, isUse, type LimitPicture } from '../core/limit-picture.js'
 import { type Bucket, isFull, takeTokens } from '../core/token-bucket.js'
 import type { Lease, LimitReport, LimitState, LimitStore, UsageOwner, UsageReport } from '../ports.js'
-import { ownersOf } from './pending-usage.js'
+import { targetsOf } from './pending-usage.js'
 import { createRevocationList, membersOf } from './revocation-list.js'
-import { countersOf, dayOf, MAX_COUNTERS } from './usage-day.js'
+import { countersOf, dayOf, granularityOf, MAX_COUNTERS } from './usage-day.js'
 
 export interface MemoryStoreOptions {
   /** Epoch milliseconds; the system's clock when absent. */
@@ -25,7 +25,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): LimitStore 
   const now = options.now ?? Date.now
   const retentionMs = (options.usageRetentionDays ?? 35) * DAY_MS
   const deployments = new Map<string, Map<string, LimitPicture>>()
-  const usage = new Map<string, { day: string; counters: Map<string, number> }>()
+  const usage = new Map<string, { window: string; counters: Map<string, number> }>()
   const onceIds = new Map<string, true>()
   let oldestKept = ''
   const buckets = new Map<string, Bucket>()
@@ -53,17 +53,16 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): LimitStore 
   }
 
   function recordUsage(report: UsageReport): void {
-    const day = dayOf(report.at)
     const counters = countersOf(report.counters)
-    if (day === undefined || counters.length === 0) return
-    for (const owner of ownersOf(report)) {
-      if (!seenBefore('usage', ownerKey(owner), report.onceId)) addTo(owner, day, counters)
+    if (counters.length === 0) return
+    for (const [owner, window] of targetsOf(report)) {
+      if (!seenBefore('usage', ownerKey(owner, granularityOf(window)), report.onceId)) addTo(owner, window, counters)
     }
   }
 
-  function addTo(owner: UsageOwner, day: string, counters: readonly (readonly [string, number])[]): void {
-    const key = ownerKey(owner, day)
-    const entry = usage.get(key) ?? { day, counters: new Map<string, number>() }
+  function addTo(owner: UsageOwner, window: string, counters: readonly (readonly [string, number])[]): void {
+    const key = ownerKey(owner, window)
+    const entry = usage.get(key) ?? { window, counters: new Map<string, number>() }
     for (const [name, value] of counters) {
       if (entry.counters.has(name) || entry.counters.size < MAX_COUNTERS) entry.counters.set(name, (entry.counters.get(name) ?? 0) + value)
     }
@@ -75,7 +74,8 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): LimitStore 
     const oldest = dayOf(now() - retentionMs) ?? ''
     if (oldest === oldestKept) return
     oldestKept = oldest
-    for (const [key, entry] of usage) if (entry.day < oldest) usage.delete(key)
+    // A minute of an older day sorts before that day, a month before its days: kept while any day of it would be.
+    for (const [key, entry] of usage) if (entry.window < oldest.slice(0, entry.window.length)) usage.delete(key)
   }
 
   async function take(key: string, cost: number, rule: { perSecond: number; burst: number }): Promise<{ ok: boolean; retryAfterMs: number }> {
@@ -102,7 +102,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): LimitStore 
     recordLimits,
     recordUsage,
     limitsOf: async (deployment) => [...(deployments.get(deployment)?.values() ?? [])].flatMap(limitStateOf),
-    usageOf: async (owner, day) => Object.fromEntries(usage.get(ownerKey(owner, day))?.counters ?? []),
+    usageOf: async (owner, window) => Object.fromEntries(usage.get(ownerKey(owner, window))?.counters ?? []),
     take,
     lease,
     onRevoked: revocations.onRevoked,
@@ -115,8 +115,8 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): LimitStore 
   }
 }
 
-function ownerKey({ kind, name }: UsageOwner, day?: string): string {
-  return JSON.stringify([kind, name, day])
+function ownerKey({ kind, name }: UsageOwner, window: string): string {
+  return JSON.stringify([kind, name, window])
 }
 
 function limitStateOf({ shown, window }: LimitPicture): LimitState[] {

@@ -1,5 +1,6 @@
 // Names of the Redis keys. Whatever comes from a token or a configuration is percent-encoded, so that it can forge no key and no hash tag.
 import type { UsageOwner } from '../ports.js'
+import { granularityOf } from './usage-day.js'
 
 export interface RedisKeys {
   readonly limits: (deployment: string) => string
@@ -7,9 +8,9 @@ export interface RedisKeys {
   readonly limitsApplied: (deployment: string) => string
   readonly limitsWindow: (deployment: string) => string
   readonly limitsOnce: (deployment: string) => string
-  readonly usage: (owner: UsageOwner, day: string) => string
-  readonly usageOnce: (owner: UsageOwner) => string
-  readonly usageApplied: (owner: UsageOwner, day: string) => string
+  readonly usage: (owner: UsageOwner, window: string) => string
+  readonly usageOnce: (owner: UsageOwner, window: string) => string
+  readonly usageApplied: (owner: UsageOwner, window: string) => string
   readonly lease: (subject: string) => string
   readonly bucket: (key: string) => string
   readonly revoked: string
@@ -25,9 +26,9 @@ export function redisKeys(prefix: string): RedisKeys {
     limitsApplied: (deployment) => `${prefix}limits:{${encodeKeyPart(deployment)}}:applied`,
     limitsWindow: (deployment) => `${prefix}limits:{${encodeKeyPart(deployment)}}:window`,
     limitsOnce: (deployment) => `${prefix}limits:{${encodeKeyPart(deployment)}}:once`,
-    usage: (owner, day) => `${prefix}usage:${ownerPart(owner)}:${day}`,
-    usageOnce: (owner) => `${prefix}usage:${ownerPart(owner)}:once`,
-    usageApplied: (owner, day) => `${prefix}usage:${ownerPart(owner)}:${day}:applied`,
+    usage: (owner, window) => `${prefix}usage:${ownerPart(owner)}:${window}`,
+    usageOnce: (owner, window) => `${prefix}usage:${ownerPart(owner)}:once${granularityOf(window) === 'day' ? '' : `:${granularityOf(window)}`}`,
+    usageApplied: (owner, window) => `${prefix}usage:${ownerPart(owner)}:${window}:applied`,
     lease: (subject) => `${prefix}lease:{${encodeKeyPart(subject)}}`,
     bucket: (key) => `${prefix}bucket:{${encodeKeyPart(key)}}`,
     revoked: `${prefix}revoked`,

@@ -1,8 +1,8 @@
 // What waits to be written to Redis: merged to the latest per limit and to one sum per owner and day, and bounded.
 import type { LimitReport, UsageOwner, UsageReport } from '../ports.js'
 import { addRecord, addUse, cutLimits, emptyLimits, hasNoLimits, MAX_ID_LENGTH, type PendingLimits, usableEntries } from './pending-limits.js'
-import { addPlain, cutUsage, emptyUsage, hasNoUsage, ownersOf, type PendingUsage } from './pending-usage.js'
-import { countersOf, dayOf } from './usage-day.js'
+import { addPlain, cutUsage, emptyUsage, hasNoUsage, type PendingUsage, targetsOf } from './pending-usage.js'
+import { countersOf } from './usage-day.js'
 
 /** One write. It is repeated unchanged, with its number, until it is settled. */
 export type Batch = { readonly number: number } & ({ readonly kind: 'limits'; readonly content: PendingLimits } | { readonly kind: 'usage'; readonly content: PendingUsage })
@@ -23,7 +23,7 @@ export interface PendingBounds {
   readonly deployments: number
   /** Over all deployments; the oldest are dropped first. */
   readonly logEntries: number
-  /** Users, tenants, profiles and deployments, each day counting anew. */
+  /** Users, tenants, profiles and deployments, each day, month and minute counting anew. */
   readonly owners: number
   /** Reports with a `onceId`, over all owners, and again over all deployments; beyond, they are added up without asking Redis whether they were counted before. */
   readonly onceIds: number
@@ -78,18 +78,17 @@ export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
   }
 
   function addUsage(report: UsageReport): void {
-    const day = dayOf(report.at)
     const counters = countersOf(report.counters)
-    if (day === undefined || counters.length === 0) return
-    for (const owner of ownersOf(report)) addTo(owner, day, report, counters)
+    if (counters.length === 0) return
+    for (const [owner, window] of targetsOf(report)) addTo(owner, window, report, counters)
   }
 
-  function addTo(owner: UsageOwner, day: string, report: UsageReport, counters: readonly (readonly [string, number])[]): void {
-    const key = usageKey(owner, day)
+  function addTo(owner: UsageOwner, window: string, report: UsageReport, counters: readonly (readonly [string, number])[]): void {
+    const key = usageKey(owner, window)
     let slot = usage.get(key)
     if (!slot) {
       if (usage.size >= bounds.owners) return void lost++
-      slot = { sent: undefined, next: emptyUsage(owner, day) }
+      slot = { sent: undefined, next: emptyUsage(owner, window) }
       usage.set(key, slot)
     }
     const id = report.onceId?.slice(0, MAX_ID_LENGTH)
@@ -126,7 +125,7 @@ export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
       useIds -= batch.content.used.size
       if (hasNoLimits(slot.next)) limits.delete(batch.content.deployment)
     } else {
-      const key = usageKey(batch.content.owner, batch.content.day)
+      const key = usageKey(batch.content.owner, batch.content.window)
       const slot = usage.get(key)
       if (slot?.sent?.number !== batch.number) return
       slot.sent = undefined
@@ -138,6 +137,6 @@ export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
   return { addLimits, addUsage, batches, settle, isEmpty: () => limits.size === 0 && usage.size === 0, dropped: () => lost }
 }
 
-function usageKey({ kind, name }: UsageOwner, day: string): string {
-  return JSON.stringify([kind, name, day])
+function usageKey({ kind, name }: UsageOwner, window: string): string {
+  return JSON.stringify([kind, name, window])
 }

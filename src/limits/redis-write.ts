@@ -7,6 +7,7 @@ import type { RedisKeys } from './redis-keys.js'
 import { APPLY_LIMITS } from './redis-limits-script.js'
 import type { Batch } from './redis-pending.js'
 import { APPLY_USAGE } from './redis-scripts.js'
+import { granularityOf } from './usage-day.js'
 
 export interface BatchWriter {
   readonly keys: RedisKeys
@@ -18,6 +19,9 @@ export interface BatchWriter {
 /** Ids of a user's responses are remembered over midnight; those of a busy deployment would be millions by then. */
 const USER_ONCE_MS = 2 * 86_400_000
 const OTHER_ONCE_MS = 3_600_000
+/** Counters of a minute and a month outlast it, so that a late report finds them. */
+const MINUTE_MS = 600_000
+const MONTH_MS = 40 * 86_400_000
 
 export function writeBatch(client: RedisClient, batch: Batch, writer: BatchWriter): Promise<unknown> {
   const { keys, instance } = writer
@@ -26,10 +30,12 @@ export function writeBatch(client: RedisClient, batch: Batch, writer: BatchWrite
     const names = [keys.limits(deployment), keys.limitsLog(deployment), keys.limitsApplied(deployment), keys.limitsWindow(deployment), keys.limitsOnce(deployment)]
     return client.eval(APPLY_LIMITS, names.length, ...names, instance, batch.number, ...limitsArguments(batch.content))
   }
-  const { owner, day } = batch.content
-  const names = [keys.usage(owner, day), keys.usageOnce(owner), keys.usageApplied(owner, day)]
-  const onceMs = owner.kind === 'subject' ? USER_ONCE_MS : OTHER_ONCE_MS
-  return client.eval(APPLY_USAGE, names.length, ...names, instance, batch.number, writer.usageRetentionMs, onceMs, ...usageArguments(batch.content))
+  const { owner, window } = batch.content
+  const names = [keys.usage(owner, window), keys.usageOnce(owner, window), keys.usageApplied(owner, window)]
+  const granularity = granularityOf(window)
+  const retentionMs = granularity === 'minute' ? MINUTE_MS : granularity === 'month' ? Math.max(MONTH_MS, writer.usageRetentionMs) : writer.usageRetentionMs
+  const onceMs = owner.kind === 'subject' && granularity !== 'minute' ? USER_ONCE_MS : OTHER_ONCE_MS
+  return client.eval(APPLY_USAGE, names.length, ...names, instance, batch.number, retentionMs, onceMs, ...usageArguments(batch.content))
 }
 
 function limitsArguments(content: PendingLimits): string[] {

@@ -145,7 +145,7 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
       queue.poke()
     },
     limitsOf: async (deployment) => limitRecords(await connection.ask((client) => client.hgetall(keys.limits(deployment)), WRITE_TIMEOUT_MS)),
-    usageOf: async (owner, day) => counterRecord(await connection.ask((client) => client.hgetall(keys.usage(owner, day)), WRITE_TIMEOUT_MS)),
+    usageOf: async (owner, window) => counterRecord(await connection.ask((client) => client.hgetall(keys.usage(owner, window)), WRITE_TIMEOUT_MS)),
     take,
     lease: leases.lease,
     onRevoked: list.onRevoked,

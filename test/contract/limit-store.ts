@@ -228,6 +228,20 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         expect(await of('tenant', 'alice')).toEqual({})
       })
 
+      it('counts for the user per month and minute where a report asks for it, each once per id', async () => {
+        const windows = ['minute', 'month'] as const
+        const of = (window: string, owner: UsageOwner = { kind: 'subject', name: 'alice' }) => store.usageOf(owner, window)
+        store.recordUsage(usage({ windows, counters: { responses: 1 }, onceId: 'resp_1' }))
+        store.recordUsage(usage({ windows, counters: { responses: 1 }, onceId: 'resp_1' }))
+        store.recordUsage(usage({ windows, counters: { responses: 1 }, onceId: 'resp_2', at: T + 60_000 }))
+        store.recordUsage(usage({ counters: { sessions: 1 } }))
+        await eventually(async () => expect(await of('2026-11')).toEqual({ responses: 2 }))
+        await eventually(async () => expect(await of('2026-11-25T12:01')).toEqual({ responses: 1 }))
+        expect(await of('2026-11-25T12:00')).toEqual({ responses: 1 })
+        await eventually(async () => expect(await of(DAY)).toEqual({ responses: 2, sessions: 1 }))
+        expect(await of('2026-11', { kind: 'deployment', name: 'gpt-realtime' })).toEqual({})
+      })
+
       it('no owner can be taken for another', async () => {
         const owners: UsageOwner[] = [
           { kind: 'subject', name: 'tenant:{a}' },
