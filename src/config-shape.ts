@@ -1,7 +1,7 @@
 // The shape of a valid configuration: what every part is built from. Durations are milliseconds, sizes bytes.
 
 import type { PriceTable } from './core/policy/price.js'
-import type { ToolDefinition } from './core/policy/profile.js'
+import type { ToolDefinition, ToolHandling } from './core/policy/profile.js'
 import type { DialectName } from './core/protocol/dialect.js'
 import type { JsonObject } from './core/protocol/events.js'
 import type { Secret } from './core/secret.js'
@@ -46,8 +46,15 @@ export interface HttpToolRun {
 }
 
 export type ToolConfig =
-  | { readonly kind: 'http'; readonly definition: ToolDefinition; readonly run: HttpToolRun }
-  | { readonly kind: 'module'; readonly definition: ToolDefinition; readonly file: string; readonly exportName: string; readonly timeoutMs: number | undefined }
+  | { readonly kind: 'http'; readonly definition: ToolDefinition; readonly run: HttpToolRun; readonly handling?: ToolHandling }
+  | {
+      readonly kind: 'module'
+      readonly definition: ToolDefinition
+      readonly file: string
+      readonly exportName: string
+      readonly timeoutMs: number | undefined
+      readonly handling?: ToolHandling
+    }
   | { readonly kind: 'client'; readonly definition: ToolDefinition }
   | {
       readonly kind: 'mcp'
@@ -56,6 +63,8 @@ export type ToolConfig =
         | { readonly url: URL; readonly headers: Readonly<Record<string, Secret>> }
         | { readonly command: string; readonly args: readonly string[]; readonly env: Readonly<Record<string, Secret>> }
       readonly allowedTools: readonly string[] | undefined
+      /** Of all its tools. */
+      readonly handling?: ToolHandling
     }
 
 /** Limits that a profile may set for itself. */

@@ -5,7 +5,7 @@ import type { EnvReader, Problems } from './config-env.js'
 import { type Fields, fieldsOf, fillNames, parseJson, quoted } from './config-json.js'
 import { matching, oneOf, type Parse, wholeNumber } from './config-parse.js'
 import type { HttpToolRun, ToolConfig } from './config-shape.js'
-import type { ToolDefinition } from './core/policy/profile.js'
+import type { ToolDefinition, ToolHandling } from './core/policy/profile.js'
 import { isObject } from './core/protocol/events.js'
 import { compileTemplate } from './tools/http-template.js'
 import { compileSchema } from './tools/tool-schema.js'
@@ -76,8 +76,15 @@ function readFunction(fields: Fields, context: Context): ToolConfig | undefined 
     return undefined
   }
   const tool = how.has('http') ? readHttp(how, definition, context) : readModule(how, definition, context)
+  const handling = readHandling(how)
   how.done()
-  return tool
+  return tool && handling ? { ...tool, handling } : tool
+}
+
+/** Undefined where nothing is said, so that most tools carry nothing. */
+function readHandling(how: Fields): ToolHandling | undefined {
+  const onCancel = how.parsed('onCancel', oneOf('abort', 'finish'))
+  return onCancel === undefined ? undefined : { onCancel }
 }
 
 function readDefinition(fields: Fields): ToolDefinition | undefined {
@@ -98,7 +105,7 @@ function readDefinition(fields: Fields): ToolDefinition | undefined {
   return { type: 'function', name, ...(description === undefined ? {} : { description }), ...(parameters === undefined ? {} : { parameters }) }
 }
 
-function readHttp(how: Fields, definition: ToolDefinition | undefined, context: Context): ToolConfig | undefined {
+function readHttp(how: Fields, definition: ToolDefinition | undefined, context: Context): Extract<ToolConfig, { kind: 'http' }> | undefined {
   const http = how.fields('http')
   if (!http) return undefined
   const before = context.problems.found.length
@@ -118,7 +125,7 @@ function readHttp(how: Fields, definition: ToolDefinition | undefined, context: 
   return { kind: 'http', definition, run }
 }
 
-function readModule(how: Fields, definition: ToolDefinition | undefined, context: Context): ToolConfig | undefined {
+function readModule(how: Fields, definition: ToolDefinition | undefined, context: Context): Extract<ToolConfig, { kind: 'module' }> | undefined {
   const module = how.need('module')
   const timeoutMs = how.number('timeoutMs', TIMEOUT_MS)
   if (module === undefined) return undefined

@@ -1,6 +1,6 @@
 // Everything replaceable, on one page. Types only; each port has one contract suite under test/contract.
 import type { LimitSource } from './core/limit-merge.js'
-import type { SessionProfile, ToolDefinition, ToolOwner } from './core/policy/profile.js'
+import type { SessionProfile, SessionTool } from './core/policy/profile.js'
 import type { DialectName } from './core/protocol/dialect.js'
 import type { RefusalCode } from './core/protocol/errors.js'
 import type { Frame } from './core/protocol/events.js'
@@ -84,9 +84,7 @@ export interface ToolContext {
   readonly signal: AbortSignal
 }
 
-export interface ToolSpec {
-  readonly definition: ToolDefinition
-  readonly owner: ToolOwner
+export interface ToolSpec extends SessionTool {
   /** Overrides the default time limit, in milliseconds. */
   readonly timeoutMs?: number
 }

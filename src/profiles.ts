@@ -24,7 +24,7 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
   const profile: SessionProfile = {
     name,
     instructions: fillInstructions(chosen.instructions, identity.claims),
-    tools: tools.tools.map(({ definition, owner }) => ({ definition, owner })),
+    tools: tools.tools.map(({ timeoutMs: _, ...tool }) => tool),
     session: chosen.session,
     clientMaySet: new Set(chosen.clientMaySet),
     clientMaySeedHistory: config.clientMaySeedHistory,

@@ -62,9 +62,12 @@ export async function createToolRegistry(configs: readonly ToolConfig[], options
   }
 
   const fixed: Entry[] = ofKind(configs, 'client').map(({ definition }) => ({ spec: { definition, owner: 'client' }, label: undefined, bound: undefined }))
+  const handling = new Map([...http, ...module].map((config) => [config.definition.name, config.handling]))
   for (const source of sources) {
-    for (const spec of await source.list())
+    for (const listed of await source.list()) {
+      const spec: ToolSpec = { ...listed, ...handling.get(listed.definition.name) }
       fixed.push({ spec, label: undefined, bound: { spec, source, check: checks.get(spec.definition.name) ?? compileSchema(undefined, 'operator') } })
+    }
   }
   const mcp = ofKind(configs, 'mcp')
   const labels = mcp.map((config) => config.label)
@@ -75,11 +78,13 @@ export async function createToolRegistry(configs: readonly ToolConfig[], options
       const source: Promise<ToolSource> = createMcpSource(config, options, (tools) => {
         byLabel.set(
           config.label,
-          tools.map(({ spec, check }) => ({
-            spec,
-            label: config.label,
-            bound: { spec, check, source: { call: async (...call) => (await source).call(...call), name: `mcp:${config.label}` } },
-          })),
+          tools
+            .map(({ spec, check }) => ({ check, spec: { ...spec, ...config.handling } }))
+            .map(({ spec, check }) => ({
+              spec,
+              label: config.label,
+              bound: { spec, check, source: { call: async (...call) => (await source).call(...call), name: `mcp:${config.label}` } },
+            })),
         )
       })
       return source

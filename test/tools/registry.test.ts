@@ -85,6 +85,11 @@ describe('sets', () => {
     expect(registry.unknownNames(['show', 'echo', 'unheard-of', 'toString'])).toEqual(['unheard-of', 'toString'])
   })
 
+  it('say how a call is treated', async () => {
+    const registry = await start([{ ...echo, handling: { onCancel: 'finish' } }])
+    expect(registry.toolSet(undefined).tools).toMatchObject([{ owner: 'server', timeoutMs: 1234, onCancel: 'finish' }])
+  })
+
   it('never run a tool of the client', async () => {
     const set = (await start([client('show')])).toolSet(undefined)
     for (const name of ['show', 'constructor', '__proto__']) expect(await set.run({ callId: 'c', name, arguments: '{}' }, contextFor())).toMatchObject({ outcome: 'unknown_tool' })

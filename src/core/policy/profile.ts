@@ -12,7 +12,13 @@ export interface ToolDefinition {
 /** Who answers a call: the relay (hidden from the client) or the client itself. */
 export type ToolOwner = 'server' | 'client'
 
-export interface SessionTool {
+/** How a call is treated besides being run. */
+export interface ToolHandling {
+  /** What becomes of a running call when its response is cancelled; absent: `abort`. Its output is handed to the model either way. */
+  readonly onCancel?: 'abort' | 'finish' | undefined
+}
+
+export interface SessionTool extends ToolHandling {
   readonly definition: ToolDefinition
   readonly owner: ToolOwner
 }

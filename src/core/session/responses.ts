@@ -6,7 +6,7 @@ import type { Shown } from './responses-state.js'
 import { changeResponses, show, showHeld } from './show.js'
 import { note, type Turn } from './state.js'
 import { callsOf, forgetWaiting, hasClientCalls } from './tool-calls.js'
-import { registerCall, startCalls } from './tools-at-work.js'
+import { abortRunning, registerCall, startCalls } from './tools-at-work.js'
 
 const STATUSES = new Set(['completed', 'cancelled', 'incomplete', 'failed'])
 
@@ -34,7 +34,10 @@ export function responseDone(turn: Turn, shown: Shown): void {
   if (refusedByLimit(objectAt(objectAt(response, 'status_details'), 'error'))) turn.actions.push({ do: 'record.limits', event: shown.event })
   const finished = status === 'completed' || status === 'incomplete'
   if (finished) registerMissedCalls(turn, id, response)
-  else turn.s = { ...turn.s, calls: forgetWaiting(turn.s.calls, id) }
+  else {
+    turn.s = { ...turn.s, calls: forgetWaiting(turn.s.calls, id) }
+    if (status === 'cancelled') abortRunning(turn, callsOf(turn.s.calls, id))
+  }
 
   const { active, ours } = turn.s.responses
   const owed = new Map(turn.s.responses.owed)

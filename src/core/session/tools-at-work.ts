@@ -1,10 +1,11 @@
 // Turns function calls of the model into tools to start, and their results into items for the model; the client sees neither.
+import type { ToolHandling } from '../policy/profile.js'
 import { isObject, type JsonObject, stringAt } from '../protocol/events.js'
 import { followUp } from './follow-up.js'
 import { addClientCallItem, hideItem } from './items.js'
 import { changeResponses } from './show.js'
 import { type Input, relayId, type Turn, viewOf } from './state.js'
-import { addClientCall, addServerCall, answerClientCall, changeServerCall, startable } from './tool-calls.js'
+import { addClientCall, addServerCall, answerClientCall, changeServerCall, type ServerCall, startable } from './tool-calls.js'
 import { noticeFinished, noticeStarted } from './tool-notices.js'
 
 /** Notes an item: hidden from the client, or a call of the client's own. Called for every event that carries one. */
@@ -39,18 +40,33 @@ export function startCalls(turn: Turn): void {
   }
 }
 
+/** Stops the running ones of these calls, except those declared to be finished whatever happens to their response. */
+export function abortRunning(turn: Turn, calls: Iterable<ServerCall>): void {
+  for (const call of calls) {
+    if (call.status === 'running' && handlingOf(turn, call.name)?.onCancel !== 'finish') turn.actions.push({ do: 'tool.cancel', callId: call.callId })
+  }
+}
+
+function handlingOf(turn: Turn, name: string): ToolHandling | undefined {
+  return turn.s.profile.tools.find((tool) => tool.definition.name === name)
+}
+
 /** Hands a result to the model, also when its response was cancelled meanwhile: a call without a result would stay open for good. */
 export function toolFinished(turn: Turn, { callId, output, ok, durationMs }: Extract<Input, { is: 'tool.finished' }>): void {
   const call = turn.s.calls.server.get(callId)
   if (call?.status !== 'running') return
   noticeFinished(turn, call, ok, durationMs)
+  handOver(turn, callId, output)
+  startCalls(turn)
+  followUp(turn)
+}
+
+function handOver(turn: Turn, callId: string, output: string): void {
   const eventId = relayId(turn)
   const itemId = relayId(turn)
   turn.s = { ...turn.s, items: hideItem(turn.s.items, itemId, null), calls: changeServerCall(turn.s.calls, callId, { status: 'answered', outputItemId: itemId }) }
   const item = { id: itemId, type: 'function_call_output', call_id: callId, output }
   turn.actions.push({ do: 'send', to: 'upstream', event: { type: 'conversation.item.create', event_id: eventId, item } })
-  startCalls(turn)
-  followUp(turn)
 }
 
 /** The client answered a call of its own: if the server-run calls beside it are answered too, the response may go on. */
@@ -59,10 +75,11 @@ export function clientAnswered(turn: Turn, callId: string): void {
   followUp(turn)
 }
 
-/** The client cancelled while tools were at work: they are stopped, and no follow-up comes. */
+const CANCELLED = 'The tool call was cancelled.'
+
+/** The client cancelled while tools were at work: they are stopped, those not begun never begin, and no follow-up comes. */
 export function cancelTools(turn: Turn): void {
-  for (const call of turn.s.calls.server.values()) {
-    if (call.status === 'running') turn.actions.push({ do: 'tool.cancel', callId: call.callId })
-  }
+  abortRunning(turn, turn.s.calls.server.values())
+  for (const call of turn.s.calls.server.values()) if (call.status === 'waiting') handOver(turn, call.callId, CANCELLED)
   changeResponses(turn, { owed: new Map(), absorbed: undefined })
 }

@@ -1,6 +1,6 @@
 // Playbooks for tools run by the server: what the client sees, what the upstream gets, and when the one follow-up goes.
 import { describe, expect, it } from 'vitest'
-import { ev, PREFIX, play } from '../../support/playbook.js'
+import { ev, PREFIX, play, tool } from '../../support/playbook.js'
 
 /** The upstream's events of a response that only calls tools, up to and without `response.done`. */
 function calls(p: ReturnType<typeof play>, responseId: string, ...items: { call_id: string }[]) {
@@ -149,11 +149,37 @@ describe('cancelling', () => {
     expect(p.toolFinished('call_1', 'stopped')).toEqual(['upstream conversation.item.create'])
   })
 
+  it('runs nothing that had not begun, and tells the model so', () => {
+    const p = play({ limits: { toolMaxConcurrent: 1 } as never })
+    const [one, two] = [ev.call('call_1', 'get_weather'), ev.call('call_2', 'get_time')]
+    calls(p, 'resp_1', one, two)
+    p.upstream(ev.done('resp_1', [one, two]))
+    expect(p.client({ type: 'response.cancel' })).toEqual(['cancel call_1', 'upstream conversation.item.create', 'client response.created', 'client response.done'])
+    expect(p.lastTo('upstream')?.item).toMatchObject({ call_id: 'call_2', output: 'The tool call was cancelled.' })
+    expect(p.toolFinished('call_1', 'stopped')).toEqual(['upstream conversation.item.create'])
+  })
+
+  for (const whose of ['client', 'response'] as const) {
+    it(`finishes a tool declared so, whoever cancels: ${whose}`, () => {
+      const p = play({ tools: [{ ...tool('book_table'), onCancel: 'finish' }, tool('get_weather')] })
+      const [book, weather] = [ev.call('call_1', 'book_table'), ev.call('call_2', 'get_weather')]
+      calls(p, 'resp_1', book, weather)
+      const lines = [
+        ...p.upstream(ev.done('resp_1', [book, weather], whose === 'client' ? 'completed' : 'cancelled')),
+        ...(whose === 'client' ? p.client({ type: 'response.cancel' }) : []),
+      ]
+      expect(lines.filter((line) => line.startsWith('cancel'))).toEqual(['cancel call_2'])
+      p.toolFinished('call_2', 'The tool call was cancelled.', false)
+      expect(p.toolFinished('call_1', 'booked')).toEqual(['upstream conversation.item.create'])
+      expect(p.lastTo('upstream')?.item).toMatchObject({ call_id: 'call_1', output: 'booked' })
+    })
+  }
+
   it('of the response itself hands the result over and asks for no answer', () => {
     const p = play()
     const call = ev.call('call_1', 'get_weather')
     calls(p, 'resp_1', call)
-    p.upstream(ev.done('resp_1', [call], 'cancelled'))
+    expect(p.upstream(ev.done('resp_1', [call], 'cancelled'))).toEqual(['cancel call_1', 'client response.created', 'client response.done'])
     expect(p.toolFinished('call_1')).toEqual(['upstream conversation.item.create'])
   })
 })
