@@ -50,7 +50,7 @@ function importedOnce(secret: Uint8Array): JWTVerifyGetKey {
   return ({ alg }) => {
     let key = keys.get(alg)
     if (!key) {
-      key = crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: `SHA-${alg.slice(2)}` }, false, ['verify'])
+      key = crypto.subtle.importKey('raw', new Uint8Array(secret), { name: 'HMAC', hash: `SHA-${alg.slice(2)}` }, false, ['verify'])
       keys.set(alg, key)
     }
     return key

@@ -1,6 +1,7 @@
 // @openai/agents-realtime: an agent with a tool of its own over the WebSocket transport, in Node and in a page.
 import { OpenAIRealtimeWebSocket, RealtimeAgent, RealtimeSession, tool } from '@openai/agents-realtime'
 import { z } from 'zod'
+import { isPage } from './support/page.js'
 import { pieces, RATE, spokenPcm } from './support/speech.js'
 import type { Answer, OwnCall, Talker } from './support/turns.js'
 
@@ -41,7 +42,7 @@ export async function connect(host: string, token: string): Promise<Talker> {
     session.sendMessage(text)
     return done
   }
-  await session.connect({ url: `wss://${host}/v1/realtime?model=gpt-realtime`, apiKey: typeof window === 'undefined' ? token : `ek_${token}` })
+  await session.connect({ url: `wss://${host}/v1/realtime?model=gpt-realtime`, apiKey: isPage ? `ek_${token}` : token })
   return {
     ask,
     async speak(speechMs) {

@@ -1,9 +1,10 @@
 // Vercel AI SDK 7: the realtime hook of @ai-sdk/react in a page, dialling the relay itself or by an endpoint that gives it token and address.
 import { openai } from '@ai-sdk/openai'
-import { type Experimental_UseRealtimeReturn, experimental_useRealtime as useRealtime } from '@ai-sdk/react'
+import { type Experimental_UseRealtimeOptions, type Experimental_UseRealtimeReturn, experimental_useRealtime as useRealtime } from '@ai-sdk/react'
 import type { Experimental_RealtimeServerEvent } from 'ai'
 import { createElement, useEffect } from 'react'
 import { createRoot } from 'react-dom/client'
+import { rootElement } from './support/page.js'
 import { base64Bytes, pieces, RATE, spokenPcm, toBase64 } from './support/speech.js'
 import type { Answer, OwnCall, Talker } from './support/turns.js'
 
@@ -51,7 +52,7 @@ export async function connect(host: string, token: string): Promise<Talker> {
     hook = realtime
     rendered()
   }
-  createRoot(document.getElementById('root')!).render(createElement(Voice, { options, onRender }))
+  createRoot(rootElement()).render(createElement(Voice, { options, onRender }))
 
   const until = <T>(look: (realtime: Experimental_UseRealtimeReturn) => T | undefined) =>
     new Promise<T>((resolve, reject) => {

@@ -89,7 +89,8 @@ describe.each(UPSTREAMS)('interrupting on a %s upstream', (upstream) => {
     await answered
 
     const speaking = new Promise<string>((resolve) =>
-      client.on('conversation.updated', ({ item, delta }: { item: { id: string }; delta?: { audio?: Int16Array } }) => {
+      client.on('conversation.updated', (event) => {
+        const { item, delta } = event as unknown as { item: { id: string }; delta?: { audio?: Int16Array } }
         if (delta?.audio) resolve(item.id)
       }),
     )
@@ -132,13 +133,14 @@ describe.each(UPSTREAMS)('interrupting on a %s upstream', (upstream) => {
     chat.addMessage({ role: 'user', content: LONG })
     await session.updateChatCtx(chat)
     const generation = await session.generateReply()
-    const message = await generation.messageStream[Symbol.asyncIterator]().next()
-    const audio = message.value.audioStream[Symbol.asyncIterator]()
+    const { value: message } = await generation.messageStream[Symbol.asyncIterator]().next()
+    if (!message) throw new Error('no message')
+    const audio = message.audioStream[Symbol.asyncIterator]()
     await audio.next()
     const next = new Promise<{ messageStream: AsyncIterable<{ textStream: AsyncIterable<unknown> }> }>((resolve) => session.once('generation_created', resolve as never))
     for (const piece of pieces(spokenPcm(RATE, 600))) session.pushAudio(new AudioFrame(new Int16Array(piece.slice().buffer), RATE, 1, piece.length / 2))
     while (!(await audio.next()).done);
-    await session.truncate({ messageId: message.value.messageId, audioEndMs: 100, modalities: ['audio', 'text'] })
+    await session.truncate({ messageId: message.messageId, audioEndMs: 100, modalities: ['audio', 'text'] })
     let text = ''
     for await (const one of (await next).messageStream) for await (const chunk of one.textStream) text += String(chunk)
     expect(text).toContain('You said: Hello from my microphone.')

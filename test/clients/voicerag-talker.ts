@@ -2,6 +2,7 @@
 import { createElement, useEffect } from 'react'
 import { createRoot } from 'react-dom/client'
 import reactUseWebSocket from 'react-use-websocket'
+import { pageHost, rootElement } from './support/page.js'
 import { base64Bytes, pieces, RATE, spokenPcm, toBase64 } from './support/speech.js'
 import type { Answer, Talker } from './support/turns.js'
 
@@ -18,7 +19,7 @@ interface RealTime {
 }
 
 // The package is CommonJS: bundlers that follow Node give its whole exports as the default.
-const useWebSocket = 'default' in reactUseWebSocket ? (reactUseWebSocket as unknown as { default: typeof reactUseWebSocket }).default : reactUseWebSocket
+const useWebSocket = reactUseWebSocket.default
 
 function useRealTime(url: string, onMessage: (event: ServerEvent) => void): RealTime & { readyState: number } {
   const { sendJsonMessage, readyState } = useWebSocket(url, {
@@ -46,9 +47,9 @@ function Page({ url, onMessage, onReady }: { url: string; onMessage: (event: Ser
 
 /** `/` for the host: by the page's own server, which adds the token. Else straight, with the token in the query. */
 export async function connect(host: string, token: string): Promise<Talker> {
-  const url = host === '/' ? `ws://${location.host}/realtime` : `wss://${host}/openai/realtime?api-key=${token}&deployment=gpt-4o-realtime-preview&api-version=2024-10-01-preview`
+  const url = host === '/' ? `ws://${pageHost()}/realtime` : `wss://${host}/openai/realtime?api-key=${token}&deployment=gpt-4o-realtime-preview&api-version=2024-10-01-preview`
   let listener: (event: ServerEvent) => void = () => {}
-  const root = createRoot(document.getElementById('root')!)
+  const root = createRoot(rootElement())
   const hook = await new Promise<RealTime>((onReady) => root.render(createElement(Page, { url, onMessage: (event) => listener(event), onReady })))
   hook.start()
   const answer = () =>
