@@ -2,7 +2,7 @@
 // The command line: serve, demo, check, token, explain, simulate.
 import { parseArgs } from 'node:util'
 import { loadAuthConfig, loadConfig } from './config.js'
-import { runUntilSignal } from './run.js'
+import { runUntilSignal, serve } from './run.js'
 import type { Simulator } from './simulator/simulator.js'
 import { startupProblem } from './startup-problem.js'
 
@@ -32,10 +32,8 @@ try {
 /** Each command loads its own parts only: a token is made in the time of one, not of the whole relay. */
 async function run(command: string | undefined, args: string[]): Promise<void> {
   switch (command) {
-    case 'serve': {
-      const { startServer } = await import('./server.js')
-      return runUntilSignal(startServer(loadConfig()), process)
-    }
+    case 'serve':
+      return serve(loadConfig(), process)
     case 'demo': {
       const { startDemo } = await import('./cli-demo.js')
       return runUntilSignal(startDemo(print), process)

@@ -1,5 +1,6 @@
 // How the text of one environment variable becomes a value: small parsers that say what would be right instead of throwing.
 import { isIP } from 'node:net'
+import { availableParallelism } from 'node:os'
 import { Secret } from './core/secret.js'
 import { parseRedisUrl } from './limits/redis-url.js'
 
@@ -39,6 +40,15 @@ export function wholeNumber(low: number, high: number): Parse<number> {
   return (text) => {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
     return value >= low && value <= high ? { value } : { problem: `must be a whole number from ${low} to ${high}` }
+  }
+}
+
+/** `auto` is one for each processor this process may use. */
+export function processes(high: number): Parse<number> {
+  return (text) => {
+    if (text.toLowerCase() === 'auto') return { value: Math.min(high, availableParallelism()) }
+    const parsed = wholeNumber(1, high)(text)
+    return 'value' in parsed ? parsed : { problem: `${parsed.problem}, or auto` }
   }
 }
 

@@ -11,6 +11,7 @@ import {
   origin,
   type Parse,
   plainText,
+  processes,
   redisUrl,
   seconds,
   secretToken,
@@ -110,7 +111,7 @@ export const VARIABLES = {
   REDIS_KEY_PREFIX: required(matching(/^[A-Za-z0-9:_.-]{1,64}$/, '1 to 64 letters, digits, or : _ . -'), 'relay:', 'Begins every Redis key.'),
   USAGE_RETENTION_DAYS: required(wholeNumber(1, 3660), '35', 'Days after which usage records expire.'),
 
-  MAX_SESSIONS: required(wholeNumber(1, 1_000_000), '1000', 'Sessions at once in this process.'),
+  MAX_SESSIONS: required(wholeNumber(1, 1_000_000), '1000', 'Sessions at once in this relay; divided among its `WORKERS`.'),
   MAX_SESSIONS_PER_USER: required(wholeNumber(1, 100_000), '5', 'Sessions at once of one subject, over all relays that share a Redis.'),
   MAX_SESSION_SECONDS: required(seconds(0.1, MAX_SECONDS), '1740', 'Longest session. The default ends just before an upstream that allows 30 minutes would.'),
   IDLE_TIMEOUT_SECONDS: required(seconds(0.1, DAY), '300', 'Longest time without a client event, a response or a running tool.'),
@@ -140,8 +141,8 @@ export const VARIABLES = {
   TRUST_PROXY: optional(trustedProxies, 'Proxies whose `X-Forwarded-*` headers are believed: `true`, or a comma list of addresses and ranges.'),
   REFUSE_AFTER_UPGRADE: required(boolean, 'false', 'Refuse with an `error` event and a close code after the upgrade, which browser pages can read.'),
   CLIENT_DIALECT: required(oneOf('ga', 'preview'), 'ga', 'Dialect where path, headers and query do not tell.'),
-  WARM_POOL_SIZE: required(wholeNumber(0, 256), '0', 'Upstream connections kept open ahead.'),
-  WORKERS: required(wholeNumber(1, 128), '1', 'Processes that share the port.'),
+  WARM_POOL_SIZE: required(wholeNumber(0, 256), '0', 'Connections kept open ahead to each upstream, so that a session need not wait for a handshake.'),
+  WORKERS: required(processes(128), '1', 'Processes that share the ports; `auto`: one a processor. More than one needs `REDIS_URL`.'),
   ADMIN_PORT: required(wholeNumber(0, 65_535), '9090', 'Port for `/metrics` and the operator’s pages; 0 takes a free one.'),
   ADMIN_HOST: required(host, '127.0.0.1', 'Address of the admin port.'),
 } as const

@@ -72,9 +72,17 @@ export function loadConfig(environment: Environment = process.env, options: Load
     admin: { host: env.get('ADMIN_HOST'), port: env.get('ADMIN_PORT') },
   }
   if (settings.port !== 0 && settings.port === settings.admin.port) problems.add('ADMIN_PORT', `is ${settings.port}, as PORT is: metrics need a port of their own`)
+  checkWorkers(settings.workers, settings.limits.maxSessions, env.isSet('REDIS_URL'), problems)
   if (options.mode === 'serve') reportUnknown(environment, env.freeNames, problems)
   if (problems.found.length > 0 || !auth) throw new ConfigError(problems.found)
   return deepFreeze({ ...settings, auth })
+}
+
+/** Counters in one process would let a user have as many sessions in every other one. */
+function checkWorkers(workers: number, maxSessions: number, redis: boolean, problems: Problems): void {
+  if (workers === 1) return
+  if (!redis) problems.add('WORKERS', `is ${workers} and REDIS_URL is missing: limits of users and revocations hold over several processes only through Redis`)
+  if (maxSessions < workers) problems.add('MAX_SESSIONS', `is ${maxSessions}, less than the ${workers} WORKERS it is divided among`)
 }
 
 /** The part that verifies tokens, alone: all that `token` needs. Throws `ConfigError`. */

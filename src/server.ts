@@ -15,7 +15,7 @@ import { createMemoryStore } from './limits/memory.js'
 import { registerAdminRoutes, registerHealthRoutes } from './ops/health.js'
 import { createLogger } from './ops/log.js'
 import { openLogSink } from './ops/log-sink.js'
-import { createMetrics, type Metrics } from './ops/metrics.js'
+import { createMetrics, type Metrics, type MetricsSnapshot, mergedText } from './ops/metrics.js'
 import { allRecorders, createLogRecorder } from './ops/session-log.js'
 import type { LimitStore, ToolSet } from './ports.js'
 import { AUDIO_SECOND_BYTES, chooseProfile, commonProfile, maxSessionsPerUser, profileName } from './profiles.js'
@@ -26,6 +26,7 @@ import type { TokenCredential, UpstreamLog } from './upstream/azure-credential.j
 import { fallOver, type NamedUpstream } from './upstream/fall-over.js'
 import { type PoolOptions, pooled } from './upstream/pool.js'
 import { createUpstream } from './upstream/provider.js'
+import type { Peers } from './worker.js'
 
 export interface RelayServer {
   /** `http(s)://host:port` of the public listener. */
@@ -41,6 +42,8 @@ export interface ServerExtras {
   readonly publicRoutes?: (app: FastifyInstance) => Promise<void>
   /** Instead of `@azure/identity`'s default chain. */
   readonly credential?: TokenCredential
+  /** The processes that share the ports with this one: metrics are those of all. */
+  readonly peers?: Peers
 }
 
 /** Share of the drain time kept for writing what the store has queued. */
@@ -111,7 +114,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     })
     const admin: FastifyInstance = fastify({ loggerInstance: log as FastifyBaseLogger, ...quiet })
     closers.push(() => closeHttp(admin))
-    registerAdminRoutes(admin, { metrics, sessionCount: () => relay.sessions.count })
+    registerAdminRoutes(admin, { metrics: extras.peers ? ofAll(metrics, extras.peers) : metrics, sessionCount: () => relay.sessions.count })
 
     const adminUrl = await admin.listen({ host: config.admin.host, port: config.admin.port })
     const url = await app.listen({ host: config.host, port: config.port })
@@ -173,6 +176,11 @@ function warmed(upstreams: readonly NamedUpstream[], config: Config, registry: T
   const pools = upstreams.map((upstream) => ({ ...upstream, provider: pooled(upstream.provider, options) }))
   metrics.gauge('relay_warm_pool_ready', 'Upstream connections open ahead and ready.', () => pools.reduce((sum, { provider }) => sum + provider.ready, 0))
   return pools
+}
+
+function ofAll(metrics: Metrics, peers: Peers): Metrics {
+  peers.answer('metrics', () => metrics.snapshot())
+  return { ...metrics, text: async () => mergedText((await peers.ask('metrics')) as MetricsSnapshot[]) }
 }
 
 function refuseSchemas(): never {

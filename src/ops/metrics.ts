@@ -1,5 +1,5 @@
 // Counts what happens: every note of the relay becomes a counter, gauge or histogram with few label values.
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Note, Recorder } from '../ports.js'
 import { boundedLabel, wordLabel } from './labels.js'
 
@@ -11,7 +11,17 @@ export interface Metrics {
   counter(name: string, help: string, labelName: string): (value: string) => void
   /** Prometheus text of everything. */
   text(): Promise<string>
+  /** Everything, to be merged with that of other processes by `mergedText`. */
+  snapshot(): Promise<MetricsSnapshot>
   readonly contentType: string
+}
+
+/** Plain data that can be sent to another process. */
+export type MetricsSnapshot = readonly object[]
+
+/** Prometheus text of several processes as of one: counters and gauges added up. */
+export function mergedText(snapshots: readonly MetricsSnapshot[]): Promise<string> {
+  return AggregatorRegistry.aggregate([...snapshots]).metrics()
 }
 
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
@@ -102,6 +112,7 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
       return (value) => counted.inc({ [labelName]: value })
     },
     text: () => registry.metrics(),
+    snapshot: () => registry.getMetricsAsJSON(),
     contentType: registry.contentType,
   }
 }

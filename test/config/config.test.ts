@@ -1,6 +1,6 @@
 // A valid environment becomes the whole configuration, defaults and units included; nothing in it can be changed or printed.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -19,6 +19,11 @@ const slot = (name: string) => `$\{${name}}`
 const secret = 'a-shared-secret-of-more-than-32-bytes'
 const least = { AZURE_OPENAI_ENDPOINT: 'https://r.openai.azure.com', AZURE_OPENAI_DEPLOYMENT: 'voice', JWT_SECRET: secret }
 const load = (env: Record<string, string> = {}) => loadConfig({ ...least, ...env }, options)
+
+it('counts the processors for WORKERS=auto', () => {
+  expect(load({ WORKERS: 'auto', REDIS_URL: 'redis://localhost' }).workers).toBe(availableParallelism())
+  expect(load({ WORKERS: '3', REDIS_URL: 'redis://localhost' }).workers).toBe(3)
+})
 
 describe('the least configuration', () => {
   const config = load()
