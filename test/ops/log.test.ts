@@ -110,8 +110,8 @@ describe('a sink', () => {
   })
 })
 
-/** Logs 20 MB to its standard output, then says on its IPC channel how that went, and exits. */
-const writer = `
+/** Logs 20 MB to its standard output, waits up to `flushMs` for its reader, then says on its IPC channel how that went, and exits. */
+const writer = (flushMs: number) => `
   const { openLogSink } = await import(${JSON.stringify(join(import.meta.dirname, '../../src/ops/log-sink.ts'))})
   const sink = openLogSink(1)
   let longest = 0
@@ -121,17 +121,20 @@ const writer = `
     longest = Math.max(longest, performance.now() - before)
     if (index % 100 === 0) await new Promise(setImmediate)
   }
-  await sink.flush(50)
+  await sink.flush(${flushMs})
   process.send({ longest, dropped: sink.dropped }, () => process.exit(0))
 `
 
-function startWriter(): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', writer], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], cwd: join(import.meta.dirname, '../..') })
+function startWriter(flushMs: number): ChildProcess {
+  return spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', writer(flushMs)], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    cwd: join(import.meta.dirname, '../..'),
+  })
 }
 
 describe('a process whose log', () => {
   it('nobody reads goes on, loses lines and still exits', async () => {
-    const child = startWriter()
+    const child = startWriter(50)
     child.stdout?.pause()
     const [result] = (await once(child, 'message')) as [{ longest: number; dropped: number }]
     expect(await once(child, 'exit')).toEqual([0, null])
@@ -140,7 +143,7 @@ describe('a process whose log', () => {
   })
 
   it('reader has gone goes on and still exits', async () => {
-    const child = startWriter()
+    const child = startWriter(50)
     child.stdout?.destroy()
     const [result] = (await once(child, 'message')) as [{ dropped: number }]
     expect(await once(child, 'exit')).toEqual([0, null])
@@ -148,7 +151,7 @@ describe('a process whose log', () => {
   })
 
   it('is read gets every line that is not counted as lost', async () => {
-    const child = startWriter()
+    const child = startWriter(10_000)
     let bytes = 0
     child.stdout?.on('data', (chunk: Buffer) => {
       bytes += chunk.length
