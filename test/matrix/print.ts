@@ -1,0 +1,4 @@
+// Prints the matrix as Markdown: npm run matrix
+import { matrixMarkdown } from './matrix.js'
+
+console.log(matrixMarkdown())

@@ -1,0 +1,95 @@
+// Makes mutants of a source text: each is one small mistake a person could make, at one place.
+import { parseAst } from 'rolldown/parseAst'
+
+export interface Mutant {
+  readonly start: number
+  readonly end: number
+  readonly text: string
+  readonly operator: string
+}
+
+interface Node {
+  readonly type: string
+  readonly start: number
+  readonly end: number
+  readonly [key: string]: unknown
+}
+
+const COMPARISONS: Readonly<Record<string, string>> = { '===': '!==', '!==': '===', '<': '<=', '<=': '<', '>': '>=', '>=': '>', '-': '+', '*': '+', '%': '*' }
+const LOGIC: Readonly<Record<string, string>> = { '&&': '||', '||': '&&' }
+/** Types say nothing at run time, and a name imported wrongly is the compiler's to find. */
+const SKIPPED = /^(TS(?!AsExpression|SatisfiesExpression|NonNullExpression)|Import|ExportAllDeclaration)/
+/** Sentences are for people: a changed one breaks nothing. */
+const SENTENCE = / /
+
+export function mutantsOf(source: string): readonly Mutant[] {
+  const found: Mutant[] = []
+  visit(parseAst(source, { lang: 'ts' }) as unknown as Node, source, found)
+  return found
+}
+
+function visit(node: Node, source: string, found: Mutant[]): void {
+  if (SKIPPED.test(node.type)) return
+  found.push(...mutationsAt(node, source))
+  for (const [key, value] of Object.entries(node)) {
+    if (key === 'key' && node.computed !== true) continue
+    if (isNode(value)) visit(value, source, found)
+    else if (Array.isArray(value)) for (const one of value) if (isNode(one)) visit(one, source, found)
+  }
+}
+
+function mutationsAt(node: Node, source: string): readonly Mutant[] {
+  const text = (one: Node) => source.slice(one.start, one.end)
+  const replaced = (one: Node, by: string, operator: string): Mutant => ({ start: one.start, end: one.end, text: by, operator })
+  switch (node.type) {
+    case 'IfStatement':
+    case 'ConditionalExpression':
+    case 'WhileStatement':
+      return [replaced(node.test as Node, `!(${text(node.test as Node)})`, 'negate condition')]
+    case 'LogicalExpression':
+    case 'BinaryExpression': {
+      const operator = node.operator as string
+      const other = (node.type === 'LogicalExpression' ? LOGIC : COMPARISONS)[operator]
+      const [left, right] = [node.left as Node, node.right as Node]
+      const between = source.slice(left.end, right.start)
+      return other === undefined ? [] : [{ start: left.end, end: right.start, text: between.replace(operator, other), operator: `${operator} becomes ${other}` }]
+    }
+    case 'UnaryExpression':
+      return node.operator === '!' ? [replaced(node, text(node.argument as Node), 'drop !')] : []
+    case 'ArrayExpression':
+      return (node.elements as (Node | null)[]).flatMap((element) => (element && element.type !== 'SpreadElement' ? [dropped(source, element)] : []))
+    case 'ObjectExpression':
+      return (node.properties as Node[]).flatMap((property) => (property.type === 'SpreadElement' ? [dropped(source, property)] : []))
+    case 'ExpressionStatement':
+      return (node.expression as Node).type === 'Literal' ? [] : [replaced(node, ';', 'remove statement')]
+    case 'ReturnStatement':
+      // `undefined` instead of another falsy value is seldom a mistake, and a flipped one is another mutant.
+      return node.argument && (node.argument as Node).type !== 'Literal' ? [replaced(node, 'return undefined as never', 'return nothing')] : []
+    case 'Literal':
+      return literal(node, replaced)
+    default:
+      return []
+  }
+}
+
+function literal(node: Node, replaced: (one: Node, by: string, operator: string) => Mutant): readonly Mutant[] {
+  const { value, raw } = node as unknown as { value: unknown; raw: string }
+  if (typeof value === 'boolean') return [replaced(node, String(!value), 'flip boolean')]
+  if (typeof value === 'number') return [replaced(node, `(${raw} + 1)`, 'other number')]
+  if (typeof value === 'string') return SENTENCE.test(value) ? [] : [replaced(node, value === '' ? `'x'` : `'${value.replace(/['\\\n]/g, '')}_'`, 'other string')]
+  if (!raw?.startsWith('/')) return []
+  const unanchored: Mutant[] = []
+  if (raw.startsWith('/^')) unanchored.push(replaced(node, `/${raw.slice(2)}`, 'drop ^'))
+  const end = raw.lastIndexOf('/')
+  if (raw[end - 1] === '$' && raw[end - 2] !== '\\') unanchored.push(replaced(node, raw.slice(0, end - 1) + raw.slice(end), 'drop $'))
+  return unanchored
+}
+
+function dropped(source: string, element: Node): Mutant {
+  const comma = /^\s*,/.exec(source.slice(element.end))
+  return { start: element.start, end: element.end + (comma?.[0].length ?? 0), text: '', operator: 'drop element' }
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string'
+}
