@@ -16,6 +16,8 @@ export type ToolOwner = 'server' | 'client'
 export interface ToolHandling {
   /** What becomes of a running call when its response is cancelled; absent: `abort`. Its output is handed to the model either way. */
   readonly onCancel?: 'abort' | 'finish' | undefined
+  /** The model is told at once that the tool runs, and reads its result later; a cancelled response does not concern it. */
+  readonly background?: boolean | undefined
 }
 
 export interface SessionTool extends ToolHandling {

@@ -15,6 +15,8 @@ export interface ActiveResponse {
   readonly held: Shown | undefined
   /** Every tool result we owe an answer for was in the conversation before it began. */
   readonly coversOutputs: boolean
+  /** Results of background tools that were: once it is done, nothing more is owed for them. */
+  readonly coversLate: readonly string[]
 }
 
 /** A completed response whose server-run calls want a follow-up. */
@@ -22,6 +24,8 @@ export interface Owed {
   readonly request: JsonObject | undefined
   /** It also called tools of the client, which will ask for a response of its own. */
   readonly mixed: boolean
+  /** Not a response but the late result of a background tool: it waits while the user speaks. */
+  readonly late?: boolean
 }
 
 export interface Responses {
@@ -37,6 +41,8 @@ export interface Responses {
   readonly swallowNext: boolean
   /** A response nobody has seen, shown only if its follow-up fails. */
   readonly shell: { readonly created: Shown; readonly done: Shown } | undefined
+  /** Voice detection hears the user. */
+  readonly userSpeaks: boolean
   /** Follow-ups sent since the user's last turn. */
   readonly rounds: number
 }
@@ -49,5 +55,6 @@ export const noResponses: Responses = {
   absorbed: undefined,
   swallowNext: false,
   shell: undefined,
+  userSpeaks: false,
   rounds: 0,
 }

@@ -13,10 +13,12 @@ const STATUSES = new Set(['completed', 'cancelled', 'incomplete', 'failed'])
 export function responseCreated(turn: Turn, shown: Shown): void {
   const { ours, clients, shell, owed } = turn.s.responses
   const id = stringAt(objectAt(shown.event, 'response'), 'id') ?? ''
-  const coversOutputs = [...owed.keys()].every((responseId) => callsOf(turn.s.calls, responseId).every((call) => call.acknowledged))
+  const isCovered = (responseId: string) => callsOf(turn.s.calls, responseId).every((call) => call.acknowledged)
+  const coversOutputs = [...owed.keys()].every(isCovered)
+  const coversLate = [...owed].flatMap(([id, one]) => (one.late && isCovered(id) ? [id] : []))
   const mayCallTools = turn.s.profile.tools.some((tool) => tool.owner === 'server')
   changeResponses(turn, {
-    active: { id, request: ours ? ours.request : clients?.request, held: mayCallTools ? shown : undefined, coversOutputs },
+    active: { id, request: ours ? ours.request : clients?.request, held: mayCallTools ? shown : undefined, coversOutputs, coversLate },
     clients: undefined,
     // The follow-up's own `response.created` takes the place of the one never shown.
     shell: ours ? undefined : shell,
@@ -42,7 +44,7 @@ export function responseDone(turn: Turn, shown: Shown): void {
   const { active, ours } = turn.s.responses
   const owed = new Map(turn.s.responses.owed)
   const isActive = active === undefined || active.id === id
-  if (isActive) for (const covered of ours?.covers ?? []) owed.delete(covered)
+  if (isActive) for (const covered of [...(ours?.covers ?? []), ...(active?.coversLate ?? [])]) owed.delete(covered)
   const wantsFollowUp = finished && callsOf(turn.s.calls, id).length > 0
   if (wantsFollowUp) owed.set(id, { request: active?.request, mixed: hasClientCalls(turn.s.calls, id) })
   const neverShown = isActive && active?.held !== undefined && wantsFollowUp

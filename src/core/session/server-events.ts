@@ -46,14 +46,24 @@ export function handleServerEvent(turn: Turn, shown: Shown): void {
     case 'conversation.item.retrieved':
       itemSeen(turn, shown)
       break
+    case 'input_audio_buffer.speech_started':
+      changeResponses(turn, { userSpeaks: true })
+      break
+    case 'input_audio_buffer.speech_stopped':
+      changeResponses(turn, { userSpeaks: false })
+      break
     case 'input_audio_buffer.committed':
-      changeResponses(turn, { rounds: 0 })
+      changeResponses(turn, { rounds: 0, userSpeaks: false })
+      break
+    case 'input_audio_buffer.cleared':
+      changeResponses(turn, { userSpeaks: false })
       break
     default:
       break
   }
   show(turn, shown)
   if (event.type === 'response.output_item.done') startCalls(turn)
+  else if (event.type === 'input_audio_buffer.cleared') followUp(turn)
 }
 
 function recordTranscription(turn: Turn, event: RealtimeEvent): void {

@@ -177,7 +177,7 @@ export function note(turn: Turn, what: SessionNote): void {
 export function close(turn: Turn, code: RefusalCode, why: string): void {
   if (turn.s.phase === 'closed') return
   for (const call of turn.s.calls.server.values()) {
-    if (call.status === 'running') turn.actions.push({ do: 'tool.cancel', callId: call.callId })
+    if (call.atWork) turn.actions.push({ do: 'tool.cancel', callId: call.callId })
   }
   turn.s = { ...turn.s, phase: 'closed' }
   turn.actions.push({ do: 'close', code, why })

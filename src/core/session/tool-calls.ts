@@ -6,6 +6,8 @@ export interface ServerCall {
   readonly name: string
   readonly arguments: string
   readonly status: 'waiting' | 'running' | 'answered'
+  /** The tool runs; that of a background call also after the call was answered. */
+  readonly atWork: boolean
   /** Under which a client that asked for the relay's events knows the call; undefined: it was told nothing. */
   readonly shownId: string | undefined
   /** Item id of our `function_call_output`, once sent. */
@@ -29,13 +31,13 @@ export function addServerCall(calls: ToolCalls, call: Pick<ServerCall, 'callId' 
   const server = new Map(calls.server)
   if (server.size >= MAX_REMEMBERED) {
     for (const [id, old] of server) {
-      if (old.status === 'answered') {
+      if (old.status === 'answered' && !old.atWork) {
         server.delete(id)
         break
       }
     }
   }
-  server.set(call.callId, { ...call, status: 'waiting', shownId: undefined, outputItemId: undefined, acknowledged: false })
+  server.set(call.callId, { ...call, status: 'waiting', atWork: false, shownId: undefined, outputItemId: undefined, acknowledged: false })
   return { ...calls, server }
 }
 
@@ -57,19 +59,25 @@ export function forgetWaiting(calls: ToolCalls, responseId: string): ToolCalls {
   return server.size === calls.server.size ? calls : { ...calls, server }
 }
 
-/** The calls to start now so that at most `maxConcurrent` run, oldest first. */
-export function startable(calls: ToolCalls, maxConcurrent: number): readonly ServerCall[] {
+/** The call to start now so that at most `maxConcurrent` tools are at work: the oldest that waits. */
+export function nextToStart(calls: ToolCalls, maxConcurrent: number): ServerCall | undefined {
   const all = [...calls.server.values()]
-  const running = all.filter((call) => call.status === 'running').length
-  return all.filter((call) => call.status === 'waiting').slice(0, Math.max(0, maxConcurrent - running))
+  return all.filter((call) => call.atWork).length < maxConcurrent ? all.find((call) => call.status === 'waiting') : undefined
+}
+
+/** A result that belongs to no call any more, since its call was answered when the tool began: it wants to be seen and spoken about like one. */
+export function addLateResult(calls: ToolCalls, name: string, itemId: string): ToolCalls {
+  const added = addServerCall(calls, { callId: itemId, responseId: itemId, name, arguments: '' })
+  return changeServerCall(added, itemId, { status: 'answered', outputItemId: itemId })
 }
 
 export function callsOf(calls: ToolCalls, responseId: string): readonly ServerCall[] {
   return [...calls.server.values()].filter((call) => call.responseId === responseId)
 }
 
+/** Also true while a background tool is at work. */
 export function hasUnanswered(calls: ToolCalls): boolean {
-  for (const call of calls.server.values()) if (call.status !== 'answered') return true
+  for (const call of calls.server.values()) if (call.status !== 'answered' || call.atWork) return true
   return false
 }
 

@@ -5,8 +5,11 @@ import { followUp } from './follow-up.js'
 import { addClientCallItem, hideItem } from './items.js'
 import { changeResponses } from './show.js'
 import { type Input, relayId, type Turn, viewOf } from './state.js'
-import { addClientCall, addServerCall, answerClientCall, changeServerCall, type ServerCall, startable } from './tool-calls.js'
+import { addClientCall, addLateResult, addServerCall, answerClientCall, changeServerCall, nextToStart, type ServerCall } from './tool-calls.js'
 import { noticeFinished, noticeStarted } from './tool-notices.js'
+
+const CANCELLED = 'The tool call was cancelled.'
+const IN_BACKGROUND = 'The tool is running; its result will follow.'
 
 /** Notes an item: hidden from the client, or a call of the client's own. Called for every event that carries one. */
 export function registerItem(turn: Turn, item: unknown, previous: string | null, responseId: string | undefined, visible: boolean): void {
@@ -33,11 +36,15 @@ export function registerCall(turn: Turn, item: JsonObject, responseId: string, p
 }
 
 export function startCalls(turn: Turn): void {
-  for (const call of startable(turn.s.calls, turn.s.profile.limits.toolMaxConcurrent)) {
-    turn.s = { ...turn.s, calls: changeServerCall(turn.s.calls, call.callId, { status: 'running' }) }
-    noticeStarted(turn, call)
-    turn.actions.push({ do: 'tool.start', callId: call.callId, name: call.name, arguments: call.arguments })
-  }
+  const most = turn.s.profile.limits.toolMaxConcurrent
+  for (let call = nextToStart(turn.s.calls, most); call; call = nextToStart(turn.s.calls, most)) start(turn, call)
+}
+
+function start(turn: Turn, call: ServerCall): void {
+  turn.s = { ...turn.s, calls: changeServerCall(turn.s.calls, call.callId, { status: 'running', atWork: true }) }
+  noticeStarted(turn, call)
+  turn.actions.push({ do: 'tool.start', callId: call.callId, name: call.name, arguments: call.arguments })
+  if (handlingOf(turn, call.name)?.background) handOver(turn, call.callId, IN_BACKGROUND)
 }
 
 /** Stops the running ones of these calls, except those declared to be finished whatever happens to their response. */
@@ -54,9 +61,11 @@ function handlingOf(turn: Turn, name: string): ToolHandling | undefined {
 /** Hands a result to the model, also when its response was cancelled meanwhile: a call without a result would stay open for good. */
 export function toolFinished(turn: Turn, { callId, output, ok, durationMs }: Extract<Input, { is: 'tool.finished' }>): void {
   const call = turn.s.calls.server.get(callId)
-  if (call?.status !== 'running') return
+  if (!call?.atWork) return
+  turn.s = { ...turn.s, calls: changeServerCall(turn.s.calls, callId, { atWork: false }) }
   noticeFinished(turn, call, ok, durationMs)
-  handOver(turn, callId, output)
+  if (call.status === 'running') handOver(turn, callId, output)
+  else handOverLate(turn, call, output)
   startCalls(turn)
   followUp(turn)
 }
@@ -69,13 +78,22 @@ function handOver(turn: Turn, callId: string, output: string): void {
   turn.actions.push({ do: 'send', to: 'upstream', event: { type: 'conversation.item.create', event_id: eventId, item } })
 }
 
+/** A message in the system's name: a call takes one result only, and a background call has had it. */
+function handOverLate(turn: Turn, { callId, name }: ServerCall, output: string): void {
+  const eventId = relayId(turn)
+  const itemId = relayId(turn)
+  turn.s = { ...turn.s, items: hideItem(turn.s.items, itemId, null), calls: addLateResult(turn.s.calls, name, itemId) }
+  changeResponses(turn, { owed: new Map(turn.s.responses.owed).set(itemId, { request: undefined, mixed: false, late: true }) })
+  const text = `Result of the tool ${name} (call ${callId}):\n${output}`
+  const item = { id: itemId, type: 'message', role: 'system', content: [{ type: 'input_text', text }] }
+  turn.actions.push({ do: 'send', to: 'upstream', event: { type: 'conversation.item.create', event_id: eventId, item } })
+}
+
 /** The client answered a call of its own: if the server-run calls beside it are answered too, the response may go on. */
 export function clientAnswered(turn: Turn, callId: string): void {
   turn.s = { ...turn.s, calls: answerClientCall(turn.s.calls, callId) }
   followUp(turn)
 }
-
-const CANCELLED = 'The tool call was cancelled.'
 
 /** The client cancelled while tools were at work: they are stopped, those not begun never begin, and no follow-up comes. */
 export function cancelTools(turn: Turn): void {
