@@ -1,7 +1,7 @@
 // A small upstream that keeps the protocol's rules, driven one step at a time, so that every interleaving with the relay can be tried.
 import type { JsonObject, RealtimeEvent } from '../../src/core/protocol/events.js'
 
-export type Output = 'message' | 'server call' | 'client call' | 'unknown call'
+export type Output = 'message' | 'server call' | 'client call' | 'unknown call' | 'background call'
 export type Ending = 'completed' | 'cancelled' | 'failed' | 'incomplete'
 
 export interface ModelUpstream {
@@ -19,7 +19,13 @@ export interface ModelUpstream {
   readonly awaitsAnswer: boolean
 }
 
-const TOOL: Readonly<Record<Output, string>> = { message: '', 'server call': 'get_weather', 'client call': 'show_on_screen', 'unknown call': 'nobody_declared_this' }
+const TOOL: Readonly<Record<Output, string>> = {
+  message: '',
+  'server call': 'get_weather',
+  'client call': 'show_on_screen',
+  'unknown call': 'nobody_declared_this',
+  'background call': 'make_report',
+}
 
 /** `plan` says what the next response puts out and how it ends. */
 export function modelUpstream(plan: () => { readonly outputs: readonly Output[]; readonly ending: Ending }): ModelUpstream {
@@ -92,7 +98,7 @@ export function modelUpstream(plan: () => { readonly outputs: readonly Output[];
         else refuse(event, 'response_cancel_not_active')
       } else if (event.type === 'conversation.item.create') {
         const item: JsonObject = { id: id('item'), ...(event.item as JsonObject) }
-        if (item.type === 'function_call_output') awaitsAnswer = true
+        if (item.type === 'function_call_output' || item.role === 'system') awaitsAnswer = true
         add(item)
       }
       return true
