@@ -24,7 +24,7 @@ export function reportUnknown(env: Environment, used: ReadonlySet<string>, probl
 function nearest(name: string, candidates: readonly string[]): string | undefined {
   for (const limit of [1, 2]) {
     const found = candidates.find(
-      (known) => known.length >= (limit === 1 ? 5 : 8) && sameFamily(name, known) && Math.abs(known.length - name.length) <= limit && distance(name, known) <= limit,
+      (known) => known.length >= (limit === 1 ? 5 : 8) && Math.abs(known.length - name.length) <= limit && distance(name, known, limit) <= limit && sameFamily(name, known),
     )
     if (found !== undefined) return found
   }
@@ -33,11 +33,11 @@ function nearest(name: string, candidates: readonly string[]): string | undefine
 
 /** At most one edit may be in the first word: `SSL_CERT_FILE` is OpenSSL's own and not a misspelt `TLS_CERT_FILE`. */
 function sameFamily(name: string, known: string): boolean {
-  return distance(name.split('_', 1)[0] ?? '', known.split('_', 1)[0] ?? '') <= 1
+  return distance(name.split('_', 1)[0] ?? '', known.split('_', 1)[0] ?? '', 1) <= 1
 }
 
-/** Edits between two names: insertions, deletions, replacements, swaps of neighbours. */
-function distance(a: string, b: string): number {
+/** Edits between two names: insertions, deletions, replacements, swaps of neighbours. Given up, as more than `limit`, where no row comes below: an environment has many names. */
+function distance(a: string, b: string, limit: number): number {
   let before: number[] = []
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {
@@ -50,6 +50,7 @@ function distance(a: string, b: string): number {
     }
     before = row
     row = next
+    if (Math.min(...before, ...row) > limit) return limit + 1
   }
   return row[b.length] ?? 0
 }
