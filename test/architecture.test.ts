@@ -211,10 +211,13 @@ describe('house rules', () => {
   })
 })
 
-/** The first argument of the second pair of parentheses: `it.skipIf(condition)(title, …)`. */
+/** The title in `it.skipIf(condition)(title, …)`, also where `.each(table)` stands between. */
 function titleAfter(file: SourceFile, from: number): string {
-  let at = file.code.indexOf('(', from) + 1
-  for (let depth = 1; depth > 0 && at < file.code.length; at++) depth += file.code[at] === '(' ? 1 : file.code[at] === ')' ? -1 : 0
+  let at = file.code.indexOf('(', from)
+  do {
+    at = file.code.indexOf('(', at) + 1
+    for (let depth = 1; depth > 0 && at < file.code.length; at++) depth += file.code[at] === '(' ? 1 : file.code[at] === ')' ? -1 : 0
+  } while (file.code.startsWith('.each(', at))
   return /^\(\s*(['"`][^\n]*)/.exec(file.text.slice(at))?.[1] ?? ''
 }
 
