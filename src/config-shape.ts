@@ -134,7 +134,14 @@ export interface Config {
     readonly slowClientMs: number
     readonly connectsPerSecond: number
   }
-  readonly toolLimits: { readonly timeoutMs: number; readonly maxBytes: number; readonly maxRounds: number; readonly maxConcurrent: number }
+  readonly toolLimits: {
+    readonly timeoutMs: number
+    readonly maxBytes: number
+    readonly maxRounds: number
+    readonly maxConcurrent: number
+    readonly callsPerMinute: number
+    readonly approvalTimeoutMs: number
+  }
   readonly warmPoolSize: number
   readonly workers: number
   readonly admin: { readonly host: string; readonly port: number }

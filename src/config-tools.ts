@@ -76,15 +76,23 @@ function readFunction(fields: Fields, context: Context): ToolConfig | undefined 
     return undefined
   }
   const tool = how.has('http') ? readHttp(how, definition, context) : readModule(how, definition, context)
-  const handling = readHandling(how)
+  const handling = readHandling(fields, how)
   how.done()
   return tool && handling ? { ...tool, handling } : tool
 }
 
 /** Undefined where nothing is said, so that most tools carry nothing. */
-function readHandling(how: Fields): ToolHandling | undefined {
+function readHandling(fields: Fields, how: Fields): ToolHandling | undefined {
   const onCancel = how.parsed('onCancel', oneOf('abort', 'finish'))
-  return onCancel === undefined ? undefined : { onCancel }
+  const background = how.boolean('background', false)
+  if (background && onCancel === 'abort') how.bad('onCancel', 'must not be abort for a background tool: its response is over when it runs')
+  const approval = readApproval(fields)
+  if (onCancel === undefined && !background && !approval) return undefined
+  return { ...(onCancel && { onCancel }), ...(background && { background }), ...approval }
+}
+
+function readApproval(fields: Fields): Pick<ToolHandling, 'approval'> | undefined {
+  return fields.parsed('require_approval', oneOf('never', 'client')) === 'client' ? { approval: 'client' } : undefined
 }
 
 function readDefinition(fields: Fields): ToolDefinition | undefined {
@@ -142,6 +150,7 @@ function readModule(how: Fields, definition: ToolDefinition | undefined, context
 function readMcp(fields: Fields, context: Context): ToolConfig | undefined {
   const label = fields.need('server_label') === undefined ? undefined : fields.parsed('server_label', NAME)
   const allowedTools = fields.strings('allowed_tools')
+  const handling = readApproval(fields)
   if (fields.has('url') === fields.has('command')) {
     fields.bad('url', 'or command is needed, one of them: where the MCP server answers, or how to start it')
     for (const key of ['url', 'headers', 'command', 'args', 'env']) fields.raw(key)
@@ -151,11 +160,11 @@ function readMcp(fields: Fields, context: Context): ToolConfig | undefined {
     const command = fields.need('command')
     const args = fields.strings('args') ?? []
     const env = fields.secrets('env')
-    return label && command ? { kind: 'mcp', label, transport: { command, args, env }, allowedTools } : undefined
+    return label && command ? { kind: 'mcp', label, transport: { command, args, env }, allowedTools, ...(handling && { handling }) } : undefined
   }
   const filled = fillNames(fields.need('url') ?? '', `${fields.subject} url`, context.problems, context.env)
   const url = filled === '' ? undefined : toolUrl(filled)
   if (url && 'problem' in url) fields.bad('url', url.problem)
   const headers = fields.secrets('headers')
-  return label && url && 'value' in url ? { kind: 'mcp', label, transport: { url: url.value, headers }, allowedTools } : undefined
+  return label && url && 'value' in url ? { kind: 'mcp', label, transport: { url: url.value, headers }, allowedTools, ...(handling && { handling }) } : undefined
 }

@@ -137,6 +137,8 @@ export const VARIABLES = {
   TOOL_MAX_BYTES: required(bytes(256, 8_388_608), '64 KiB', 'Longest tool output; the rest is cut.'),
   TOOL_MAX_ROUNDS: required(wholeNumber(1, 100), '8', 'Tool rounds in a row without a new turn of the user.'),
   TOOL_MAX_CONCURRENT: required(wholeNumber(1, 64), '4', 'Tool calls at work at once in one session.'),
+  TOOL_CALLS_PER_MINUTE: required(decimal(1, 100_000), '60', 'Tool calls a minute in one session, sixteen of them at once.'),
+  TOOL_APPROVAL_TIMEOUT_SECONDS: required(seconds(1, 600), '30', 'Time a client has to approve a call that needs it; no answer means no.'),
 
   TRUST_PROXY: optional(trustedProxies, 'Proxies whose `X-Forwarded-*` headers are believed: `true`, or a comma list of addresses and ranges.'),
   REFUSE_AFTER_UPGRADE: required(boolean, 'false', 'Refuse with an `error` event and a close code after the upgrade, which browser pages can read.'),

@@ -66,6 +66,8 @@ export function loadConfig(environment: Environment = process.env, options: Load
       maxBytes: env.get('TOOL_MAX_BYTES'),
       maxRounds: env.get('TOOL_MAX_ROUNDS'),
       maxConcurrent: env.get('TOOL_MAX_CONCURRENT'),
+      callsPerMinute: env.get('TOOL_CALLS_PER_MINUTE'),
+      approvalTimeoutMs: env.get('TOOL_APPROVAL_TIMEOUT_SECONDS'),
     },
     warmPoolSize: env.get('WARM_POOL_SIZE'),
     workers: env.get('WORKERS'),

@@ -37,6 +37,8 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
       configureTimeoutMs: 2 * limits.upstreamConnectTimeoutMs,
       toolMaxRounds: toolLimits.maxRounds,
       toolMaxConcurrent: toolLimits.maxConcurrent,
+      toolCallsPerMinute: toolLimits.callsPerMinute,
+      toolApprovalMs: toolLimits.approvalTimeoutMs,
       maxViolations: MAX_VIOLATIONS,
       responsesPerMinute: chosen.limits.responsesPerMinute ?? limits.responsesPerMinute,
       sessionUpdatesPerMinute: chosen.limits.sessionUpdatesPerMinute ?? limits.sessionUpdatesPerMinute,

@@ -115,6 +115,8 @@ const PROFILE: SessionProfile = {
     configureTimeoutMs: 10_000,
     toolMaxRounds: 8,
     toolMaxConcurrent: 4,
+    toolCallsPerMinute: 60,
+    toolApprovalMs: 30_000,
     maxViolations: 20,
     responsesPerMinute: 1e9,
     sessionUpdatesPerMinute: 1e9,

@@ -47,7 +47,7 @@ describe('the least configuration', () => {
     expect(config.admin).toEqual({ host: '127.0.0.1', port: 9090 })
     expect(config.auth).toMatchObject({ algorithms: ['HS256'], issuer: undefined, audience: undefined, clockToleranceMs: 5000, allowQueryToken: false })
     expect(config.limits).toMatchObject({ maxMessageBytes: 4 * 1024 * 1024, slowClientMs: 30_000 })
-    expect(config.toolLimits).toEqual({ timeoutMs: 10_000, maxBytes: 65_536, maxRounds: 8, maxConcurrent: 4 })
+    expect(config.toolLimits).toEqual({ timeoutMs: 10_000, maxBytes: 65_536, maxRounds: 8, maxConcurrent: 4, callsPerMinute: 60, approvalTimeoutMs: 30_000 })
     expect(config.profiles.default).toEqual({
       instructions: '',
       toolNames: undefined,
@@ -147,7 +147,7 @@ describe('tools and profiles', () => {
       parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
       run: { http: { method: 'GET', url: `${slot('WEATHER')}/v1/{city}`, headers: { authorization: `Bearer ${slot('WEATHER_KEY')}` }, timeoutMs: 5000, idempotent: true } },
     },
-    { type: 'function', name: 'lookup_order', description: 'x', run: { module: './orders.js#lookupOrder', onCancel: 'finish' } },
+    { type: 'function', name: 'lookup_order', description: 'x', run: { module: './orders.js#lookupOrder', onCancel: 'finish', background: true }, require_approval: 'client' },
     { type: 'function', name: 'show_on_screen', run: 'client' },
     { type: 'mcp', server_label: 'docs', url: 'https://mcp.internal/mcp', headers: { authorization: `Bearer ${slot('WEATHER_KEY')}` }, allowed_tools: ['search'] },
     { type: 'mcp', server_label: 'files', command: 'mcp-files', args: ['--ro'], env: { A: 'b' } },
@@ -174,7 +174,7 @@ describe('tools and profiles', () => {
   it('fills the environment in', () => {
     expect(config.tools.map((tool) => tool.kind)).toEqual(['http', 'module', 'client', 'mcp', 'mcp'])
     const [weather, orders, , docs, files] = config.tools
-    expect(config.tools.find((one) => one.kind === 'module')).toMatchObject({ handling: { onCancel: 'finish' } })
+    expect(config.tools.find((one) => one.kind === 'module')).toMatchObject({ handling: { onCancel: 'finish', background: true, approval: 'client' } })
     expect(weather).toMatchObject({ run: { url: 'http://weather.internal/v1/{city}', timeoutMs: 5000, idempotent: true, denyPrivateAddresses: false } })
     expect(weather?.kind === 'http' && weather.run.headers.authorization?.reveal()).toBe('Bearer wk')
     expect(orders).toMatchObject({ file: join(folder, 'orders.js'), exportName: 'lookupOrder', timeoutMs: undefined })

@@ -188,6 +188,12 @@ const toolRows: readonly (readonly [why: string, entry: unknown, ...says: RegExp
   ['a header no request may set', http({ url: 'https://a.example.com/', headers: { host: 'b' } }), /"host" cannot be used/],
   ['a module that is not there', { ...tool, run: { module: './missing.js#f' } }, /run module names "\.\/missing\.js", which is not a file/],
   ['a wrong onCancel', { ...tool, run: { http: { url: 'https://a.example.com' }, onCancel: 'stop' } }, /run onCancel must be/],
+  [
+    'a background tool that a cancelled response ends',
+    { ...tool, run: { http: { url: 'https://a.example.com' }, background: true, onCancel: 'abort' } },
+    /run onCancel must not be abort/,
+  ],
+  ['an approval by nobody', { ...tool, require_approval: 'always', run: { http: { url: 'https://a.example.com' } } }, /require_approval must be one of never, client/],
   ['a module without its export', { ...tool, run: { module: './missing.js' } }, /must name a file and an export/],
   ['an MCP server without a place', { type: 'mcp', server_label: 'docs' }, /url or command is needed/],
   ['an MCP server with two', { type: 'mcp', server_label: 'docs', url: 'https://a.example.com', command: 'x' }, /url or command is needed/],

@@ -39,6 +39,8 @@ const profile: SessionProfile = {
     configureTimeoutMs: 5000,
     toolMaxRounds: 8,
     toolMaxConcurrent: 4,
+    toolCallsPerMinute: 60,
+    toolApprovalMs: 30_000,
     maxViolations: 10,
     responsesPerMinute: 60,
     sessionUpdatesPerMinute: 60,

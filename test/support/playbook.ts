@@ -28,6 +28,8 @@ export function profile(change: Partial<SessionProfile> = {}): SessionProfile {
       configureTimeoutMs: 10_000,
       toolMaxRounds: 8,
       toolMaxConcurrent: 4,
+      toolCallsPerMinute: 60,
+      toolApprovalMs: 30_000,
       maxViolations: 5,
       responsesPerMinute: 60,
       sessionUpdatesPerMinute: 60,

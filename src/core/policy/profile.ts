@@ -1,5 +1,6 @@
 // What the server owns for this caller: instructions, tools, session fields, what the client may set, limits.
 import type { JsonObject } from '../protocol/events.js'
+import type { QuotaPolicy } from './quota.js'
 
 /** A function tool as the model sees it; how it is run is not part of it. */
 export interface ToolDefinition {
@@ -18,6 +19,8 @@ export interface ToolHandling {
   readonly onCancel?: 'abort' | 'finish' | undefined
   /** The model is told at once that the tool runs, and reads its result later; a cancelled response does not concern it. */
   readonly background?: boolean | undefined
+  /** Runs only after a client that asked for the relay's events has approved the call. */
+  readonly approval?: 'client' | undefined
 }
 
 export interface SessionTool extends ToolHandling {
@@ -36,6 +39,10 @@ export interface SessionLimits {
   readonly toolMaxRounds: number
   /** Server-run calls at work at once in one session. */
   readonly toolMaxConcurrent: number
+  /** Server-run calls per minute over time; sixteen, or a quarter of them, at once. */
+  readonly toolCallsPerMinute: number
+  /** How long a client may take to approve a call, in milliseconds; up to a second less is counted. */
+  readonly toolApprovalMs: number
   /** Refused client events after which the session is closed as `bad_event`. */
   readonly maxViolations: number
   /** The client's own `response.create` and `session.update` per minute over time; bursts of ten and twenty pass. */
@@ -63,4 +70,6 @@ export interface SessionProfile {
   /** Whether this client asked for `relay.*` events. */
   readonly relayEvents: boolean
   readonly limits: SessionLimits
+  /** Absent: this caller may use what it likes. */
+  readonly quota?: QuotaPolicy | undefined
 }

@@ -6,6 +6,7 @@ import { refuse } from './refuse.js'
 import { changeResponses, show } from './show.js'
 import { note, type Turn, viewOf } from './state.js'
 import { refreshRequested } from './token-refresh.js'
+import { approvalGiven } from './tool-approval.js'
 import { callsOf } from './tool-calls.js'
 import { cancelTools, clientAnswered } from './tools-at-work.js'
 

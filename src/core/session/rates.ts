@@ -8,16 +8,19 @@ export interface Rates {
   readonly responses: Bucket | undefined
   readonly updates: Bucket | undefined
   readonly refreshes: Bucket | undefined
+  readonly toolCalls: Bucket | undefined
   /** Items the client has created, deleted ones included. */
   readonly items: number
 }
 
-export const noRates: Rates = { responses: undefined, updates: undefined, refreshes: undefined, items: 0 }
+export const noRates: Rates = { responses: undefined, updates: undefined, refreshes: undefined, toolCalls: undefined, items: 0 }
 
 /** A conversation in a hurry, interruptions included. */
 const RESPONSE_BURST = 10
 /** SDKs send several updates in a row when they start and whenever their user changes something. */
 const UPDATE_BURST = 20
+/** A few rounds of parallel calls. */
+const CALL_BURST = 16
 const REFRESH: BucketRule = { perSecond: 0.1, burst: 3 }
 
 /** Counts one event that policy has let through; the refusal where it is one too many. Times are those of the last tick, a second old at most. */
@@ -37,7 +40,13 @@ export function overRate(turn: Turn, type: string): Rejection | undefined {
   }
 }
 
-function take(turn: Turn, name: 'responses' | 'updates' | 'refreshes', rule: BucketRule, message: string): Rejection | undefined {
+/** Counts one call that is about to run; true: it is one too many. */
+export function overCallRate(turn: Turn): boolean {
+  const { toolCallsPerMinute: most } = turn.s.profile.limits
+  return take(turn, 'toolCalls', perMinute(most, Math.max(CALL_BURST, most / 4)), '') !== undefined
+}
+
+function take(turn: Turn, name: 'responses' | 'updates' | 'refreshes' | 'toolCalls', rule: BucketRule, message: string): Rejection | undefined {
   const taken = takeTokens(turn.s.rates[name], 1, rule, turn.s.now)
   turn.s = { ...turn.s, rates: { ...turn.s.rates, [name]: taken.bucket } }
   return taken.ok ? undefined : { code: 'rate_limited', message, retryAfterSeconds: Math.ceil(taken.retryAfterMs / 1000) }

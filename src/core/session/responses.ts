@@ -2,11 +2,12 @@
 import { arrayAt, isObject, type JsonObject, objectAt, stringAt } from '../protocol/events.js'
 import { followUp } from './follow-up.js'
 import { refusedByLimit } from './limit-refusals.js'
+import { answerTurn, tellAfterResponse } from './quota.js'
 import type { Shown } from './responses-state.js'
 import { changeResponses, show, showHeld } from './show.js'
 import { note, type Turn } from './state.js'
-import { callsOf, forgetWaiting, hasClientCalls } from './tool-calls.js'
-import { abortRunning, registerCall, startCalls } from './tools-at-work.js'
+import { callsOf, hasClientCalls } from './tool-calls.js'
+import { abortRunning, dropWaiting, registerCall, startCalls } from './tools-at-work.js'
 
 const STATUSES = new Set(['completed', 'cancelled', 'incomplete', 'failed'])
 
@@ -37,7 +38,7 @@ export function responseDone(turn: Turn, shown: Shown): void {
   const finished = status === 'completed' || status === 'incomplete'
   if (finished) registerMissedCalls(turn, id, response)
   else {
-    turn.s = { ...turn.s, calls: forgetWaiting(turn.s.calls, id) }
+    dropWaiting(turn, id)
     if (status === 'cancelled') abortRunning(turn, callsOf(turn.s.calls, id))
   }
 
@@ -55,8 +56,10 @@ export function responseDone(turn: Turn, shown: Shown): void {
     if (isActive) showHeld(turn)
     changeResponses(turn, isActive ? { active: undefined, ours: undefined, swallowNext: false, owed } : { owed })
     show(turn, shown)
+    tellAfterResponse(turn)
   }
   followUp(turn)
+  answerTurn(turn)
 }
 
 /** Calls are registered at `response.output_item.done`; this catches an upstream that left that event out. */

@@ -5,9 +5,12 @@ export interface ServerCall {
   readonly responseId: string
   readonly name: string
   readonly arguments: string
-  readonly status: 'waiting' | 'running' | 'answered'
+  readonly status: 'waiting' | 'asking' | 'running' | 'answered'
   /** The tool runs; that of a background call also after the call was answered. */
   readonly atWork: boolean
+  /** Epoch milliseconds when the client was asked to approve the call. */
+  readonly askedAt: number
+  readonly approved: boolean
   /** Under which a client that asked for the relay's events knows the call; undefined: it was told nothing. */
   readonly shownId: string | undefined
   /** Item id of our `function_call_output`, once sent. */
@@ -37,7 +40,7 @@ export function addServerCall(calls: ToolCalls, call: Pick<ServerCall, 'callId' 
       }
     }
   }
-  server.set(call.callId, { ...call, status: 'waiting', atWork: false, shownId: undefined, outputItemId: undefined, acknowledged: false })
+  server.set(call.callId, { ...call, status: 'waiting', atWork: false, askedAt: 0, approved: false, shownId: undefined, outputItemId: undefined, acknowledged: false })
   return { ...calls, server }
 }
 
@@ -55,14 +58,14 @@ export function acknowledgeOutput(calls: ToolCalls, itemId: string): ToolCalls {
 
 /** A call of a response that was cancelled before the call ran is not run; nothing is owed for it. */
 export function forgetWaiting(calls: ToolCalls, responseId: string): ToolCalls {
-  const server = new Map([...calls.server].filter(([, call]) => !(call.responseId === responseId && call.status === 'waiting')))
+  const server = new Map([...calls.server].filter(([, call]) => !(call.responseId === responseId && (call.status === 'waiting' || call.status === 'asking'))))
   return server.size === calls.server.size ? calls : { ...calls, server }
 }
 
-/** The call to start now so that at most `maxConcurrent` tools are at work: the oldest that waits. */
+/** The call to start now so that at most `maxConcurrent` tools are at work or asked about: the oldest that waits. */
 export function nextToStart(calls: ToolCalls, maxConcurrent: number): ServerCall | undefined {
   const all = [...calls.server.values()]
-  return all.filter((call) => call.atWork).length < maxConcurrent ? all.find((call) => call.status === 'waiting') : undefined
+  return all.filter((call) => call.atWork || call.status === 'asking').length < maxConcurrent ? all.find((call) => call.status === 'waiting') : undefined
 }
 
 /** A result that belongs to no call any more, since its call was answered when the tool began: it wants to be seen and spoken about like one. */
@@ -73,6 +76,13 @@ export function addLateResult(calls: ToolCalls, name: string, itemId: string): T
 
 export function callsOf(calls: ToolCalls, responseId: string): readonly ServerCall[] {
   return [...calls.server.values()].filter((call) => call.responseId === responseId)
+}
+
+/** The earliest time at which a call was asked about and is not answered, epoch milliseconds. */
+export function firstAskedAt(calls: ToolCalls): number {
+  let first = Number.POSITIVE_INFINITY
+  for (const call of calls.server.values()) if (call.status === 'asking') first = Math.min(first, call.askedAt)
+  return first
 }
 
 /** Also true while a background tool is at work. */

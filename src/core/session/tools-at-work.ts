@@ -3,12 +3,15 @@ import type { ToolHandling } from '../policy/profile.js'
 import { isObject, type JsonObject, stringAt } from '../protocol/events.js'
 import { followUp } from './follow-up.js'
 import { addClientCallItem, hideItem } from './items.js'
+import { overCallRate } from './rates.js'
 import { changeResponses } from './show.js'
 import { type Input, relayId, type Turn, viewOf } from './state.js'
-import { addClientCall, addLateResult, addServerCall, answerClientCall, changeServerCall, nextToStart, type ServerCall } from './tool-calls.js'
-import { noticeFinished, noticeStarted } from './tool-notices.js'
+import { addClientCall, addLateResult, addServerCall, answerClientCall, callsOf, changeServerCall, forgetWaiting, nextToStart, type ServerCall } from './tool-calls.js'
+import { askApproval, noticeFinished, noticeStarted } from './tool-notices.js'
 
 const CANCELLED = 'The tool call was cancelled.'
+export const NOT_APPROVED = 'The user did not approve.'
+const TOO_MANY = 'Too many tool calls in a short time. Try again in a minute.'
 const IN_BACKGROUND = 'The tool is running; its result will follow.'
 
 /** Notes an item: hidden from the client, or a call of the client's own. Called for every event that carries one. */
@@ -41,10 +44,27 @@ export function startCalls(turn: Turn): void {
 }
 
 function start(turn: Turn, call: ServerCall): void {
+  const handling = handlingOf(turn, call.name)
+  if (handling?.approval === 'client' && !call.approved) {
+    if (turn.s.profile.relayEvents) askApproval(turn, call)
+    else handOver(turn, call.callId, NOT_APPROVED)
+    return
+  }
+  if (overCallRate(turn)) {
+    noticeFinished(turn, call, false, 0)
+    handOver(turn, call.callId, TOO_MANY)
+    return
+  }
   turn.s = { ...turn.s, calls: changeServerCall(turn.s.calls, call.callId, { status: 'running', atWork: true }) }
   noticeStarted(turn, call)
   turn.actions.push({ do: 'tool.start', callId: call.callId, name: call.name, arguments: call.arguments })
-  if (handlingOf(turn, call.name)?.background) handOver(turn, call.callId, IN_BACKGROUND)
+  if (handling?.background) handOver(turn, call.callId, IN_BACKGROUND)
+}
+
+/** Calls of a cancelled or failed response that had not begun: the client is not asked about them any longer. */
+export function dropWaiting(turn: Turn, responseId: string): void {
+  for (const call of callsOf(turn.s.calls, responseId)) if (call.status === 'asking') noticeFinished(turn, call, false, 0)
+  turn.s = { ...turn.s, calls: forgetWaiting(turn.s.calls, responseId) }
 }
 
 /** Stops the running ones of these calls, except those declared to be finished whatever happens to their response. */
@@ -70,7 +90,8 @@ export function toolFinished(turn: Turn, { callId, output, ok, durationMs }: Ext
   followUp(turn)
 }
 
-function handOver(turn: Turn, callId: string, output: string): void {
+/** The result of a call, as the item the model waits for; the call is answered from here on. */
+export function handOver(turn: Turn, callId: string, output: string): void {
   const eventId = relayId(turn)
   const itemId = relayId(turn)
   turn.s = { ...turn.s, items: hideItem(turn.s.items, itemId, null), calls: changeServerCall(turn.s.calls, callId, { status: 'answered', outputItemId: itemId }) }
@@ -98,6 +119,10 @@ export function clientAnswered(turn: Turn, callId: string): void {
 /** The client cancelled while tools were at work: they are stopped, those not begun never begin, and no follow-up comes. */
 export function cancelTools(turn: Turn): void {
   abortRunning(turn, turn.s.calls.server.values())
-  for (const call of turn.s.calls.server.values()) if (call.status === 'waiting') handOver(turn, call.callId, CANCELLED)
+  for (const call of turn.s.calls.server.values()) {
+    if (call.status !== 'waiting' && call.status !== 'asking') continue
+    noticeFinished(turn, call, false, 0)
+    handOver(turn, call.callId, CANCELLED)
+  }
   changeResponses(turn, { owed: new Map(), absorbed: undefined })
 }
