@@ -15,6 +15,10 @@ export function handleClientEvent(turn: Turn, event: RealtimeEvent): void {
     refreshRequested(turn, event)
     return
   }
+  if (event.type === 'relay.tool.approval' && turn.s.profile.relayEvents) {
+    approvalGiven(turn, event)
+    return
+  }
   const verdict = judgeClientEvent(event, viewOf(turn.s))
   if (verdict.say === 'reject') {
     refuse(turn, verdict.error, stringAt(event, 'event_id'), Object.hasOwn(CLIENT_RULES, event.type) ? event.type : 'unknown')
