@@ -62,6 +62,7 @@ export async function fourTurns(lab: Lab, talker: Talker, expected: Expected = {
     expect(written.audioBytes).toBe(0)
   }
   await talker.close()
+  expect(count(lab.toClients(), 'response.done')).toBeGreaterThanOrEqual(4)
   checkWire(lab.toClients())
   expect(lab.leaks()).toEqual([])
 }
