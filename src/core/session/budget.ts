@@ -46,8 +46,8 @@ export function drain(turn: Turn, untilMs: number): void {
 
 /** A running answer, its tools and its follow-up finish first, until the deadline. */
 export function closeWhenDrained(turn: Turn): void {
-  const { phase, drainUntil, now, responses, calls } = turn.s
+  const { phase, drainUntil, now, responses, calls, quota } = turn.s
   if (phase !== 'draining' || drainUntil === undefined) return
-  const working = responses.active || responses.ours || responses.clients || responses.owed.size > 0 || hasUnanswered(calls)
+  const working = responses.active || responses.ours || responses.clients || quota.waiting || responses.owed.size > 0 || hasUnanswered(calls)
   if (!working || now >= drainUntil) close(turn, 'draining', working ? 'drain_deadline' : 'drained')
 }

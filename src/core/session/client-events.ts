@@ -1,6 +1,7 @@
 // What each client event means for a live session, after policy has rebuilt or refused it.
 import { CLIENT_RULES, judgeClientEvent } from '../policy/client-rules.js'
 import { objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
+import { changeQuota, createWithinQuota, holdBehindQuota, ownTurns } from './quota.js'
 import { overRate } from './rates.js'
 import { refuse } from './refuse.js'
 import { changeResponses, show } from './show.js'
@@ -19,6 +20,7 @@ export function handleClientEvent(turn: Turn, event: RealtimeEvent): void {
     approvalGiven(turn, event)
     return
   }
+  if (holdBehindQuota(turn, event)) return
   const verdict = judgeClientEvent(event, viewOf(turn.s))
   if (verdict.say === 'reject') {
     refuse(turn, verdict.error, stringAt(event, 'event_id'), Object.hasOwn(CLIENT_RULES, event.type) ? event.type : 'unknown')
@@ -44,6 +46,13 @@ export function handleClientEvent(turn: Turn, event: RealtimeEvent): void {
     case 'conversation.item.create':
       clientAddsItem(turn, rebuilt)
       return
+    case 'session.update':
+      turn.actions.push({ do: 'send', to: 'upstream', event: ownTurns(turn, rebuilt, false) })
+      return
+    case 'input_audio_buffer.commit':
+      changeQuota(turn, { ownCommits: turn.s.quota.ownCommits + 1 })
+      turn.actions.push({ do: 'send', to: 'upstream', event: rebuilt })
+      return
     default:
       turn.actions.push({ do: 'send', to: 'upstream', event: rebuilt })
   }
@@ -64,8 +73,7 @@ function clientCreates(turn: Turn, event: RealtimeEvent): void {
     note(turn, { note: 'event_dropped', side: 'client', why: 'waits_for_tools' })
     return
   }
-  changeResponses(turn, { clients: { eventId: stringAt(event, 'event_id'), request } })
-  turn.actions.push({ do: 'send', to: 'upstream', event })
+  createWithinQuota(turn, event)
 }
 
 /** With tools at work and no response active there is nothing upstream to cancel: the relay stops its own work instead. */

@@ -4,6 +4,7 @@ import { objectAt, stringAt } from '../protocol/events.js'
 import { codeLabel } from './error-codes.js'
 import { refusedByLimit } from './limit-refusals.js'
 import { mediaOf } from './media.js'
+import { ownTurns, shownTurns } from './quota.js'
 import type { Shown } from './responses-state.js'
 import { handleServerEvent } from './server-events.js'
 import { show } from './show.js'
@@ -18,7 +19,7 @@ export function openingEvent(turn: Turn, shown: Shown): void {
   if (turn.s.phase === 'connecting' && event.type === 'session.created') {
     const eventId = relayId(turn)
     turn.s = { ...turn.s, phase: 'configuring', sessionCreated: event, openingUpdateId: eventId }
-    turn.actions.push({ do: 'send', to: 'upstream', event: openingUpdate(turn.s.profile, eventId) })
+    turn.actions.push({ do: 'send', to: 'upstream', event: ownTurns(turn, openingUpdate(turn.s.profile, eventId), true) })
     return
   }
   if (turn.s.phase === 'configuring' && event.type === 'session.updated') {
@@ -40,7 +41,7 @@ function goLive(turn: Turn, shown: Shown): void {
   turn.s = { ...turn.s, phase: 'live', early: [], sessionCreated: undefined, lastActive: turn.s.now }
   note(turn, { note: 'configured', durationMs: turn.s.now - turn.s.openedAt })
   turn.actions.push({ do: 'media', media: mediaOf(session) })
-  show(turn, { event: { ...sessionCreated, type: 'session.created', session }, frame: undefined })
+  show(turn, { event: shownTurns(turn, { ...sessionCreated, type: 'session.created', session }), frame: undefined })
   for (const one of early) handleServerEvent(turn, one)
   turn.actions.push({ do: 'release.client' })
 }

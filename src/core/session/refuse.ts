@@ -11,7 +11,7 @@ export function refuse(turn: Turn, error: Rejection, causeEventId: string | unde
   const cause = causeEventId !== undefined && causeEventId.length <= MAX_EVENT_ID ? causeEventId : undefined
   const { param, message, retryAfterSeconds } = error
   turn.actions.push({ do: 'send', to: 'client', event: toErrorEvent(error.code, { eventId, causeEventId: cause, param, message, retryAfterSeconds }) })
-  if (error.code === 'rate_limited') return
+  if (error.code === 'rate_limited' || error.code === 'budget_spent') return
   turn.s = { ...turn.s, violations: turn.s.violations + 1 }
   if (turn.s.violations > turn.s.profile.limits.maxViolations) close(turn, 'bad_event', 'too_many_violations')
 }

@@ -6,6 +6,7 @@ import { codeLabel } from './error-codes.js'
 import { followUp, followUpRefused } from './follow-up.js'
 import { refusedByLimit } from './limit-refusals.js'
 import { mediaOf } from './media.js'
+import { answerTurn, commitRefused, shownTurns, turnCommitted } from './quota.js'
 import { responseCreated, responseDone } from './responses.js'
 import type { Shown } from './responses-state.js'
 import { changeResponses, show } from './show.js'
@@ -31,7 +32,8 @@ export function handleServerEvent(turn: Turn, shown: Shown): void {
     case 'session.updated':
       if (!serverPartInForce(objectAt(event, 'session'), turn.s.profile)) return close(turn, 'upstream_refused', 'configuration_not_in_force')
       turn.actions.push({ do: 'media', media: mediaOf(objectAt(event, 'session')) })
-      break
+      show(turn, turn.s.profile.quota ? { event: shownTurns(turn, event), frame: undefined } : shown)
+      return
     case 'conversation.item.input_audio_transcription.completed':
       recordTranscription(turn, event)
       break
@@ -62,6 +64,7 @@ export function handleServerEvent(turn: Turn, shown: Shown): void {
       break
   }
   show(turn, shown)
+  if (event.type === 'input_audio_buffer.committed') turnCommitted(turn)
   if (event.type === 'response.output_item.done') startCalls(turn)
   else if (event.type === 'input_audio_buffer.cleared') followUp(turn)
 }
@@ -90,6 +93,7 @@ function errorEvent(turn: Turn, shown: Shown): void {
   const cause = stringAt(error, 'event_id')
   note(turn, { note: 'upstream_error', code: codeLabel(code) })
   if (refusedByLimit(error)) turn.actions.push({ do: 'record.limits', event: shown.event })
+  if (code === 'input_audio_buffer_commit_empty') commitRefused(turn)
   const { ours, clients } = turn.s.responses
   if (ours && (cause === ours.eventId || (cause === undefined && !clients && code === 'conversation_already_has_active_response'))) {
     followUpRefused(turn, code)
@@ -100,5 +104,6 @@ function errorEvent(turn: Turn, shown: Shown): void {
   if (clients && (cause === clients.eventId || code === 'conversation_already_has_active_response')) {
     changeResponses(turn, { clients: undefined })
     followUp(turn)
+    answerTurn(turn)
   }
 }

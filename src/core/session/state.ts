@@ -1,10 +1,12 @@
 // A session's memory, what may happen to it (Input) and what it wants done (Action).
 import type { SessionView } from '../policy/policy.js'
 import type { SessionProfile } from '../policy/profile.js'
+import type { QuotaUsage } from '../policy/quota.js'
 import type { RefusalCode } from '../protocol/errors.js'
 import type { Frame, JsonObject, RealtimeEvent, Side } from '../protocol/events.js'
 import { type Items, isHidden, noItems, visibleItem } from './items.js'
 import type { Media } from './media.js'
+import { noQuota, type QuotaState } from './quota-state.js'
 import { noRates, type Rates } from './rates.js'
 import { noResponses, type Responses, type Shown } from './responses-state.js'
 import { type Caller, type TokenOutcome, type TokenTerm, termFrom } from './token-term.js'
@@ -43,6 +45,7 @@ export interface SessionState {
   readonly responses: Responses
   readonly violations: number
   readonly rates: Rates
+  readonly quota: QuotaState
 }
 
 export const MAX_EARLY = 16
@@ -56,6 +59,8 @@ export type Input =
   | { readonly is: 'frame.refused'; readonly code: RefusalCode; readonly message: string; readonly causeEventId?: string | undefined }
   | { readonly is: 'tool.finished'; readonly callId: string; readonly output: string; readonly ok: boolean; readonly durationMs: number }
   | { readonly is: 'token.verified'; readonly outcome: TokenOutcome }
+  /** Answers `quota.ask`; undefined: nobody could tell in time. */
+  | { readonly is: 'quota.known'; readonly usage: QuotaUsage | undefined }
   | { readonly is: 'tick'; readonly now: number; readonly clientActive: boolean }
   | { readonly is: 'drain'; readonly untilMs: number }
 
@@ -84,6 +89,8 @@ export type Action =
   | { readonly do: 'record.transcription'; readonly itemId: string; readonly contentIndex: number; readonly usage: JsonObject }
   /** The session in force may have other audio from now on. */
   | { readonly do: 'media'; readonly media: Media }
+  /** Answered by `quota.known`, soon and once. */
+  | { readonly do: 'quota.ask' }
   | { readonly do: 'close'; readonly code: RefusalCode; readonly why: string }
   | { readonly do: 'note'; readonly note: SessionNote }
 
@@ -126,6 +133,7 @@ export function openingState(seed: SessionSeed): SessionState {
     responses: noResponses,
     violations: 0,
     rates: noRates,
+    quota: noQuota,
   }
 }
 

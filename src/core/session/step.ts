@@ -2,6 +2,7 @@
 import { closeWhenDrained, drain, tick } from './budget.js'
 import { handleClientEvent } from './client-events.js'
 import { openingEvent } from './opening.js'
+import { quotaKnown } from './quota.js'
 import { refuse } from './refuse.js'
 import { handleServerEvent } from './server-events.js'
 import { type Action, close, type Input, note, type SessionState, type Turn } from './state.js'
@@ -36,6 +37,10 @@ export function step(state: SessionState, input: Input): [SessionState, readonly
       break
     case 'token.verified':
       tokenVerified(turn, input.outcome)
+      break
+    case 'quota.known':
+      for (const event of quotaKnown(turn, input.usage)) handleClientEvent(turn, event)
+      closeWhenDrained(turn)
       break
     case 'tick':
       tick(turn, input.now, input.clientActive)

@@ -1,0 +1,19 @@
+// What a session under a quota remembers between asking what is left and being told.
+import type { RealtimeEvent } from '../protocol/events.js'
+
+export interface QuotaState {
+  /** The client's `response.create`, or a spoken turn, that waits for `quota.known`. */
+  readonly waiting: RealtimeEvent | 'turn' | undefined
+  /** What the client sent after it, at most `MAX_HELD`. */
+  readonly held: readonly RealtimeEvent[]
+  /** A spoken turn that wants an answer once nothing is active. */
+  readonly turnOwed: boolean
+  /** The client's own commits under way: their turns are answered by its own `response.create`. */
+  readonly ownCommits: number
+  /** Whether spoken turns are to be answered. */
+  readonly answersTurns: boolean
+  /** The client is told what is left with the next answer. */
+  readonly tell: boolean
+}
+
+export const noQuota: QuotaState = { waiting: undefined, held: [], turnOwed: false, ownCommits: 0, answersTurns: true, tell: false }
