@@ -4,7 +4,16 @@ import { pieces, RATE, spokenPcm } from './support/speech.js'
 import type { Answer, OwnCall, Talker } from './support/turns.js'
 
 export async function connect(host: string, token: string): Promise<Talker> {
-  const client = new RTClient(new URL(`wss://${host}`), { key: token }, { deployment: 'gpt-4o-realtime-preview' })
+  return talk(new RTClient(new URL(`wss://${host}`), { key: token }, { deployment: 'gpt-4o-realtime-preview' }))
+}
+
+/** As with an Entra credential. */
+export async function connectWithToken(host: string, token: string): Promise<Talker> {
+  const getToken = async () => ({ token, expiresOnTimestamp: Date.now() + 60_000 })
+  return talk(new RTClient(new URL(`wss://${host}`), { getToken }, { deployment: 'gpt-4o-realtime-preview' }))
+}
+
+async function talk(client: RTClient): Promise<Talker> {
   await client.configure({
     modalities: ['text', 'audio'],
     input_audio_format: 'pcm16',

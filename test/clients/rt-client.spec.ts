@@ -1,6 +1,6 @@
 // rt-client 0.5 in Node and in Chromium: its socket closes on any event type outside its list of 27, so every translated event counts.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { connect } from './rt-client-talker.js'
+import { connect, connectWithToken } from './rt-client-talker.js'
 import { type Browser, launchBrowser } from './support/browser.js'
 import { type Lab, openLab, UPSTREAMS } from './support/lab.js'
 import { fourTurns } from './support/turns.js'
@@ -20,8 +20,11 @@ describe.each(UPSTREAMS)('rt-client on a %s upstream', (upstream) => {
   afterAll(() => lab?.close())
   beforeEach(() => lab.forget())
 
-  it('in Node: text, audio, a tool of the server, a tool of its own', async () => {
-    await fourTurns(lab, await connect(lab.host, await lab.token()))
+  it.each([
+    ['a key', connect],
+    ['a token credential', connectWithToken],
+  ] as const)('in Node with %s: text, audio, a tool of the server, a tool of its own', async (_name, open) => {
+    await fourTurns(lab, await open(lab.host, await lab.token()))
     expect(lab.targets()).toEqual(['/openai/realtime?api-version=2024-10-01-preview&deployment=gpt-4o-realtime-preview'])
   })
 

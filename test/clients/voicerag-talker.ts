@@ -21,8 +21,9 @@ interface RealTime {
 // The package is CommonJS: bundlers that follow Node give its whole exports as the default.
 const useWebSocket = reactUseWebSocket.default
 
-function useRealTime(url: string, onMessage: (event: ServerEvent) => void): RealTime & { readyState: number } {
+function useRealTime(url: string, protocols: string[], onMessage: (event: ServerEvent) => void): RealTime & { readyState: number } {
   const { sendJsonMessage, readyState } = useWebSocket(url, {
+    ...(protocols.length > 0 ? { protocols } : {}),
     onMessage: (event) => onMessage(JSON.parse(event.data)),
     shouldReconnect: () => true,
   })
@@ -37,20 +38,23 @@ function useRealTime(url: string, onMessage: (event: ServerEvent) => void): Real
   }
 }
 
-function Page({ url, onMessage, onReady }: { url: string; onMessage: (event: ServerEvent) => void; onReady: (hook: RealTime) => void }) {
-  const hook = useRealTime(url, onMessage)
+function Page({ url, protocols, onMessage, onReady }: { url: string; protocols: string[]; onMessage: (event: ServerEvent) => void; onReady: (hook: RealTime) => void }) {
+  const hook = useRealTime(url, protocols, onMessage)
   useEffect(() => {
     if (hook.readyState === 1) onReady(hook)
   })
   return createElement('p', null, hook.readyState)
 }
 
-/** `/` for the host: by the page's own server, which adds the token. Else straight, with the token in the query. */
+/** `/` for the host: by the page's own server, which adds the token. Else straight, with the token as a subprotocol or, with `?` in front, in the query. */
 export async function connect(host: string, token: string): Promise<Talker> {
-  const url = host === '/' ? `ws://${pageHost()}/realtime` : `wss://${host}/openai/realtime?api-key=${token}&deployment=gpt-4o-realtime-preview&api-version=2024-10-01-preview`
+  const inQuery = host.startsWith('?')
+  const query = `api-key=${token}&deployment=gpt-4o-realtime-preview&api-version=2024-10-01-preview`
+  const url = host === '/' ? `ws://${pageHost()}/realtime` : inQuery ? `wss://${host.slice(1)}/openai/realtime?${query}` : `wss://${host}/openai/realtime`
+  const protocols = host === '/' || inQuery ? [] : ['realtime', `openai-insecure-api-key.${token}`]
   let listener: (event: ServerEvent) => void = () => {}
   const root = createRoot(rootElement())
-  const hook = await new Promise<RealTime>((onReady) => root.render(createElement(Page, { url, onMessage: (event) => listener(event), onReady })))
+  const hook = await new Promise<RealTime>((onReady) => root.render(createElement(Page, { url, protocols, onMessage: (event) => listener(event), onReady })))
   hook.start()
   const answer = () =>
     new Promise<Answer & { heard: string }>((resolve, reject) => {

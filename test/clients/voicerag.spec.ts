@@ -1,4 +1,4 @@
-// A page's own hook on react-use-websocket, as in the VoiceRAG sample: behind the page's server, and straight with the token in the query.
+// A page's own hook on react-use-websocket, as in the VoiceRAG sample: behind the page's server, and straight with the token as a subprotocol or in the query.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Browser, launchBrowser } from './support/browser.js'
 import { type Lab, openLab, UPSTREAMS } from './support/lab.js'
@@ -24,8 +24,13 @@ describe.each(UPSTREAMS)('a hook in the manner of VoiceRAG on a %s upstream', (u
     expect(lab.targets()).toEqual(['/realtime'])
   })
 
-  it('straight to the relay: text, audio, a tool of the server', async () => {
+  it('straight to the relay, with the token as a subprotocol', async () => {
     await fourTurns(lab, await browser.open('voicerag-talker', lab.host, await lab.token()))
+    expect(lab.targets()).toEqual(['/openai/realtime'])
+  })
+
+  it('straight to the relay, with the token in the query', async () => {
+    await fourTurns(lab, await browser.open('voicerag-talker', `?${lab.host}`, await lab.token()))
     expect(lab.targets()).toEqual([expect.stringMatching(/^\/openai\/realtime\?api-key=/)])
   })
 })
