@@ -20,6 +20,8 @@ export interface ProfileContext {
   readonly tools: readonly ToolConfig[]
   /** Session fields beyond OpenAI's are let through where a Voice Live upstream may read them. */
   readonly voiceLive: boolean
+  /** Whether money can be counted. */
+  readonly withPrices: boolean
 }
 
 /** Always has `default`; a file's profile inherits from it what it does not say. */
@@ -31,6 +33,7 @@ export function readProfiles(context: ProfileContext): Readonly<Record<string, P
     session: readSession(context),
     clientMaySet: env.get('CLIENT_MAY_SET'),
     relayEvents: false,
+    clientTools: false,
     limits: {},
   }
   const entries = readFile(context)
@@ -92,6 +95,7 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
     session: isObject(session) ? checkSession(session, `${fields.subject} session`, problems, context.voiceLive) : fallback.session,
     clientMaySet: clientMaySet ?? fallback.clientMaySet,
     relayEvents,
+    clientTools,
     limits,
   }
 }

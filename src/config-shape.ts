@@ -87,6 +87,7 @@ export interface ProfileConfig {
   readonly session: JsonObject
   readonly clientMaySet: readonly string[]
   readonly relayEvents: boolean
+  readonly clientTools: boolean
   readonly limits: Partial<Pick<Config['limits'], ProfileLimit>>
 }
 

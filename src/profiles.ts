@@ -29,6 +29,7 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
     clientMaySet: new Set(chosen.clientMaySet),
     clientMaySeedHistory: config.clientMaySeedHistory,
     forwardRateLimits: config.forwardRateLimits,
+    clientTools: chosen.clientTools,
     relayEvents: chosen.relayEvents || identity.claims.relayEvents === true,
     limits: {
       maxSessionMs: chosen.limits.maxSessionMs ?? limits.maxSessionMs,

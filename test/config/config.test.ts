@@ -54,6 +54,7 @@ describe('the least configuration', () => {
       session: {},
       clientMaySet: ['audio.output.voice', 'audio.input.turn_detection', 'output_modalities'],
       relayEvents: false,
+      clientTools: false,
       limits: {},
     })
   })
@@ -159,6 +160,7 @@ describe('tools and profiles', () => {
       tools: ['get_weather', 'docs', 'search'],
       clientMaySet: [],
       relayEvents: true,
+      clientTools: true,
       limits: { maxSessionSeconds: 0.5, maxSessionsPerUser: 1 },
       session: { audio: { output: { voice: 'marin' } } },
     },
@@ -190,6 +192,7 @@ describe('tools and profiles', () => {
       session: { audio: { output: { voice: 'marin' } } },
       clientMaySet: [],
       relayEvents: true,
+      clientTools: true,
       limits: { maxSessionMs: 500, maxSessionsPerUser: 1 },
     })
   })

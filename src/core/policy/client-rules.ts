@@ -4,6 +4,7 @@ import type { Json, JsonObject, RealtimeEvent } from '../protocol/events.js'
 import { isObject, objectAt, stringAt } from '../protocol/events.js'
 import { liftMixedGa } from '../protocol/preview-mixed.js'
 import { rebuildClientItem } from './client-items.js'
+import { rebuildClientTools, withClientTools } from './client-tools.js'
 import { reject, replace, type SessionView, type Verdict } from './policy.js'
 import { sessionUpdate } from './session-update.js'
 import { rebuildResponseWishes, rebuildSessionWishes } from './wishes.js'
@@ -25,7 +26,10 @@ export const CLIENT_RULES: Readonly<Record<string, ClientRule>> = {
     if (type !== undefined && type !== 'realtime') return reject('event_not_allowed', 'session.type', 'Only realtime sessions are available.')
     const wishes = rebuildSessionWishes(session, view.profile.clientMaySet)
     if (!wishes.ok) return reject('bad_event', wishes.param, `'${wishes.param}' has a wrong value.`)
-    return replace(sessionUpdate(view.profile, wishes.fields, keepId(event)))
+    const brought = rebuildClientTools(session, view.profile)
+    if (!brought.ok) return { say: 'reject', error: brought.error }
+    const profile = brought.tools ? withClientTools(view.profile, brought.tools) : view.profile
+    return replace(sessionUpdate(profile, wishes.fields, keepId(event)))
   },
 
   'response.create': (event, view) => {

@@ -26,6 +26,8 @@ export interface ToolHandling {
 export interface SessionTool extends ToolHandling {
   readonly definition: ToolDefinition
   readonly owner: ToolOwner
+  /** Brought along by the client in this session. */
+  readonly registered?: boolean
 }
 
 export interface SessionLimits {
@@ -56,7 +58,7 @@ export interface SessionLimits {
   readonly audioBytesPerSecond?: number | undefined
 }
 
-/** Fixed for the life of a session. */
+/** Fixed for the life of a session, except for tools that the client registers. */
 export interface SessionProfile {
   readonly name: string
   readonly instructions: string
@@ -66,6 +68,8 @@ export interface SessionProfile {
   /** Dotted GA session paths that a client may override, each a key of the settable table. */
   readonly clientMaySet: ReadonlySet<string>
   readonly clientMaySeedHistory: boolean
+  /** Whether the client may register tools of its own. */
+  readonly clientTools?: boolean
   readonly forwardRateLimits: boolean
   /** Whether this client asked for `relay.*` events. */
   readonly relayEvents: boolean

@@ -1,5 +1,6 @@
 // Builds the session the server wants, checks that the upstream runs it, and what of it a client may see.
 import { arrayAt, isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
+import { serverTools } from './client-tools.js'
 import { readPath, writePath } from './paths.js'
 import type { SessionView } from './policy.js'
 import type { SessionProfile } from './profile.js'
@@ -34,7 +35,9 @@ export function serverPartInForce(session: JsonObject | undefined, profile: Sess
   const wanted = essence(profile.instructions)
   if (wanted !== '' && essence(stringAt(session, 'instructions') ?? '') !== wanted) return false
   const names = arrayAt(session, 'tools').map((tool) => (isObject(tool) ? (stringAt(tool, 'name') ?? '') : ''))
-  return names.length === profile.tools.length && profile.tools.every((tool) => names.includes(tool.definition.name))
+  // With tools of the client's own, updates may overlap: an earlier one shows fewer of them than are registered by now, or others.
+  if (!profile.clientTools && names.length !== profile.tools.length) return false
+  return serverTools(profile).every((tool) => names.includes(tool.definition.name))
 }
 
 /** A service may trim what it stores or change its line ends; that is the same text. */

@@ -1,6 +1,7 @@
 // What each client event means for a live session, after policy has rebuilt or refused it.
 import { CLIENT_RULES, judgeClientEvent } from '../policy/client-rules.js'
-import { objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
+import { withToolsOf } from '../policy/client-tools.js'
+import { arrayAt, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { changeQuota, createWithinQuota, holdBehindQuota, ownTurns } from './quota.js'
 import { overRate } from './rates.js'
 import { refuse } from './refuse.js'
@@ -36,6 +37,7 @@ export function handleClientEvent(turn: Turn, event: RealtimeEvent): void {
     refuse(turn, tooMuch, stringAt(event, 'event_id'), event.type)
     return
   }
+  if (rebuilt.type === 'session.update') adoptClientTools(turn, rebuilt)
   switch (rebuilt.type) {
     case 'response.create':
       clientCreates(turn, rebuilt)
@@ -74,6 +76,11 @@ function clientCreates(turn: Turn, event: RealtimeEvent): void {
     return
   }
   createWithinQuota(turn, event)
+}
+
+/** Of a `session.update` as it goes upstream: calls of the tools beside the server's are the client's from now on. */
+function adoptClientTools(turn: Turn, update: RealtimeEvent): void {
+  if (turn.s.profile.clientTools) turn.s = { ...turn.s, profile: withToolsOf(turn.s.profile, arrayAt(objectAt(update, 'session'), 'tools')) }
 }
 
 /** With tools at work and no response active there is nothing upstream to cancel: the relay stops its own work instead. */
