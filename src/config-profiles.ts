@@ -20,8 +20,6 @@ export interface ProfileContext {
   readonly tools: readonly ToolConfig[]
   /** Session fields beyond OpenAI's are let through where a Voice Live upstream may read them. */
   readonly voiceLive: boolean
-  /** Whether money can be counted. */
-  readonly withPrices: boolean
 }
 
 /** Always has `default`; a file's profile inherits from it what it does not say. */
@@ -87,6 +85,7 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
     if (!Object.hasOwn(SETTABLE, path)) fields.bad('clientMaySet', `names ${quoted(path)}, which clients may never set; known: ${settablePaths().join(', ')}`)
   }
   const relayEvents = fields.boolean('relayEvents', fallback.relayEvents)
+  const clientTools = fields.boolean('clientTools', fallback.clientTools)
   const limits = readLimits(fields.fields('limits'))
   fields.done()
   return {
