@@ -1,0 +1,186 @@
+// Every bound of the client's rules at its edge: the last value that passes, and the first that does not.
+import { describe, expect, it } from 'vitest'
+import { judgeClientEvent } from '../../../src/core/policy/client-rules.js'
+import { judgeServerEvent } from '../../../src/core/policy/server-rules.js'
+import { settableAt } from '../../../src/core/policy/settable.js'
+import type { Json, RealtimeEvent } from '../../../src/core/protocol/events.js'
+import { view } from '../../support/view.js'
+
+const says = (event: object) => judgeClientEvent(event as RealtimeEvent, view()).say
+const truncate = (change: object) => ({ type: 'conversation.item.truncate', item_id: 'm1', content_index: 0, audio_end_ms: 0, ...change })
+const message = (change: object) => ({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [], ...change } })
+const parts = (count: number) => Array.from({ length: count }, () => ({ type: 'input_text', text: '' }))
+const metadata = (entries: readonly (readonly [string, string])[]) => ({ type: 'response.create', response: { metadata: Object.fromEntries(entries) } })
+const pairs = (count: number) => Array.from({ length: count }, (_, n) => [`k${n}`, 'v'] as const)
+
+describe('client events', () => {
+  it.each<[string, object, object]>([
+    ['audio_end_ms', truncate({ audio_end_ms: 1e9 }), truncate({ audio_end_ms: 1e9 + 1 })],
+    ['audio_end_ms below', truncate({ audio_end_ms: 0 }), truncate({ audio_end_ms: -1 })],
+    ['content_index', truncate({ content_index: 1e9 }), truncate({ content_index: 1e9 + 1 })],
+    ['content_index whole', truncate({ content_index: 1 }), truncate({ content_index: 0.5 })],
+    ['item_id', truncate({ item_id: 'x'.repeat(256) }), truncate({ item_id: 'x'.repeat(257) })],
+    ['item_id not empty', truncate({ item_id: 'x' }), truncate({ item_id: '' })],
+    ['response_id', { type: 'response.cancel', response_id: 'x'.repeat(256) }, { type: 'response.cancel', response_id: 'x'.repeat(257) }],
+    ['previous_item_id', { ...message({}), previous_item_id: 'x'.repeat(256) }, { ...message({}), previous_item_id: 'x'.repeat(257) }],
+    ['item.id', message({ id: 'x'.repeat(128) }), message({ id: 'x'.repeat(129) })],
+    ['item.id not empty', message({ id: 'x' }), message({ id: '' })],
+    ['item.id printable', message({ id: '!~' }), message({ id: 'a b' })],
+    ['item.id from its start', message({ id: 'ab' }), message({ id: '\u0000ab' })],
+    ['item.id to its end', message({ id: 'ab' }), message({ id: 'ab\n' })],
+    ['content parts', message({ content: parts(64) }), message({ content: parts(65) })],
+    ['metadata pairs', metadata(pairs(16)), metadata(pairs(17))],
+    ['metadata key', metadata([['k'.repeat(64), 'v']]), metadata([['k'.repeat(65), 'v']])],
+    ['metadata key not empty', metadata([['k', 'v']]), metadata([['', 'v']])],
+    ['metadata value', metadata([['k', 'v'.repeat(512)]]), metadata([['k', 'v'.repeat(513)]])],
+  ])('%s', (_, last, first) => {
+    expect(says(last)).toBe('replace')
+    expect(says(first)).toBe('reject')
+  })
+})
+
+describe('settable values', () => {
+  const vad = (change: object): Json => ({ type: 'server_vad', ...change })
+  it.each<[string, Json, Json]>([
+    ['audio.output.speed', 0.25, 0.249],
+    ['audio.output.speed', 1.5, 1.501],
+    ['max_output_tokens', 1, 0],
+    ['max_output_tokens', 4096, 4097],
+    ['max_output_tokens', 2, 2.5],
+    ['max_output_tokens', 'inf', 'Inf'],
+    ['audio.input.turn_detection', vad({ threshold: 0 }), vad({ threshold: -0.01 })],
+    ['audio.input.turn_detection', vad({ threshold: 1 }), vad({ threshold: 1.01 })],
+    ['audio.input.turn_detection', vad({ prefix_padding_ms: 10_000 }), vad({ prefix_padding_ms: 10_001 })],
+    ['audio.input.turn_detection', vad({ prefix_padding_ms: 0 }), vad({ prefix_padding_ms: -1 })],
+    ['audio.input.turn_detection', vad({ silence_duration_ms: 10_000 }), vad({ silence_duration_ms: 10_001 })],
+    ['audio.input.turn_detection', vad({ silence_duration_ms: 0 }), vad({ silence_duration_ms: -1 })],
+    ['audio.input.turn_detection', vad({ idle_timeout_ms: 5000 }), vad({ idle_timeout_ms: 4999 })],
+    ['audio.input.turn_detection', vad({ idle_timeout_ms: 30_000 }), vad({ idle_timeout_ms: 30_001 })],
+    ['audio.output.voice', 'v'.repeat(64), 'v'.repeat(65)],
+    ['audio.output.voice', 'v', ''],
+    ['audio.output.voice', 'a.b_c:d-e', '-a'],
+    ['audio.output.voice', 'ab', 'ab\n'],
+    ['audio.input.transcription', { language: 'deu-Latn-DE' }, { language: 'deu-Latn-DE-x1' }],
+    ['audio.input.transcription', { language: 'de' }, { language: 'd' }],
+    ['audio.input.transcription', { language: 'de' }, { language: ' de' }],
+    ['output_modalities', ['audio', 'text'], ['audio', 'text', 'audio']],
+    ['output_modalities', ['text'], []],
+    ['audio.output.format', { type: 'audio/pcm', rate: 24_000 }, { type: 'audio/pcm', rate: 24_001 }],
+    ['truncation', { type: 'retention_ratio', retention_ratio: 1 }, { type: 'retention_ratio', retention_ratio: 1.01 }],
+    ['truncation', { type: 'retention_ratio', retention_ratio: 0 }, { type: 'retention_ratio', retention_ratio: -0.01 }],
+    [
+      'truncation',
+      { type: 'retention_ratio', retention_ratio: 1, token_limits: { post_instructions: 1_000_000 } },
+      { type: 'retention_ratio', retention_ratio: 1, token_limits: { post_instructions: 1_000_001 } },
+    ],
+    [
+      'truncation',
+      { type: 'retention_ratio', retention_ratio: 1, token_limits: { post_instructions: 1 } },
+      { type: 'retention_ratio', retention_ratio: 1, token_limits: { post_instructions: 0 } },
+    ],
+  ])('%s: %j but not %j', (path, last, first) => {
+    expect(settableAt(path)?.(last)).not.toBeUndefined()
+    expect(settableAt(path)?.(first)).toBeUndefined()
+  })
+})
+
+describe('words a client may choose among', () => {
+  it.each<[string, Json]>([
+    ...['minimal', 'low', 'medium', 'high', 'xhigh'].map((effort): [string, Json] => ['reasoning', { effort }]),
+    ...['low', 'medium', 'high', 'auto'].map((eagerness): [string, Json] => [
+      'audio.input.turn_detection',
+      { type: 'semantic_vad', eagerness, create_response: true, interrupt_response: false },
+    ]),
+    ...['near_field', 'far_field'].map((type): [string, Json] => ['audio.input.noise_reduction', { type }]),
+    ...['audio/pcmu', 'audio/pcma'].flatMap((type): [string, Json][] => ['audio.input.format', 'audio.output.format'].map((path) => [path, { type }])),
+    ['audio.input.format', { type: 'audio/pcm', rate: 24_000 }],
+    ...['auto', 'disabled'].map((value): [string, Json] => ['truncation', value]),
+    ['include', ['item.input_audio_transcription.logprobs']],
+    ['parallel_tool_calls', true],
+    ['parallel_tool_calls', false],
+    ['audio.output.voice', { id: 'v1' }],
+    ['audio.input.transcription', { model: 'whisper-1', language: 'de' }],
+    ['audio.input.transcription', null],
+    ['audio.input.turn_detection', null],
+    ['audio.input.noise_reduction', null],
+    [
+      'audio.input.turn_detection',
+      { type: 'server_vad', threshold: 0.5, prefix_padding_ms: 1, silence_duration_ms: 2, idle_timeout_ms: 6000, create_response: false, interrupt_response: true },
+    ],
+  ])('%s: %j comes through whole', (path, value) => {
+    expect(settableAt(path)?.(value)).toEqual(value)
+  })
+
+  it.each(['auto', 'low', 'high'])('detail of an image: %s', (detail) => {
+    const image = { type: 'input_image', image_url: 'data:image/jpeg;base64,AAAA', detail }
+    expect(judgeClientEvent(message({ content: [image] }) as RealtimeEvent, view())).toMatchObject({ say: 'replace', event: { item: { content: [image] } } })
+  })
+
+  it.each<[string, object]>([
+    ['audio.output.voice', { audio: { output: { voice: 'cedar' } } }],
+    ['audio.output.format', { audio: { output: { format: { type: 'audio/pcmu' } } } }],
+    ['output_modalities', { output_modalities: ['text'] }],
+    ['max_output_tokens', { max_output_tokens: 7 }],
+  ])('%s of a response, where the profile opens it', (path, response) => {
+    const event = { type: 'response.create', response } as unknown as RealtimeEvent
+    expect(judgeClientEvent(event, view({ clientMaySet: new Set([path]) }))).toEqual({ say: 'replace', event })
+    expect(judgeClientEvent(event, view({ clientMaySet: new Set() }))).toEqual({ say: 'replace', event: { type: 'response.create' } })
+  })
+})
+
+describe('texts of the upstream', () => {
+  const error = (message: string, more: object = {}) =>
+    ({ type: 'error', event_id: 'e', error: { type: 'invalid_request_error', code: 'invalid_value', message, ...more } }) as RealtimeEvent
+  const passes = (event: RealtimeEvent) => judgeServerEvent(event, view()).say === 'forward'
+  const instructions = view().profile.instructions
+
+  it('may be 400 characters long', () => {
+    expect(passes(error('x'.repeat(400)))).toBe(true)
+    expect(passes(error('x'.repeat(401)))).toBe(false)
+  })
+
+  it('may share fifteen characters in a row with the instructions, wherever they stand', () => {
+    for (const at of [0, 5, instructions.length - 16]) {
+      expect(passes(error(`ab ${instructions.slice(at, at + 15)}`))).toBe(true)
+      expect(passes(error(`ab ${instructions.slice(at, at + 16)}`))).toBe(false)
+      expect(passes(error(`${instructions.slice(at, at + 16)} ab`))).toBe(false)
+    }
+  })
+
+  it.each([
+    ['https://x.example'],
+    ['http://x.example'],
+    ['wss://x.example'],
+    ['ws://x.example'],
+    ['r.openai.azure.com'],
+    ['sk-abc'],
+    ['ek_abc'],
+    ['your api key'],
+    ['api-key'],
+    ['Bearer x'],
+    ['org-abc'],
+    ['proj_abc'],
+    ['asst-abc'],
+    ['the deployment'],
+    ['the instructions'],
+    ['a tool'],
+    ['the tools'],
+    ['SECRET-deployment'],
+    ['at CONTOSO.example'],
+    ['GET_WEATHER failed'],
+  ])('do not pass with "%s" in them', (text) => {
+    expect(passes(error(`It says ${text}.`))).toBe(false)
+    expect(passes(error('Harmless.', { param: text }))).toBe(false)
+    expect(passes(error('Harmless.', { type: text }))).toBe(false)
+  })
+
+  it('keep a code of the known form and no other', () => {
+    const code = (value: string) => {
+      const verdict = judgeServerEvent(error('over https://x.example', { code: value }), view())
+      return verdict.say === 'replace' ? (verdict.event.error as { code: unknown }).code : 'untouched'
+    }
+    expect(code('a')).toBe('a')
+    expect(code(`a${'b'.repeat(63)}`)).toBe(`a${'b'.repeat(63)}`)
+    for (const bad of [`a${'b'.repeat(64)}`, 'A', '1a', 'a-b', 'a\n', 'xa ', 'get_weather']) expect(code(bad), bad).toBeNull()
+  })
+})
