@@ -116,6 +116,27 @@ describe('words a client may choose among', () => {
     expect(judgeClientEvent(message({ content: [image] }) as RealtimeEvent, view())).toMatchObject({ say: 'replace', event: { item: { content: [image] } } })
   })
 
+  it.each([
+    'xdata:image/png;base64,AAAA',
+    'data:image/png;base64,AAAA!',
+    'data:image/png;base64,AAAA\n',
+    'data:image/png;base64,',
+    'data:image/png;base64,A===',
+    'data:image/svg+xml;base64,AAAA',
+  ])('an image is inline data and nothing else: %j', (url) => {
+    expect(says(message({ content: [{ type: 'input_image', image_url: url }] }))).toBe('reject')
+  })
+
+  it.each(['A A', 'AAAA\n', ' AAAA', 'A===', 'A=A'])('audio of an item or of an append is base64 and nothing else: %j', (audio) => {
+    expect(says(message({ content: [{ type: 'input_audio', audio }] }))).toBe('reject')
+    expect(says({ type: 'input_audio_buffer.append', audio })).toBe('reject')
+  })
+
+  it.each(['', 'AA==', 'AAA=', 'AAAA', 'A-_+/9'])('of any base64 alphabet: %j', (audio) => {
+    expect(says(message({ content: [{ type: 'input_audio', audio }] }))).toBe('replace')
+    expect(says({ type: 'input_audio_buffer.append', audio })).toBe('replace')
+  })
+
   it.each<[string, object]>([
     ['audio.output.voice', { audio: { output: { voice: 'cedar' } } }],
     ['audio.output.format', { audio: { output: { format: { type: 'audio/pcmu' } } } }],
