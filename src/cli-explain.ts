@@ -19,7 +19,7 @@ export async function explain(token: string, print: (line: string) => void): Pro
     const hash = createHash('sha256').update(profile.instructions).digest('hex').slice(0, 12)
     const rows = [
       row('subject', identity.subject, 'claim sub'),
-      row('token expires', new Date(identity.expiresAtMs).toISOString(), 'claim exp; the session ends then'),
+      row('token expires', new Date(identity.expiresAtMs).toISOString(), 'claim exp; the session ends then, unless a new token of the same caller comes'),
       row('profile', profile.name, identity.claims[config.profileClaim] === undefined ? `no claim ${config.profileClaim}` : `claim ${config.profileClaim}`),
       row('instructions', `sha256 ${hash}…, ${profile.instructions.length} characters`, source(config, profile.name, 'INSTRUCTIONS')),
       ...profile.tools.map((tool) => row('tool', tool.definition.name, `answered by the ${tool.owner === 'server' ? 'relay, hidden from the client' : 'client'}`)),
@@ -29,6 +29,11 @@ export async function explain(token: string, print: (line: string) => void): Pro
       row('longest session', `${profile.limits.maxSessionMs / 1000} s`, source(config, profile.name, 'MAX_SESSION_SECONDS')),
       row('idle timeout', `${profile.limits.idleTimeoutMs / 1000} s`, source(config, profile.name, 'IDLE_TIMEOUT_SECONDS')),
       row('sessions at once', String(maxSessionsPerUser(config, profile.name)), source(config, profile.name, 'MAX_SESSIONS_PER_USER')),
+      row('responses a minute', String(profile.limits.responsesPerMinute), source(config, profile.name, 'RESPONSES_PER_MINUTE')),
+      row('session updates a minute', String(profile.limits.sessionUpdatesPerMinute), source(config, profile.name, 'SESSION_UPDATES_PER_MINUTE')),
+      row('items', String(profile.limits.maxItems), source(config, profile.name, 'MAX_ITEMS_PER_SESSION')),
+      row('messages a second', String(profile.limits.messagesPerSecond ?? config.limits.messagesPerSecond), source(config, profile.name, 'MESSAGES_PER_SECOND')),
+      row('bytes a second', String(profile.limits.bytesPerSecond ?? config.limits.bytesPerSecond), source(config, profile.name, 'BYTES_PER_SECOND')),
       row('tool rounds', String(profile.limits.toolMaxRounds), 'TOOL_MAX_ROUNDS'),
     ]
     for (const line of rows) print(line)
