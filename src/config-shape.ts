@@ -109,6 +109,8 @@ export interface Config {
   readonly prices: PriceTable | undefined
   readonly profiles: Readonly<Record<string, ProfileConfig>>
   readonly tools: readonly ToolConfig[]
+  /** Absolute paths of the files that tools, profiles and instructions come from: what they say may change while the relay runs. */
+  readonly liveFiles?: readonly string[]
   readonly clientMaySeedHistory: boolean
   readonly forwardRateLimits: boolean
   readonly redis: { readonly url: Secret; readonly keyPrefix: string } | undefined

@@ -31,6 +31,8 @@ export function processEnvironment(): Environment {
   return process.env
 }
 
+const LIVE_FILES = ['TOOLS_FILE', 'PROFILES_FILE', 'INSTRUCTIONS_FILE', 'SESSION_FILE'] as const
+
 /** Throws `ConfigError`. Reads files named by the environment, dials nothing. */
 export function loadConfig(environment: Environment = process.env, options: LoadOptions = { mode: 'serve', cwd: process.cwd() }): Config {
   const problems = problemList()
@@ -56,6 +58,7 @@ export function loadConfig(environment: Environment = process.env, options: Load
     prices: readPrices(env, options.cwd, problems),
     profiles,
     tools,
+    liveFiles: LIVE_FILES.flatMap((name) => (environment[name]?.trim() ? [resolve(options.cwd, environment[name])] : [])),
     clientMaySeedHistory: env.get('CLIENT_MAY_SEED_HISTORY'),
     forwardRateLimits: env.get('FORWARD_RATE_LIMITS'),
     redis: redisUrl && { url: redisUrl, keyPrefix },

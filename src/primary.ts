@@ -13,6 +13,8 @@ export interface PrimaryOptions {
 export interface Primary {
   /** Resolves when the last worker has ended; rejects when one had to be killed. */
   drain(): Promise<void>
+  /** Has every worker look at its configuration. */
+  reload(): Promise<void>
 }
 
 /** A worker said on standard error why it cannot start. */
@@ -115,6 +117,9 @@ export async function startWorkers({ count, drainMs, log }: PrimaryOptions): Pro
   for (let n = 1; n < count; n++) void launch()
 
   return {
+    async reload() {
+      for (const worker of ready) tell(worker, { relay: 'reload' })
+    },
     async drain() {
       draining = true
       log.info({ workers: running.size }, 'draining')

@@ -1,5 +1,6 @@
-// Runs a server, or several processes of it, until a signal ends it: the first drains and exits 0, a second ends the process now.
+// Runs a server, or several processes of it, until a signal ends it: the first drains and exits 0, a second ends the process now; a hang-up reloads.
 import type { Worker } from 'node:cluster'
+import { loadConfig } from './config.js'
 import type { Config } from './config-shape.js'
 import type { RelayServer } from './server.js'
 import { joinPrimary, type Peers, shareOf } from './worker.js'
@@ -8,10 +9,12 @@ import { joinPrimary, type Peers, shareOf } from './worker.js'
 export interface Runnable {
   /** Finishes what is at work and stops; resolves within its own deadline. */
   drain(): Promise<void>
+  /** Takes up a changed configuration. Without it, a hang-up ends what runs. Never rejects. */
+  reload?(): Promise<void>
 }
 
 export interface ProcessHooks {
-  on(signal: 'SIGTERM' | 'SIGINT', handler: () => void): void
+  on(signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP', handler: () => void): void
   exit(code: number): void
 }
 
@@ -36,6 +39,11 @@ export async function runUntilSignal(starting: Promise<Runnable>, hooks: Process
   }
   hooks.on('SIGTERM', stop)
   hooks.on('SIGINT', stop)
+  const hangUp = (server: Runnable): void => {
+    if (server.reload) void server.reload()
+    else stop()
+  }
+  hooks.on('SIGHUP', () => void starting.then(hangUp, () => undefined))
   await starting
 }
 
@@ -48,7 +56,7 @@ export async function serve(config: Config, hooks: ProcessHooks): Promise<void> 
 
 async function startRelay(config: Config, peers?: Peers): Promise<RelayServer> {
   const { startServer } = await import('./server.js')
-  return startServer(config, peers && { peers })
+  return startServer(config, { load: loadConfig, ...(peers && { peers }) })
 }
 
 /** Loads nothing that serves. */
@@ -76,6 +84,10 @@ async function serveAsWorker(config: Config, worker: Worker, hooks: ProcessHooks
   let told = false
   await runUntilSignal(starting, {
     on(signal, handler) {
+      if (signal === 'SIGHUP') {
+        joined.onReload(handler)
+        return hooks.on(signal, handler)
+      }
       hooks.on(signal, () => {
         if (++signals > 1 || !told) handler()
       })

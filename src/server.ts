@@ -12,15 +12,16 @@ import { fastifyServerOptions, websocketPluginOptions } from './ingress/server-o
 import { tlsOptions, watchTls } from './ingress/tls.js'
 import { registerWebSocketRoutes } from './ingress/websocket.js'
 import { createMemoryStore } from './limits/memory.js'
+import { createLiveConfig, type LiveConfig } from './live-config.js'
 import { registerAdminRoutes, registerHealthRoutes } from './ops/health.js'
 import { createLogger } from './ops/log.js'
 import { openLogSink } from './ops/log-sink.js'
 import { createMetrics, type Metrics, type MetricsSnapshot, mergedText } from './ops/metrics.js'
 import { allRecorders, createLogRecorder } from './ops/session-log.js'
-import type { LimitStore, ToolSet } from './ports.js'
-import { AUDIO_SECOND_BYTES, chooseProfile, commonProfile, maxSessionsPerUser, profileName } from './profiles.js'
+import type { LimitStore } from './ports.js'
+import { AUDIO_SECOND_BYTES, commonProfile, maxSessionsPerUser, profileName } from './profiles.js'
 import { createRelay, type RelaySettings } from './relay/relay.js'
-import { createToolRegistry, type ToolRegistry } from './tools/registry.js'
+import { createToolRegistry } from './tools/registry.js'
 import type { SourceOptions } from './tools/source-options.js'
 import type { TokenCredential, UpstreamLog } from './upstream/azure-credential.js'
 import { fallOver, type NamedUpstream } from './upstream/fall-over.js'
@@ -33,11 +34,15 @@ export interface RelayServer {
   readonly url: string
   readonly adminUrl: string
   readonly log: FastifyBaseLogger
+  /** Takes up changed tools, profiles and instructions for new sessions; a bad file is refused whole and logged. Never rejects. */
+  reload(): Promise<void>
   /** Lets running answers finish within `DRAIN_SECONDS`, spreads the closes, writes what is queued, and stops listening. */
   drain(): Promise<void>
 }
 
 export interface ServerExtras {
+  /** Reads the configuration anew when its files change; absent: it never changes. */
+  readonly load?: () => Config
   /** Adds routes to the public listener; the demo serves its page this way. */
   readonly publicRoutes?: (app: FastifyInstance) => Promise<void>
   /** Instead of `@azure/identity`'s default chain. */
@@ -71,10 +76,16 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const store = await createStore(config, log)
     closers.push(() => store.close(FLUSH_MS))
     for (const warning of configWarnings(config)) log.warn(warning)
-    const registry = await createToolRegistry(config.tools, toolRegistryOptions(config, log))
-    closers.push(() => registry.close())
+    const live = await createLiveConfig({
+      config,
+      load: extras.load,
+      createTools: (version) => createToolRegistry(version.tools, toolRegistryOptions(version, log)),
+      log,
+      count: metrics.counter('relay_config_reloads_total', 'Changed configurations taken up or refused.', 'result'),
+    })
+    closers.push(() => live.close())
     const { upstreamConnectTimeoutMs: connectTimeoutMs } = config.limits
-    const provider = fallOver(warmed(createUpstreams(config, log, extras.credential), config, registry, log, metrics), {
+    const provider = fallOver(warmed(createUpstreams(config, log, extras.credential), live, log, metrics), {
       store,
       now: Date.now,
       random: Math.random,
@@ -82,7 +93,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       log,
     })
     closers.push(() => provider.close())
-    const relay = createRelay({ provider, store, authenticator, settings: relaySettings(config), ledger: config, now: Date.now, randomId })
+    const relay = createRelay({ provider, store, authenticator, settings: relaySettings(config), ledger: config, now: Date.now, steady: steadyNow, randomId })
     // Our own lines say what happened to a request; Fastify's would repeat it for every probe.
     const quiet = { logController: new LogController({ disableRequestLogging: true }), schemaController: NO_SCHEMAS }
     let draining = false
@@ -91,22 +102,30 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const app: FastifyInstance = fastify({ ...fastifyServerOptions(config, tls), loggerInstance: log as FastifyBaseLogger, ...quiet })
     closers.push(() => closeHttp(app))
     await app.register(fastifyWebsocket, websocketPluginOptions(config))
-    const health = { auth: () => authenticator.health(), upstream: () => provider.health(), limits: () => store.health(), tools: () => registry.health(), draining: () => draining }
+    const health = {
+      auth: () => authenticator.health(),
+      upstream: () => provider.health(),
+      limits: () => store.health(),
+      tools: () => live.tools.health(),
+      draining: () => draining,
+    }
     registerHealthRoutes(app, health)
     await extras.publicRoutes?.(app)
-    const toolsOf = new WeakMap<object, ToolSet>()
     registerWebSocketRoutes(app, {
       config,
       authenticator,
       limits: store,
-      profileFor(identity, requestedModel) {
-        const chosen = chooseProfile(config, (names) => registry.toolSet(names), identity, requestedModel)
-        toolsOf.set(chosen.profile, chosen.tools)
-        return chosen.profile
+      profileFor: (identity, requestedModel) => live.profileFor(identity, requestedModel),
+      toolsFor: (profile) => live.toolsFor(profile),
+      sessionsAllowed: (identity) => maxSessionsPerUser(live.config, profileName(live.config, identity, undefined)),
+      openSession(session) {
+        const letGo = live.hold(session.profile)
+        const onEnd = () => {
+          letGo()
+          session.onEnd()
+        }
+        relay.openSession({ ...session, onEnd, recorder: allRecorders(metrics.recorder, createLogRecorder(log.child({ sessionId: session.sessionId }))) })
       },
-      toolsFor: (profile) => toolsOf.get(profile) ?? registry.toolSet([]),
-      sessionsAllowed: (identity) => maxSessionsPerUser(config, profileName(config, identity, undefined)),
-      openSession: (session) => relay.openSession({ ...session, recorder: allRecorders(metrics.recorder, createLogRecorder(log.child({ sessionId: session.sessionId }))) }),
       recorder: metrics.recorder,
       draining: () => draining,
       sessionCount: () => relay.sessions.count,
@@ -128,6 +147,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       url,
       adminUrl,
       log,
+      reload: () => live.reload(),
       async drain() {
         const end = performance.now() + config.limits.drainMs
         draining = true
@@ -165,11 +185,12 @@ export function createUpstreams(config: Config, log: UpstreamLog, credential?: T
 }
 
 /** Each upstream with connections open ahead, where `WARM_POOL_SIZE` asks for them. */
-function warmed(upstreams: readonly NamedUpstream[], config: Config, registry: ToolRegistry, log: PoolOptions['log'], metrics: Metrics): readonly NamedUpstream[] {
+function warmed(upstreams: readonly NamedUpstream[], live: LiveConfig, log: PoolOptions['log'], metrics: Metrics): readonly NamedUpstream[] {
+  const { config } = live
   if (config.warmPoolSize === 0) return upstreams
   const count = metrics.counter('relay_warm_pool_events_total', 'Dials that found a connection ready or not, and what became of connections.', 'event')
   const opening = () => {
-    const profile = commonProfile(config, (names) => registry.toolSet(names))
+    const profile = commonProfile(live.config, (names) => live.tools.toolSet(names))
     return profile && openingUpdate(profile, 'relay_ahead')
   }
   const options: PoolOptions = { size: config.warmPoolSize, firstEventMs: config.limits.upstreamConnectTimeoutMs, random: Math.random, log, count, opening }
@@ -191,6 +212,11 @@ const SILENT = { info() {}, warn() {} }
 
 export function toolRegistryOptions(config: Config, log: SourceOptions['log'] = SILENT): SourceOptions {
   return { timeoutMs: config.toolLimits.timeoutMs, maxBytes: config.toolLimits.maxBytes, log, baseDir: process.cwd() }
+}
+
+/** The wall clock as it was at the start, carried on by a clock that nobody sets. */
+function steadyNow(): number {
+  return performance.timeOrigin + performance.now()
 }
 
 function relaySettings(config: Config): RelaySettings {

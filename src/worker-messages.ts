@@ -7,6 +7,7 @@ export type FromWorker =
 
 export type FromPrimary =
   | { readonly relay: 'drain' }
+  | { readonly relay: 'reload' }
   | { readonly relay: 'question'; readonly id: number; readonly question: string; readonly data: unknown }
   | { readonly relay: 'answers'; readonly id: number; readonly values: readonly unknown[] }
 

@@ -15,6 +15,8 @@ export interface WorkerProcess {
   readonly peers: Peers
   /** Calls back once, when the primary says so or is gone. */
   onDrain(callback: () => void): void
+  /** Calls back whenever the primary says so. */
+  onReload(callback: () => void): void
   ready(about: { readonly url: string; readonly adminUrl: string }): void
 }
 
@@ -24,12 +26,14 @@ export function joinPrimary(worker: Worker): WorkerProcess {
   let lastId = 0
   let told = false
   let onDrain: (() => void) | undefined
+  let onReload: (() => void) | undefined
   // Without it Node ends this process at once when the primary is gone, and every call with it.
   worker.exitedAfterDisconnect = true
   worker.on('error', () => undefined)
   worker.on('disconnect', drain)
   worker.on('message', (message: FromPrimary) => {
     if (message.relay === 'drain') drain()
+    else if (message.relay === 'reload') onReload?.()
     else if (message.relay === 'question') void answer(message)
     else if (message.relay === 'answers') asked.get(message.id)?.(message.values)
   })
@@ -70,6 +74,9 @@ export function joinPrimary(worker: Worker): WorkerProcess {
     onDrain(callback) {
       if (told) callback()
       else onDrain = callback
+    },
+    onReload(callback) {
+      onReload = callback
     },
     ready: ({ url, adminUrl }) => send({ relay: 'ready', url, adminUrl }),
   }
