@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { type EnvReader, type Problems, readTextFile } from './config-env.js'
 import { type Fields, fieldsOf, parseJson, quoted } from './config-json.js'
 import { decimal, wholeNumber } from './config-parse.js'
+import { readQuota } from './config-quota.js'
 import { checkSession } from './config-session.js'
 import type { ProfileConfig, ToolConfig } from './config-shape.js'
 import { SETTABLE, settablePaths } from './core/policy/settable.js'
@@ -20,6 +21,8 @@ export interface ProfileContext {
   readonly tools: readonly ToolConfig[]
   /** Session fields beyond OpenAI's are let through where a Voice Live upstream may read them. */
   readonly voiceLive: boolean
+  /** Whether money can be counted. */
+  readonly withPrices: boolean
 }
 
 /** Always has `default`; a file's profile inherits from it what it does not say. */
@@ -86,7 +89,7 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
   }
   const relayEvents = fields.boolean('relayEvents', fallback.relayEvents)
   const clientTools = fields.boolean('clientTools', fallback.clientTools)
-  const limits = readLimits(fields.fields('limits'))
+  const { limits, quota } = readLimits(fields.fields('limits'), context)
   fields.done()
   return {
     instructions: instructions === undefined ? fallback.instructions : checkedInstructions(instructions, `${fields.subject} instructions`, problems),
@@ -96,6 +99,7 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
     relayEvents,
     clientTools,
     limits,
+    quota: quota ?? fallback.quota,
   }
 }
 
@@ -104,8 +108,8 @@ function knownTools(tools: readonly ToolConfig[]): ReadonlySet<string> {
   return new Set(tools.flatMap((tool) => (tool.kind === 'mcp' ? [tool.label, ...(tool.allowedTools ?? [])] : [tool.definition.name])))
 }
 
-function readLimits(fields: Fields | undefined): ProfileConfig['limits'] {
-  if (!fields) return {}
+function readLimits(fields: Fields | undefined, { withPrices, problems }: ProfileContext): Pick<ProfileConfig, 'limits' | 'quota'> {
+  if (!fields) return { limits: {} }
   const seconds = (key: string) => {
     const value = fields.number(key, decimal(0.1, 604_800))
     return value === undefined ? undefined : Math.round(value * 1000)
@@ -121,8 +125,9 @@ function readLimits(fields: Fields | undefined): ProfileConfig['limits'] {
     sessionUpdatesPerMinute: fields.number('sessionUpdatesPerMinute', decimal(1, 100_000)),
     maxItems: fields.number('maxItems', wholeNumber(1, 1_000_000)),
   }
+  const quota = readQuota(fields.fields('quota'), withPrices, problems)
   fields.done()
-  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined))
+  return { limits: Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined)), quota }
 }
 
 function checkedInstructions(text: string, subject: string, problems: Problems): string {

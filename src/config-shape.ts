@@ -2,6 +2,7 @@
 
 import type { PriceTable } from './core/policy/price.js'
 import type { ToolDefinition, ToolHandling } from './core/policy/profile.js'
+import type { QuotaRule } from './core/policy/quota.js'
 import type { DialectName } from './core/protocol/dialect.js'
 import type { JsonObject } from './core/protocol/events.js'
 import type { Secret } from './core/secret.js'
@@ -89,6 +90,7 @@ export interface ProfileConfig {
   readonly relayEvents: boolean
   readonly clientTools: boolean
   readonly limits: Partial<Pick<Config['limits'], ProfileLimit>>
+  readonly quota?: readonly QuotaRule[] | undefined
 }
 
 export interface Config {
@@ -107,6 +109,8 @@ export interface Config {
   readonly tenantClaim: string
   /** Absent: no money is counted. */
   readonly prices: PriceTable | undefined
+  /** Whether callers with a quota may go on while the store cannot tell what they used. */
+  readonly quotaFailOpen: boolean
   readonly profiles: Readonly<Record<string, ProfileConfig>>
   readonly tools: readonly ToolConfig[]
   /** Absolute paths of the files that tools, profiles and instructions come from: what they say may change while the relay runs. */

@@ -100,6 +100,7 @@ export const VARIABLES = {
   CLIENT_MAY_SEED_HISTORY: required(boolean, 'false', 'Let clients add earlier assistant messages to the conversation.'),
   PROFILES_FILE: optional(plainText, 'JSON map of name to `{instructions, tools, session, clientMaySet, limits, relayEvents, clientTools}`.'),
   PRICES_FILE: optional(plainText, 'JSON table of what models cost, by deployment or model; see `deploy/examples/prices.json`. Unset: no money is counted.'),
+  QUOTA_FAIL_OPEN: required(boolean, 'true', 'Let users with a quota go on while Redis cannot tell what they used; `false` refuses their responses meanwhile.'),
   FORWARD_RATE_LIMITS: required(boolean, 'false', 'Pass `rate_limits.updated` on to clients.'),
 
   REDIS_URL: orFile(

@@ -40,7 +40,14 @@ export function loadConfig(environment: Environment = process.env, options: Load
   const upstreams = readUpstreams(env, environment, problems)
   const auth = readAuth(env, problems)
   const tools = readTools(env, options.cwd, problems)
-  const profiles = readProfiles({ env, problems, cwd: options.cwd, tools, voiceLive: upstreams.some((upstream) => upstream.provider === 'voice-live') })
+  const profiles = readProfiles({
+    env,
+    problems,
+    cwd: options.cwd,
+    tools,
+    voiceLive: upstreams.some((upstream) => upstream.provider === 'voice-live'),
+    withPrices: env.isSet('PRICES_FILE'),
+  })
   const redisUrl = env.get('REDIS_URL')
   const keyPrefix = env.get('REDIS_KEY_PREFIX')
   const settings = {
@@ -56,6 +63,7 @@ export function loadConfig(environment: Environment = process.env, options: Load
     profileClaim: env.get('JWT_PROFILE_CLAIM'),
     tenantClaim: env.get('JWT_TENANT_CLAIM'),
     prices: readPrices(env, options.cwd, problems),
+    quotaFailOpen: env.get('QUOTA_FAIL_OPEN'),
     profiles,
     tools,
     liveFiles: LIVE_FILES.flatMap((name) => (environment[name]?.trim() ? [resolve(options.cwd, environment[name])] : [])),

@@ -2,6 +2,7 @@
 import type { Config, ProfileConfig } from './config-shape.js'
 import { fillInstructions, hasClaimSlots } from './core/policy/instructions.js'
 import type { SessionProfile } from './core/policy/profile.js'
+import type { QuotaPolicy } from './core/policy/quota.js'
 import { RefusalError } from './core/protocol/errors.js'
 import type { Identity, ToolSet } from './ports.js'
 
@@ -27,6 +28,7 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
     tools: tools.tools.map(({ timeoutMs: _, ...tool }) => tool),
     session: chosen.session,
     clientMaySet: new Set(chosen.clientMaySet),
+    quota: quotaPolicy(config, name),
     clientMaySeedHistory: config.clientMaySeedHistory,
     forwardRateLimits: config.forwardRateLimits,
     clientTools: chosen.clientTools,
@@ -58,6 +60,12 @@ export function commonProfile(config: Config, toolSet: (names: readonly string[]
   if (!only || others.length > 0 || hasClaimSlots(only.instructions)) return undefined
   const nobody: Identity = { subject: 'nobody', issuer: undefined, tokenId: undefined, expiresAtMs: 0, claims: {} }
   return chooseProfile(config, toolSet, nobody, undefined).profile
+}
+
+/** Undefined where the profile has no quota. */
+export function quotaPolicy({ profiles, quotaFailOpen, prices }: Config, profileName: string): QuotaPolicy | undefined {
+  const rules = profiles[profileName]?.quota
+  return rules && { rules, failOpen: quotaFailOpen, currency: prices?.currency }
 }
 
 /** The profile's own limit of sessions per user, or the general one. */

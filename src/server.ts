@@ -7,7 +7,9 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { createAuthenticator } from './auth/authenticator.js'
 import { configWarnings } from './config-describe.js'
 import type { Config } from './config-shape.js'
+import { type QuotaLeft, quotaLeft } from './core/policy/quota.js'
 import { openingUpdate } from './core/policy/session-update.js'
+import { registerQuotaRoute } from './ingress/quota-route.js'
 import { fastifyServerOptions, websocketPluginOptions } from './ingress/server-options.js'
 import { tlsOptions, watchTls } from './ingress/tls.js'
 import { registerWebSocketRoutes } from './ingress/websocket.js'
@@ -18,8 +20,9 @@ import { createLogger } from './ops/log.js'
 import { openLogSink } from './ops/log-sink.js'
 import { createMetrics, type Metrics, type MetricsSnapshot, mergedText } from './ops/metrics.js'
 import { allRecorders, createLogRecorder } from './ops/session-log.js'
-import type { LimitStore } from './ports.js'
-import { AUDIO_SECOND_BYTES, commonProfile, maxSessionsPerUser, profileName } from './profiles.js'
+import type { Identity, LimitStore } from './ports.js'
+import { AUDIO_SECOND_BYTES, commonProfile, maxSessionsPerUser, profileName, quotaPolicy } from './profiles.js'
+import { quotaUsage } from './relay/quota.js'
 import { createRelay, type RelaySettings } from './relay/relay.js'
 import { createToolRegistry } from './tools/registry.js'
 import type { SourceOptions } from './tools/source-options.js'
@@ -111,6 +114,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     }
     registerHealthRoutes(app, health)
     await extras.publicRoutes?.(app)
+    registerQuotaRoute(app, { authenticator, limits: store, quotaOf: (identity) => quotaOf(live.config, store, identity) })
     registerWebSocketRoutes(app, {
       config,
       authenticator,
@@ -164,6 +168,13 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     await closeAll(closers)
     throw error
   }
+}
+
+async function quotaOf(config: Config, store: LimitStore, identity: Identity): Promise<readonly QuotaLeft[] | undefined> {
+  const policy = quotaPolicy(config, profileName(config, identity, undefined))
+  if (!policy) return []
+  const usage = await quotaUsage(store, identity.subject, policy, Date.now())
+  return usage && quotaLeft(policy, usage)
 }
 
 export async function createStore(config: Config, log: UpstreamLog & { info(fields: object, message: string): void }): Promise<LimitStore> {

@@ -15,6 +15,8 @@ export interface Pending {
   /** Written, or given up: what was added meanwhile becomes the next batch. */
   settle(batch: Batch): void
   isEmpty(): boolean
+  /** Whether anything of this owner and window is still to be written. */
+  holdsUsage(owner: UsageOwner, window: string): boolean
   /** Reports, or log entries, lost to the bounds below since the start. */
   dropped(): number
 }
@@ -134,7 +136,15 @@ export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
     }
   }
 
-  return { addLimits, addUsage, batches, settle, isEmpty: () => limits.size === 0 && usage.size === 0, dropped: () => lost }
+  return {
+    addLimits,
+    addUsage,
+    batches,
+    settle,
+    isEmpty: () => limits.size === 0 && usage.size === 0,
+    holdsUsage: (owner, window) => usage.has(usageKey(owner, window)),
+    dropped: () => lost,
+  }
 }
 
 function usageKey({ kind, name }: UsageOwner, window: string): string {

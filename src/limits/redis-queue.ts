@@ -4,6 +4,8 @@ import type { Batch, Pending } from './redis-pending.js'
 export interface WriteQueue {
   /** Something was added, or Redis is back: writes soon, never at once. */
   poke(): void
+  /** Resolves when the attempt under way, or else the next one, is over, whatever came of it. */
+  attempt(): Promise<void>
   /** Whether the last attempt to write failed. */
   isFailing(): boolean
   /** Writes until nothing is left or `deadlineMs` have passed, then stops for good. Never rejects. */
@@ -24,6 +26,7 @@ export function createWriteQueue(pending: Pending, write: (batch: Batch) => Prom
   let timer: NodeJS.Timeout | undefined
   let scheduled: NodeJS.Immediate | undefined
   let stopped = false
+  let waiting: (() => void)[] = []
 
   function poke(): void {
     if (running || stopped || scheduled || (timer && failures > 0)) return
@@ -38,6 +41,7 @@ export function createWriteQueue(pending: Pending, write: (batch: Batch) => Prom
     running = true
     const complete = isReady() && (await writeRound())
     running = false
+    wakeWaiting()
     failures = complete ? 0 : failures + 1
     if (stopped || pending.isEmpty()) return
     if (complete) return poke()
@@ -46,17 +50,23 @@ export function createWriteQueue(pending: Pending, write: (batch: Batch) => Prom
     timer.unref()
   }
 
+  function wakeWaiting(): void {
+    const woken = waiting
+    waiting = []
+    for (const wake of woken) wake()
+  }
+
   /** Whether everything offered was done with. Stops at the first group that fails: the rest would fail as well. */
   async function writeRound(): Promise<boolean> {
     const batches = pending.batches()
     for (let start = 0; start < batches.length; start += CONCURRENT_WRITES) {
-      const results = await Promise.all(batches.slice(start, start + CONCURRENT_WRITES).map(attempt))
+      const results = await Promise.all(batches.slice(start, start + CONCURRENT_WRITES).map(writeOne))
       if (results.includes(false)) return false
     }
     return true
   }
 
-  async function attempt(batch: Batch): Promise<boolean> {
+  async function writeOne(batch: Batch): Promise<boolean> {
     try {
       await write(batch)
       pending.settle(batch)
@@ -76,7 +86,12 @@ export function createWriteQueue(pending: Pending, write: (batch: Batch) => Prom
     stopped = true
     clearTimeout(timer)
     if (scheduled) clearImmediate(scheduled)
+    wakeWaiting()
   }
 
-  return { poke, isFailing: () => failures > 0 && !pending.isEmpty(), drain }
+  function attempt(): Promise<void> {
+    return stopped ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))
+  }
+
+  return { poke, attempt, isFailing: () => failures > 0 && !pending.isEmpty(), drain }
 }

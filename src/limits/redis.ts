@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { isLimitName, isLimitSource } from '../core/limit-merge.js'
 import type { Secret } from '../core/secret.js'
-import type { Health, LimitState, LimitStore } from '../ports.js'
+import type { Health, LimitState, LimitStore, UsageOwner } from '../ports.js'
 import { createMemoryStore } from './memory.js'
 import { connectRedis, RedisAway, type RedisProblem } from './redis-connection.js'
 import { redisKeys } from './redis-keys.js'
@@ -34,6 +34,8 @@ export interface RedisStoreOptions {
 const DECISION_TIMEOUT_MS = 250
 const WRITE_TIMEOUT_MS = 1_000
 const DAY_MS = 86_400_000
+/** One may be under way without the newest report, and one may fail. */
+const ATTEMPTS_BEFORE_READ = 3
 const SAME_WORDS_MS = 30_000
 
 /** Throws an Error about a malformed URL, without repeating it; never because Redis is away. */
@@ -114,6 +116,12 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
     }
   }
 
+  /** What this process reported before is in it, where Redis takes it in a few attempts: a quota must see the response that has just ended. */
+  async function usageOf(owner: UsageOwner, window: string): Promise<Record<string, number>> {
+    for (let attempts = 0; attempts < ATTEMPTS_BEFORE_READ && connection.isReady() && pending.holdsUsage(owner, window); attempts++) await queue.attempt()
+    return counterRecord(await connection.ask((client) => client.hgetall(keys.usage(owner, window)), WRITE_TIMEOUT_MS))
+  }
+
   async function health(): Promise<Health> {
     if (!connection.isReady()) return { status: 'degraded', detail: lastProblem }
     try {
@@ -145,7 +153,7 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
       queue.poke()
     },
     limitsOf: async (deployment) => limitRecords(await connection.ask((client) => client.hgetall(keys.limits(deployment)), WRITE_TIMEOUT_MS)),
-    usageOf: async (owner, window) => counterRecord(await connection.ask((client) => client.hgetall(keys.usage(owner, window)), WRITE_TIMEOUT_MS)),
+    usageOf,
     take,
     lease: leases.lease,
     onRevoked: list.onRevoked,

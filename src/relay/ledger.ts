@@ -1,10 +1,12 @@
 // Books what a session uses, in tokens, seconds and money: handed to the store before the client sees what it paid for.
 import { costOf, type PriceTable, priceOf } from '../core/policy/price.js'
+import type { QuotaPolicy } from '../core/policy/quota.js'
 import type { JsonObject } from '../core/protocol/events.js'
 import { type TokenUsage, tokenUsage } from '../core/protocol/token-usage.js'
 import { defaultMedia, type Media } from '../core/session/media.js'
 import type { Identity, LimitStore, UsageReport } from '../ports.js'
 import type { Meters } from './meters.js'
+import { windowsFor } from './quota.js'
 import { limitUse, nonZero, responseCounters, transcriptionCounters } from './usage.js'
 
 export interface LedgerSettings {
@@ -16,7 +18,7 @@ export interface LedgerSettings {
 
 /** What a ledger reads of its session. */
 export interface BookedSession {
-  readonly opened: { readonly identity: Identity; readonly sessionId: string; readonly profile: { readonly name: string } }
+  readonly opened: { readonly identity: Identity; readonly sessionId: string; readonly profile: { readonly name: string; readonly quota?: QuotaPolicy | undefined } }
   readonly meters: Meters
   /** Empty until the upstream is reached. */
   readonly deployment: string
@@ -29,8 +31,14 @@ export class SessionLedger {
   #media: Media = defaultMedia
   #input = { bytes: 0, seconds: 0 }
   #output = { bytes: 0, seconds: 0 }
+  readonly #booked: Record<string, number> = {}
 
   constructor(readonly session: BookedSession) {}
+
+  /** Everything booked so far; a response reported twice counts twice here. */
+  get booked(): Readonly<Record<string, number>> {
+    return this.#booked
+  }
 
   setMedia(media: Media): void {
     this.#hearOut()
@@ -64,8 +72,10 @@ export class SessionLedger {
   #book(counters: UsageReport['counters'], once: { readonly onceId?: string }): void {
     const { opened, deployment, deps } = this.session
     const tenant = tenantOf(opened.identity, deps.ledger?.tenantClaim)
+    const windows = windowsFor(opened.profile.quota)
+    for (const [name, amount] of Object.entries(counters)) this.#booked[name] = (this.#booked[name] ?? 0) + amount
     const owners = { subject: opened.identity.subject, deployment, profile: opened.profile.name, ...(tenant !== undefined && { tenant }) }
-    deps.store.recordUsage({ ...owners, at: deps.now(), counters, ...once })
+    deps.store.recordUsage({ ...owners, at: deps.now(), counters, ...(windows && { windows }), ...once })
   }
 
   /** Seconds heard and spoken since they were last booked. */

@@ -2,6 +2,7 @@
 import { RefusalError } from '../core/protocol/errors.js'
 import type { Action } from '../core/session/state.js'
 import type { TokenOutcome } from '../core/session/token-term.js'
+import { quotaUsage } from './quota.js'
 import type { RelayedSession } from './session.js'
 import { limitsOfEvent } from './usage.js'
 
@@ -26,6 +27,9 @@ export function perform(session: RelayedSession, action: Action): void {
       return
     case 'token.use':
       session.useToken(action.tokenId)
+      return
+    case 'quota.ask':
+      askQuota(session)
       return
     case 'record.limits':
       recordLimits(session, action)
@@ -78,6 +82,12 @@ function verifyToken(session: RelayedSession, token: string): void {
   check()
     .catch(failed)
     .then((outcome) => session.apply({ is: 'token.verified', outcome }))
+}
+
+function askQuota(session: RelayedSession): void {
+  const { identity, profile } = session.opened
+  if (!profile.quota) return
+  quotaUsage(session.deps.store, identity.subject, profile.quota, session.deps.now(), session.ledger.booked).then((usage) => session.apply({ is: 'quota.known', usage }))
 }
 
 function recordLimits(session: RelayedSession, { event }: Extract<Action, { do: 'record.limits' }>): void {

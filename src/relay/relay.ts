@@ -17,7 +17,7 @@ export interface RelaySettings extends ClientRates {
 
 export interface RelayDeps {
   readonly provider: UpstreamProvider
-  readonly store: Pick<LimitStore, 'recordLimits' | 'recordUsage' | 'onRevoked' | 'isRevoked'>
+  readonly store: Pick<LimitStore, 'recordLimits' | 'recordUsage' | 'usageOf' | 'onRevoked' | 'isRevoked'>
   /** For a new token within a session. */
   readonly authenticator: Pick<Authenticator, 'verify'>
   readonly settings: RelaySettings

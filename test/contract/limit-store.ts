@@ -228,6 +228,13 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         expect(await of('tenant', 'alice')).toEqual({})
       })
 
+      it('shows at once what this process has just reported', async () => {
+        for (let i = 1; i <= 5; i++) {
+          store.recordUsage(usage({ counters: { responses: 1 }, onceId: `resp_${i}` }))
+          expect(await store.usageOf({ kind: 'subject', name: 'alice' }, DAY)).toEqual({ responses: i })
+        }
+      })
+
       it('counts for the user per month and minute where a report asks for it, each once per id', async () => {
         const windows = ['minute', 'month'] as const
         const of = (window: string, owner: UsageOwner = { kind: 'subject', name: 'alice' }) => store.usageOf(owner, window)

@@ -4,7 +4,7 @@ import type { SessionProfile } from '../../src/core/policy/profile.js'
 import type { DialectName } from '../../src/core/protocol/dialect.js'
 import { RefusalError } from '../../src/core/protocol/errors.js'
 import type { RealtimeEvent } from '../../src/core/protocol/events.js'
-import type { Identity, LimitReport, Note, ToolCall, ToolContext, ToolOutcome, UpstreamConnection, UsageReport } from '../../src/ports.js'
+import type { Identity, LimitReport, LimitStore, Note, ToolCall, ToolContext, ToolOutcome, UpstreamConnection, UsageReport } from '../../src/ports.js'
 import { createRelay, type Relay, type RelaySettings } from '../../src/relay/relay.js'
 import { type MemoryPeer, memoryPair, settle } from './memory-link.js'
 import { profile, updated } from './playbook.js'
@@ -19,6 +19,8 @@ export interface LabOptions {
   /** Instead of an authenticator that refuses every token. */
   readonly verify?: (token: string) => Promise<Identity>
   readonly isRevoked?: (identity: Identity) => boolean
+  /** Instead of a store in which nobody has used anything. */
+  readonly usageOf?: LimitStore['usageOf']
   /** Instead of an upstream that answers at once. */
   readonly dial?: (signal: AbortSignal, connect: () => UpstreamConnection) => Promise<UpstreamConnection>
 }
@@ -91,6 +93,7 @@ export function openLab(options: LabOptions = {}): Lab {
     store: {
       recordLimits: (report) => void limits.push(report),
       recordUsage: (report) => void usage.push(report),
+      usageOf: options.usageOf ?? (async () => ({})),
       isRevoked: async (identity) => options.isRevoked?.(identity) ?? false,
       onRevoked(callback) {
         revoke = callback

@@ -1,0 +1,40 @@
+// `GET /v1/quota`: what the caller of this token has left, in the same words as `relay.quota`.
+import type { FastifyInstance } from 'fastify'
+import type { QuotaLeft } from '../core/policy/quota.js'
+import { RefusalError } from '../core/protocol/errors.js'
+import { shown } from '../core/session/quota.js'
+import type { Authenticator, Identity, LimitStore } from '../ports.js'
+import { sendRefusal } from './refusal-reply.js'
+
+export interface QuotaRouteDeps {
+  readonly authenticator: Pick<Authenticator, 'authenticate'>
+  readonly limits: Pick<LimitStore, 'take' | 'isRevoked'>
+  /** Empty: this caller has no quota. Undefined: nobody can tell now. Throws `forbidden` for a token whose profile does not exist. */
+  readonly quotaOf: (identity: Identity) => Promise<readonly QuotaLeft[] | undefined>
+}
+
+/** Of one address, and of one subject. */
+const RULE = { perSecond: 5, burst: 20 }
+const UNKNOWN_RETRY_SECONDS = 5
+
+export function registerQuotaRoute(app: FastifyInstance, { authenticator, limits, quotaOf }: QuotaRouteDeps): void {
+  app.get('/v1/quota', async (request, reply) => {
+    try {
+      await take(`quota:address:${encodeURIComponent(request.ip)}`)
+      const identity = await authenticator.authenticate({ headers: request.headers, query: new URLSearchParams(request.raw.url?.split('?')[1] ?? '') })
+      if (await limits.isRevoked(identity)) throw new RefusalError('unauthenticated', 'revoked')
+      await take(`quota:subject:${encodeURIComponent(identity.subject)}`)
+      const left = await quotaOf(identity)
+      if (!left) throw new RefusalError('internal', 'quota_unknown', UNKNOWN_RETRY_SECONDS)
+      return reply.header('cache-control', 'no-store').send({ quota: left.map(shown) })
+    } catch (error) {
+      if (error instanceof RefusalError) return sendRefusal(reply, error)
+      throw error
+    }
+  })
+
+  async function take(key: string): Promise<void> {
+    const taken = await limits.take(key, 1, RULE)
+    if (!taken.ok) throw new RefusalError('rate_limited', 'quota_rate', Math.max(1, Math.ceil(taken.retryAfterMs / 1000)))
+  }
+}
