@@ -69,6 +69,8 @@ export async function admit(handshake: Handshake, address: string, opening: Open
   try {
     const profile = await deadline.within(deps.profileFor(identity, requestedModel))
     const tools = await deadline.within(deps.toolsFor(profile))
+    // All the questions above may have taken seconds.
+    if (deps.draining()) throw new RefusalError('draining', 'draining', RETRY.draining)
     return { sessionId, identity, profile, tools, dialect, requestedModel, place }
   } catch (error) {
     place.release()

@@ -20,6 +20,7 @@ export interface LiveSessions {
 export function liveSessions(now: () => number): LiveSessions {
   const all = new Set<RelayedSession>()
   let onEmpty: (() => void) | undefined
+  let drainUntil: number | undefined
   const timer = setInterval(() => {
     const at = now()
     for (const session of all) session.tick(at)
@@ -32,6 +33,8 @@ export function liveSessions(now: () => number): LiveSessions {
     },
     add(session) {
       all.add(session)
+      // Admitted just before the drain began: told as soon as it has started.
+      if (drainUntil !== undefined) queueMicrotask(() => session.drain(drainUntil ?? 0))
     },
     remove(session) {
       all.delete(session)
@@ -48,8 +51,9 @@ export function liveSessions(now: () => number): LiveSessions {
       return ended
     },
     async drain(withinMs) {
-      if (all.size === 0) return
       const until = now() + withinMs
+      drainUntil = until
+      if (all.size === 0) return
       const empty = new Promise<void>((resolve) => {
         onEmpty = resolve
       })

@@ -208,6 +208,18 @@ describe('a drain', () => {
     expect(lab.ended()).toBe(1)
   })
 
+  it('sends away a session that opens meanwhile, before anything is asked of the upstream', async () => {
+    const lab = await liveLab()
+    lab.upstream.say(ev.created('r'))
+    await settle()
+    const drained = lab.relay.sessions.drain(10_000)
+    const late = lab.another()
+    await settle()
+    await endsWith(late, 'draining', 1012)
+    await lab.pass(10_000)
+    await drained
+  })
+
   it('leaves no timer behind', async () => {
     const lab = await liveLab()
     const drained = lab.relay.sessions.drain(10_000)

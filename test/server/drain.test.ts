@@ -1,13 +1,15 @@
 // The relay as a process that is told to stop: it says so, refuses newcomers, lets answers finish, spreads the closes, and ends in time.
 import { once } from 'node:events'
-import { connect as connectTcp } from 'node:net'
+import { createServer, type ServerResponse } from 'node:http'
+import { type AddressInfo, connect as connectTcp } from 'node:net'
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { mintToken } from '../../src/auth/mint-token.js'
 import { loadAuthConfig } from '../../src/config.js'
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
 import { type RunningCommand, startCommand } from '../support/built-relay.js'
 import { connectClient, Refused } from '../support/realtime-client.js'
-import { API_KEY, DEPLOYMENT, INSTRUCTIONS, SECRET } from '../support/running-relay.js'
+import { API_KEY, DEPLOYMENT, INSTRUCTIONS, runRelay, SECRET } from '../support/running-relay.js'
 
 let simulator: Simulator | undefined
 let running: RunningCommand | undefined
@@ -150,4 +152,41 @@ describe('SIGTERM', () => {
     expect((await started.relay.ended).code).toBe(1)
     expect(performance.now() - before).toBeLessThan(1500)
   })
+})
+
+it('a caller who was being admitted when the signal came is refused, not let in for a moment', async () => {
+  const { publicKey, privateKey } = await generateKeyPair('RS256')
+  const keys = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'one', alg: 'RS256', use: 'sig' }] })
+  let asked: ((response: ServerResponse) => void) | undefined
+  const question = new Promise<ServerResponse>((resolve) => {
+    asked = resolve
+  })
+  const host = createServer((_request, response) => {
+    // At the start there is no key yet, so that the first token has to wait for one.
+    if (asked && admitting) asked(response)
+    else response.end('{"keys":[]}')
+  }).listen(0, '127.0.0.1')
+  let admitting = false
+  await once(host, 'listening')
+  const env = { JWT_SECRET: '', JWKS_URL: `http://127.0.0.1:${(host.address() as AddressInfo).port}/`, JWT_ISSUER: 'us', JWT_AUDIENCE: 'voice', DRAIN_SECONDS: '12' }
+  const own = await runRelay({ env })
+  const token = await new SignJWT({})
+    .setProtectedHeader({ alg: 'RS256', kid: 'one' })
+    .setSubject('alice')
+    .setIssuer('us')
+    .setAudience('voice')
+    .setExpirationTime('5m')
+    .sign(privateKey)
+  admitting = true
+  const coming = connectClient(`${own.wsUrl}/v1/realtime`, token).then(
+    () => undefined,
+    (error: unknown) => error as Refused,
+  )
+  const answer = await question
+  const closing = own.close()
+  answer.end(keys)
+  expect(await coming).toMatchObject({ status: 503, headers: { 'retry-after': '1' } })
+  expect(own.simulator.received).toEqual([])
+  await closing
+  host.close()
 })
