@@ -19,7 +19,7 @@ const LISTEN_IN = `
     return start.apply(this, when)
   }`
 
-describe.skipIf(missing.length > 0)(`the demo page${reason}`, () => {
+describe.skipIf(missing.length > 0)(`the demo page${reason}`, { timeout: 90_000 }, () => {
   let demo: RunningCommand
   let browser: Browser
   let speech: { folder: string; file: string }
@@ -52,7 +52,7 @@ describe.skipIf(missing.length > 0)(`the demo page${reason}`, () => {
     await open()
     await page.getByRole('button', { name: 'Talk' }).click()
     const answer = page.locator('#conversation .assistant', { hasText: 'Lisbon' })
-    await answer.waitFor({ timeout: 15_000 })
+    await answer.waitFor({ timeout: 30_000 })
     await page.locator('#events summary', { hasText: 'response.done' }).waitFor()
     expect(await page.locator('#conversation .user').textContent()).toMatch(/weather/i)
     const types = await eventTypes()
@@ -68,11 +68,11 @@ describe.skipIf(missing.length > 0)(`the demo page${reason}`, () => {
   it('shows what the model puts on its screen, and is typed to in the middle of an answer', async () => {
     await open()
     await page.getByRole('button', { name: 'bom dia' }).click()
-    await page.locator('#screen', { hasText: 'bom dia' }).waitFor({ timeout: 15_000 })
+    await page.locator('#screen', { hasText: 'bom dia' }).waitFor({ timeout: 30_000 })
     await page.locator('#conversation .assistant').waitFor()
     await page.getByLabel('Your message').fill('look up order 12345')
     await page.getByRole('button', { name: 'Send' }).click()
-    await page.locator('#conversation .assistant', { hasText: 'Order 12345' }).waitFor({ timeout: 15_000 })
+    await page.locator('#conversation .assistant', { hasText: 'Order 12345' }).waitFor({ timeout: 30_000 })
     expect(await page.locator('#conversation .problem').count()).toBe(0)
     expect(complaints).toEqual([])
   })
@@ -82,7 +82,7 @@ describe.skipIf(missing.length > 0)(`the demo page${reason}`, () => {
     await page.evaluate("document.getElementById('access').open = true")
     await page.getByLabel('Token').fill('not.a.token')
     await page.getByRole('button', { name: 'Talk' }).click()
-    await page.locator('#conversation .problem', { hasText: 'closed' }).waitFor({ timeout: 15_000 })
+    await page.locator('#conversation .problem', { hasText: 'closed' }).waitFor({ timeout: 30_000 })
     expect(await page.getByRole('button', { name: 'Talk' }).isEnabled()).toBe(true)
   })
 })

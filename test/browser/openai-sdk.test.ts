@@ -19,7 +19,7 @@ const PAGE = `
   import OpenAI from 'openai'
   import { OpenAIRealtimeWebSocket } from 'openai/realtime/websocket'
   const events = [], errors = []
-  let rt, wake = () => {}
+  let rt, closing, wake = () => {}
   globalThis.demo = {
     events, errors,
     connect(baseURL, apiKey) {
@@ -27,6 +27,7 @@ const PAGE = `
       rt = new OpenAIRealtimeWebSocket({ model: 'gpt-realtime', dangerouslyAllowBrowser: true }, client)
       rt.on('event', (event) => { events.push(event); wake() })
       rt.on('error', (error) => { errors.push(error.message); wake() })
+      closing = new Promise((resolve) => rt.socket.addEventListener('close', ({ code }) => resolve(code)))
       return new Promise((resolve) => {
         rt.socket.addEventListener('open', () => resolve('open ' + rt.socket.protocol))
         rt.socket.addEventListener('close', ({ code }) => resolve('closed ' + code))
@@ -37,10 +38,10 @@ const PAGE = `
       while (!events.slice(from).some((event) => event.type === type)) await new Promise((resolve) => { wake = resolve })
       return events.slice(from)
     },
-    async hangUp() {
-      const closed = new Promise((resolve) => rt.socket.addEventListener('close', ({ code }) => resolve(code)))
+    closed: () => closing,
+    hangUp() {
       rt.close()
-      return closed
+      return closing
     },
   }`
 
@@ -49,7 +50,7 @@ interface SeenEvent {
   readonly [key: string]: unknown
 }
 
-describe.skipIf(!chromiumPath())(`OpenAIRealtimeWebSocket in Chromium${reason}`, () => {
+describe.skipIf(!chromiumPath())(`OpenAIRealtimeWebSocket in Chromium${reason}`, { timeout: 60_000 }, () => {
   let pages: PageServer
   let running: RunningRelay
   let browser: Browser
@@ -121,6 +122,15 @@ describe.skipIf(!chromiumPath())(`OpenAIRealtimeWebSocket in Chromium${reason}`,
     expect(events.map((event) => event.type)).toContain('response.output_audio.delta')
     expect(transcript(events)).toContain('sunny in Lisbon')
     expect(await inPage('demo.errors')).toEqual([])
+  })
+
+  it('reads why it is refused where refusals come after the upgrade', async () => {
+    const telling = await runRelay({ env: { TLS_CERT_FILE: CERT_FILE, TLS_KEY_FILE: KEY_FILE, ALLOWED_ORIGINS: pages.origin, REFUSE_AFTER_UPGRADE: 'true' } })
+    await page.goto(pages.origin)
+    await inPage<string>(`demo.connect(${JSON.stringify(`${telling.relay.url}/v1`)}, 'not.a.token')`)
+    expect(await until('error')).toMatchObject([{ error: { code: 'unauthenticated' } }])
+    expect(await inPage('demo.closed()')).toBe(4401)
+    await telling.close()
   })
 
   it('is refused from an origin that is not allowed, and with a token that does not verify', async () => {

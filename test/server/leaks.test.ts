@@ -224,6 +224,8 @@ describe('after all that', () => {
     for (const word of SPOKEN) expect(all, 'users read their own words').toContain(word)
     expect(canariesIn(all, [...TOOL_WORDS, TOOL_KEY, REDIS_PASSWORD, new URL(simulator.url).host, 'canary-claim'])).toEqual([])
     for (const used of tokens) expect(all.includes(used)).toBe(false)
+    // What the admin port shows is not on the public one.
+    expect(all).not.toContain('relay_sessions')
     expect(all).not.toMatch(/node_modules|\bat \w+ \(|file:\/\//)
   })
 
