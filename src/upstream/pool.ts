@@ -27,7 +27,7 @@ export interface PoolOptions {
    * that begins with it is answered at once. One that begins with another one is not, so fields that only some sessions set must not be in it.
    */
   readonly opening?: () => RealtimeEvent | undefined
-  /** A connection is replaced between three quarters of this age and the whole of it. The upstream's own session clock starts with the handshake, so keep it far below its limit. */
+  /** A connection is replaced between seven tenths of this age and the whole of it. The upstream's own session clock starts with the handshake, so keep it far below its limit. */
   readonly maxAgeMs?: number
   /** First and longest pause after a failure; it doubles in between. */
   readonly pauseMs?: { readonly least: number; readonly most: number }
@@ -47,6 +47,8 @@ interface Ready {
 }
 
 const MAX_AGE_MS = 300_000
+/** Looks at the ages while a connection grows as old as it may: what is found late is at most a twentieth too old. */
+const AGE_CHECKS = 20
 const PAUSE_MS = { least: 1_000, most: 60_000 }
 /** A connection that ends sooner, with nobody having used it, is a failure of the upstream and not its way to end idle ones. */
 const SHORT_LIFE_MS = 30_000
@@ -66,7 +68,8 @@ export function pooled(provider: UpstreamProvider, options: PoolOptions): Upstre
   let failures = 0
   let spent: Bucket | undefined
   let fillTimer: NodeJS.Timeout | undefined
-  let ageTimer: NodeJS.Timeout | undefined
+  // Not one for each connection, set anew with each taken: Node keeps the list of an unreferenced timer until it would have fired.
+  const ageTimer = setInterval(expire, Math.max(1, maxAgeMs / AGE_CHECKS)).unref()
 
   function fill(): void {
     if (filling || fillTimer || closing.signal.aborted || ready.length >= size) return
@@ -117,10 +120,9 @@ export function pooled(provider: UpstreamProvider, options: PoolOptions): Upstre
     const link = await warmUp(connection, { opening: options.opening?.(), timeoutMs: options.firstEventMs, signal: closing.signal, onLost })
     // What floods is closed in the very turn of its first event.
     if (gone) throw new RefusalError('upstream_refused', 'closed_early')
-    one = { connection, link, id, since, expiresAt: since + maxAgeMs * (0.75 + random() / 4) }
+    one = { connection, link, id, since, expiresAt: since + maxAgeMs * (0.7 + random() / 4) }
     ready.push(one)
     count('filled')
-    watchAge()
   }
 
   function lost(one: Ready): void {
@@ -129,16 +131,7 @@ export function pooled(provider: UpstreamProvider, options: PoolOptions): Upstre
     count('lost')
     if (performance.now() - one.since < SHORT_LIFE_MS) failed()
     else failures = 0
-    watchAge()
     fill()
-  }
-
-  /** One timer for the connection that is due next. */
-  function watchAge(): void {
-    clearTimeout(ageTimer)
-    if (ready.length === 0) return
-    const next = Math.min(...ready.map((one) => one.expiresAt))
-    ageTimer = setTimeout(expire, Math.max(1, next - performance.now())).unref()
   }
 
   function expire(): void {
@@ -150,7 +143,6 @@ export function pooled(provider: UpstreamProvider, options: PoolOptions): Upstre
       failures = 0
       one.link.close(1000, '')
     }
-    watchAge()
     fill()
   }
 
@@ -160,7 +152,6 @@ export function pooled(provider: UpstreamProvider, options: PoolOptions): Upstre
     if (!one) return undefined
     failures = 0
     if (spent) spent = { ...spent, tokens: spent.tokens + 1 }
-    watchAge()
     return one
   }
 
@@ -185,7 +176,7 @@ export function pooled(provider: UpstreamProvider, options: PoolOptions): Upstre
     async close() {
       closing.abort()
       clearTimeout(fillTimer)
-      clearTimeout(ageTimer)
+      clearInterval(ageTimer)
       for (const one of ready.splice(0)) one.link.close(1000, '')
       await provider.close()
     },
