@@ -76,7 +76,13 @@ function verifyToken(session: RelayedSession, token: string): void {
   const check = async (): Promise<TokenOutcome> => {
     const identity = await authenticator.verify(token)
     if (await store.isRevoked(identity)) return { ok: false, code: 'unauthenticated' }
-    return { ok: true, caller: { subject: identity.subject, issuer: identity.issuer }, expiresAt: identity.expiresAtMs, tokenId: identity.tokenId }
+    return {
+      ok: true,
+      caller: { subject: identity.subject, issuer: identity.issuer },
+      expiresAt: session.clock() + identity.expiresAtMs - session.deps.now(),
+      exp: identity.expiresAtMs,
+      tokenId: identity.tokenId,
+    }
   }
   const failed = (error: unknown): TokenOutcome => ({ ok: false, code: error instanceof RefusalError && error.code === 'unauthenticated' ? 'unauthenticated' : 'internal' })
   check()

@@ -24,6 +24,8 @@ export interface RelayDeps {
   readonly ledger?: LedgerSettings
   /** Epoch milliseconds. */
   readonly now: () => number
+  /** What sessions live by: near `now` and never set, so that a wall clock that jumps ends none of them. `now` where absent. */
+  readonly steady?: () => number
   /** Ten characters of [a-z0-9] that nobody can guess. */
   readonly randomId: () => string
 }
@@ -34,7 +36,7 @@ export interface Relay {
 }
 
 export function createRelay(deps: RelayDeps): Relay {
-  const sessions = liveSessions(deps.now)
+  const sessions = liveSessions(deps.steady ?? deps.now)
   deps.store.onRevoked((target) => {
     sessions.end(target)
   })

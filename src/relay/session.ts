@@ -39,6 +39,7 @@ export class RelayedSession {
   readonly #toClient: Backlog
   #toUpstream: Backlog | undefined
   readonly #dialing = new AbortController()
+  readonly clock: () => number
   readonly #startedAt: number
   readonly #rate: ClientRate
   #tokenId: string | undefined
@@ -51,7 +52,8 @@ export class RelayedSession {
     this.opened = opened
     this.deps = deps
     this.#onEnd = onEnd
-    this.#startedAt = deps.now()
+    this.clock = deps.steady ?? deps.now
+    this.#startedAt = this.clock()
     this.#lastTick = this.#startedAt
     this.#rate = new ClientRate(opened.profile.limits, deps.settings)
     this.#tokenId = opened.identity.tokenId
@@ -62,7 +64,8 @@ export class RelayedSession {
       requestedModel: opened.requestedModel,
       now: this.#startedAt,
       caller: { subject: opened.identity.subject, issuer: opened.identity.issuer },
-      expiresAt: opened.identity.expiresAtMs,
+      expiresAt: this.#startedAt + opened.identity.expiresAtMs - deps.now(),
+      exp: opened.identity.expiresAtMs,
     })
     this.#lanes = lanesOf(this.#state)
     this.#held = holdFrames(deps.settings.bufferBytes, deps.settings.heldFrames)
@@ -145,6 +148,8 @@ export class RelayedSession {
     if (type === 'input_audio_buffer.append' && typeof audio === 'string') this.#countAudio(Math.floor((audio.length * 3) / 4))
     if (events.length === 0)
       this.apply({ is: 'frame.refused', code: 'event_not_allowed', message: 'This event has no counterpart here.', causeEventId: typeof id === 'string' ? id : undefined })
+    // Rates count by the time of the event, and the last tick may be a second old.
+    this.apply({ is: 'tick', now: this.clock(), clientActive: true })
     for (const event of events) this.apply({ is: 'client.event', event })
   }
 
@@ -213,7 +218,7 @@ export class RelayedSession {
   }
 
   drain(untilMs: number): void {
-    this.apply({ is: 'tick', now: this.deps.now(), clientActive: false })
+    this.apply({ is: 'tick', now: this.clock(), clientActive: false })
     this.apply({ is: 'drain', untilMs })
   }
 
@@ -248,7 +253,7 @@ export class RelayedSession {
     for (const abort of this.toolAborts.values()) abort.abort()
     this.upstream?.close(1000, '')
     this.#held.takeAll()
-    recordEnd(this, code, why, this.deps.now() - this.#startedAt)
+    recordEnd(this, code, why, this.clock() - this.#startedAt)
     this.opened.onEnd()
     this.#onEnd()
   }

@@ -56,20 +56,20 @@ describe.skipIf(!installed)(`29. a clock that is off${why}`, () => {
 })
 
 describe.skipIf(!installed)(`30. a clock that jumps${why}`, () => {
-  it('loses none of fifty sessions by a jump within their tokens’ life, and pings go on', async () => {
+  it('loses none of fifty sessions, though their tokens, lengths and idle times are all shorter than the jumps', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'relay-clock-'))
     const file = join(folder, 'now')
     writeFileSync(file, '+0\n')
     const library = execFileSync('faketime', ['-f', '+0', 'printenv', 'LD_PRELOAD']).toString().trim()
     const relay = await startRelayProcess({
       upstream: upstream.url,
-      env: { PING_INTERVAL_SECONDS: '0.5', IDLE_TIMEOUT_SECONDS: '86400', MAX_SESSION_SECONDS: '604800' },
+      env: { PING_INTERVAL_SECONDS: '0.5', IDLE_TIMEOUT_SECONDS: '60', MAX_SESSION_SECONDS: '600' },
       wrapper: ['env', `LD_PRELOAD=${library}`, `FAKETIME_TIMESTAMP_FILE=${file}`, 'FAKETIME_NO_CACHE=1', 'FAKETIME_DONT_FAKE_MONOTONIC=1'],
     })
     try {
       const clients = await Promise.all(
         Array.from({ length: 50 }, async () => {
-          const client = await connectClient(`${relay.wsUrl}/v1/realtime`, await relay.token('alice', 86_400))
+          const client = await connectClient(`${relay.wsUrl}/v1/realtime`, await relay.token('alice', 600))
           await client.next('session.created')
           return client
         }),

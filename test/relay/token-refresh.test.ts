@@ -99,4 +99,19 @@ describe('a token refresh', () => {
     expect(await lab.client.rest()).toEqual([])
     expect(lab.ended()).toBe(1)
   })
+
+  it('is not hurried by a wall clock that jumps, and shows the time the token says', async () => {
+    let wall = NOW
+    const lab = await refreshLab({ wall: () => wall, verify: async () => identity({ expiresAtMs: wall + 600_000 }) })
+    wall += 86_400_000
+    await lab.pass(3_600_000 - 60_000)
+    expect(await lab.client.hear()).toMatchObject({ type: 'relay.token.expiring', expires_at: (NOW + 3_600_000) / 1000 })
+    lab.client.say(refresh)
+    expect(await lab.client.hear()).toMatchObject({ type: 'relay.token.refreshed', expires_at: (wall + 600_000) / 1000 })
+    await lab.pass(540_000)
+    expect(await lab.client.hear()).toMatchObject({ type: 'relay.token.expiring' })
+    expect(lab.ended()).toBe(0)
+    await lab.pass(60_000)
+    expect((await lab.client.closed).code).toBe(4401)
+  })
 })

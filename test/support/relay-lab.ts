@@ -19,6 +19,8 @@ export interface LabOptions {
   /** Instead of an authenticator that refuses every token. */
   readonly verify?: (token: string) => Promise<Identity>
   readonly isRevoked?: (identity: Identity) => boolean
+  /** A wall clock apart from the one that runs with `pass`. */
+  readonly wall?: () => number
   /** Instead of a store in which nobody has used anything. */
   readonly usageOf?: LimitStore['usageOf']
   /** Instead of an upstream that answers at once. */
@@ -101,7 +103,8 @@ export function openLab(options: LabOptions = {}): Lab {
     },
     authenticator: { verify: options.verify ?? (() => Promise.reject(new RefusalError('unauthenticated', 'no_token_is_valid'))) },
     settings: { ...SETTINGS, ...options.settings },
-    now: () => Date.now(),
+    now: options.wall ?? (() => Date.now()),
+    steady: () => Date.now(),
     randomId: () => `random${String(sessions++).padStart(4, '0')}`,
   })
   const open = (one: LabOptions): Lab => openSession(relay, one, { limits, usage, revoke: (target) => revoke(target), dials, open })

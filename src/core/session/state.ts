@@ -29,7 +29,7 @@ export interface SessionState {
   readonly privateWords: readonly string[]
   /** Ids given out so far: ours towards the upstream, and those of our own events towards the client. */
   readonly idsUsed: number
-  /** Epoch milliseconds, as of the last tick. */
+  /** Milliseconds on the session's clock, as of the last tick: near the epoch's, and never set back nor forward. */
   readonly now: number
   readonly openedAt: number
   readonly caller: Caller
@@ -108,6 +108,8 @@ export interface SessionSeed {
   readonly now: number
   readonly caller: Caller
   readonly expiresAt: number
+  /** The token's `exp`, where the session's clock is not the wall clock. */
+  readonly exp?: number
 }
 
 export function openingState(seed: SessionSeed): SessionState {
@@ -122,7 +124,7 @@ export function openingState(seed: SessionSeed): SessionState {
     now: seed.now,
     openedAt: seed.now,
     caller: seed.caller,
-    token: termFrom(seed.now, seed.expiresAt),
+    token: termFrom(seed.now, seed.expiresAt, seed.exp),
     lastActive: seed.now,
     drainUntil: undefined,
     openingUpdateId: undefined,

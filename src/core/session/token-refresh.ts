@@ -48,12 +48,12 @@ export function tokenVerified(turn: Turn, outcome: TokenOutcome): void {
     refuse(turn, { code: 'forbidden', param: 'token', message: 'The token belongs to somebody else.' }, eventId, TYPE)
     return
   }
-  turn.s = { ...turn.s, token: termFrom(now, outcome.expiresAt) }
+  turn.s = { ...turn.s, token: termFrom(now, outcome.expiresAt, outcome.exp) }
   turn.actions.push({ do: 'token.use', tokenId: outcome.tokenId })
   tell(turn, 'relay.token.refreshed')
 }
 
 /** `expires_at` in whole seconds since 1970, as the service's own. */
 function tell(turn: Turn, type: string): void {
-  turn.actions.push({ do: 'send', to: 'client', event: { type, event_id: publicEventId(turn), expires_at: Math.floor(turn.s.token.expiresAt / 1000) } })
+  turn.actions.push({ do: 'send', to: 'client', event: { type, event_id: publicEventId(turn), expires_at: Math.floor(turn.s.token.exp / 1000) } })
 }

@@ -1,8 +1,10 @@
 // How long a caller's token carries the session, and what is known of a new one.
 
 export interface TokenTerm {
-  /** The token's `exp`, epoch milliseconds: the session ends then. */
+  /** When the session ends by its token, on the session's clock. */
   readonly expiresAt: number
+  /** The token's `exp` as the client knows it, epoch milliseconds. */
+  readonly exp: number
   /** When to say so; undefined: said, or nobody to say it to. */
   readonly noticeAt: number | undefined
   /** A new token is being verified. */
@@ -17,12 +19,12 @@ export interface Caller {
 
 /** A new token as the relay found it: verified and not revoked, or not. */
 export type TokenOutcome =
-  | { readonly ok: true; readonly caller: Caller; readonly expiresAt: number; readonly tokenId: string | undefined }
+  | { readonly ok: true; readonly caller: Caller; readonly expiresAt: number; readonly exp?: number; readonly tokenId: string | undefined }
   | { readonly ok: false; readonly code: 'unauthenticated' | 'internal' }
 
 const NOTICE_MS = 60_000
 
 /** The notice comes 60 s before the end, or half of the remaining time where that is shorter. */
-export function termFrom(now: number, expiresAt: number): TokenTerm {
-  return { expiresAt, noticeAt: expiresAt - Math.min(NOTICE_MS, Math.max(0, expiresAt - now) / 2), checking: undefined }
+export function termFrom(now: number, expiresAt: number, exp: number = expiresAt): TokenTerm {
+  return { expiresAt, exp, noticeAt: expiresAt - Math.min(NOTICE_MS, Math.max(0, expiresAt - now) / 2), checking: undefined }
 }
