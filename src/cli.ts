@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line: serve, demo, check, token, explain, simulate.
+// The command line: serve, demo, check, call, token, explain, simulate.
 import { parseArgs } from 'node:util'
 import { loadAuthConfig, loadConfig } from './config.js'
 import { runUntilSignal, serve } from './run.js'
@@ -11,6 +11,9 @@ const USAGE = `realtime-relay <command>
   serve                       start the relay (as npm start does)
   demo                        relay, simulator and sample tools on this machine, nothing else needed
   check                       validate the configuration, reach upstream, Redis, key set and tools, print a table
+  check --tools               list every tool with its schema, source and whether it can be reached; calls none
+  call <tool> '<json>' [--sub alice] [--claims '{…}']
+                              run one tool by hand
   token --sub alice [--claims '{"profile":"x"}'] [--ttl 10m]
                               sign a token with JWT_SECRET
   explain --token T           what this caller's session would be, and why
@@ -39,10 +42,14 @@ async function run(command: string | undefined, args: string[]): Promise<void> {
       return runUntilSignal(startDemo(print), process)
     }
     case 'check': {
-      const { check } = await import('./cli-check.js')
+      const tools = options(args, { tools: { type: 'boolean' } }).tools
+      const check = tools ? (await import('./cli-tools.js')).checkTools : (await import('./cli-check.js')).check
       process.exit((await check(print)) ? 0 : 1)
       return
     }
+    case 'call':
+      process.exit((await call(args)) ? 0 : 1)
+      return
     case 'token':
       return print(await token(args))
     case 'explain': {
@@ -75,15 +82,29 @@ async function simulate(args: string[]): Promise<Simulator> {
   }
 }
 
+/** The output alone goes to standard output, so that it can be piped. */
+async function call([tool, json, ...more]: string[]): Promise<boolean> {
+  const values = options(more, { sub: { type: 'string', default: 'by-hand' }, claims: { type: 'string' } })
+  const caller = { subject: values.sub ?? '', claims: claims(values.claims) }
+  const { callTool } = await import('./cli-tools.js')
+  const { outcome, names } = await callTool(required(tool, '<tool>'), required(json, "'<json>'"), caller)
+  if (!outcome) throw new UsageError(`There is no tool ${JSON.stringify(tool)} that the relay runs. There are: ${names.join(', ') || 'none'}.`)
+  print(outcome.output)
+  console.error(`${outcome.outcome}, ${Math.round(outcome.durationMs)} ms${outcome.cut ? ', cut' : ''}`)
+  return outcome.outcome === 'ok'
+}
+
 async function token(args: string[]): Promise<string> {
   const { mintToken } = await import('./auth/mint-token.js')
   const values = options(args, { sub: { type: 'string' }, claims: { type: 'string' }, ttl: { type: 'string', default: '10m' } })
   return mintToken(loadAuthConfig(), { subject: required(values.sub, '--sub'), ttlSeconds: seconds(values.ttl ?? ''), claims: claims(values.claims) })
 }
 
-function options<T extends Record<string, { type: 'string'; default?: string }>>(args: string[], spec: T): { [K in keyof T]?: string } {
+type Option = { type: 'string'; default?: string } | { type: 'boolean' }
+
+function options<T extends Record<string, Option>>(args: string[], spec: T): { [K in keyof T]?: T[K]['type'] extends 'boolean' ? boolean : string } {
   try {
-    return parseArgs({ args, options: spec }).values as { [K in keyof T]?: string }
+    return parseArgs({ args, options: spec }).values as ReturnType<typeof options<T>>
   } catch {
     throw new UsageError(
       `Known options: ${Object.keys(spec)

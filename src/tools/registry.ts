@@ -28,6 +28,8 @@ export interface ToolRegistry {
   /** Names that no configured tool can have, for a check at start. A tool of a configured MCP server counts as known, since its list may come later. */
   unknownNames(names: readonly string[]): readonly string[]
   specs(): readonly ToolSpec[]
+  /** With the name of the source, as `healthBySource` has it; `client` for tools that the client answers. */
+  listing(): readonly { readonly spec: ToolSpec; readonly source: string }[]
   /** `degraded` when any source is; never `down`, since sessions go on without their tools. Never rejects. */
   health(): Promise<Health>
   /** One line per source. Never rejects. */
@@ -107,6 +109,7 @@ export async function createToolRegistry(configs: readonly ToolConfig[], options
       return names.filter((name) => !known.has(name) && !labels.some((label) => name.startsWith(namespaced(label, ''))))
     },
     specs: () => entries().map((entry) => entry.spec),
+    listing: () => entries().map(({ spec, bound }) => ({ spec, source: bound?.source.name ?? 'client' })),
     healthBySource,
     health: async () => {
       const bad = (await healthBySource()).filter(({ health }) => health.status !== 'ok')
