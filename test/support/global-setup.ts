@@ -1,9 +1,23 @@
-// Gives every test worker a real Redis in REDIS_URL: the one already named there, or one of this run's own.
+// Gives every test worker a real Redis in REDIS_URL (the one already named there, or one of this run's own) and a folder for what it writes, removed at the end.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { startRedis } from './redis.js'
 
 /** Called once by vitest. Throws, and so ends the run at once, when there is no Redis and no way to start one. */
 export async function setup(): Promise<() => Promise<void>> {
+  const stopRedis = await provideRedis()
+  // Workers are ended without a chance to clean up after themselves.
+  const folder = mkdtempSync(join(tmpdir(), 'relay-tests-'))
+  process.env.TMPDIR = folder
+  return async () => {
+    await stopRedis()
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+  }
+}
+
+async function provideRedis(): Promise<() => Promise<void>> {
   const given = process.env.REDIS_URL
   if (given) {
     await answersOrThrow(given)
