@@ -37,6 +37,7 @@ export function configWarnings(config: Config): readonly string[] {
     ],
     [config.trustProxy === true, 'TRUST_PROXY is true: any peer can claim any address'],
     [config.profiles.default?.instructions === '', 'INSTRUCTIONS is not set: the model has no instructions in the default profile'],
+    [config.toolLimits.logPayloads, 'LOG_TOOL_PAYLOADS is on: arguments and outputs of tools, and so what users say, are in the log'],
     [plain.length > 0, `Tools reached over plain http: ${plain.join(', ')}`],
   ]
   return warnings.filter(([applies]) => applies).map(([, text]) => text)

@@ -148,6 +148,8 @@ export interface Config {
     readonly maxConcurrent: number
     readonly callsPerMinute: number
     readonly approvalTimeoutMs: number
+    /** Whether arguments and outputs are logged. */
+    readonly logPayloads: boolean
   }
   readonly warmPoolSize: number
   readonly workers: number

@@ -79,6 +79,7 @@ export function loadConfig(environment: Environment = process.env, options: Load
       maxConcurrent: env.get('TOOL_MAX_CONCURRENT'),
       callsPerMinute: env.get('TOOL_CALLS_PER_MINUTE'),
       approvalTimeoutMs: env.get('TOOL_APPROVAL_TIMEOUT_SECONDS'),
+      logPayloads: env.get('LOG_TOOL_PAYLOADS'),
     },
     warmPoolSize: env.get('WARM_POOL_SIZE'),
     workers: env.get('WORKERS'),

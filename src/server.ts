@@ -222,7 +222,7 @@ function refuseSchemas(): never {
 const SILENT = { info() {}, warn() {} }
 
 export function toolRegistryOptions(config: Config, log: SourceOptions['log'] = SILENT): SourceOptions {
-  return { timeoutMs: config.toolLimits.timeoutMs, maxBytes: config.toolLimits.maxBytes, log, baseDir: process.cwd() }
+  return { timeoutMs: config.toolLimits.timeoutMs, maxBytes: config.toolLimits.maxBytes, log, logPayloads: config.toolLimits.logPayloads, baseDir: process.cwd() }
 }
 
 /** The wall clock as it was at the start, carried on by a clock that nobody sets. */

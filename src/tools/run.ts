@@ -17,7 +17,11 @@ export interface RunLimits {
   readonly timeoutMs: number
   readonly maxBytes: number
   readonly log: ToolLog
+  readonly logPayloads?: boolean
 }
+
+/** Of arguments and of output, each. */
+const MAX_LOGGED_BYTES = 8192
 
 type Answer = Pick<ToolOutcome, 'output' | 'outcome'>
 
@@ -26,6 +30,10 @@ export async function runTool(tool: BoundTool | undefined, call: ToolCall, conte
   const startedAt = performance.now()
   const { output, outcome } = await answerOf(tool, call, context, limits)
   const limited = limitOutput(output, limits.maxBytes)
+  if (limits.logPayloads) {
+    const payload = { tool_arguments: cutToBytes(call.arguments, MAX_LOGGED_BYTES), tool_output: cutToBytes(limited.text, MAX_LOGGED_BYTES) }
+    limits.log.info({ tool: call.name, sessionId: context.sessionId, outcome, ...payload }, 'tool payload')
+  }
   return { output: limited.text, cut: limited.cut, outcome, durationMs: performance.now() - startedAt }
 }
 

@@ -1,6 +1,6 @@
 // What every tool source is given when it is built: limits, a log, and where relative files are looked for.
 
-/** Fields hold names and numbers only: no arguments, outputs, hosts or error texts. A pino logger fits. */
+/** Fields hold names and numbers only: no arguments, outputs, hosts or error texts, unless the operator asked for payloads. A pino logger fits. */
 export interface ToolLog {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
@@ -12,6 +12,8 @@ export interface SourceOptions {
   /** Longest output of one call, in bytes of UTF-8. Sources return at most `sourceBytes(maxBytes)`; the rest is never read. */
   readonly maxBytes: number
   readonly log: ToolLog
+  /** Writes what goes into a tool and what comes out to the log: speech and personal data, in all likelihood. */
+  readonly logPayloads?: boolean
   /** Absolute folder that relative module files and MCP commands start from. */
   readonly baseDir: string
 }

@@ -47,7 +47,7 @@ describe('the least configuration', () => {
     expect(config.admin).toEqual({ host: '127.0.0.1', port: 9090 })
     expect(config.auth).toMatchObject({ algorithms: ['HS256'], issuer: undefined, audience: undefined, clockToleranceMs: 5000, allowQueryToken: false })
     expect(config.limits).toMatchObject({ maxMessageBytes: 4 * 1024 * 1024, slowClientMs: 30_000 })
-    expect(config.toolLimits).toEqual({ timeoutMs: 10_000, maxBytes: 65_536, maxRounds: 8, maxConcurrent: 4, callsPerMinute: 60, approvalTimeoutMs: 30_000 })
+    expect(config.toolLimits).toEqual({ timeoutMs: 10_000, maxBytes: 65_536, maxRounds: 8, maxConcurrent: 4, callsPerMinute: 60, approvalTimeoutMs: 30_000, logPayloads: false })
     expect(config.profiles.default).toEqual({
       instructions: '',
       toolNames: undefined,
@@ -68,6 +68,11 @@ describe('the least configuration', () => {
   it('warns about what is weak', () => {
     expect(configWarnings(config).join('\n')).toMatch(/REDIS_URL.*\n.*ALLOWED_ORIGINS.*\n.*JWT_ISSUER/)
   })
+})
+
+it('warns when the payloads of tools are logged', () => {
+  expect(configWarnings(load()).join()).not.toContain('LOG_TOOL_PAYLOADS')
+  expect(configWarnings(load({ LOG_TOOL_PAYLOADS: 'true' })).join()).toContain('LOG_TOOL_PAYLOADS is on')
 })
 
 describe('values', () => {

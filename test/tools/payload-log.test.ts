@@ -1,0 +1,54 @@
+// What goes into a tool and comes out of it is in the log where the operator asked for it, bounded, and nowhere else.
+import { Writable } from 'node:stream'
+import { pino } from 'pino'
+import { expect, it } from 'vitest'
+import { logOptions } from '../../src/ops/log.js'
+import { runTool } from '../../src/tools/run.js'
+import { contextFor, testOptions } from './tool-context.js'
+
+const bound = (answer: string) => ({
+  spec: { definition: { type: 'function' as const, name: 'weather' }, owner: 'server' as const },
+  source: { name: 'test', call: async () => answer },
+  check: () => undefined,
+})
+
+/** Lines of the relay's own logger at its most talkative. */
+async function linesOf(logPayloads: boolean | undefined, args: string, answer: string): Promise<string> {
+  let text = ''
+  const log = pino(
+    logOptions('trace'),
+    new Writable({
+      write(chunk, _encoding, done) {
+        text += chunk
+        done()
+      },
+    }),
+  )
+  const limits = { ...testOptions({ maxBytes: 1e6 }), log, ...(logPayloads === undefined ? {} : { logPayloads }) }
+  const { output } = await runTool(bound(answer), { callId: 'c', name: 'weather', arguments: args }, contextFor(), limits)
+  expect(output).toBe(answer)
+  return text
+}
+
+it('is logged with session, tool and outcome when asked for', async () => {
+  const line = JSON.parse(await linesOf(true, '{"city":"Bergen"}', 'sunny'))
+  expect(line).toMatchObject({
+    level: 'info',
+    msg: 'tool payload',
+    tool: 'weather',
+    sessionId: 'session-1',
+    outcome: 'ok',
+    tool_arguments: '{"city":"Bergen"}',
+    tool_output: 'sunny',
+  })
+})
+
+it('is cut where it is long', async () => {
+  const line = JSON.parse(await linesOf(true, `{"city":"${'é'.repeat(20_000)}"}`, 'x'.repeat(100_000)))
+  expect(Buffer.byteLength(line.tool_arguments)).toBeLessThanOrEqual(8192)
+  expect(line.tool_output).toBe('x'.repeat(8192))
+})
+
+it.each([false, undefined])('is not logged otherwise (%s)', async (logPayloads) => {
+  expect(await linesOf(logPayloads, '{"city":"Bergen"}', 'sunny')).toBe('')
+})
