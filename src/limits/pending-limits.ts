@@ -4,7 +4,7 @@ import { isUse, type KnownLimit, knownLimitOf, laterKnown, windowStart } from '.
 import type { LimitReport } from '../ports.js'
 import { MAX_LIMIT_NAMES } from './redis-limits-script.js'
 
-/** Amounts by name under one id, or, without an id, of one minute. */
+/** Amounts by name under one id, or, without an id, of one name and minute. */
 export interface PendingUse {
   readonly id: string
   readonly at: number
@@ -23,6 +23,8 @@ export interface PendingLimits {
 /** Keeps one script short: the rest of a long log goes into the next batch. */
 const LOG_ENTRIES_PER_BATCH = 500
 const USES_PER_BATCH = 200
+/** Far above the reports of one deployment that may wait, which are bounded elsewhere. */
+const MAX_USES = 100_000
 export const MAX_ID_LENGTH = 256
 
 export function emptyLimits(deployment: string): PendingLimits {
@@ -47,14 +49,20 @@ export function addRecord({ records, known }: PendingLimits, record: LimitRecord
   if (limit) known.set(record.name, limit)
 }
 
-/** `id` empty: added to the minute's sum, which is written whether or not it was before. */
+/** Without an id the amounts are added to each name's sum of its latest minute: older ones would count no more. */
 export function addUse({ used }: PendingLimits, id: string, at: number, amounts: ReadonlyMap<string, number>): void {
-  const key = id === '' ? `minute:${windowStart(at)}` : `id:${id}`
-  const before = used.get(key)
-  if (id !== '' && before) return
-  const sum = new Map(before?.amounts)
-  for (const [name, amount] of amounts) if (sum.has(name) || sum.size < MAX_LIMIT_NAMES) sum.set(name, (sum.get(name) ?? 0) + amount)
-  used.set(key, { id, at: Math.max(before?.at ?? 0, at), amounts: sum })
+  if (id !== '') {
+    if (!used.has(`id:${id}`)) used.set(`id:${id}`, { id, at, amounts })
+    return
+  }
+  for (const [name, amount] of amounts) {
+    const key = `minute:${name}`
+    const before = used.get(key)
+    const order = before ? windowStart(at) - windowStart(before.at) : 1
+    if (order < 0 || (!before && used.size >= MAX_USES)) continue
+    const sum = order === 0 ? (before?.amounts.get(name) ?? 0) : 0
+    used.set(key, { id, at: order === 0 ? Math.max(before?.at ?? 0, at) : at, amounts: new Map([[name, sum + amount]]) })
+  }
 }
 
 export function cutLimits(content: PendingLimits): readonly [PendingLimits, PendingLimits] {

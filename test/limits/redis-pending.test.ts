@@ -75,28 +75,42 @@ describe('pending writes', () => {
   })
 
   it('keeps one use a response, and the minute’s sum of those without an id or beyond the bound of ids', () => {
-    const pending = createPending({ ...PENDING_BOUNDS, onceIds: 3 })
+    const pending = createPending({ ...PENDING_BOUNDS, onceIds: 2 })
     const use = (at: number, used: number, onceId?: string) =>
       pending.addLimits(report({ at, source: 'usage', limits: [{ name: 'tokens', used }], ...(onceId !== undefined && { onceId }) }))
     use(T, 5, 'resp_1')
     use(T, 5, 'resp_1')
     use(T + 1, 7)
     use(T + 2, 7)
-    use(T + 60_000, 7)
     use(T + 3, 11, 'resp_2')
+    const usesOf = (batch: Batch) => (batch.kind === 'limits' ? [...batch.content.used.values()].map(({ id, at, amounts }) => [id, at - T, ...amounts.values()]) : [])
     const batch = only(pending.batches())
-    const uses = batch.kind === 'limits' ? [...batch.content.used.values()].map(({ id, at, amounts }) => [id, at - T, ...amounts.values()]) : []
-    expect(uses).toEqual([
+    expect(usesOf(batch)).toEqual([
       ['resp_1', 0, 5],
       ['', 3, 25],
-      ['', 60_000, 7],
     ])
+    // Of the minute before nothing is needed once a later one is known.
+    use(T + 4, 1)
+    use(T + 60_000, 7)
+    use(T + 5, 1)
     use(T, 5, 'resp_1')
     pending.settle(batch)
     const log = only(pending.batches())
-    expect(log.kind === 'limits' && [log.content.used.size, log.content.log.length]).toEqual([0, 1])
+    expect(usesOf(log)).toEqual([['', 60_000, 7]])
     pending.settle(log)
     expect(pending.isEmpty()).toBe(true)
+  })
+
+  it('keeps the time of each name’s own latest use', () => {
+    const pending = createPending()
+    pending.addLimits(report({ at: T, source: 'usage', limits: [{ name: 'tokens', used: 5 }] }))
+    pending.addLimits(report({ at: T + 9, source: 'usage', limits: [{ name: 'requests', used: 1 }] }))
+    const batch = only(pending.batches())
+    const uses = batch.kind === 'limits' ? [...batch.content.used.values()].map(({ at, amounts }) => [at - T, ...amounts.keys()]) : []
+    expect(uses).toEqual([
+      [0, 'tokens'],
+      [9, 'requests'],
+    ])
   })
 
   it('remembers the limit that a later report does not repeat', () => {
