@@ -1,5 +1,5 @@
 // One session at work: frames in, fast lane or step, actions out in order. The only place where a client link meets an upstream link.
-import { CLIENT_LIMITS, decodeEvent, encodeEvent, problemText, UPSTREAM_LIMITS } from '../core/protocol/codec.js'
+import { encodeEvent } from '../core/protocol/codec.js'
 import { type Dialect, dialectFor } from '../core/protocol/dialect.js'
 import { type RefusalCode, RefusalError, toErrorEvent, toWireClose } from '../core/protocol/errors.js'
 import type { Frame, RealtimeEvent } from '../core/protocol/events.js'
@@ -11,6 +11,7 @@ import type { Link, NewSession } from '../ports.js'
 import { ClientRate } from './client-rate.js'
 import { recordEnd } from './farewell.js'
 import { type Backlog, backlog, type Reader, reader } from './flow.js'
+import { readClientFrame, readUpstreamFrame } from './frame-inputs.js'
 import { type HeldFrames, holdFrames } from './held-frames.js'
 import { SessionLedger } from './ledger.js'
 import { audioDeltaBytes, newMeters } from './meters.js'
@@ -140,17 +141,11 @@ export class RelayedSession {
       return
     }
     this.meters.laneMisses++
-    if (isBinary) return this.apply({ is: 'frame.refused', code: 'bad_event', message: 'Binary messages are not supported; send JSON as text.' })
-    const decoded = decodeEvent(frame, CLIENT_LIMITS)
-    if (!decoded.ok) return this.apply({ is: 'frame.refused', code: 'bad_event', message: problemText(decoded.problem) })
-    const events = this.clientDialect.toGa(decoded.event)
-    const { event_id: id, type, audio } = decoded.event
-    if (type === 'input_audio_buffer.append' && typeof audio === 'string') this.#countAudio(Math.floor((audio.length * 3) / 4))
-    if (events.length === 0)
-      this.apply({ is: 'frame.refused', code: 'event_not_allowed', message: 'This event has no counterpart here.', causeEventId: typeof id === 'string' ? id : undefined })
+    const { inputs, audioBytes: inEvent } = readClientFrame(frame, isBinary, this.clientDialect)
+    if (inEvent > 0) this.#countAudio(inEvent)
     // Rates count by the time of the event, and the last tick may be a second old.
     this.apply({ is: 'tick', now: this.clock(), clientActive: true })
-    for (const event of events) this.apply({ is: 'client.event', event })
+    for (const input of inputs) this.apply(input)
   }
 
   #countAudio(bytes: number): void {
@@ -165,12 +160,9 @@ export class RelayedSession {
       this.sendClient(this.upstreamDialect.audioDeltaType === this.clientDialect.audioDeltaType ? frame : spliceAudioDeltaType(frame, this.upstreamDialect, this.clientDialect))
       return
     }
-    const decoded = isBinary ? undefined : decodeEvent(frame, UPSTREAM_LIMITS)
-    if (!decoded?.ok) return this.opened.recorder.note({ note: 'event_dropped', side: 'upstream', why: 'not_an_event' })
-    const events = this.upstreamDialect.toGa(decoded.event)
-    if (events.length === 0) this.opened.recorder.note({ note: 'event_dropped', side: 'upstream', why: 'no_counterpart' })
-    const owner = events.find((event) => event.type === decoded.event.type) ?? events[0]
-    for (const event of events) this.apply({ is: 'upstream.event', event, frame: event === owner && this.upstreamDialect.name === this.clientDialect.name ? frame : undefined })
+    const inputs = readUpstreamFrame(frame, isBinary, this.upstreamDialect, this.upstreamDialect.name === this.clientDialect.name)
+    if (typeof inputs === 'string') this.opened.recorder.note({ note: 'event_dropped', side: 'upstream', why: inputs })
+    else for (const input of inputs) this.apply(input)
   }
 
   sendClient(data: Frame | string): void {
