@@ -44,6 +44,8 @@ export interface HttpToolRun {
   readonly idempotent: boolean
   /** Hosts besides the template's own that may be reached are none; private ranges are refused when set. */
   readonly denyPrivateAddresses: boolean
+  /** How the back end is told who is calling; absent: not at all. */
+  readonly identity?: 'jwt' | 'headers' | undefined
 }
 
 export type ToolConfig =
@@ -150,6 +152,7 @@ export interface Config {
     readonly approvalTimeoutMs: number
     /** Whether arguments and outputs are logged. */
     readonly logPayloads: boolean
+    readonly identitySecret: Secret | undefined
   }
   readonly warmPoolSize: number
   readonly workers: number

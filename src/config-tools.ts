@@ -125,7 +125,9 @@ function readHttp(how: Fields, definition: ToolDefinition | undefined, context: 
     timeoutMs: http.number('timeoutMs', TIMEOUT_MS),
     idempotent: http.boolean('idempotent', false),
     denyPrivateAddresses: http.boolean('denyPrivateAddresses', false),
+    identity: http.parsed('identity', oneOf('jwt', 'headers')),
   }
+  if (run.identity && !context.env.isSet('TOOL_IDENTITY_SECRET')) http.bad('identity', 'needs TOOL_IDENTITY_SECRET, which is not set')
   http.done()
   if (url === undefined || !definition || context.problems.found.length > before) return undefined
   const template = compileTemplate(run, definition.parameters)

@@ -140,6 +140,7 @@ export const VARIABLES = {
   TOOL_MAX_CONCURRENT: required(wholeNumber(1, 64), '4', 'Tool calls at work at once in one session.'),
   TOOL_CALLS_PER_MINUTE: required(decimal(1, 100_000), '60', 'Tool calls a minute in one session, sixteen of them at once.'),
   TOOL_APPROVAL_TIMEOUT_SECONDS: required(seconds(1, 600), '30', 'Time a client has to approve a call that needs it; no answer means no.'),
+  TOOL_IDENTITY_SECRET: orFile(exact(sharedSecret, 'Secret that signs who is calling, for HTTP tools with `identity`; at least 32 bytes.')),
   LOG_TOOL_PAYLOADS: required(boolean, 'false', 'Log what tools are given and what they answer, personal data included; for a search of mistakes, never for production.'),
 
   TRUST_PROXY: optional(trustedProxies, 'Proxies whose `X-Forwarded-*` headers are believed: `true`, or a comma list of addresses and ranges.'),

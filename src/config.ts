@@ -48,6 +48,8 @@ export function loadConfig(environment: Environment = process.env, options: Load
     voiceLive: upstreams.some((upstream) => upstream.provider === 'voice-live'),
     withPrices: env.isSet('PRICES_FILE'),
   })
+  const identity = env.get('TOOL_IDENTITY_SECRET')
+  if (identity && identity.bytes < 32) problems.add('TOOL_IDENTITY_SECRET', 'is too short: at least 32 bytes')
   const redisUrl = env.get('REDIS_URL')
   const keyPrefix = env.get('REDIS_KEY_PREFIX')
   const settings = {
@@ -80,6 +82,7 @@ export function loadConfig(environment: Environment = process.env, options: Load
       callsPerMinute: env.get('TOOL_CALLS_PER_MINUTE'),
       approvalTimeoutMs: env.get('TOOL_APPROVAL_TIMEOUT_SECONDS'),
       logPayloads: env.get('LOG_TOOL_PAYLOADS'),
+      identitySecret: identity?.secret,
     },
     warmPoolSize: env.get('WARM_POOL_SIZE'),
     workers: env.get('WORKERS'),

@@ -89,6 +89,16 @@ export interface ToolSpec extends SessionTool {
   readonly timeoutMs?: number
 }
 
+/** Headers that tell an HTTP tool's back end who is calling, for this one request. */
+export type IdentitySigner = (call: {
+  readonly how: 'jwt' | 'headers'
+  readonly identity: Pick<Identity, 'subject' | 'issuer'>
+  readonly tool: string
+  readonly method: string
+  readonly url: URL
+  readonly body: string | undefined
+}) => Promise<Readonly<Record<string, string>>>
+
 /** Where tools come from: http, code, MCP servers, or the client itself. */
 export interface ToolSource {
   /** The source's name in logs and clashes, e.g. `http`, `mcp:docs`. */

@@ -5,6 +5,7 @@ import type { Server as TlsServer } from 'node:tls'
 import fastifyWebsocket from '@fastify/websocket'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { createAuthenticator } from './auth/authenticator.js'
+import { createIdentitySigner } from './auth/tool-identity.js'
 import { configWarnings } from './config-describe.js'
 import type { Config } from './config-shape.js'
 import { type QuotaLeft, quotaLeft } from './core/policy/quota.js'
@@ -222,7 +223,8 @@ function refuseSchemas(): never {
 const SILENT = { info() {}, warn() {} }
 
 export function toolRegistryOptions(config: Config, log: SourceOptions['log'] = SILENT): SourceOptions {
-  return { timeoutMs: config.toolLimits.timeoutMs, maxBytes: config.toolLimits.maxBytes, log, logPayloads: config.toolLimits.logPayloads, baseDir: process.cwd() }
+  const { timeoutMs, maxBytes, logPayloads, identitySecret } = config.toolLimits
+  return { timeoutMs, maxBytes, log, logPayloads, baseDir: process.cwd(), ...(identitySecret && { signIdentity: createIdentitySigner(identitySecret) }) }
 }
 
 /** The wall clock as it was at the start, carried on by a clock that nobody sets. */

@@ -35,6 +35,7 @@ export function createHttpSource(configs: readonly HttpToolConfig[], options: So
   for (const config of configs) {
     const compiled = compileTemplate(config.run, config.definition.parameters)
     if ('problems' in compiled) problems.push(...compiled.problems.map((problem) => `tool ${config.definition.name}: ${problem}`))
+    else if (config.run.identity && !options.signIdentity) problems.push(`tool ${config.definition.name}: identity: needs TOOL_IDENTITY_SECRET`)
     else if (config.run.denyPrivateAddresses && isPrivateLiteral(config.run.url)) problems.push(`tool ${config.definition.name}: url: the host is a private address`)
     else tools.set(config.definition.name, { config, fill: compiled.fill, calls: 0 })
   }
@@ -49,8 +50,15 @@ export function createHttpSource(configs: readonly HttpToolConfig[], options: So
     try {
       const { run } = tool.config
       const request = tool.fill(args as JsonObject, context.identity.claims)
+      const { identity } = context
+      const { method } = run
+      const signed = run.identity && options.signIdentity ? await options.signIdentity({ how: run.identity, identity, tool: name, method, ...request }) : {}
       const dispatcher = run.denyPrivateAddresses ? agents.publicOnly : agents.any
-      return await fetchText(run.method, request, { dispatcher, signal: context.signal, maxBytes: sourceBytes(options.maxBytes), retryOnce: run.idempotent })
+      return await fetchText(
+        method,
+        { ...request, headers: { ...request.headers, ...signed } },
+        { dispatcher, signal: context.signal, maxBytes: sourceBytes(options.maxBytes), retryOnce: run.idempotent },
+      )
     } finally {
       tool.calls--
     }

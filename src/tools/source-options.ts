@@ -1,4 +1,5 @@
 // What every tool source is given when it is built: limits, a log, and where relative files are looked for.
+import type { IdentitySigner } from '../ports.js'
 
 /** Fields hold names and numbers only: no arguments, outputs, hosts or error texts, unless the operator asked for payloads. A pino logger fits. */
 export interface ToolLog {
@@ -16,6 +17,8 @@ export interface SourceOptions {
   readonly logPayloads?: boolean
   /** Absolute folder that relative module files and MCP commands start from. */
   readonly baseDir: string
+  /** For HTTP tools that tell who is calling; a tool that wants it is a mistake without. */
+  readonly signIdentity?: IdentitySigner
 }
 
 /** A little more than the limit, so that whoever cuts can tell a full answer from one that went on. */

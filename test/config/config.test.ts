@@ -47,7 +47,16 @@ describe('the least configuration', () => {
     expect(config.admin).toEqual({ host: '127.0.0.1', port: 9090 })
     expect(config.auth).toMatchObject({ algorithms: ['HS256'], issuer: undefined, audience: undefined, clockToleranceMs: 5000, allowQueryToken: false })
     expect(config.limits).toMatchObject({ maxMessageBytes: 4 * 1024 * 1024, slowClientMs: 30_000 })
-    expect(config.toolLimits).toEqual({ timeoutMs: 10_000, maxBytes: 65_536, maxRounds: 8, maxConcurrent: 4, callsPerMinute: 60, approvalTimeoutMs: 30_000, logPayloads: false })
+    expect(config.toolLimits).toEqual({
+      timeoutMs: 10_000,
+      maxBytes: 65_536,
+      maxRounds: 8,
+      maxConcurrent: 4,
+      callsPerMinute: 60,
+      approvalTimeoutMs: 30_000,
+      logPayloads: false,
+      identitySecret: undefined,
+    })
     expect(config.profiles.default).toEqual({
       instructions: '',
       toolNames: undefined,
@@ -68,6 +77,14 @@ describe('the least configuration', () => {
   it('warns about what is weak', () => {
     expect(configWarnings(config).join('\n')).toMatch(/REDIS_URL.*\n.*ALLOWED_ORIGINS.*\n.*JWT_ISSUER/)
   })
+})
+
+it('signs callers for tools that ask for it', () => {
+  const tool = { type: 'function', name: 'x', run: { http: { url: 'https://tools.example.com/x', identity: 'jwt' } } }
+  const { tools, toolLimits } = load({ TOOL_IDENTITY_SECRET: 'a secret between relay and tools, 32 bytes', TOOLS: JSON.stringify([tool]) })
+  expect(tools).toMatchObject([{ run: { identity: 'jwt' } }])
+  expect(toolLimits.identitySecret?.reveal()).toBe('a secret between relay and tools, 32 bytes')
+  expect(() => load({ TOOL_IDENTITY_SECRET: 'short' })).toThrow(/TOOL_IDENTITY_SECRET/)
 })
 
 it('warns when the payloads of tools are logged', () => {

@@ -187,6 +187,7 @@ const toolRows: readonly (readonly [why: string, entry: unknown, ...says: RegExp
   ],
   ['a header no request may set', http({ url: 'https://a.example.com/', headers: { host: 'b' } }), /"host" cannot be used/],
   ['a module that is not there', { ...tool, run: { module: './missing.js#f' } }, /run module names "\.\/missing\.js", which is not a file/],
+  ['a caller’s identity without the secret to sign it', { ...tool, run: { http: { url: 'https://a.example.com', identity: 'jwt' } } }, /identity needs TOOL_IDENTITY_SECRET/],
   ['a wrong onCancel', { ...tool, run: { http: { url: 'https://a.example.com' }, onCancel: 'stop' } }, /run onCancel must be/],
   [
     'a background tool that a cancelled response ends',
