@@ -18,8 +18,18 @@ export function openingUpdate(profile: SessionProfile, eventId: string): Realtim
  */
 export function sessionUpdate(profile: SessionProfile, wishes: JsonObject, ids: JsonObject): RealtimeEvent {
   const toolChoice = profile.session.tool_choice ?? 'auto'
-  return { type: 'session.update', ...ids, session: { ...wishes, tool_choice: toolChoice, ...serverPart(profile) } }
+  const session: JsonObject = { ...wishes, tool_choice: toolChoice, ...serverPart(profile) }
+  nameTranscription(session, profile)
+  return { type: 'session.update', ...ids, session }
 }
+
+/** Clients name OpenAI's models, Azure wants a deployment (source: dossier 1.7): where the server names one, a client's wish to be transcribed means that one. */
+function nameTranscription(session: JsonObject, profile: SessionProfile): void {
+  const model = readPath(profile.session, `${TRANSCRIPTION}.model`)
+  if (typeof model === 'string' && isObject(readPath(session, TRANSCRIPTION))) writePath(session, `${TRANSCRIPTION}.model`, model)
+}
+
+const TRANSCRIPTION = 'audio.input.transcription'
 
 function serverPart(profile: SessionProfile): JsonObject {
   return { type: 'realtime', instructions: profile.instructions, tools: profile.tools.map((tool) => ({ ...tool.definition }) as JsonObject) }

@@ -22,6 +22,21 @@ describe("the client's session.update", () => {
     })
   })
 
+  it('that asks for a transcription means the deployment the server names, whatever model the client knows', () => {
+    const clientMaySet = new Set(['audio.input.transcription'])
+    const session = { audio: { input: { transcription: { model: 'my-whisper-deployment' } } } }
+    const wish = { type: 'session.update', session: { audio: { input: { transcription: { model: 'whisper-1', language: 'pt' } } } } }
+    const named = play({ clientMaySet, session })
+    named.client(wish)
+    expect(named.lastTo('upstream')?.session).toMatchObject({ audio: { input: { transcription: { model: 'my-whisper-deployment', language: 'pt' } } } })
+    const unnamed = play({ clientMaySet })
+    unnamed.client(wish)
+    expect(unnamed.lastTo('upstream')?.session).toMatchObject({ audio: { input: { transcription: { model: 'whisper-1', language: 'pt' } } } })
+    const switchedOff = play({ clientMaySet, session })
+    switchedOff.client({ type: 'session.update', session: { audio: { input: { transcription: null } } } })
+    expect(switchedOff.lastTo('upstream')?.session).toMatchObject({ audio: { input: { transcription: null } } })
+  })
+
   it('is answered by a session.updated that tells nothing of the server’s', () => {
     const p = play()
     expect(p.upstream(updated(p.state.profile))).toEqual(['client session.updated'])
