@@ -18,7 +18,7 @@ type Figure = Exclude<keyof Sample, 'sessions'>
 interface Limit {
   /** Growth a session may leave behind. */
   readonly perSession: number
-  /** Growth over all that is never held against anybody: compiled code, caches that fill up, a heap that is resized. */
+  /** Growth over all that is never held against anybody: caches that fill up, a heap that is resized. */
   readonly allowance: number
 }
 
@@ -26,9 +26,9 @@ const MIB = 1024 * 1024
 
 /** An ended session that is kept costs several kilobytes of heap, so some thousand sessions show it. Resident memory moves in steps of a megabyte and more, so it is only asked for what is plain. */
 export const LIMITS: Readonly<Record<Figure, Limit>> = {
-  heapBytes: { perSession: 100, allowance: 2 * MIB },
-  externalBytes: { perSession: 100, allowance: 2 * MIB },
-  rssBytes: { perSession: 1000, allowance: 32 * MIB },
+  heapBytes: { perSession: 100, allowance: 0.5 * MIB },
+  externalBytes: { perSession: 100, allowance: 0.5 * MIB },
+  rssBytes: { perSession: 1000, allowance: 16 * MIB },
   sockets: { perSession: 0, allowance: 2 },
   timers: { perSession: 0, allowance: 2 },
   otherHandles: { perSession: 0, allowance: 2 },
