@@ -217,6 +217,8 @@ export type Note =
   | { note: 'upstream_error'; code: string }
   | { note: 'configured'; durationMs: number }
   | { note: 'response_done'; status: string }
+  /** `rule` as `responses_per_day`; `unknown`: nobody could tell what is left. */
+  | { note: 'quota_refused'; rule: string }
   | { note: 'backpressure'; side: 'client' | 'upstream' }
   | { note: 'lane'; side: 'client' | 'upstream'; hits: number; misses: number }
 

@@ -2,9 +2,11 @@
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Note, Recorder } from '../ports.js'
 import { boundedLabel, wordLabel } from './labels.js'
+import { createUpstreamMetrics, type UpstreamMetrics } from './upstream-metrics.js'
 
 export interface Metrics {
   readonly recorder: Recorder
+  readonly upstreams: UpstreamMetrics
   /** A number read whenever metrics are asked for, such as the length of a queue; `read` must not throw. */
   gauge(name: string, help: string, read: () => number): void
   /** Returns what counts one more for a value of `labelName`; values come from code. */
@@ -48,6 +50,7 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
   const upstreamErrors = counter('relay_upstream_errors_total', 'Error events of the upstream, by code.', ['code'])
   const configured = histogram('relay_configured_seconds', 'Time from upgrade to a session configured as the server wants.', SECONDS)
   const responses = counter('relay_responses_total', 'Responses done, by status.', ['status'])
+  const quotaRefusals = counter('relay_quota_refusals_total', 'Responses that a quota did not let start, by rule.', ['rule'])
   const backpressure = counter('relay_backpressure_total', 'Times a side was paused because the other did not read, by the side that did not read.', ['side'])
   const lane = counter('relay_lane_frames_total', 'Frames that passed without parsing (hit) or had to be parsed (miss).', ['side', 'result'])
   if (options.processMetrics) collectDefaultMetrics({ register: registry })
@@ -84,6 +87,8 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
         return configured.observe(note.durationMs / 1000)
       case 'response_done':
         return responses.inc({ status: label.status(note.status) })
+      case 'quota_refused':
+        return quotaRefusals.inc({ rule: note.rule })
       case 'backpressure':
         return backpressure.inc({ side: note.side })
       case 'lane':
@@ -104,6 +109,7 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
         }
       },
     },
+    upstreams: createUpstreamMetrics(registry),
     gauge(name, help, read) {
       const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(read()) })
     },

@@ -37,6 +37,7 @@ function logNote(logger: SessionLogger, note: Note): void {
     case 'event_dropped':
       return logger.debug({ ...fields, why: plain(wordLabel(note.why)) }, name)
     case 'backpressure':
+    case 'quota_refused':
       return logger.info(fields, name)
     case 'configured':
     case 'response_done':

@@ -6,7 +6,7 @@ import { createForClient, createForTurn } from './creates.js'
 import { withAnswers, withoutAnswers } from './own-turns.js'
 import type { QuotaState } from './quota-state.js'
 import { refuse } from './refuse.js'
-import { publicEventId, type Turn } from './state.js'
+import { note, publicEventId, type Turn } from './state.js'
 
 const MAX_HELD = 64
 /** When to come back where the quota could not be looked at. */
@@ -86,8 +86,10 @@ export function quotaKnown(turn: Turn, usage: QuotaUsage | undefined): readonly 
   if (tell && left) turn.actions.push({ do: 'send', to: 'client', event: { type: 'relay.quota', event_id: publicEventId(turn), quota: left.map(shown) } })
   if (waiting === undefined) return held
   const refusal = refusalOf(policy, left, turn.s.now)
-  if (refusal) refuse(turn, refusal, waiting === 'turn' ? undefined : stringAt(waiting, 'event_id'), 'response.create')
-  else if (waiting === 'turn') createForTurn(turn)
+  if (refusal) {
+    note(turn, { note: 'quota_refused', rule: ruleName(left) })
+    refuse(turn, refusal, waiting === 'turn' ? undefined : stringAt(waiting, 'event_id'), 'response.create')
+  } else if (waiting === 'turn') createForTurn(turn)
   else createForClient(turn, waiting)
   return held
 }
@@ -104,6 +106,11 @@ function refusalOf(policy: QuotaPolicy, left: readonly QuotaLeft[] | undefined, 
   const { of, per, resetsAt } = spent
   const retry = resetsAt === undefined ? {} : { retryAfterSeconds: Math.max(1, Math.ceil((resetsAt - now) / 1000)) }
   return { code: per === 'minute' ? 'rate_limited' : 'budget_spent', message: `The quota of ${WORDS[of]} per ${per} is used up.`, ...retry }
+}
+
+function ruleName(left: readonly QuotaLeft[] | undefined): string {
+  const spent = left && spentRule(left)
+  return spent ? `${spent.of === 'audioMinutes' ? 'audio_minutes' : spent.of}_per_${spent.per}` : 'unknown'
 }
 
 const WORDS = { responses: 'responses', tokens: 'tokens', audioMinutes: 'audio minutes', money: 'money' } as const

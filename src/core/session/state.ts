@@ -71,6 +71,8 @@ export type SessionNote =
   | { readonly note: 'upstream_error'; readonly code: string }
   | { readonly note: 'configured'; readonly durationMs: number }
   | { readonly note: 'response_done'; readonly status: string }
+  /** `rule` as `responses_per_day`; `unknown`: nobody could tell what is left. */
+  | { readonly note: 'quota_refused'; readonly rule: string }
 
 export type Action =
   | { readonly do: 'send'; readonly to: Side; readonly event: RealtimeEvent; readonly frame?: Frame | undefined }

@@ -1,0 +1,106 @@
+// Counts dials, tokens and money, and shows what limits and breakers are like whenever metrics are asked for; never by user.
+import { Counter, Gauge, type Registry } from 'prom-client'
+import type { BreakerState } from '../core/breaker.js'
+import type { LimitState, LimitStore, UsageReport } from '../ports.js'
+import { boundedLabel } from './labels.js'
+
+export interface WatchedUpstreams {
+  readonly upstreams: () => readonly { readonly name: string; readonly deployment: string; readonly breaker: BreakerState }[]
+  readonly limits: Pick<LimitStore, 'limitsOf'>
+}
+
+export interface UpstreamMetrics {
+  /** `outcome` comes from code. */
+  dialled(upstream: string, outcome: string): void
+  /** Whose limits and breakers are shown from now on. */
+  watch(upstreams: WatchedUpstreams): void
+  /** The same store, each usage report counted on its way. */
+  counted(store: LimitStore): LimitStore
+}
+
+const BREAKERS = ['closed', 'open', 'half_open'] as const satisfies readonly BreakerState[]
+/** A slow Redis must not cost the page of metrics: its numbers are left out then. */
+const LOOK_UP_MS = 250
+
+export function createUpstreamMetrics(registry: Registry): UpstreamMetrics {
+  const registers = [registry]
+  let watched: WatchedUpstreams | undefined
+  const profile = boundedLabel()
+  const kind = boundedLabel()
+  const limitName = boundedLabel()
+  const dials = new Counter({ name: 'relay_dials_total', help: 'Dials of upstreams, by upstream and outcome.', labelNames: ['upstream', 'outcome'], registers })
+  const tokens = new Counter({ name: 'relay_tokens_total', help: 'Tokens used, by profile and kind; kinds contain one another.', labelNames: ['profile', 'kind'], registers })
+  const money = new Counter({ name: 'relay_money_total', help: 'Money spent by the price table, by profile and currency.', labelNames: ['profile', 'currency'], registers })
+  const remaining: Gauge = new Gauge({
+    name: 'relay_limit_remaining',
+    help: 'What a deployment still allows, by deployment and name of the limit, as all relays recorded it.',
+    labelNames: ['deployment', 'name'],
+    registers,
+    // Every process of a relay reads the same number.
+    aggregator: 'min',
+    async collect() {
+      if (!watched) return
+      const found = await remainingOf(watched)
+      remaining.reset()
+      for (const { deployment, name, value } of found) remaining.set({ deployment, name: limitName(name) }, value)
+    },
+  })
+  const breakers: Gauge = new Gauge({
+    name: 'relay_breaker_state',
+    help: 'Processes that see an upstream in this state.',
+    labelNames: ['upstream', 'state'],
+    registers,
+    collect() {
+      for (const { name, breaker } of watched?.upstreams() ?? []) {
+        for (const state of BREAKERS) breakers.set({ upstream: name, state }, state === breaker ? 1 : 0)
+      }
+    },
+  })
+
+  function count({ profile: name, counters }: UsageReport): void {
+    const labels = { profile: profile(name ?? 'other') }
+    for (const [counter, amount] of Object.entries(counters)) {
+      if (!Number.isFinite(amount) || amount < 0) continue
+      if (counter.endsWith('_tokens')) tokens.inc({ ...labels, kind: kind(counter.slice(0, -'_tokens'.length)) }, amount)
+      else if (/^cost_[a-z]{3}$/.test(counter)) money.inc({ ...labels, currency: counter.slice(5) }, amount)
+    }
+  }
+
+  return {
+    dialled: (upstream, outcome) => dials.inc({ upstream, outcome }),
+    watch(upstreams) {
+      watched = upstreams
+    },
+    counted: (store) => ({
+      ...store,
+      recordUsage(report) {
+        store.recordUsage(report)
+        count(report)
+      },
+    }),
+  }
+}
+
+/** None of a deployment that the store does not know or cannot be asked about in time. Never rejects. */
+async function remainingOf({ upstreams, limits }: WatchedUpstreams): Promise<readonly { deployment: string; name: string; value: number }[]> {
+  const deployments = [...new Set(upstreams().map(({ deployment }) => deployment))]
+  const found = await Promise.all(
+    deployments.map(async (deployment) => {
+      const known = await inTime(limits.limitsOf(deployment))
+      return known.flatMap(({ name, remaining: value }) => (value === undefined ? [] : [{ deployment, name, value }]))
+    }),
+  )
+  return found.flat()
+}
+
+async function inTime(asked: Promise<readonly LimitState[]>): Promise<readonly LimitState[]> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<readonly LimitState[]>((resolve) => {
+    timer = setTimeout(() => resolve([]), LOOK_UP_MS)
+  })
+  try {
+    return await Promise.race([asked.catch(() => []), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
