@@ -9,28 +9,28 @@ import { createIdentitySigner } from './auth/tool-identity.js'
 import { configWarnings } from './config-describe.js'
 import type { Config } from './config-shape.js'
 import { type QuotaLeft, quotaLeft } from './core/policy/quota.js'
-import { openingUpdate } from './core/policy/session-update.js'
 import { registerQuotaRoute } from './ingress/quota-route.js'
 import { fastifyServerOptions, websocketPluginOptions } from './ingress/server-options.js'
 import { tlsOptions, watchTls } from './ingress/tls.js'
 import { registerWebSocketRoutes } from './ingress/websocket.js'
 import { createMemoryStore } from './limits/memory.js'
-import { createLiveConfig, type LiveConfig } from './live-config.js'
+import { createLiveConfig } from './live-config.js'
+import { MAX_PATH_PARAMETER, registerAdminApi } from './ops/admin-api.js'
 import { registerAdminRoutes, registerHealthRoutes } from './ops/health.js'
 import { createLogger } from './ops/log.js'
 import { openLogSink } from './ops/log-sink.js'
 import { createMetrics, type Metrics, type MetricsSnapshot, mergedText } from './ops/metrics.js'
 import { allRecorders, createLogRecorder } from './ops/session-log.js'
 import type { Identity, LimitStore } from './ports.js'
-import { AUDIO_SECOND_BYTES, commonProfile, maxSessionsPerUser, profileName, quotaPolicy } from './profiles.js'
+import { AUDIO_SECOND_BYTES, maxSessionsPerUser, profileName, quotaPolicy } from './profiles.js'
 import { quotaUsage } from './relay/quota.js'
 import { createRelay, type RelaySettings } from './relay/relay.js'
 import { createToolRegistry } from './tools/registry.js'
 import type { SourceOptions } from './tools/source-options.js'
 import type { TokenCredential, UpstreamLog } from './upstream/azure-credential.js'
 import { fallOver, type NamedUpstream } from './upstream/fall-over.js'
-import { type PoolOptions, pooled } from './upstream/pool.js'
 import { createUpstream } from './upstream/provider.js'
+import { warmed } from './warm-upstreams.js'
 import type { Peers } from './worker.js'
 
 export interface RelayServer {
@@ -77,7 +77,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
   const closers: (() => Promise<unknown>)[] = []
   try {
     const authenticator = await createAuthenticator(config.auth)
-    const store = await createStore(config, log)
+    const store = metrics.upstreams.counted(await createStore(config, log))
     closers.push(() => store.close(FLUSH_MS))
     for (const warning of configWarnings(config)) log.warn(warning)
     const live = await createLiveConfig({
@@ -95,7 +95,9 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       random: Math.random,
       connectTimeoutMs,
       log,
+      onDialled: metrics.upstreams.dialled,
     })
+    metrics.upstreams.watch({ upstreams: provider.views, limits: store })
     closers.push(() => provider.close())
     const relay = createRelay({ provider, store, authenticator, settings: relaySettings(config), ledger: config, now: Date.now, steady: steadyNow, randomId })
     // Our own lines say what happened to a request; Fastify's would repeat it for every probe.
@@ -136,9 +138,19 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       sessionCount: () => relay.sessions.count,
       log,
     })
-    const admin: FastifyInstance = fastify({ loggerInstance: log as FastifyBaseLogger, ...quiet })
+    const admin: FastifyInstance = fastify({ loggerInstance: log as FastifyBaseLogger, ...quiet, routerOptions: { maxParamLength: MAX_PATH_PARAMETER } })
     closers.push(() => closeHttp(admin))
     registerAdminRoutes(admin, { metrics: extras.peers ? ofAll(metrics, extras.peers) : metrics, sessionCount: () => relay.sessions.count })
+    registerAdminApi(admin, {
+      authenticator,
+      limits: store,
+      upstreams: provider.views,
+      sessions: () => relay.sessions.views(),
+      endSessions: (target) => relay.sessions.endByOperator(target),
+      oneOfMany: extras.peers !== undefined,
+      now: Date.now,
+      log,
+    })
 
     const adminUrl = await admin.listen({ host: config.admin.host, port: config.admin.port })
     const url = await app.listen({ host: config.host, port: config.port })
@@ -194,21 +206,6 @@ export function createUpstreams(config: Config, log: UpstreamLog, credential?: T
     ...(credential ? { credential } : {}),
   }
   return config.upstreams.map((upstream) => ({ config: upstream, provider: createUpstream(upstream, options) }))
-}
-
-/** Each upstream with connections open ahead, where `WARM_POOL_SIZE` asks for them. */
-function warmed(upstreams: readonly NamedUpstream[], live: LiveConfig, log: PoolOptions['log'], metrics: Metrics): readonly NamedUpstream[] {
-  const { config } = live
-  if (config.warmPoolSize === 0) return upstreams
-  const count = metrics.counter('relay_warm_pool_events_total', 'Dials that found a connection ready or not, and what became of connections.', 'event')
-  const opening = () => {
-    const profile = commonProfile(live.config, (names) => live.tools.toolSet(names))
-    return profile && openingUpdate(profile, 'relay_ahead')
-  }
-  const options: PoolOptions = { size: config.warmPoolSize, firstEventMs: config.limits.upstreamConnectTimeoutMs, random: Math.random, log, count, opening }
-  const pools = upstreams.map((upstream) => ({ ...upstream, provider: pooled(upstream.provider, options) }))
-  metrics.gauge('relay_warm_pool_ready', 'Upstream connections open ahead and ready.', () => pools.reduce((sum, { provider }) => sum + provider.ready, 0))
-  return pools
 }
 
 function ofAll(metrics: Metrics, peers: Peers): Metrics {

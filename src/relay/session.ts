@@ -111,6 +111,11 @@ export class RelayedSession {
     )
   }
 
+  /** `age` in milliseconds since the upgrade. */
+  get progress() {
+    return { age: this.clock() - this.#startedAt, phase: this.#state.phase }
+  }
+
   apply(input: Input): void {
     if (this.#ended) return
     const [state, actions] = step(this.#state, input)

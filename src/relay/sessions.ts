@@ -5,12 +5,26 @@ const TICK_MS = 250
 /** Closes of a drain are spread over this share of it, so that clients do not all come back at once. */
 const SPREAD = 0.5
 
+export interface SessionView {
+  readonly id: string
+  readonly subject: string
+  readonly profile: string
+  readonly dialect: string
+  /** Since the upgrade. */
+  readonly seconds: number
+  readonly phase: string
+}
+
 export interface LiveSessions {
   readonly count: number
   add(session: RelayedSession): void
   remove(session: RelayedSession): void
   /** Ends every session of this subject or token, now. Returns how many. */
   end(target: { subject?: string; tokenId?: string }): number
+  /** For operators, oldest first. */
+  views(): readonly SessionView[]
+  /** Ends this session, or every session of this subject, now: their clients may open new ones. Returns how many. */
+  endByOperator(target: { readonly sessionId?: string; readonly subject?: string }): number
   /** Resolves when the last session has ended: idle ones spread over the first half of `withinMs`, working ones as they finish, all by its end. */
   drain(withinMs: number): Promise<void>
   /** Stops time; for shutdown after a drain. */
@@ -49,6 +63,16 @@ export function liveSessions(now: () => number): LiveSessions {
         }
       }
       return ended
+    },
+    views: () =>
+      [...all].map(({ opened, progress }) => {
+        const { sessionId, identity, profile, dialect } = opened
+        return { id: sessionId, subject: identity.subject, profile: profile.name, dialect, seconds: Math.max(0, progress.age) / 1000, phase: progress.phase }
+      }),
+    endByOperator({ sessionId, subject }) {
+      const found = [...all].filter(({ opened }) => (sessionId !== undefined && opened.sessionId === sessionId) || (subject !== undefined && opened.identity.subject === subject))
+      for (const session of found) session.close('session_over', 'ended_by_operator')
+      return found.length
     },
     async drain(withinMs) {
       const until = now() + withinMs

@@ -20,11 +20,12 @@ export interface FallOverDeps {
   /** As the upstreams themselves have it. Where there is another one to try, a dial is given up after half of it; all dials of a client end within one and a half. */
   readonly connectTimeoutMs: number
   readonly log: { warn(fields: object, message: string): void }
+  readonly onDialled?: (upstream: string, outcome: DialOutcome['is']) => void
 }
 
 export interface FallOver extends UpstreamProvider {
-  /** For operators: breaker, pause and latency of each. */
-  views(): readonly UpstreamView[]
+  /** For operators: breaker, pause and latency of each, and the name under which its limits are recorded. */
+  views(): readonly (UpstreamView & { readonly deployment: string })[]
 }
 
 type DialRequest = Parameters<UpstreamProvider['dial']>[0]
@@ -78,6 +79,7 @@ export function fallOver(upstreams: readonly NamedUpstream[], deps: FallOverDeps
   function ended(name: string, outcome: DialOutcome): void {
     const before = breakerOf(name)
     state = dialled(state, name, outcome, now())
+    deps.onDialled?.(name, outcome.is)
     const after = breakerOf(name)
     if (before !== after) deps.log.warn({ upstream: name, breaker: after }, 'upstream breaker')
   }
@@ -112,7 +114,7 @@ export function fallOver(upstreams: readonly NamedUpstream[], deps: FallOverDeps
     async close() {
       await Promise.all(upstreams.map(({ provider }) => provider.close()))
     },
-    views: () => viewOfUpstreams(state, now()),
+    views: () => viewOfUpstreams(state, now()).map((view) => ({ ...view, deployment: byName.get(view.name)?.limitKey ?? '' })),
   }
 }
 
