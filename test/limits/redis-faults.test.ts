@@ -167,8 +167,12 @@ describe('Redis faults', () => {
   it('a revocation made while one relay was cut off reaches it when it is back', async () => {
     const told: unknown[] = []
     store.onRevoked((revoked) => void told.push(revoked))
-    await raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
-    await raw.zadd(`${prefix}revoked`, Date.now() + 60_000, 'sub:mallory')
+    // In one step, so that no relay can be back in between.
+    await raw
+      .multi()
+      .call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+      .zadd(`${prefix}revoked`, Date.now() + 60_000, 'sub:mallory')
+      .exec()
     await eventually(() => expect(told).toEqual([{ subject: 'mallory' }]))
   })
 

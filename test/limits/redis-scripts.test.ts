@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest'
 import { type LimitSource, PROVIDER_HEAD_START_MS, SOURCE_RANK } from '../../src/core/limit-merge.js'
 import { applyReported, isUse, type LimitPicture } from '../../src/core/limit-picture.js'
 import { Secret } from '../../src/core/secret.js'
-import { type Bucket, takeTokens } from '../../src/core/token-bucket.js'
+import { type Bucket, isFull, takeTokens } from '../../src/core/token-bucket.js'
 import { createRedisStore, type RedisStoreOptions } from '../../src/limits/redis.js'
 import type { LimitStore } from '../../src/ports.js'
 import { uniquePrefix } from '../support/redis.js'
@@ -93,7 +93,8 @@ describe('Lua and core decide alike', () => {
           for (const { wait, cost } of steps) {
             now += wait
             const expected = takeTokens(bucket, cost, rule, now)
-            bucket = expected.bucket
+            // The store forgets a full bucket, and with it a time that lies ahead of a clock set back.
+            bucket = isFull(expected.bucket, rule, now) ? undefined : expected.bucket
             const seen = await store.take(key, cost, rule)
             expect(seen.ok).toBe(expected.ok)
             expect(Math.abs(seen.retryAfterMs - expected.retryAfterMs)).toBeLessThanOrEqual(1)
