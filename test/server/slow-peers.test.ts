@@ -91,7 +91,7 @@ it('a client that reads slowly and steadily is kept, however long it takes', asy
   running.simulator.setFaults({ flood: 1600 })
   client.socket.on('message', () => {
     client.socket.pause()
-    setTimeout(() => client.socket.resume(), 50)
+    setTimeout(() => client.socket.resume(), 120)
   })
   const before = performance.now()
   ask(client)
