@@ -40,7 +40,7 @@ function readAzure(env: EnvReader, record: Environment, problems: Problems): rea
   const apiVersion = env.get('AZURE_OPENAI_API_VERSION')
   const entraScope = env.get('AZURE_OPENAI_SCOPE')
   if (!endpoint || !deployment) return []
-  return [{ name: deployment, provider: 'azure', endpoint, deployment, apiKey, entraScope, apiVersion, priority: 0, weight: 1 }]
+  return [{ name: 'azure', provider: 'azure', endpoint, deployment, apiKey, entraScope, apiVersion, priority: 0, weight: 1 }]
 }
 
 function readOpenai(env: EnvReader, problems: Problems): readonly UpstreamConfig[] {
@@ -48,7 +48,7 @@ function readOpenai(env: EnvReader, problems: Problems): readonly UpstreamConfig
   const deployment = env.get('OPENAI_MODEL')
   const endpoint = env.get('OPENAI_BASE_URL')
   if (!env.isSet('OPENAI_API_KEY')) problems.add('OPENAI_API_KEY', 'is missing')
-  return apiKey ? [{ name: deployment, provider: 'openai', endpoint, deployment, apiKey, entraScope: ENTRA_SCOPE, apiVersion: undefined, priority: 0, weight: 1 }] : []
+  return apiKey ? [{ name: 'openai', provider: 'openai', endpoint, deployment, apiKey, entraScope: ENTRA_SCOPE, apiVersion: undefined, priority: 0, weight: 1 }] : []
 }
 
 function readList(env: EnvReader, problems: Problems): readonly UpstreamConfig[] {

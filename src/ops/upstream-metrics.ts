@@ -33,8 +33,8 @@ export function createUpstreamMetrics(registry: Registry): UpstreamMetrics {
   const money = new Counter({ name: 'relay_money_total', help: 'Money spent by the price table, by profile and currency.', labelNames: ['profile', 'currency'], registers })
   const remaining: Gauge = new Gauge({
     name: 'relay_limit_remaining',
-    help: 'What a deployment still allows, by deployment and name of the limit, as all relays recorded it.',
-    labelNames: ['deployment', 'name'],
+    help: 'What an upstream still allows, by its configured name and the name of the limit, as all relays recorded it.',
+    labelNames: ['upstream', 'name'],
     registers,
     // Every process of a relay reads the same number.
     aggregator: 'min',
@@ -42,7 +42,7 @@ export function createUpstreamMetrics(registry: Registry): UpstreamMetrics {
       if (!watched) return
       const found = await remainingOf(watched)
       remaining.reset()
-      for (const { deployment, name, value } of found) remaining.set({ deployment, name: limitName(name) }, value)
+      for (const { upstream, name, value } of found) remaining.set({ upstream, name: limitName(name) }, value)
     },
   })
   const breakers: Gauge = new Gauge({
@@ -82,12 +82,13 @@ export function createUpstreamMetrics(registry: Registry): UpstreamMetrics {
 }
 
 /** None of a deployment that the store does not know or cannot be asked about in time. Never rejects. */
-async function remainingOf({ upstreams, limits }: WatchedUpstreams): Promise<readonly { deployment: string; name: string; value: number }[]> {
-  const deployments = [...new Set(upstreams().map(({ deployment }) => deployment))]
+async function remainingOf({ upstreams, limits }: WatchedUpstreams): Promise<readonly { upstream: string; name: string; value: number }[]> {
+  // One of those that share a deployment speaks for all of them; the label is the operator's name for it, since a metric names no deployment.
+  const byDeployment = new Map([...upstreams()].reverse().map(({ name, deployment }) => [deployment, name]))
   const found = await Promise.all(
-    deployments.map(async (deployment) => {
+    [...byDeployment].map(async ([deployment, upstream]) => {
       const known = await inTime(limits.limitsOf(deployment))
-      return known.flatMap(({ name, remaining: value }) => (value === undefined ? [] : [{ deployment, name, value }]))
+      return known.flatMap(({ name, remaining: value }) => (value === undefined ? [] : [{ upstream, name, value }]))
     }),
   )
   return found.flat()

@@ -110,7 +110,7 @@ async function planFor(name: Exclude<TargetName, 'direct'>, port: number, surrou
     case 'relay-pool':
     case 'relay-limited': {
       const env = { ...trust, ...relayEnvironment(port, await freePort(), name === 'relay-tls' ? `https://${tls}` : `http://${plain}`, surroundings.jwtSecret) }
-      const lifted: Record<string, string> = name === 'relay-limited' ? {} : { MESSAGES_PER_SECOND: '100000' }
+      const lifted: Record<string, string> = name === 'relay-limited' ? {} : { MESSAGES_PER_SECOND: '100000', BYTES_PER_SECOND: '1073741824', AUDIO_SECONDS_PER_SECOND: '10000' }
       const pool: Record<string, string> = name === 'relay-pool' ? { WARM_POOL_SIZE: String(POOL_SIZE) } : {}
       return { command: [node, join(PROJECT, 'dist/main.js')], readyPath: '/readyz', env: { ...env, ...lifted, ...pool } }
     }

@@ -31,7 +31,7 @@ describe('the least configuration', () => {
   it('has an upstream with Entra ID and every default', () => {
     expect(config.upstreams).toEqual([
       {
-        name: 'voice',
+        name: 'azure',
         provider: 'azure',
         endpoint: new URL('https://r.openai.azure.com'),
         deployment: 'voice',
@@ -237,7 +237,7 @@ describe('tools and profiles', () => {
 
   it('describes what it will do', () => {
     const rows = Object.fromEntries(describeConfig(config))
-    expect(rows['upstream voice']).toBe('azure https://r.openai.azure.com, voice, v1, Entra ID (https://cognitiveservices.azure.com/.default), priority 0, weight 1')
+    expect(rows['upstream azure']).toBe('azure https://r.openai.azure.com, voice, v1, Entra ID (https://cognitiveservices.azure.com/.default), priority 0, weight 1')
     expect(rows['tool get_weather']).toBe('GET http://weather.internal')
     expect(rows['profile kiosk']).toContain('clients may set: nothing')
   })

@@ -20,7 +20,7 @@ describe('what upstreams allow', () => {
   it('is the same number from every process, while breakers are counted by process', async () => {
     const all = [watching(async () => limits(70)), watching(async () => limits(50), 'open')]
     const text = await mergedText(await Promise.all(all.map((one) => one.snapshot())))
-    expect(text).toContain('relay_limit_remaining{deployment="shared",name="tokens"} 50\n')
+    expect(text).toContain('relay_limit_remaining{upstream="a",name="tokens"} 50\n')
     expect(text).not.toContain('name="requests"')
     for (const state of ['closed', 'open']) expect(text).toContain(`relay_breaker_state{upstream="a",state="${state}"} 1\n`)
     expect(text).toContain('relay_breaker_state{upstream="a",state="half_open"} 0\n')

@@ -112,7 +112,7 @@ describe('what it shows', () => {
   })
 
   it('what a deployment has left, once somebody said so', async () => {
-    const remaining = new RegExp(`^relay_limit_remaining\\{deployment="${DEPLOYMENT}",name="requests"\\} 0$`, 'm')
+    const remaining = /^relay_limit_remaining\{upstream="azure",name="requests"\} 0$/m
     running.simulator.setFaults({ refuse: { status: 429, retryAfterSeconds: 1 } })
     const refused = await connectClient(`${running.wsUrl}/v1/realtime`, await running.token('ann', { profile: 'plain' }))
     expect((await refused.next('error')).error).toMatchObject({ code: 'rate_limited' })

@@ -116,7 +116,7 @@ describe('token', () => {
 describe('check', () => {
   it('reaches every part and says so', async () => {
     const { code, output } = await runCommand(['check'], { env: { ...env, REDIS_URL: process.env.REDIS_URL ?? '' } })
-    expect(output).toMatch(/^upstream voice\s+ok/m)
+    expect(output).toMatch(/^upstream azure\s+ok/m)
     expect(output).toMatch(/^Redis\s+ok/m)
     expect(output).toMatch(/^token keys\s+ok/m)
     expect(output).toContain('All parts work.')
@@ -127,7 +127,7 @@ describe('check', () => {
   it('names the parts that are down, exit 1', async () => {
     const broken = { ...env, AZURE_OPENAI_API_KEY: 'canary-key-that-is-wrong', REDIS_URL: `redis://user:${PASSWORD}@127.0.0.1:1` }
     const { code, output } = await runCommand(['check'], { env: broken })
-    expect(output).toMatch(/^upstream voice\s+down\s+upstream_refused: credential/m)
+    expect(output).toMatch(/^upstream azure\s+down\s+upstream_refused: credential/m)
     expect(output).toMatch(/^Redis\s+down\s+redis is not connected/m)
     expect(output).not.toMatch(CANARIES)
     expect(code).toBe(1)
