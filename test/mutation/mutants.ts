@@ -1,5 +1,5 @@
 // Makes mutants of a source text: each is one small mistake a person could make, at one place.
-import { parseAst } from 'rolldown/parseAst'
+import { parseAst } from 'vitest/node'
 
 export interface Mutant {
   readonly start: number

@@ -1,18 +1,20 @@
 // Breaks core's policy and protocol and the authentication, one mistake at a time, and counts how many of the mistakes the tests notice.
-// npm run mutate -- [--sample 150] [--seed 1] [--only path] [--all]
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+// npm run mutate -- [--sample 150] [--seed 1] [--only path] [--all] [--jobs 2]
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { createVitest, type TestSpecification, type Vitest } from 'vitest/node'
+import type { Question } from './judge.js'
 import { type Mutant, mutantsOf } from './mutants.js'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const TARGETS: readonly { readonly folder: string; readonly tests: readonly string[] }[] = [
   { folder: 'src/core/policy', tests: ['test/core/policy', 'test/core/session', 'test/core/protocol/differentials', 'test/matrix'] },
   { folder: 'src/core/protocol', tests: ['test/core/protocol', 'test/relay/usage', 'test/readme'] },
-  { folder: 'src/auth', tests: ['test/auth'] },
+  { folder: 'src/auth', tests: ['test/auth', 'test/tools/http-identity'] },
 ]
 /** Asked first, where they are about the file: most mutants do not outlive them. */
 const CLOSEST: readonly (readonly [file: RegExp, test: RegExp])[] = [
@@ -26,10 +28,21 @@ const CLOSEST: readonly (readonly [file: RegExp, test: RegExp])[] = [
   [/auth\/(credential|authenticator)/, /credential/],
   [/auth\/key-set/, /key-set/],
   [/auth\/verification-key/, /verification-key/],
-  [/auth\/(jwt|claims|token)/, /jwt/],
+  [/auth\/(jwt|claims|token-syntax)/, /jwt|claims/],
+  [/auth\/remote-keys/, /remote-keys/],
+  [/auth\/tool-identity/, /http-identity/],
 ]
-/** Asked last. */
-const SLOW = /differentials|hostile|interleavings|remote-keys|wycheproof/
+/** Asked last, unless closest. */
+const SLOW = /differentials|hostile|fast-lane|remote-keys|wycheproof/
+/** Too slow to be asked about what they hardly touch; a mutant that only they would notice counts as a survivor. */
+const UNRELATED: readonly (readonly [file: RegExp, test: RegExp])[] = [
+  [/core\/policy/, /interleavings/],
+  [/protocol\/(errors|token-usage|preview|voice)/, /differentials|fast-lane/],
+  [/protocol\/(errors|token-usage|codec|json-scan|fast-lane)/, /preview/],
+  [/auth\/(?!remote-keys|key-set)/, /remote-keys/],
+]
+/** A whole stage takes some seconds. */
+const TIME_LIMIT_MS = 90_000
 const GOAL = 0.9
 
 interface Candidate {
@@ -40,16 +53,22 @@ interface Candidate {
 }
 
 const { values } = parseArgs({
-  options: { sample: { type: 'string', default: '150' }, seed: { type: 'string', default: '1' }, only: { type: 'string', default: '' }, all: { type: 'boolean', default: false } },
+  options: {
+    sample: { type: 'string', default: '150' },
+    seed: { type: 'string', default: '1' },
+    only: { type: 'string', default: '' },
+    all: { type: 'boolean', default: false },
+    jobs: { type: 'string', default: String(Math.max(1, availableParallelism() >> 1)) },
+  },
 })
 
 const everything = TARGETS.flatMap(candidatesIn).filter(({ file }) => file.includes(values.only))
 const chosen = values.all ? everything : sampled(everything, Number(values.sample), Number(values.seed))
-const folder = workingCopy()
+const folders: string[] = []
 try {
   process.exitCode = (await run(chosen)) ? 0 : 1
 } finally {
-  rmSync(folder, { recursive: true, force: true })
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 }
 
 function candidatesIn({ folder: target, tests }: (typeof TARGETS)[number]): readonly Candidate[] {
@@ -74,74 +93,98 @@ function sampled(all: readonly Candidate[], count: number, seed: number): readon
     .map(([, one]) => one)
 }
 
-/** The source is broken in a copy, never in place. */
+/** The source is broken in a copy, never in place. Returns the project's folder in it. */
 function workingCopy(): string {
   const copy = mkdtempSync(join(tmpdir(), 'relay-mutants-'))
+  folders.push(copy)
   const project = join(copy, 'project')
-  mkdirSync(project)
-  for (const name of ['src', 'test/core', 'test/auth', 'test/support', 'test/matrix', 'test/relay', 'deploy', 'README.md', 'test/readme.test.ts'])
-    cpSync(join(ROOT, name), join(project, name), { recursive: true })
-  for (const name of ['package.json', 'tsconfig.json']) cpSync(join(ROOT, name), join(project, name))
+  const left = /(^|\/)(node_modules|dist|\.git|\.venv)$/
+  cpSync(ROOT, project, { recursive: true, filter: (source) => !left.test(source.replace(/\/$/, '')) })
   symlinkSync(join(ROOT, 'node_modules'), join(project, 'node_modules'), 'dir')
   symlinkSync(join(ROOT, '../shared'), join(copy, 'shared'), 'dir')
-  return copy
+  return project
+}
+
+interface Judge {
+  readonly tests: readonly string[]
+  /** The test files that fail. A judge that does not answer in time is ended: the mutant loops, which counts as noticed. */
+  ask(question: Question): Promise<readonly string[]>
+  end(): void
+}
+
+async function judge(project: string): Promise<Judge> {
+  let [child, tests] = await started(project)
+  return {
+    tests,
+    async ask(question) {
+      child.send(question)
+      const failed = await answerOf(child)
+      if (failed !== undefined) return failed
+      child.kill('SIGKILL')
+      writeFileSync(join(project, question.file), question.source)
+      ;[child, tests] = await started(project)
+      return ['the time limit']
+    },
+    end: () => child.kill('SIGKILL'),
+  }
+}
+
+async function started(project: string): Promise<[ChildProcess, readonly string[]]> {
+  const child = fork(fileURLToPath(new URL('judge.ts', import.meta.url)), [project], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const [{ tests }] = (await once(child, 'message')) as [{ tests: readonly string[] }]
+  return [child, tests]
+}
+
+async function answerOf(child: ChildProcess): Promise<readonly string[] | undefined> {
+  const [answer] = await once(child, 'message', { signal: AbortSignal.timeout(TIME_LIMIT_MS) }).catch(() => [undefined])
+  return (answer as { failed: readonly string[] } | undefined)?.failed
+}
+
+/** The tests of a file in the order in which they are asked. */
+function stagesFor(file: string, tests: readonly string[], all: readonly string[]): readonly (readonly string[])[] {
+  const own = all.filter((name) => tests.some((prefix) => name.startsWith(prefix)) && !UNRELATED.some(([pattern, test]) => pattern.test(file) && test.test(name)))
+  const close = CLOSEST.find(([pattern]) => pattern.test(file))?.[1] ?? /$^/
+  const stage = (name: string) => (close.test(name) ? 0 : SLOW.test(name) ? 2 : 1)
+  return [0, 1, 2].map((number) => own.filter((name) => stage(name) === number)).filter((names) => names.length > 0)
 }
 
 async function run(candidates: readonly Candidate[]): Promise<boolean> {
-  const project = join(folder, 'project')
-  const vitest = await createVitest(
-    'test',
-    {
-      root: project,
-      config: false,
-      watch: true,
-      include: ['test/**/*.test.ts'],
-      bail: 1,
-      reporters: [{}],
-      pool: 'threads',
-      isolate: false,
-      fileParallelism: false,
-      testTimeout: 20_000,
-    },
-    { server: { watch: null } },
-  )
-  const specs = await vitest.globTestSpecifications()
-  const stagesFor = (file: string, tests: readonly string[]) => {
-    const own = specs.filter(({ moduleId }) => tests.some((prefix) => moduleId.includes(`/project/${prefix}`)))
-    const close = CLOSEST.find(([pattern]) => pattern.test(file))?.[1] ?? /$^/
-    const stage = ({ moduleId }: TestSpecification) => (SLOW.test(moduleId) ? 2 : close.test(moduleId) ? 0 : 1)
-    return [0, 1, 2].map((number) => own.filter((spec) => stage(spec) === number)).filter((stageSpecs) => stageSpecs.length > 0)
-  }
-  const survives = async (file: string, tests: readonly string[]) => {
-    for (const stage of stagesFor(file, tests)) if (!(await passes(vitest, stage))) return false
-    return true
-  }
-  for (const { folder: target, tests } of TARGETS) {
-    if (!(await survives(target, tests))) throw new Error(`the tests of ${target} fail without any mutant`)
-  }
+  const judges = await Promise.all(Array.from({ length: Number(values.jobs) }, () => judge(workingCopy())))
   const survivors: Candidate[] = []
-  for (const [index, candidate] of candidates.entries()) {
-    const { file, source, mutant, tests } = candidate
-    const path = join(project, file)
-    writeFileSync(path, source.slice(0, mutant.start) + mutant.text + source.slice(mutant.end))
-    vitest.invalidateFile(path)
-    const survived = await survives(file, tests)
-    writeFileSync(path, source)
-    vitest.invalidateFile(path)
-    if (survived) survivors.push(candidate)
-    if (survived) console.log(`survived ${describe(candidate)}`)
-    if ((index + 1) % 25 === 0) console.log(`${index + 1} of ${candidates.length}, ${survivors.length} survived`)
+  const queue = candidates.values()
+  let done = 0
+  try {
+    for (const { folder, tests } of TARGETS.filter((target) => candidates.some(({ file }) => file.startsWith(target.folder)))) {
+      const { file, source } = candidates.find((one) => one.file.startsWith(folder)) as Candidate
+      const failed = (await judges[0]?.ask({ file, source, text: source, stages: stagesFor(folder, tests, judges[0].tests) })) ?? []
+      if (failed.length > 0) throw new Error(`without any mutant these tests of ${folder} fail: ${failed.join(', ')}`)
+    }
+    await Promise.all(
+      judges.map(async (one) => {
+        for (const candidate of queue) {
+          const { file, source, mutant, tests } = candidate
+          const text = source.slice(0, mutant.start) + mutant.text + source.slice(mutant.end)
+          const failed = await one.ask({ file, source, text, stages: stagesFor(file, tests, one.tests) })
+          if (failed.length === 0) survivors.push(candidate)
+          if (failed.length === 0) console.log(`survived ${describe(candidate)}`)
+          if (++done % 25 === 0) console.log(`${done} of ${candidates.length}, ${survivors.length} survived`)
+        }
+      }),
+    )
+  } finally {
+    for (const one of judges) one.end()
   }
-  await vitest.close()
-  const rate = 1 - survivors.length / candidates.length
-  console.log(`${candidates.length} mutants of ${everything.length}, ${survivors.length} survived: ${(rate * 100).toFixed(1)} % killed, ${GOAL * 100} % wanted`)
-  return rate >= GOAL
+  for (const { folder } of TARGETS) report(folder, (file) => file.startsWith(`${folder}/`), candidates, survivors)
+  return report('all', () => true, candidates, survivors) >= GOAL
 }
 
-async function passes(vitest: Vitest, specs: TestSpecification[]): Promise<boolean> {
-  vitest.state.filesMap.clear()
-  const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specs)
-  return unhandledErrors.length === 0 && testModules.length > 0 && testModules.every((module) => module.state() !== 'failed' && module.ok())
+/** Prints and returns the share of killed ones among those chosen. */
+function report(name: string, belongs: (file: string) => boolean, candidates: readonly Candidate[], survivors: readonly Candidate[]): number {
+  const count = (list: readonly Candidate[]) => list.filter(({ file }) => belongs(file)).length
+  const rate = 1 - count(survivors) / count(candidates)
+  if (count(candidates) > 0)
+    console.log(`${name}: ${count(candidates)} mutants of ${count(everything)}, ${count(survivors)} survived: ${(rate * 100).toFixed(1)} % killed, ${GOAL * 100} % wanted`)
+  return rate
 }
 
 function describe({ file, source, mutant }: Candidate): string {

@@ -1,6 +1,7 @@
 // Generates client frames that are almost events: repeated keys, odd spellings of keys, prototype names, deep nesting, huge numbers.
 import fc from 'fast-check'
 import { CLIENT_RULES } from '../../src/core/policy/client-rules.js'
+import { anyCharacter } from './any-character.js'
 
 const NAMES = [
   ...['type', 'event_id', 'session', 'response', 'item', 'audio', 'item_id', 'previous_item_id', 'instructions', 'tools', 'tool_choice', 'prompt', 'tracing', 'model', 'include'],
@@ -65,7 +66,7 @@ const key = fc.tuple(fc.constantFrom(...NAMES), fc.integer({ min: 0, max: 9 })).
 const scalar = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(...VALUES).map((value) => JSON.stringify(value)) },
   { weight: 1, arbitrary: fc.constantFrom(...NUMBERS, 'null', 'true', 'false', '"\\ud83d"', '"\\udc00x"') },
-  { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 8 }).map((value) => JSON.stringify(value)) },
+  { weight: 1, arbitrary: fc.string({ unit: anyCharacter, maxLength: 8 }).map((value) => JSON.stringify(value)) },
 )
 
 const { node } = fc.letrec<{ node: string; object: string; array: string }>((tie) => ({

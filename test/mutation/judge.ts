@@ -1,0 +1,67 @@
+// One child process of a mutation run: a Vitest that stays, in a copy of the project, and says of each mutant whether the tests let it live.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createVitest, type TestSpecification } from 'vitest/node'
+
+/** Puts `text` into `file` and runs the stages, each a list of test files; the first stage that fails ends it. Then `source` is put back. */
+export interface Question {
+  readonly file: string
+  readonly source: string
+  readonly text: string
+  readonly stages: readonly (readonly string[])[]
+}
+/** `failed` names the test files that noticed; none: it survived. */
+type Answer = { readonly tests: readonly string[] } | { readonly failed: readonly string[] }
+
+const [project = ''] = process.argv.slice(2)
+const vitest = await createVitest(
+  'test',
+  {
+    root: project,
+    config: false,
+    watch: true,
+    include: ['test/**/*.test.ts'],
+    bail: 1,
+    reporters: [{}],
+    pool: 'threads',
+    isolate: false,
+    fileParallelism: false,
+    testTimeout: 20_000,
+  },
+  { server: { watch: null } },
+)
+const specs = new Map((await vitest.globTestSpecifications()).map((spec) => [spec.moduleId.slice(project.length + 1), spec]))
+
+process.on('message', async (question: Question) => answer({ failed: await judged(question) }))
+process.on('disconnect', () => process.exit())
+answer({ tests: [...specs.keys()] })
+
+function answer(message: Answer): void {
+  process.send?.(message)
+}
+
+async function judged({ file, source, text, stages }: Question): Promise<readonly string[]> {
+  const path = join(project, file)
+  put(path, text)
+  for (const stage of stages) {
+    const failed = await failing(stage.map((name) => specs.get(name)).filter((spec) => spec !== undefined))
+    if (failed.length === 0) continue
+    put(path, source)
+    return failed
+  }
+  put(path, source)
+  return []
+}
+
+function put(path: string, text: string): void {
+  writeFileSync(path, text)
+  vitest.invalidateFile(path)
+}
+
+async function failing(stage: TestSpecification[]): Promise<readonly string[]> {
+  vitest.state.filesMap.clear()
+  const { testModules, unhandledErrors } = await vitest.runTestSpecifications(stage)
+  const failed = testModules.filter((module) => module.state() === 'failed' || !module.ok()).map(({ relativeModuleId }) => relativeModuleId)
+  if (failed.length === 0 && (unhandledErrors.length > 0 || testModules.length === 0)) return ['an error outside the tests']
+  return failed
+}
