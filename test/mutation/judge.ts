@@ -10,8 +10,12 @@ export interface Question {
   readonly text: string
   readonly stages: readonly (readonly string[])[]
 }
-/** `failed` names the test files that noticed; none: it survived. */
-type Answer = { readonly tests: readonly string[] } | { readonly failed: readonly string[] }
+/** First the test files there are, then to each question those that noticed (none: it survived), or why it could not be answered. */
+export interface Answer {
+  readonly tests?: readonly string[]
+  readonly failed?: readonly string[]
+  readonly broken?: string
+}
 
 const [project = ''] = process.argv.slice(2)
 const vitest = await createVitest(
@@ -32,7 +36,12 @@ const vitest = await createVitest(
 )
 const specs = new Map((await vitest.globTestSpecifications()).map((spec) => [spec.moduleId.slice(project.length + 1), spec]))
 
-process.on('message', async (question: Question) => answer({ failed: await judged(question) }))
+process.on('message', (question: Question) => {
+  judged(question).then(
+    (failed) => answer({ failed }),
+    (error) => answer({ broken: String(error) }),
+  )
+})
 process.on('disconnect', () => process.exit())
 answer({ tests: [...specs.keys()] })
 

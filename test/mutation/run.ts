@@ -7,13 +7,13 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import type { Question } from './judge.js'
+import type { Answer, Question } from './judge.js'
 import { type Mutant, mutantsOf } from './mutants.js'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const TARGETS: readonly { readonly folder: string; readonly tests: readonly string[] }[] = [
   { folder: 'src/core/policy', tests: ['test/core/policy', 'test/core/session', 'test/core/protocol/differentials', 'test/matrix'] },
-  { folder: 'src/core/protocol', tests: ['test/core/protocol', 'test/relay/usage', 'test/readme'] },
+  { folder: 'src/core/protocol', tests: ['test/core/protocol', 'test/core/policy/price', 'test/relay/usage', 'test/relay/own-words', 'test/readme'] },
   { folder: 'src/auth', tests: ['test/auth', 'test/tools/http-identity'] },
 ]
 /** Asked first, where they are about the file: most mutants do not outlive them. */
@@ -24,7 +24,8 @@ const CLOSEST: readonly (readonly [file: RegExp, test: RegExp])[] = [
   [/protocol\/(codec|json-scan)/, /codec/],
   [/protocol\/fast-lane/, /fast-lane/],
   [/protocol\/(preview|voice)/, /preview\.test|preview-order/],
-  [/protocol\/(token-usage|errors)/, /usage|readme/],
+  [/protocol\/token-usage/, /usage|price/],
+  [/protocol\/errors/, /protocol\/errors/],
   [/auth\/(credential|authenticator)/, /credential/],
   [/auth\/key-set/, /key-set/],
   [/auth\/verification-key/, /verification-key/],
@@ -118,8 +119,8 @@ async function judge(project: string): Promise<Judge> {
     tests,
     async ask(question) {
       child.send(question)
-      const failed = await answerOf(child)
-      if (failed !== undefined) return failed
+      const answer = await answerOf(child)
+      if (answer?.failed) return answer.failed
       child.kill('SIGKILL')
       writeFileSync(join(project, question.file), question.source)
       ;[child, tests] = await started(project)
@@ -131,13 +132,20 @@ async function judge(project: string): Promise<Judge> {
 
 async function started(project: string): Promise<[ChildProcess, readonly string[]]> {
   const child = fork(fileURLToPath(new URL('judge.ts', import.meta.url)), [project], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-  const [{ tests }] = (await once(child, 'message')) as [{ tests: readonly string[] }]
-  return [child, tests]
+  const answer = await answerOf(child)
+  if (!answer?.tests) throw new Error('no test run could be started')
+  return [child, answer.tests]
 }
 
-async function answerOf(child: ChildProcess): Promise<readonly string[] | undefined> {
-  const [answer] = await once(child, 'message', { signal: AbortSignal.timeout(TIME_LIMIT_MS) }).catch(() => [undefined])
-  return (answer as { failed: readonly string[] } | undefined)?.failed
+/** Undefined where the time is over. */
+async function answerOf(child: ChildProcess): Promise<Answer | undefined> {
+  const late = AbortSignal.timeout(TIME_LIMIT_MS)
+  const [answer] = (await once(child, 'message', { signal: late }).catch((error) => {
+    if (!late.aborted) throw error
+    return []
+  })) as Answer[]
+  if (answer?.broken !== undefined) throw new Error(answer.broken)
+  return answer
 }
 
 /** The tests of a file in the order in which they are asked. */

@@ -30,7 +30,6 @@ export function scanJson(bytes: Buffer, limits: { readonly maxDepth: number; rea
       case 0x7d: // }
       case 0x5d: // ]
         keysAtDepth.pop()
-        expectKey = false
         i++
         break
       case 0x2c: // ,

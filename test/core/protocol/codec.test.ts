@@ -19,11 +19,15 @@ describe('limits', () => {
     ['30 000 values', around(`[${'0,'.repeat(30_000)}0]`), 'too_many_values'],
     ['30 000 empty arrays', around(`[${'[],'.repeat(30_000)}[]]`), 'too_many_values'],
     ['a number of 100 000 digits', around('9'.repeat(100_000)), 'bad_number'],
+    ['a number of 41 digits', around('9'.repeat(41)), 'bad_number'],
     ['1e99999', around('1e99999'), 'bad_number'],
     ['-1e400', around('-1e400'), 'bad_number'],
     ['a key twice', '{"type":"x","a":1,"a":1}', 'duplicate_key'],
     ['a key twice, once escaped', '{"type":"x","\\u0074ype":"y"}', 'duplicate_key'],
     ['a key twice, deep inside', around('[{"b":{"a":1,"c":[{}],"a":2}}]'), 'duplicate_key'],
+    ['a key twice, with an escaped quote in it', around('{"a\\"":1,"a\\"":2}'), 'duplicate_key'],
+    ['a key twice, after values that end in backslashes', '{"type":"x","v":"\\\\","w":"\\"\\\\\\\\","v":1}', 'duplicate_key'],
+    ['a key twice, after a list in the same object', '{"type":"x","v":["a"],"v":1}', 'duplicate_key'],
     ['__proto__ twice', around('{"__proto__":1,"__proto__":2}'), 'duplicate_key'],
   ]
   for (const [name, text, expected] of costly) {
@@ -54,6 +58,37 @@ describe('limits', () => {
     expect(problem(around('[{"a":1},{"a":1},{"a":{"a":1}}]'))).toBe('ok')
     expect(problem(around('1234567890123456789012345678901234567890'))).toBe('ok')
     expect(decodeEvent(Buffer.from(around('['.repeat(90) + ']'.repeat(90))), UPSTREAM_LIMITS).ok).toBe(true)
+  })
+
+  it('count every value and every key, up to the number itself', () => {
+    const within = (maxNodes: number, text: string) => decodeEvent(Buffer.from(text), { maxBytes: 200, maxDepth: 4, maxNodes }).ok
+    for (const [nodes, text] of [
+      [3, '{"type":"x"}'],
+      [7, '{"type":"x","v":["a",{}]}'],
+      [7, '{"type":"x","v":[-1.5e3,20]}'],
+    ] as const) {
+      expect(within(nodes, text)).toBe(true)
+      expect(within(nodes - 1, text)).toBe(false)
+    }
+  })
+
+  it('are told by side, in bytes, depth and values', () => {
+    const sides = [
+      { limits: CLIENT_LIMITS, mebibytes: 16, depth: 32, nodes: 20_000 },
+      { limits: UPSTREAM_LIMITS, mebibytes: 32, depth: 96, nodes: 200_000 },
+    ]
+    for (const { limits, mebibytes, depth, nodes } of sides) {
+      const found = (text: string) => {
+        const decoded = decodeEvent(Buffer.from(text), limits)
+        return decoded.ok ? 'ok' : decoded.problem
+      }
+      const padded = (bytes: number) => '{"type":"x"}'.padEnd(bytes)
+      expect([found(padded(mebibytes * 2 ** 20)), found(padded(mebibytes * 2 ** 20 + 1))]).toEqual(['ok', 'too_big'])
+      const nested = (levels: number) => around('['.repeat(levels - 1) + ']'.repeat(levels - 1))
+      expect([found(nested(depth)), found(nested(depth + 1))]).toEqual(['ok', 'too_deep'])
+      const filled = (values: number) => around(`[${Array(values - 5).fill(0)}]`)
+      expect([found(filled(nodes)), found(filled(nodes + 1))]).toEqual(['ok', 'too_many_values'])
+    }
   })
 
   it('are told in words that quote nothing', () => {
@@ -89,6 +124,11 @@ describe('shape', () => {
     ['{"Type":"x"}', 'no_type'],
     ['{"__proto__":{"type":"x"}}', 'no_type'],
     [`{"type":"${'x'.repeat(129)}"}`, 'no_type'],
+    [`{"type":"${'x'.repeat(128)}"}`, 'ok'],
+    ['{"type":"audio","audio":"type"}', 'ok'],
+    ['{"type":"x","v":["a","a",{"a":"a"},"a"],"a":"v"}', 'ok'],
+    ['{"type":"x","\\x":1}', 'not_json'],
+    ['{"type":"x","v":"', 'not_json'],
     ['\n{"type":"x"}\r\n', 'ok'],
   ]
   for (const [text, expected] of rows) it(`${JSON.stringify(text.slice(0, 40))}: ${expected}`, () => expect(problem(text)).toBe(expected))
@@ -100,12 +140,20 @@ describe('text', () => {
     return decoded.ok && decoded.event.v
   }
 
+  it.each(['-1.5e3', '1E+5', '2e-3', '0', '-0.25', '1234567.125', '""', '"\\""', '"\\\\"', '"a\\\\\\"b"', '[["\\\\"],"\\\\\\\\"]', 'true', 'null'])(
+    '%s means what JSON says',
+    (text) => {
+      expect(value(text)).toEqual(JSON.parse(text))
+    },
+  )
+
   it('leaves pairs of surrogates, and puts U+FFFD in the place of lone ones, in values and keys', () => {
     expect(value('"\\ud83d\\ude00"')).toBe('😀')
     expect(value('"a\\ud800b"')).toBe('a\uFFFDb')
     expect(value('"\\udc00\\ud800"')).toBe('\uFFFD\uFFFD')
     expect(value('["\\ud83d"]')).toEqual(['\uFFFD'])
     expect(value('{"\\udfff":1}')).toEqual({ '\uFFFD': 1 })
+    expect(value('{"a":["\\uDFFF",{"b":null,"c":7,"d":true}]}')).toEqual({ a: ['\uFFFD', { b: null, c: 7, d: true }] })
   })
 
   it('survives encoding as well-formed UTF-8', () => {

@@ -129,6 +129,39 @@ describe('order of item events from a preview upstream', () => {
     expect(types(link.toGa(itemEvent('response.output_item.done', { ...full, id: 'item_4999' })))).toEqual(['conversation.item.done', 'response.output_item.done'])
   })
 
+  it.each([
+    'conversation.item.created',
+    'conversation.item.added',
+    'conversation.item.done',
+    'response.output_item.added',
+    'response.output_item.done',
+    'response.done',
+    'conversation.item.deleted',
+  ])('%s without an item passes as it is', (type) => expect(play([{ type, event_id: 'e' }], 'voice-live')).toEqual([{ type, event_id: 'e' }]))
+
+  it('remembers 512 items', () => {
+    const link = dialectFor('preview')
+    for (let i = 0; i <= 512; i++) link.toGa(created({ ...open, id: `item_${i}` }))
+    expect(types(link.toGa(itemEvent('response.output_item.done', { ...full, id: 'item_0' })))).toEqual(['response.output_item.done'])
+    expect(types(link.toGa(itemEvent('response.output_item.done', { ...full, id: 'item_1' })))).toEqual(['conversation.item.done', 'response.output_item.done'])
+  })
+
+  it('a deleted item is announced anew when it comes again', () => {
+    const out = play([created(user), { type: 'conversation.item.deleted', item_id: 'item_u' }, created(user)])
+    expect(types(out)).toEqual(['conversation.item.added', 'conversation.item.done', 'conversation.item.deleted', 'conversation.item.added', 'conversation.item.done'])
+  })
+
+  it('an item that is announced twice is passed on once', () => {
+    expect(types(play([created(open, 'item_u'), created(open, 'item_u')]))).toEqual(['conversation.item.added'])
+  })
+
+  it('a done that is derived names the item before, and no event where that had no id', () => {
+    const { event_id: _id, ...bare } = created(user, 'item_before')
+    expect(play([bare])[1]).toEqual({ type: 'conversation.item.done', previous_item_id: 'item_before', item: user })
+    const { previous_item_id: _previous, ...first } = created(user)
+    expect(play([first])[1]).toEqual({ type: 'conversation.item.done', event_id: 'e_done', previous_item_id: null, item: user })
+  })
+
   it('links do not share what they remember', () => {
     const one = dialectFor('preview')
     const other = dialectFor('preview')
