@@ -5,7 +5,8 @@ import { loadConfig } from './config.js'
 import { configWarnings, describeConfig } from './config-describe.js'
 import { RefusalError } from './core/protocol/errors.js'
 import type { Health, LimitStore } from './ports.js'
-import { createStore, createUpstreams, toolRegistryOptions } from './server.js'
+import { createUpstreams, toolRegistryOptions } from './server.js'
+import { createStore } from './shared-store.js'
 import { createToolRegistry } from './tools/registry.js'
 
 const DIAL_MS = 15_000

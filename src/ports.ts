@@ -4,6 +4,9 @@ import type { SessionProfile, SessionTool } from './core/policy/profile.js'
 import type { DialectName } from './core/protocol/dialect.js'
 import type { RefusalCode } from './core/protocol/errors.js'
 import type { Frame } from './core/protocol/events.js'
+import type { SessionDirectory } from './ports-sessions.js'
+
+export type { EndOutcome, EndTarget, SessionDirectory, SessionPage, SessionRecord } from './ports-sessions.js'
 
 /** One socket, either side. Made by `ws-link.ts`; never throws and never raises an unhandled error. */
 export interface Link {
@@ -177,6 +180,7 @@ export interface LimitState {
 }
 
 export interface LimitStore {
+  readonly directory: SessionDirectory
   /** Never blocks and never throws: queued within a bound, merged to the latest per deployment. */
   recordLimits(report: LimitReport): void
   /** Never blocks and never throws; queued within a bound, merged by adding. */

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Server as TlsServer } from 'node:tls'
 import fastifyWebsocket from '@fastify/websocket'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import { createAdminServer } from './admin-server.js'
 import { createAuthenticator } from './auth/authenticator.js'
 import { createIdentitySigner } from './auth/tool-identity.js'
 import { configWarnings } from './config-describe.js'
@@ -13,10 +14,8 @@ import { registerQuotaRoute } from './ingress/quota-route.js'
 import { fastifyServerOptions, websocketPluginOptions } from './ingress/server-options.js'
 import { tlsOptions, watchTls } from './ingress/tls.js'
 import { registerWebSocketRoutes } from './ingress/websocket.js'
-import { createMemoryStore } from './limits/memory.js'
 import { createLiveConfig } from './live-config.js'
-import { MAX_PATH_PARAMETER, registerAdminApi } from './ops/admin-api.js'
-import { registerAdminRoutes, registerHealthRoutes } from './ops/health.js'
+import { registerHealthRoutes } from './ops/health.js'
 import { createLogger } from './ops/log.js'
 import { openLogSink } from './ops/log-sink.js'
 import { createMetrics, type Metrics, type MetricsSnapshot, mergedText } from './ops/metrics.js'
@@ -25,6 +24,7 @@ import type { Identity, LimitStore } from './ports.js'
 import { AUDIO_SECOND_BYTES, maxSessionsPerUser, profileName, quotaPolicy } from './profiles.js'
 import { quotaUsage } from './relay/quota.js'
 import { createRelay, type RelaySettings } from './relay/relay.js'
+import { createStore } from './shared-store.js'
 import { createToolRegistry } from './tools/registry.js'
 import type { SourceOptions } from './tools/source-options.js'
 import type { TokenCredential, UpstreamLog } from './upstream/azure-credential.js'
@@ -99,7 +99,17 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     })
     metrics.upstreams.watch({ upstreams: provider.views, limits: store })
     closers.push(() => provider.close())
-    const relay = createRelay({ provider, store, authenticator, settings: relaySettings(config), ledger: config, now: Date.now, steady: steadyNow, randomId })
+    const relay = createRelay({
+      provider,
+      store,
+      directory: store.directory,
+      authenticator,
+      settings: relaySettings(config),
+      ledger: config,
+      now: Date.now,
+      steady: steadyNow,
+      randomId,
+    })
     // Our own lines say what happened to a request; Fastify's would repeat it for every probe.
     const quiet = { logController: new LogController({ disableRequestLogging: true }), schemaController: NO_SCHEMAS }
     let draining = false
@@ -138,19 +148,13 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       sessionCount: () => relay.sessions.count,
       log,
     })
-    const admin: FastifyInstance = fastify({ loggerInstance: log as FastifyBaseLogger, ...quiet, routerOptions: { maxParamLength: MAX_PATH_PARAMETER } })
+    const { peers } = extras
+    const admin = createAdminServer(
+      { loggerInstance: log as FastifyBaseLogger, ...quiet },
+      { metrics: peers ? ofAll(metrics, peers) : metrics, sessionCount: () => relay.sessions.count },
+      { authenticator, limits: store, upstreams: provider.views, now: Date.now, log },
+    )
     closers.push(() => closeHttp(admin))
-    registerAdminRoutes(admin, { metrics: extras.peers ? ofAll(metrics, extras.peers) : metrics, sessionCount: () => relay.sessions.count })
-    registerAdminApi(admin, {
-      authenticator,
-      limits: store,
-      upstreams: provider.views,
-      sessions: () => relay.sessions.views(),
-      endSessions: (target) => relay.sessions.endByOperator(target),
-      oneOfMany: extras.peers !== undefined,
-      now: Date.now,
-      log,
-    })
 
     const adminUrl = await admin.listen({ host: config.admin.host, port: config.admin.port })
     const url = await app.listen({ host: config.host, port: config.port })
@@ -188,13 +192,6 @@ async function quotaOf(config: Config, store: LimitStore, identity: Identity): P
   if (!policy) return []
   const usage = await quotaUsage(store, identity.subject, policy, Date.now())
   return usage && quotaLeft(policy, usage)
-}
-
-export async function createStore(config: Config, log: UpstreamLog & { info(fields: object, message: string): void }): Promise<LimitStore> {
-  const { redis, usageRetentionDays } = config
-  if (!redis) return createMemoryStore({ usageRetentionDays })
-  const { createRedisStore } = await import('./limits/redis.js')
-  return createRedisStore({ ...redis, usageRetentionDays, log: ({ level, msg }) => log[level]({}, msg) })
 }
 
 export function createUpstreams(config: Config, log: UpstreamLog, credential?: TokenCredential): readonly NamedUpstream[] {

@@ -2,6 +2,7 @@
 import { applyReported, isUse, type LimitPicture } from '../core/limit-picture.js'
 import { type Bucket, isFull, takeTokens } from '../core/token-bucket.js'
 import type { Lease, LimitReport, LimitState, LimitStore, UsageOwner, UsageReport } from '../ports.js'
+import { createLocalDirectory } from './memory-directory.js'
 import { targetsOf } from './pending-usage.js'
 import { createRevocationList, membersOf } from './revocation-list.js'
 import { countersOf, dayOf, granularityOf, MAX_COUNTERS } from './usage-day.js'
@@ -9,6 +10,8 @@ import { countersOf, dayOf, granularityOf, MAX_COUNTERS } from './usage-day.js'
 export interface MemoryStoreOptions {
   /** Epoch milliseconds; the system's clock when absent. */
   readonly now?: () => number
+  /** What this process is called where sessions are listed. */
+  readonly relay?: string
   /** Days a user's counters are kept; 35 when absent. */
   readonly usageRetentionDays?: number
 }
@@ -99,6 +102,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): LimitStore 
   }
 
   return {
+    directory: createLocalDirectory(options.relay ?? 'local'),
     recordLimits,
     recordUsage,
     limitsOf: async (deployment) => [...(deployments.get(deployment)?.values() ?? [])].flatMap(limitStateOf),

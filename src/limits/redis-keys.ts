@@ -12,6 +12,9 @@ export interface RedisKeys {
   readonly usageOnce: (owner: UsageOwner, window: string) => string
   readonly usageApplied: (owner: UsageOwner, window: string) => string
   readonly lease: (subject: string) => string
+  /** Live sessions of one relay. */
+  readonly sessions: (relay: string) => string
+  readonly relays: string
   readonly bucket: (key: string) => string
   readonly revoked: string
   readonly revokedChannel: string
@@ -30,6 +33,8 @@ export function redisKeys(prefix: string): RedisKeys {
     usageOnce: (owner, window) => `${prefix}usage:${ownerPart(owner)}:once${granularityOf(window) === 'day' ? '' : `:${granularityOf(window)}`}`,
     usageApplied: (owner, window) => `${prefix}usage:${ownerPart(owner)}:${window}:applied`,
     lease: (subject) => `${prefix}lease:{${encodeKeyPart(subject)}}`,
+    sessions: (relay) => `${prefix}sessions:{${encodeKeyPart(relay)}}`,
+    relays: `${prefix}relays`,
     bucket: (key) => `${prefix}bucket:{${encodeKeyPart(key)}}`,
     revoked: `${prefix}revoked`,
     revokedChannel: `${prefix}revoked`,

@@ -110,6 +110,13 @@ redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return 1
 `
 
+/** KEYS: one relay's sessions. ARGV: time to live in ms, members. All have one score, so that they stand in the order of their text. */
+export const SHOW = `
+for i = 2, #ARGV do redis.call('ZADD', KEYS[1], 0, ARGV[i]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return 1
+`
+
 /** KEYS: revoked set. ARGV: channel, end of what is cleaned away, then two a revocation (member, until). Never shortens one; publishes `<until>:<member>` for what is new. */
 export const REVOKE = `
 for i = 3, #ARGV, 2 do

@@ -4,7 +4,9 @@ import { isLimitName, isLimitSource } from '../core/limit-merge.js'
 import type { Secret } from '../core/secret.js'
 import type { Health, LimitState, LimitStore, UsageOwner } from '../ports.js'
 import { createMemoryStore } from './memory.js'
+import { createLocalDirectory } from './memory-directory.js'
 import { connectRedis, RedisAway, type RedisProblem } from './redis-connection.js'
+import { createRedisDirectory } from './redis-directory.js'
 import { redisKeys } from './redis-keys.js'
 import { createRedisLeases } from './redis-leases.js'
 import { createPending } from './redis-pending.js'
@@ -20,6 +22,8 @@ export interface RedisStoreOptions {
   readonly url: Secret
   readonly keyPrefix: string
   readonly usageRetentionDays: number
+  /** What this process is called where sessions are listed, of letters, digits, dots and hyphens, and unlike every other's; by chance when absent. */
+  readonly relay?: string
   /** Fixed words: no key, no host, no reply of Redis. The same bad news at most once in 30 s. */
   readonly log?: (event: { level: 'info' | 'warn'; msg: string }) => void
   /** Epoch milliseconds. When given it also replaces the server's clock for leases and buckets, so that tests can move time. */
@@ -59,6 +63,7 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
   const subscriber = connectRedis(target, { ready: () => onReady(), lost: () => undefined, problem: onProblem })
   const queue = createWriteQueue(pending, write, connection.isReady)
   const leases = createRedisLeases({ connection, keys, local, ttlMs, timeoutMs: DECISION_TIMEOUT_MS, clock })
+  const directory = createRedisDirectory({ connection, subscriber, keys, local: createLocalDirectory(options.relay ?? writer.instance), ttlMs, clock })
   const revocations = createRedisRevocations({ connection, subscriber, keys, list, now, timeoutMs: DECISION_TIMEOUT_MS })
   const heartbeat = setInterval(() => void beat(), Math.min(options.heartbeatMs ?? ttlMs / 3, ttlMs / 3)).unref()
 
@@ -67,6 +72,7 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
     if (words) say('info', words)
     queue.poke()
     void leases.renew()
+    void directory.renew()
     void revocations.catchUp()
   }
 
@@ -96,7 +102,7 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
 
   async function beat(): Promise<void> {
     if (!connection.isReady()) say('warn', 'redis is not connected')
-    await Promise.all([leases.renew(), revocations.catchUp(), checkSubscriber()])
+    await Promise.all([leases.renew(), directory.renew(), revocations.catchUp(), checkSubscriber()])
     if (pending.dropped() > 0) say('warn', 'records were dropped while redis was away')
   }
 
@@ -136,12 +142,13 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
     if (closed) return
     closed = true
     clearInterval(heartbeat)
-    await Promise.all([queue.drain(deadlineMs), leases.releaseAll(deadlineMs)])
+    await Promise.all([queue.drain(deadlineMs), leases.releaseAll(deadlineMs), directory.clear(deadlineMs)])
     connection.close()
     subscriber.close()
   }
 
   return {
+    directory,
     recordLimits: (report) => {
       if (closed) return
       pending.addLimits(report)

@@ -1,8 +1,9 @@
-// What the admin API can do: one table of routes with what each takes, answers and does.
+// What each route of the admin API does.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { BreakerState } from '../core/breaker.js'
-import type { LimitState, LimitStore } from '../ports.js'
-import type { AdminField, AdminInput } from './admin-input.js'
-import { type DescribedRoute, object } from './admin-openapi.js'
+import type { EndOutcome, LimitState, LimitStore, SessionRecord } from '../ports.js'
+import { AdminInputError, NoSessionError, StoreAwayError } from './admin-problems.js'
+import { PAGE, SCHEMAS } from './admin-schemas.js'
 
 export interface UpstreamStatus {
   readonly name: string
@@ -14,178 +15,80 @@ export interface UpstreamStatus {
   readonly latencyMs: number | undefined
 }
 
-export interface SessionStatus {
-  readonly id: string
-  readonly subject: string
-  readonly profile: string
-  readonly dialect: string
-  readonly seconds: number
-  readonly phase: string
-}
-
 export interface AdminActions {
   readonly upstreams: () => readonly UpstreamStatus[]
-  /** Live sessions of this process. */
-  readonly sessions: () => readonly SessionStatus[]
-  /** Ends those that fit, of this process; returns how many. */
-  readonly endSessions: (target: { readonly sessionId?: string; readonly subject?: string }) => number
-  readonly limits: Pick<LimitStore, 'limitsOf' | 'usageOf' | 'revoke'>
+  readonly limits: Pick<LimitStore, 'limitsOf' | 'usageOf' | 'revoke' | 'directory'>
   /** Epoch milliseconds. */
   readonly now: () => number
 }
 
-/** Redis, or whatever keeps limits and usage, does not answer. */
-export class StoreAwayError extends Error {
-  override readonly name = 'StoreAwayError'
+interface OfSubject {
+  readonly Params: { readonly subject: string }
 }
 
-/** No live session of this process has the id. */
-export class NoSessionError extends Error {
-  override readonly name = 'NoSessionError'
-}
+export function addRoutes(app: FastifyInstance, { upstreams, limits, now }: AdminActions): void {
+  app.get('/deployments', { schema: SCHEMAS.deployments }, async () => {
+    const deployments = upstreams().map(async ({ name, deployment, breaker, freeFrom, latencyMs }) => {
+      const found = await limits.limitsOf(deployment).catch(() => undefined)
+      const free = freeFrom <= now() ? null : iso(freeFrom)
+      return { upstream: name, deployment, breaker, freeFrom: free, latencyMs: latencyMs ?? null, limits: found?.map((limit) => limitShown(limit, now())) ?? null }
+    })
+    return { deployments: await Promise.all(deployments) }
+  })
 
-export interface AdminRoute extends DescribedRoute {
-  /** Rejects with a `StoreAwayError` or a `NoSessionError`; what is asked of `actions` is bounded in time by itself. */
-  readonly run: (input: AdminInput, actions: AdminActions) => Promise<{ readonly status: number; readonly body: object }>
-}
+  app.get<OfSubject & { Querystring: { readonly day?: string } }>('/usage/:subject', { schema: SCHEMAS.usage }, async ({ params: { subject }, query: { day } }) => {
+    const window = day ?? iso(now()).slice(0, 10)
+    return { subject, day: window, counters: await limits.usageOf({ kind: 'subject', name: subject }, window).catch(storeAway) }
+  })
 
-const TIME = { type: 'string', format: 'date-time' }
-const COUNT = { type: 'integer', minimum: 0 }
-const PROCESS = { const: 'process', description: 'Other relays that share the same Redis have sessions of their own.' }
-const SUBJECT: AdminField = { name: 'subject', in: 'path', kind: 'subject', required: true, description: 'The `sub` of the user’s tokens, percent-encoded.' }
-const STORE_AWAY = { 503: 'Redis does not answer.' }
-
-const LIMIT = object(
-  {
-    name: { type: 'string' },
-    source: { type: 'string', description: 'Who said so. All numbers of one limit but `used` are of one report.' },
-    ageSeconds: { type: 'number', minimum: 0 },
-    limit: { type: 'number' },
-    remaining: { type: 'number' },
-    resetAt: TIME,
-    used: object({ amount: { type: 'number' }, source: { const: 'usage' }, minuteFrom: TIME }),
-  },
-  ['name', 'source', 'ageSeconds'],
-)
-
-const DEPLOYMENT = object({
-  upstream: { type: 'string' },
-  deployment: { type: 'string' },
-  breaker: { enum: ['closed', 'open', 'half_open'] satisfies BreakerState[] },
-  freeFrom: { type: ['string', 'null'], format: 'date-time', description: 'Null: it may be dialled now.' },
-  latencyMs: { type: ['number', 'null'], description: 'Of the last dials of this process. Null: there was none.' },
-  limits: { type: ['array', 'null'], items: LIMIT, description: 'Null: Redis does not answer.' },
-})
-
-const SESSION = object({
-  id: { type: 'string' },
-  subject: { type: 'string' },
-  profile: { type: 'string' },
-  dialect: { type: 'string' },
-  seconds: { type: 'number', minimum: 0 },
-  phase: { enum: ['connecting', 'configuring', 'live', 'draining', 'closed'] },
-})
-
-export const ADMIN_ROUTES: readonly AdminRoute[] = [
-  {
-    method: 'get',
-    path: '/deployments',
-    operationId: 'deployments',
-    summary: 'Every upstream with its breaker, as this process sees it, and its limits, as all relays recorded them.',
-    fields: [],
-    answers: { 200: { description: 'In the order of the configuration.', schema: object({ deployments: { type: 'array', items: DEPLOYMENT } }) } },
-    async run(_input, { upstreams, limits, now }) {
-      const deployments = await Promise.all(
-        upstreams().map(async ({ name, deployment, breaker, freeFrom, latencyMs }) => {
-          const found = await limits.limitsOf(deployment).catch(() => undefined)
-          const free = freeFrom <= now() ? null : iso(freeFrom)
-          return { upstream: name, deployment, breaker, freeFrom: free, latencyMs: latencyMs ?? null, limits: found?.map((limit) => limitShown(limit, now())) ?? null }
-        }),
-      )
-      return { status: 200, body: { deployments } }
-    },
-  },
-  {
-    method: 'get',
-    path: '/usage/{subject}',
-    operationId: 'usage',
-    summary: 'What a user used on one day (UTC), over all relays.',
-    fields: [SUBJECT, { name: 'day', in: 'query', kind: 'day', required: false, description: 'Today where it is left out.' }],
-    answers: {
-      200: {
-        description: 'No counters: nothing is kept of that day.',
-        schema: object({ subject: { type: 'string' }, day: { type: 'string', format: 'date' }, counters: { type: 'object', additionalProperties: { type: 'number' } } }),
-      },
-    },
-    refusals: STORE_AWAY,
-    async run({ subject, day }, { limits, now }) {
-      const window = day === undefined ? iso(now()).slice(0, 10) : String(day)
-      const counters = await limits.usageOf({ kind: 'subject', name: String(subject) }, window).catch(() => {
-        throw new StoreAwayError()
+  app.get<{ Querystring: { readonly limit?: number; readonly cursor?: string } }>(
+    '/sessions',
+    { schema: SCHEMAS.sessions, preValidation: readLimit },
+    async ({ query: { limit, cursor } }) => {
+      const { sessions, next } = await limits.directory.page(limit ?? PAGE.default, cursor).catch((error: unknown) => {
+        if (error instanceof RangeError) throw new AdminInputError('cursor', 'cursor must be the next of another page.')
+        return storeAway()
       })
-      return { status: 200, body: { subject, day: window, counters } }
+      return { sessions: sessions.map(sessionShown), next: next ?? null }
     },
-  },
-  {
-    method: 'get',
-    path: '/sessions',
-    operationId: 'sessions',
-    summary: 'The live sessions of this process.',
-    fields: [],
-    answers: { 200: { description: 'Oldest first.', schema: object({ scope: PROCESS, sessions: { type: 'array', items: SESSION } }) } },
-    run: async (_input, { sessions }) => ({ status: 200, body: { scope: 'process', sessions: sessions() } }),
-  },
-  {
-    method: 'post',
-    path: '/sessions/{id}/end',
-    operationId: 'endSession',
-    summary: 'Ends one live session of this process.',
-    fields: [{ name: 'id', in: 'path', kind: 'sessionId', required: true, description: 'As in the list of sessions and in the log.' }],
-    answers: { 200: { description: 'It has ended.', schema: object({ scope: PROCESS, ended: COUNT }) } },
-    refusals: { 404: 'No live session of this process has this id.' },
-    async run({ id }, { endSessions }) {
-      const ended = endSessions({ sessionId: String(id) })
-      if (ended === 0) throw new NoSessionError()
-      return { status: 200, body: { scope: 'process', ended } }
-    },
-  },
-  {
-    method: 'post',
-    path: '/users/{subject}/end',
-    operationId: 'endUser',
-    summary: 'Ends every live session of a user in this process. The user may connect again; `revoke` keeps out, on every relay.',
-    fields: [SUBJECT],
-    answers: { 200: { description: 'How many have ended.', schema: object({ scope: PROCESS, ended: COUNT }) } },
-    run: async ({ subject }, { endSessions }) => ({ status: 200, body: { scope: 'process', ended: endSessions({ subject: String(subject) }) } }),
-  },
-  {
-    method: 'post',
-    path: '/revoke',
-    operationId: 'revoke',
-    summary: 'Refuses a token, a user, or both, and ends their live sessions, on every relay. It cannot be shortened.',
-    fields: [
-      { name: 'tokenId', in: 'body', kind: 'tokenId', required: false, description: 'The `jti` of a token. This or `subject` is needed.' },
-      { name: 'subject', in: 'body', kind: 'subject', required: false, description: 'The `sub` of a user’s tokens.' },
-      { name: 'untilSeconds', in: 'body', kind: 'until', required: true, description: 'Seconds since 1970-01-01; for a token best its `exp`.' },
-    ],
-    answers: {
-      200: { description: 'In force on every relay.', schema: revoked(true) },
-      202: { description: 'In force in this process; Redis does not answer, so other relays learn it when it is back, if this process still lives then.', schema: revoked(false) },
-    },
-    async run({ tokenId, subject, untilSeconds }, { limits }) {
-      const target = { ...(tokenId !== undefined && { tokenId: String(tokenId) }), ...(subject !== undefined && { subject: String(subject) }) }
-      const untilMs = Number(untilSeconds) * 1000
-      const everywhere = await limits.revoke(target, untilMs).then(
-        () => true,
-        () => false,
-      )
-      return { status: everywhere ? 200 : 202, body: { ...target, until: iso(untilMs), everywhere } }
-    },
-  },
-]
+  )
 
-function revoked(everywhere: boolean) {
-  return object({ tokenId: { type: 'string' }, subject: { type: 'string' }, until: TIME, everywhere: { const: everywhere } }, ['until', 'everywhere'])
+  app.post<{ Params: { readonly id: string } }>('/sessions/:id/end', { schema: SCHEMAS.endSession }, async ({ params: { id } }, reply) => {
+    const outcome = await limits.directory.end({ sessionId: id })
+    if (outcome.ended === 0 && outcome.everywhere) throw new NoSessionError()
+    return answerEnd(reply, outcome)
+  })
+
+  app.post<OfSubject>('/users/:subject/end', { schema: SCHEMAS.endUser }, async ({ params: { subject } }, reply) => answerEnd(reply, await limits.directory.end({ subject })))
+
+  app.post<{ Body: { readonly tokenId?: string; readonly subject?: string; readonly untilSeconds: number } }>('/revoke', { schema: SCHEMAS.revoke }, async ({ body }, reply) => {
+    const { untilSeconds, ...target } = body
+    const untilMs = untilSeconds * 1000
+    if (untilMs <= now()) throw new AdminInputError('untilSeconds', 'untilSeconds must be a time to come, in whole seconds since 1970-01-01 as in the exp of a token.')
+    const everywhere = await limits.revoke(target, untilMs).then(
+      () => true,
+      () => false,
+    )
+    return reply.code(everywhere ? 200 : 202).send({ ...target, until: iso(untilMs), everywhere })
+  })
+}
+
+/** In a query everything is text. */
+async function readLimit({ query }: FastifyRequest): Promise<void> {
+  const given = query as { limit?: unknown }
+  if (typeof given.limit === 'string' && /^\d{1,9}$/.test(given.limit)) given.limit = Number(given.limit)
+}
+
+function storeAway(): never {
+  throw new StoreAwayError()
+}
+
+function answerEnd(reply: FastifyReply, { ended, asked, answered, everywhere }: EndOutcome): FastifyReply {
+  return reply.code(everywhere ? 200 : 202).send({ ended, asked, answered, everywhere })
+}
+
+function sessionShown({ since, ...session }: SessionRecord): object {
+  return { ...session, since: iso(since) }
 }
 
 function limitShown({ name, source, at, limit, remaining, resetAt, used, usedFrom }: LimitState, now: number): object {

@@ -109,7 +109,7 @@ function responseNames(deployment: string): readonly string[] {
   return [deployment, deployment.split('~')[0] ?? deployment]
 }
 
-function tenantOf({ claims }: Identity, claim: string | undefined): string | undefined {
+export function tenantOf({ claims }: Identity, claim: string | undefined): string | undefined {
   const value = claim !== undefined && Object.hasOwn(claims, claim) ? claims[claim] : undefined
   const name = typeof value === 'string' || typeof value === 'number' ? String(value) : ''
   return name === '' || name.length > MAX_TENANT ? undefined : name

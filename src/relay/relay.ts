@@ -1,5 +1,5 @@
 // Opens sessions: a client link from an ingress is joined with an upstream link, and core decides what passes between them.
-import type { Authenticator, LimitStore, NewSession, UpstreamProvider } from '../ports.js'
+import type { Authenticator, LimitStore, NewSession, SessionDirectory, UpstreamProvider } from '../ports.js'
 import type { ClientRates } from './client-rate.js'
 import type { LedgerSettings } from './ledger.js'
 import { RelayedSession } from './session.js'
@@ -18,6 +18,8 @@ export interface RelaySettings extends ClientRates {
 export interface RelayDeps {
   readonly provider: UpstreamProvider
   readonly store: Pick<LimitStore, 'recordLimits' | 'recordUsage' | 'usageOf' | 'onRevoked' | 'isRevoked'>
+  /** Where operators see live sessions; nobody does where it is absent. */
+  readonly directory?: SessionDirectory
   /** For a new token within a session. */
   readonly authenticator: Pick<Authenticator, 'verify'>
   readonly settings: RelaySettings
@@ -40,6 +42,7 @@ export function createRelay(deps: RelayDeps): Relay {
   deps.store.onRevoked((target) => {
     sessions.end(target)
   })
+  deps.directory?.onEnd((target) => sessions.endByOperator(target))
   return {
     sessions,
     openSession(opened) {

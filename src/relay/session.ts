@@ -9,7 +9,6 @@ import { type Input, type Lanes, lanesOf, openingState, type SessionState } from
 import { step } from '../core/session/step.js'
 import type { Link, NewSession } from '../ports.js'
 import { ClientRate } from './client-rate.js'
-import { recordEnd } from './farewell.js'
 import { type Backlog, backlog, type Reader, reader } from './flow.js'
 import { readClientFrame, readUpstreamFrame } from './frame-inputs.js'
 import { type HeldFrames, holdFrames } from './held-frames.js'
@@ -17,6 +16,7 @@ import { SessionLedger } from './ledger.js'
 import { audioDeltaBytes, newMeters } from './meters.js'
 import { perform } from './perform.js'
 import type { RelayDeps } from './relay.js'
+import { recordEnd, show } from './session-told.js'
 
 /** Core is told the time this often when nothing is due; its clock is that coarse. */
 const CORE_TICK_MS = 1000
@@ -31,6 +31,7 @@ export class RelayedSession {
   upstreamDialect: Dialect = dialectFor('ga')
   upstream: Link | undefined
   deployment = ''
+  hide = (): void => undefined
   #state: SessionState
   #lanes: Lanes
   #ended = false
@@ -91,6 +92,7 @@ export class RelayedSession {
         if (this.#ended) return link.close(1000, '')
         this.upstream = link
         this.deployment = deployment
+        this.hide = show(this)
         this.upstreamDialect = dialectFor(dialect)
         this.#upstreamReader = reader(link, 'not_live')
         this.#toUpstream = backlog(
@@ -109,11 +111,6 @@ export class RelayedSession {
         else this.close('internal', 'dial_failed')
       },
     )
-  }
-
-  /** `age` in milliseconds since the upgrade. */
-  get progress() {
-    return { age: this.clock() - this.#startedAt, phase: this.#state.phase }
   }
 
   apply(input: Input): void {
@@ -250,6 +247,7 @@ export class RelayedSession {
     for (const abort of this.toolAborts.values()) abort.abort()
     this.upstream?.close(1000, '')
     this.#held.takeAll()
+    this.hide()
     recordEnd(this, code, why, this.clock() - this.#startedAt)
     this.opened.onEnd()
     this.#onEnd()

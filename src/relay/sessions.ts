@@ -1,19 +1,10 @@
 // The live sessions of this process: count them, find them, let time pass for all of them, drain them.
+import type { EndTarget } from '../ports.js'
 import type { RelayedSession } from './session.js'
 
 const TICK_MS = 250
 /** Closes of a drain are spread over this share of it, so that clients do not all come back at once. */
 const SPREAD = 0.5
-
-export interface SessionView {
-  readonly id: string
-  readonly subject: string
-  readonly profile: string
-  readonly dialect: string
-  /** Since the upgrade. */
-  readonly seconds: number
-  readonly phase: string
-}
 
 export interface LiveSessions {
   readonly count: number
@@ -21,10 +12,8 @@ export interface LiveSessions {
   remove(session: RelayedSession): void
   /** Ends every session of this subject or token, now. Returns how many. */
   end(target: { subject?: string; tokenId?: string }): number
-  /** For operators, oldest first. */
-  views(): readonly SessionView[]
   /** Ends this session, or every session of this subject, now: their clients may open new ones. Returns how many. */
-  endByOperator(target: { readonly sessionId?: string; readonly subject?: string }): number
+  endByOperator(target: EndTarget): number
   /** Resolves when the last session has ended: idle ones spread over the first half of `withinMs`, working ones as they finish, all by its end. */
   drain(withinMs: number): Promise<void>
   /** Stops time; for shutdown after a drain. */
@@ -64,13 +53,8 @@ export function liveSessions(now: () => number): LiveSessions {
       }
       return ended
     },
-    views: () =>
-      [...all].map(({ opened, progress }) => {
-        const { sessionId, identity, profile, dialect } = opened
-        return { id: sessionId, subject: identity.subject, profile: profile.name, dialect, seconds: Math.max(0, progress.age) / 1000, phase: progress.phase }
-      }),
-    endByOperator({ sessionId, subject }) {
-      const found = [...all].filter(({ opened }) => (sessionId !== undefined && opened.sessionId === sessionId) || (subject !== undefined && opened.identity.subject === subject))
+    endByOperator(target) {
+      const found = [...all].filter(({ opened }) => ('sessionId' in target ? opened.sessionId === target.sessionId : opened.identity.subject === target.subject))
       for (const session of found) session.close('session_over', 'ended_by_operator')
       return found.length
     },

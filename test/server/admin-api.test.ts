@@ -124,13 +124,24 @@ describe('what it shows', () => {
     await vi.waitFor(async () => expect((await ask('GET', '/deployments')).body.deployments).toMatchObject([{ freeFrom: null }]), 5000)
   })
 
-  it('live sessions of this process', async () => {
-    const [here, there] = [await connect('bea'), await connect('bea', {}, other)]
-    const { body } = await ask('GET', '/sessions')
-    expect(body.scope).toBe('process')
-    expect(await sessionsOf('bea')).toEqual([
-      { id: expect.stringMatching(/^[0-9a-f-]{36}$/), subject: 'bea', profile: 'plain', dialect: 'ga', seconds: expect.any(Number), phase: 'live' },
-    ])
+  it('live sessions of all relays, page by page', async () => {
+    const [here, there] = [await connect('bea', { tenant: 'acme' }), await connect('bea', {}, other)]
+    await vi.waitFor(async () => expect(await sessionsOf('bea')).toHaveLength(2))
+    const found = (await sessionsOf('bea')) as unknown as { relay: string; tenant?: string }[]
+    const about = { id: expect.stringMatching(/^[0-9a-f-]{36}$/), subject: 'bea', profile: 'plain', dialect: 'ga', deployment: DEPLOYMENT, since: expect.any(String) }
+    for (const one of found) expect(one).toMatchObject(about)
+    expect(new Set(found.map(({ relay }) => relay)).size).toBe(2)
+    expect(found.map(({ tenant }) => tenant ?? 'none').sort()).toEqual(['acme', 'none'])
+    const all = (await ask('GET', '/sessions')).body.sessions as { id: string }[]
+    const paged: { id: string }[] = []
+    let next: unknown = ''
+    while (next !== null) {
+      const { body } = await ask('GET', `/sessions?limit=1${next === '' ? '' : `&cursor=${next}`}`)
+      expect(body.sessions).toHaveLength(1)
+      paged.push(...(body.sessions as { id: string }[]))
+      next = body.next
+    }
+    expect(paged).toEqual(all)
     here.close()
     there.close()
     await vi.waitFor(async () => expect(await sessionsOf('bea')).toEqual([]))
@@ -148,20 +159,22 @@ describe('what it shows', () => {
 
 describe('what it ends', () => {
   it('one session, and its client may open another', async () => {
-    const [first, second] = [await connect('cid'), await connect('cid')]
+    const [first, second] = [await connect('cid', {}, other), await connect('cid', {}, other)]
+    await vi.waitFor(async () => expect(await sessionsOf('cid')).toHaveLength(2))
     const [id] = (await sessionsOf('cid')).map((session) => session.id)
-    expect(await ask('POST', `/sessions/${id}/end`)).toMatchObject({ status: 200, body: { scope: 'process', ended: 1 } })
+    expect(await ask('POST', `/sessions/${id}/end`)).toMatchObject({ status: 200, body: { ended: 1, asked: 2, answered: 2, everywhere: true } })
     expect(await first.closed()).toEqual({ code: 4410, reason: 'session_over: new_session' })
-    expect(await sessionsOf('cid')).toHaveLength(1)
+    expect(first.events.at(-1)).toMatchObject({ type: 'error', error: { code: 'session_over', message: 'The session is over.' } })
+    await vi.waitFor(async () => expect(await sessionsOf('cid')).toHaveLength(1))
     expect(await ask('POST', `/sessions/${id}/end`)).toMatchObject({ status: 404, body: { error: { code: 'not_found', param: 'id' } } })
     second.close()
   })
 
   it('all of a user, whatever the name, and nobody else', async () => {
     const name = `Dörte/${'é'.repeat(240)} %20?#`
-    const [one, two, bystander] = [await connect(name), await connect(name), await connect('bystander')]
+    const [one, two, bystander] = [await connect(name), await connect(name, {}, other), await connect('bystander')]
     const answer = await ask('POST', `/users/${encodeURIComponent(name)}/end`, '')
-    expect(answer).toMatchObject({ status: 200, body: { scope: 'process', ended: 2 } })
+    expect(answer).toMatchObject({ status: 200, body: { ended: 2, asked: 2, answered: 2, everywhere: true } })
     await Promise.all([one.closed(), two.closed()])
     expect(await sessionsOf('bystander')).toHaveLength(1)
     expect((await ask('GET', `/usage/${encodeURIComponent(name)}`)).body.subject).toBe(name)
@@ -194,6 +207,9 @@ describe('mistakes', () => {
     { id: 'a day the calendar lacks', method: 'GET', path: '/usage/ann?day=2026-02-30', body: undefined, param: 'day' },
     { id: 'a day said twice', method: 'GET', path: '/usage/ann?day=2026-01-01&day=2026-01-02', body: undefined, param: 'day' },
     { id: 'an unknown query', method: 'GET', path: '/usage/ann?date=2026-01-01', body: undefined, param: 'date' },
+    { id: 'a page of no sessions', method: 'GET', path: '/sessions?limit=0', body: undefined, param: 'limit' },
+    { id: 'a page too long', method: 'GET', path: '/sessions?limit=501', body: undefined, param: 'limit' },
+    { id: 'a cursor of another making', method: 'GET', path: '/sessions?cursor=abc', body: undefined, param: 'cursor' },
     { id: 'a subject too long', method: 'POST', path: `/users/${'a'.repeat(257)}/end`, body: undefined, param: 'subject' },
     { id: 'nothing to revoke', method: 'POST', path: '/revoke', body: { untilSeconds: 9_999_999_999 }, param: 'tokenId' },
     { id: 'no end', method: 'POST', path: '/revoke', body: { subject: 'x' }, param: 'untilSeconds' },
@@ -266,24 +282,6 @@ describe('without Redis', () => {
     } finally {
       await alone.close()
       await own.stop()
-    }
-  })
-})
-
-describe('one of several processes', () => {
-  it('serves metrics alone, and says why', async () => {
-    const worker = await runRelay({ extras: { peers: { answer() {}, ask: async () => [] } } })
-    try {
-      const headers = { authorization: `Bearer ${await worker.token('operator', { scope: 'relay:admin' })}` }
-      for (const path of ['/sessions', '/openapi.json'])
-        expect(await ask('GET', path, undefined, headers, worker)).toMatchObject({
-          status: 501,
-          body: { error: { code: 'not_implemented', message: expect.stringContaining('WORKERS') } },
-        })
-      expect((await ask('GET', '/sessions', undefined, {}, worker)).status).toBe(401)
-      expect((await fetch(`${worker.relay.adminUrl}/metrics`)).status).toBe(200)
-    } finally {
-      await worker.close()
     }
   })
 })

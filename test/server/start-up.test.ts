@@ -9,10 +9,10 @@ import { startCommand } from '../support/built-relay.js'
 const folder = mkdtempSync(join(tmpdir(), 'start-up-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const ON_DEMAND = ['@azure/identity', '@modelcontextprotocol/sdk', 'ajv', 'ajv-formats', 'ioredis', 'undici']
+const ON_DEMAND = ['@azure/identity', '@fastify/swagger', '@modelcontextprotocol/sdk', 'ajv', 'ajv-formats', 'ioredis', 'undici']
 
 /** Packages loaded from start to stop. */
-async function loadedBy(name: string, env: Record<string, string>): Promise<Set<string>> {
+async function loadedBy(name: string, env: Record<string, string>, asked?: string): Promise<Set<string>> {
   const file = join(folder, name)
   const recorder = fileURLToPath(new URL('../support/record-imports.mjs', import.meta.url))
   const command = await startCommand([], {
@@ -29,7 +29,8 @@ async function loadedBy(name: string, env: Record<string, string>): Promise<Set<
     },
   })
   try {
-    await command.says(/"msg":"listening"/, 60_000)
+    const [, adminUrl] = await command.says(/"adminUrl":"([^"]+)","msg":"listening"/, 60_000)
+    if (asked) expect((await fetch(`${adminUrl}${asked}`)).status).toBe(401)
     command.child.kill('SIGTERM')
     expect(await command.ended).toMatchObject({ code: 0 })
   } finally {
@@ -39,18 +40,18 @@ async function loadedBy(name: string, env: Record<string, string>): Promise<Set<
   return new Set(packages)
 }
 
-it('loads neither Redis, nor Entra ID, nor anything of tools where none is configured', async () => {
+it('loads neither Redis, nor Entra ID, nor anything of tools where none is configured, nor the admin API before it is asked', async () => {
   const loaded = await loadedBy('least', { AZURE_OPENAI_API_KEY: 'key' })
   expect(loaded).toContain('fastify')
   expect(ON_DEMAND.filter((name) => loaded.has(name))).toEqual([])
 })
 
-it('loads each where it is configured', async () => {
+it('loads each where it is configured or asked for', async () => {
   const parameters = { type: 'object', properties: {} }
   const tools = [
     { type: 'function', name: 'look', parameters, run: { http: { method: 'GET', url: 'http://127.0.0.1:9/look' } } },
     { type: 'mcp', server_label: 'docs', url: 'http://127.0.0.1:9/mcp' },
   ]
-  const loaded = await loadedBy('most', { TOOLS: JSON.stringify(tools), REDIS_URL: process.env.REDIS_URL ?? '' })
+  const loaded = await loadedBy('most', { TOOLS: JSON.stringify(tools), REDIS_URL: process.env.REDIS_URL ?? '' }, '/v1/admin/sessions')
   expect(ON_DEMAND.filter((name) => !loaded.has(name))).toEqual([])
 })

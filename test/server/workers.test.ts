@@ -146,6 +146,37 @@ describe('a relay of two processes', () => {
   })
 })
 
+describe('the admin API of two processes', () => {
+  it('lists and ends the sessions of both, whichever answers, and keeps out whom it revokes', async () => {
+    const relay = await startRelay()
+    const { auth } = loadConfig(environment(), { mode: 'serve', cwd: '/' })
+    const token = await mintToken(auth, { subject: 'operator', ttlSeconds: 600, claims: { scope: 'relay:admin' } })
+    const ask = async (method: string, path: string, body?: object) => {
+      // A connection each, so that either process may answer.
+      const headers = { authorization: `Bearer ${token}`, connection: 'close', ...(body && { 'content-type': 'application/json' }) }
+      const answer = await fetch(`${relay.adminUrl}/v1/admin${path}`, { method, headers, ...(body && { body: JSON.stringify(body) }) })
+      return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+    }
+    const clients = await Promise.all(Array.from({ length: 6 }, (_, n) => live(relay, n < 4 ? 'ann' : 'bob')))
+    const listed = async () => (await ask('GET', '/sessions')).body.sessions as { id: string; subject: string; relay: string }[]
+    for (let n = 0; n < 4; n++) {
+      await expect.poll(async () => (await listed()).length).toBe(6)
+      expect(new Set((await listed()).map((one) => one.relay)).size).toBe(2)
+    }
+    const bobs = (await listed()).filter(({ subject }) => subject === 'bob')
+    expect(await ask('POST', `/sessions/${bobs[0]?.id}/end`)).toMatchObject({ status: 200, body: { ended: 1, asked: 2, answered: 2, everywhere: true } })
+    expect(await ask('POST', `/sessions/${bobs[0]?.id}/end`)).toMatchObject({ status: 404 })
+    expect(await ask('POST', '/users/ann/end')).toMatchObject({ status: 200, body: { ended: 4, asked: 2, answered: 2 } })
+    expect((await Promise.all(clients.slice(0, 4).map((client) => client.closed()))).map(({ code }) => code)).toEqual([4410, 4410, 4410, 4410])
+    const untilSeconds = Math.floor(Date.now() / 1000) + 600
+    expect(await ask('POST', '/revoke', { subject: 'bob', untilSeconds })).toMatchObject({ status: 200, body: { everywhere: true } })
+    expect(new Set((await Promise.all(clients.slice(4).map((client) => client.closed()))).map(({ code }) => code))).toEqual(new Set([4410, 4401]))
+    for (let n = 0; n < 4; n++) await expect(relay.connect('bob')).rejects.toThrow('refused with 401')
+    await expect.poll(async () => (await ask('GET', '/usage/ann')).body.counters).toMatchObject({ sessions: 4 })
+    await relay.command.stop()
+  })
+})
+
 describe('processes without their primary', () => {
   it('end their sessions in good order and go', async () => {
     const relay = await startRelay()

@@ -1,0 +1,74 @@
+// Answers what goes wrong in the admin API in the same shape as elsewhere, and says which field is wrong and how.
+import type { FastifyError, FastifyReply } from 'fastify'
+import { RefusalError, refusalEntry, toErrorBody } from '../core/protocol/errors.js'
+
+/** `field` is named as the caller spells it; the message quotes no value. */
+export class AdminInputError extends Error {
+  override readonly name = 'AdminInputError'
+  constructor(
+    readonly field: string,
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
+/** Redis, or whatever keeps limits and usage, does not answer. */
+export class StoreAwayError extends Error {
+  override readonly name = 'StoreAwayError'
+}
+
+/** No relay has a live session of the id. */
+export class NoSessionError extends Error {
+  override readonly name = 'NoSessionError'
+}
+
+export const MAX_BODY_BYTES = 16_384
+const RETRY_SECONDS = 5
+
+export function sendProblem(reply: FastifyReply, error: unknown, log: { error(fields: object, message: string): void }): FastifyReply {
+  if (error instanceof RefusalError) {
+    if (error.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer')
+    return reply.code(refusalEntry(error.code).httpStatus).send(toErrorBody(error.code))
+  }
+  if (error instanceof AdminInputError) return sendBadRequest(reply, 400, error.message, error.field)
+  if (error instanceof NoSessionError) return send(reply, 404, 'not_found', 'No relay has a live session of this id.', 'id')
+  if (error instanceof StoreAwayError) return send(reply.header('retry-after', RETRY_SECONDS), 503, 'internal', 'Redis does not answer.')
+  const { statusCode: status = 500, validation, validationContext = 'body' } = error as Partial<FastifyError>
+  if (validation?.[0]) {
+    const { field, message } = wordsOf(validation, validationContext)
+    return sendBadRequest(reply, 400, message, field)
+  }
+  if (status === 413) return sendBadRequest(reply, status, `body is larger than ${MAX_BODY_BYTES} bytes.`, 'body')
+  if (status === 415) return sendBadRequest(reply, status, 'content-type must be application/json.', 'content-type')
+  if (status >= 400 && status < 500) return reply.code(status).send(toErrorBody('bad_request'))
+  log.error({ error: error instanceof Error ? error.name : typeof error }, 'admin request failed')
+  return reply.code(500).send(toErrorBody('internal'))
+}
+
+/** Of all that ajv found: what is unknown first, since a misspelt field is missing as well. Its messages quote the schema, never a value. */
+function wordsOf(found: NonNullable<FastifyError['validation']>, context: string): { field: string; message: string } {
+  const place = context === 'querystring' ? 'query' : context
+  const unknown = found.find(({ keyword }) => keyword === 'additionalProperties')?.params.additionalProperty
+  if (typeof unknown === 'string') {
+    const field = /^[A-Za-z0-9_.-]{1,64}$/.test(unknown) ? unknown : 'a field'
+    return { field, message: `${field} is not known in the ${place}.` }
+  }
+  const [first] = found
+  if (first?.keyword === 'required') {
+    const choice = first.schemaPath.includes('anyOf')
+    const missing = found.filter(({ keyword, schemaPath }) => keyword === 'required' && schemaPath.includes('anyOf') === choice).map(({ params }) => String(params.missingProperty))
+    return { field: missing[0] ?? place, message: `${choice ? missing.join(' or ') : missing[0]} is missing.` }
+  }
+  const field = first?.instancePath.split('/')[1] ?? place
+  return { field, message: `${field} ${first?.message ?? 'is wrong'}.` }
+}
+
+function sendBadRequest(reply: FastifyReply, status: number, message: string, field: string): FastifyReply {
+  return send(reply, status, 'bad_request', message, field)
+}
+
+function send(reply: FastifyReply, status: number, code: 'bad_request' | 'not_found' | 'internal', message: string, param?: string): FastifyReply {
+  const { error } = toErrorBody(code)
+  return reply.code(status).send({ error: { ...error, message, ...(param !== undefined && { param }) } })
+}
