@@ -19,7 +19,7 @@ import { registerHealthRoutes } from './ops/health.js'
 import { createLogger } from './ops/log.js'
 import { openLogSink } from './ops/log-sink.js'
 import { createMetrics, type Metrics, type MetricsSnapshot, mergedText } from './ops/metrics.js'
-import { allRecorders, createLogRecorder } from './ops/session-log.js'
+import { sessionRecorder } from './ops/session-log.js'
 import type { Identity, LimitStore } from './ports.js'
 import { AUDIO_SECOND_BYTES, maxSessionsPerUser, profileName, quotaPolicy } from './profiles.js'
 import { quotaUsage } from './relay/quota.js'
@@ -141,7 +141,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
           letGo()
           session.onEnd()
         }
-        relay.openSession({ ...session, onEnd, recorder: allRecorders(metrics.recorder, createLogRecorder(log.child({ sessionId: session.sessionId }))) })
+        relay.openSession({ ...session, onEnd, recorder: sessionRecorder(metrics.recorder, log, session.sessionId) })
       },
       recorder: metrics.recorder,
       draining: () => draining,

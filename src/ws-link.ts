@@ -56,6 +56,8 @@ export function serverOptions(options: { maxPayloadBytes: number; chooseSubproto
 
 /** Wraps a socket that has just been upgraded; call it synchronously in the upgrade's handler, or early frames are lost. */
 export function acceptLink(socket: WebSocket, rawSocket: Socket, options: LinkOptions): Link {
+  // The server's own listener holds the whole request; the link brings one of its own.
+  socket.removeAllListeners('error')
   return new WebSocketLink(socket, rawSocket, options.pingIntervalMs)
 }
 
@@ -92,7 +94,12 @@ export function dialLink(url: string | URL, options: DialOptions): Promise<Link>
     socket.on('unexpected-response', (_request, response) => settle(refusal(response)))
     // An answer that is no valid upgrade reaches this listener too, and stays on so that no later error is unhandled.
     socket.on('error', () => settle(new DialError(rawSocket ? 'refused' : 'unreachable')))
-    socket.once('open', () => settle(rawSocket ? new WebSocketLink(socket, rawSocket, options.pingIntervalMs) : new DialError('unreachable')))
+    socket.once('open', () => {
+      if (!rawSocket || settled) return settle(new DialError('unreachable'))
+      // What waited for the answer would hold the dial's options, timer and promise for as long as the session lives.
+      for (const event of ['upgrade', 'unexpected-response', 'error']) socket.removeAllListeners(event)
+      settle(new WebSocketLink(socket, rawSocket, options.pingIntervalMs))
+    })
   })
 }
 

@@ -1,6 +1,6 @@
 // The realtime paths: upgrades that were admitted become links, everything else gets a JSON answer.
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { WebSocket } from '@fastify/websocket'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Config } from '../config-shape.js'
@@ -22,7 +22,7 @@ export interface IngressDeps extends AdmissionDeps {
 }
 
 /** What the upgrade's handler does with the socket: decided before the 101, done after it. */
-type Outcome = { readonly admitted: Admitted } | { readonly refused: RefusalError }
+type Outcome = ({ readonly admitted: Admitted } | { readonly refused: RefusalError }) & { readonly response: ServerResponse }
 
 /** Refusals that cannot be told over a WebSocket, because there can be none. */
 const BEFORE_UPGRADE_ONLY = new Set(['bad_request', 'subprotocol_required', 'not_found'])
@@ -79,7 +79,7 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
       const admitted = await admit(handshake, request.ip, opening, deadline, admission)
       // Until the handler takes over, a socket that closes is the only sign that the session will never open.
       socket.once('close', admitted.place.release)
-      outcomes.set(request.raw, { admitted })
+      outcomes.set(request.raw, { admitted, response: reply.raw })
       deps.log.info({ sessionId: admitted.sessionId, correlationId: handshake.correlationId, dialect: admitted.dialect, profile: admitted.profile.name }, 'upgrade admitted')
     } catch (error) {
       if (error instanceof ClientGone) {
@@ -97,26 +97,29 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
     if (refusal !== error) deps.log.error(describeError(error), 'admission failed')
     deps.log.info({ code: refusal.code, why: refusal.why, address: request.ip }, 'upgrade refused')
     deps.recorder.note({ note: 'upgrade_refused', code: refusal.code })
-    if (deps.config.refuseAfterUpgrade && !BEFORE_UPGRADE_ONLY.has(refusal.code)) outcomes.set(request.raw, { refused: refusal })
+    if (deps.config.refuseAfterUpgrade && !BEFORE_UPGRADE_ONLY.has(refusal.code)) outcomes.set(request.raw, { refused: refusal, response: reply.raw })
     else sendRefusal(reply, refusal)
   }
 
   /** Synchronous from the 101 to the listeners of the session: a frame in the same packet is not lost. */
   function take(socket: WebSocket, request: FastifyRequest): void {
     const link = acceptLink(socket, request.raw.socket, { pingIntervalMs: deps.config.limits.pingIntervalMs })
-    const outcome = outcomes.get(request.raw) ?? { refused: new RefusalError('internal', 'no_outcome') }
+    const outcome = outcomes.get(request.raw)
+    // A response that stays with its socket holds the request, its headers and its logger for as long as the session lives.
+    outcome?.response.detachSocket(request.raw.socket)
+    if (!outcome) return closeRefused(link, new RefusalError('internal', 'no_outcome'))
     if ('refused' in outcome) {
       closeRefused(link, outcome.refused)
       return
     }
-    const { place, ...session } = outcome.admitted
+    const { place, sessionId, identity, profile, tools, dialect, requestedModel } = outcome.admitted
     request.raw.socket.removeListener('close', place.release)
     try {
-      deps.openSession({ ...session, client: link, recorder: deps.recorder, onEnd: place.release })
+      deps.openSession({ sessionId, identity, profile, tools, dialect, requestedModel, client: link, recorder: deps.recorder, onEnd: place.release })
       place.opened()
     } catch (error) {
       place.release()
-      deps.log.error({ ...describeError(error), sessionId: session.sessionId }, 'session could not be opened')
+      deps.log.error({ ...describeError(error), sessionId }, 'session could not be opened')
       closeRefused(link, new RefusalError('internal', 'open_failed'))
     }
   }

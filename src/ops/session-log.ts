@@ -5,22 +5,19 @@ import { wordLabel } from './labels.js'
 
 type SessionLogger = Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn'>
 
-/** `logger` is best a child that carries the session's id. Never throws. */
-export function createLogRecorder(logger: SessionLogger): Recorder {
-  return { note: (note) => logNote(logger, note) }
-}
-
-/** One note to several recorders, in order. */
-export function allRecorders(...recorders: readonly Recorder[]): Recorder {
+/** Each note to `counted` and then to the log, with the session's id. Never throws. A child logger for each session would be 1 KB for each. */
+export function sessionRecorder(counted: Recorder, logger: SessionLogger, sessionId: string): Recorder {
   return {
     note(note) {
-      for (const recorder of recorders) recorder.note(note)
+      counted.note(note)
+      logNote(logger, sessionId, note)
     },
   }
 }
 
-function logNote(logger: SessionLogger, note: Note): void {
-  const { note: name, ...fields } = note
+function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
+  const { note: name, ...said } = note
+  const fields = { sessionId, ...said }
   switch (note.note) {
     // The ingress logs these itself, with the address.
     case 'upgrade_refused':

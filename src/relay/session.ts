@@ -9,7 +9,7 @@ import { type Input, type Lanes, lanesOf, openingState, type SessionState } from
 import { step } from '../core/session/step.js'
 import type { Link, NewSession } from '../ports.js'
 import { ClientRate } from './client-rate.js'
-import { type Backlog, backlog, type Reader, reader } from './flow.js'
+import { Backlog, Reader } from './flow.js'
 import { readClientFrame, readUpstreamFrame } from './frame-inputs.js'
 import { type HeldFrames, holdFrames } from './held-frames.js'
 import { SessionLedger } from './ledger.js'
@@ -40,7 +40,8 @@ export class RelayedSession {
   #upstreamReader: Reader | undefined
   readonly #toClient: Backlog
   #toUpstream: Backlog | undefined
-  readonly #dialing = new AbortController()
+  /** Until the upstream is reached: an idle session keeps no signal. */
+  #dialing: AbortController | undefined
   readonly clock: () => number
   readonly #startedAt: number
   readonly #rate: ClientRate
@@ -71,8 +72,8 @@ export class RelayedSession {
     })
     this.#lanes = lanesOf(this.#state)
     this.#held = holdFrames(deps.settings.bufferBytes, deps.settings.heldFrames)
-    this.#clientReader = reader(opened.client, 'not_live')
-    this.#toClient = backlog(
+    this.#clientReader = new Reader(opened.client, 'not_live')
+    this.#toClient = new Backlog(
       opened.client,
       () => this.#upstreamReader,
       deps.settings.bufferBytes,
@@ -87,15 +88,18 @@ export class RelayedSession {
     // Read on while dialling, within the bound: what comes early is held, and a client that leaves is noticed.
     this.#clientReader.resume('not_live')
     this.opened.recorder.note({ note: 'session_opened', dialect: this.opened.dialect, profile: this.opened.profile.name })
-    this.deps.provider.dial({ correlationId: this.opened.sessionId, signal: this.#dialing.signal }).then(
+    const dialing = new AbortController()
+    this.#dialing = dialing
+    this.deps.provider.dial({ correlationId: this.opened.sessionId, signal: dialing.signal }).then(
       ({ link, dialect, deployment, privateWords }) => {
         if (this.#ended) return link.close(1000, '')
+        this.#dialing = undefined
         this.upstream = link
         this.deployment = deployment
         this.hide = show(this)
         this.upstreamDialect = dialectFor(dialect)
-        this.#upstreamReader = reader(link, 'not_live')
-        this.#toUpstream = backlog(
+        this.#upstreamReader = new Reader(link, 'not_live')
+        this.#toUpstream = new Backlog(
           link,
           () => this.#clientReader,
           this.deps.settings.bufferBytes,
@@ -242,8 +246,7 @@ export class RelayedSession {
   end(code: RefusalCode | 'client_left', why: string): void {
     if (this.#ended) return
     this.#ended = true
-    // An abort makes an exception, which is not free, so only a dial that is under way gets one.
-    if (!this.upstream) this.#dialing.abort()
+    this.#dialing?.abort()
     for (const abort of this.toolAborts.values()) abort.abort()
     this.upstream?.close(1000, '')
     this.#held.takeAll()

@@ -57,8 +57,9 @@ async function onFresh(lab: Lab, results: Results, title: string, targets: reado
 
 /** Resident memory that `sessions` idle sessions add to a fresh process. */
 export async function memory(lab: Lab, results: Results, targets: readonly TargetName[], sessions: number): Promise<void> {
-  const goal = sessions >= 5000 ? { atMost: 22, stretch: 18 } : { atMost: 35, stretch: 30 }
-  const head = { figure: `${sessions} idle sessions, memory`, unit: 'KB/session', goals: [{ target: 'relay', against: undefined, as: 'value', ...goal } satisfies Goal] }
+  // With fewer sessions the young generation, which grows once for all of them, is most of what is seen.
+  const goals: Goal[] = sessions >= 5000 ? [{ target: 'relay', against: 'ws-pipe', as: 'ratio', atMost: 1.5, stretch: 1.3 }] : []
+  const head = { figure: `${sessions} idle sessions, memory`, unit: 'KB/session', goals }
   await onFresh(lab, results, head.figure, targets, async (target) => {
     await sleep(500)
     const before = residentKb(target.pids())
@@ -70,13 +71,14 @@ export async function memory(lab: Lab, results: Results, targets: readonly Targe
   })
 }
 
-const STALLED_SESSIONS = 4
+/** Many, so that garbage not yet collected, of which there is the same for one or for all, is a small part of each one's share. */
+const STALLED_SESSIONS = 48
 const STALLED_CHARS = 32_768
 const STALLED_MESSAGES = 600
 
 /** Clients stop reading while the upstream goes on: how much does the target hold for each, and does all of it arrive once they read again? */
 export async function slowClients(lab: Lab, results: Results, targets: readonly TargetName[]): Promise<void> {
-  const goals: Goal[] = [{ target: 'relay', against: undefined, as: 'value', atMost: 8, stretch: 2 }]
+  const goals: Goal[] = [{ target: 'relay', against: undefined, as: 'value', atMost: 2, stretch: 1.5 }]
   const head = { figure: '20 MB for a client that stops reading, memory', unit: 'MB/session', goals }
   await onFresh(lab, results, head.figure, targets, async (target) => {
     await lab.open(target, { sessions: STALLED_SESSIONS })

@@ -74,13 +74,13 @@ export async function throughput(lab: Lab, results: Results, series: Series): Pr
 }
 
 const SATURATED_GOALS: Readonly<Record<string, readonly Goal[]>> = {
-  [UP_SMALL.label]: [{ target: 'relay', against: 'ws-pipe', as: 'ratio', atMost: 0.4, stretch: 0.3 }],
-  [UP_LARGE.label]: [{ target: 'relay', against: 'ws-pipe', as: 'ratio', atMost: 0.4, stretch: 0.3 }],
+  [UP_SMALL.label]: [{ target: 'relay', against: 'ws-pipe', as: 'ratio', atMost: 0.3, stretch: 0.25 }],
+  [UP_LARGE.label]: [{ target: 'relay', against: 'ws-pipe', as: 'ratio', atMost: 0.3, stretch: 0.25 }],
   [DOWN_SMALL.label]: [
-    { target: 'relay', against: 'ws-pipe', as: 'ratio', atMost: 0.65, stretch: 0.5 },
+    { target: 'relay', against: 'ws-pipe', as: 'ratio', atMost: 0.55, stretch: 0.5 },
     { target: 'relay', against: 'nginx', as: 'ratio', atMost: 1.3, stretch: 1 },
   ],
-  [DOWN_LARGE.label]: [{ target: 'relay', against: 'ws-pipe', as: 'ratio', atMost: 1.5, stretch: 1.1 }],
+  [DOWN_LARGE.label]: [{ target: 'relay', against: 'ws-pipe', as: 'ratio', atMost: 1.25, stretch: 1.1 }],
 }
 
 export function saturatedGoals(shape: Shape): readonly Goal[] {

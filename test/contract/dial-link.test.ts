@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
 import type { Link } from '../../src/ports.js'
 import { DialError, dialLink } from '../../src/ws-link.js'
+import { collected } from '../support/collected.js'
 import { collect } from './link.js'
 import { dialOptions, dispose, listen, tlsFile, wsServer } from './link-peers.js'
 
@@ -44,6 +45,17 @@ describe('dialLink', () => {
     const error = await failure(dialLink(`ws://127.0.0.1:${port}/`, dialOptions()))
     expect({ kind: error.kind, status: error.status, retryAfterSeconds: error.retryAfterSeconds }).toEqual({ kind: 'refused', status, retryAfterSeconds })
     expect(`${error.stack} ${JSON.stringify(error)}`).not.toMatch(/secret1|127\.0\.0\.1/)
+  })
+
+  it('an open link holds nothing of the dial: an idle session lives for an hour', async () => {
+    const port = await wsServer(() => undefined)
+    const dial = async (): Promise<[Link, WeakRef<object>]> => {
+      const options = dialOptions()
+      return [await dialLink(`ws://127.0.0.1:${port}/`, options), new WeakRef(options)]
+    }
+    const [link, options] = await dial()
+    await collected(options)
+    link.close(1000, '')
   })
 
   it('understands a date in retry-after', async () => {

@@ -1,11 +1,24 @@
 // The ways in, as clients meet them: real sockets against a real server.
 import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
+import { collected } from '../support/collected.js'
 import { type Front, HEAD, open, raw, refused, startFront, token } from './front.js'
 
 let front: Front
 afterEach(() => front?.close())
 const bearer = async (claims?: Record<string, unknown>) => ({ authorization: `Bearer ${await token(claims)}` })
+
+it('an open session holds nothing of its request: it lives for an hour', async () => {
+  front = await startFront()
+  let request: WeakRef<object> | undefined
+  front.app.server.on('upgrade', (message) => {
+    request = new WeakRef(message)
+  })
+  const { socket } = await open(`${front.ws}/v1/realtime`, { headers: await bearer() })
+  await collected(request as WeakRef<object>)
+  expect(front.sessions.size).toBe(1)
+  socket.terminate()
+})
 
 describe('paths', () => {
   it('opens on every realtime path, however it is spelled, with its dialect', async () => {

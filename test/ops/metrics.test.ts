@@ -5,7 +5,7 @@ import { registerAdminRoutes } from '../../src/ops/health.js'
 import { boundedLabel } from '../../src/ops/labels.js'
 import { createLogger } from '../../src/ops/log.js'
 import { createMetrics } from '../../src/ops/metrics.js'
-import { allRecorders, createLogRecorder } from '../../src/ops/session-log.js'
+import { sessionRecorder } from '../../src/ops/session-log.js'
 import type { Note } from '../../src/ports.js'
 
 const notes: readonly (readonly [note: Note, ...lines: string[]])[] = [
@@ -90,12 +90,14 @@ describe('the log of a session', () => {
   it('has one line for every note, with plain names only', () => {
     const lines: Record<string, unknown>[] = []
     const logger = createLogger({ logLevel: 'debug' }, { write: (line) => lines.push(JSON.parse(line)), dropped: 0, flush: async () => undefined })
-    const recorder = allRecorders(createLogRecorder(logger), createLogRecorder(logger))
+    const counted: string[] = []
+    const recorder = sessionRecorder({ note: ({ note }) => counted.push(note) }, logger, 'session_1')
     for (const [note] of notes) recorder.note(note)
     recorder.note({ note: 'event_refused', type: 'I said\nsomething', code: 'bad_event' })
-    expect(lines).toHaveLength((notes.length + 1) * 2)
+    expect(counted).toEqual([...notes.map(([{ note }]) => note), 'event_refused'])
+    expect(lines.map((line) => line.sessionId)).toEqual(counted.map(() => 'session_1'))
     expect(lines[0]).toMatchObject({ level: 'info', msg: 'session_opened', dialect: 'ga', profile: 'default' })
     expect(lines.at(-1)).toMatchObject({ msg: 'event_refused', type: 'other' })
-    expect(lines.filter((line) => line.msg === 'tool_finished').map((line) => line.level)).toEqual(['warn', 'warn', 'warn', 'warn'])
+    expect(lines.filter((line) => line.msg === 'tool_finished').map((line) => line.level)).toEqual(['warn', 'warn'])
   })
 })

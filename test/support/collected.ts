@@ -1,0 +1,17 @@
+// Waits until the garbage collector has taken something, for tests of what a long-lived object must not hold.
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect } from 'vitest'
+
+setFlagsFromString('--expose-gc')
+const gc = runInNewContext('gc') as () => void
+
+/** Fails when it is still held after twenty full collections, each in a turn of its own. */
+export async function collected(held: WeakRef<object>): Promise<void> {
+  for (let round = 0; round < 20 && held.deref(); round++) {
+    await nextTurn()
+    gc()
+  }
+  expect(held.deref()).toBeUndefined()
+}
