@@ -1,6 +1,7 @@
 // Everything replaceable, on one page. Types only; each port has one contract suite under test/contract.
 import type { LimitSource } from './core/limit-merge.js'
 import type { SessionProfile, SessionTool } from './core/policy/profile.js'
+import type { HoldAnswer, HoldRequest } from './core/policy/quota.js'
 import type { DialectName } from './core/protocol/dialect.js'
 import type { RefusalCode } from './core/protocol/errors.js'
 import type { Frame } from './core/protocol/events.js'
@@ -189,6 +190,10 @@ export interface LimitStore {
   limitsOf(deployment: string): Promise<readonly LimitState[]>
   /** One owner's counters of one UTC day (`yyyy-mm-dd`), and of a month (`yyyy-mm`) or minute (`yyyy-mm-ddThh:mm`) where reports asked for them; none: empty. Rejects when the store cannot be asked. */
   usageOf(owner: UsageOwner, window: string): Promise<Readonly<Record<string, number>>>
+  /** In one step for all relays: granted where every check leaves something of what is used and held, and then held. Rejects when the store cannot be asked; it may then be held or not. */
+  hold(request: HoldRequest): Promise<HoldAnswer>
+  /** Gives back what a holder holds, after what was recorded before. Never blocks and never throws; where it fails the time to live ends it. */
+  letGo(subject: string, holder: string): void
   /** One token-bucket decision. Falls back to this process's own arithmetic when the store is away. */
   take(key: string, cost: number, rule: { perSecond: number; burst: number }): Promise<{ ok: boolean; retryAfterMs: number }>
   /** A place among at most `max` sessions of `subject`, kept alive by the store until released; undefined when none is free. */

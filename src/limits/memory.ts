@@ -2,6 +2,7 @@
 import { applyReported, isUse, type LimitPicture } from '../core/limit-picture.js'
 import { type Bucket, isFull, takeTokens } from '../core/token-bucket.js'
 import type { Lease, LimitReport, LimitState, LimitStore, UsageOwner, UsageReport } from '../ports.js'
+import { createHolds } from './holds.js'
 import { createLocalDirectory } from './memory-directory.js'
 import { targetsOf } from './pending-usage.js'
 import { createRevocationList, membersOf } from './revocation-list.js'
@@ -33,6 +34,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): LimitStore 
   let oldestKept = ''
   const buckets = new Map<string, Bucket>()
   const leases = new Map<string, Set<string>>()
+  const holds = createHolds(now)
   const revocations = createRevocationList(now)
 
   function recordLimits(report: LimitReport): void {
@@ -81,6 +83,10 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): LimitStore 
     for (const [key, entry] of usage) if (entry.window < oldest.slice(0, entry.window.length)) usage.delete(key)
   }
 
+  function usedIn(owner: UsageOwner, window: string): Record<string, number> {
+    return Object.fromEntries(usage.get(ownerKey(owner, window))?.counters ?? [])
+  }
+
   async function take(key: string, cost: number, rule: { perSecond: number; burst: number }): Promise<{ ok: boolean; retryAfterMs: number }> {
     const result = takeTokens(buckets.get(key), cost, rule, now())
     if (isFull(result.bucket, rule, now())) buckets.delete(key)
@@ -106,7 +112,9 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): LimitStore 
     recordLimits,
     recordUsage,
     limitsOf: async (deployment) => [...(deployments.get(deployment)?.values() ?? [])].flatMap(limitStateOf),
-    usageOf: async (owner, window) => Object.fromEntries(usage.get(ownerKey(owner, window))?.counters ?? []),
+    usageOf: async (owner, window) => usedIn(owner, window),
+    hold: async (request) => holds.hold(request, (window) => usedIn({ kind: 'subject', name: request.subject }, window)),
+    letGo: holds.letGo,
     take,
     lease,
     onRevoked: revocations.onRevoked,

@@ -11,6 +11,7 @@ export interface RedisKeys {
   readonly usage: (owner: UsageOwner, window: string) => string
   readonly usageOnce: (owner: UsageOwner, window: string) => string
   readonly usageApplied: (owner: UsageOwner, window: string) => string
+  readonly held: (subject: string) => string
   readonly lease: (subject: string) => string
   /** Live sessions of one relay. */
   readonly sessions: (relay: string) => string
@@ -32,6 +33,7 @@ export function redisKeys(prefix: string): RedisKeys {
     usage: (owner, window) => `${prefix}usage:${ownerPart(owner)}:${window}`,
     usageOnce: (owner, window) => `${prefix}usage:${ownerPart(owner)}:once${granularityOf(window) === 'day' ? '' : `:${granularityOf(window)}`}`,
     usageApplied: (owner, window) => `${prefix}usage:${ownerPart(owner)}:${window}:applied`,
+    held: (subject) => `${prefix}held:{${encodeKeyPart(subject)}}`,
     lease: (subject) => `${prefix}lease:{${encodeKeyPart(subject)}}`,
     sessions: (relay) => `${prefix}sessions:{${encodeKeyPart(relay)}}`,
     relays: `${prefix}relays`,

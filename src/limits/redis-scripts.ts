@@ -19,7 +19,7 @@ end
 `
 
 /** The caller's clock where one is given (tests), else the server's: relays need not agree on the time. */
-const CLOCK = `
+export const CLOCK = `
 local function clock(given)
   if given ~= '' then return tonumber(given) end
   local time = redis.call('TIME')

@@ -7,6 +7,7 @@ import { createMemoryStore } from './memory.js'
 import { createLocalDirectory } from './memory-directory.js'
 import { connectRedis, RedisAway, type RedisProblem } from './redis-connection.js'
 import { createRedisDirectory } from './redis-directory.js'
+import { createRedisHolds } from './redis-holds.js'
 import { redisKeys } from './redis-keys.js'
 import { createRedisLeases } from './redis-leases.js'
 import { createPending } from './redis-pending.js'
@@ -30,6 +31,8 @@ export interface RedisStoreOptions {
   readonly now?: () => number
   /** A dead relay's places come back after this long; 30 s when absent. */
   readonly leaseTtlMs?: number
+  /** How long a response may wait for its part of a quota; 250 ms when absent. */
+  readonly holdTimeoutMs?: number
   /** How often leases are renewed and the subscription is checked; a third of `leaseTtlMs` when absent, and never more. */
   readonly heartbeatMs?: number
 }
@@ -64,6 +67,14 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
   const queue = createWriteQueue(pending, write, connection.isReady)
   const leases = createRedisLeases({ connection, keys, local, ttlMs, timeoutMs: DECISION_TIMEOUT_MS, clock })
   const directory = createRedisDirectory({ connection, subscriber, keys, local: createLocalDirectory(options.relay ?? writer.instance), ttlMs, clock })
+  const holds = createRedisHolds({
+    connection,
+    keys,
+    flush: (name, windows) => flush({ kind: 'subject', name }, windows),
+    flushAll,
+    timeoutMs: options.holdTimeoutMs ?? DECISION_TIMEOUT_MS,
+    clock,
+  })
   const revocations = createRedisRevocations({ connection, subscriber, keys, list, now, timeoutMs: DECISION_TIMEOUT_MS })
   const heartbeat = setInterval(() => void beat(), Math.min(options.heartbeatMs ?? ttlMs / 3, ttlMs / 3)).unref()
 
@@ -73,6 +84,7 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
     queue.poke()
     void leases.renew()
     void directory.renew()
+    void holds.catchUp()
     void revocations.catchUp()
   }
 
@@ -102,7 +114,7 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
 
   async function beat(): Promise<void> {
     if (!connection.isReady()) say('warn', 'redis is not connected')
-    await Promise.all([leases.renew(), directory.renew(), revocations.catchUp(), checkSubscriber()])
+    await Promise.all([leases.renew(), directory.renew(), holds.catchUp(), revocations.catchUp(), checkSubscriber()])
     if (pending.dropped() > 0) say('warn', 'records were dropped while redis was away')
   }
 
@@ -124,8 +136,19 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
 
   /** What this process reported before is in it, where Redis takes it in a few attempts: a quota must see the response that has just ended. */
   async function usageOf(owner: UsageOwner, window: string): Promise<Record<string, number>> {
-    for (let attempts = 0; attempts < ATTEMPTS_BEFORE_READ && connection.isReady() && pending.holdsUsage(owner, window); attempts++) await queue.attempt()
+    await flush(owner, [window])
     return counterRecord(await connection.ask((client) => client.hgetall(keys.usage(owner, window)), WRITE_TIMEOUT_MS))
+  }
+
+  async function flush(owner: UsageOwner, windows: readonly string[]): Promise<boolean> {
+    const waits = () => windows.some((window) => pending.holdsUsage(owner, window))
+    for (let attempts = 0; attempts < ATTEMPTS_BEFORE_READ && connection.isReady() && waits(); attempts++) await queue.attempt()
+    return !waits()
+  }
+
+  async function flushAll(): Promise<boolean> {
+    for (let attempts = 0; attempts < ATTEMPTS_BEFORE_READ && connection.isReady() && !pending.isEmpty(); attempts++) await queue.attempt()
+    return connection.isReady() && !queue.isFailing()
   }
 
   async function health(): Promise<Health> {
@@ -142,7 +165,7 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
     if (closed) return
     closed = true
     clearInterval(heartbeat)
-    await Promise.all([queue.drain(deadlineMs), leases.releaseAll(deadlineMs), directory.clear(deadlineMs)])
+    await Promise.all([queue.drain(deadlineMs).then(holds.catchUp), leases.releaseAll(deadlineMs), directory.clear(deadlineMs)])
     connection.close()
     subscriber.close()
   }
@@ -161,6 +184,8 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
     },
     limitsOf: async (deployment) => limitRecords(await connection.ask((client) => client.hgetall(keys.limits(deployment)), WRITE_TIMEOUT_MS)),
     usageOf,
+    hold: holds.hold,
+    letGo: holds.letGo,
     take,
     lease: leases.lease,
     onRevoked: list.onRevoked,

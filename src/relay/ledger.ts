@@ -1,6 +1,6 @@
 // Books what a session uses, in tokens, seconds and money: handed to the store before the client sees what it paid for.
 import { costOf, type PriceTable, priceOf } from '../core/policy/price.js'
-import type { QuotaPolicy } from '../core/policy/quota.js'
+import type { QuotaAmounts, QuotaPolicy } from '../core/policy/quota.js'
 import type { JsonObject } from '../core/protocol/events.js'
 import { type TokenUsage, tokenUsage } from '../core/protocol/token-usage.js'
 import { defaultMedia, type Media } from '../core/session/media.js'
@@ -22,10 +22,12 @@ export interface BookedSession {
   readonly meters: Meters
   /** Empty until the upstream is reached. */
   readonly deployment: string
-  readonly deps: { readonly store: Pick<LimitStore, 'recordLimits' | 'recordUsage'>; readonly now: () => number; readonly ledger?: LedgerSettings }
+  readonly deps: { readonly store: Pick<LimitStore, 'recordLimits' | 'recordUsage' | 'letGo'>; readonly now: () => number; readonly ledger?: LedgerSettings }
 }
 
 const MAX_TENANT = 256
+/** Source: the service's documentation, one token of assistant audio per 50 ms. */
+const SPOKEN_TOKEN_SECONDS = 0.05
 
 export class SessionLedger {
   #media: Media = defaultMedia
@@ -38,6 +40,13 @@ export class SessionLedger {
   /** Everything booked so far; a response reported twice counts twice here. */
   get booked(): Readonly<Record<string, number>> {
     return this.#booked
+  }
+
+  /** What a response of so many tokens may use at most of each unit, as far as anybody knows before: all of it dear, all of it spoken. */
+  estimate({ input, output }: { readonly input: number; readonly output: number }): QuotaAmounts {
+    const allOf = (kind: string) => ({ input_tokens: input, input_token_details: { [kind]: input }, output_tokens: output, output_token_details: { [kind]: output } })
+    const money = Math.max(this.#costOf(allOf('text_tokens')), this.#costOf(allOf('audio_tokens')))
+    return { responses: 1, tokens: input + output, audioMinutes: (output * SPOKEN_TOKEN_SECONDS) / 60, money }
   }
 
   setMedia(media: Media): void {
@@ -64,9 +73,11 @@ export class SessionLedger {
     )
   }
 
-  /** A session that never had an upstream cost nobody anything. */
+  /** A session that never had an upstream cost nobody anything. What it held of a quota is let go, in whatever answer it ended. */
   ended(durationMs: number): void {
-    if (this.session.deployment !== '') this.#book({ sessions: 1, seconds: durationMs / 1000, ...this.#audio() }, {})
+    const { opened, deployment, deps } = this.session
+    if (deployment !== '') this.#book({ sessions: 1, seconds: durationMs / 1000, ...this.#audio() }, {})
+    if (opened.profile.quota) deps.store.letGo(opened.identity.subject, opened.sessionId)
   }
 
   #book(counters: UsageReport['counters'], once: { readonly onceId?: string }): void {
@@ -93,6 +104,12 @@ export class SessionLedger {
     this.#output.seconds += (serverAudioBytes - this.#output.bytes) / this.#media.outputBytesPerSecond
     this.#input.bytes = clientAudioBytes
     this.#output.bytes = serverAudioBytes
+  }
+
+  #costOf(usage: JsonObject): number {
+    const prices = this.session.deps.ledger?.prices
+    const price = prices && priceOf(prices, responseNames(this.session.deployment))
+    return price ? costOf(tokenUsage(usage), price) : 0
   }
 
   #money(tokens: TokenUsage, names: readonly (string | undefined)[]): Record<string, number> {

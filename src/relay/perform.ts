@@ -1,8 +1,9 @@
 // Carries out one action of core, at once and without waiting.
 import { RefusalError } from '../core/protocol/errors.js'
+import type { QuotaCause } from '../core/session/quota-state.js'
 import type { Action } from '../core/session/state.js'
 import type { TokenOutcome } from '../core/session/token-term.js'
-import { quotaUsage } from './quota.js'
+import { quotaUsage, reserveQuota } from './quota.js'
 import type { RelayedSession } from './session.js'
 import { limitsOfEvent } from './usage.js'
 
@@ -29,7 +30,13 @@ export function perform(session: RelayedSession, action: Action): void {
       session.useToken(action.tokenId)
       return
     case 'quota.ask':
-      askQuota(session)
+      askQuota(session, action.cause)
+      return
+    case 'quota.reserve':
+      reserve(session, action)
+      return
+    case 'quota.release':
+      session.deps.store.letGo(session.opened.identity.subject, session.opened.sessionId)
       return
     case 'record.limits':
       recordLimits(session, action)
@@ -90,10 +97,20 @@ function verifyToken(session: RelayedSession, token: string): void {
     .then((outcome) => session.apply({ is: 'token.verified', outcome }))
 }
 
-function askQuota(session: RelayedSession): void {
+function askQuota(session: RelayedSession, cause: QuotaCause): void {
   const { identity, profile } = session.opened
   if (!profile.quota) return
-  quotaUsage(session.deps.store, identity.subject, profile.quota, session.deps.now(), session.ledger.booked).then((usage) => session.apply({ is: 'quota.known', usage }))
+  quotaUsage(session.deps.store, identity.subject, profile.quota, session.deps.now(), session.ledger.booked).then((usage) => session.apply({ is: 'quota.left', usage, cause }))
+}
+
+function reserve(session: RelayedSession, tokens: { readonly input: number; readonly output: number }): void {
+  const { opened, ledger, deps } = session
+  if (!opened.profile.quota) return
+  const [subject, holder] = [opened.identity.subject, opened.sessionId]
+  reserveQuota(deps.store, opened.profile.quota, deps.now(), { subject, holder, hold: ledger.estimate(tokens), session: ledger.booked }).then((answer) => {
+    // A session that ended meanwhile has let go before it came to hold this.
+    if (!session.apply({ is: 'quota.reserved', answer })) deps.store.letGo(subject, holder)
+  })
 }
 
 function recordLimits(session: RelayedSession, { event }: Extract<Action, { do: 'record.limits' }>): void {

@@ -1,9 +1,12 @@
-// Looks up what a caller has used in the periods of its quota, within a time that a waiting response can bear.
-import type { PeriodUsage, QuotaPeriod, QuotaPolicy, QuotaUsage } from '../core/policy/quota.js'
+// Asks the store what a caller has used in the periods of its quota, and lets its responses hold their part, within a time that a waiting response can bear.
+import { countersOf, NO_AMOUNTS, type PeriodUsage, type QuotaAmounts, type QuotaCheck, type QuotaPeriod, type QuotaPolicy, type QuotaUsage } from '../core/policy/quota.js'
+import type { QuotaReservation } from '../core/session/state.js'
 import type { LimitStore } from '../ports.js'
 
 /** A response waits for this at most. */
 const LOOK_UP_MS = 250
+/** What the responses of a dead relay hold comes back after this: longer than any answer lasts, which is 4096 tokens of audio at most, 205 s of speech. */
+const HOLD_MS = 240_000
 
 /** Undefined: the store could not tell in time. `session`: counters of this session, where there is one. Never rejects. */
 export async function quotaUsage(
@@ -14,24 +17,52 @@ export async function quotaUsage(
   session: PeriodUsage['counters'] = {},
 ): Promise<QuotaUsage | undefined> {
   const periods = [...new Set(policy.rules.map((rule) => rule.per))]
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), LOOK_UP_MS)
-  })
-  const all = Promise.all(periods.map(async (period) => [period, await look(period)] as const)).then(
-    (found): QuotaUsage => Object.fromEntries(found),
-    () => undefined,
-  )
-  try {
-    return await Promise.race([all, late])
-  } finally {
-    clearTimeout(timer)
-  }
+  const all = Promise.all(periods.map(async (period) => [period, await look(period)] as const))
+  return inTime(all.then((found): QuotaUsage => Object.fromEntries(found)))
 
   async function look(period: QuotaPeriod): Promise<PeriodUsage> {
     if (period === 'session') return { counters: session, endsAt: undefined }
     const { window, endsAt } = windowAt(period, now)
     return { counters: await store.usageOf({ kind: 'subject', name: subject }, window), endsAt }
+  }
+}
+
+export interface QuotaHolder {
+  readonly subject: string
+  /** The session: it lets go what it holds with its id. */
+  readonly holder: string
+  readonly hold: QuotaAmounts
+  /** Counters of this session. */
+  readonly session: PeriodUsage['counters']
+}
+
+/** Undefined: the store could not tell in time; whatever is held then is let go with the rest. Never rejects. */
+export async function reserveQuota(store: Pick<LimitStore, 'hold'>, policy: QuotaPolicy, now: number, { session, ...holder }: QuotaHolder): Promise<QuotaReservation | undefined> {
+  const periods = [...new Set(policy.rules.map(({ per }) => per))].flatMap((per) => (per === 'session' ? [] : [{ per, ...windowAt(per, now) }]))
+  const checks = periods.flatMap(({ per, window }): QuotaCheck[] =>
+    policy.rules.flatMap((rule) => {
+      if (rule.per !== per) return []
+      const { names, each } = countersOf(rule.of, policy.currency)
+      return [{ of: rule.of, window, max: rule.max, counters: names, each }]
+    }),
+  )
+  // A spend cap of the session alone concerns nobody else.
+  const answer = checks.length === 0 ? { windows: {}, held: NO_AMOUNTS, granted: true } : await inTime(store.hold({ ...holder, ttlMs: HOLD_MS, checks }))
+  if (!answer) return undefined
+  const windows: Readonly<Record<string, PeriodUsage['counters']>> = answer.windows
+  const usage: QuotaUsage = Object.fromEntries(periods.map(({ per, window, endsAt }) => [per, { counters: windows[window] ?? {}, endsAt }]))
+  return { usage: { ...usage, session: { counters: session, endsAt: undefined } }, held: answer.held, granted: answer.granted }
+}
+
+async function inTime<T>(answer: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), LOOK_UP_MS)
+  })
+  try {
+    return await Promise.race([answer.catch(() => undefined), late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

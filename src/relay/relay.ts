@@ -17,7 +17,7 @@ export interface RelaySettings extends ClientRates {
 
 export interface RelayDeps {
   readonly provider: UpstreamProvider
-  readonly store: Pick<LimitStore, 'recordLimits' | 'recordUsage' | 'usageOf' | 'onRevoked' | 'isRevoked'>
+  readonly store: Pick<LimitStore, 'recordLimits' | 'recordUsage' | 'usageOf' | 'hold' | 'letGo' | 'onRevoked' | 'isRevoked'>
   /** Where operators see live sessions; nobody does where it is absent. */
   readonly directory?: SessionDirectory
   /** For a new token within a session. */

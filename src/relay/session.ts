@@ -117,12 +117,14 @@ export class RelayedSession {
     )
   }
 
-  apply(input: Input): void {
-    if (this.#ended) return
+  /** False once the session has ended. */
+  apply(input: Input): boolean {
+    if (this.#ended) return false
     const [state, actions] = step(this.#state, input)
     this.#state = state
     this.#lanes = lanesOf(state)
     for (const action of actions) perform(this, action)
+    return true
   }
 
   #fromClient(frame: Frame, isBinary: boolean): void {

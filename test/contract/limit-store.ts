@@ -1,10 +1,13 @@
 // What every LimitStore must do, as a suite that runs against each implementation with a clock that can be moved.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type HoldRequest, NO_AMOUNTS, type QuotaAmounts, type QuotaCheck } from '../../src/core/policy/quota.js'
 import type { Identity, LimitReport, LimitStore, UsageOwner, UsageReport } from '../../src/ports.js'
 
 export interface LimitStoreHarness {
   /** A new store over the same data, ready to be asked. */
   open(now: () => number): Promise<LimitStore>
+  /** Whether stores opened over the same data see each other. */
+  readonly shared: boolean
   /** What has been recorded for a user and a UTC day. */
   usageOf(store: LimitStore, subject: string, day: string): Promise<Readonly<Record<string, number>>>
 }
@@ -276,6 +279,88 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         store.recordUsage(usage({ counters: {}, onceId: 'resp_empty' }))
         store.recordUsage(usage({ counters: { responses: 1 }, at: Number.NaN }))
         await eventually(async () => expect(await harness.usageOf(store, 'alice', DAY)).toEqual({ responses: 1 }))
+      })
+    })
+
+    describe('hold', () => {
+      const daily = (max: number): QuotaCheck => ({ of: 'responses', window: DAY, max, counters: ['responses'], each: 1 })
+      const ask = (holder: string, checks: readonly QuotaCheck[], hold: Partial<QuotaAmounts> = { responses: 1 }, subject = 'alice'): HoldRequest => ({
+        subject,
+        holder,
+        hold: { ...NO_AMOUNTS, ...hold },
+        ttlMs: 60_000,
+        checks,
+      })
+      const used = (counters: Record<string, number>, onceId?: string) =>
+        store.recordUsage({ subject: 'alice', deployment: 'd', at: T, windows: ['minute'], counters, ...(onceId !== undefined && { onceId }) })
+
+      it('counts what is held beside what is used, and says both', async () => {
+        used({ responses: 1 })
+        expect(await store.hold(ask('s1', [daily(3)]))).toEqual({ granted: true, held: NO_AMOUNTS, windows: { [DAY]: { responses: 1 } } })
+        expect(await store.hold(ask('s2', [daily(3)]))).toMatchObject({ granted: true, held: { responses: 1 } })
+        expect(await store.hold(ask('s3', [daily(3)]))).toMatchObject({ granted: false, held: { responses: 2 }, windows: { [DAY]: { responses: 1 } } })
+        expect(await store.hold(ask('s4', [daily(3)], { responses: 1 }, 'bob'))).toMatchObject({ granted: true, held: NO_AMOUNTS, windows: { [DAY]: {} } })
+      })
+
+      it('lets of many that ask at once only as many start as there is place for', async () => {
+        const others = await Promise.all([1, 2, 3].map(() => harness.open(() => now)))
+        const stores = harness.shared ? [store, ...others] : [store]
+        await Promise.all(stores.map((one) => eventually(async () => void (await one.hold(ask('first', [], {}))))))
+        const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => (stores[i % stores.length] as LimitStore).hold(ask(`s${i}`, [daily(7)]))))
+        expect(answers.filter(({ granted }) => granted)).toHaveLength(7)
+        await Promise.all(others.map((other) => other.close(1_000)))
+      })
+
+      it('is let go after what was used is counted, so that both are never missing', async () => {
+        for (let n = 1; n <= 5; n++) {
+          expect(await store.hold(ask('s1', [daily(5)]))).toMatchObject({ granted: true, held: NO_AMOUNTS, windows: { [DAY]: n === 1 ? {} : { responses: n - 1 } } })
+          used({ responses: 1 }, `resp_${n}`)
+          store.letGo('alice', 's1')
+        }
+        expect(await store.hold(ask('s1', [daily(5)]))).toMatchObject({ granted: false, held: NO_AMOUNTS, windows: { [DAY]: { responses: 5 } } })
+      })
+
+      it('is let go by nobody else, and not by asking in vain', async () => {
+        await store.hold(ask('s1', [daily(1)]))
+        store.letGo('alice', 's2')
+        store.letGo('bob', 's1')
+        expect(await store.hold(ask('s2', [daily(1)]))).toMatchObject({ granted: false })
+        expect(await store.hold(ask('s1', [daily(1)]))).toMatchObject({ granted: false, held: { responses: 1 } })
+        store.letGo('alice', 's1')
+        await eventually(async () => expect(await store.hold(ask('s2', [daily(1)]))).toMatchObject({ granted: true }))
+      })
+
+      it('is added to by its own holder, and all let go at once', async () => {
+        await store.hold(ask('s1', [daily(5)], { responses: 1, tokens: 10 }))
+        await store.hold(ask('s1', [daily(5)], { responses: 1, tokens: 5.5 }))
+        expect(await store.hold(ask('s2', []))).toMatchObject({ granted: true, held: { responses: 2, tokens: 15.5, audioMinutes: 0, money: 0 }, windows: {} })
+        store.letGo('alice', 's1')
+        expect(await store.hold(ask('s3', []))).toMatchObject({ held: { responses: 1, tokens: 0 } })
+      })
+
+      it('comes back by itself when nobody lets it go', async () => {
+        await store.hold(ask('of a dead relay', [daily(1)]))
+        now += 59_999
+        expect(await store.hold(ask('s2', [daily(1)]))).toMatchObject({ granted: false })
+        now += 1
+        expect(await store.hold(ask('s2', [daily(1)]))).toMatchObject({ granted: true, held: NO_AMOUNTS })
+      })
+
+      it('keeps every rule in its own unit and window', async () => {
+        used({ responses: 1, input_tokens: 60, output_tokens: 39, input_audio_seconds: 90, cost_usd: 0.5 })
+        const minute: QuotaCheck = { of: 'tokens', window: '2026-11-25T12:00', max: 100, counters: ['input_tokens', 'output_tokens', 'never_heard_of'], each: 1 }
+        const spoken: QuotaCheck = { of: 'audioMinutes', window: DAY, max: 1.6, counters: ['input_audio_seconds'], each: 60 }
+        const money: QuotaCheck = { of: 'money', window: DAY, max: 0.500001, counters: ['cost_usd'], each: 1 }
+        expect(await store.hold(ask('s1', [minute, spoken, money], {}))).toMatchObject({
+          granted: true,
+          windows: { '2026-11-25T12:00': { input_tokens: 60 }, [DAY]: { input_audio_seconds: 90 } },
+        })
+        expect(await store.hold(ask('s1', [{ ...minute, max: 99 }], {}))).toMatchObject({ granted: false })
+        expect(await store.hold(ask('s1', [spoken, { ...money, max: 0.5 }], {}))).toMatchObject({ granted: false })
+        expect(await store.hold(ask('s1', [spoken], { audioMinutes: 0.1 }))).toMatchObject({ granted: true })
+        expect(await store.hold(ask('s2', [spoken], {})), '1.5 used, 0.1 held').toMatchObject({ granted: false })
+        expect(await store.hold(ask('s2', [money, minute], {})), 'other units have their own').toMatchObject({ granted: true })
+        expect(await store.hold(ask('s3', [{ ...daily(0) }], {}, 'bob')), 'nothing is allowed').toMatchObject({ granted: false })
       })
     })
 

@@ -4,6 +4,7 @@ import { createMemoryStore } from '../../src/limits/memory.js'
 import { limitStoreContract } from '../contract/limit-store.js'
 
 limitStoreContract('in process', async () => ({
+  shared: false,
   open: async (now) => createMemoryStore({ now }),
   usageOf: async (store, subject, day) => store.usageOf({ kind: 'subject', name: subject }, day),
 }))

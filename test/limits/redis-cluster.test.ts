@@ -16,7 +16,7 @@ describe.skipIf(!available)(`Redis Cluster${available ? '' : ' (skipped: no redi
   const prefixes = new WeakMap<LimitStore, string>()
 
   async function openStore(prefix: string, now?: () => number): Promise<LimitStore> {
-    const store = createRedisStore({ url: new Secret(cluster.url), keyPrefix: prefix, usageRetentionDays: 35, ...(now && { now }) })
+    const store = createRedisStore({ url: new Secret(cluster.url), keyPrefix: prefix, usageRetentionDays: 35, holdTimeoutMs: 5_000, ...(now && { now }) })
     prefixes.set(store, prefix)
     await vi.waitFor(async () => expect(await store.health()).toMatchObject({ status: 'ok' }), { timeout: 10_000, interval: 20 })
     return store
@@ -35,6 +35,7 @@ describe.skipIf(!available)(`Redis Cluster${available ? '' : ' (skipped: no redi
   limitStoreContract('Redis Cluster', async () => {
     const prefix = uniquePrefix()
     return {
+      shared: true,
       open: (now) => openStore(prefix, now),
       usageOf: async (store, subject, day) =>
         Object.fromEntries(Object.entries(await raw.hgetall(`${prefixes.get(store)}usage:{${subject}}:${day}`)).map(([name, value]) => [name, Number(value)])),

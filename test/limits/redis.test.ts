@@ -28,8 +28,9 @@ const prefixes = new WeakMap<LimitStore, string>()
 limitStoreContract('Redis', async () => {
   const prefix = uniquePrefix()
   return {
+    shared: true,
     open: async (now) => {
-      const store = await openStore(prefix, { now })
+      const store = await openStore(prefix, { now, holdTimeoutMs: 5_000 })
       prefixes.set(store, prefix)
       return store
     },

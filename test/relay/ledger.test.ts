@@ -19,7 +19,7 @@ beforeEach(() => {
 function open(ledger: LedgerSettings = {}, over: { deployment?: string; claims?: Record<string, unknown> } = {}) {
   const identity = { subject: 'alice', issuer: undefined, tokenId: undefined, expiresAtMs: 0, claims: over.claims ?? {} }
   const meters = newMeters()
-  const store = { recordLimits: (report: LimitReport) => void limits.push(report), recordUsage: (report: UsageReport) => void usage.push(report) }
+  const store = { recordLimits: (report: LimitReport) => void limits.push(report), recordUsage: (report: UsageReport) => void usage.push(report), letGo: () => undefined }
   const session = { opened: { identity, sessionId: 's1', profile: { name: 'vip' } }, meters, deployment: over.deployment ?? 'gpt', deps: { store, now: () => T, ledger } }
   return { ledger: new SessionLedger(session), meters }
 }

@@ -1,10 +1,11 @@
 // The look at what a caller has used: which windows are read, until when they last, and that nobody waits for a store that does not answer.
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { QuotaPolicy, QuotaRule } from '../../src/core/policy/quota.js'
+import { type HoldAnswer, type HoldRequest, NO_AMOUNTS, type QuotaPolicy, type QuotaRule } from '../../src/core/policy/quota.js'
 import type { UsageOwner } from '../../src/ports.js'
-import { quotaUsage, windowsFor } from '../../src/relay/quota.js'
+import { quotaUsage, reserveQuota, windowsFor } from '../../src/relay/quota.js'
 import { settle } from '../support/memory-link.js'
-import { openLab } from '../support/relay-lab.js'
+import { ev } from '../support/playbook.js'
+import { NOW as LAB_NOW, openLab } from '../support/relay-lab.js'
 
 const NOW = Date.UTC(2026, 11, 31, 23, 59, 12, 345)
 const rule = (per: QuotaRule['per'], of: QuotaRule['of'] = 'responses', max = 2): QuotaRule => ({ of, per, max })
@@ -49,6 +50,56 @@ describe('quotaUsage', () => {
   })
 })
 
+describe('reserveQuota', () => {
+  const amounts = { ...NO_AMOUNTS, responses: 1 }
+  const holder = { subject: 'alice', holder: 's1', hold: amounts, session: { cost_usd: 1 } }
+
+  it('asks for every rule that others share, and tells what the periods hold', async () => {
+    const asked: HoldRequest[] = []
+    const hold = async (request: HoldRequest) => {
+      asked.push(request)
+      return { granted: true, held: amounts, windows: { '2026-12-31T23:59': { responses: 1 }, '2026-12': { responses: 5 } } }
+    }
+    const rules = policy(rule('minute'), rule('month', 'audioMinutes', 5), rule('minute', 'money', 9), rule('session', 'money'))
+    expect(await reserveQuota({ hold }, rules, NOW, holder)).toEqual({
+      granted: true,
+      held: amounts,
+      usage: {
+        minute: { counters: { responses: 1 }, endsAt: NEW_YEAR },
+        month: { counters: { responses: 5 }, endsAt: NEW_YEAR },
+        session: { counters: { cost_usd: 1 }, endsAt: undefined },
+      },
+    })
+    expect(asked).toEqual([
+      {
+        subject: 'alice',
+        holder: 's1',
+        hold: amounts,
+        ttlMs: 240_000,
+        checks: [
+          { of: 'responses', window: '2026-12-31T23:59', max: 2, counters: ['responses'], each: 1 },
+          { of: 'money', window: '2026-12-31T23:59', max: 9, counters: ['cost_usd'], each: 1 },
+          { of: 'audioMinutes', window: '2026-12', max: 5, counters: ['input_audio_seconds', 'output_audio_seconds'], each: 60 },
+        ],
+      },
+    ])
+  })
+
+  it('asks nobody about the session alone', async () => {
+    const hold = () => Promise.reject(new Error('asked'))
+    expect(await reserveQuota({ hold }, policy(rule('session', 'money')), NOW, holder)).toMatchObject({ granted: true, usage: { session: { counters: { cost_usd: 1 } } } })
+  })
+
+  it('knows nothing when the store rejects, or takes too long', async () => {
+    expect(await reserveQuota({ hold: () => Promise.reject(new Error('away')) }, policy(rule('day')), NOW, holder)).toBeUndefined()
+    vi.useFakeTimers()
+    const late = reserveQuota({ hold: () => new Promise(() => undefined) }, policy(rule('day')), NOW, holder)
+    await vi.advanceTimersByTimeAsync(250)
+    expect(await late).toBeUndefined()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
 describe('windowsFor', () => {
   it.each([
     { id: 'no-quota', rules: undefined, windows: undefined },
@@ -61,18 +112,50 @@ describe('windowsFor', () => {
 })
 
 describe('a session under a quota', () => {
-  it('holds the client’s response.create until the store has answered', async () => {
-    const answers: ((counters: Record<string, number>) => void)[] = []
-    const lab = openLab({ profile: { tools: [], quota: policy(rule('day')) }, usageOf: () => new Promise((resolve) => answers.push(resolve)) })
+  const TODAY = new Date(LAB_NOW).toISOString().slice(0, 10)
+  const answer = (responses: number, granted = true): HoldAnswer => ({ granted, held: NO_AMOUNTS, windows: { [TODAY]: { responses } } })
+
+  function open() {
+    const asked: { request: HoldRequest; answer: (value: HoldAnswer) => void }[] = []
+    const lab = openLab({ profile: { tools: [], quota: policy(rule('day')) }, hold: (request) => new Promise((resolve) => asked.push({ request, answer: resolve })) })
+    return { lab, asked }
+  }
+
+  it('holds the client’s response.create until the store has answered, and lets go when it is done', async () => {
+    const { lab, asked } = open()
     await lab.live()
     lab.client.say({ type: 'response.create', event_id: 'mine' })
     await settle()
     expect(await lab.upstream.types()).not.toContain('response.create')
-    answers.shift()?.({ responses: 1 })
+    expect(asked[0]?.request).toMatchObject({ subject: 'alice', holder: 'sess-4711', hold: { responses: 1, tokens: 4096, audioMinutes: 4096 / 1200, money: 0 } })
+    asked.shift()?.answer(answer(1))
     expect(await lab.upstream.hear()).toMatchObject({ type: 'response.create', event_id: 'mine' })
+    lab.upstream.say(ev.created('r'))
+    await settle()
+    expect(lab.letGo).toEqual([])
+    lab.upstream.say(ev.done('r'))
+    await settle()
+    expect(lab.letGo).toEqual([['alice', 'sess-4711']])
+    await lab.client.types()
     lab.client.say({ type: 'response.create', event_id: 'again' })
     await settle()
-    answers.shift()?.({ responses: 2 })
+    asked.shift()?.answer(answer(2, false))
     expect(await lab.client.hear()).toMatchObject({ type: 'error', error: { code: 'budget_spent', event_id: 'again' } })
+  })
+
+  it('lets go when it ends in an answer, and when it ends before the store has answered', async () => {
+    const { lab, asked } = open()
+    await lab.live()
+    lab.client.say({ type: 'response.create' })
+    await settle()
+    lab.client.close(1000, '')
+    await settle()
+    expect(lab.letGo).toHaveLength(1)
+    asked.shift()?.answer(answer(0))
+    await settle()
+    expect(lab.letGo).toEqual([
+      ['alice', 'sess-4711'],
+      ['alice', 'sess-4711'],
+    ])
   })
 })

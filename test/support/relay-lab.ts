@@ -1,6 +1,7 @@
 // The relay between two links in memory: a scripted client on one, a scripted upstream on the other, and everything else recorded.
 import { vi } from 'vitest'
 import type { SessionProfile } from '../../src/core/policy/profile.js'
+import { NO_AMOUNTS } from '../../src/core/policy/quota.js'
 import type { DialectName } from '../../src/core/protocol/dialect.js'
 import { RefusalError } from '../../src/core/protocol/errors.js'
 import type { RealtimeEvent } from '../../src/core/protocol/events.js'
@@ -23,6 +24,8 @@ export interface LabOptions {
   readonly wall?: () => number
   /** Instead of a store in which nobody has used anything. */
   readonly usageOf?: LimitStore['usageOf']
+  /** Instead of a store in which every response may start. */
+  readonly hold?: LimitStore['hold']
   /** Instead of an upstream that answers at once. */
   readonly dial?: (signal: AbortSignal, connect: () => UpstreamConnection) => Promise<UpstreamConnection>
 }
@@ -54,6 +57,8 @@ export interface Lab {
   readonly notes: readonly Note[]
   readonly limits: readonly LimitReport[]
   readonly usage: readonly UsageReport[]
+  /** Subject and holder of every hold that was let go. */
+  readonly letGo: readonly (readonly [string, string])[]
   readonly tools: readonly RunningTool[]
   readonly ended: () => number
   readonly dialSignal: () => AbortSignal | undefined
@@ -83,6 +88,7 @@ export function openLab(options: LabOptions = {}): Lab {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'], now: NOW })
   const limits: LimitReport[] = []
   const usage: UsageReport[] = []
+  const letGo: (readonly [string, string])[] = []
   let revoke: (target: { tokenId?: string; subject?: string }) => void = () => {}
   let sessions = 0
   const dials: ((signal: AbortSignal) => Promise<UpstreamConnection>)[] = []
@@ -96,6 +102,8 @@ export function openLab(options: LabOptions = {}): Lab {
       recordLimits: (report) => void limits.push(report),
       recordUsage: (report) => void usage.push(report),
       usageOf: options.usageOf ?? (async () => ({})),
+      hold: options.hold ?? (async () => ({ granted: true, held: NO_AMOUNTS, windows: {} })),
+      letGo: (subject, holder) => void letGo.push([subject, holder]),
       isRevoked: async (identity) => options.isRevoked?.(identity) ?? false,
       onRevoked(callback) {
         revoke = callback
@@ -107,13 +115,14 @@ export function openLab(options: LabOptions = {}): Lab {
     steady: () => Date.now(),
     randomId: () => `random${String(sessions++).padStart(4, '0')}`,
   })
-  const open = (one: LabOptions): Lab => openSession(relay, one, { limits, usage, revoke: (target) => revoke(target), dials, open })
+  const open = (one: LabOptions): Lab => openSession(relay, one, { limits, usage, letGo, revoke: (target) => revoke(target), dials, open })
   return open(options)
 }
 
 interface Shared {
   readonly limits: LimitReport[]
   readonly usage: UsageReport[]
+  readonly letGo: (readonly [string, string])[]
   readonly revoke: Lab['revoke']
   readonly dials: ((signal: AbortSignal) => Promise<UpstreamConnection>)[]
   readonly open: (options: LabOptions) => Lab
@@ -157,6 +166,7 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
     notes,
     limits: shared.limits,
     usage: shared.usage,
+    letGo: shared.letGo,
     tools,
     ended: () => ended,
     dialSignal: () => dialSignal,

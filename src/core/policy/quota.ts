@@ -10,7 +10,14 @@ export interface QuotaRule {
   readonly of: QuotaUnit
   readonly per: QuotaPeriod
   readonly max: number
+  /** Share of `max` at and below which what is left is called low, 0 to 1; a fifth when absent. */
+  readonly warnAt?: number
 }
+
+/** An amount of every unit. */
+export type QuotaAmounts = Readonly<Record<QuotaUnit, number>>
+
+export const NO_AMOUNTS: QuotaAmounts = { responses: 0, tokens: 0, audioMinutes: 0, money: 0 }
 
 export interface QuotaPolicy {
   readonly rules: readonly QuotaRule[]
@@ -28,6 +35,34 @@ export interface PeriodUsage {
 
 export type QuotaUsage = Readonly<Partial<Record<QuotaPeriod, PeriodUsage>>>
 
+/** One rule to be kept: in `window`, as the store names it, the counters named make up less than `max`, in units of `each`. */
+export interface QuotaCheck {
+  readonly of: QuotaUnit
+  readonly window: string
+  readonly max: number
+  readonly counters: readonly string[]
+  readonly each: number
+}
+
+/** A response that wants to start. */
+export interface HoldRequest {
+  readonly subject: string
+  /** Who holds, such as a session's id; what it holds already stays, and is added to. */
+  readonly holder: string
+  readonly hold: QuotaAmounts
+  /** After this long it is nobody's: its relay has died. */
+  readonly ttlMs: number
+  readonly checks: readonly QuotaCheck[]
+}
+
+export interface HoldAnswer {
+  readonly granted: boolean
+  /** What responses of the subject held before, the holder's own included. */
+  readonly held: QuotaAmounts
+  /** The counters of every window that was checked. */
+  readonly windows: Readonly<Record<string, Readonly<Record<string, number>>>>
+}
+
 export interface QuotaLeft {
   readonly of: QuotaUnit
   readonly per: QuotaPeriod
@@ -36,18 +71,19 @@ export interface QuotaLeft {
   readonly remaining: number
   /** Epoch milliseconds; undefined: only with a new session. */
   readonly resetsAt: number | undefined
-  /** A fifth or less is left: time to tell the user. */
+  /** Time to tell the user; see `warnAt`. */
   readonly low: boolean
 }
 
 const LOW_SHARE = 0.2
 
-export function quotaLeft({ rules, currency }: QuotaPolicy, usage: QuotaUsage): readonly QuotaLeft[] {
-  return rules.map(({ of, per, max }) => {
+/** `held`: of the periods of the clock, by responses under way; nothing where it is left out. */
+export function quotaLeft({ rules, currency }: QuotaPolicy, usage: QuotaUsage, held: QuotaAmounts = NO_AMOUNTS): readonly QuotaLeft[] {
+  return rules.map(({ of, per, max, warnAt }) => {
     const period = usage[per]
     const used = period ? amountOf(of, period.counters, currency) : 0
-    const remaining = Math.max(0, max - used)
-    return { of, per, max, used, remaining, resetsAt: period?.endsAt, low: remaining <= max * LOW_SHARE }
+    const remaining = Math.max(0, max - used - (per === 'session' ? 0 : held[of]))
+    return { of, per, max, used, remaining, resetsAt: period?.endsAt, low: remaining <= max * (warnAt ?? LOW_SHARE) }
   })
 }
 
@@ -57,16 +93,21 @@ export function spentRule(left: readonly QuotaLeft[]): QuotaLeft | undefined {
   return left.filter((one) => one.remaining <= 0).reduce<QuotaLeft | undefined>((last, one) => (last && end(last) >= end(one) ? last : one), undefined)
 }
 
-function amountOf(unit: QuotaUnit, counters: PeriodUsage['counters'], currency: string | undefined): number {
-  const sum = (...names: string[]) => names.reduce((total, name) => total + (Object.hasOwn(counters, name) ? (counters[name] ?? 0) : 0), 0)
+/** Which counters of a period make up a unit, and how much of them is one. */
+export function countersOf(unit: QuotaUnit, currency: string | undefined): { readonly names: readonly string[]; readonly each: number } {
   switch (unit) {
     case 'responses':
-      return sum('responses')
+      return { names: ['responses'], each: 1 }
     case 'tokens':
-      return sum('input_tokens', 'output_tokens', 'transcription_input_tokens', 'transcription_output_tokens')
+      return { names: ['input_tokens', 'output_tokens', 'transcription_input_tokens', 'transcription_output_tokens'], each: 1 }
     case 'audioMinutes':
-      return sum('input_audio_seconds', 'output_audio_seconds') / 60
+      return { names: ['input_audio_seconds', 'output_audio_seconds'], each: 60 }
     case 'money':
-      return currency === undefined ? 0 : sum(`cost_${currency.toLowerCase()}`)
+      return { names: currency === undefined ? [] : [`cost_${currency.toLowerCase()}`], each: 1 }
   }
+}
+
+function amountOf(unit: QuotaUnit, counters: PeriodUsage['counters'], currency: string | undefined): number {
+  const { names, each } = countersOf(unit, currency)
+  return names.reduce((total, name) => total + (Object.hasOwn(counters, name) ? (counters[name] ?? 0) : 0), 0) / each
 }

@@ -2,7 +2,7 @@
 import { CLIENT_RULES, judgeClientEvent } from '../policy/client-rules.js'
 import { withToolsOf } from '../policy/client-tools.js'
 import { arrayAt, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
-import { changeQuota, createWithinQuota, holdBehindQuota, ownTurns } from './quota.js'
+import { changeQuota, createWithinQuota, holdBehindQuota, ownTurns, quotaRequested } from './quota.js'
 import { overRate } from './rates.js'
 import { refuse } from './refuse.js'
 import { changeResponses, show } from './show.js'
@@ -19,6 +19,10 @@ export function handleClientEvent(turn: Turn, event: RealtimeEvent): void {
   }
   if (event.type === 'relay.tool.approval' && turn.s.profile.relayEvents) {
     approvalGiven(turn, event)
+    return
+  }
+  if (event.type === 'relay.quota.get' && turn.s.profile.relayEvents) {
+    quotaRequested(turn, event)
     return
   }
   if (holdBehindQuota(turn, event)) return

@@ -12,8 +12,13 @@ export interface QuotaState {
   readonly ownCommits: number
   /** Whether spoken turns are to be answered. */
   readonly answersTurns: boolean
-  /** The client is told what is left with the next answer. */
-  readonly tell: boolean
+  /** Something may be held of the quota for a response of this session. */
+  readonly holds: boolean
+  /** What the last response read, in tokens: the next one reads about as much. */
+  readonly lastInput: number
 }
 
-export const noQuota: QuotaState = { waiting: undefined, held: [], turnOwed: false, ownCommits: 0, answersTurns: true, tell: false }
+/** Why it was asked what is left: a response has ended, or the client wants to know. */
+export type QuotaCause = 'response' | { readonly eventId: string | undefined }
+
+export const noQuota: QuotaState = { waiting: undefined, held: [], turnOwed: false, ownCommits: 0, answersTurns: true, holds: false, lastInput: 0 }

@@ -1,16 +1,22 @@
 // Lets a response start only when the caller's quota was looked at: what waits for that, in order, and what the client is told of it.
 import type { Rejection } from '../policy/policy.js'
+import type { SessionProfile } from '../policy/profile.js'
 import { type QuotaLeft, type QuotaPolicy, type QuotaUsage, quotaLeft, spentRule } from '../policy/quota.js'
-import { type RealtimeEvent, stringAt } from '../protocol/events.js'
+import { type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
+import { tokenUsage } from '../protocol/token-usage.js'
 import { createForClient, createForTurn } from './creates.js'
 import { withAnswers, withoutAnswers } from './own-turns.js'
-import type { QuotaState } from './quota-state.js'
+import type { QuotaCause, QuotaState } from './quota-state.js'
+import { overRate } from './rates.js'
 import { refuse } from './refuse.js'
-import { note, publicEventId, type Turn } from './state.js'
+import { note, publicEventId, type QuotaReservation, type Turn } from './state.js'
 
 const MAX_HELD = 64
-/** When to come back where the quota could not be looked at. */
-const UNKNOWN_RETRY_SECONDS = 5
+const UNKNOWN: Rejection = { code: 'rate_limited', message: 'The quota cannot be checked now.', retryAfterSeconds: 5 }
+/** Most answers are over by then. */
+const HELD_RETRY_SECONDS = 3
+/** Of one response (source: the API's `max_output_tokens`, 1 to 4096 or `inf`). */
+const MOST_OUTPUT_TOKENS = 4096
 
 export function changeQuota(turn: Turn, change: Partial<QuotaState>): void {
   turn.s = { ...turn.s, quota: { ...turn.s.quota, ...change } }
@@ -71,46 +77,95 @@ export function answerTurn(turn: Turn): void {
 
 /** After each visible response an opted-in client is told what is left of its quota. */
 export function tellAfterResponse(turn: Turn): void {
-  if (!turn.s.profile.quota || !turn.s.profile.relayEvents) return
-  changeQuota(turn, { tell: true })
-  turn.actions.push({ do: 'quota.ask' })
+  if (turn.s.profile.quota && turn.s.profile.relayEvents) turn.actions.push({ do: 'quota.ask', cause: 'response' })
 }
 
-/** `usage` undefined: nobody could tell. Returns what the client sent meanwhile, to be handled now. */
-export function quotaKnown(turn: Turn, usage: QuotaUsage | undefined): readonly RealtimeEvent[] {
+/** `relay.quota.get` of an opted-in client; answered by `relay.quota`, empty where there is no quota, or by an error. */
+export function quotaRequested(turn: Turn, event: RealtimeEvent): void {
+  const eventId = stringAt(event, 'event_id')
+  const tooMuch = overRate(turn, event.type)
+  if (tooMuch) refuse(turn, tooMuch, eventId, event.type)
+  else if (turn.s.profile.quota) turn.actions.push({ do: 'quota.ask', cause: { eventId } })
+  else tell(turn, [])
+}
+
+/** Unasked nothing is said where nobody knows. */
+export function tellLeft(turn: Turn, usage: QuotaUsage | undefined, cause: QuotaCause): void {
   const policy = turn.s.profile.quota
-  if (!policy) return []
-  const left = usage && quotaLeft(policy, usage)
-  const { waiting, held, tell } = turn.s.quota
-  changeQuota(turn, { waiting: undefined, held: [], tell: false })
-  if (tell && left) turn.actions.push({ do: 'send', to: 'client', event: { type: 'relay.quota', event_id: publicEventId(turn), quota: left.map(shown) } })
-  if (waiting === undefined) return held
-  const refusal = refusalOf(policy, left, turn.s.now)
+  if (policy && usage) tell(turn, quotaLeft(policy, usage))
+  else if (cause !== 'response') refuse(turn, UNKNOWN, cause.eventId, 'relay.quota.get')
+}
+
+/** Returns what the client sent meanwhile, to be handled now. */
+export function quotaReserved(turn: Turn, answer: QuotaReservation | undefined): readonly RealtimeEvent[] {
+  const policy = turn.s.profile.quota
+  const { waiting, held } = turn.s.quota
+  if (!policy || waiting === undefined) return []
+  changeQuota(turn, { waiting: undefined, held: [] })
+  const refusal = refusalOf(policy, answer, turn.s.now)
   if (refusal) {
-    note(turn, { note: 'quota_refused', rule: ruleName(left) })
-    refuse(turn, refusal, waiting === 'turn' ? undefined : stringAt(waiting, 'event_id'), 'response.create')
+    note(turn, { note: 'quota_refused', rule: refusal.rule })
+    refuse(turn, refusal.error, waiting === 'turn' ? undefined : stringAt(waiting, 'event_id'), 'response.create')
   } else if (waiting === 'turn') createForTurn(turn)
   else createForClient(turn, waiting)
   return held
 }
 
+/** What a response read tells what the next one will read. */
+export function readTokens(turn: Turn, usage: JsonObject): void {
+  if (turn.s.profile.quota) changeQuota(turn, { lastInput: tokenUsage(usage).input })
+}
+
+/** After every input: an answer holds its part of the quota until it is over with its server-run tools, however it ends. */
+export function releaseWhenIdle(turn: Turn): void {
+  const { holds, waiting } = turn.s.quota
+  const { active, ours, clients, owed } = turn.s.responses
+  if (!holds || waiting !== undefined || active || ours || clients || [...owed.values()].some((one) => !one.mixed && !one.late)) return
+  changeQuota(turn, { holds: false })
+  turn.actions.push({ do: 'quota.release' })
+}
+
 function ask(turn: Turn, waiting: RealtimeEvent | 'turn'): void {
-  changeQuota(turn, { waiting })
-  turn.actions.push({ do: 'quota.ask' })
+  // What the answer before held must not count beside what it used.
+  releaseWhenIdle(turn)
+  changeQuota(turn, { waiting, holds: true })
+  const request = waiting === 'turn' ? undefined : objectAt(waiting, 'response')
+  turn.actions.push({ do: 'quota.reserve', input: turn.s.quota.lastInput, output: outputCap(turn.s.profile, request) })
 }
 
-function refusalOf(policy: QuotaPolicy, left: readonly QuotaLeft[] | undefined, now: number): Rejection | undefined {
-  if (!left) return policy.failOpen ? undefined : { code: 'rate_limited', message: 'The quota cannot be checked now.', retryAfterSeconds: UNKNOWN_RETRY_SECONDS }
-  const spent = spentRule(left)
-  if (!spent) return undefined
-  const { of, per, resetsAt } = spent
-  const retry = resetsAt === undefined ? {} : { retryAfterSeconds: Math.max(1, Math.ceil((resetsAt - now) / 1000)) }
-  return { code: per === 'minute' ? 'rate_limited' : 'budget_spent', message: `The quota of ${WORDS[of]} per ${per} is used up.`, ...retry }
+/** The most tokens a response may speak or write; a session's own cap counts where the client cannot lift it. */
+function outputCap({ session, clientMaySet }: SessionProfile, request: JsonObject | undefined): number {
+  const cap = request?.max_output_tokens ?? (clientMaySet.has('max_output_tokens') ? undefined : session.max_output_tokens)
+  return typeof cap === 'number' && cap > 0 ? Math.min(cap, MOST_OUTPUT_TOKENS) : MOST_OUTPUT_TOKENS
 }
 
-function ruleName(left: readonly QuotaLeft[] | undefined): string {
-  const spent = left && spentRule(left)
-  return spent ? `${spent.of === 'audioMinutes' ? 'audio_minutes' : spent.of}_per_${spent.per}` : 'unknown'
+function tell(turn: Turn, left: readonly QuotaLeft[]): void {
+  turn.actions.push({ do: 'send', to: 'client', event: { type: 'relay.quota', event_id: publicEventId(turn), quota: left.map(shown) } })
+}
+
+function refusalOf(policy: QuotaPolicy, answer: QuotaReservation | undefined, now: number): { readonly error: Rejection; readonly rule: string } | undefined {
+  if (!answer) return policy.failOpen ? undefined : { error: UNKNOWN, rule: 'unknown' }
+  const spent = spentRule(quotaLeft(policy, answer.usage))
+  if (spent) {
+    const { per, resetsAt } = spent
+    const retry = resetsAt === undefined ? {} : { retryAfterSeconds: Math.max(1, Math.ceil((resetsAt - now) / 1000)) }
+    return { error: { code: per === 'minute' ? 'rate_limited' : 'budget_spent', message: `The ${quotaWords(spent)} is used up.`, ...retry }, rule: ruleName(spent) }
+  }
+  if (answer.granted) return undefined
+  const held = spentRule(quotaLeft(policy, answer.usage, answer.held))
+  if (!held) return { error: UNKNOWN, rule: 'unknown' }
+  return {
+    error: { code: 'rate_limited', message: `What is left of the ${quotaWords(held)} is held by answers under way.`, retryAfterSeconds: HELD_RETRY_SECONDS },
+    rule: ruleName(held),
+  }
+}
+
+function quotaWords({ of, per }: QuotaLeft): string {
+  return `quota of ${WORDS[of]} per ${per}`
+}
+
+function ruleName({ of, per }: QuotaLeft): string {
+  return `${of === 'audioMinutes' ? 'audio_minutes' : of}_per_${per}`
 }
 
 const WORDS = { responses: 'responses', tokens: 'tokens', audioMinutes: 'audio minutes', money: 'money' } as const

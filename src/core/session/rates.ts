@@ -8,12 +8,13 @@ export interface Rates {
   readonly responses: Bucket | undefined
   readonly updates: Bucket | undefined
   readonly refreshes: Bucket | undefined
+  readonly quotas: Bucket | undefined
   readonly toolCalls: Bucket | undefined
   /** Items the client has created, deleted ones included. */
   readonly items: number
 }
 
-export const noRates: Rates = { responses: undefined, updates: undefined, refreshes: undefined, toolCalls: undefined, items: 0 }
+export const noRates: Rates = { responses: undefined, updates: undefined, refreshes: undefined, quotas: undefined, toolCalls: undefined, items: 0 }
 
 /** A conversation in a hurry, interruptions included. */
 const RESPONSE_BURST = 10
@@ -22,6 +23,8 @@ const UPDATE_BURST = 20
 /** A few rounds of parallel calls. */
 const CALL_BURST = 16
 const REFRESH: BucketRule = { perSecond: 0.1, burst: 3 }
+/** Each is a question to the store. */
+const QUOTA: BucketRule = { perSecond: 0.5, burst: 5 }
 
 /** Counts one event that policy has let through; the refusal where it is one too many. Times are those of the last tick, a second old at most. */
 export function overRate(turn: Turn, type: string): Rejection | undefined {
@@ -33,6 +36,8 @@ export function overRate(turn: Turn, type: string): Rejection | undefined {
       return take(turn, 'updates', perMinute(limits.sessionUpdatesPerMinute, UPDATE_BURST), 'The session was updated too often.')
     case 'relay.token.refresh':
       return take(turn, 'refreshes', REFRESH, 'Too many tokens were sent.')
+    case 'relay.quota.get':
+      return take(turn, 'quotas', QUOTA, 'The quota was asked for too often.')
     case 'conversation.item.create':
       return takeItem(turn, limits)
     default:
@@ -46,7 +51,7 @@ export function overCallRate(turn: Turn): boolean {
   return take(turn, 'toolCalls', perMinute(most, Math.max(CALL_BURST, most / 4)), '') !== undefined
 }
 
-function take(turn: Turn, name: 'responses' | 'updates' | 'refreshes' | 'toolCalls', rule: BucketRule, message: string): Rejection | undefined {
+function take(turn: Turn, name: 'responses' | 'updates' | 'refreshes' | 'quotas' | 'toolCalls', rule: BucketRule, message: string): Rejection | undefined {
   const taken = takeTokens(turn.s.rates[name], 1, rule, turn.s.now)
   turn.s = { ...turn.s, rates: { ...turn.s.rates, [name]: taken.bucket } }
   return taken.ok ? undefined : { code: 'rate_limited', message, retryAfterSeconds: Math.ceil(taken.retryAfterMs / 1000) }

@@ -2,7 +2,7 @@
 import { arrayAt, isObject, type JsonObject, objectAt, stringAt } from '../protocol/events.js'
 import { followUp } from './follow-up.js'
 import { refusedByLimit } from './limit-refusals.js'
-import { answerTurn, tellAfterResponse } from './quota.js'
+import { answerTurn, readTokens, tellAfterResponse } from './quota.js'
 import type { Shown } from './responses-state.js'
 import { changeResponses, show, showHeld } from './show.js'
 import { note, type Turn } from './state.js'
@@ -33,7 +33,10 @@ export function responseDone(turn: Turn, shown: Shown): void {
   const status = stringAt(response, 'status') ?? 'unknown'
   note(turn, { note: 'response_done', status: STATUSES.has(status) ? status : 'unknown' })
   const usage = objectAt(response, 'usage')
-  if (usage) turn.actions.push({ do: 'record.usage', responseId: id, usage })
+  if (usage) {
+    turn.actions.push({ do: 'record.usage', responseId: id, usage })
+    readTokens(turn, usage)
+  }
   if (refusedByLimit(objectAt(objectAt(response, 'status_details'), 'error'))) turn.actions.push({ do: 'record.limits', event: shown.event })
   const finished = status === 'completed' || status === 'incomplete'
   if (finished) registerMissedCalls(turn, id, response)

@@ -1,12 +1,12 @@
 // A session's memory, what may happen to it (Input) and what it wants done (Action).
 import type { SessionView } from '../policy/policy.js'
 import type { SessionProfile } from '../policy/profile.js'
-import type { QuotaUsage } from '../policy/quota.js'
+import type { QuotaAmounts, QuotaUsage } from '../policy/quota.js'
 import type { RefusalCode } from '../protocol/errors.js'
 import type { Frame, JsonObject, RealtimeEvent, Side } from '../protocol/events.js'
 import { type Items, isHidden, noItems, visibleItem } from './items.js'
 import type { Media } from './media.js'
-import { noQuota, type QuotaState } from './quota-state.js'
+import { noQuota, type QuotaCause, type QuotaState } from './quota-state.js'
 import { noRates, type Rates } from './rates.js'
 import { noResponses, type Responses, type Shown } from './responses-state.js'
 import { type Caller, type TokenOutcome, type TokenTerm, termFrom } from './token-term.js'
@@ -60,9 +60,18 @@ export type Input =
   | { readonly is: 'tool.finished'; readonly callId: string; readonly output: string; readonly ok: boolean; readonly durationMs: number }
   | { readonly is: 'token.verified'; readonly outcome: TokenOutcome }
   /** Answers `quota.ask`; undefined: nobody could tell in time. */
-  | { readonly is: 'quota.known'; readonly usage: QuotaUsage | undefined }
+  | { readonly is: 'quota.left'; readonly usage: QuotaUsage | undefined; readonly cause: QuotaCause }
+  /** Answers `quota.reserve`; undefined: nobody could tell in time. */
+  | { readonly is: 'quota.reserved'; readonly answer: QuotaReservation | undefined }
   | { readonly is: 'tick'; readonly now: number; readonly clientActive: boolean }
   | { readonly is: 'drain'; readonly untilMs: number }
+
+/** `granted`: the response may start, and holds its part. `held`: by other responses of this user, before this one. */
+export interface QuotaReservation {
+  readonly usage: QuotaUsage
+  readonly held: QuotaAmounts
+  readonly granted: boolean
+}
 
 /** What the recorder counts; label values come from fixed sets. */
 export type SessionNote =
@@ -91,8 +100,12 @@ export type Action =
   | { readonly do: 'record.transcription'; readonly itemId: string; readonly contentIndex: number; readonly usage: JsonObject }
   /** The session in force may have other audio from now on. */
   | { readonly do: 'media'; readonly media: Media }
-  /** Answered by `quota.known`, soon and once. */
-  | { readonly do: 'quota.ask' }
+  /** Answered by `quota.left`, soon and once. */
+  | { readonly do: 'quota.ask'; readonly cause: QuotaCause }
+  /** A response that wants to start holds this much, in tokens, until its usage is known. Answered by `quota.reserved`, soon and once. */
+  | { readonly do: 'quota.reserve'; readonly input: number; readonly output: number }
+  /** No response is under way any more: nothing is held for this session, once what it used is booked. */
+  | { readonly do: 'quota.release' }
   | { readonly do: 'close'; readonly code: RefusalCode; readonly why: string }
   | { readonly do: 'note'; readonly note: SessionNote }
 

@@ -2,7 +2,7 @@
 import { closeWhenDrained, drain, tick } from './budget.js'
 import { handleClientEvent } from './client-events.js'
 import { openingEvent } from './opening.js'
-import { quotaKnown } from './quota.js'
+import { quotaReserved, releaseWhenIdle, tellLeft } from './quota.js'
 import { refuse } from './refuse.js'
 import { handleServerEvent } from './server-events.js'
 import { type Action, close, type Input, note, type SessionState, type Turn } from './state.js'
@@ -38,8 +38,11 @@ export function step(state: SessionState, input: Input): [SessionState, readonly
     case 'token.verified':
       tokenVerified(turn, input.outcome)
       break
-    case 'quota.known':
-      for (const event of quotaKnown(turn, input.usage)) handleClientEvent(turn, event)
+    case 'quota.left':
+      tellLeft(turn, input.usage, input.cause)
+      break
+    case 'quota.reserved':
+      for (const event of quotaReserved(turn, input.answer)) handleClientEvent(turn, event)
       closeWhenDrained(turn)
       break
     case 'tick':
@@ -49,6 +52,7 @@ export function step(state: SessionState, input: Input): [SessionState, readonly
       drain(turn, input.untilMs)
       break
   }
+  releaseWhenIdle(turn)
   return [turn.s, turn.actions]
 }
 

@@ -1,7 +1,8 @@
 // Sessions under a quota: a response starts only after what is left was looked at, spoken turns are answered by us, and order is kept.
 import { describe, expect, it } from 'vitest'
-import type { QuotaPolicy, QuotaUsage } from '../../../src/core/policy/quota.js'
+import { NO_AMOUNTS, type QuotaPolicy, type QuotaUsage } from '../../../src/core/policy/quota.js'
 import type { RealtimeEvent } from '../../../src/core/protocol/events.js'
+import type { QuotaCause } from '../../../src/core/session/quota-state.js'
 import type { Action } from '../../../src/core/session/state.js'
 import { ev, type Play, play, profile, updated } from '../../support/playbook.js'
 
@@ -18,10 +19,23 @@ const usage = (responses: number, money = 0): QuotaUsage => ({
   minute: { counters: { responses }, endsAt: 60_000 },
   day: { counters: { cost_usd: money }, endsAt: 86_400_000 },
 })
-const seen = (actions: readonly Action[]) => actions.flatMap((action) => (action.do === 'send' ? [`${action.to} ${action.event.type}`] : action.do === 'quota.ask' ? ['ask'] : []))
+const seen = (actions: readonly Action[]) =>
+  actions.flatMap((action) =>
+    action.do === 'send'
+      ? [`${action.to} ${action.event.type}`]
+      : action.do === 'quota.ask'
+        ? ['ask']
+        : action.do === 'quota.reserve'
+          ? ['reserve']
+          : action.do === 'quota.release'
+            ? ['release']
+            : [],
+  )
 const client = (p: Play, event: object) => seen(p.input({ is: 'client.event', event: event as never }))
 const upstream = (p: Play, event: object) => seen(p.input({ is: 'upstream.event', event: event as never, frame: undefined }))
-const known = (p: Play, left: QuotaUsage | undefined) => seen(p.input({ is: 'quota.known', usage: left }))
+const known = (p: Play, left: QuotaUsage | undefined, { held = 0, granted = true } = {}) =>
+  seen(p.input({ is: 'quota.reserved', answer: left && { usage: left, held: { ...NO_AMOUNTS, responses: held }, granted } }))
+const told = (p: Play, left: QuotaUsage | undefined, cause: QuotaCause = 'response') => seen(p.input({ is: 'quota.left', usage: left, cause }))
 const create = { type: 'response.create', event_id: 'mine' }
 const item = (id: string) => ({ type: 'conversation.item.create', item: { id, type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hi' }] } })
 const committed = { type: 'input_audio_buffer.committed', event_id: 'e', item_id: 'item_1', previous_item_id: null }
@@ -34,7 +48,7 @@ describe('the client’s response.create', () => {
 
   it('waits until it is known what is left, then goes as it came', () => {
     const p = under()
-    expect(client(p, create)).toEqual(['ask'])
+    expect(client(p, create)).toEqual(['reserve'])
     expect(known(p, usage(1))).toEqual(['upstream response.create'])
     expect(p.lastTo('upstream')).toEqual(create)
   })
@@ -54,7 +68,7 @@ describe('the client’s response.create', () => {
     client(p, item('a'))
     client(p, create)
     client(p, item('b'))
-    expect(known(p, usage(0))).toEqual(['upstream response.create', 'upstream conversation.item.create', 'ask'])
+    expect(known(p, usage(0))).toEqual(['upstream response.create', 'upstream conversation.item.create', 'reserve'])
     expect(known(p, usage(1))).toEqual(['upstream response.create', 'upstream conversation.item.create'])
   })
 
@@ -63,7 +77,7 @@ describe('the client’s response.create', () => {
     p.tick(20_500)
     client(p, create)
     client(p, item('a'))
-    expect(known(p, usage(2))).toEqual(['client error', 'upstream conversation.item.create'])
+    expect(known(p, usage(2))).toEqual(['client error', 'upstream conversation.item.create', 'release'])
     const error = p.allTo('client').find((event) => event.type === 'error')
     expect(error?.error).toEqual({
       type: 'rate_limit_error',
@@ -78,7 +92,7 @@ describe('the client’s response.create', () => {
     const p = under()
     for (let i = 0; i < 8; i++) {
       client(p, create)
-      expect(known(p, usage(0, 1.01))).toEqual(['client error'])
+      expect(known(p, usage(0, 1.01))).toEqual(['client error', 'release'])
     }
     expect(p.lastTo('client')?.error).toMatchObject({ code: 'budget_spent', message: expect.stringContaining('The quota of money per day is used up. Retry after') })
     expect(p.state.phase).toBe('live')
@@ -90,7 +104,7 @@ describe('the client’s response.create', () => {
     expect(known(open, undefined)).toEqual(['upstream response.create'])
     const closed = under({ failOpen: false })
     client(closed, create)
-    expect(known(closed, undefined)).toEqual(['client error'])
+    expect(known(closed, undefined)).toEqual(['client error', 'release'])
     expect(closed.lastTo('client')?.error).toMatchObject({ code: 'rate_limited', message: 'The quota cannot be checked now. Retry after 5 s.' })
   })
 
@@ -105,7 +119,7 @@ describe('the client’s response.create', () => {
   it('an answer nobody waits for changes nothing', () => {
     const p = under()
     expect(known(p, usage(9))).toEqual([])
-    expect(client(p, create)).toEqual(['ask'])
+    expect(client(p, create)).toEqual(['reserve'])
   })
 })
 
@@ -139,16 +153,16 @@ describe('spoken turns', () => {
 
   it('are answered by us, after a look at what is left', () => {
     const p = under()
-    expect(upstream(p, committed)).toEqual([`client ${committed.type}`, 'ask'])
+    expect(upstream(p, committed)).toEqual([`client ${committed.type}`, 'reserve'])
     expect(known(p, usage(1))).toEqual(['upstream response.create'])
     expect(p.lastTo('upstream')).toEqual({ type: 'response.create', event_id: 'relay_0123456789_2' })
-    expect(finish(p, 'r')).toEqual(['client response.created', 'client response.done', 'ask'])
+    expect(finish(p, 'r')).toEqual(['client response.created', 'client response.done', 'ask', 'release'])
   })
 
   it('are not answered when the quota is used up: the client is told why', () => {
     const p = under()
     upstream(p, committed)
-    expect(known(p, usage(2))).toEqual(['client error'])
+    expect(known(p, usage(2))).toEqual(['client error', 'release'])
     expect(p.lastTo('client')?.error).toMatchObject({ code: 'rate_limited', event_id: null })
   })
 
@@ -159,9 +173,9 @@ describe('spoken turns', () => {
     upstream(p, ev.created('r1'))
     expect(upstream(p, committed)).toEqual([`client ${committed.type}`])
     expect(upstream(p, committed)).toEqual([`client ${committed.type}`])
-    expect(upstream(p, ev.done('r1'))).toEqual(['client response.done', 'ask'])
+    expect(upstream(p, ev.done('r1'))).toEqual(['client response.done', 'release', 'reserve'])
     expect(known(p, usage(1))).toEqual(['upstream response.create'])
-    expect(finish(p, 'r2')).toEqual(['client response.created', 'client response.done'])
+    expect(finish(p, 'r2')).toEqual(['client response.created', 'client response.done', 'release'])
   })
 
   it('that the client committed itself are its own to answer', () => {
@@ -170,7 +184,7 @@ describe('spoken turns', () => {
     expect(upstream(p, committed)).toEqual([`client ${committed.type}`])
     client(p, { type: 'input_audio_buffer.commit' })
     upstream(p, ev.error('input_audio_buffer_commit_empty'))
-    expect(upstream(p, committed), 'this one is voice detection’s').toEqual([`client ${committed.type}`, 'ask'])
+    expect(upstream(p, committed), 'this one is voice detection’s').toEqual([`client ${committed.type}`, 'reserve'])
   })
 
   it('are left alone where the client wants no answers', () => {
@@ -189,8 +203,8 @@ describe('what is left', () => {
     const p = under()
     client(p, create)
     known(p, usage(0))
-    expect(finish(p, 'r')).toEqual(['client response.created', 'client response.done', 'ask'])
-    expect(known(p, usage(1, 0.9))).toEqual(['client relay.quota'])
+    expect(finish(p, 'r')).toEqual(['client response.created', 'client response.done', 'ask', 'release'])
+    expect(told(p, usage(1, 0.9))).toEqual(['client relay.quota'])
     expect(p.lastTo('client')).toEqual({
       type: 'relay.quota',
       event_id: expect.stringMatching(/^event_relay_/),
@@ -205,12 +219,92 @@ describe('what is left', () => {
     const quiet = under({}, { relayEvents: false })
     client(quiet, create)
     known(quiet, usage(0))
-    expect(finish(quiet, 'r')).toEqual(['client response.created', 'client response.done'])
+    expect(finish(quiet, 'r')).toEqual(['client response.created', 'client response.done', 'release'])
     const p = under()
     client(p, create)
     known(p, usage(0))
     finish(p, 'r')
-    expect(known(p, undefined)).toEqual([])
+    expect(told(p, undefined)).toEqual([])
+  })
+
+  it('is told on request, also while a response waits, and where there is no quota', () => {
+    const p = under()
+    expect(client(p, { type: 'relay.quota.get', event_id: 'g' })).toEqual(['ask'])
+    expect(client(p, create)).toEqual(['reserve'])
+    expect(client(p, { type: 'relay.quota.get' })).toEqual(['ask'])
+    expect(told(p, usage(1), { eventId: 'g' }), 'the response still waits for its own answer').toEqual(['client relay.quota'])
+    expect(known(p, usage(1))).toEqual(['upstream response.create'])
+    const free = play({ tools: [], relayEvents: true })
+    expect(client(free, { type: 'relay.quota.get' })).toEqual(['client relay.quota'])
+    expect(free.lastTo('client')).toMatchObject({ quota: [] })
+  })
+
+  it('is refused when nobody can tell, when asked for too often, and to a client that did not ask for relay events', () => {
+    const p = under()
+    client(p, { type: 'relay.quota.get', event_id: 'g' })
+    expect(told(p, undefined, { eventId: 'g' })).toEqual(['client error'])
+    expect(p.lastTo('client')?.error).toMatchObject({ code: 'rate_limited', message: 'The quota cannot be checked now. Retry after 5 s.', event_id: 'g' })
+    for (let i = 0; i < 4; i++) expect(client(p, { type: 'relay.quota.get' })).toEqual(['ask'])
+    expect(client(p, { type: 'relay.quota.get', event_id: 'h' })).toEqual(['client error'])
+    expect(p.lastTo('client')?.error).toMatchObject({ code: 'rate_limited', message: 'The quota was asked for too often. Retry after 2 s.', event_id: 'h' })
+    p.tick(2_000)
+    expect(client(p, { type: 'relay.quota.get' })).toEqual(['ask'])
+    const quiet = under({}, { relayEvents: false })
+    expect(client(quiet, { type: 'relay.quota.get', event_id: 'g' })).toEqual(['client error'])
+    expect(quiet.lastTo('client')?.error).toMatchObject({ code: 'event_not_allowed' })
+  })
+
+  it('is low from where the rule says', () => {
+    const p = under({ rules: [{ of: 'responses', per: 'minute', max: 10, warnAt: 0.5 }] })
+    told(p, usage(4))
+    expect(p.lastTo('client')).toMatchObject({ quota: [{ remaining: 6, low: false }] })
+    told(p, usage(5))
+    expect(p.lastTo('client')).toMatchObject({ quota: [{ remaining: 5, low: true }] })
+  })
+})
+
+describe('what a response holds', () => {
+  const reserved = (p: Play, event: object) => p.input({ is: 'client.event', event: event as never }).find((action) => action.do === 'quota.reserve')
+
+  it('is what the last one read, and at most what it may say', () => {
+    const p = under({}, { relayEvents: false, clientMaySet: new Set(['max_output_tokens']) })
+    expect(reserved(p, create)).toEqual({ do: 'quota.reserve', input: 0, output: 4096 })
+    known(p, usage(0))
+    upstream(p, ev.created('r'))
+    const done = ev.done('r')
+    upstream(p, { ...done, response: { ...done.response, usage: { input_tokens: 700, output_tokens: 5, total_tokens: 705 } } })
+    expect(reserved(p, { type: 'response.create', response: { max_output_tokens: 50 } })).toEqual({ do: 'quota.reserve', input: 700, output: 50 })
+  })
+
+  it('is the server’s cap, where the client cannot lift it', () => {
+    const capped = { relayEvents: false, session: { max_output_tokens: 300 } }
+    expect(reserved(under({}, capped), create)).toMatchObject({ output: 300 })
+    expect(reserved(under({}, { ...capped, clientMaySet: new Set(['max_output_tokens']) }), create)).toMatchObject({ output: 4096 })
+    expect(reserved(under({}, { ...capped, session: { max_output_tokens: 'inf' } }), create)).toMatchObject({ output: 4096 })
+  })
+
+  it('keeps another one from starting, which is told to come back soon', () => {
+    const p = under()
+    client(p, create)
+    expect(known(p, usage(1), { held: 1, granted: false })).toEqual(['client error', 'release'])
+    expect(p.lastTo('client')?.error).toMatchObject({
+      code: 'rate_limited',
+      event_id: 'mine',
+      message: 'What is left of the quota of responses per minute is held by answers under way. Retry after 3 s.',
+    })
+  })
+
+  it('is let go when the upstream refuses the response, and kept while another one runs', () => {
+    const p = under({}, { relayEvents: false })
+    client(p, create)
+    known(p, usage(0))
+    expect(upstream(p, ev.error('some_code', 'mine'))).toEqual(['client error', 'release'])
+    client(p, create)
+    known(p, usage(0))
+    upstream(p, ev.created('r'))
+    client(p, create)
+    expect(known(p, usage(1), { held: 1, granted: false })).toEqual(['client error'])
+    expect(upstream(p, ev.done('r'))).toEqual(['client response.done', 'release'])
   })
 })
 
@@ -222,6 +316,8 @@ describe('the running answer finishes', () => {
     upstream(p, ev.created('r1'))
     upstream(p, ev.done('r1', [ev.call('c', 'get_weather')]))
     expect(p.toolFinished('c')).toContain('upstream response.create')
+    upstream(p, ev.created('r2'))
+    expect(upstream(p, ev.done('r2')), 'held until then').toContain('release')
   })
 
   it('and a drain waits for a response.create that is being looked at', () => {
