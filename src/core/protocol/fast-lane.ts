@@ -155,15 +155,21 @@ export function isServerAudioDelta(frame: Frame, audioDeltaType = 'response.outp
 }
 
 /**
- * The same audio delta in another dialect's spelling; only the type name changes, nothing is parsed or copied twice. The frame must pass
- * `isServerAudioDelta` for `from`; one that does not, or equal spellings, come back as they are. Client audio is spelled alike in every dialect.
+ * The same audio delta in another dialect's spelling; only the type name changes, nothing is parsed. The frame must pass `isServerAudioDelta`
+ * for `from`; one that does not, or equal spellings, come back as they are. Client audio is spelled alike in every dialect.
+ * Where the new name is shorter the frame itself is rewritten and a part of it returned: what went in is used up, and no audio is copied.
  */
 export function spliceAudioDeltaType(frame: Frame, from: Pick<Dialect, 'audioDeltaType'>, to: Pick<Dialect, 'audioDeltaType'>): Frame {
   if (from.audioDeltaType === to.audioDeltaType) return frame
   const old = typeBytes(from.audioDeltaType)
   const at = typeValueAt(frame, old)
   if (at < 0) return frame
-  return Buffer.concat([frame.subarray(0, at), typeBytes(to.audioDeltaType), frame.subarray(at + old.length)])
+  const name = typeBytes(to.audioDeltaType)
+  const spare = old.length - name.length
+  if (spare < 0) return Buffer.concat([frame.subarray(0, at), name, frame.subarray(at + old.length)])
+  frame.copyWithin(spare, 0, at)
+  frame.set(name, at + spare)
+  return frame.subarray(spare)
 }
 
 const TYPE_BYTES = new Map<string, Buffer>()

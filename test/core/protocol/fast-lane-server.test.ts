@@ -68,7 +68,11 @@ describe('server audio', () => {
         const event = { ...head, response_id: 'r', item_id: 'i', output_index: one.index, content_index: 0, delta: one.audio, ...(one.obfuscation ? { obfuscation: 'x1' } : {}) }
         const frame = Buffer.from(JSON.stringify(event))
         expect(isServerAudioDelta(frame, from.audioDeltaType)).toBe(true)
-        const fast = JSON.parse(spliceAudioDeltaType(frame, from, to).toString())
+        const spliced = spliceAudioDeltaType(frame, from, to)
+        // To a name no longer than its own the audio stays where it is.
+        if (to.audioDeltaType.length <= from.audioDeltaType.length)
+          expect([spliced.buffer, spliced.byteOffset + spliced.length]).toEqual([frame.buffer, frame.byteOffset + frame.length])
+        const fast = JSON.parse(spliced.toString())
         const slow = from.toGa(event).flatMap((ga) => [...to.fromGa(ga)])
         expect([fast]).toEqual(slow)
       }),
