@@ -78,6 +78,19 @@ describe('template', () => {
     expect(template('HTTP://H')({}, {}).url.href).toBe('http://h/')
   })
 
+  it('arguments that are harmless each do not make a dot segment together, however often it is decoded', () => {
+    const fill = template('http://h/{a}{b}/x')
+    for (const [a, b] of [
+      ['%2', 'e'],
+      ['%2', 'e%2e'],
+      ['.%', '2E'],
+      ['x/%2', 'e%2e'],
+      ['%252', 'e.'],
+    ])
+      expect(() => fill({ a, b } as JsonObject, {}), `${a} ${b}`).toThrow('the path would contain a . or .. segment')
+    expect(fill({ a: '%2', b: 'f' }, {}).url.href).toBe('http://h/%252f/x')
+  })
+
   it('a value is text and no template itself', () => {
     expect(template('http://h/{a}')({ a: '{b}', b: 'x' }, {}).url.href).toBe('http://h/%7Bb%7D?b=x')
   })
