@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto'
 import { createAuthenticator } from './auth/authenticator.js'
 import { loadConfig } from './config.js'
 import type { Config } from './config-shape.js'
+import { type QuotaSource, ruleFor } from './core/policy/quota-claims.js'
 import { RefusalError } from './core/protocol/errors.js'
+import type { Identity } from './ports.js'
 import { chooseProfile, maxSessionsPerUser } from './profiles.js'
 import { toolRegistryOptions } from './server.js'
 import { createToolRegistry } from './tools/registry.js'
@@ -34,6 +36,7 @@ export async function explain(token: string, print: (line: string) => void): Pro
       row('items', String(profile.limits.maxItems), source(config, profile.name, 'MAX_ITEMS_PER_SESSION')),
       row('messages a second', String(profile.limits.messagesPerSecond ?? config.limits.messagesPerSecond), source(config, profile.name, 'MESSAGES_PER_SECOND')),
       row('bytes a second', String(profile.limits.bytesPerSecond ?? config.limits.bytesPerSecond), source(config, profile.name, 'BYTES_PER_SECOND')),
+      ...quotaRows(config, profile.name, identity.claims),
       row('tool rounds', String(profile.limits.toolMaxRounds), 'TOOL_MAX_ROUNDS'),
     ]
     for (const line of rows) print(line)
@@ -45,6 +48,21 @@ export async function explain(token: string, print: (line: string) => void): Pro
   } finally {
     await registry.close()
   }
+}
+
+function quotaRows({ profiles, prices }: Config, profileName: string, claims: Identity['claims']): readonly string[] {
+  return (profiles[profileName]?.quota ?? []).map((setting) => {
+    const { rule, source } = ruleFor(setting, claims)
+    const amount = `${rule.max}${rule.of === 'money' ? ` ${prices?.currency ?? ''}` : ''} per ${rule.per}`
+    const why: Record<QuotaSource, string> = {
+      profile: `profile ${profileName} of PROFILES_FILE`,
+      claim: `claim ${setting.claim}`,
+      claim_cut: `claim ${setting.claim}, cut to claimMax of profile ${profileName}`,
+      claim_missing: `profile ${profileName} of PROFILES_FILE; no claim ${setting.claim}`,
+      claim_malformed: `profile ${profileName} of PROFILES_FILE; claim ${setting.claim} is no amount`,
+    }
+    return row(`quota of ${rule.of === 'audioMinutes' ? 'audio minutes' : rule.of}`, amount, why[source])
+  })
 }
 
 function source(config: Config, profileName: string, variable: string): string {

@@ -1,8 +1,10 @@
-// What a profile allows its callers to use, per minute, day, month and session.
+// What a profile allows its callers to use, per minute, day, month and session: an amount, or an amount with the claim that may set another.
 import type { Problems } from './config-env.js'
 import type { Fields } from './config-json.js'
 import { decimal } from './config-parse.js'
-import { QUOTA_UNITS, type QuotaPeriod, type QuotaRule, type QuotaUnit } from './core/policy/quota.js'
+import { QUOTA_UNITS, type QuotaPeriod, type QuotaUnit } from './core/policy/quota.js'
+import { MOST_QUOTA, type QuotaSetting } from './core/policy/quota-claims.js'
+import { isObject } from './core/protocol/events.js'
 
 const PERIODS: readonly (readonly [string, QuotaPeriod])[] = [
   ['perMinute', 'minute'],
@@ -10,10 +12,11 @@ const PERIODS: readonly (readonly [string, QuotaPeriod])[] = [
   ['perMonth', 'month'],
   ['perSession', 'session'],
 ]
-const MOST = 1_000_000_000
+
+const amount = decimal(0, MOST_QUOTA)
 
 /** Undefined where the profile has none. `withPrices`: whether money can be counted at all. */
-export function readQuota(fields: Fields | undefined, withPrices: boolean, problems: Problems): readonly QuotaRule[] | undefined {
+export function readQuota(fields: Fields | undefined, withPrices: boolean, problems: Problems): readonly QuotaSetting[] | undefined {
   if (!fields) return undefined
   const rules = PERIODS.flatMap(([key, per]) => readPeriod(fields.fields(key), per))
   fields.done()
@@ -21,12 +24,27 @@ export function readQuota(fields: Fields | undefined, withPrices: boolean, probl
   return rules.length > 0 ? rules : undefined
 }
 
-function readPeriod(fields: Fields | undefined, per: QuotaPeriod): readonly QuotaRule[] {
+function readPeriod(fields: Fields | undefined, per: QuotaPeriod): readonly QuotaSetting[] {
   if (!fields) return []
-  const rules = QUOTA_UNITS.flatMap((of: QuotaUnit): QuotaRule[] => {
-    const max = fields.number(of, decimal(0, MOST))
+  const rules = QUOTA_UNITS.flatMap((of: QuotaUnit): readonly QuotaSetting[] => {
+    if (isObject(fields.raw(of))) return readSetting(fields.fields(of), of, per)
+    const max = fields.number(of, amount)
     return max === undefined ? [] : [{ of, per, max }]
   })
   fields.done()
   return rules
+}
+
+/** `max` must be there: it is what holds when the claim does not. */
+function readSetting(fields: Fields | undefined, of: QuotaUnit, per: QuotaPeriod): readonly QuotaSetting[] {
+  if (!fields) return []
+  if (!fields.has('max')) fields.bad('max', 'is missing')
+  const max = fields.number('max', amount)
+  const warnAt = fields.number('warnAt', decimal(0, 1))
+  const claim = fields.string('claim')
+  if (claim === '') fields.bad('claim', 'is empty')
+  const claimMax = fields.number('claimMax', amount)
+  if (claimMax !== undefined && !fields.has('claim')) fields.bad('claimMax', 'bounds a claim, and none is named')
+  fields.done()
+  return max === undefined ? [] : [{ of, per, max, ...(warnAt !== undefined && { warnAt }), ...(claim !== undefined && { claim }), ...(claimMax !== undefined && { claimMax }) }]
 }

@@ -2,7 +2,7 @@
 
 import type { PriceTable } from './core/policy/price.js'
 import type { ToolDefinition, ToolHandling } from './core/policy/profile.js'
-import type { QuotaRule } from './core/policy/quota.js'
+import type { QuotaSetting } from './core/policy/quota-claims.js'
 import type { DialectName } from './core/protocol/dialect.js'
 import type { JsonObject } from './core/protocol/events.js'
 import type { Secret } from './core/secret.js'
@@ -92,7 +92,7 @@ export interface ProfileConfig {
   readonly relayEvents: boolean
   readonly clientTools: boolean
   readonly limits: Partial<Pick<Config['limits'], ProfileLimit>>
-  readonly quota?: readonly QuotaRule[] | undefined
+  readonly quota?: readonly QuotaSetting[] | undefined
 }
 
 export interface Config {

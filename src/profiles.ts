@@ -3,6 +3,7 @@ import type { Config, ProfileConfig } from './config-shape.js'
 import { fillInstructions, hasClaimSlots } from './core/policy/instructions.js'
 import type { SessionProfile } from './core/policy/profile.js'
 import type { QuotaPolicy } from './core/policy/quota.js'
+import { ruleFor } from './core/policy/quota-claims.js'
 import { RefusalError } from './core/protocol/errors.js'
 import type { Identity, ToolSet } from './ports.js'
 
@@ -28,7 +29,7 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
     tools: tools.tools.map(({ timeoutMs: _, ...tool }) => tool),
     session: chosen.session,
     clientMaySet: new Set(chosen.clientMaySet),
-    quota: quotaPolicy(config, name),
+    quota: quotaPolicy(config, name, identity.claims),
     clientMaySeedHistory: config.clientMaySeedHistory,
     forwardRateLimits: config.forwardRateLimits,
     clientTools: chosen.clientTools,
@@ -62,10 +63,10 @@ export function commonProfile(config: Config, toolSet: (names: readonly string[]
   return chooseProfile(config, toolSet, nobody, undefined).profile
 }
 
-/** Undefined where the profile has no quota. */
-export function quotaPolicy({ profiles, quotaFailOpen, prices }: Config, profileName: string): QuotaPolicy | undefined {
-  const rules = profiles[profileName]?.quota
-  return rules && { rules, failOpen: quotaFailOpen, currency: prices?.currency }
+/** Undefined where the profile has no quota. Amounts are those of these claims. */
+export function quotaPolicy({ profiles, quotaFailOpen, prices }: Config, profileName: string, claims: Identity['claims']): QuotaPolicy | undefined {
+  const settings = profiles[profileName]?.quota
+  return settings && { rules: settings.map((setting) => ruleFor(setting, claims).rule), failOpen: quotaFailOpen, currency: prices?.currency }
 }
 
 /** The profile's own limit of sessions per user, or the general one. */

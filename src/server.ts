@@ -188,7 +188,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
 }
 
 async function quotaOf(config: Config, store: LimitStore, identity: Identity): Promise<readonly QuotaLeft[] | undefined> {
-  const policy = quotaPolicy(config, profileName(config, identity, undefined))
+  const policy = quotaPolicy(config, profileName(config, identity, undefined), identity.claims)
   if (!policy) return []
   const usage = await quotaUsage(store, identity.subject, policy, Date.now())
   return usage && quotaLeft(policy, usage)

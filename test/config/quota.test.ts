@@ -21,7 +21,7 @@ const load = (quota: object | undefined, env: Record<string, string> = {}) =>
 describe('a profile’s quota', () => {
   it('is a rule for each amount and period', () => {
     const config = load({ perMinute: { responses: 10, tokens: 50_000 }, perDay: { audioMinutes: 30.5 }, perMonth: { money: 20 }, perSession: { money: 1 } }, prices)
-    expect(quotaPolicy(config, 'vip')).toEqual({
+    expect(quotaPolicy(config, 'vip', {})).toEqual({
       rules: [
         { of: 'responses', per: 'minute', max: 10 },
         { of: 'tokens', per: 'minute', max: 50_000 },
@@ -36,13 +36,25 @@ describe('a profile’s quota', () => {
   })
 
   it('is none where nobody sets one, and does not spread to other profiles', () => {
-    expect(quotaPolicy(load(undefined), 'vip')).toBeUndefined()
-    expect(quotaPolicy(load({}), 'vip')).toBeUndefined()
-    expect(quotaPolicy(load({ perDay: { responses: 1 } }), 'default')).toBeUndefined()
+    expect(quotaPolicy(load(undefined), 'vip', {})).toBeUndefined()
+    expect(quotaPolicy(load({}), 'vip', {})).toBeUndefined()
+    expect(quotaPolicy(load({ perDay: { responses: 1 } }), 'default', {})).toBeUndefined()
   })
 
   it('fails closed where the operator wants it', () => {
-    expect(quotaPolicy(load({ perDay: { responses: 1 } }, { QUOTA_FAIL_OPEN: 'false' }), 'vip')).toMatchObject({ failOpen: false, currency: undefined })
+    expect(quotaPolicy(load({ perDay: { responses: 1 } }, { QUOTA_FAIL_OPEN: 'false' }), 'vip', {})).toMatchObject({ failOpen: false, currency: undefined })
+  })
+
+  it('may be set by a claim, never above what the operator allows, and is the profile’s own where the claim is none', () => {
+    const config = load({ perDay: { responses: { max: 10, claim: 'https://acme.example/daily', claimMax: 100, warnAt: 0.5 }, tokens: { max: 1000, claim: 'tokens' } } })
+    const rules = (claims: Record<string, unknown>) => quotaPolicy(config, 'vip', claims)?.rules.map(({ max }) => max)
+    expect(quotaPolicy(config, 'vip', {})?.rules).toEqual([
+      { of: 'responses', per: 'day', max: 10, warnAt: 0.5 },
+      { of: 'tokens', per: 'day', max: 1000 },
+    ])
+    expect(rules({ 'https://acme.example/daily': 50, tokens: '2000.5' })).toEqual([50, 2000.5])
+    expect(rules({ 'https://acme.example/daily': 1, tokens: 0 }), 'a claim may also take away').toEqual([1, 0])
+    expect(rules({ 'https://acme.example/daily': 1e9, tokens: 1e9 })).toEqual([100, 1e9])
   })
 
   it.each([
@@ -50,6 +62,10 @@ describe('a profile’s quota', () => {
     ['a misspelt amount', { perDay: { token: 1 } }, /^PROFILES_FILE "vip": limits quota perDay has unknown fields: "token"; known: responses, tokens, audioMinutes, money/],
     ['a misspelt period', { perWeek: { tokens: 1 } }, /^PROFILES_FILE "vip": limits quota has unknown fields: "perWeek"/],
     ['no object', { perDay: 5 }, /^PROFILES_FILE "vip": limits quota perDay must be an object/],
+    ['a claim without an amount of its own', { perDay: { tokens: { claim: 'tokens' } } }, /^PROFILES_FILE "vip": limits quota perDay tokens max is missing/],
+    ['a bound without a claim', { perDay: { tokens: { max: 1, claimMax: 5 } } }, /^PROFILES_FILE "vip": limits quota perDay tokens claimMax bounds a claim, and none is named/],
+    ['a share above one', { perDay: { tokens: { max: 1, warnAt: 20 } } }, /^PROFILES_FILE "vip": limits quota perDay tokens warnAt must be a number from 0 to 1/],
+    ['a misspelt field', { perDay: { tokens: { max: 1, cap: 2 } } }, /tokens has unknown fields: "cap"; known: max, warnAt, claim, claimMax/],
     ['money nobody counts', { perDay: { money: 5 } }, /^PROFILES_FILE "vip": limits quota limits money, which nobody counts: set PRICES_FILE/],
   ])('names the mistake: %s', (_, quota, says) => {
     const problems = (() => {

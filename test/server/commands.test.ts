@@ -1,8 +1,11 @@
 // The commands as they are typed: what they print, what they keep to themselves, and the code they end with.
 
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAuthenticator } from '../../src/auth/authenticator.js'
 import { loadAuthConfig } from '../../src/config.js'
@@ -141,6 +144,21 @@ describe('explain', () => {
     expect(output).toMatch(/^instructions\s+sha256 [0-9a-f]{12}…, 40 characters/m)
     expect(output).not.toMatch(CANARIES)
     expect(code).toBe(0)
+  })
+
+  it('says of every quota whether a claim or the profile decided it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'explain-'))
+    const amount = (claim: string) => ({ max: 10, claim, claimMax: 100 })
+    const quota = { perMinute: { responses: 5, tokens: amount('tokens') }, perDay: { responses: amount('daily'), tokens: amount('none'), audioMinutes: amount('words') } }
+    writeFileSync(join(folder, 'profiles.json'), JSON.stringify({ default: { limits: { quota } } }))
+    const token = await tokenOf('--sub', 'alice', '--claims', '{"tokens":7,"daily":"500","words":"many"}')
+    const { output } = await runCommand(['explain', '--token', token], { env: { ...env, PROFILES_FILE: join(folder, 'profiles.json') } })
+    rmSync(folder, { recursive: true })
+    expect(output).toMatch(/^quota of responses\s+5 per minute\s+profile default of PROFILES_FILE$/m)
+    expect(output).toMatch(/^quota of tokens\s+7 per minute\s+claim tokens$/m)
+    expect(output).toMatch(/^quota of responses\s+100 per day\s+claim daily, cut to claimMax of profile default$/m)
+    expect(output).toMatch(/^quota of tokens\s+10 per day\s+profile default of PROFILES_FILE; no claim none$/m)
+    expect(output).toMatch(/^quota of audio minutes\s+10 per day\s+profile default of PROFILES_FILE; claim words is no amount$/m)
   })
 
   it('says why a token is refused, exit 1', async () => {
