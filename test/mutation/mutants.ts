@@ -64,7 +64,9 @@ function mutationsAt(node: Node, source: string): readonly Mutant[] {
       return (node.expression as Node).type === 'Literal' ? [] : [replaced(node, ';', 'remove statement')]
     case 'ReturnStatement':
       // `undefined` instead of another falsy value is seldom a mistake, and a flipped one is another mutant.
-      return node.argument && (node.argument as Node).type !== 'Literal' ? [replaced(node, 'return undefined as never', 'return nothing')] : []
+      return node.argument && (node.argument as Node).type !== 'Literal' && text(node.argument as Node) !== 'undefined'
+        ? [replaced(node, 'return undefined as never', 'return nothing')]
+        : []
     case 'Literal':
       return literal(node, replaced)
     default:

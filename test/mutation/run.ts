@@ -14,7 +14,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const TARGETS: readonly { readonly folder: string; readonly tests: readonly string[] }[] = [
   { folder: 'src/core/policy', tests: ['test/core/policy', 'test/core/session', 'test/core/protocol/differentials', 'test/matrix'] },
   { folder: 'src/core/protocol', tests: ['test/core/protocol', 'test/core/policy/price', 'test/relay/usage', 'test/relay/own-words', 'test/readme'] },
-  { folder: 'src/auth', tests: ['test/auth', 'test/tools/http-identity'] },
+  { folder: 'src/auth', tests: ['test/auth'] },
 ]
 /** Asked first, where they are about the file: most mutants do not outlive them. */
 const CLOSEST: readonly (readonly [file: RegExp, test: RegExp])[] = [
@@ -31,7 +31,8 @@ const CLOSEST: readonly (readonly [file: RegExp, test: RegExp])[] = [
   [/auth\/verification-key/, /verification-key/],
   [/auth\/(jwt|claims|token-syntax)/, /jwt|claims/],
   [/auth\/remote-keys/, /remote-keys/],
-  [/auth\/tool-identity/, /http-identity/],
+  [/auth\/tool-identity/, /tool-identity/],
+  [/auth\/mint-token/, /mint-token/],
 ]
 /** Asked last, unless closest. */
 const SLOW = /differentials|hostile|fast-lane|remote-keys|wycheproof/

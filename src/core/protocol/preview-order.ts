@@ -22,10 +22,12 @@ export interface ItemOrder {
 export function itemOrder(): ItemOrder {
   const items = new Map<string, Known>()
 
+  const knownAs = (id: string | undefined) => (id === undefined ? undefined : items.get(id))
+
   /** An item without an id is remembered by nobody. */
   function learn(item: JsonObject): Known {
     const id = stringAt(item, 'id')
-    const known = (id === undefined ? undefined : items.get(id)) ?? { open: false, added: false, done: false, previous: null, name: undefined }
+    const known = knownAs(id) ?? { open: false, added: false, done: false, previous: null, name: undefined }
     if (id !== undefined) items.set(id, known)
     if (items.size > MAX_ITEMS) items.delete(items.keys().next().value as string)
     known.name = stringAt(item, 'name') ?? known.name
@@ -50,7 +52,7 @@ export function itemOrder(): ItemOrder {
   }
 
   function missingDone(event: RealtimeEvent, item: JsonObject): RealtimeEvent[] {
-    const known = items.get(stringAt(item, 'id') ?? '')
+    const known = knownAs(stringAt(item, 'id'))
     if (!known) return []
     known.open = false
     return known.added && !known.done ? [done(event, item, known)] : []
@@ -86,12 +88,14 @@ export function itemOrder(): ItemOrder {
           return [...output.flatMap((one) => missingDone(event, one)), event]
         }
         case 'response.function_call_arguments.done': {
-          const name = items.get(stringAt(event, 'item_id') ?? '')?.name
+          const name = knownAs(stringAt(event, 'item_id'))?.name
           return [stringAt(event, 'name') === undefined && name !== undefined ? { ...event, name } : event]
         }
-        case 'conversation.item.deleted':
-          items.delete(stringAt(event, 'item_id') ?? '')
+        case 'conversation.item.deleted': {
+          const id = stringAt(event, 'item_id')
+          if (id !== undefined) items.delete(id)
           return [event]
+        }
         default:
           return [event]
       }

@@ -41,6 +41,7 @@ describe('server audio', () => {
     ['a longer key', `{"types":"${GA}"}`],
     ['a longer key of the id', `{"event_ids":"e","type":"${GA}"}`],
     ['an array', `["type":"${GA}"]`],
+    ['an id longer than looked for', `{"event_id":"${'x'.repeat(130)}","type":"${GA}"}`],
     ['an id without an end', `{"event_id":"${'x'.repeat(300)}","type":"${GA}"}`],
     ['cut off', `{"type":"${GA}`],
     ['nothing', ''],

@@ -122,6 +122,15 @@ describe('order of item events from a preview upstream', () => {
     expect(types(play([created(nameless), created(nameless)]))).toEqual(['conversation.item.added', 'conversation.item.done', 'conversation.item.added', 'conversation.item.done'])
   })
 
+  it('an event that names no item is about none, not even one whose id is empty', () => {
+    const empty = { ...open, id: '' }
+    const { id: _id, ...nameless } = full
+    const args = { type: 'response.function_call_arguments.done', arguments: '{}' }
+    expect(play([created({ ...empty, name: 'f' }), args])[1]).toEqual(args)
+    expect(types(play([created(empty), itemEvent('response.output_item.done', nameless)]))).toEqual(['conversation.item.added', 'response.output_item.done'])
+    expect(types(play([created(empty), { type: 'conversation.item.deleted' }, created(empty)]))).toEqual(['conversation.item.added', 'conversation.item.deleted'])
+  })
+
   it('forgets the oldest of very many items and goes on', () => {
     const link = dialectFor('preview')
     for (let i = 0; i < 5_000; i++) link.toGa(created({ ...open, id: `item_${i}` }))

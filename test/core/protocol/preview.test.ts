@@ -52,15 +52,20 @@ describe('GA events without a preview counterpart', () => {
     expect(client.fromGa({ type, item_id: 'item_1' })).toEqual([])
   })
 
-  it.each([{ input_audio_transcription: { model: 'gpt-4o-transcribe' } }, { input_audio_noise_reduction: null }, { turn_detection: { type: 'semantic_vad' } }, { include: [] }])(
-    'a client that sets %o gets transcript deltas',
-    (session) => {
-      const client = dialectFor('preview')
-      client.toGa({ type: 'session.update', session })
-      const delta = { type: 'conversation.item.input_audio_transcription.delta', item_id: 'item_1', delta: 'x' }
-      expect(client.fromGa(delta)).toEqual([delta])
-    },
-  )
+  it.each([
+    { input_audio_transcription: { model: 'gpt-4o-transcribe' } },
+    { input_audio_noise_reduction: null },
+    { turn_detection: { type: 'semantic_vad' } },
+    { include: [] },
+    { tracing: null },
+    { prompt: null },
+    { speed: 1 },
+  ])('a client that sets %o gets transcript deltas', (session) => {
+    const client = dialectFor('preview')
+    client.toGa({ type: 'session.update', session })
+    const delta = { type: 'conversation.item.input_audio_transcription.delta', item_id: 'item_1', delta: 'x' }
+    expect(client.fromGa(delta)).toEqual([delta])
+  })
 
   it('transcription_session.update is left for the caller to refuse', () => {
     expect(dialectFor('preview').toGa({ type: 'transcription_session.update', session: {} })).toEqual([])
@@ -130,6 +135,27 @@ describe('GA events without a preview counterpart', () => {
     ])
   })
 
+  it('what is no item or part, and names that every object has, stay as they are', () => {
+    const content = [{ type: 'constructor' }, { type: 'toString' }, { type: 7 }, 'text', null]
+    const odd = { id: 'item_a', object: 'realtime.item', type: 'message', role: 'assistant', content }
+    const response = { id: 'resp_1', output: ['text', null, 7, odd] }
+    expect(dialectFor('preview').fromGa({ type: 'response.done', response })).toEqual([{ type: 'response.done', response }])
+    expect(dialectFor('preview').toGa({ type: 'response.done', response })).toEqual([{ type: 'response.done', response }])
+    const create: RealtimeEvent = { type: 'response.create', response: { input: ['text', null, { type: 'message', role: 'assistant', content }] } }
+    expect(dialectFor('preview').fromGa(create)).toEqual([create])
+    expect(dialectFor('preview').toGa(create)).toEqual([create])
+  })
+
+  it.each(['session.created', 'response.created', 'response.done', 'response.create', 'response.output_item.added', 'response.content_part.done', 'error'])(
+    '%s without what it is about passes as it is',
+    (type) => {
+      for (const name of ['preview', 'voice-live'] as const) {
+        expect(dialectFor(name).fromGa({ type, x: 1 })).toEqual([{ type, x: 1 }])
+        expect(dialectFor(name).toGa({ type, x: 1 })).toEqual([{ type, x: 1 }])
+      }
+    },
+  )
+
   it('relay events pass: they are sent only to clients that asked for them', () => {
     for (const type of ['relay.tool.started', 'relay.quota', 'relay.token.refresh']) {
       expect(dialectFor('preview').fromGa({ type, n: 1 })).toEqual([{ type, n: 1 }])
@@ -171,6 +197,13 @@ describe('Voice Live', () => {
   })
   it("chooses a tool the way GA does, since that is Voice Live's own form", () => {
     expect(own({ tool_choice: { type: 'function', name: 'f' } })).toEqual({ tool_choice: { type: 'function', name: 'f' } })
+  })
+  it('is told in GA when an item is done, the item in its own spelling', () => {
+    const item = { id: 'item_a', type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'x' }] }
+    expect(dialectFor('voice-live').fromGa({ type: 'conversation.item.done', item })).toEqual([
+      { type: 'conversation.item.done', item: { ...item, object: 'realtime.item', content: [{ type: 'text', text: 'x' }] } },
+    ])
+    expect(dialectFor('voice-live').fromGa({ type: 'conversation.item.added', item })[0]?.type).toBe('conversation.item.created')
   })
   it('events of its own keep their names, for policy to drop', () => {
     const event = { type: 'response.animation_viseme.delta', viseme_id: 1 }
