@@ -1,4 +1,4 @@
-// The shapes of what the admin API takes and answers: they check what comes, make what goes, and describe both.
+// The shapes of what the admin API takes and answers: they check what comes and describe both.
 import { refusalCodes } from '../core/protocol/errors.js'
 
 export type JsonSchema = Readonly<Record<string, unknown>>
