@@ -19,6 +19,7 @@ describe('token with a secret', () => {
     ['exp beyond any date', { ...good, exp: 1e300 }, 'bad_expiry'],
     ['nbf in the future', { ...good, nbf: NOW + 6 }, 'not_yet_valid'],
     ['nbf as text', { ...good, nbf: 'now' }, 'not_yet_valid'],
+    ['iat as text', { ...good, iat: 'now' }, 'bad_claim'],
     ['no sub', { exp: NOW + 60 }, 'bad_subject'],
     ...[null, 7, {}, [], true, '', 'a'.repeat(257), 'a\r\nb', 'a\u0000', 'a\u202eb', 'a\u200bb', 'a\ud800', 'a\u2028'].map((sub): [string, Record<string, unknown>, string] => [
       `sub ${JSON.stringify(sub)?.slice(0, 20)}`,
@@ -106,6 +107,21 @@ describe('token with a secret', () => {
     ])
       expect(await whyOf(auth.verify(bad))).toBe('malformed_token')
     expect(isWellFormedToken(token)).toBe(true)
+  })
+
+  it('takes a token of 8192 bytes with a header of 2048, and neither one byte longer', async () => {
+    const auth = await authenticator()
+    const signed = (claims: object, padding: object) => new SignJWT({ ...good, ...claims }).setProtectedHeader({ alg: 'HS256', ...padding }).sign(Buffer.from(SECRET))
+    const headerBytes = '{"alg":"HS256","kid":""}'.length
+    expect((await auth.verify(await signed({}, { kid: 'k'.repeat(2048 - headerBytes) }))).subject).toBe('alice')
+    expect(await whyOf(auth.verify(await signed({}, { kid: 'k'.repeat(2049 - headerBytes) })))).toBe('malformed_token')
+    const lengths = new Map<number, string>()
+    for (let pad = 5990; pad < 6090; pad++) {
+      const token = await signed({ pad: 'p'.repeat(pad) }, {})
+      lengths.set(token.length, token)
+    }
+    expect((await auth.verify(lengths.get(8192) ?? '')).subject).toBe('alice')
+    expect(await whyOf(auth.verify(lengths.get(8193) ?? lengths.get(8194) ?? ''))).toBe('malformed_token')
   })
 
   it('has one spelling per token: unused bits must be zero', async () => {

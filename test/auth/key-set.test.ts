@@ -11,6 +11,17 @@ describe('usableKeys', () => {
     ['an even exponent', { kty: 'RSA', n: strong, e: 'AQAC' }, 0],
     ['no exponent', { kty: 'RSA', n: strong }, 0],
     ['2047 bits behind zeros', { kty: 'RSA', n: Buffer.concat([Buffer.alloc(50), Buffer.alloc(256, 0x7f)]).toString('base64url'), e: 'AQAB' }, 0],
+    ['2048 bits behind zeros', { kty: 'RSA', n: Buffer.concat([Buffer.alloc(50), Buffer.alloc(256, 0x80)]).toString('base64url'), e: 'AQAB' }, 1],
+    ['a modulus of nothing but zeros', { kty: 'RSA', n: Buffer.alloc(300).toString('base64url'), e: 'AQAB' }, 0],
+    ['a modulus that is no text', { kty: 'RSA', n: 7, e: 'AQAB' }, 0],
+    ['an exponent of 64 bits', { kty: 'RSA', n: strong, e: Buffer.alloc(8, 0xff).toString('base64url') }, 1],
+    ['an exponent of 65 bits', { kty: 'RSA', n: strong, e: Buffer.from('01ffffffffffffffff', 'hex').toString('base64url') }, 0],
+    ['exponent 2', { kty: 'RSA', n: strong, e: 'Ag' }, 0],
+    ['an EC key', { kty: 'EC', crv: 'P-256', x: 'AQ', y: 'AQ' }, 1],
+    ['an Ed25519 key', { kty: 'OKP', crv: 'Ed25519', x: 'AQ' }, 1],
+    ['a private EC key', { kty: 'EC', crv: 'P-256', x: 'AQ', y: 'AQ', d: 'AQ' }, 0],
+    ['an EC key with a secret in it', { kty: 'EC', crv: 'P-256', x: 'AQ', y: 'AQ', k: 'AQ' }, 0],
+    ['a strong key of another type', { kty: 'EC2', n: strong, e: 'AQAB' }, 0],
     ['a private key', { kty: 'RSA', n: strong, e: 'AQAB', d: 'AQAB' }, 0],
     ['a secret', { kty: 'oct', k: 'AQAB' }, 0],
     ['an unknown type', { kty: 'constructor' }, 0],
@@ -20,5 +31,10 @@ describe('usableKeys', () => {
   it('knows what is no key set, and what is too much of one', () => {
     for (const document of [null, 7, [], {}, { keys: {} }, { keys: Array(201).fill({ kty: 'EC' }) }]) expect(usableKeys(document)).toBeUndefined()
     expect(usableKeys({ keys: [] })).toEqual([])
+    expect(usableKeys({ keys: Array(200).fill({ kty: 'EC' }) })).toHaveLength(200)
+  })
+  it('a kid that names two keys names none, also where one of them is unusable; keys without one stay', () => {
+    const ec = (kid?: unknown) => ({ kty: 'EC', ...(kid === undefined ? {} : { kid }) })
+    expect(usableKeys({ keys: [ec('a'), ec('b'), ec('a'), ec(), ec(), { kty: 'oct', k: 'AQ', kid: 'b' }, ec('c')] })).toEqual([ec(), ec(), ec('c')])
   })
 })

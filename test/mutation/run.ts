@@ -30,18 +30,18 @@ const CLOSEST: readonly (readonly [file: RegExp, test: RegExp])[] = [
   [/auth\/key-set/, /key-set/],
   [/auth\/verification-key/, /verification-key/],
   [/auth\/(jwt|claims|token-syntax)/, /jwt|claims/],
-  [/auth\/remote-keys/, /remote-keys/],
+  [/auth\/remote-keys/, /remote-keys-times/],
   [/auth\/tool-identity/, /tool-identity/],
   [/auth\/mint-token/, /mint-token/],
 ]
 /** Asked last, unless closest. */
-const SLOW = /differentials|hostile|fast-lane|remote-keys|wycheproof/
+const SLOW = /differentials|hostile|fast-lane|remote-keys\.|wycheproof/
 /** Too slow to be asked about what they hardly touch; a mutant that only they would notice counts as a survivor. */
 const UNRELATED: readonly (readonly [file: RegExp, test: RegExp])[] = [
   [/core\/policy/, /interleavings/],
   [/protocol\/(errors|token-usage|preview|voice)/, /differentials|fast-lane/],
   [/protocol\/(errors|token-usage|codec|json-scan|fast-lane)/, /preview/],
-  [/auth\/(?!remote-keys|key-set)/, /remote-keys/],
+  [/auth\/(?!remote-keys|key-set)/, /remote-keys\./],
 ]
 /** A whole stage takes some seconds. */
 const TIME_LIMIT_MS = 90_000
