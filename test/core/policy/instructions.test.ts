@@ -1,6 +1,6 @@
 // Instructions with claims: only short plain text gets in, and nothing a claim holds is read as a template.
 import { describe, expect, it } from 'vitest'
-import { fillInstructions } from '../../../src/core/policy/instructions.js'
+import { fillInstructions, hasClaimSlots } from '../../../src/core/policy/instructions.js'
 
 const claims: Record<string, unknown> = {
   name: 'Alice',
@@ -37,5 +37,14 @@ describe('instructions', () => {
 
   it('take a claim that looks like a replacement pattern as text', () => {
     expect(fillInstructions('{{claims.a}}', { a: '$& $1 $`' })).toBe('$& $1 $`')
+  })
+
+  it.each([
+    ['{{claims.name}} first', true],
+    ['at the end {{ claims.org.name }}', true],
+    ['{{name}} {claims.name} {{claims.}}', false],
+    ['', false],
+  ])('%j differs from caller to caller: %s', (template, differs) => {
+    expect(hasClaimSlots(template)).toBe(differs)
   })
 })

@@ -1,7 +1,7 @@
 // Money: usage in every shape, priced by hand in the expectation.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { costOf, type Price, type PriceTable, priceOf } from '../../../src/core/policy/price.js'
+import { costOf, PRICE_FIELDS, type Price, type PriceTable, priceOf } from '../../../src/core/policy/price.js'
 import type { JsonObject } from '../../../src/core/protocol/events.js'
 import { tokenUsage } from '../../../src/core/protocol/token-usage.js'
 
@@ -86,6 +86,14 @@ describe('costOf', () => {
       { numRuns: 300 },
     )
   })
+})
+
+it('every field that a price table may have is one that costs something', () => {
+  const details = { text_tokens: 2, audio_tokens: 2, image_tokens: 2 }
+  const cached = { text_tokens: 1, audio_tokens: 1, image_tokens: 1 }
+  const usage = tokenUsage({ input_token_details: { ...details, cached_tokens: 3, cached_tokens_details: cached }, output_token_details: details, seconds: 60 })
+  expect(PRICE_FIELDS.filter((field) => !(costOf(usage, { [field]: 1 }) > 0))).toEqual([])
+  expect(PRICE_FIELDS).toHaveLength(Object.keys(PRICE).length + 1)
 })
 
 describe('priceOf', () => {

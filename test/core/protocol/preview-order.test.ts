@@ -87,6 +87,12 @@ describe('order of item events from a preview upstream', () => {
     expect(types(play([itemEvent('response.output_item.added', bare), created(bare)]))).toEqual(['response.output_item.added', 'conversation.item.added'])
   })
 
+  it('an item that is announced only after its response was done with it is complete at once', () => {
+    const { status: _status, ...bare } = full
+    const out = play([itemEvent('response.output_item.added', open), itemEvent('response.output_item.done', full), created(bare)])
+    expect(types(out)).toEqual(['response.output_item.added', 'response.output_item.done', 'conversation.item.added', 'conversation.item.done'])
+  })
+
   it('a cut-off item is done, incomplete', () => {
     const out = play([created(open), itemEvent('response.output_item.done', { ...full, status: 'incomplete' })])
     expect(types(out)).toEqual(['conversation.item.added', 'conversation.item.done', 'response.output_item.done'])

@@ -156,6 +156,11 @@ describe('GA events without a preview counterpart', () => {
     },
   )
 
+  it('a field in its preview place wins over the same in its GA place', () => {
+    const [event] = dialectFor('preview').toGa({ type: 'response.create', response: { voice: 'verse', audio: { output: { voice: 'ash' } } } })
+    expect(event).toEqual({ type: 'response.create', response: { audio: { output: { voice: 'verse' } } } })
+  })
+
   it('relay events pass: they are sent only to clients that asked for them', () => {
     for (const type of ['relay.tool.started', 'relay.quota', 'relay.token.refresh']) {
       expect(dialectFor('preview').fromGa({ type, n: 1 })).toEqual([{ type, n: 1 }])
