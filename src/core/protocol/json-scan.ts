@@ -65,13 +65,14 @@ export function scanJson(bytes: Buffer, limits: { readonly maxDepth: number; rea
   return undefined
 }
 
+/** `from` is behind the opening quote, at which the count of backslashes ends at the latest. */
 function endOfString(bytes: Buffer, from: number): number {
   let at = from
   for (;;) {
     const quote = bytes.indexOf(QUOTE, at)
     if (quote < 0) return -1
     let backslashes = 0
-    while (quote - 1 - backslashes >= from && bytes[quote - 1 - backslashes] === BACKSLASH) backslashes++
+    while (bytes[quote - 1 - backslashes] === BACKSLASH) backslashes++
     if (backslashes % 2 === 0) return quote
     at = quote + 1
   }
