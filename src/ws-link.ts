@@ -57,7 +57,7 @@ export function serverOptions(options: { maxPayloadBytes: number; chooseSubproto
 /** Wraps a socket that has just been upgraded; call it synchronously in the upgrade's handler, or early frames are lost. */
 export function acceptLink(socket: WebSocket, rawSocket: Socket, options: LinkOptions): Link {
   // The server's own listener holds the whole request; the link brings one of its own.
-  socket.removeAllListeners('error')
+  socket.removeAllListeners()
   return new WebSocketLink(socket, rawSocket, options.pingIntervalMs)
 }
 
@@ -97,7 +97,7 @@ export function dialLink(url: string | URL, options: DialOptions): Promise<Link>
     socket.once('open', () => {
       if (!rawSocket || settled) return settle(new DialError('unreachable'))
       // What waited for the answer would hold the dial's options, timer and promise for as long as the session lives.
-      for (const event of ['upgrade', 'unexpected-response', 'error']) socket.removeAllListeners(event)
+      socket.removeAllListeners()
       settle(new WebSocketLink(socket, rawSocket, options.pingIntervalMs))
     })
   })

@@ -35,7 +35,7 @@ export class RelayedSession {
   #state: SessionState
   #lanes: Lanes
   #ended = false
-  readonly #held: HeldFrames
+  #held: HeldFrames | undefined
   readonly #clientReader: Reader
   #upstreamReader: Reader | undefined
   readonly #toClient: Backlog
@@ -88,9 +88,8 @@ export class RelayedSession {
     // Read on while dialling, within the bound: what comes early is held, and a client that leaves is noticed.
     this.#clientReader.resume('not_live')
     this.opened.recorder.note({ note: 'session_opened', dialect: this.opened.dialect, profile: this.opened.profile.name })
-    const dialing = new AbortController()
-    this.#dialing = dialing
-    this.deps.provider.dial({ correlationId: this.opened.sessionId, signal: dialing.signal }).then(
+    this.#dialing = new AbortController()
+    this.deps.provider.dial({ correlationId: this.opened.sessionId, signal: this.#dialing.signal }).then(
       ({ link, dialect, deployment, privateWords }) => {
         if (this.#ended) return link.close(1000, '')
         this.#dialing = undefined
@@ -107,7 +106,7 @@ export class RelayedSession {
         )
         link.onClose((code) => this.apply({ is: 'upstream.closed', code }))
         link.onFrame((frame, isBinary) => this.#fromUpstream(frame, isBinary))
-        this.apply({ is: 'upstream.opened', privateWords: [deployment, ...(privateWords ?? [])] })
+        this.apply({ is: 'upstream.opened', privateWords: (privateWords ?? []).concat(deployment) })
         this.#upstreamReader.resume('not_live')
       },
       (error: unknown) => {
@@ -134,7 +133,7 @@ export class RelayedSession {
     this.meters.upBytes += frame.length
     if (!this.#rate.message(frame.length)) this.#clientReader.pause('rate')
     if (this.#lanes.clientAudio === 'hold') {
-      if (!this.#held.push(frame, isBinary)) this.#clientReader.pause('not_live')
+      if (!this.#held?.push(frame, isBinary)) this.#clientReader.pause('not_live')
       return
     }
     this.#handleClientFrame(frame, isBinary)
@@ -198,7 +197,9 @@ export class RelayedSession {
 
   /** What the client sent before the session was live, in order, through the same rules. */
   releaseClient(): void {
-    for (const { frame, isBinary } of this.#held.takeAll()) this.#handleClientFrame(frame, isBinary)
+    const early = this.#held?.takeAll() ?? []
+    this.#held = undefined
+    for (const { frame, isBinary } of early) this.#handleClientFrame(frame, isBinary)
     this.#clientReader.resume('not_live')
   }
 
@@ -251,7 +252,7 @@ export class RelayedSession {
     this.#dialing?.abort()
     for (const abort of this.toolAborts.values()) abort.abort()
     this.upstream?.close(1000, '')
-    this.#held.takeAll()
+    this.#held = undefined
     this.hide()
     recordEnd(this, code, why, this.clock() - this.#startedAt)
     this.opened.onEnd()

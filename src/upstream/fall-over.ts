@@ -63,7 +63,7 @@ export function fallOver(upstreams: readonly NamedUpstream[], deps: FallOverDeps
     try {
       const connection = await provider.dial({ ...request, signal })
       ended(name, { is: 'opened', latencyMs: Math.max(0, now() - began) })
-      return { ...connection, deployment: limitKey, privateWords: [...(connection.privateWords ?? []), config.deployment] }
+      return { ...connection, deployment: limitKey, privateWords: (connection.privateWords ?? []).concat(config.deployment) }
     } catch (error) {
       const refusal = error instanceof RefusalError ? error : new RefusalError('upstream_refused', 'dial_failed')
       const timedOut = timeout?.aborted === true && !request.signal.aborted && refusal.why === 'aborted'

@@ -154,16 +154,13 @@ export function openingState(seed: SessionSeed): SessionState {
   }
 }
 
-export function lanesOf(state: SessionState): Lanes {
-  switch (state.phase) {
-    case 'live':
-    case 'draining':
-      return { clientAudio: 'pass', serverAudio: 'pass' }
-    case 'closed':
-      return { clientAudio: 'drop', serverAudio: 'drop' }
-    default:
-      return { clientAudio: 'hold', serverAudio: 'parse' }
-  }
+const LIVE: Lanes = { clientAudio: 'pass', serverAudio: 'pass' }
+const CLOSED: Lanes = { clientAudio: 'drop', serverAudio: 'drop' }
+const OPENING: Lanes = { clientAudio: 'hold', serverAudio: 'parse' }
+
+export function lanesOf({ phase }: SessionState): Lanes {
+  if (phase === 'live' || phase === 'draining') return LIVE
+  return phase === 'closed' ? CLOSED : OPENING
 }
 
 export function viewOf(s: SessionState): SessionView {
