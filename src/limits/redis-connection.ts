@@ -132,7 +132,7 @@ function backoff(attempt: number): number {
 function readonlyReconnect(): (error: Error) => boolean {
   let last = Number.NEGATIVE_INFINITY
   return (error) => {
-    if (!error.message.startsWith('READONLY') || performance.now() - last < READONLY_RECONNECT_MS) return false
+    if (!replyOf(error).startsWith('READONLY') || performance.now() - last < READONLY_RECONNECT_MS) return false
     last = performance.now()
     return true
   }
@@ -154,10 +154,16 @@ const REPLIES: readonly (readonly [RegExp, RedisProblem])[] = [
   [/timed out|timeout/i, 'redis does not answer'],
 ]
 
+/** Redis 6 wraps what a command in a script was answered (`ERR Error running script (call to f_…): @user_script:1: -READONLY …`), Redis 7 does not. */
+export function replyOf({ message }: Error): string {
+  return message.replace(/^ERR Error running script .*@user_script: ?\d+: -?/s, '')
+}
+
 function problemOf(error: unknown): RedisProblem {
   if (error instanceof RedisAway) return error.problem
   if (!(error instanceof Error)) return 'redis refuses the command'
-  const known = REPLIES.find(([pattern]) => pattern.test(error.message))
+  const reply = replyOf(error)
+  const known = REPLIES.find(([pattern]) => pattern.test(reply))
   if (known) return known[1]
   if ('code' in error && /CERT|SIGNATURE/.test(String(error.code))) return 'redis shows a certificate that is not trusted'
   return error.name === 'ReplyError' ? 'redis refuses the command' : 'redis is not connected'
