@@ -77,6 +77,11 @@ export function bytes(low: number, high: number): Parse<number> {
   }
 }
 
+/** As `bytes`, or one of two words. */
+export function memory(low: number, high: number): Parse<number | 'auto' | 'off'> {
+  return (text) => (text === 'auto' || text === 'off' ? { value: text } : bytes(low, high)(text))
+}
+
 /** A comma list; each entry checked on its own, empty ones left out, at least one needed. */
 export function list<T>(entry: Parse<T>): Parse<readonly T[]> {
   return (text) => {

@@ -121,6 +121,8 @@ export interface Config {
   readonly forwardRateLimits: boolean
   readonly redis: { readonly url: Secret; readonly keyPrefix: string } | undefined
   readonly usageRetentionDays: number
+  /** Bytes of all processes together; `auto`: by the container's limit. */
+  readonly maxMemory: number | 'auto' | 'off'
   readonly limits: {
     readonly maxSessions: number
     readonly maxSessionsPerUser: number

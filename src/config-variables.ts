@@ -7,6 +7,7 @@ import {
   httpUrl,
   list,
   matching,
+  memory,
   oneOf,
   origin,
   type Parse,
@@ -113,6 +114,11 @@ export const VARIABLES = {
   USAGE_RETENTION_DAYS: required(wholeNumber(1, 3660), '35', 'Days after which usage records expire.'),
 
   MAX_SESSIONS: required(wholeNumber(1, 1_000_000), '1000', 'Sessions at once in this relay; divided among its `WORKERS`.'),
+  MAX_MEMORY_BYTES: required(
+    memory(16_777_216, 1_099_511_627_776),
+    'auto',
+    'Resident memory, of all `WORKERS` together, above which new sessions are refused, as they are at 90 % of V8’s heap. `auto`: 90 % of the container’s limit; `off`: never.',
+  ),
   MAX_SESSIONS_PER_USER: required(wholeNumber(1, 100_000), '5', 'Sessions at once of one subject, over all relays that share a Redis.'),
   MAX_SESSION_SECONDS: required(seconds(0.1, MAX_SECONDS), '1740', 'Longest session. The default ends just before an upstream that allows 30 minutes would.'),
   IDLE_TIMEOUT_SECONDS: required(seconds(0.1, DAY), '300', 'Longest time without a client event, a response or a running tool.'),

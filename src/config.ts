@@ -73,6 +73,7 @@ export function loadConfig(environment: Environment = process.env, options: Load
     forwardRateLimits: env.get('FORWARD_RATE_LIMITS'),
     redis: redisUrl && { url: redisUrl, keyPrefix },
     usageRetentionDays: env.get('USAGE_RETENTION_DAYS'),
+    maxMemory: env.get('MAX_MEMORY_BYTES'),
     limits: readLimits(env),
     toolLimits: {
       timeoutMs: env.get('TOOL_TIMEOUT_SECONDS'),

@@ -15,6 +15,7 @@ import { fastifyServerOptions, websocketPluginOptions } from './ingress/server-o
 import { tlsOptions, watchTls } from './ingress/tls.js'
 import { registerWebSocketRoutes } from './ingress/websocket.js'
 import { createLiveConfig } from './live-config.js'
+import { watchMemory } from './memory-watch.js'
 import { registerHealthRoutes } from './ops/health.js'
 import { createLogger } from './ops/log.js'
 import { openLogSink } from './ops/log-sink.js'
@@ -112,6 +113,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     })
     // Our own lines say what happened to a request; Fastify's would repeat it for every probe.
     const quiet = { logController: new LogController({ disableRequestLogging: true }), schemaController: NO_SCHEMAS }
+    const memory = watchMemory({ setting: config.maxMemory, processes: config.workers })
     let draining = false
 
     const tls = config.tls && tlsOptions(config.tls)
@@ -123,6 +125,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       upstream: () => provider.health(),
       limits: () => store.health(),
       tools: () => live.tools.health(),
+      memory: memory.health,
       draining: () => draining,
     }
     registerHealthRoutes(app, health)
@@ -145,6 +148,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       },
       recorder: metrics.recorder,
       draining: () => draining,
+      overloaded: memory.full,
       sessionCount: () => relay.sessions.count,
       log,
     })

@@ -21,6 +21,8 @@ export interface AdmissionDeps {
   /** Sessions at once of this caller, where a profile says otherwise than `MAX_SESSIONS_PER_USER`. */
   readonly sessionsAllowed?: (identity: Identity) => number
   readonly draining: () => boolean
+  /** True while the process must not take on more, for want of memory. Absent: never. */
+  readonly overloaded?: () => boolean
   /** Sessions now open in this process. */
   readonly sessionCount: () => number
 }
@@ -44,7 +46,7 @@ export interface Place {
 }
 
 /** Retry hints, in seconds, where the store gives none. */
-const RETRY = { draining: 1, tooManySessions: 5 }
+const RETRY = { draining: 1, overloaded: 5, tooManySessions: 5 }
 
 /** Places held by callers that are being admitted, so that many at once cannot pass `MAX_SESSIONS` together. */
 export interface OpeningCount {
@@ -56,6 +58,7 @@ export async function admit(handshake: Handshake, address: string, opening: Open
   const { config, limits } = deps
   const { headers, query, offered, requestedModel } = handshake
   if (deps.draining()) throw new RefusalError('draining', 'draining', RETRY.draining)
+  if (deps.overloaded?.()) throw new RefusalError('overloaded', 'memory', RETRY.overloaded)
   checkOrigin(headers.origin, config.allowedOrigins)
   chooseSubprotocol(offered)
   checkIntent(query)

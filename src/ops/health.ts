@@ -8,13 +8,14 @@ export interface HealthDeps {
   readonly upstream: () => Promise<Health>
   readonly limits: () => Promise<Health>
   readonly tools: () => Promise<Health>
+  readonly memory: () => Promise<Health>
   /** True from the first SIGTERM on. */
   readonly draining: () => boolean
 }
 
 export interface Readiness {
   readonly status: 'ok' | 'degraded' | 'down' | 'draining'
-  readonly checks: Readonly<Record<'auth' | 'upstream' | 'limits' | 'tools', Health>>
+  readonly checks: Readonly<Record<'auth' | 'upstream' | 'limits' | 'tools' | 'memory', Health>>
 }
 
 /** Longest wait for one part; probes give up after a second or a few. */
@@ -64,8 +65,8 @@ export function createReadiness(deps: HealthDeps, now: () => number = () => perf
 }
 
 async function askAll(deps: HealthDeps): Promise<Readiness['checks']> {
-  const [auth, upstream, limits, tools] = await Promise.all([ask(deps.auth), ask(deps.upstream), ask(deps.limits), ask(deps.tools)])
-  return { auth, upstream, limits, tools }
+  const [auth, upstream, limits, tools, memory] = await Promise.all([ask(deps.auth), ask(deps.upstream), ask(deps.limits), ask(deps.tools), ask(deps.memory)])
+  return { auth, upstream, limits, tools, memory }
 }
 
 async function ask(check: () => Promise<Health>): Promise<Health> {

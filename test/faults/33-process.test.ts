@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
+import type { RealtimeClient } from '../support/realtime-client.js'
 import { type RelayProcess, roundTrip, startRelayProcess } from './relay-process.js'
 
 let upstream: Simulator
@@ -77,6 +78,41 @@ describe('34. little memory and many slow readers', () => {
       await roundTrip(reading)
       expect(await relay.metric('process_resident_memory_bytes')).toBeLessThan(400e6)
       for (const client of [...clients, reading]) client.socket.terminate()
+      await relay.nothingLeft()
+    } finally {
+      await relay.stop()
+      await flooding.close()
+    }
+  })
+})
+
+describe('34. memory that fills up', () => {
+  it('refuses new sessions above the mark, keeps those it has, and takes callers again when there is room', async () => {
+    const flooding = await startSimulator({ speed: Number.POSITIVE_INFINITY, record: 0, faults: { flood: 4000 } })
+    relay = await startRelayProcess({ upstream: flooding.url, nodeOptions: ['--max-old-space-size=256'], env: { MAX_MEMORY_BYTES: '150 MiB', CLIENT_BUFFER_BYTES: '4 MiB' } })
+    try {
+      const quiet = await relay.connect()
+      await quiet.next('session.created')
+      const slow: RealtimeClient[] = []
+      let refusal: unknown
+      while (refusal === undefined && slow.length < 500) {
+        const client = await relay.connect().catch((error: unknown) => {
+          refusal = error
+        })
+        if (!client) break
+        slow.push(client)
+        await client.next('session.created')
+        client.socket.pause()
+        client.send({ type: 'response.create' })
+        await roundTrip(quiet)
+      }
+      expect(refusal).toMatchObject({ status: 503, body: expect.stringContaining('"overloaded"') })
+      expect(await (await fetch(`${relay.url}/readyz`)).json()).toMatchObject({ status: 'down', checks: { memory: { status: 'down' } } })
+      for (let n = 0; n < 20; n++) await roundTrip(quiet)
+      expect(await relay.metric('relay_sessions')).toBe(slow.length + 1)
+      for (const client of slow) client.socket.terminate()
+      await expect.poll(() => relay.connect().then((client) => client.close(), String), { timeout: 30_000, interval: 500 }).toBeUndefined()
+      quiet.close()
       await relay.nothingLeft()
     } finally {
       await relay.stop()

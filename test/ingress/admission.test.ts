@@ -73,6 +73,18 @@ describe('limits before the 101', () => {
     ;(await open(`${front.ws}/v1/realtime`, { headers })).socket.terminate()
   })
 
+  it('takes nobody while memory is nearly full, before it asks who that is', async () => {
+    let full = true
+    front = await startFront({ deps: { overloaded: () => full } })
+    expect(await refused(`${front.ws}/v1/realtime`, {})).toMatchObject({ status: 503, code: 'overloaded', headers: { 'retry-after': '5' } })
+    full = false
+    const { socket } = await open(`${front.ws}/v1/realtime`, { headers: await bearer() })
+    full = true
+    expect(await refused(`${front.ws}/v1/realtime`, { headers: await bearer() })).toMatchObject({ status: 503, code: 'overloaded' })
+    expect(socket.readyState).toBe(socket.OPEN)
+    socket.terminate()
+  })
+
   it('lets a profile set its own limit per subject', async () => {
     front = await startFront({ limits: { maxSessionsPerUser: 1 }, deps: { sessionsAllowed: (identity) => (identity.claims.vip ? 2 : 1) } })
     const headers = await bearer({ vip: true })

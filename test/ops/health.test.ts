@@ -5,7 +5,7 @@ import { createReadiness, type HealthDeps, registerHealthRoutes } from '../../sr
 import type { Health } from '../../src/ports.js'
 
 const ok = async (): Promise<Health> => ({ status: 'ok', detail: 'fine' })
-const deps = (parts: Partial<HealthDeps> = {}): HealthDeps => ({ auth: ok, upstream: ok, limits: ok, tools: ok, draining: () => false, ...parts })
+const deps = (parts: Partial<HealthDeps> = {}): HealthDeps => ({ auth: ok, upstream: ok, limits: ok, tools: ok, memory: ok, draining: () => false, ...parts })
 
 async function ask(path: string, parts: Partial<HealthDeps> = {}) {
   const app = fastify()
@@ -26,6 +26,7 @@ describe('probes', () => {
     ['something missing', { limits: async () => ({ status: 'degraded', detail: 'Redis is away' }) }, 200, 'degraded'],
     ['a part down', { auth: async () => ({ status: 'down', detail: 'no keys' }), limits: async () => ({ status: 'degraded', detail: 'x' }) }, 503, 'down'],
     ['a check that fails', { tools: () => Promise.reject(new Error('secret')) }, 503, 'down'],
+    ['memory nearly full', { memory: async () => ({ status: 'down', detail: 'x' }) }, 503, 'down'],
     ['draining', { draining: () => true }, 503, 'draining'],
   ])('readyz with %s', async (_, parts, code, status) => {
     const reply = await ask('/readyz', parts)

@@ -1,0 +1,96 @@
+// Memory that is nearly full: new sessions are refused with when to come back, running ones go on, and it is over when there is room again.
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { afterEach, describe, expect, it } from 'vitest'
+import { memoryMark, watchMemory } from '../../src/memory-watch.js'
+import { connectClient } from '../support/realtime-client.js'
+import { type RunningRelay, runRelay } from '../support/running-relay.js'
+
+const MIB = 1024 * 1024
+
+describe('the mark', () => {
+  it.each([
+    { id: 'as set', setting: 1000 * MIB, processes: 1, container: 0, mark: 1000 * MIB },
+    { id: 'as set, shared', setting: 1000 * MIB, processes: 4, container: 512 * MIB, mark: 250 * MIB },
+    { id: 'by the container', setting: 'auto' as const, processes: 1, container: 1000 * MIB, mark: 900 * MIB },
+    { id: 'by the container, shared', setting: 'auto' as const, processes: 2, container: 1000 * MIB, mark: 450 * MIB },
+    { id: 'without a container', setting: 'auto' as const, processes: 1, container: 0, mark: Number.POSITIVE_INFINITY },
+    { id: 'in a container without a limit', setting: 'auto' as const, processes: 1, container: 2 ** 64, mark: Number.POSITIVE_INFINITY },
+    { id: 'off', setting: 'off' as const, processes: 1, container: 512 * MIB, mark: Number.POSITIVE_INFINITY },
+  ])('$id', ({ setting, processes, container, mark }) => {
+    expect(memoryMark(setting, processes, container, 8192 * MIB)).toBe(mark)
+  })
+})
+
+describe('the watch', () => {
+  const reading = { resident: 100, heapUsed: 10, heapLimit: 100 }
+
+  it('measures once a second, however often it is asked', async () => {
+    let [now, reads, resident] = [0, 0, 99]
+    const watch = watchMemory({
+      setting: 100,
+      processes: 1,
+      now: () => now,
+      read: () => {
+        reads++
+        return { ...reading, resident }
+      },
+    })
+    for (let n = 0; n < 100; n++) expect(watch.full()).toBe(false)
+    resident = 101
+    now = 999
+    expect([watch.full(), reads]).toEqual([false, 1])
+    now = 1000
+    expect([watch.full(), reads]).toEqual([true, 2])
+    expect(await watch.health()).toEqual({ status: 'down', detail: 'memory is nearly full' })
+    now = 2000
+    resident = 100
+    expect(await watch.health()).toEqual({ status: 'ok', detail: 'enough' })
+  })
+
+  it.each([
+    { id: 'a heap that is nearly full counts as well', setting: 'auto' as const, heapUsed: 91, full: true },
+    { id: 'one that is not does not', setting: 'auto' as const, heapUsed: 90, full: false },
+    { id: 'nothing counts where it is off', setting: 'off' as const, heapUsed: 100, full: false },
+  ])('$id', ({ setting, heapUsed, full }) => {
+    expect(watchMemory({ setting, processes: 1, read: () => ({ ...reading, heapUsed }) }).full()).toBe(full)
+  })
+})
+
+describe('a relay', () => {
+  let running: RunningRelay | undefined
+  afterEach(() => running?.close())
+
+  it('takes nobody above its mark, keeps whom it has, and takes callers again below it', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    collect()
+    const mark = process.memoryUsage.rss() + 200 * MIB
+    running = await runRelay({ env: { MAX_MEMORY_BYTES: String(mark) } })
+    const { relay, wsUrl, token } = running
+    const connect = async () => connectClient(`${wsUrl}/v1/realtime`, await token())
+    const ready = async () => {
+      const answer = await fetch(`${relay.url}/readyz`)
+      const { checks } = (await answer.json()) as { checks: { memory: { detail: string } } }
+      return { status: answer.status, detail: checks.memory.detail }
+    }
+    const client = await connect()
+    await client.next('session.created')
+    expect(await ready()).toEqual({ status: 200, detail: 'enough' })
+    let ballast: Buffer | undefined = Buffer.alloc(400 * MIB, 1)
+    await expect.poll(() => process.memoryUsage.rss()).toBeGreaterThan(mark)
+    await expect.poll(ready, { timeout: 5000 }).toEqual({ status: 503, detail: 'memory is nearly full' })
+    await expect(connect()).rejects.toMatchObject({ status: 503 })
+    const plain = await fetch(`${relay.url}/livez`)
+    expect(plain.status).toBe(200)
+    expect((await client.ask('Still there?')).at(-1)).toMatchObject({ type: 'response.done', response: { status: 'completed' } })
+    expect(ballast.length).toBeGreaterThan(0)
+    ballast = undefined
+    collect()
+    await expect.poll(ready, { timeout: 5000 }).toEqual({ status: 200, detail: 'enough' })
+    const again = await connect()
+    await again.next('session.created')
+    again.close()
+    client.close()
+  })
+})
