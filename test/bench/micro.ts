@@ -56,7 +56,7 @@ function laneFigures(): Figure[] {
       time(`isClientAudio, ${label}`, () => isClientAudio(append)),
       time(`isClientAudio, event_id first, ${label}`, () => isClientAudio(withId)),
       time(`clientAudioBytes, ${label}`, () => clientAudioBytes(append)),
-      time(`isServerAudioDelta, ${label}`, () => isServerAudioDelta(delta)),
+      time(`isServerAudioDelta, ${label}`, () => isServerAudioDelta(delta, 'response.output_audio.delta')),
       // Used up by each call: the copy that makes a new one is part of the figure.
       time(`spliceAudioDeltaType to preview and a copy, ${label}`, () => spliceAudioDeltaType(Buffer.from(delta), ga, preview)),
       time(`naive: JSON.parse, ${label}`, () => JSON.parse(append.toString())),

@@ -150,7 +150,7 @@ const TYPE_MEMBER = Buffer.from('{"type":"', 'latin1')
  * Whether a frame of the trusted upstream is an audio delta of this spelling, by its first bytes: `type` first, or after `event_id` as Voice Live
  * sends it, with or without a space after colon and comma. Text of the model comes later in a frame, so it cannot imitate this.
  */
-export function isServerAudioDelta(frame: Frame, audioDeltaType = 'response.output_audio.delta'): boolean {
+export function isServerAudioDelta(frame: Frame, audioDeltaType: string): boolean {
   return typeValueAt(frame, typeBytes(audioDeltaType)) >= 0
 }
 

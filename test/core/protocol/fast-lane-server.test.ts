@@ -31,6 +31,7 @@ describe('server audio', () => {
     ['the name inside a transcript', `{"event_id":"e\\",\\"type\\":\\"${GA}","type":"response.done"}`],
     ['an id with an escape', `{"event_id":"a\\\\","type":"${GA}"}`],
     ['another member first', `{"response_id":"r","type":"${GA}"}`],
+    ['another key as long as the id’s', `{"other_id":"e","type":"${GA}"}`],
     ['an id that is no text', `{"event_id":1,"type":"${GA}"}`],
     ['a type that is no text', '{"type":7}'],
     ['another member after the id', `{"event_id":"e","x":"${GA}"}`],
@@ -47,7 +48,7 @@ describe('server audio', () => {
     ['nothing', ''],
   ])('not %s', (_name, text) => {
     const frame = Buffer.from(text)
-    expect(isServerAudioDelta(frame)).toBe(false)
+    expect([isServerAudioDelta(frame, GA), isServerAudioDelta(frame, PREVIEW)]).toEqual([false, false])
     expect(spliceAudioDeltaType(frame, { audioDeltaType: GA }, { audioDeltaType: PREVIEW })).toBe(frame)
   })
 

@@ -156,6 +156,17 @@ describe('GA events without a preview counterpart', () => {
     },
   )
 
+  it('a part that an upstream names as its item does is named as preview has it', () => {
+    for (const [ga, preview] of [
+      ['output_text', 'text'],
+      ['output_audio', 'audio'],
+      ['text', 'text'],
+    ] as const)
+      expect(dialectFor('preview').fromGa({ type: 'response.content_part.added', part: { type: ga, x: 1 } })).toEqual([
+        { type: 'response.content_part.added', part: { type: preview, x: 1 } },
+      ])
+  })
+
   it('a field in its preview place wins over the same in its GA place', () => {
     const [event] = dialectFor('preview').toGa({ type: 'response.create', response: { voice: 'verse', audio: { output: { voice: 'ash' } } } })
     expect(event).toEqual({ type: 'response.create', response: { audio: { output: { voice: 'verse' } } } })

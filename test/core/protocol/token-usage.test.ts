@@ -49,6 +49,11 @@ it.each([
     { input_tokens: 5, input_token_details: { text_tokens: 2, audio_tokens: 3, cached_tokens: 50, cached_tokens_details: { text_tokens: 9, image_tokens: 7 } } },
     { cached: 50, cachedOf: { text: 2, audio: 3, image: 0 } },
   ],
+  [
+    'cached ones, all of them told',
+    { input_token_details: { text_tokens: 5, audio_tokens: 5, cached_tokens: 2, cached_tokens_details: { text_tokens: 2 } } },
+    { cachedOf: { text: 2, audio: 0, image: 0 } },
+  ],
   ['what is no amount', { input_tokens: '5', output_tokens: -1, seconds: Number.POSITIVE_INFINITY, input_token_details: [] }, { input: 0, output: 0, seconds: 0, inputOf: none }],
 ])('%s', (_name, usage, expected) => {
   expect(tokenUsage(usage)).toMatchObject(expected)
