@@ -17,6 +17,7 @@ describe('server audio', () => {
     ['with spaces', `{"type": "${GA}", "event_id": "event_1"}`, GA],
     ['event_id first, with spaces', `{"event_id": "event_1", "type": "${PREVIEW}"}`, PREVIEW],
     ['nothing else in it', `{"type":"${GA}"}`, GA],
+    ['an empty id', `{"event_id":"","type":"${GA}"}`, GA],
     ['the longest id looked for', `{"event_id":"${'x'.repeat(129)}","type":"${GA}"}`, GA],
   ])('%s', (_name, text, type) => {
     expect(isServerAudioDelta(Buffer.from(text), type)).toBe(true)

@@ -167,6 +167,11 @@ describe('GA events without a preview counterpart', () => {
       ])
   })
 
+  it('the older name of the token limit is understood in a response', () => {
+    const response = { id: 'resp_1', max_response_output_tokens: 5 }
+    expect(dialectFor('preview').toGa({ type: 'response.created', response })).toEqual([{ type: 'response.created', response: { id: 'resp_1', max_output_tokens: 5 } }])
+  })
+
   it('a field in its preview place wins over the same in its GA place', () => {
     const [event] = dialectFor('preview').toGa({ type: 'response.create', response: { voice: 'verse', audio: { output: { voice: 'ash' } } } })
     expect(event).toEqual({ type: 'response.create', response: { audio: { output: { voice: 'verse' } } } })
