@@ -215,7 +215,7 @@ describe('a Redis that was never there, or does not want us', () => {
   })
 
   it('says that the credentials are refused, and with the right ones works as an ACL user', async () => {
-    await raw.acl('SETUSER', 'relay', 'reset', 'on', '>p@ss/w:rd', `~${prefix}*`, `&${prefix}*`, '+@all')
+    await raw.acl('SETUSER', 'relay', 'reset', 'on', '>p@ss/w:rd', `~${prefix}*`, 'resetchannels', `&${prefix}*`, '+@all')
     const wrong = createStore({ url: new Secret(`redis://relay:wrong-word@127.0.0.1:${server.port}`) })
     await eventually(async () => expect(await wrong.health()).toEqual({ status: 'degraded', detail: 'redis refuses the credentials' }))
     const right = createStore({ url: new Secret(`redis://relay:p%40ss%2Fw%3Ard@127.0.0.1:${server.port}/3`) })
