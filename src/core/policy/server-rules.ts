@@ -77,7 +77,10 @@ export function judgeServerEvent(event: RealtimeEvent, view: SessionView): Verdi
   return rule ? rule(event, view) : drop('unknown_type')
 }
 
-/** Whether the client may see this item: messages of user and assistant, its own calls and their results. */
+/**
+ * Whether the client may see this item: messages of user and assistant, its own calls and their results. Whose a call is was decided
+ * when it first appeared: tools that the client registers or removes meanwhile change nothing about it.
+ */
 export function isVisibleItem(item: JsonObject, view: SessionView): boolean {
   const id = stringAt(item, 'id')
   if (id !== undefined && view.isHiddenItem(id)) return false
@@ -85,7 +88,7 @@ export function isVisibleItem(item: JsonObject, view: SessionView): boolean {
     case 'message':
       return item.role === 'user' || item.role === 'assistant'
     case 'function_call':
-      return view.toolOwner(stringAt(item, 'name')) === 'client'
+      return (id !== undefined && view.isClientCallItem(id)) || view.toolOwner(stringAt(item, 'name')) === 'client'
     case 'function_call_output':
       return view.isClientCall(stringAt(item, 'call_id') ?? '')
     default:

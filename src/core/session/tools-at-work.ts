@@ -1,5 +1,6 @@
 // Turns function calls of the model into tools to start, and their results into items for the model; the client sees neither.
 import type { ToolHandling } from '../policy/profile.js'
+import { isVisibleItem } from '../policy/server-rules.js'
 import { isObject, type JsonObject, stringAt } from '../protocol/events.js'
 import { followUp } from './follow-up.js'
 import { addClientCallItem, hideItem } from './items.js'
@@ -32,9 +33,9 @@ export function registerCall(turn: Turn, item: JsonObject, responseId: string, p
   const callId = stringAt(item, 'call_id')
   const name = stringAt(item, 'name')
   if (callId === undefined || item.status === 'incomplete') return
-  const owner = viewOf(turn.s).toolOwner(name)
-  registerItem(turn, item, previous, responseId, owner === 'client')
-  if (owner === 'client') return
+  const isClients = isVisibleItem(item, viewOf(turn.s))
+  registerItem(turn, item, previous, responseId, isClients)
+  if (isClients) return
   turn.s = { ...turn.s, calls: addServerCall(turn.s.calls, { callId, responseId, name: name ?? '', arguments: stringAt(item, 'arguments') ?? '' }) }
 }
 

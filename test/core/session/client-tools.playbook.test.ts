@@ -48,6 +48,28 @@ it('stay when an update says nothing of tools, and go with an empty list', () =>
   expect(p.upstream(ev.itemDone('resp_1', ev.call('call_1', 'pick_colour')))).toContain('start call_1')
 })
 
+it('removed while a call of it is under way leave that call the client’s to see and to answer', () => {
+  const p = registered()
+  const call = ev.call('call_1', 'pick_colour')
+  p.upstream(ev.created('resp_1'))
+  p.upstream(ev.itemAdded('resp_1', call))
+  p.client(register([], 'c2'))
+  expect(p.upstream(ev.itemDone('resp_1', call))).toEqual(['client response.output_item.done'])
+  const [done] = p.upstream(ev.done('resp_1', [call]))
+  expect(done).toBe('client response.done')
+  expect((p.lastTo('client')?.response as { output: unknown[] }).output).toHaveLength(1)
+  expect(p.client({ type: 'conversation.item.create', item: { type: 'function_call_output', call_id: 'call_1', output: 'red' } })).toEqual(['upstream conversation.item.create'])
+})
+
+it('registered while a hidden call of that name is under way do not bring it out', () => {
+  const p = play({ clientTools: true })
+  const call = ev.call('call_1', 'pick_colour')
+  p.upstream(ev.created('resp_1'))
+  expect(p.upstream(ev.itemAdded('resp_1', call))).toEqual([])
+  p.client(register([mine]))
+  expect(p.upstream(ev.itemDone('resp_1', call))).toEqual(['start call_1'])
+})
+
 it('of two updates on their way may be missing from the first answer, and the session goes on', () => {
   const p = play({ clientTools: true })
   const before = p.state.profile
