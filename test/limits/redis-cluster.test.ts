@@ -5,6 +5,7 @@ import { Secret } from '../../src/core/secret.js'
 import { createRedisStore } from '../../src/limits/redis.js'
 import type { LimitStore } from '../../src/ports.js'
 import { limitStoreContract } from '../contract/limit-store.js'
+import { sessionDirectoryContract } from '../contract/session-directory.js'
 import { redisBinary, uniquePrefix } from '../support/redis.js'
 import { type OwnCluster, startRedisCluster } from '../support/redis-cluster.js'
 
@@ -40,6 +41,21 @@ describe.skipIf(!available)(`Redis Cluster${available ? '' : ' (skipped: no redi
       usageOf: async (store, subject, day) =>
         Object.fromEntries(Object.entries(await raw.hgetall(`${prefixes.get(store)}usage:{${subject}}:${day}`)).map(([name, value]) => [name, Number(value)])),
     }
+  })
+
+  sessionDirectoryContract('Redis Cluster', () => openStore(uniquePrefix()))
+
+  it('sessions are listed and ended by stores that are connected to other nodes', async () => {
+    const prefix = uniquePrefix()
+    const stores = await Promise.all([1, 2, 3, 4].map(() => openStore(prefix)))
+    for (const [n, { directory }] of stores.entries()) {
+      directory.onEnd(() => 1)
+      directory.show({ id: String(n), subject: 'alice', tenant: undefined, profile: 'p', dialect: 'ga', deployment: 'd', since: 0 })
+    }
+    await vi.waitFor(async () => expect((await stores[0]?.directory.page(10))?.sessions).toHaveLength(4), { timeout: 5_000, interval: 10 })
+    // Not before each has subscribed.
+    await vi.waitFor(async () => expect(await stores[0]?.directory.end({ subject: 'alice' })).toEqual({ ended: 4, asked: 4, answered: 4, everywhere: true }), { timeout: 10_000 })
+    await Promise.all(stores.map((store) => store.close(500)))
   })
 
   it('a revocation reaches a store that is connected to other nodes', async () => {
