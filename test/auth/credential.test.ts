@@ -20,6 +20,8 @@ describe('extractCredential', () => {
     ['query Authorization with %20', {}, 'Authorization=Bearer%20a.b.c', 'a.b.c'],
     ['query access_token', {}, 'access_token=a.b.c', 'a.b.c'],
     ['Bearer in query api-key', {}, 'api-key=Bearer%20a.b.c', 'a.b.c'],
+    ['a token in the query that begins like a scheme', {}, 'api-key=bearerish.b.c', 'bearerish.b.c'],
+    ['a scheme that only begins like ours', { authorization: 'Bearerish a.b.c', 'api-key': 'x.y.z' }, '', 'x.y.z'],
     ['ephemeral prefix', { authorization: 'Bearer ek_a.b.c' }, '', 'a.b.c'],
     ['ephemeral prefix in a subprotocol', { 'sec-websocket-protocol': `realtime, ${PROTOCOL}ek_a.b.c` }, '', 'a.b.c'],
     ['the same everywhere', { authorization: 'Bearer a.b.c', 'api-key': 'ek_a.b.c', 'sec-websocket-protocol': `${PROTOCOL}a.b.c` }, 'api-key=a.b.c', 'a.b.c'],
