@@ -108,7 +108,7 @@ function reserve(session: RelayedSession, tokens: { readonly input: number; read
   if (!opened.profile.quota) return
   const [subject, holder] = [opened.identity.subject, opened.sessionId]
   reserveQuota(deps.store, opened.profile.quota, deps.now(), { subject, holder, hold: ledger.estimate(tokens), session: ledger.booked }).then((answer) => {
-    // A session that ended meanwhile has let go before it came to hold this.
+    // Not applied: a session that ended meanwhile has let go before it came to hold this.
     if (!session.apply({ is: 'quota.reserved', answer })) deps.store.letGo(subject, holder)
   })
 }

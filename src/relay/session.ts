@@ -116,7 +116,6 @@ export class RelayedSession {
     )
   }
 
-  /** False once the session has ended. */
   apply(input: Input): boolean {
     if (this.#ended) return false
     const [state, actions] = step(this.#state, input)

@@ -49,7 +49,7 @@ function turnstile(places: number) {
   }
 }
 
-describe.skipIf(redisBinary() === undefined)('quotas and places of four relays', () => {
+describe.skipIf(redisBinary() === undefined)('quotas and places of four relays (skipped where no redis-server or valkey-server is installed: its file must outlast it)', () => {
   const folder = mkdtempSync(join(tmpdir(), 'quotas-'))
   const users: User[] = []
   let relays: RelayProcess[] = []
