@@ -81,7 +81,7 @@ function readFunction(fields: Fields, context: Context): ToolConfig | undefined 
   return tool && handling ? { ...tool, handling } : tool
 }
 
-/** Undefined where nothing is said, so that most tools carry nothing. */
+/** `how`: where a call's course is said, a function's `run` or an MCP server's entry itself. Undefined where nothing is said, so that most tools carry nothing. */
 function readHandling(fields: Fields, how: Fields): ToolHandling | undefined {
   const onCancel = how.parsed('onCancel', oneOf('abort', 'finish'))
   const background = how.boolean('background', false)
@@ -152,7 +152,7 @@ function readModule(how: Fields, definition: ToolDefinition | undefined, context
 function readMcp(fields: Fields, context: Context): ToolConfig | undefined {
   const label = fields.need('server_label') === undefined ? undefined : fields.parsed('server_label', NAME)
   const allowedTools = fields.strings('allowed_tools')
-  const handling = readApproval(fields)
+  const handling = readHandling(fields, fields)
   if (fields.has('url') === fields.has('command')) {
     fields.bad('url', 'or command is needed, one of them: where the MCP server answers, or how to start it')
     for (const key of ['url', 'headers', 'command', 'args', 'env']) fields.raw(key)

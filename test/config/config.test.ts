@@ -173,7 +173,7 @@ describe('tools and profiles', () => {
     { type: 'function', name: 'lookup_order', description: 'x', run: { module: './orders.js#lookupOrder', onCancel: 'finish', background: true }, require_approval: 'client' },
     { type: 'function', name: 'show_on_screen', run: 'client' },
     { type: 'mcp', server_label: 'docs', url: 'https://mcp.internal/mcp', headers: { authorization: `Bearer ${slot('WEATHER_KEY')}` }, allowed_tools: ['search'] },
-    { type: 'mcp', server_label: 'files', command: 'mcp-files', args: ['--ro'], env: { A: 'b' } },
+    { type: 'mcp', server_label: 'files', command: 'mcp-files', args: ['--ro'], env: { A: 'b' }, background: true, onCancel: 'finish' },
   ])
   file('orders.js', 'export const lookupOrder = () => ""')
   const profiles = {
@@ -199,6 +199,8 @@ describe('tools and profiles', () => {
     expect(config.tools.map((tool) => tool.kind)).toEqual(['http', 'module', 'client', 'mcp', 'mcp'])
     const [weather, orders, , docs, files] = config.tools
     expect(config.tools.find((one) => one.kind === 'module')).toMatchObject({ handling: { onCancel: 'finish', background: true, approval: 'client' } })
+    expect(files).toMatchObject({ handling: { onCancel: 'finish', background: true } })
+    expect(docs).not.toHaveProperty('handling')
     expect(weather).toMatchObject({ run: { url: 'http://weather.internal/v1/{city}', timeoutMs: 5000, idempotent: true, denyPrivateAddresses: false } })
     expect(weather?.kind === 'http' && weather.run.headers.authorization?.reveal()).toBe('Bearer wk')
     expect(orders).toMatchObject({ file: join(folder, 'orders.js'), exportName: 'lookupOrder', timeoutMs: undefined })

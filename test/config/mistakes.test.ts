@@ -196,6 +196,12 @@ const toolRows: readonly (readonly [why: string, entry: unknown, ...says: RegExp
   ],
   ['an approval by nobody', { ...tool, require_approval: 'always', run: { http: { url: 'https://a.example.com' } } }, /require_approval must be one of never, client/],
   ['a module without its export', { ...tool, run: { module: './missing.js' } }, /must name a file and an export/],
+  ['an MCP server with a wrong onCancel', { type: 'mcp', server_label: 'docs', url: 'https://a.example.com', onCancel: 'stop' }, /onCancel must be one of abort, finish/],
+  [
+    'an MCP server in the background that a cancelled response ends',
+    { type: 'mcp', server_label: 'docs', url: 'https://a.example.com', background: true, onCancel: 'abort' },
+    /onCancel must not be abort/,
+  ],
   ['an MCP server without a place', { type: 'mcp', server_label: 'docs' }, /url or command is needed/],
   ['an MCP server with two', { type: 'mcp', server_label: 'docs', url: 'https://a.example.com', command: 'x' }, /url or command is needed/],
   ['an MCP server without a label', { type: 'mcp', url: 'https://a.example.com' }, /server_label is missing/],

@@ -67,6 +67,12 @@ function overStdio(env: Readonly<Record<string, Secret>> = {}) {
 }
 
 describe('list', () => {
+  it('treats every tool of a server as its entry says', async () => {
+    const { registry } = await overHttp(fixtureState(), { handling: { onCancel: 'finish', background: true } })
+    expect(registry.specs().length).toBeGreaterThan(1)
+    for (const spec of registry.specs()) expect(spec).toMatchObject({ onCancel: 'finish', background: true })
+  })
+
   it('takes every page, puts the label in front and sends the configured headers with every request', async () => {
     const state = fixtureState()
     const { names, registry, server } = await overHttp(state)
