@@ -7,17 +7,17 @@ import { createToolRegistry, type ToolRegistry } from './tools/registry.js'
 /** Calls no tool: connects to hosts and MCP servers and loads modules, as a start does. False when any source is not well. Throws `ConfigError`. */
 export async function checkTools(print: (line: string) => void): Promise<boolean> {
   return withRegistry(async (registry) => {
-    const health = new Map((await registry.healthBySource()).map(({ name, health }) => [name, health]))
-    for (const { spec, source } of registry.listing()) {
-      const { status, detail } = health.get(source) ?? { status: 'ok', detail: 'answered by the client' }
+    const sources = await registry.healthBySource()
+    for (const { spec, source, health } of await registry.listing()) {
+      const { status, detail } = health
       const { name, description, parameters } = spec.definition
       const handling = [spec.background && 'in background', spec.onCancel && `onCancel ${spec.onCancel}`, spec.approval && 'asks the client first'].filter(Boolean)
       print(`${name.padEnd(32)} ${source.padEnd(16)} ${status.padEnd(9)} ${[detail, ...handling].join(', ')}`)
       if (description !== undefined) print(`    ${description.replaceAll(/\s+/g, ' ')}`)
       print(`    ${JSON.stringify(parameters ?? { type: 'object', properties: {} })}`)
     }
-    for (const [name, { status, detail }] of health) if (status !== 'ok') print(`source ${name}: ${status}, ${detail}`)
-    return [...health.values()].every(({ status }) => status === 'ok')
+    for (const { name, health } of sources) if (health.status !== 'ok') print(`source ${name}: ${health.status}, ${health.detail}`)
+    return sources.every(({ health }) => health.status === 'ok')
   })
 }
 

@@ -111,6 +111,8 @@ export interface ToolSource {
   /** `args` passed validation. Resolves to what the model reads; may reject with anything, which the model never sees. */
   call(name: string, args: unknown, context: ToolContext): Promise<string>
   health(): Promise<Health>
+  /** Of one listed tool, where the tools of a source depend on different things. Without it, the source's own stands for each. */
+  healthOf?(name: string): Promise<Health>
   close(): Promise<void>
 }
 

@@ -26,6 +26,12 @@ interface HttpTool {
   calls: number
 }
 
+interface Target {
+  readonly origin: string
+  readonly lookup: LookupFunction
+  readonly reached: boolean
+}
+
 /** Pushes every mistake of a template to `problems` and leaves that tool out. */
 export function createHttpSource(configs: readonly HttpToolConfig[], options: SourceOptions, problems: string[]): ToolSource {
   const lookup = sharedLookup()
@@ -39,8 +45,8 @@ export function createHttpSource(configs: readonly HttpToolConfig[], options: So
     else if (config.run.denyPrivateAddresses && isPrivateLiteral(config.run.url)) problems.push(`tool ${config.definition.name}: url: the host is a private address`)
     else tools.set(config.definition.name, { config, fill: compiled.fill, calls: 0 })
   }
-  const origins = new Map([...tools.values()].map(({ config: { run } }) => [new URL(run.url.replace(/[{}]/g, '')).origin, run.denyPrivateAddresses ? publicLookup : lookup]))
-  const probe = cached(() => probeAll(origins), PROBE_MAX_AGE_MS)
+  const targets = new Map([...tools.values()].map(({ config: { run } }) => [targetOf(run), { origin: originOf(run), lookup: run.denyPrivateAddresses ? publicLookup : lookup }]))
+  const probe = cached(() => probeAll(targets), PROBE_MAX_AGE_MS)
 
   const call = async (name: string, args: unknown, context: ToolContext): Promise<string> => {
     const tool = tools.get(name)
@@ -71,7 +77,11 @@ export function createHttpSource(configs: readonly HttpToolConfig[], options: So
         ({ config }): ToolSpec => ({ definition: config.definition, owner: 'server', ...(config.run.timeoutMs === undefined ? {} : { timeoutMs: config.run.timeoutMs }) }),
       ),
     call,
-    health: probe,
+    health: async () => summary(await probe()),
+    healthOf: async (name) => {
+      const tool = tools.get(name)
+      return tool && (await probe()).get(targetOf(tool.config.run))?.reached ? { status: 'ok', detail: 'reachable' } : { status: 'degraded', detail: 'unreachable' }
+    },
     close: async () => {
       await Promise.all([agents.any.destroy(), agents.publicOnly.destroy()])
     },
@@ -88,10 +98,25 @@ function isPrivateLiteral(url: string): boolean {
   return (hostname.startsWith('[') || /^[0-9.]+$/.test(hostname)) && isPrivateAddress(hostname)
 }
 
-async function probeAll(origins: ReadonlyMap<string, LookupFunction>): Promise<Health> {
-  const reached = await Promise.all([...origins].map(([origin, lookup]) => canConnect(origin, lookup)))
-  const missing = reached.filter((ok) => !ok).length
-  return missing === 0 ? { status: 'ok', detail: 'reachable' } : { status: 'degraded', detail: `${missing} of ${origins.size} hosts unreachable` }
+function originOf(run: HttpToolConfig['run']): string {
+  return new URL(run.url.replace(/[{}]/g, '')).origin
+}
+
+/** What is probed once: a host that one tool may reach at any address can be out of reach for another that must not use private ones. */
+function targetOf(run: HttpToolConfig['run']): string {
+  return `${run.denyPrivateAddresses ? 'public' : 'any'} ${originOf(run)}`
+}
+
+async function probeAll(targets: ReadonlyMap<string, Omit<Target, 'reached'>>): Promise<ReadonlyMap<string, Target>> {
+  return new Map(await Promise.all([...targets].map(async ([key, target]) => [key, { ...target, reached: await canConnect(target.origin, target.lookup) }] as const)))
+}
+
+/** Counts hosts, not tools: one that any of its tools cannot reach is missing. */
+function summary(targets: ReadonlyMap<string, Target>): Health {
+  const all = [...targets.values()]
+  const hosts = new Set(all.map(({ origin }) => origin)).size
+  const missing = new Set(all.filter(({ reached }) => !reached).map(({ origin }) => origin)).size
+  return missing === 0 ? { status: 'ok', detail: 'reachable' } : { status: 'degraded', detail: `${missing} of ${hosts} hosts unreachable` }
 }
 
 function canConnect(origin: string, lookup: LookupFunction): Promise<boolean> {
@@ -109,8 +134,8 @@ function canConnect(origin: string, lookup: LookupFunction): Promise<boolean> {
 }
 
 /** Single flight and a maximum age: however often health is asked, the hosts see one connection per interval. */
-function cached(ask: () => Promise<Health>, maxAgeMs: number): () => Promise<Health> {
-  let answer: Promise<Health> | undefined
+function cached<T>(ask: () => Promise<T>, maxAgeMs: number): () => Promise<T> {
+  let answer: Promise<T> | undefined
   let askedAt = 0
   return () => {
     const now = performance.now()

@@ -13,6 +13,7 @@ const LABEL = /^(?!.*__)(?!_)[A-Za-z0-9_-]{1,32}(?<!_)$/
 const MAX_DESCRIPTION_LENGTH = 4096
 /** A session with more is refused by the upstream as a whole. */
 const MAX_TOOLS_PER_SESSION = 128
+const ANSWERED_BY_CLIENT: Health = { status: 'ok', detail: 'answered by the client' }
 
 /** Every mistake of a tool configuration at once. Quotes names and templates, no secret. */
 export class ToolConfigError extends Error {
@@ -28,8 +29,11 @@ export interface ToolRegistry {
   /** Names that no configured tool can have, for a check at start. A tool of a configured MCP server counts as known, since its list may come later. */
   unknownNames(names: readonly string[]): readonly string[]
   specs(): readonly ToolSpec[]
-  /** With the name of the source, as `healthBySource` has it; `client` for tools that the client answers. */
-  listing(): readonly { readonly spec: ToolSpec; readonly source: string }[]
+  /**
+   * With the name of the source, as `healthBySource` has it; `client` for tools that the client answers. `health` is the tool's own where its source
+   * tells its tools apart, as the one of HTTP tools does. Never rejects.
+   */
+  listing(): Promise<readonly { readonly spec: ToolSpec; readonly source: string; readonly health: Health }[]>
   /** `degraded` when any source is; never `down`, since sessions go on without their tools. Never rejects. */
   health(): Promise<Health>
   /** One line per source. Never rejects. */
@@ -109,7 +113,13 @@ export async function createToolRegistry(configs: readonly ToolConfig[], options
       return names.filter((name) => !known.has(name) && !labels.some((label) => name.startsWith(namespaced(label, ''))))
     },
     specs: () => entries().map((entry) => entry.spec),
-    listing: () => entries().map(({ spec, bound }) => ({ spec, source: bound?.source.name ?? 'client' })),
+    listing: () =>
+      Promise.all(
+        entries().map(async ({ spec, bound }) => {
+          const source = sources.find(({ name }) => name === bound?.source.name)
+          return source ? { spec, source: source.name, health: await healthOf(source, spec.definition.name) } : { spec, source: 'client', health: ANSWERED_BY_CLIENT }
+        }),
+      ),
     healthBySource,
     health: async () => {
       const bad = (await healthBySource()).filter(({ health }) => health.status !== 'ok')
@@ -163,9 +173,9 @@ function checkDefinition(definition: ToolDefinition, checks: Map<string, Argumen
   }
 }
 
-async function healthOf(source: ToolSource): Promise<Health> {
+async function healthOf(source: ToolSource, tool?: string): Promise<Health> {
   try {
-    return await source.health()
+    return await (tool !== undefined && source.healthOf ? source.healthOf(tool) : source.health())
   } catch {
     return { status: 'degraded', detail: 'unknown' }
   }

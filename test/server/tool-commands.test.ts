@@ -1,7 +1,7 @@
 // `check --tools` and `call` as they are typed: nothing runs that was not asked for, and one call by hand says what the model would read.
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runCommand } from '../support/built-relay.js'
 import { sampleTools } from '../support/running-relay.js'
@@ -46,6 +46,38 @@ describe('check --tools', () => {
     expect(output).not.toContain('canary')
     expect(code).toBe(1)
     expect(requests).toEqual([])
+  })
+
+  it('says of each HTTP tool whether its own host can be reached, connecting to each host once and sending nothing', async () => {
+    let connections = 0
+    let bytes = 0
+    const counting = createTcpServer((socket) => {
+      connections++
+      socket.on('data', (chunk) => (bytes += chunk.length)).on('error', () => undefined)
+    }).listen(0, '127.0.0.1')
+    const gone = createTcpServer().listen(0, '127.0.0.1')
+    await Promise.all([once(counting, 'listening'), once(gone, 'listening')])
+    const there = (counting.address() as AddressInfo).port
+    const away = (gone.address() as AddressInfo).port
+    gone.close()
+    await once(gone, 'close')
+    const http = (name: string, url: string, more = {}) => ({ type: 'function', name, run: { http: { method: 'POST', url, ...more } } })
+    const tools = [
+      http('first', `http://127.0.0.1:${there}/a`),
+      http('second', `http://127.0.0.1:${there}/b`),
+      http('third', `http://127.0.0.1:${away}/a`),
+      http('named', `http://localhost:${(backEnd.address() as AddressInfo).port}/a`),
+      // The same host, which is a private address.
+      http('public_only', `http://localhost:${(backEnd.address() as AddressInfo).port}/b`, { denyPrivateAddresses: true }),
+    ]
+    const { code, output } = await runCommand(['check', '--tools'], { env: { ...env, TOOLS: JSON.stringify(tools) } })
+    for (const name of ['first', 'second', 'named']) expect(output).toMatch(new RegExp(`^${name} +http +ok +reachable$`, 'm'))
+    for (const name of ['third', 'public_only']) expect(output).toMatch(new RegExp(`^${name} +http +degraded +unreachable$`, 'm'))
+    expect(output).toMatch(/^source http: degraded, 2 of 3 hosts unreachable$/m)
+    expect(code).toBe(1)
+    expect([connections, bytes]).toEqual([1, 0])
+    expect(requests).toEqual([])
+    counting.close()
   })
 })
 
