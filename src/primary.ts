@@ -13,7 +13,7 @@ export interface PrimaryOptions {
 export interface Primary {
   /** Resolves when the last worker has ended; rejects when one had to be killed. */
   drain(): Promise<void>
-  /** Has every worker look at its configuration. */
+  /** Has every worker look at its configuration, one that is starting once it is ready. */
   reload(): Promise<void>
 }
 
@@ -35,6 +35,7 @@ export async function startWorkers({ count, drainMs, log }: PrimaryOptions): Pro
   const questions = new Map<number, { readonly waitingFor: Set<Worker>; readonly finish: () => void; readonly values: unknown[] }>()
   let lastQuestion = 0
   let draining = false
+  let reloads = 0
   let failures = 0
   let replaced = 0
   let onEmpty: (() => void) | undefined
@@ -46,6 +47,7 @@ export async function startWorkers({ count, drainMs, log }: PrimaryOptions): Pro
   function launch(): Promise<boolean> {
     const worker = cluster.fork()
     const since = performance.now()
+    const reloadsBefore = reloads
     running.add(worker)
     return new Promise((started) => {
       worker.on('error', () => undefined)
@@ -53,6 +55,8 @@ export async function startWorkers({ count, drainMs, log }: PrimaryOptions): Pro
         if (message.relay === 'ready') {
           ready.add(worker)
           log.info({ worker: worker.process.pid, url: message.url, adminUrl: message.adminUrl, ready: ready.size }, 'worker ready')
+          // It may have read its files before, and hears nothing until it is ready.
+          if (reloads > reloadsBefore) tell(worker, { relay: 'reload' })
           if (draining) tell(worker, { relay: 'drain' })
           started(true)
         } else if (message.relay === 'ask') ask(worker, message)
@@ -118,6 +122,7 @@ export async function startWorkers({ count, drainMs, log }: PrimaryOptions): Pro
 
   return {
     async reload() {
+      reloads++
       for (const worker of ready) tell(worker, { relay: 'reload' })
     },
     async drain() {
