@@ -12,6 +12,8 @@ import { isObject, type JsonObject } from './core/protocol/events.js'
 const MAX_PROFILES = 1000
 /** Far above what an upstream takes; a bound against a wrong file. */
 const MAX_INSTRUCTIONS = 200_000
+/** A line, not a speech. */
+const MAX_FILLER = 500
 const PROFILE_NAME = /^[A-Za-z0-9_.-]{1,64}$/
 
 export interface ProfileContext {
@@ -89,6 +91,10 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
   }
   const relayEvents = fields.boolean('relayEvents', fallback.relayEvents)
   const clientTools = fields.boolean('clientTools', fallback.clientTools)
+  const toolNoticeMs = fields.number('toolNoticeMs', wholeNumber(100, 60_000)) ?? fallback.toolNoticeMs
+  const toolFiller = fields.string('toolFiller') ?? fallback.toolFiller
+  if (toolFiller !== undefined && (toolFiller.trim() === '' || toolFiller.length > MAX_FILLER)) fields.bad('toolFiller', `must have 1 to ${MAX_FILLER} characters`)
+  if (toolFiller !== undefined && toolNoticeMs === undefined) fields.bad('toolFiller', 'needs toolNoticeMs, which says when')
   const { limits, quota } = readLimits(fields.fields('limits'), context)
   fields.done()
   return {
@@ -98,6 +104,8 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
     clientMaySet: clientMaySet ?? fallback.clientMaySet,
     relayEvents,
     clientTools,
+    toolNoticeMs,
+    toolFiller,
     limits,
     quota: quota ?? fallback.quota,
   }

@@ -91,6 +91,8 @@ export interface ProfileConfig {
   readonly clientMaySet: readonly string[]
   readonly relayEvents: boolean
   readonly clientTools: boolean
+  readonly toolNoticeMs?: number | undefined
+  readonly toolFiller?: string | undefined
   readonly limits: Partial<Pick<Config['limits'], ProfileLimit>>
   readonly quota?: readonly QuotaSetting[] | undefined
 }

@@ -33,6 +33,8 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
     clientMaySeedHistory: config.clientMaySeedHistory,
     forwardRateLimits: config.forwardRateLimits,
     clientTools: chosen.clientTools,
+    toolNoticeMs: chosen.toolNoticeMs,
+    toolFiller: chosen.toolFiller,
     relayEvents: chosen.relayEvents || identity.claims.relayEvents === true,
     limits: {
       maxSessionMs: chosen.limits.maxSessionMs ?? limits.maxSessionMs,

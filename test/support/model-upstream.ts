@@ -42,6 +42,21 @@ export function modelUpstream(plan: () => { readonly outputs: readonly Output[];
   }
 
   let awaitsAnswer = false
+  /** Out of band: beside the conversation and whatever is active in it. */
+  const aside = new Map<string, (how: Ending) => void>()
+  const beginAside = (metadata: unknown) => {
+    const responseId = id('resp')
+    const itemId = id('item')
+    const at = { response_id: responseId, output_index: 0 }
+    const message = { id: itemId, type: 'message', role: 'assistant', content: [], status: 'completed' }
+    aside.set(responseId, (how) => {
+      aside.delete(responseId)
+      emit('response.done', { response: { id: responseId, status: how, output: [message], metadata } })
+    })
+    emit('response.created', { response: { id: responseId, status: 'in_progress', output: [], metadata } })
+    emit('response.output_item.added', { ...at, item: { ...message, status: 'in_progress' } })
+    emit('response.output_text.delta', { ...at, item_id: itemId, content_index: 0, delta: 'one moment' })
+  }
 
   const begin = () => {
     awaitsAnswer = false
@@ -88,9 +103,19 @@ export function modelUpstream(plan: () => { readonly outputs: readonly Output[];
       if (!event) {
         const one = active?.steps.shift()
         one?.()
-        return one !== undefined
+        if (one) return true
+        for (const finish of aside.values()) {
+          finish('completed')
+          return true
+        }
+        return false
       }
-      if (event.type === 'response.create') {
+      const response = event.response as JsonObject | undefined
+      if (event.type === 'response.create' && response?.conversation === 'none') {
+        beginAside(response.metadata)
+      } else if (event.type === 'response.cancel' && typeof event.response_id === 'string' && aside.has(event.response_id)) {
+        aside.get(event.response_id)?.('cancelled')
+      } else if (event.type === 'response.create') {
         if (active) refuse(event, 'conversation_already_has_active_response')
         else begin()
       } else if (event.type === 'response.cancel') {

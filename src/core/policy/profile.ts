@@ -74,6 +74,10 @@ export interface SessionProfile {
   /** Whether this client asked for `relay.*` events. */
   readonly relayEvents: boolean
   readonly limits: SessionLimits
+  /** How long a server-run tool runs before the client is told and `toolFiller` is said, in milliseconds, up to half a second more. Absent: the client is told at once. */
+  readonly toolNoticeMs?: number | undefined
+  /** Instructions for a line the model says then. Absent: it says nothing. */
+  readonly toolFiller?: string | undefined
   /** Absent: this caller may use what it likes. */
   readonly quota?: QuotaPolicy | undefined
 }

@@ -1,16 +1,28 @@
 // What the passing of time ends: configuring, the token, the session, idleness, and a drain.
+
+import { slowToolsDueAt, tickSlowTools } from './slow-tools.js'
 import { close, publicEventId, type SessionState, type Turn } from './state.js'
 import { noticeExpiry } from './token-refresh.js'
 import { lapseApprovals } from './tool-approval.js'
 import { firstAskedAt, hasUnanswered } from './tool-calls.js'
 
 /** The earliest time at which a tick does more than move the clock; ticks before it may be left out. */
-export function dueAt({ phase, profile, openedAt, token, lastActive, drainUntil, calls }: SessionState): number {
+export function dueAt(state: SessionState): number {
+  const { phase, profile, openedAt, token, lastActive, drainUntil, calls } = state
   const { limits } = profile
   const opening = phase === 'connecting' || phase === 'configuring' ? openedAt + limits.configureTimeoutMs : Number.POSITIVE_INFINITY
   const notice = (profile.relayEvents ? token.noticeAt : undefined) ?? Number.POSITIVE_INFINITY
   const lapse = firstAskedAt(calls) + limits.toolApprovalMs
-  return Math.min(opening, notice, lapse, token.expiresAt, openedAt + limits.maxSessionMs, lastActive + limits.idleTimeoutMs, drainUntil ?? Number.POSITIVE_INFINITY)
+  return Math.min(
+    opening,
+    notice,
+    lapse,
+    slowToolsDueAt(state),
+    token.expiresAt,
+    openedAt + limits.maxSessionMs,
+    lastActive + limits.idleTimeoutMs,
+    drainUntil ?? Number.POSITIVE_INFINITY,
+  )
 }
 
 export function tick(turn: Turn, now: number, clientActive: boolean): void {
@@ -27,6 +39,7 @@ export function tick(turn: Turn, now: number, clientActive: boolean): void {
     if (phase === 'live' || phase === 'draining') {
       noticeExpiry(turn)
       lapseApprovals(turn)
+      tickSlowTools(turn)
     }
     closeWhenDrained(turn)
   }

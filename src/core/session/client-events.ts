@@ -6,6 +6,7 @@ import { changeQuota, createWithinQuota, holdBehindQuota, ownTurns, quotaRequest
 import { overRate } from './rates.js'
 import { refuse } from './refuse.js'
 import { changeResponses, show } from './show.js'
+import { cancelFiller } from './slow-tools.js'
 import { note, type Turn, viewOf } from './state.js'
 import { refreshRequested } from './token-refresh.js'
 import { approvalGiven } from './tool-approval.js'
@@ -79,6 +80,7 @@ function clientCreates(turn: Turn, event: RealtimeEvent): void {
     note(turn, { note: 'event_dropped', side: 'client', why: 'waits_for_tools' })
     return
   }
+  cancelFiller(turn)
   createWithinQuota(turn, event)
 }
 
@@ -89,7 +91,9 @@ function adoptClientTools(turn: Turn, update: RealtimeEvent): void {
 
 /** With tools at work and no response active there is nothing upstream to cancel: the relay stops its own work instead. */
 function clientCancels(turn: Turn, event: RealtimeEvent): void {
-  const { active, owed, ours, shell } = turn.s.responses
+  const { active, owed, ours, shell, filler } = turn.s.responses
+  cancelFiller(turn)
+  if (filler && !active && !ours && owed.size === 0) return
   if (active || ours || owed.size === 0) {
     turn.actions.push({ do: 'send', to: 'upstream', event })
     return

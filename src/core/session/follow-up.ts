@@ -5,8 +5,8 @@ import { callsOf, hasOpenClientCalls } from './tool-calls.js'
 
 /** Sends the one `response.create` owed for tool results, if its time has come. */
 export function followUp(turn: Turn): void {
-  const { active, ours, clients, owed, absorbed, rounds, userSpeaks } = turn.s.responses
-  if (active || ours || clients || owed.size === 0) return
+  const { active, ours, clients, filler, owed, absorbed, rounds, userSpeaks } = turn.s.responses
+  if (active || ours || clients || filler || owed.size === 0) return
   if (userSpeaks && [...owed.values()].every((one) => one.late)) return
   if (turn.s.phase !== 'live' && turn.s.phase !== 'draining') return
   for (const responseId of owed.keys()) {

@@ -68,8 +68,8 @@ export function commitRefused(turn: Turn): void {
 
 /** Once nothing is active: the answer to a turn that was spoken meanwhile. */
 export function answerTurn(turn: Turn): void {
-  const { active, ours, clients } = turn.s.responses
-  if (!turn.s.quota.turnOwed || turn.s.quota.waiting !== undefined || active || ours || clients) return
+  const { active, ours, clients, filler } = turn.s.responses
+  if (!turn.s.quota.turnOwed || turn.s.quota.waiting !== undefined || active || ours || clients || filler) return
   if (turn.s.phase !== 'live') return
   changeQuota(turn, { turnOwed: false })
   ask(turn, 'turn')
@@ -119,8 +119,8 @@ export function readTokens(turn: Turn, usage: JsonObject): void {
 /** After every input: an answer holds its part of the quota until it is over with its server-run tools, however it ends. */
 export function releaseWhenIdle(turn: Turn): void {
   const { holds, waiting } = turn.s.quota
-  const { active, ours, clients, owed } = turn.s.responses
-  if (!holds || waiting !== undefined || active || ours || clients || [...owed.values()].some((one) => !one.mixed && !one.late)) return
+  const { active, ours, clients, filler, owed } = turn.s.responses
+  if (!holds || waiting !== undefined || active || ours || clients || filler || [...owed.values()].some((one) => !one.mixed && !one.late)) return
   changeQuota(turn, { holds: false })
   turn.actions.push({ do: 'quota.release' })
 }

@@ -41,10 +41,21 @@ export interface Responses {
   readonly swallowNext: boolean
   /** A response nobody has seen, shown only if its follow-up fails. */
   readonly shell: { readonly created: Shown; readonly done: Shown } | undefined
+  /** The line said while a tool takes long; `id` once it has begun, `until` the time after which nothing waits for it. */
+  readonly filler: { readonly eventId: string; readonly id: string | undefined; readonly until: number; readonly cancelled: boolean } | undefined
+  /** The response whose tools the last one was said for. */
+  readonly filledFor: string | undefined
   /** Voice detection hears the user. */
   readonly userSpeaks: boolean
   /** Follow-ups sent since the user's last turn. */
   readonly rounds: number
+}
+
+const STATUSES = new Set(['completed', 'cancelled', 'incomplete', 'failed'])
+
+/** One of a fixed set, for what is counted. */
+export function statusLabel(status: string | undefined): string {
+  return status !== undefined && STATUSES.has(status) ? status : 'unknown'
 }
 
 export const noResponses: Responses = {
@@ -55,6 +66,8 @@ export const noResponses: Responses = {
   absorbed: undefined,
   swallowNext: false,
   shell: undefined,
+  filler: undefined,
+  filledFor: undefined,
   userSpeaks: false,
   rounds: 0,
 }

@@ -3,13 +3,11 @@ import { arrayAt, isObject, type JsonObject, objectAt, stringAt } from '../proto
 import { followUp } from './follow-up.js'
 import { refusedByLimit } from './limit-refusals.js'
 import { answerTurn, readTokens, tellAfterResponse } from './quota.js'
-import type { Shown } from './responses-state.js'
+import { type Shown, statusLabel } from './responses-state.js'
 import { changeResponses, show, showHeld } from './show.js'
 import { note, type Turn } from './state.js'
 import { callsOf, hasClientCalls } from './tool-calls.js'
 import { abortRunning, dropWaiting, registerCall, startCalls } from './tools-at-work.js'
-
-const STATUSES = new Set(['completed', 'cancelled', 'incomplete', 'failed'])
 
 export function responseCreated(turn: Turn, shown: Shown): void {
   const { ours, clients, shell, owed } = turn.s.responses
@@ -31,7 +29,7 @@ export function responseDone(turn: Turn, shown: Shown): void {
   const response = objectAt(shown.event, 'response')
   const id = stringAt(response, 'id') ?? ''
   const status = stringAt(response, 'status') ?? 'unknown'
-  note(turn, { note: 'response_done', status: STATUSES.has(status) ? status : 'unknown' })
+  note(turn, { note: 'response_done', status: statusLabel(status) })
   const usage = objectAt(response, 'usage')
   if (usage) {
     turn.actions.push({ do: 'record.usage', responseId: id, usage })

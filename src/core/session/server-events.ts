@@ -10,6 +10,7 @@ import { answerTurn, commitRefused, shownTurns, turnCommitted } from './quota.js
 import { responseCreated, responseDone } from './responses.js'
 import type { Shown } from './responses-state.js'
 import { changeResponses, show } from './show.js'
+import { cancelFiller, fillerRefused, fillerSeen } from './slow-tools.js'
 import { close, note, type Turn, viewOf } from './state.js'
 import { acknowledgeOutput } from './tool-calls.js'
 import { registerCall, registerItem, startCalls } from './tools-at-work.js'
@@ -18,9 +19,12 @@ export function handleServerEvent(turn: Turn, shown: Shown): void {
   const { event } = shown
   switch (event.type) {
     case 'response.created':
+      if (fillerSeen(turn, shown)) return
+      cancelFiller(turn)
       responseCreated(turn, shown)
       return
     case 'response.done':
+      if (fillerSeen(turn, shown)) return
       responseDone(turn, shown)
       return
     case 'error':
@@ -49,6 +53,7 @@ export function handleServerEvent(turn: Turn, shown: Shown): void {
       itemSeen(turn, shown)
       break
     case 'input_audio_buffer.speech_started':
+      cancelFiller(turn)
       changeResponses(turn, { userSpeaks: true })
       break
     case 'input_audio_buffer.speech_stopped':
@@ -94,6 +99,7 @@ function errorEvent(turn: Turn, shown: Shown): void {
   note(turn, { note: 'upstream_error', code: codeLabel(code) })
   if (refusedByLimit(error)) turn.actions.push({ do: 'record.limits', event: shown.event })
   if (code === 'input_audio_buffer_commit_empty') commitRefused(turn)
+  if (fillerRefused(turn, cause)) return
   const { ours, clients } = turn.s.responses
   if (ours && (cause === ours.eventId || (cause === undefined && !clients && code === 'conversation_already_has_active_response'))) {
     followUpRefused(turn, code)

@@ -8,6 +8,8 @@ export interface ServerCall {
   readonly status: 'waiting' | 'asking' | 'running' | 'answered'
   /** The tool runs; that of a background call also after the call was answered. */
   readonly atWork: boolean
+  /** The first tick that found the tool at work; undefined before. */
+  readonly seenAt: number | undefined
   /** Epoch milliseconds when the client was asked to approve the call. */
   readonly askedAt: number
   readonly approved: boolean
@@ -40,7 +42,17 @@ export function addServerCall(calls: ToolCalls, call: Pick<ServerCall, 'callId' 
       }
     }
   }
-  server.set(call.callId, { ...call, status: 'waiting', atWork: false, askedAt: 0, approved: false, shownId: undefined, outputItemId: undefined, acknowledged: false })
+  server.set(call.callId, {
+    ...call,
+    status: 'waiting',
+    atWork: false,
+    seenAt: undefined,
+    askedAt: 0,
+    approved: false,
+    shownId: undefined,
+    outputItemId: undefined,
+    acknowledged: false,
+  })
   return { ...calls, server }
 }
 

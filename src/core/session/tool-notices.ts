@@ -1,10 +1,11 @@
 // Tells a client that asked for the relay's own events which tools run for it, by name, time and success, and shows arguments only where it is asked to approve them.
+import type { SessionProfile } from '../policy/profile.js'
 import { publicEventId, type Turn } from './state.js'
 import { changeServerCall, type ServerCall } from './tool-calls.js'
 
 /** A name the model made up is text of the model, so calls of such names are not told. */
 export function noticeStarted(turn: Turn, call: ServerCall): void {
-  if (!isTold(turn, call)) return
+  if (!isTold(turn.s.profile, call)) return
   tell(turn, 'relay.tool.started', { id: shownIdOf(turn, call), name: call.name })
 }
 
@@ -20,8 +21,8 @@ export function noticeFinished(turn: Turn, call: ServerCall, ok: boolean, durati
   tell(turn, 'relay.tool.finished', { id: call.shownId, name: call.name, ok, duration_ms: Math.round(durationMs) })
 }
 
-function isTold({ s }: Turn, call: ServerCall): boolean {
-  return s.profile.relayEvents && s.profile.tools.some((tool) => tool.definition.name === call.name)
+export function isTold({ relayEvents, tools }: SessionProfile, call: ServerCall): boolean {
+  return relayEvents && tools.some((tool) => tool.definition.name === call.name)
 }
 
 /** The id under which the client knows a call: ours, since the model's own belongs to hidden events. */

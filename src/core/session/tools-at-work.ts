@@ -32,7 +32,7 @@ export function registerItem(turn: Turn, item: unknown, previous: string | null,
 export function registerCall(turn: Turn, item: JsonObject, responseId: string, previous: string | null): void {
   const callId = stringAt(item, 'call_id')
   const name = stringAt(item, 'name')
-  if (callId === undefined || item.status === 'incomplete') return
+  if (callId === undefined || item.status === 'incomplete' || responseId === turn.s.responses.filler?.id) return
   const isClients = isVisibleItem(item, viewOf(turn.s))
   registerItem(turn, item, previous, responseId, isClients)
   if (isClients) return
@@ -57,7 +57,8 @@ function start(turn: Turn, call: ServerCall): void {
     return
   }
   turn.s = { ...turn.s, calls: changeServerCall(turn.s.calls, call.callId, { status: 'running', atWork: true }) }
-  noticeStarted(turn, call)
+  // Of a call the client knows already, it hears at once; of others, where the profile says so, only when they take long.
+  if (turn.s.profile.toolNoticeMs === undefined || call.shownId !== undefined) noticeStarted(turn, call)
   turn.actions.push({ do: 'tool.start', callId: call.callId, name: call.name, arguments: call.arguments })
   if (handling?.background) handOver(turn, call.callId, IN_BACKGROUND)
 }
