@@ -99,7 +99,7 @@ export const VARIABLES = {
   SESSION: orFile(optional(plainText, 'JSON session fields in GA form that the server sets.')),
   CLIENT_MAY_SET: required(paths, 'audio.output.voice,audio.input.turn_detection,output_modalities', 'Comma list of session fields a client may override, or `none`.'),
   CLIENT_MAY_SEED_HISTORY: required(boolean, 'false', 'Let clients add earlier assistant messages to the conversation.'),
-  PROFILES_FILE: optional(plainText, 'JSON map of name to `{instructions, tools, session, clientMaySet, limits, relayEvents, clientTools}`.'),
+  PROFILES_FILE: optional(plainText, 'JSON map of name to `{instructions, tools, session, clientMaySet, limits, relayEvents, clientTools, toolNoticeMs, toolFiller}`.'),
   PRICES_FILE: optional(plainText, 'JSON table of what models cost, by deployment or model; see `deploy/examples/prices.json`. Unset: no money is counted.'),
   QUOTA_FAIL_OPEN: required(boolean, 'true', 'Let users with a quota go on while Redis cannot tell what they used; `false` refuses their responses meanwhile.'),
   FORWARD_RATE_LIMITS: required(boolean, 'false', 'Pass `rate_limits.updated` on to clients.'),

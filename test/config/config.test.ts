@@ -183,6 +183,8 @@ describe('tools and profiles', () => {
       clientMaySet: [],
       relayEvents: true,
       clientTools: true,
+      toolNoticeMs: 1500,
+      toolFiller: 'Say that you are looking it up.',
       limits: { maxSessionSeconds: 0.5, maxSessionsPerUser: 1 },
       session: { audio: { output: { voice: 'marin' } } },
     },
@@ -217,6 +219,8 @@ describe('tools and profiles', () => {
       clientMaySet: [],
       relayEvents: true,
       clientTools: true,
+      toolNoticeMs: 1500,
+      toolFiller: 'Say that you are looking it up.',
       limits: { maxSessionMs: 500, maxSessionsPerUser: 1 },
     })
   })

@@ -247,6 +247,9 @@ describe('upstream and profile entries are checked', () => {
 
   it.each([
     ['a tool that is not there', { a: { tools: ['f', 'g'] } }, /^PROFILES_FILE "a": tools names "g", which TOOLS does not have/],
+    ['a notice too soon', { a: { toolNoticeMs: 5 } }, /toolNoticeMs must be/],
+    ['a filler without a time', { a: { toolFiller: 'Wait.' } }, /toolFiller needs toolNoticeMs/],
+    ['a filler without words', { a: { toolNoticeMs: 500, toolFiller: ' ' } }, /toolFiller must have 1 to 500 characters/],
     ['an unsettable path', { a: { clientMaySet: ['tools'] } }, /clientMaySet names "tools", which clients may never set/],
     ['instructions in the session', { a: { session: { instructions: 'x' } } }, /^PROFILES_FILE "a": session instructions belongs/],
     ['an unknown field', { a: { voice: 'x' } }, /unknown fields: "voice"/],
