@@ -9,6 +9,9 @@ import { POOL_SIZE, type Running, type TargetName } from './targets.js'
 /** Fewer than the pool holds, so that every session can come from it. */
 const SETUP_SESSIONS = POOL_SIZE - 8
 
+/** A process that has just started runs most of its code unoptimised; this is what it has opened after its first minutes. */
+const WARM_UP_SESSIONS = 1000
+
 /** `delaysMs`: how long the upstream holds its 101 back. */
 export async function setUp(lab: Lab, results: Results, targets: readonly TargetName[], delaysMs: readonly number[], rounds: number): Promise<void> {
   let poolEmpty = false
@@ -18,8 +21,10 @@ export async function setUp(lab: Lab, results: Results, targets: readonly Target
     if (delayMs > 0) goals.push({ target: 'relay-pool', against: undefined, as: 'value', atMost: 5, stretch: 2 })
     await inRounds(lab, results, { title, targets, rounds }, async (target, round) => {
       if (round === 0) {
-        await lab.open(target, { sessions: SETUP_SESSIONS * 2, workers: 4 })
-        await lab.close()
+        for (let opened = 0; opened < WARM_UP_SESSIONS; opened += 100) {
+          await lab.open(target, { sessions: 100, workers: 4 })
+          await lab.close()
+        }
       }
       if (target.name === 'relay-pool' && (poolEmpty || !(await poolIsFull(lab)))) {
         if (!poolEmpty) results.skipped.push(`relay-pool in setup: of ${POOL_SIZE} connections its pool holds ${await lab.mock.call('open', {})}`)
