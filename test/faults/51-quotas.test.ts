@@ -163,7 +163,9 @@ describe.skipIf(redisBinary() === undefined)('quotas and places of four relays (
     // While Redis is away each relay counts its own sessions, so that users are not locked out: new ones wait here until it is back.
     for (let n = 0; n < HANDSHAKES_AT_ONCE; n++) await handshakes.enter()
     await redis.kill()
-    await sleep(300)
+    // Each has noticed, and decides alone.
+    const left = () => relays.every((relay) => relay === killed || relay.output().includes('redis is not connected'))
+    await expect.poll(left, { timeout: 10_000, interval: 20 }).toBe(true)
     await redis.restart()
     const connectedAgain = () => relays.every((relay) => relay === killed || relay.output().split('redis is connected').length > 2)
     await expect.poll(connectedAgain, { timeout: 10_000, interval: 20 }).toBe(true)
