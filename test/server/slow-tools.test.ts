@@ -39,7 +39,12 @@ describe.each([
   ['GA client, GA upstream', '/v1/realtime', {}, 'response.output_audio.delta'],
   ['preview client, GA upstream', '/openai/realtime?api-version=2024-10-01-preview&deployment=realtime', {}, 'response.audio.delta'],
   ['GA client, preview upstream', '/v1/realtime', { AZURE_OPENAI_API_VERSION: '2025-04-01-preview' }, 'response.output_audio.delta'],
-  ['preview client, preview upstream', '/openai/realtime?api-version=2024-10-01-preview&deployment=realtime', { AZURE_OPENAI_API_VERSION: '2025-04-01-preview' }, 'response.audio.delta'],
+  [
+    'preview client, preview upstream',
+    '/openai/realtime?api-version=2024-10-01-preview&deployment=realtime',
+    { AZURE_OPENAI_API_VERSION: '2025-04-01-preview' },
+    'response.audio.delta',
+  ],
 ] as const)('%s', (_name, path, env, deltas) => {
   it('a line is heard while the tool is at work, then the answer', async () => {
     const { answer } = await start(env)
