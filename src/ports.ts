@@ -22,7 +22,10 @@ export interface Link {
   readonly bufferedBytes: number
   /** A link starts paused: reading begins with the first `resume()`. One callback each; the last one set counts. */
   onFrame(callback: (frame: Frame, isBinary: boolean) => void): void
-  /** Called when everything buffered has been written after `bufferedBytes` was above zero. */
+  /**
+   * Called when everything buffered has been written after `bufferedBytes` was above zero. Less than 64 KiB that the system took late may go unsaid:
+   * whoever waits for those looks at `bufferedBytes`.
+   */
   onDrain(callback: () => void): void
   /** Called exactly once, whoever closed: the peer's code (1005, 1006 included) and nothing of its reason. */
   onClose(callback: (code: number) => void): void

@@ -1,25 +1,14 @@
-// Makes a Link of a WebSocket, accepted or dialled: bounded, corked for one turn, pinged, and never throwing.
+// Accepts and dials WebSockets as Links: bounded, within a deadline, without what only the handshake needed.
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import { type ClientOptions, type ServerOptions, WebSocket } from 'ws'
-import { protocolErrorCode, sendableCode } from './close-codes.js'
-import { cutToBytes } from './core/protocol/errors.js'
-import type { Frame } from './core/protocol/events.js'
-import { joinHeartbeat } from './heartbeat.js'
 import type { Link } from './ports.js'
+import { type LinkOptions, WebSocketLink } from './web-socket-link.js'
 
 /** Longest wait for the peer's half of the closing handshake; the socket is destroyed after it. */
 const CLOSE_TIMEOUT_MS = 2000
 const MAX_RETRY_AFTER_SECONDS = 86_400
-
-/** One shared object, so that a frame is sent as text without a conversion and without an allocation of ours. */
-const TEXT = { binary: false, compress: false, fin: true } as const
-
-export interface LinkOptions {
-  /** A peer that sends nothing at all, pongs included, for two intervals (three at most) is cut off as 1006. Milliseconds. */
-  readonly pingIntervalMs: number
-}
 
 export interface DialOptions extends LinkOptions {
   readonly headers: Readonly<Record<string, string>>
@@ -27,7 +16,6 @@ export interface DialOptions extends LinkOptions {
   /** From the call to the finished upgrade: DNS, TCP, TLS and the answer together. */
   readonly timeoutMs: number
   readonly signal: AbortSignal
-  readonly maxPayloadBytes: number
   /** Build it once and share it: it saves about a millisecond of CPU per TLS dial. */
   readonly secureContext?: SecureContext
 }
@@ -58,7 +46,7 @@ export function serverOptions(options: { maxPayloadBytes: number; chooseSubproto
 export function acceptLink(socket: WebSocket, rawSocket: Socket, options: LinkOptions): Link {
   // The server's own listener holds the whole request; the link brings one of its own.
   socket.removeAllListeners()
-  return new WebSocketLink(socket, rawSocket, options.pingIntervalMs)
+  return new WebSocketLink(socket, rawSocket, true, options)
 }
 
 /** Opens a link. Rejects with a `DialError`; redirects count as refused. The link is paused and nothing that arrives early is lost. */
@@ -98,7 +86,7 @@ export function dialLink(url: string | URL, options: DialOptions): Promise<Link>
       if (!rawSocket || settled) return settle(new DialError('unreachable'))
       // What waited for the answer would hold the dial's options, timer and promise for as long as the session lives.
       socket.removeAllListeners()
-      settle(new WebSocketLink(socket, rawSocket, options.pingIntervalMs))
+      settle(new WebSocketLink(socket, rawSocket, false, options))
     })
   })
 }
@@ -116,134 +104,4 @@ function limits(maxPayload: number) {
   const maxFragments = Math.max(256, Math.ceil(maxPayload / 1024))
   const maxBufferedChunks = Math.max(1024, Math.ceil(maxPayload / 512))
   return { maxPayload, maxFragments, maxBufferedChunks, maxPendingAutoPongs: 60, perMessageDeflate: false, skipUTF8Validation: false, closeTimeout: CLOSE_TIMEOUT_MS }
-}
-
-/** Links with a corked socket; one entry in the tick queue uncorks them all when this turn's code has run. */
-const corked: WebSocketLink[] = []
-
-function uncorkAll(): void {
-  for (const link of corked.splice(0)) link.uncork()
-}
-
-class WebSocketLink implements Link {
-  readonly #socket: WebSocket
-  readonly #raw: Socket
-  readonly #leaveHeartbeat: () => void
-  readonly #onWritten = (error?: Error | null): void => this.#written(error)
-  #frameCallback: ((frame: Frame, isBinary: boolean) => void) | undefined
-  #drainCallback: (() => void) | undefined
-  #closeCallback: ((code: number) => void) | undefined
-  #closeCode: number | undefined
-  #errorCode: number | undefined
-  #closeReported = false
-  #closing = false
-  #paused = true
-  #corked = false
-  /** Turns whose frames are not all written; their last write is in the same batch as the first. */
-  #unwrittenTurns = 0
-  #silentBeats = 0
-  #bytesRead = -1
-  #bytesTaken = -1
-
-  constructor(socket: WebSocket, raw: Socket, pingIntervalMs: number) {
-    this.#socket = socket
-    this.#raw = raw
-    this.#leaveHeartbeat = joinHeartbeat(this, pingIntervalMs)
-    socket.pause()
-    socket.on('error', (error) => {
-      this.#errorCode ??= protocolErrorCode(error)
-    })
-    socket.on('message', (data, isBinary) => {
-      if (!this.#closing) this.#frameCallback?.(data as Buffer, isBinary)
-    })
-    socket.on('close', (code) => this.#closed(code))
-    if (socket.readyState === WebSocket.CLOSED) this.#closed(1006)
-  }
-
-  send(data: Frame | string): void {
-    if (this.#closing || this.#socket.readyState !== WebSocket.OPEN) return
-    if (this.#corked) {
-      this.#socket.send(data, TEXT)
-      return
-    }
-    this.#corked = true
-    this.#raw.cork()
-    if (corked.push(this) === 1) process.nextTick(uncorkAll)
-    this.#unwrittenTurns++
-    this.#socket.send(data, TEXT, this.#onWritten)
-  }
-
-  uncork(): void {
-    if (!this.#corked) return
-    this.#corked = false
-    this.#raw.uncork()
-  }
-
-  close(code: number, reason: string): void {
-    if (this.#closing) return
-    this.#closing = true
-    this.uncork()
-    // A paused socket would never read the peer's close frame.
-    this.#socket.resume()
-    this.#socket.close(sendableCode(code), cutToBytes(reason, 123))
-  }
-
-  pause(): void {
-    if (this.#closing) return
-    this.#paused = true
-    this.#socket.pause()
-  }
-
-  resume(): void {
-    if (this.#closing) return
-    if (this.#paused) this.#silentBeats = 0
-    this.#paused = false
-    this.#socket.resume()
-  }
-
-  get bufferedBytes(): number {
-    return this.#socket.bufferedAmount
-  }
-
-  onFrame(callback: (frame: Frame, isBinary: boolean) => void): void {
-    this.#frameCallback = callback
-  }
-
-  onDrain(callback: () => void): void {
-    this.#drainCallback = callback
-  }
-
-  onClose(callback: (code: number) => void): void {
-    this.#closeCallback = callback
-    if (this.#closeCode !== undefined) process.nextTick(() => this.#reportClose())
-  }
-
-  /** A sign of life is a byte read, or a byte of a backlog that the peer let the system take. A socket we paused cannot show one. */
-  beat(): void {
-    if (this.#socket.readyState !== WebSocket.OPEN) return
-    const bytesTaken = this.#raw.bytesWritten - this.#raw.writableLength
-    const alive = this.#paused || this.#raw.bytesRead !== this.#bytesRead || (this.#raw.writableLength > 0 && bytesTaken !== this.#bytesTaken)
-    this.#bytesRead = this.#raw.bytesRead
-    this.#bytesTaken = bytesTaken
-    this.#silentBeats = alive ? 0 : this.#silentBeats + 1
-    if (this.#silentBeats >= 2) this.#socket.terminate()
-    else this.#socket.ping()
-  }
-
-  #written(error: Error | null | undefined): void {
-    if (--this.#unwrittenTurns === 0 && !error && !this.#closing) this.#drainCallback?.()
-  }
-
-  #closed(code: number): void {
-    this.#closing = true
-    this.#leaveHeartbeat()
-    this.#closeCode = code === 1006 ? (this.#errorCode ?? code) : code
-    this.#reportClose()
-  }
-
-  #reportClose(): void {
-    if (this.#closeReported || !this.#closeCallback || this.#closeCode === undefined) return
-    this.#closeReported = true
-    this.#closeCallback(this.#closeCode)
-  }
 }

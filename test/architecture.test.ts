@@ -104,7 +104,8 @@ describe('who may import whom', () => {
 
   it('6. packages stay where they are wrapped', () => {
     const homes: readonly (readonly [string, RegExp])[] = [
-      ['ws', /^src\/(ws-link\.ts|simulator\/)/],
+      ['ws', /^src\/(ws-link\.ts|web-socket-link\.ts|simulator\/)/],
+      ['bufferutil', /^src\/frame-(reader|writer)\.ts$/],
       ['ioredis', /^src\/(limits\/redis[a-z-]*\.ts|server\.ts)$/],
       ['jose', /^src\/auth\//],
       ['prom-client', /^src\/ops\//],
@@ -122,7 +123,7 @@ describe('who may import whom', () => {
 
   it('only packages the project depends on, by their names', () => {
     const declared =
-      /^(node:|(@azure\/identity|@fastify\/(static|swagger|websocket)|@modelcontextprotocol\/sdk|ajv|ajv-formats|fastify|ioredis|jose|openai|pino|prom-client|undici|ws)$)/
+      /^(node:|(@azure\/identity|@fastify\/(static|swagger|websocket)|@modelcontextprotocol\/sdk|ajv|ajv-formats|bufferutil|fastify|ioredis|jose|openai|pino|prom-client|undici|ws)$)/
     expect(forbidden(FILES, ({ target }) => isOwn(target) || declared.test(target))).toEqual([])
   })
 
@@ -198,7 +199,7 @@ describe('house rules', () => {
   })
 
   it('file names are kebab-case', () => {
-    expect(FILES.filter((file) => !/^[a-z0-9/-]+\.ts$/.test(file.path)).map((file) => file.path)).toEqual([])
+    expect(FILES.filter((file) => !/^[a-z0-9/-]+(\.d)?\.ts$/.test(file.path)).map((file) => file.path)).toEqual([])
   })
 
   it('nothing unfinished', () => {

@@ -103,7 +103,8 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
 
   /** Synchronous from the 101 to the listeners of the session: a frame in the same packet is not lost. */
   function take(socket: WebSocket, request: FastifyRequest): void {
-    const link = acceptLink(socket, request.raw.socket, { pingIntervalMs: deps.config.limits.pingIntervalMs })
+    const { pingIntervalMs, maxMessageBytes: maxPayloadBytes } = deps.config.limits
+    const link = acceptLink(socket, request.raw.socket, { pingIntervalMs, maxPayloadBytes })
     const outcome = outcomes.get(request.raw)
     // A response that stays with its socket holds the request, its headers and its logger for as long as the session lives.
     outcome?.response.detachSocket(request.raw.socket)

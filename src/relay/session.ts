@@ -162,7 +162,7 @@ export class RelayedSession {
   #fromUpstream(frame: Frame, isBinary: boolean): void {
     if (this.#ended) return
     if (!isBinary && this.#lanes.serverAudio === 'pass' && isServerAudioDelta(frame, this.upstreamDialect.audioDeltaType)) {
-      this.meters.serverAudioBytes += audioDeltaBytes(frame)
+      this.meters.serverAudioBytes += audioDeltaBytes(frame, this.meters)
       this.sendClient(this.upstreamDialect.audioDeltaType === this.clientDialect.audioDeltaType ? frame : spliceAudioDeltaType(frame, this.upstreamDialect, this.clientDialect))
       return
     }

@@ -71,7 +71,7 @@ export async function linkServer(pingIntervalMs = 60_000, tls = false): Promise<
   const links: Link[] = []
   const waiting: ((link: Link) => void)[] = []
   sockets.on('connection', (socket, request) => {
-    const link = acceptLink(socket, request.socket, { pingIntervalMs })
+    const link = acceptLink(socket, request.socket, { pingIntervalMs, maxPayloadBytes: MAX_PAYLOAD })
     const waiter = waiting.shift()
     if (waiter) waiter(link)
     else links.push(link)

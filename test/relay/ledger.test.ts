@@ -131,8 +131,9 @@ describe('audio', () => {
     const frame = Buffer.from(
       JSON.stringify({ type: 'response.output_audio.delta', event_id: 'event_1', response_id: 'r', item_id: 'i', output_index: 0, content_index: 0, delta }),
     )
-    expect(audioDeltaBytes(frame) - bytes).toBeGreaterThanOrEqual(0)
-    expect(audioDeltaBytes(frame) - bytes).toBeLessThanOrEqual(2)
-    expect(audioDeltaBytes(Buffer.from('{"type":"x"}'))).toBe(0)
+    const meters = newMeters()
+    expect(audioDeltaBytes(frame, meters) - bytes).toBeGreaterThanOrEqual(0)
+    expect(audioDeltaBytes(frame, meters) - bytes).toBeLessThanOrEqual(2)
+    expect(audioDeltaBytes(Buffer.from('{"type":"x"}'), meters)).toBe(0)
   })
 })

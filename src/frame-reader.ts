@@ -1,0 +1,158 @@
+// Takes whole text frames out of what a socket brings; every other byte goes to `ws` in order, whose parser alone decides what is an error.
+import { isUtf8 } from 'node:buffer'
+import bufferUtil from 'bufferutil'
+
+const FIN = 0x80
+const MASKED = 0x80
+const TEXT = 0x1
+const BINARY = 0x2
+const PING = 0x9
+const PONG = 0xa
+const MAX_HEADER = 14
+
+export interface FrameSink {
+  /** One text message, whole, unmasked and valid UTF-8; a view of the chunk it came in. */
+  takeText(frame: Buffer): void
+  /** Parsed before this returns. True: a message came of it. */
+  passOn(bytes: Buffer): boolean
+}
+
+/**
+ * Follows the boundaries of RFC 6455 frames and never keeps a byte of one: what is not taken has been passed on. As soon as a frame is not one that
+ * must be legal here (a wrong mask, a reserved bit, too long, a fragment out of order, a close), `ws` gets it and all that follows.
+ */
+export class FrameReader {
+  readonly #sink: FrameSink
+  readonly #masked: boolean
+  readonly #maxPayload: number
+  /** `ws` has the connection to itself from here on. */
+  #left = false
+  /** Bytes of the current frame that `ws` is still to get. */
+  #owed = 0
+  #endsMessage = false
+  /** Between the first fragment of a message and its last. */
+  #inMessage = false
+  /** A header cut in two, as far as it has come; passed on already. */
+  #head: Buffer | undefined
+
+  /** `masked`: whether the peer must mask, as clients do. A longer payload than `maxPayload` bytes is left to `ws` to refuse. */
+  constructor(sink: FrameSink, masked: boolean, maxPayload: number) {
+    this.#sink = sink
+    this.#masked = masked
+    this.#maxPayload = maxPayload
+  }
+
+  read(chunk: Buffer): void {
+    let at = this.#head ? this.#completeHead(this.#head, chunk) : 0
+    if (this.#owed > 0) at = this.#pass(chunk, at)
+    while (at < chunk.length) {
+      if (this.#left) return void this.#sink.passOn(at === 0 ? chunk : chunk.subarray(at))
+      at = this.#readFrame(chunk, at)
+    }
+  }
+
+  /** Where the next frame begins; `at` again when it is not ours to read. */
+  #readFrame(chunk: Buffer, at: number): number {
+    const size = headerSize(chunk, at)
+    if (size > chunk.length - at) {
+      this.#head = Buffer.from(chunk.subarray(at))
+      this.#sink.passOn(chunk.subarray(at))
+      return chunk.length
+    }
+    const length = payloadLength(chunk, at)
+    const end = at + size + length
+    if (!this.#mayBegin(chunk, at, length)) {
+      this.#left = true
+      return at
+    }
+    if (chunk[at] !== (FIN | TEXT) || end > chunk.length) {
+      this.#begin(chunk[at] as number, size + length)
+      return this.#pass(chunk, at)
+    }
+    const payload = chunk.subarray(at + size, end)
+    if (this.#masked) unmask(payload, chunk, at + size - 4)
+    if (!isUtf8(payload)) {
+      // Masked again: the same operation undoes it.
+      if (this.#masked) unmask(payload, chunk, at + size - 4)
+      this.#left = true
+      return at
+    }
+    this.#sink.takeText(payload)
+    return end
+  }
+
+  #mayBegin(bytes: Buffer, at: number, length: number): boolean {
+    if ((bytes[at + 1] as number) >= MASKED !== this.#masked || length > this.#maxPayload) return false
+    switch (bytes[at]) {
+      case FIN | TEXT:
+      case FIN | BINARY:
+      case TEXT:
+      case BINARY:
+        return !this.#inMessage
+      case FIN:
+      case 0:
+        return this.#inMessage
+      case FIN | PING:
+      case FIN | PONG:
+        return length <= 125
+      default:
+        return false
+    }
+  }
+
+  #begin(first: number, bytes: number): void {
+    this.#owed = bytes
+    if ((first & 0xf) >= 8) return
+    this.#inMessage = first < FIN
+    this.#endsMessage = !this.#inMessage
+  }
+
+  /** As much of the current frame as the chunk holds. A message that ends without coming out was refused: `ws` is closing. */
+  #pass(chunk: Buffer, at: number): number {
+    const end = Math.min(at + this.#owed, chunk.length)
+    this.#owed -= end - at
+    const cameOut = this.#sink.passOn(chunk.subarray(at, end))
+    if (this.#owed > 0) return end
+    if (this.#endsMessage && !cameOut) this.#left = true
+    this.#endsMessage = false
+    return end
+  }
+
+  /** Where the chunk goes on: at its start, whose first bytes complete the header, or at its end when the header is still not whole. */
+  #completeHead(head: Buffer, chunk: Buffer): number {
+    const joined = Buffer.concat([head, chunk.subarray(0, MAX_HEADER)])
+    const size = headerSize(joined, 0)
+    if (size > joined.length) {
+      this.#head = joined
+      this.#sink.passOn(chunk)
+      return chunk.length
+    }
+    this.#head = undefined
+    const length = payloadLength(joined, 0)
+    if (this.#mayBegin(joined, 0, length)) this.#begin(joined[0] as number, size + length - head.length)
+    else this.#left = true
+    return 0
+  }
+}
+
+const key = Buffer.alloc(4)
+
+function unmask(payload: Buffer, chunk: Buffer, keyAt: number): void {
+  for (let i = 0; i < 4; i++) key[i] = chunk[keyAt + i] as number
+  bufferUtil.unmask(payload, key)
+}
+
+/** Bytes of the header that begins at `at`; 2 at least, also where not even those are there. */
+function headerSize(bytes: Buffer, at: number): number {
+  const second = bytes[at + 1] ?? 0
+  const short = second & 0x7f
+  return (short < 126 ? 2 : short === 126 ? 4 : 10) + (second >= MASKED ? 4 : 0)
+}
+
+/** Infinity from 4 GiB on. The header must be whole. */
+function payloadLength(bytes: Buffer, at: number): number {
+  const short = (bytes[at + 1] as number) & 0x7f
+  if (short < 126) return short
+  if (short === 126) return bytes.readUInt16BE(at + 2)
+  return bytes.readUInt32BE(at + 2) > 0 ? Number.POSITIVE_INFINITY : bytes.readUInt32BE(at + 6)
+}

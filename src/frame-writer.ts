@@ -1,0 +1,143 @@
+// Writes the text frames of one turn to a socket: masked into one buffer, or without a copy where the bytes that came in are those that go out.
+import { randomFillSync } from 'node:crypto'
+import type { Socket } from 'node:net'
+import bufferUtil from 'bufferutil'
+
+const FIN_TEXT = 0x81
+const MASKED = 0x80
+/** Frames of this size and less are gathered into one buffer: a copy costs less than another entry in the list of a gathered write. */
+const GATHERED_BYTES = 8192
+const SCRATCH_BYTES = 64 * 1024
+const POOL_BYTES = 8192
+
+/** Bytes of the header of a text frame; with its four bytes of mask where a client sends it. */
+export function headerBytes(payload: number, masked: boolean): number {
+  return (payload < 126 ? 2 : payload < 65_536 ? 4 : 10) + (masked ? 4 : 0)
+}
+
+/**
+ * As the client of a connection: every frame is masked with a key of its own. `total` is the length of all frames with their headers.
+ * The frames are left as they are.
+ */
+export function writeMasked(socket: Socket, frames: readonly Buffer[], total: number): void {
+  const out = takeBuffer(socket, total)
+  let at = 0
+  for (const frame of frames) {
+    at = writeHeader(out, at, frame.length, MASKED)
+    renewKey()
+    for (let i = 0; i < 4; i++) out[at++] = key[i] as number
+    bufferUtil.mask(frame, key, out, at, frame.length)
+    at += frame.length
+  }
+  write(socket, out, total)
+}
+
+/**
+ * As the server of a connection. A frame whose header happens to stand right before it, because it came from a server and goes on unchanged, is
+ * written from there; such neighbours go out as one piece.
+ */
+export function writeUnmasked(socket: Socket, frames: readonly Buffer[], total: number): void {
+  const pieces = inPieces(frames)
+  if (pieces.length === 1) {
+    socket.write(pieces[0] as Buffer)
+  } else if (total <= GATHERED_BYTES * frames.length) {
+    const out = takeBuffer(socket, total)
+    let at = 0
+    for (const piece of pieces) {
+      out.set(piece, at)
+      at += piece.length
+    }
+    write(socket, out, total)
+  } else {
+    socket.cork()
+    for (const piece of pieces) socket.write(piece)
+    socket.uncork()
+  }
+}
+
+function inPieces(frames: readonly Buffer[]): Buffer[] {
+  const pieces: Buffer[] = []
+  // What lies in one piece of memory, from `start` to `end`; nothing when they are equal.
+  let memory = NO_MEMORY
+  let start = 0
+  let end = 0
+  for (const frame of frames) {
+    const size = headerBytes(frame.length, false)
+    const from = frame.byteOffset - size
+    if (frame.buffer !== memory.buffer || from !== end) {
+      if (end > start) pieces.push(Buffer.from(memory.buffer, start, end - start))
+      if (frame.buffer !== memory.buffer) memory = new Uint8Array(frame.buffer)
+      start = end = Math.max(0, from)
+    }
+    if (isHeader(memory, from, frame.length)) {
+      end = frame.byteOffset + frame.length
+      continue
+    }
+    if (end > start) pieces.push(Buffer.from(memory.buffer, start, end - start))
+    start = end = 0
+    const header = Buffer.allocUnsafe(size)
+    writeHeader(header, 0, frame.length, 0)
+    pieces.push(header, frame)
+  }
+  if (end > start) pieces.push(Buffer.from(memory.buffer, start, end - start))
+  return pieces
+}
+
+const NO_MEMORY: Uint8Array<ArrayBufferLike> = new Uint8Array(0)
+
+function isHeader(memory: Uint8Array, at: number, length: number): boolean {
+  if (at < 0 || memory[at] !== FIN_TEXT) return false
+  if (length < 126) return memory[at + 1] === length
+  const size = writeHeader(expected, 0, length, 0)
+  for (let i = 1; i < size; i++) if (memory[at + i] !== expected[i]) return false
+  return true
+}
+
+const expected = Buffer.alloc(10)
+
+/** Where the header ends, less the key. */
+function writeHeader(out: Buffer, at: number, length: number, maskBit: number): number {
+  out[at] = FIN_TEXT
+  if (length < 126) {
+    out[at + 1] = maskBit | length
+    return at + 2
+  }
+  if (length < 65_536) {
+    out[at + 1] = maskBit | 126
+    out[at + 2] = length >> 8
+    out[at + 3] = length & 0xff
+    return at + 4
+  }
+  out[at + 1] = maskBit | 127
+  out.writeUInt32BE(0, at + 2)
+  out.writeUInt32BE(length, at + 6)
+  return at + 10
+}
+
+/** One for the process, since most writes are over when they return. A socket that still needs it keeps it, and a new one is made. */
+let scratch: Buffer | undefined
+
+/** A socket with a backlog gets a buffer of its own and of the right size: it may keep it for long. */
+function takeBuffer(socket: Socket, bytes: number): Buffer {
+  if (bytes <= POOL_BYTES / 2 || bytes > SCRATCH_BYTES || socket.writableLength > 0) return Buffer.allocUnsafe(bytes)
+  scratch ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+  return scratch
+}
+
+function write(socket: Socket, out: Buffer, bytes: number): void {
+  socket.write(out === scratch ? out.subarray(0, bytes) : out)
+  if (out === scratch && socket.writableLength > 0) scratch = undefined
+}
+
+const pool = Buffer.alloc(POOL_BYTES)
+let used = POOL_BYTES
+const key = Buffer.alloc(4)
+
+/** Four bytes nobody can foresee: RFC 6455 asks for it so that no intermediary can be made to read frames as something else. */
+function renewKey(): void {
+  if (used === POOL_BYTES) {
+    randomFillSync(pool)
+    used = 0
+  }
+  for (let i = 0; i < 4; i++) key[i] = pool[used++] as number
+}

@@ -1,0 +1,194 @@
+// A Link over an open WebSocket: whole frames read and written past `ws`, everything else left to it; pinged, and never throwing.
+import type { Socket } from 'node:net'
+import { WebSocket } from 'ws'
+import { protocolErrorCode, sendableCode } from './close-codes.js'
+import { cutToBytes } from './core/protocol/errors.js'
+import type { Frame } from './core/protocol/events.js'
+import { FrameReader, type FrameSink } from './frame-reader.js'
+import { headerBytes, writeMasked, writeUnmasked } from './frame-writer.js'
+import { joinHeartbeat } from './heartbeat.js'
+import type { Link } from './ports.js'
+
+export interface LinkOptions {
+  /** A peer that sends nothing at all, pongs included, for two intervals (three at most) is cut off as 1006. Milliseconds. */
+  readonly pingIntervalMs: number
+  /** Longest message; a longer one ends the link as 1009. */
+  readonly maxPayloadBytes: number
+}
+
+/** Links with frames to write: after the chunk being read, or when this turn's code has run. */
+const unwritten: WebSocketLink[] = []
+let reading = false
+
+function writeAll(): void {
+  for (const link of unwritten) link.writePending()
+  unwritten.length = 0
+}
+
+export class WebSocketLink implements Link, FrameSink {
+  readonly #socket: WebSocket
+  readonly #raw: Socket
+  readonly #isServer: boolean
+  readonly #leaveHeartbeat: () => void
+  #frameCallback: ((frame: Frame, isBinary: boolean) => void) | undefined
+  #drainCallback: (() => void) | undefined
+  #closeCallback: ((code: number) => void) | undefined
+  #closeCode: number | undefined
+  #errorCode: number | undefined
+  #closeReported = false
+  #closing = false
+  #paused = true
+  /** Most turns have one frame for a link. */
+  #pending: Frame | undefined
+  #morePending: Frame[] | undefined
+  /** With their headers. */
+  #pendingBytes = 0
+  /** What `ws` would read the socket with. */
+  #wsReads: ((chunk: Buffer) => void) | undefined
+  #messageSeen = false
+  #silentBeats = 0
+  #bytesRead = -1
+  #bytesTaken = -1
+
+  constructor(socket: WebSocket, raw: Socket, isServer: boolean, options: LinkOptions) {
+    this.#socket = socket
+    this.#raw = raw
+    this.#isServer = isServer
+    this.#leaveHeartbeat = joinHeartbeat(this, options.pingIntervalMs)
+    socket.pause()
+    socket.on('error', (error) => {
+      this.#errorCode ??= protocolErrorCode(error)
+    })
+    socket.on('message', (data, isBinary) => {
+      this.#messageSeen = true
+      if (!this.#closing) this.#frameCallback?.(data as Buffer, isBinary)
+    })
+    socket.on('close', (code) => this.#closed(code))
+    if (socket.readyState === WebSocket.CLOSED) this.#closed(1006)
+    else this.#readBefore(options.maxPayloadBytes)
+  }
+
+  /** Puts the reader of whole frames before the one of `ws`. Where somebody else reads the socket too, `ws` keeps it. */
+  #readBefore(maxPayload: number): void {
+    this.#raw.on('drain', () => this.#drained())
+    const [wsReads, ...others] = this.#raw.listeners('data')
+    if (!wsReads || others.length > 0) return
+    const reader = new FrameReader(this, this.#isServer, maxPayload)
+    this.#wsReads = wsReads as (chunk: Buffer) => void
+    this.#raw.removeAllListeners('data')
+    this.#raw.on('data', (chunk: Buffer) => {
+      reading = true
+      try {
+        reader.read(chunk)
+      } finally {
+        reading = false
+        writeAll()
+      }
+    })
+  }
+
+  takeText(frame: Frame): void {
+    if (!this.#closing) this.#frameCallback?.(frame, false)
+  }
+
+  passOn(bytes: Buffer): boolean {
+    // What `ws` answers by itself, a close frame for one, comes after what was sent before.
+    this.writePending()
+    this.#messageSeen = false
+    this.#wsReads?.call(this.#raw, bytes)
+    return this.#messageSeen
+  }
+
+  send(data: Frame | string): void {
+    if (this.#closing || this.#socket.readyState !== WebSocket.OPEN) return
+    const frame = typeof data === 'string' ? Buffer.from(data) : data
+    this.#pendingBytes += headerBytes(frame.length, !this.#isServer) + frame.length
+    if (!this.#pending) {
+      this.#pending = frame
+      if (unwritten.push(this) === 1 && !reading) process.nextTick(writeAll)
+    } else if (this.#morePending) this.#morePending.push(frame)
+    else this.#morePending = [frame]
+  }
+
+  writePending(): void {
+    const first = this.#pending
+    if (!first) return
+    const frames = [first].concat(this.#morePending ?? [])
+    const bytes = this.#pendingBytes
+    this.#pending = undefined
+    this.#morePending = undefined
+    this.#pendingBytes = 0
+    if (!this.#raw.writable || this.#socket.readyState !== WebSocket.OPEN) return
+    if (this.#isServer) writeUnmasked(this.#raw, frames, bytes)
+    else writeMasked(this.#raw, frames, bytes)
+    if (this.#raw.writableLength === 0) this.#drained()
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#closing) return
+    this.#closing = true
+    this.writePending()
+    // A paused socket would never read the peer's close frame.
+    this.#socket.resume()
+    this.#socket.close(sendableCode(code), cutToBytes(reason, 123))
+  }
+
+  pause(): void {
+    if (this.#closing) return
+    this.#paused = true
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    if (this.#closing) return
+    if (this.#paused) this.#silentBeats = 0
+    this.#paused = false
+    this.#socket.resume()
+  }
+
+  get bufferedBytes(): number {
+    return this.#raw.writableLength + this.#pendingBytes
+  }
+
+  onFrame(callback: (frame: Frame, isBinary: boolean) => void): void {
+    this.#frameCallback = callback
+  }
+
+  onDrain(callback: () => void): void {
+    this.#drainCallback = callback
+  }
+
+  onClose(callback: (code: number) => void): void {
+    this.#closeCallback = callback
+    if (this.#closeCode !== undefined) process.nextTick(() => this.#reportClose())
+  }
+
+  /** A sign of life is a byte read, or a byte of a backlog that the peer let the system take. A socket we paused cannot show one. */
+  beat(): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return
+    const bytesTaken = this.#raw.bytesWritten - this.#raw.writableLength
+    const alive = this.#paused || this.#raw.bytesRead !== this.#bytesRead || (this.#raw.writableLength > 0 && bytesTaken !== this.#bytesTaken)
+    this.#bytesRead = this.#raw.bytesRead
+    this.#bytesTaken = bytesTaken
+    this.#silentBeats = alive ? 0 : this.#silentBeats + 1
+    if (this.#silentBeats >= 2) this.#socket.terminate()
+    else this.#socket.ping()
+  }
+
+  #drained(): void {
+    if (!this.#closing) this.#drainCallback?.()
+  }
+
+  #closed(code: number): void {
+    this.#closing = true
+    this.#leaveHeartbeat()
+    this.#closeCode = code === 1006 ? (this.#errorCode ?? code) : code
+    this.#reportClose()
+  }
+
+  #reportClose(): void {
+    if (this.#closeReported || !this.#closeCallback || this.#closeCode === undefined) return
+    this.#closeReported = true
+    this.#closeCallback(this.#closeCode)
+  }
+}
