@@ -37,6 +37,8 @@ export function writeMasked(socket: Socket, frames: readonly Buffer[], total: nu
  * written from there; such neighbours go out as one piece.
  */
 export function writeUnmasked(socket: Socket, frames: readonly Buffer[], total: number): void {
+  const lone = frames.length === 1 ? withHeader(frames[0] as Buffer, total) : undefined
+  if (lone) return void socket.write(lone)
   const pieces = inPieces(frames)
   if (pieces.length === 1) {
     socket.write(pieces[0] as Buffer)
@@ -53,6 +55,14 @@ export function writeUnmasked(socket: Socket, frames: readonly Buffer[], total: 
     for (const piece of pieces) socket.write(piece)
     socket.uncork()
   }
+}
+
+/** The frame and the bytes before it, `total` in all, if those are its header. Most turns write a lone frame. */
+function withHeader(frame: Buffer, total: number): Buffer | undefined {
+  const from = frame.byteOffset + frame.length - total
+  if (from < 0) return undefined
+  const whole = Buffer.from(frame.buffer, from, total)
+  return isHeader(whole, 0, frame.length) ? whole : undefined
 }
 
 function inPieces(frames: readonly Buffer[]): Buffer[] {

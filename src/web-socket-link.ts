@@ -113,12 +113,12 @@ export class WebSocketLink implements Link, FrameSink {
   writePending(): void {
     const first = this.#pending
     if (!first) return
-    const frames = [first].concat(this.#morePending ?? [])
+    const frames = this.#morePending ? [first, ...this.#morePending] : [first]
     const bytes = this.#pendingBytes
     this.#pending = undefined
     this.#morePending = undefined
     this.#pendingBytes = 0
-    if (!this.#raw.writable || this.#socket.readyState !== WebSocket.OPEN) return
+    if (this.#socket.readyState !== WebSocket.OPEN) return
     if (this.#isServer) writeUnmasked(this.#raw, frames, bytes)
     else writeMasked(this.#raw, frames, bytes)
     if (this.#raw.writableLength === 0) this.#drained()

@@ -61,6 +61,7 @@ export class Backlog {
 
   /** On drain and at every tick. Milliseconds without any progress while blocked; 0 when not blocked. */
   stalledMs(now: number): number {
+    if (!this.#blocked) return 0
     this.#relieve()
     const buffered = this.#out.bufferedBytes
     if (!this.#blocked || buffered < this.#lastBuffered) {

@@ -8,7 +8,7 @@ import { describeMachine, versionOf } from './machine.js'
 import { canMeasure } from './process-tree.js'
 import { jsonReport, textReport } from './report.js'
 import { emptyResults, type Goal, type Results } from './results.js'
-import { memory, setUp, slowClients } from './scenario-lifecycle.js'
+import { memory, type SetUpCase, setUp, slowClients } from './scenario-lifecycle.js'
 import { flood, type Speech, voice } from './scenario-realtime.js'
 import { DOWN_LARGE, DOWN_SMALL, deflateOpening, previewOpening, saturatedGoals, throughput, UP_LARGE, UP_SMALL } from './scenario-throughput.js'
 import { verify } from './scenario-verify.js'
@@ -24,6 +24,12 @@ interface Options {
 const FIFTY: Speech = { label: '50 sessions of speech', sessions: 50, upMs: 20, downMs: 100, durationMs: 2500 }
 
 type Scenario = (lab: Lab, results: Results, options: Options) => Promise<void>
+
+const SET_UPS: readonly SetUpCase[] = [
+  { delayMs: 0, together: 1 },
+  { delayMs: 200, together: 1 },
+  { delayMs: 0, together: 4 },
+]
 
 const VOICE_TLS: readonly Goal[] = [{ target: 'relay-tls', against: 'ws-pipe-tls', as: 'ratio', atMost: 1, stretch: 0.9 }]
 const VOICE: readonly Goal[] = [
@@ -56,7 +62,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     }),
   many: (lab, results, { only, rounds }) =>
     voice(lab, results, {
-      speech: { label: '1,000 sessions, the same messages a second', sessions: 1000, upMs: 400, downMs: 2000, durationMs: 4000 },
+      speech: { label: '1,000 sessions, the same messages a second', sessions: 1000, upMs: 400, downMs: 2000, durationMs: 10_000 },
       targets: only(['ws-pipe', 'nginx', 'relay']),
       rounds: rounds(2),
     }),
@@ -75,7 +81,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       shapes: [{ ...DOWN_SMALL, label: 'downlink 8 kB', audioChars: 8192, messages: 16_000 }],
       opening: deflateOpening,
     }),
-  setup: (lab, results, { only, rounds }) => setUp(lab, results, only(['direct', 'nginx', 'ws-pipe', 'relay', 'relay-pool']), [0, 200], rounds(3)),
+  setup: (lab, results, { only, rounds }) => setUp(lab, results, only(['direct', 'nginx', 'ws-pipe', 'relay', 'relay-pool']), SET_UPS, rounds(3)),
   flood: (lab, results, { only, rounds }) => flood(lab, results, only(['direct', 'ws-pipe', 'nginx', 'relay', 'relay-limited']), rounds(2)),
   memory: async (lab, results, { only, memorySessions }) => {
     for (const sessions of memorySessions) await memory(lab, results, only(['ws-pipe', 'nginx', 'relay']), sessions)

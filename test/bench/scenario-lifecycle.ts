@@ -6,18 +6,24 @@ import { type Goal, median, type Results, record } from './results.js'
 import { available, inRounds } from './rounds.js'
 import { POOL_SIZE, type Running, type TargetName } from './targets.js'
 
-/** Fewer than the pool holds, so that every session can come from it. */
-const SETUP_SESSIONS = POOL_SIZE - 8
+/** Of one measurement. Fewer than the pool holds, so that every session can come from it. */
+const SETUP_SESSIONS = 12
+
+/** Sessions that open together wait for each other's CPU time; one by one they show what a caller waits for. */
+export interface SetUpCase {
+  /** How long the upstream holds its 101 back. */
+  readonly delayMs: number
+  readonly together: number
+}
 
 /** A process that has just started runs most of its code unoptimised; this is what it has opened after its first minutes. */
 const WARM_UP_SESSIONS = 1000
 
-/** `delaysMs`: how long the upstream holds its 101 back. */
-export async function setUp(lab: Lab, results: Results, targets: readonly TargetName[], delaysMs: readonly number[], rounds: number): Promise<void> {
+export async function setUp(lab: Lab, results: Results, targets: readonly TargetName[], cases: readonly SetUpCase[], rounds: number): Promise<void> {
   let poolEmpty = false
-  for (const delayMs of delaysMs) {
-    const title = `session.created, upstream +${delayMs} ms`
-    const goals: Goal[] = [{ target: 'relay', against: 'direct', as: 'difference', atMost: 4, stretch: 2 }]
+  for (const { delayMs, together } of cases) {
+    const title = `session.created, upstream +${delayMs} ms${together > 1 ? `, ${together} at once` : ''}`
+    const goals: Goal[] = together > 1 ? [] : [{ target: 'relay', against: 'direct', as: 'difference', atMost: 4, stretch: 2 }]
     if (delayMs > 0) goals.push({ target: 'relay-pool', against: undefined, as: 'value', atMost: 5, stretch: 2 })
     await inRounds(lab, results, { title, targets, rounds }, async (target, round) => {
       if (round === 0) {
@@ -32,7 +38,7 @@ export async function setUp(lab: Lab, results: Results, targets: readonly Target
         return { values: [], problems: [] }
       }
       await lab.mock.call('delayHandshakes', { ms: delayMs })
-      const opening = measured(target, () => lab.open(target, { sessions: SETUP_SESSIONS, workers: 4, pauseMs: 60 }))
+      const opening = measured(target, () => lab.open(target, { sessions: SETUP_SESSIONS, workers: together, pauseMs: 60 }))
       const { result, used } = await opening.finally(() => lab.mock.call('delayHandshakes', { ms: 0 }))
       const values = [{ head: { figure: `${title}, p50`, unit: 'ms', goals }, value: median(result.createdMs) }]
       if (target.name === 'direct') return { values, problems: [], used }

@@ -6,6 +6,10 @@ import type { Running, TargetName } from './targets.js'
 
 const UP_CHARS = 1280
 const DOWN_CHARS = 6400
+/** A process that has just started is measured while it still compiles: its figures fall for the first twenty thousand messages. */
+const FIRST_WARM_UP_MS = 6000
+/** What opening the sessions left to collect is no cost of a message. */
+const WARM_UP_MS = 2000
 
 export interface Speech {
   readonly label: string
@@ -69,7 +73,7 @@ export interface SpeechSeries {
 export async function voice(lab: Lab, results: Results, { speech, targets, rounds, cpuGoals = [], latencyGoals = [] }: SpeechSeries): Promise<void> {
   await inRounds(lab, results, { title: speech.label, targets, rounds }, async (target, round) => {
     await begin(lab, target, speech.sessions, 0)
-    if (round === 0) await warmUp(lab, speech)
+    await warmUp(lab, speech, round === 0 ? FIRST_WARM_UP_MS : WARM_UP_MS)
     const { result, used } = await measured(target, () => speak(lab, speech, 0))
     const latency = (figure: string, value: number, goals: readonly Goal[] = []) => ({ head: { figure: `${speech.label}, ${figure}`, unit: 'ms', goals }, value })
     return {
@@ -90,8 +94,8 @@ function cpuValue(figure: string, target: Running, used: Used, spoken: Spoken, g
   return target.name === 'direct' ? [] : [{ head: { figure, unit: 'µs/message', goals }, value: used.cpuMicros / (spoken.up + spoken.down) }]
 }
 
-async function warmUp(lab: Lab, speech: Speech): Promise<void> {
-  await speak(lab, { ...speech, durationMs: Math.max(speech.downMs, 500) }, 0)
+async function warmUp(lab: Lab, speech: Speech, durationMs: number): Promise<void> {
+  await speak(lab, { ...speech, durationMs: Math.max(durationMs, speech.downMs) }, 0)
   await lab.mock.call('reset', {})
   await lab.load.call('reset', {})
 }

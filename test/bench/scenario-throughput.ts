@@ -66,7 +66,7 @@ export async function throughput(lab: Lab, results: Results, series: Series): Pr
       const opened = await lab.open(target, { sessions: SESSIONS, ...series.opening })
       const problems = opened.deflateAccepted > 0 ? [`permessage-deflate accepted on ${opened.deflateAccepted} sessions`] : []
       // A process that was never busy before would be measured while it still compiles.
-      if (round === 0) problems.push(...(await saturatedFlow(lab, target, shape, SESSIONS, shape.messages / 4)).problems)
+      for (let warmUp = 0; round === 0 && warmUp < 2; warmUp++) problems.push(...(await saturatedFlow(lab, target, shape, SESSIONS)).problems)
       const { sent, problems: wrong, used } = await saturatedFlow(lab, target, shape, SESSIONS)
       return { values: [{ head, value: used.cpuMicros / sent }], problems: [...problems, ...wrong], used }
     })
