@@ -73,7 +73,7 @@ export interface SpeechSeries {
 export async function voice(lab: Lab, results: Results, { speech, targets, rounds, cpuGoals = [], latencyGoals = [] }: SpeechSeries): Promise<void> {
   await inRounds(lab, results, { title: speech.label, targets, rounds }, async (target, round) => {
     await begin(lab, target, speech.sessions, 0)
-    await warmUp(lab, speech, round === 0 ? FIRST_WARM_UP_MS : WARM_UP_MS)
+    await warmUp(lab, speech, round === 0 ? FIRST_WARM_UP_MS : WARM_UP_MS, 0)
     const { result, used } = await measured(target, () => speak(lab, speech, 0))
     const latency = (figure: string, value: number, goals: readonly Goal[] = []) => ({ head: { figure: `${speech.label}, ${figure}`, unit: 'ms', goals }, value })
     return {
@@ -94,8 +94,8 @@ function cpuValue(figure: string, target: Running, used: Used, spoken: Spoken, g
   return target.name === 'direct' ? [] : [{ head: { figure, unit: 'µs/message', goals }, value: used.cpuMicros / (spoken.up + spoken.down) }]
 }
 
-async function warmUp(lab: Lab, speech: Speech, durationMs: number): Promise<void> {
-  await speak(lab, { ...speech, durationMs: Math.max(durationMs, speech.downMs) }, 0)
+async function warmUp(lab: Lab, speech: Speech, durationMs: number, from: number): Promise<void> {
+  await speak(lab, { ...speech, durationMs: Math.max(durationMs, speech.downMs) }, from)
   await lab.mock.call('reset', {})
   await lab.load.call('reset', {})
 }
@@ -105,8 +105,9 @@ export async function flood(lab: Lab, results: Results, targets: readonly Target
   const quiet: Speech = { label: 'quiet sessions', sessions: 10, upMs: 20, downMs: 100, durationMs: 2000 }
   for (const flooding of [false, true]) {
     const title = flooding ? 'quiet sessions beside a flood' : 'quiet sessions alone'
-    await inRounds(lab, results, { title, targets, rounds }, async (target) => {
+    await inRounds(lab, results, { title, targets, rounds }, async (target, round) => {
       await begin(lab, target, quiet.sessions + 1, 1)
+      if (round === 0 && !flooding) await warmUp(lab, quiet, FIRST_WARM_UP_MS, 1)
       await lab.load.call('prepare', { kind: 'ring', audioChars: DOWN_CHARS, from: 0, to: 1 })
       const settings = { frames: 1e9, windowBytes: 4 * 1024 * 1024, stopAfterMs: quiet.durationMs }
       const { result, used } = await measured(target, () => speak(lab, quiet, 1, flooding ? () => lab.load.call('saturate', settings) : undefined))
