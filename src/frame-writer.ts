@@ -34,72 +34,59 @@ export function writeMasked(socket: Socket, frames: readonly Buffer[], total: nu
 
 /**
  * As the server of a connection. A frame whose header happens to stand right before it, because it came from a server and goes on unchanged, is
- * written from there; such neighbours go out as one piece.
+ * written from there; when all of them lie in a row, all at once.
  */
 export function writeUnmasked(socket: Socket, frames: readonly Buffer[], total: number): void {
-  const lone = frames.length === 1 ? withHeader(frames[0] as Buffer, total) : undefined
-  if (lone) return void socket.write(lone)
-  const pieces = inPieces(frames)
-  if (pieces.length === 1) {
-    socket.write(pieces[0] as Buffer)
-  } else if (total <= GATHERED_BYTES * frames.length) {
-    const out = takeBuffer(socket, total)
-    let at = 0
-    for (const piece of pieces) {
-      out.set(piece, at)
-      at += piece.length
-    }
-    write(socket, out, total)
-  } else {
+  const inPlace = asTheyCame(frames, total)
+  if (inPlace) socket.write(inPlace)
+  else if (total <= GATHERED_BYTES * frames.length) gather(socket, frames, total)
+  else {
     socket.cork()
-    for (const piece of pieces) socket.write(piece)
+    for (const frame of frames) writeLarge(socket, frame)
     socket.uncork()
   }
 }
 
-/** The frame and the bytes before it, `total` in all, if those are its header. Most turns write a lone frame. */
-function withHeader(frame: Buffer, total: number): Buffer | undefined {
-  const from = frame.byteOffset + frame.length - total
-  if (from < 0) return undefined
-  const whole = Buffer.from(frame.buffer, from, total)
-  return isHeader(whole, 0, frame.length) ? whole : undefined
-}
-
-function inPieces(frames: readonly Buffer[]): Buffer[] {
-  const pieces: Buffer[] = []
-  // What lies in one piece of memory, from `start` to `end`; nothing when they are equal.
-  let memory = NO_MEMORY
-  let start = 0
-  let end = 0
+function asTheyCame(frames: readonly Buffer[], total: number): Buffer | undefined {
+  const [first] = frames
+  if (!first) return undefined
+  const start = first.byteOffset - headerBytes(first.length, false)
+  if (start < 0 || start + total > first.buffer.byteLength) return undefined
+  const whole = Buffer.from(first.buffer, start, total)
+  let at = 0
   for (const frame of frames) {
-    const size = headerBytes(frame.length, false)
-    const from = frame.byteOffset - size
-    if (frame.buffer !== memory.buffer || from !== end) {
-      if (end > start) pieces.push(Buffer.from(memory.buffer, start, end - start))
-      if (frame.buffer !== memory.buffer) memory = new Uint8Array(frame.buffer)
-      start = end = Math.max(0, from)
-    }
-    if (isHeader(memory, from, frame.length)) {
-      end = frame.byteOffset + frame.length
-      continue
-    }
-    if (end > start) pieces.push(Buffer.from(memory.buffer, start, end - start))
-    start = end = 0
-    const header = Buffer.allocUnsafe(size)
-    writeHeader(header, 0, frame.length, 0)
-    pieces.push(header, frame)
+    at += headerBytes(frame.length, false)
+    if (frame.buffer !== whole.buffer || frame.byteOffset !== start + at || !isHeader(whole, at, frame.length)) return undefined
+    at += frame.length
   }
-  if (end > start) pieces.push(Buffer.from(memory.buffer, start, end - start))
-  return pieces
+  return whole
 }
 
-const NO_MEMORY: Uint8Array<ArrayBufferLike> = new Uint8Array(0)
+function gather(socket: Socket, frames: readonly Buffer[], total: number): void {
+  const out = takeBuffer(socket, total)
+  let at = 0
+  for (const frame of frames) {
+    at = writeHeader(out, at, frame.length, 0)
+    out.set(frame, at)
+    at += frame.length
+  }
+  write(socket, out, total)
+}
 
-function isHeader(memory: Uint8Array, at: number, length: number): boolean {
-  if (at < 0 || memory[at] !== FIN_TEXT) return false
-  if (length < 126) return memory[at + 1] === length
+function writeLarge(socket: Socket, frame: Buffer): void {
+  const size = headerBytes(frame.length, false)
+  const whole = asTheyCame([frame], size + frame.length)
+  if (whole) return void socket.write(whole)
+  const header = Buffer.allocUnsafe(size)
+  writeHeader(header, 0, frame.length, 0)
+  socket.write(header)
+  socket.write(frame)
+}
+
+/** Whether the bytes that end at `end` are the header of a frame of this length. */
+function isHeader(bytes: Buffer, end: number, length: number): boolean {
   const size = writeHeader(expected, 0, length, 0)
-  for (let i = 1; i < size; i++) if (memory[at + i] !== expected[i]) return false
+  for (let i = 0; i < size; i++) if (bytes[end - size + i] !== expected[i]) return false
   return true
 }
 

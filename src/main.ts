@@ -1,5 +1,4 @@
 // Production start: configuration → server → listen; SIGTERM → drain, then exit.
-import './young-heap.js'
 import { loadConfig } from './config.js'
 import { serve } from './run.js'
 import { startupProblem } from './startup-problem.js'

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import { protocolErrorCode, sendableCode } from './close-codes.js'
+import { countRead } from './collector.js'
 import { cutToBytes } from './core/protocol/errors.js'
 import type { Frame } from './core/protocol/events.js'
 import { FrameReader, type FrameSink } from './frame-reader.js'
@@ -83,6 +84,7 @@ export class WebSocketLink implements Link, FrameSink {
       } finally {
         reading = false
         writeAll()
+        countRead(chunk.length)
       }
     })
   }

@@ -1,0 +1,26 @@
+// One RFC 6455 frame as bytes, legal or not: whatever first byte and mask a test asks for.
+import { createRequire } from 'node:module'
+import type { Writable } from 'node:stream'
+
+const { Receiver } = createRequire(import.meta.url)('ws') as { Receiver: new (options: { isServer: boolean; maxPayload: number }) => Writable }
+
+/** The parser of `ws` alone, which its types leave out. */
+export function wsReceiver(options: { isServer: boolean; maxPayload: number }): Writable {
+  return new Receiver(options)
+}
+
+const KEY = [0x11, 0x92, 0x53, 0xe4] as const
+
+/** `first`: FIN, reserved bits and opcode. The length takes its shortest form. */
+export function frameBytes(first: number, payload: Buffer, masked: boolean): Buffer {
+  const { length } = payload
+  const size = length < 126 ? 2 : length < 65_536 ? 4 : 10
+  const header = Buffer.alloc(size + (masked ? 4 : 0))
+  header[0] = first
+  header[1] = (masked ? 0x80 : 0) | (size === 2 ? length : size === 4 ? 126 : 127)
+  if (size === 4) header.writeUInt16BE(length, 2)
+  if (size === 10) header.writeBigUInt64BE(BigInt(length), 2)
+  if (!masked) return Buffer.concat([header, payload])
+  header.set(KEY, size)
+  return Buffer.concat([header, payload.map((byte, i) => byte ^ (KEY[i % 4] as number))])
+}
