@@ -1,8 +1,10 @@
 // A relay over TLS with the simulator behind it, and a record of every frame that went to and from its clients.
+import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { WebSocket } from '@fastify/websocket'
 import type { ServerExtras } from '../../../src/server.js'
 import { type RunningOptions, type RunningRelay, runRelay, sampleTools } from '../../support/running-relay.js'
+import { wsReceiver } from '../../support/wire-frames.js'
 
 export type Upstream = 'ga' | 'preview'
 export const UPSTREAMS: readonly Upstream[] = ['ga', 'preview']
@@ -16,6 +18,23 @@ export const SERVER_ONLY = ['get_weather', 'lookup_order', 'Canary persona', 'ca
 
 const tlsFile = (name: string): string => fileURLToPath(new URL(`../../support/tls/localhost-${name}.pem`, import.meta.url))
 export const CA_FILE = tlsFile('cert')
+
+/** Copies both directions of an upgraded connection to a parser of its own: the relay reads and writes whole frames past the WebSocket object. */
+function record(socket: Socket, got: string[], sent: string[]): void {
+  const texts = (isServer: boolean, into: string[]) => wsReceiver({ isServer, maxPayload: 64 * 1024 * 1024 }).on('message', (data: Buffer) => void into.push(data.toString()))
+  const fromClient = texts(true, got)
+  const toClient = texts(false, sent)
+  const push = socket.push.bind(socket)
+  const write = socket.write.bind(socket) as (...args: unknown[]) => boolean
+  socket.push = (chunk: Buffer | null) => {
+    if (chunk) fromClient.write(Buffer.from(chunk))
+    return push(chunk)
+  }
+  socket.write = ((...args: unknown[]) => {
+    toClient.write(Buffer.from(args[0] as Buffer))
+    return write(...args)
+  }) as typeof socket.write
+}
 
 export interface WireEvent {
   readonly type: string
@@ -68,14 +87,9 @@ export async function openLab(options: LabOptions): Promise<Lab> {
     },
     extras: {
       publicRoutes: async (app) => {
-        app.websocketServer.on('connection', (socket: WebSocket, request) => {
+        app.websocketServer.on('connection', (_socket: WebSocket, request) => {
           targets.push(request.url ?? '')
-          socket.on('message', (data) => void got.push(String(data)))
-          const send = socket.send.bind(socket) as (...args: unknown[]) => void
-          socket.send = ((...args: unknown[]) => {
-            sent.push(String(args[0]))
-            send(...args)
-          }) as typeof socket.send
+          record(request.socket, got, sent)
         })
         await options.pages?.(app)
       },
