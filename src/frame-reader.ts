@@ -15,6 +15,8 @@ export interface FrameSink {
   takeText(frame: Buffer): void
   /** Parsed before this returns. True: a message came of it. */
   passOn(bytes: Buffer): boolean
+  /** `ws` has the connection to itself from these bytes on, and may stop listening while it parses them. */
+  handOver(bytes: Buffer): void
 }
 
 /**
@@ -25,7 +27,7 @@ export class FrameReader {
   readonly #sink: FrameSink
   readonly #masked: boolean
   readonly #maxPayload: number
-  /** `ws` has the connection to itself from here on. */
+  /** Nothing is read here any more. */
   #left = false
   /** Bytes of the current frame that `ws` is still to get. */
   #owed = 0
@@ -46,7 +48,7 @@ export class FrameReader {
     let at = this.#head ? this.#completeHead(this.#head, chunk) : 0
     if (this.#owed > 0) at = this.#pass(chunk, at)
     while (at < chunk.length) {
-      if (this.#left) return void this.#sink.passOn(at === 0 ? chunk : chunk.subarray(at))
+      if (this.#left) return this.#sink.handOver(at === 0 ? chunk : chunk.subarray(at))
       at = this.#readFrame(chunk, at)
     }
   }
@@ -82,7 +84,8 @@ export class FrameReader {
   }
 
   #mayBegin(bytes: Buffer, at: number, length: number): boolean {
-    if ((bytes[at + 1] as number) >= MASKED !== this.#masked || length > this.#maxPayload) return false
+    const second = bytes[at + 1] as number
+    if (second >= MASKED !== this.#masked || length > this.#maxPayload) return false
     switch (bytes[at]) {
       case FIN | TEXT:
       case FIN | BINARY:
@@ -94,7 +97,8 @@ export class FrameReader {
         return this.#inMessage
       case FIN | PING:
       case FIN | PONG:
-        return length <= 125
+        // Not `length`: a small one in a longer form is an error in a control frame.
+        return (second & 0x7f) <= 125
       default:
         return false
     }

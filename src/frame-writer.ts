@@ -114,9 +114,9 @@ function writeHeader(out: Buffer, at: number, length: number, maskBit: number): 
 /** One for the process, since most writes are over when they return. A socket that still needs it keeps it, and a new one is made. */
 let scratch: Buffer | undefined
 
-/** A socket with a backlog gets a buffer of its own and of the right size: it may keep it for long. */
-function takeBuffer(socket: Socket, bytes: number): Buffer {
-  if (bytes <= POOL_BYTES / 2 || bytes > SCRATCH_BYTES || socket.writableLength > 0) return Buffer.allocUnsafe(bytes)
+/** A socket with a backlog gets a buffer of its own and of the right size: it may keep it for long. So does one of TLS, no write of which is over at once. */
+function takeBuffer(socket: Socket & { readonly encrypted?: boolean }, bytes: number): Buffer {
+  if (bytes <= POOL_BYTES / 2 || bytes > SCRATCH_BYTES || socket.writableLength > 0 || socket.encrypted) return Buffer.allocUnsafe(bytes)
   scratch ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES)
   return scratch
 }

@@ -44,8 +44,10 @@ export class WebSocketLink implements Link, FrameSink {
   #morePending: Frame[] | undefined
   /** With their headers. */
   #pendingBytes = 0
-  /** What `ws` would read the socket with. */
+  /** What `ws` would read the socket with; unset where it does so itself from the start. */
   #wsReads: ((chunk: Buffer) => void) | undefined
+  /** What reads the socket before it. */
+  #reads: ((chunk: Buffer) => void) | undefined
   #messageSeen = false
   #silentBeats = 0
   #bytesRead = -1
@@ -59,10 +61,13 @@ export class WebSocketLink implements Link, FrameSink {
     socket.pause()
     socket.on('error', (error) => {
       this.#errorCode ??= protocolErrorCode(error)
+      this.#stopReading()
     })
     socket.on('message', (data, isBinary) => {
       this.#messageSeen = true
       if (!this.#closing) this.#frameCallback?.(data as Buffer, isBinary)
+      // A close may follow in the same chunk, which `ws` would answer first.
+      if (!this.#wsReads) this.writePending()
     })
     socket.on('close', (code) => this.#closed(code))
     if (socket.readyState === WebSocket.CLOSED) this.#closed(1006)
@@ -77,7 +82,7 @@ export class WebSocketLink implements Link, FrameSink {
     const reader = new FrameReader(this, this.#isServer, maxPayload)
     this.#wsReads = wsReads as (chunk: Buffer) => void
     this.#raw.removeAllListeners('data')
-    this.#raw.on('data', (chunk: Buffer) => {
+    this.#reads = (chunk: Buffer) => {
       reading = true
       try {
         reader.read(chunk)
@@ -86,7 +91,14 @@ export class WebSocketLink implements Link, FrameSink {
         writeAll()
         countRead(chunk.length)
       }
-    })
+    }
+    this.#raw.on('data', this.#reads)
+  }
+
+  /** `ws` that has seen a close or an error pauses a socket that brings it more, and would not see its end until the time limit. */
+  #stopReading(): void {
+    if (this.#reads) this.#raw.removeListener('data', this.#reads)
+    this.#reads = undefined
   }
 
   takeText(frame: Frame): void {
@@ -99,6 +111,16 @@ export class WebSocketLink implements Link, FrameSink {
     this.#messageSeen = false
     this.#wsReads?.call(this.#raw, bytes)
     return this.#messageSeen
+  }
+
+  /** Its own listener takes the place of ours first, so that it can remove it. */
+  handOver(bytes: Buffer): void {
+    const wsReads = this.#wsReads
+    if (!wsReads) return
+    this.writePending()
+    this.#stopReading()
+    this.#raw.on('data', wsReads)
+    wsReads.call(this.#raw, bytes)
   }
 
   send(data: Frame | string): void {

@@ -99,8 +99,9 @@ function fillArray(rule: JsonObject, name: string, source: Source, required: boo
 }
 
 function fillString(rule: JsonObject, name: string, source: Source, required: boolean): Json | undefined {
-  const formatted = byFormat(stringAt(rule, 'format'), source.clause, required)
-  if (formatted !== undefined) return formatted
+  const format = byFormat(stringAt(rule, 'format'))
+  // Any other words would not have the format.
+  if (format) return source.clause.slice(0, 4000).match(format.said)?.[0] ?? (required ? format.otherwise() : undefined)
   const text = pick(rule, name, source) ?? (required ? fallbackText(rule, name, source.clause) : undefined)
   if (text === undefined) return undefined
   const most = bound(rule, 'maxLength') ?? 500
@@ -126,22 +127,21 @@ function fallbackText(rule: JsonObject, name: string, clause: string): string {
   return clause.trim() || (typeof example === 'string' ? example : 'unknown')
 }
 
-function byFormat(format: string | undefined, clause: string, required: boolean): string | undefined {
-  const found = (pattern: RegExp, fallback: () => string) => clause.slice(0, 4000).match(pattern)?.[0] ?? (required ? fallback() : undefined)
+function byFormat(format: string | undefined): { said: RegExp; otherwise: () => string } | undefined {
   switch (format) {
     case 'date':
-      return found(/\d{4}-\d\d-\d\d/u, () => new Date().toISOString().slice(0, 10))
+      return { said: /\d{4}-\d\d-\d\d/u, otherwise: () => new Date().toISOString().slice(0, 10) }
     case 'date-time':
-      return found(/\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)/u, () => new Date().toISOString())
+      return { said: /\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)/u, otherwise: () => new Date().toISOString() }
     case 'time':
-      return found(/\d\d:\d\d(?::\d\d)?/u, () => '12:00:00')
+      return { said: /\d\d:\d\d(?::\d\d)?/u, otherwise: () => '12:00:00' }
     case 'email':
-      return found(/[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}/u, () => 'user@example.com')
+      return { said: /[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}/u, otherwise: () => 'user@example.com' }
     case 'uri':
     case 'url':
-      return found(/https?:\/\/\S{1,500}/u, () => 'https://example.com/')
+      return { said: /https?:\/\/\S{1,500}/u, otherwise: () => 'https://example.com/' }
     case 'uuid':
-      return found(/[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/iu, () => '00000000-0000-4000-8000-000000000000')
+      return { said: /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/iu, otherwise: () => '00000000-0000-4000-8000-000000000000' }
     default:
       return undefined
   }

@@ -1,134 +1,144 @@
-// The reader of whole frames yields what `ws` alone would: same messages, same control frames, same error, wherever the bytes are cut.
-import type { Writable } from 'node:stream'
-import fc from 'fast-check'
+// The reader of whole frames yields what `ws` alone would: same messages, same control frames, same error, wherever the bytes are cut; no byte is lost.
 import { describe, expect, it } from 'vitest'
-import { FrameReader } from '../../src/frame-reader.js'
-import { frameBytes, wsReceiver } from '../support/wire-frames.js'
+import { fc } from '../support/property.js'
+import { frameBytes } from '../support/wire-frames.js'
+import { cut, everyByte, feed, MAX_PAYLOAD, readThrough, receiverOf, settled } from './frame-reading.js'
 
-const MAX_PAYLOAD = 80_000
-
-interface Heard {
-  readonly events: string[]
-  readonly receiver: Writable
+/** One frame as it is asked for, legal or not. `size`: of its header without mask. `high`: the upper half of a length of 64 bits. */
+interface Frame {
+  readonly first: number
+  readonly data: Buffer
+  readonly size?: number
+  readonly wrongMask?: true
+  readonly high?: number
 }
 
-function receiverOf(masked: boolean): Heard {
-  const receiver = wsReceiver({ isServer: masked, maxPayload: MAX_PAYLOAD })
-  const events: string[] = []
-  receiver.on('message', (data: Buffer, isBinary: boolean) => events.push(`${isBinary ? 'binary' : 'text'} ${data.toString('base64')}`))
-  receiver.on('ping', (data: Buffer) => events.push(`ping ${data}`))
-  receiver.on('pong', (data: Buffer) => events.push(`pong ${data}`))
-  receiver.on('conclude', (code: number) => events.push(`close ${code}`))
-  receiver.on('error', (error: Error & { code?: string }) => events.push(`error ${error.code}`))
-  return { events, receiver }
+function wireOf({ first, data, size, wrongMask, high }: Frame, masked: boolean): Buffer {
+  const wire = frameBytes(first, data, wrongMask ? !masked : masked, high === undefined ? size : 10)
+  if (high !== undefined) wire.writeUInt32BE(high, 2)
+  return wire
 }
 
-/** `ws` writes no more once it has failed. */
-function feed({ receiver }: Heard, bytes: Buffer): void {
-  if (!receiver.destroyed && !receiver.writableEnded) receiver.write(Buffer.from(bytes))
-}
+const frame = (first: number, data: Buffer | string, size?: number): Frame => ({ first, data: Buffer.from(data as string), ...(size ? { size } : {}) })
 
-function readThrough(chunks: readonly Buffer[], masked: boolean) {
-  const heard = receiverOf(masked)
-  let messages = 0
-  heard.receiver.on('message', () => messages++)
-  const taken: string[] = []
-  let passed = 0
-  const reader = new FrameReader(
-    {
-      takeText(frame) {
-        taken.push(frame.toString())
-        heard.events.push(`text ${frame.toString('base64')}`)
-      },
-      passOn(bytes) {
-        const before = messages
-        passed += bytes.length
-        feed(heard, bytes)
-        return messages > before
-      },
-    },
-    masked,
-    MAX_PAYLOAD,
-  )
-  for (const chunk of chunks) reader.read(Buffer.from(chunk))
-  return { heard, taken, passed: () => passed }
-}
-
-function cut(bytes: Buffer, sizes: readonly number[]): Buffer[] {
-  const chunks: Buffer[] = []
-  let at = 0
-  for (let i = 0; at < bytes.length; i++) {
-    const size = sizes[i % sizes.length] ?? bytes.length
-    chunks.push(bytes.subarray(at, at + size))
-    at += size
-  }
-  return chunks
-}
-
-/** Errors of a stream come a turn later. */
-const settled = () => new Promise<void>((resolve) => setImmediate(resolve))
-
-const payload = fc.oneof(
-  fc.string({ maxLength: 200 }).map((text) => Buffer.from(text)),
-  fc.string({ unit: 'binary', maxLength: 60 }).map((text) => Buffer.from(text)),
-  fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
-  fc.constantFrom(0, 1, 23, 24, 125, 126, 127, 65_535, 65_536, 70_000, 90_000).map((length) => Buffer.alloc(length, 0x61)),
+const text = fc.oneof(
+  fc.string({ maxLength: 200 }).map((chars) => Buffer.from(chars)),
+  fc.string({ unit: 'binary', maxLength: 60 }).map((chars) => Buffer.from(chars)),
+  // `ws` looks at texts of less than 24 bytes by itself and leaves longer ones to Node, as the reader leaves all of them.
+  fc.tuple(fc.integer({ min: 0, max: 24 }), fc.string({ unit: 'binary', maxLength: 4 })).map(([pad, chars]) => Buffer.from('a'.repeat(pad) + chars)),
+  fc.constantFrom(0, 1, 23, 24, 125, 126, 127, 65_535, 65_536, 70_000).map((length) => Buffer.alloc(length, 0x61)),
 )
-const orderly = fc.oneof(
-  { weight: 8, arbitrary: payload.map((data) => [{ first: 0x81, data }]) },
-  { weight: 1, arbitrary: payload.map((data) => [{ first: 0x82, data }]) },
-  { weight: 2, arbitrary: fc.constantFrom(0x89, 0x8a).map((first) => [{ first, data: Buffer.from('beat') }]) },
+const broken = fc
+  .tuple(fc.integer({ min: 0, max: 24 }), fc.constantFrom('80', 'c0af', 'e080af', 'eda080', 'f08080af', 'f4908080', 'c3', 'e282', 'ff', 'f09f98'), fc.string({ maxLength: 3 }))
+  .map(([pad, hex, end]) => Buffer.concat([Buffer.alloc(pad, 0x61), Buffer.from(hex, 'hex'), Buffer.from(end)]))
+const control = fc.tuple(fc.constantFrom(0x89, 0x8a), fc.constantFrom(0, 4, 125)).map(([first, length]) => frame(first, Buffer.alloc(length, 0x70)))
+const legal: fc.Arbitrary<readonly Frame[]> = fc.oneof(
+  { weight: 12, arbitrary: text.map((data) => [frame(0x81, data)]) },
+  { weight: 1, arbitrary: text.map((data) => [frame(0x82, data)]) },
+  { weight: 2, arbitrary: control.map((one) => [one]) },
   {
     weight: 2,
     arbitrary: fc
-      .tuple(payload, payload, fc.boolean())
-      .map(([one, two, ping]) => [{ first: 0x01, data: one }, ...(ping ? [{ first: 0x89, data: Buffer.from('between') }] : []), { first: 0x80, data: two }]),
+      .tuple(fc.constantFrom(0x01, 0x02), fc.array(text, { minLength: 2, maxLength: 3 }), fc.option(control, { nil: undefined }))
+      .map(([first, parts, between]) => parts.flatMap((data, i) => [...(i > 0 && between ? [between] : []), frame(i === 0 ? first : i < parts.length - 1 ? 0 : 0x80, data)])),
   },
-  { weight: 1, arbitrary: fc.constant([{ first: 0x88, data: Buffer.from([0x03, 0xe8]) }]) },
+  // A length longer than it need be: `ws` allows it for data.
+  { weight: 1, arbitrary: fc.tuple(fc.constantFrom(0x81, 0x82), fc.constantFrom(4, 10)).map(([first, size]) => [frame(first, 'long', size)]) },
 )
-const anything = fc.oneof(
-  { weight: 12, arbitrary: orderly },
-  { weight: 1, arbitrary: fc.tuple(fc.integer({ min: 0, max: 255 }), payload).map(([first, data]) => [{ first, data }]) },
+const illegal: fc.Arbitrary<readonly Frame[]> = fc.oneof(
+  broken.map((data) => [frame(0x81, data)]),
+  broken.map((data) => [frame(0x01, data.subarray(0, -1)), frame(0x80, data.subarray(-1))]),
+  text.map((data) => [{ first: 0x81, data, wrongMask: true as const }]),
+  fc.tuple(fc.integer({ min: 0, max: 255 }), text).map(([first, data]) => [frame(first, data)]),
+  fc.tuple(fc.constantFrom(0x88, 0x89, 0x8a), fc.constantFrom(126, 70_000)).map(([first, length]) => [frame(first, Buffer.alloc(length, 0x70))]),
+  fc.tuple(fc.constantFrom(0x88, 0x89, 0x8a), fc.constantFrom(4, 10)).map(([first, size]) => [frame(first, 'pi', size)]),
+  fc.constantFrom('', '03', '03e8', '03ec', '0fa1c3a9', '03e8ff').map((hex) => [frame(0x88, Buffer.from(hex, 'hex'))]),
+  fc.constantFrom(0x00, 0x80, 0x01, 0x08, 0x09, 0x0a).map((first) => [frame(first, 'order')]),
+  fc.constantFrom(0x81, 0x82).map((first) => [frame(first, Buffer.alloc(MAX_PAYLOAD + 1, 0x61))]),
+  fc.constant([frame(0x01, Buffer.alloc(70_000, 0x61)), frame(0x89, 'beat'), frame(0x80, Buffer.alloc(70_000, 0x61))]),
+  fc.constant([frame(0x01, 'a'), ...[...'bcd'].map((part) => frame(0, part)), frame(0x80, 'e')]),
+  // Lengths of 4 GiB, of more than 2^53 and of more than 2^63, with a lower half that would fit.
+  fc.constantFrom(0x1, 0x200000, 0x80000000).map((high) => [{ ...frame(0x81, 'five!'), high }]),
 )
 
 describe('frames read past ws', () => {
   it.each([true, false])('are what ws alone would hear, masked: %s', async (masked) => {
+    const outcomes = new Set<string>()
+    let taken = 0
     await fc.assert(
       fc.asyncProperty(
-        fc.array(anything, { maxLength: 12 }),
-        fc.array(fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 21, max: 100_000 })), { minLength: 1, maxLength: 6 }),
+        fc.array(fc.oneof({ weight: 9, arbitrary: legal }, { weight: 1, arbitrary: illegal }), { minLength: 1, maxLength: 12 }),
+        // Cuts in headers and close behind them, by frame and offset; cuts anywhere; or everywhere.
+        fc.array(fc.tuple(fc.nat({ max: 30 }), fc.integer({ min: -2, max: 20 })), { maxLength: 8 }),
+        fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 4 }),
         fc.boolean(),
-        async (groups, sizes, wrongMask) => {
-          const frames = groups.flat()
-          const bytes = Buffer.concat(frames.map(({ first, data }, i) => frameBytes(first, data, wrongMask && i === 5 ? !masked : masked)))
-          const chunks = cut(bytes, sizes)
+        async (groups, nearHeaders, anywhere, everywhere) => {
+          const frames = groups.flat().map((one) => wireOf(one, masked))
+          const bytes = Buffer.concat(frames)
+          const starts = frames.map((_, i) => frames.slice(0, i).reduce((sum, one) => sum + one.length, 0))
+          const edges = [...nearHeaders.map(([i, offset]) => (starts[i % starts.length] as number) + offset), ...anywhere.map((part) => Math.floor(part * bytes.length))]
+          const chunks = everywhere && bytes.length < 3000 ? everyByte(bytes) : cut(bytes, edges)
           const alone = receiverOf(masked)
           for (const chunk of chunks) feed(alone, chunk)
-          const { heard } = readThrough(chunks, masked)
+          const through = readThrough(chunks, masked)
           await settled()
-          expect(heard.events).toEqual(alone.events)
+          expect(through.heard.events).toEqual(alone.events)
+          taken += through.taken.length
+          for (const event of alone.events) if (/^(close|error)/.test(event)) outcomes.add(event)
         },
       ),
-      { numRuns: 150, seed: 7 },
+      { numRuns: 2000 },
+    )
+    // What was made has met every refusal `ws` knows.
+    expect(taken).toBeGreaterThan(2000)
+    expect([...outcomes].sort()).toEqual(
+      [
+        'close 1000',
+        'close 1005',
+        'close 4001',
+        'error WS_ERR_EXPECTED_FIN',
+        masked ? 'error WS_ERR_EXPECTED_MASK' : 'error WS_ERR_UNEXPECTED_MASK',
+        'error WS_ERR_INVALID_CLOSE_CODE',
+        'error WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH',
+        'error WS_ERR_INVALID_OPCODE',
+        'error WS_ERR_INVALID_UTF8',
+        'error WS_ERR_TOO_MANY_BUFFERED_PARTS',
+        'error WS_ERR_UNEXPECTED_RSV_1',
+        'error WS_ERR_UNEXPECTED_RSV_2_3',
+        'error WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH',
+        'error WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
+      ].sort(),
     )
   })
 
   it('cut anywhere, byte by byte too, are still whole messages', async () => {
-    const frames = ['one', 'x'.repeat(200), 'ünï', ''].map((text) => frameBytes(0x81, Buffer.from(text), true))
-    const { heard } = readThrough(cut(Buffer.concat(frames), [1]), true)
+    const frames = ['one', 'x'.repeat(130), 'ünï', ''].map((chars) => frameBytes(0x81, Buffer.from(chars), true))
+    const { heard } = readThrough(everyByte(Buffer.concat(frames)), true)
     await settled()
     expect(heard.events).toHaveLength(4)
   })
 
-  it('are taken when they are whole, and only then', async () => {
-    const frames = ['one', 'two', 'three'].map((text) => frameBytes(0x81, Buffer.from(text), false))
-    const bytes = Buffer.concat(frames)
+  it('are taken when they are whole, and only then', () => {
+    const bytes = Buffer.concat(['one', 'two', 'three'].map((chars) => frameBytes(0x81, Buffer.from(chars), false)))
     const whole = readThrough([bytes], false)
-    expect([whole.taken, whole.passed()]).toEqual([['one', 'two', 'three'], 0])
+    expect([whole.taken, whole.passed]).toEqual([['one', 'two', 'three'], 0])
     // Inside the second frame's payload: that one goes through `ws`, the third is taken again.
-    const straddled = readThrough([bytes.subarray(0, 8), bytes.subarray(8)], false)
-    expect([straddled.taken, straddled.passed()]).toEqual([['one', 'three'], 5])
+    const straddled = readThrough(cut(bytes, [8]), false)
+    expect([straddled.taken, straddled.passed]).toEqual([['one', 'three'], 5])
     expect(straddled.heard.events).toEqual(whole.heard.events)
+  })
+
+  it.each([
+    ['7 bits', 5, 6],
+    ['16 bits', 300, 8],
+    ['64 bits', 70_000, 14],
+  ])('are taken again after one cut anywhere in its header, length of %s', (_form, length, header) => {
+    const straddler = frameBytes(0x81, Buffer.alloc(length, 0x61), true)
+    expect(straddler).toHaveLength(header + length)
+    for (let edge = 1; edge <= header; edge++) {
+      const { taken, passed, heard } = readThrough(cut(Buffer.concat([straddler, frameBytes(0x81, Buffer.from('next'), true)]), [edge]), true)
+      expect([taken, passed, heard.events.length]).toEqual([['next'], straddler.length, 2])
+    }
   })
 
   it('are taken again after a message in fragments', () => {
@@ -138,25 +148,40 @@ describe('frames read past ws', () => {
     expect(heard.events).toHaveLength(2)
   })
 
-  it.each([
-    ['invalid UTF-8', [frameBytes(0x81, Buffer.from([0xff, 0xfe]), true)], 'error WS_ERR_INVALID_UTF8'],
-    ['a wrong mask', [frameBytes(0x81, Buffer.from('no'), false)], 'error WS_ERR_EXPECTED_MASK'],
-    ['a reserved bit', [frameBytes(0xc1, Buffer.from('no'), true)], 'error WS_ERR_UNEXPECTED_RSV_1'],
-    ['too much', [frameBytes(0x81, Buffer.alloc(MAX_PAYLOAD + 1, 0x61), true)], 'error WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'],
-    ['a fragment that is not the last', [frameBytes(0x01, Buffer.from('half'), true)], 'error WS_ERR_INVALID_OPCODE'],
-    ['a close', [frameBytes(0x88, Buffer.from([0x03, 0xe8]), true)], 'close 1000'],
-  ])('are no longer taken after %s', async (_name, bad, outcome) => {
-    const after = frameBytes(0x81, Buffer.from('after'), true)
-    const { taken, heard } = readThrough([Buffer.concat([frameBytes(0x81, Buffer.from('before'), true), ...bad, after]), after], true)
+  it('that are not UTF-8 reach ws masked, as they came', async () => {
+    const bad = frameBytes(0x81, Buffer.from([0xff, 0xfe, 0xfd]), true)
+    // The bytes passed on are compared with those that came.
+    const { heard, passed } = readThrough([bad], true)
     await settled()
-    expect(taken).toEqual(['before'])
-    expect(heard.events.slice(1)).toEqual([outcome])
+    expect([passed, heard.events]).toEqual([bad.length, ['error WS_ERR_INVALID_UTF8']])
+  })
+
+  it.each([
+    ['invalid UTF-8', frameBytes(0x81, Buffer.from([0xff, 0xfe]), true), 'error WS_ERR_INVALID_UTF8'],
+    ['a wrong mask', frameBytes(0x81, Buffer.from('no'), false), 'error WS_ERR_EXPECTED_MASK'],
+    ['a reserved bit', frameBytes(0xc1, Buffer.from('no'), true), 'error WS_ERR_UNEXPECTED_RSV_1'],
+    ['too much', frameBytes(0x81, Buffer.alloc(MAX_PAYLOAD + 1, 0x61), true), 'error WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'],
+    ['a fragment that is not the last', frameBytes(0x01, Buffer.from('half'), true), 'error WS_ERR_INVALID_OPCODE'],
+    ['a ping whose length takes a longer form', frameBytes(0x89, Buffer.from('hi'), true, 4), 'error WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH'],
+    ['a pong whose length takes the longest form', frameBytes(0x8a, Buffer.from('hi'), true, 10), 'error WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH'],
+    ['a close', frameBytes(0x88, Buffer.from([0x03, 0xe8]), true), 'close 1000'],
+  ])('are no longer taken after %s: ws has the connection', async (_name, bad, outcome) => {
+    const after = frameBytes(0x81, Buffer.from('after'), true)
+    for (const chunks of [
+      [Buffer.concat([bad, after]), after],
+      [...cut(bad, [1]), after],
+    ]) {
+      const { taken, heard, handedOver } = readThrough([frameBytes(0x81, Buffer.from('before'), true), ...chunks], true)
+      await settled()
+      expect([taken, handedOver]).toEqual([['before'], true])
+      expect(heard.events.slice(1)).toEqual([outcome])
+    }
   })
 
   it('are no longer taken after one that ws refused when its second half came', async () => {
     const bad = frameBytes(0x81, Buffer.from([0x61, 0xff, 0xfe, 0x61]), true)
     const after = frameBytes(0x81, Buffer.from('after'), true)
-    const { taken, heard } = readThrough([bad.subarray(0, 7), Buffer.concat([bad.subarray(7), after])], true)
+    const { taken, heard } = readThrough(cut(Buffer.concat([bad, after]), [7]), true)
     await settled()
     expect(taken).toEqual([])
     expect(heard.events).toEqual(['error WS_ERR_INVALID_UTF8'])

@@ -1,7 +1,7 @@
 // The sheet of limit reports: which of two counts and why, and that the order of arrival never matters.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { compareLimits, type LimitRecord, mergeLimit, PROVIDER_HEAD_START_MS, SOURCE_RANK, toLimitRecord } from '../../src/core/limit-merge.js'
+import { fc } from '../support/property.js'
 
 const T = 1_790_000_000_000
 const hold = PROVIDER_HEAD_START_MS

@@ -1,8 +1,8 @@
 // The picture of one limit: what the relays used of it beside what the provider said, and that the order of reports never matters.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type LimitSource, PROVIDER_HEAD_START_MS, type ReportedLimit, SOURCE_RANK } from '../../src/core/limit-merge.js'
 import { applyReported, type LimitPicture, WINDOW_MS } from '../../src/core/limit-picture.js'
+import { fc } from '../support/property.js'
 
 const MINUTE = WINDOW_MS
 const T = 29_833_334 * MINUTE

@@ -1,7 +1,7 @@
 // The token bucket as a table of decisions, and its one promise: never more than burst plus refill (plus one debt).
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Bucket, isFull, MAX_RETRY_MS, takeTokens } from '../../src/core/token-bucket.js'
+import { fc } from '../support/property.js'
 
 const rule = { perSecond: 10, burst: 5 }
 

@@ -1,9 +1,9 @@
 // Which upstream is dialled next: a table of cases, and properties that hold for any history of dials.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { LimitRecord } from '../../src/core/limit-merge.js'
 import { RETRY_BURST } from '../../src/core/retry-budget.js'
 import { type ChoiceState, choose, type DialOutcome, dialled, limitsSeen, openingChoice, type UpstreamSpec, viewOfUpstreams } from '../../src/core/upstream-choice.js'
+import { fc } from '../support/property.js'
 
 const T = 1_790_000_000_000
 const spec = (name: string, priority = 0, weight = 1): UpstreamSpec => ({ name, priority, weight })

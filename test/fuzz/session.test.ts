@@ -1,5 +1,4 @@
 // Whole sessions fed with hostile frames of both sides: nothing throws, the server's part never changes, and nothing of the server's is shown.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CLIENT_RULES } from '../../src/core/policy/client-rules.js'
 import { CLIENT_LIMITS, decodeEvent, encodeEvent, UPSTREAM_LIMITS } from '../../src/core/protocol/codec.js'
@@ -7,6 +6,7 @@ import { type DialectName, dialectFor } from '../../src/core/protocol/dialect.js
 import type { Json, JsonObject, RealtimeEvent } from '../../src/core/protocol/events.js'
 import { hostileFrame, mutatedFrame } from '../support/hostile-json.js'
 import { ev, type Play, PREFIX, play, profile } from '../support/playbook.js'
+import { fc } from '../support/property.js'
 import { PATIENCE, RUNS } from './runs.js'
 
 const CANARY = 'canary-of-the-server'

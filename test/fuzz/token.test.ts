@@ -1,9 +1,9 @@
 // The token front under fuzz: whatever is done to a good token, it is the same token or it is refused, in one fixed word.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { RefusalError } from '../../src/core/protocol/errors.js'
 import { authenticator, good, part, sign } from '../auth/tokens.js'
 import { anyCharacter } from '../support/any-character.js'
+import { fc } from '../support/property.js'
 import { PATIENCE, RUNS } from './runs.js'
 
 /** Splices, swaps, repeats and replaces pieces of a text. */

@@ -1,5 +1,4 @@
 // Decisions made in Lua are the ones core makes: properties over any reports and any takes, against a real Redis.
-import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { type LimitSource, PROVIDER_HEAD_START_MS, SOURCE_RANK } from '../../src/core/limit-merge.js'
@@ -8,6 +7,7 @@ import { Secret } from '../../src/core/secret.js'
 import { type Bucket, isFull, takeTokens } from '../../src/core/token-bucket.js'
 import { createRedisStore, type RedisStoreOptions } from '../../src/limits/redis.js'
 import type { LimitStore } from '../../src/ports.js'
+import { fc } from '../support/property.js'
 import { uniquePrefix } from '../support/redis.js'
 
 const url = process.env.REDIS_URL ?? ''

@@ -1,13 +1,13 @@
 // Which tool a sentence calls, and with what.
 import { Ajv } from 'ajv'
 import addFormats from 'ajv-formats'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Json, JsonObject } from '../../src/core/protocol/events.js'
 import { type Planned, planAnswer } from '../../src/simulator/answer.js'
 import { fillArguments } from '../../src/simulator/arguments.js'
 import type { StoredItem } from '../../src/simulator/conversation.js'
 import { DEFAULT_INSTRUCTIONS, type Tool } from '../../src/simulator/session-config.js'
+import { fc } from '../support/property.js'
 
 const string = { type: 'string' }
 const object = (properties: JsonObject, required: string[] = Object.keys(properties)): JsonObject => ({ type: 'object', properties, required, additionalProperties: false })
@@ -90,6 +90,12 @@ describe('arguments', () => {
     ['email', object({ to: { type: 'string', format: 'email' } }), 'write to a.b@example.org now', { to: 'a.b@example.org' }],
     ['two numbers', object({ from: { type: 'number' }, to: { type: 'number' } }), 'between 2.5 and seven', { from: 2.5, to: 7 }],
     ['bounds', object({ count: { type: 'integer', maximum: 5 } }), 'give me 90', { count: 5 }],
+    [
+      'dates, of which one has to be, and a word that is none',
+      object({ days: { type: 'array', items: { type: 'string', format: 'date' }, minItems: 1, maxItems: 3 } }),
+      '2026-11-28 with Berta',
+      { days: ['2026-11-28'] },
+    ],
     [
       'nothing said',
       object({ count: { type: 'integer', minimum: 3 }, kind: { enum: ['a', 'b'] }, ok: { type: 'boolean' }, text: string }),

@@ -1,8 +1,8 @@
 // Bad client events: one error each, nothing applied, and the session goes on.
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../src/core/protocol/events.js'
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
+import { fc } from '../support/property.js'
 import { type Client, connect, update, userText } from './client.js'
 
 let simulator: Simulator

@@ -1,7 +1,8 @@
 // Generates client frames that are almost events: repeated keys, odd spellings of keys, prototype names, deep nesting, huge numbers.
-import fc from 'fast-check'
+
 import { CLIENT_RULES } from '../../src/core/policy/client-rules.js'
 import { anyCharacter } from './any-character.js'
+import { fc } from './property.js'
 
 const NAMES = [
   ...['type', 'event_id', 'session', 'response', 'item', 'audio', 'item_id', 'previous_item_id', 'instructions', 'tools', 'tool_choice', 'prompt', 'tracing', 'model', 'include'],

@@ -15,8 +15,8 @@ export interface ModelUpstream {
   next(): RealtimeEvent | undefined
   readonly active: boolean
   readonly received: number
-  /** The last thing in the conversation is a result that no response has begun after. */
-  readonly awaitsAnswer: boolean
+  /** Call ids of the results, and ids of the system's messages, that no response has begun after. */
+  readonly unanswered: readonly string[]
 }
 
 const TOOL: Readonly<Record<Output, string>> = {
@@ -41,7 +41,7 @@ export function modelUpstream(plan: () => { readonly outputs: readonly Output[];
     last = String(item.id)
   }
 
-  let awaitsAnswer = false
+  let unanswered: string[] = []
   /** Out of band: beside the conversation and whatever is active in it. */
   const aside = new Map<string, (how: Ending) => void>()
   const beginAside = (metadata: unknown) => {
@@ -59,7 +59,7 @@ export function modelUpstream(plan: () => { readonly outputs: readonly Output[];
   }
 
   const begin = () => {
-    awaitsAnswer = false
+    unanswered = []
     const { outputs, ending } = plan()
     const responseId = id('resp')
     const finished: JsonObject[] = []
@@ -123,7 +123,7 @@ export function modelUpstream(plan: () => { readonly outputs: readonly Output[];
         else refuse(event, 'response_cancel_not_active')
       } else if (event.type === 'conversation.item.create') {
         const item: JsonObject = { id: id('item'), ...(event.item as JsonObject) }
-        if (item.type === 'function_call_output' || item.role === 'system') awaitsAnswer = true
+        if (item.type === 'function_call_output' || item.role === 'system') unanswered.push(String(item.call_id ?? item.id))
         add(item)
       }
       return true
@@ -141,8 +141,8 @@ export function modelUpstream(plan: () => { readonly outputs: readonly Output[];
     get received() {
       return inbox.length
     },
-    get awaitsAnswer() {
-      return awaitsAnswer
+    get unanswered() {
+      return unanswered
     },
   }
 }

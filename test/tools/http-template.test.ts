@@ -1,10 +1,10 @@
 // Whatever the arguments are: host, path shape, query names and header shape stay what the template says.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../src/core/protocol/events.js'
 import { Secret } from '../../src/core/secret.js'
 import { compileTemplate, type FillTemplate } from '../../src/tools/http-template.js'
 import { ArgumentsRefused } from '../../src/tools/tool-failure.js'
+import { fc } from '../support/property.js'
 
 const parameters: JsonObject = { type: 'object', properties: { a: {}, b: {}, c: {} } }
 

@@ -66,8 +66,7 @@ export function handleClientEvent(turn: Turn, event: RealtimeEvent): void {
 }
 
 function clientCreates(turn: Turn, event: RealtimeEvent): void {
-  const { active, owed, swallowNext } = turn.s.responses
-  const request = objectAt(event, 'response')
+  const { active, owed, ours, swallowNext } = turn.s.responses
   changeResponses(turn, { rounds: 0 })
   if (swallowNext) {
     changeResponses(turn, { swallowNext: false })
@@ -75,8 +74,10 @@ function clientCreates(turn: Turn, event: RealtimeEvent): void {
     return
   }
   const mixedAtWork = !active && [...owed].some(([id, one]) => one.mixed && callsOf(turn.s.calls, id).some((call) => call.status !== 'answered'))
-  if (mixedAtWork) {
-    changeResponses(turn, { absorbed: { request } })
+  // A follow-up that the client cannot know of yet would have its own request refused.
+  const unseen = ours !== undefined && !ours.awaited && (!active || active.held !== undefined)
+  if (mixedAtWork || unseen) {
+    changeResponses(turn, { absorbed: event })
     note(turn, { note: 'event_dropped', side: 'client', why: 'waits_for_tools' })
     return
   }
@@ -95,6 +96,7 @@ function clientCancels(turn: Turn, event: RealtimeEvent): void {
   cancelFiller(turn)
   if (filler && !active && !ours && owed.size === 0) return
   if (active || ours || owed.size === 0) {
+    if (ours) changeResponses(turn, { absorbed: undefined })
     turn.actions.push({ do: 'send', to: 'upstream', event })
     return
   }
@@ -112,6 +114,11 @@ function clientCancels(turn: Turn, event: RealtimeEvent): void {
 function clientAddsItem(turn: Turn, event: RealtimeEvent): void {
   turn.actions.push({ do: 'send', to: 'upstream', event })
   const item = objectAt(event, 'item')
-  if (item?.type === 'function_call_output') clientAnswered(turn, stringAt(item, 'call_id') ?? '')
-  else changeResponses(turn, { rounds: 0, swallowNext: false })
+  if (item?.type === 'function_call_output') {
+    const callId = stringAt(item, 'call_id') ?? ''
+    const { ours } = turn.s.responses
+    // Not one of those that our follow-up answers: the client's create will be for this one.
+    if (ours && !ours.covers.includes(turn.s.calls.client.get(callId)?.responseId ?? '')) changeResponses(turn, { swallowNext: false })
+    clientAnswered(turn, callId)
+  } else changeResponses(turn, { rounds: 0, swallowNext: false })
 }

@@ -11,6 +11,6 @@ export function createForClient(turn: Turn, event: RealtimeEvent): void {
 /** It owes no tool result an answer, so what is owed stays owed. */
 export function createForTurn(turn: Turn): void {
   const eventId = relayId(turn)
-  changeResponses(turn, { ours: { eventId, request: undefined, covers: [] } })
+  changeResponses(turn, { ours: { eventId, request: undefined, covers: [], awaited: true } })
   turn.actions.push({ do: 'send', to: 'upstream', event: { type: 'response.create', event_id: eventId } })
 }

@@ -28,15 +28,26 @@ export interface Owed {
   readonly late?: boolean
 }
 
+export interface OwnCreate {
+  readonly eventId: string
+  readonly request: JsonObject | undefined
+  /** Ids of the responses, or of late results, that it answers. */
+  readonly covers: readonly string[]
+  /** The client waits for it, since it has seen no end of what came before. */
+  readonly awaited: boolean
+}
+
 export interface Responses {
   readonly active: ActiveResponse | undefined
   readonly owed: ReadonlyMap<string, Owed>
   /** Our own `response.create` on its way, not yet followed by a response or an error. */
-  readonly ours: { readonly eventId: string; readonly request: JsonObject | undefined; readonly covers: readonly string[] } | undefined
+  readonly ours: OwnCreate | undefined
+  /** A response that began before our create can have been read was taken for its answer: if it is refused after all, this is owed again. */
+  readonly doubted: { readonly eventId: string; readonly owed: readonly (readonly [string, Owed])[] } | undefined
   /** The client's, likewise. */
   readonly clients: { readonly eventId: string | undefined; readonly request: JsonObject | undefined } | undefined
-  /** The client's create for a mixed response, to be sent once the server-run calls are answered too. */
-  readonly absorbed: { readonly request: JsonObject | undefined } | undefined
+  /** The client's create that waits: for a mixed response until the server-run calls are answered too, or for the end of a follow-up it knows nothing of. */
+  readonly absorbed: RealtimeEvent | undefined
   /** Our follow-up to a mixed response is out; the client's create for the same answer is still to come and has no more to say. */
   readonly swallowNext: boolean
   /** A response nobody has seen, shown only if its follow-up fails. */
@@ -62,6 +73,7 @@ export const noResponses: Responses = {
   active: undefined,
   owed: new Map(),
   ours: undefined,
+  doubted: undefined,
   clients: undefined,
   absorbed: undefined,
   swallowNext: false,

@@ -10,10 +10,10 @@ import { callsOf, hasClientCalls } from './tool-calls.js'
 import { abortRunning, dropWaiting, registerCall, startCalls } from './tools-at-work.js'
 
 export function responseCreated(turn: Turn, shown: Shown): void {
-  const { ours, clients, shell, owed } = turn.s.responses
+  const { ours, clients, shell, owed, doubted } = turn.s.responses
   const id = stringAt(objectAt(shown.event, 'response'), 'id') ?? ''
   const isCovered = (responseId: string) => callsOf(turn.s.calls, responseId).every((call) => call.acknowledged)
-  const coversOutputs = [...owed.keys()].every(isCovered)
+  const coversOutputs = [...owed.keys(), ...(doubted?.owed ?? []).map(([responseId]) => responseId)].every(isCovered)
   const coversLate = [...owed].flatMap(([id, one]) => (one.late && isCovered(id) ? [id] : []))
   const mayCallTools = turn.s.profile.tools.some((tool) => tool.owner === 'server')
   changeResponses(turn, {
@@ -46,6 +46,9 @@ export function responseDone(turn: Turn, shown: Shown): void {
   const { active, ours } = turn.s.responses
   const owed = new Map(turn.s.responses.owed)
   const isActive = active === undefined || active.id === id
+  if (isActive && ours && active && !active.coversOutputs) {
+    changeResponses(turn, { doubted: { eventId: ours.eventId, owed: [...owed].filter(([responseId]) => ours.covers.includes(responseId)) } })
+  }
   if (isActive) for (const covered of [...(ours?.covers ?? []), ...(active?.coversLate ?? [])]) owed.delete(covered)
   const wantsFollowUp = finished && callsOf(turn.s.calls, id).length > 0
   if (wantsFollowUp) owed.set(id, { request: active?.request, mixed: hasClientCalls(turn.s.calls, id) })

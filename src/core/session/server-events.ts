@@ -3,7 +3,7 @@ import { isVisibleItem } from '../policy/server-rules.js'
 import { serverPartInForce } from '../policy/session-update.js'
 import { isObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { codeLabel } from './error-codes.js'
-import { followUp, followUpRefused } from './follow-up.js'
+import { doubtConfirmed, followUp, followUpRefused } from './follow-up.js'
 import { refusedByLimit } from './limit-refusals.js'
 import { mediaOf } from './media.js'
 import { answerTurn, commitRefused, shownTurns, turnCommitted } from './quota.js'
@@ -100,7 +100,11 @@ function errorEvent(turn: Turn, shown: Shown): void {
   if (refusedByLimit(error)) turn.actions.push({ do: 'record.limits', event: shown.event })
   if (code === 'input_audio_buffer_commit_empty') commitRefused(turn)
   if (fillerRefused(turn, cause)) return
-  const { ours, clients } = turn.s.responses
+  const { ours, clients, doubted } = turn.s.responses
+  if (doubted && cause === doubted.eventId) {
+    doubtConfirmed(turn, code)
+    return
+  }
   if (ours && (cause === ours.eventId || (cause === undefined && !clients && code === 'conversation_already_has_active_response'))) {
     followUpRefused(turn, code)
     return

@@ -1,9 +1,9 @@
 // Money: usage in every shape, priced by hand in the expectation.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { costOf, PRICE_FIELDS, type Price, type PriceTable, priceOf } from '../../../src/core/policy/price.js'
 import type { JsonObject } from '../../../src/core/protocol/events.js'
 import { tokenUsage } from '../../../src/core/protocol/token-usage.js'
+import { fc } from '../../support/property.js'
 
 const PRICE: Price = { input_text: 4, cached_text: 0.4, input_audio: 32, cached_audio: 0.4, input_image: 5, cached_image: 0.5, output_text: 16, output_audio: 64 }
 

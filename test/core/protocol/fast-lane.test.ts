@@ -1,10 +1,10 @@
 // The fast lane for client audio against JSON.parse: what it accepts is exactly one audio event to every reader.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { clientAudioBytes, isClientAudio } from '../../../src/core/protocol/fast-lane.js'
 import { anyCharacter } from '../../support/any-character.js'
+import { fc } from '../../support/property.js'
 
-const seeded = { seed: 20261122, numRuns: 2_000 }
+const often = { numRuns: 2_000 }
 const AUDIO = Buffer.from('some audio bytes').toString('base64')
 const TYPE = 'input_audio_buffer.append'
 const accepts = (text: string) => isClientAudio(Buffer.from(text, 'utf8'))
@@ -172,9 +172,9 @@ describe('client audio: generated', () => {
         accepted++
         expectOnlyAudio(frame)
       }),
-      { ...seeded, numRuns: 20_000 },
+      { numRuns: 20_000 },
     )
-    expect(accepted).toBeGreaterThan(500)
+    expect(accepted).toBeGreaterThan(300)
   })
 
   it('a valid frame with bytes changed, removed, doubled or inserted is either still one audio event or not accepted', () => {
@@ -195,7 +195,7 @@ describe('client audio: generated', () => {
         if (isClientAudio(frame)) expectOnlyAudio(frame)
         else refused++
       }),
-      { ...seeded, numRuns: 10_000 },
+      { numRuns: 10_000 },
     )
     expect(refused).toBeGreaterThan(1_000)
   })
@@ -207,7 +207,7 @@ describe('client audio: generated', () => {
         const text = spaced ? `{"type": "${TYPE}", "audio": "${audio}"}` : `{"type":"${TYPE}","audio":"${audio}"}`
         expect(clientAudioBytes(Buffer.from(text))).toBe(bytes.length)
       }),
-      seeded,
+      often,
     )
   })
 })

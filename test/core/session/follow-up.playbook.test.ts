@@ -38,6 +38,35 @@ describe('an active response in the way, told without an event id', () => {
   })
 })
 
+describe('a spoken turn’s response that began before our follow-up was read', () => {
+  const ack = (p: Play) => {
+    const output = p.allTo('upstream').find((event) => event.type === 'conversation.item.create')?.item as object
+    return p.upstream(ev.added(output, 'item_c1'))
+  }
+
+  it('is over before ours is refused: the result is answered all the same', () => {
+    const p = followingUp()
+    const ours = p.lastTo('upstream')?.event_id as string
+    p.upstream(ev.created('vad'))
+    p.upstream(ev.done('vad', [ev.message('m')]))
+    p.upstream(ev.created('vad2'))
+    ack(p)
+    expect(p.upstream(ev.error('conversation_already_has_active_response', ours))).toEqual([])
+    expect(p.upstream(ev.done('vad2', [ev.message('m2')]))).toEqual(['client response.created', 'client response.done', 'upstream response.create'])
+  })
+
+  it('and the one in the way began with the result in view: nothing more is owed', () => {
+    const p = followingUp()
+    const ours = p.lastTo('upstream')?.event_id as string
+    p.upstream(ev.created('vad'))
+    p.upstream(ev.done('vad', [ev.message('m')]))
+    ack(p)
+    p.upstream(ev.created('vad2'))
+    expect(p.upstream(ev.error('conversation_already_has_active_response', ours))).toEqual([])
+    expect(p.upstream(ev.done('vad2', [ev.message('m2')]))).toEqual(['client response.created', 'client response.done'])
+  })
+})
+
 describe('a follow-up refused for good', () => {
   it('leaves the client’s own request to go upstream', () => {
     const p = play()
@@ -55,6 +84,62 @@ describe('a follow-up refused for good', () => {
     p.upstream(ev.error('server_error', p.lastTo('upstream')?.event_id as string))
     p.upstream(ev.created('r2'))
     expect(p.upstream(ev.done('r2', [ev.message('m')]))).toEqual(['client response.created', 'client response.done'])
+  })
+})
+
+describe('the client asks for an answer', () => {
+  const answer = (p: Play, callId: string) => p.client({ type: 'conversation.item.create', item: { type: 'function_call_output', call_id: callId, output: 'x' } })
+
+  /** A response called a tool of each side; both have answered, and our response.create is out. */
+  function mixedFollowUp(): Play {
+    const p = play()
+    p.upstream(ev.created('r1'))
+    for (const item of [mine, theirs]) p.upstream(ev.itemDone('r1', item))
+    p.upstream(ev.done('r1', [mine, theirs]))
+    p.toolFinished('c1')
+    return p
+  }
+
+  it('to a result of its own that came after our follow-up: its request waits for the end of that, and is not swallowed', () => {
+    const p = mixedFollowUp()
+    const later = ev.call('c3', 'show_on_screen')
+    p.upstream(ev.created('spoken'))
+    p.upstream(ev.itemDone('spoken', later))
+    p.upstream(ev.done('spoken', [later]))
+    expect(answer(p, 'c2')).toEqual(['upstream conversation.item.create', 'upstream response.create'])
+    expect(answer(p, 'c3')).toEqual(['upstream conversation.item.create'])
+    expect(p.client({ type: 'response.create', response: { metadata: { turn: '7' } } })).toEqual([])
+    p.upstream(ev.created('r2'))
+    expect(p.upstream(ev.done('r2', [ev.message('m')]))).toEqual(['client response.created', 'client response.done', 'upstream response.create'])
+    expect(p.lastTo('upstream')?.response).toEqual({ metadata: { turn: '7' } })
+  })
+
+  it('to something it said after our follow-up: likewise, also when that is refused', () => {
+    const p = mixedFollowUp()
+    answer(p, 'c2')
+    const ours = p.lastTo('upstream')?.event_id as string
+    p.client({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'and tomorrow?' }] } })
+    expect(p.client({ type: 'response.create' })).toEqual([])
+    expect(p.upstream(ev.error('server_error', ours))).toEqual(['upstream response.create'])
+  })
+
+  it('and takes it back', () => {
+    const p = mixedFollowUp()
+    answer(p, 'c2')
+    p.client({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'and tomorrow?' }] } })
+    p.client({ type: 'response.create' })
+    expect(p.client({ type: 'response.cancel' })).toEqual(['upstream response.cancel'])
+    p.upstream(ev.created('r2'))
+    expect(p.upstream(ev.done('r2', [], 'cancelled'))).toEqual(['client response.created', 'client response.done'])
+  })
+
+  it('once it sees our follow-up: that is the service’s to refuse', () => {
+    const p = mixedFollowUp()
+    answer(p, 'c2')
+    p.client({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'and tomorrow?' }] } })
+    p.upstream(ev.created('r2'))
+    expect(p.upstream(ev.itemAdded('r2', ev.message('m')))).toEqual(['client response.created', 'client response.output_item.added'])
+    expect(p.client({ type: 'response.create' })).toEqual(['upstream response.create'])
   })
 })
 
