@@ -112,7 +112,12 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       randomId,
     })
     // Our own lines say what happened to a request; Fastify's would repeat it for every probe.
-    const quiet = { logController: new LogController({ disableRequestLogging: true }), schemaController: NO_SCHEMAS }
+    const quiet = {
+      logController: new LogController({ disableRequestLogging: true }),
+      // A logger for each request would go through redaction for the request's number alone: 30 KB of garbage a session.
+      childLoggerFactory: (logger: FastifyBaseLogger) => logger,
+      schemaController: NO_SCHEMAS,
+    }
     const memory = watchMemory({ setting: config.maxMemory, processes: config.workers })
     let draining = false
 

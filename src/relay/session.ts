@@ -9,6 +9,7 @@ import { type Input, type Lanes, lanesOf, openingState, type SessionState } from
 import { step } from '../core/session/step.js'
 import type { Link, NewSession } from '../ports.js'
 import { ClientRate } from './client-rate.js'
+import { CoreClock } from './core-clock.js'
 import { Backlog, Reader } from './flow.js'
 import { readClientFrame, readUpstreamFrame } from './frame-inputs.js'
 import { type HeldFrames, holdFrames } from './held-frames.js'
@@ -17,9 +18,6 @@ import { audioDeltaBytes, newMeters } from './meters.js'
 import { perform } from './perform.js'
 import type { RelayDeps } from './relay.js'
 import { recordEnd, show } from './session-told.js'
-
-/** Core is told the time this often when nothing is due; its clock is that coarse. */
-const CORE_TICK_MS = 1000
 
 export class RelayedSession {
   readonly meters = newMeters()
@@ -47,8 +45,7 @@ export class RelayedSession {
   readonly #rate: ClientRate
   #tokenId: string | undefined
   #lastTick: number
-  #coreTickAt = 0
-  #clientActive = false
+  readonly #coreClock: CoreClock
   readonly #onEnd: () => void
 
   constructor(opened: NewSession, deps: RelayDeps, onEnd: () => void) {
@@ -71,6 +68,7 @@ export class RelayedSession {
       exp: opened.identity.expiresAtMs,
     })
     this.#lanes = lanesOf(this.#state)
+    this.#coreClock = new CoreClock(this.#startedAt, dueAt(this.#state))
     this.#held = holdFrames(deps.settings.bufferBytes, deps.settings.heldFrames)
     this.#clientReader = new Reader(opened.client, 'not_live')
     this.#toClient = new Backlog(
@@ -118,16 +116,24 @@ export class RelayedSession {
 
   apply(input: Input): boolean {
     if (this.#ended) return false
+    const now = this.clock()
+    if (this.#coreClock.isBehind(now)) this.#step(this.#coreClock.told(now))
+    return this.#step(input)
+  }
+
+  #step(input: Input): boolean {
+    if (this.#ended) return false
     const [state, actions] = step(this.#state, input)
     this.#state = state
     this.#lanes = lanesOf(state)
+    this.#coreClock.dueAt = dueAt(state)
     for (const action of actions) perform(this, action)
     return true
   }
 
   #fromClient(frame: Frame, isBinary: boolean): void {
     if (this.#ended) return
-    this.#clientActive = true
+    this.#coreClock.clientActive = true
     this.meters.upMessages++
     this.meters.upBytes += frame.length
     if (!this.#rate.message(frame.length)) this.#clientReader.pause('rate')
@@ -149,8 +155,8 @@ export class RelayedSession {
     this.meters.laneMisses++
     const { inputs, audioBytes: inEvent } = readClientFrame(frame, isBinary, this.clientDialect)
     if (inEvent > 0) this.#countAudio(inEvent)
-    // Rates count by the time of the event, and the last tick may be a second old.
-    this.apply({ is: 'tick', now: this.clock(), clientActive: true })
+    // Rates count by the time of the event.
+    this.#step(this.#coreClock.told(this.clock()))
     for (const input of inputs) this.apply(input)
   }
 
@@ -209,16 +215,11 @@ export class RelayedSession {
     if (this.#rate.refill(seconds)) this.#clientReader.resume('rate')
     if (this.#toClient.stalledMs(now) >= settings.slowClientMs) return this.close('slow_client', 'no_progress')
     if ((this.#toUpstream?.stalledMs(now) ?? 0) >= settings.slowClientMs) return this.close('upstream_lost', 'no_progress')
-    // A new state four times a second for each of thousands of idle sessions is what the process would spend its time on.
-    if (now - this.#coreTickAt < CORE_TICK_MS && now < dueAt(this.#state)) return
-    this.#coreTickAt = now
-    const clientActive = this.#clientActive
-    this.#clientActive = false
-    this.apply({ is: 'tick', now, clientActive })
+    if (this.#coreClock.tick(now)) this.#step(this.#coreClock.told(now))
   }
 
   drain(untilMs: number): void {
-    this.apply({ is: 'tick', now: this.clock(), clientActive: false })
+    this.#step(this.#coreClock.told(this.clock()))
     this.apply({ is: 'drain', untilMs })
   }
 

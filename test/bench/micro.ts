@@ -150,7 +150,7 @@ function stepFigures(): Figure[] {
   const [speaking] = step(live, { is: 'upstream.event', event: decoded(created), frame: created })
   const fromUpstream = (frame: Frame | undefined): Input => ({ is: 'upstream.event', event: decoded(frame), frame })
   const inputs: readonly (readonly [string, SessionState, Input])[] = [
-    ['tick', live, { is: 'tick', now: 1000, clientActive: true }],
+    ['tick', live, { is: 'tick', now: 1000, clientActiveAt: 1000 }],
     ['session.update of a client', live, { is: 'client.event', event: decoded(clientUpdate) }],
     ['response.create of a client', live, { is: 'client.event', event: { type: 'response.create' } }],
     ['an event nobody knows, of a client', live, { is: 'client.event', event: { type: 'unheard.of' } }],

@@ -97,6 +97,20 @@ describe('time ends', () => {
     await endsWith(lab, 'idle', 4408)
   })
 
+  it('an idle session, counted from the end of its last answer', async () => {
+    const lab = await liveLab({ profile: { limits: { idleTimeoutMs: 30_000 } as never } })
+    await lab.pass(5_000)
+    lab.upstream.say(ev.created('r1'))
+    await lab.pass(60_000)
+    expect(lab.ended()).toBe(0)
+    lab.upstream.say(ev.done('r1'))
+    expect([await lab.client.hear(), await lab.client.hear()]).toMatchObject([{ type: 'response.created' }, { type: 'response.done' }])
+    await lab.pass(29_000)
+    expect(lab.ended()).toBe(0)
+    await lab.pass(1_500)
+    await endsWith(lab, 'idle', 4408)
+  })
+
   it('a long session: 4410', async () => {
     const lab = await liveLab({ profile: { limits: { maxSessionMs: 5_000 } as never } })
     await lab.pass(5_250)

@@ -72,7 +72,7 @@ export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' |
     client: (event) => lines(self.input({ is: 'client.event', event: event as RealtimeEvent })),
     toolFinished: (callId, output = 'result', ok = true) => lines(self.input({ is: 'tool.finished', callId, output, ok, durationMs: 12.4 })),
     feed: (input) => lines(self.input(input)),
-    tick: (now, clientActive = false) => lines(self.input({ is: 'tick', now, clientActive })),
+    tick: (now, clientActive = false) => lines(self.input({ is: 'tick', now, clientActiveAt: clientActive ? now : 0 })),
     lastTo: (side) => sent[side].at(-1),
     allTo: (side) => sent[side],
   }

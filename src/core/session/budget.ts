@@ -25,9 +25,9 @@ export function dueAt(state: SessionState): number {
   )
 }
 
-export function tick(turn: Turn, now: number, clientActive: boolean): void {
+export function tick(turn: Turn, now: number, clientActiveAt: number): void {
   const working = turn.s.responses.active !== undefined || hasUnanswered(turn.s.calls)
-  turn.s = { ...turn.s, now, lastActive: clientActive || working ? now : turn.s.lastActive }
+  turn.s = { ...turn.s, now, lastActive: working ? now : Math.max(turn.s.lastActive, clientActiveAt) }
   const { phase, profile, openedAt, token, lastActive } = turn.s
   const { limits } = profile
   if (phase === 'closed') return

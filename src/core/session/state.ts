@@ -63,7 +63,8 @@ export type Input =
   | { readonly is: 'quota.left'; readonly usage: QuotaUsage | undefined; readonly cause: QuotaCause }
   /** Answers `quota.reserve`; undefined: nobody could tell in time. */
   | { readonly is: 'quota.reserved'; readonly answer: QuotaReservation | undefined }
-  | { readonly is: 'tick'; readonly now: number; readonly clientActive: boolean }
+  /** Before `dueAt` only the clock of what follows depends on it. `clientActiveAt`: when the client last sent anything, audio included. */
+  | { readonly is: 'tick'; readonly now: number; readonly clientActiveAt: number }
   | { readonly is: 'drain'; readonly untilMs: number }
 
 /** `granted`: the response may start, and holds its part. `held`: by other responses of this user, before this one. */

@@ -46,7 +46,7 @@ export function step(state: SessionState, input: Input): [SessionState, readonly
       closeWhenDrained(turn)
       break
     case 'tick':
-      tick(turn, input.now, input.clientActive)
+      tick(turn, input.now, input.clientActiveAt)
       break
     case 'drain':
       drain(turn, input.untilMs)

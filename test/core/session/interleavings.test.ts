@@ -115,7 +115,7 @@ function world(plans: readonly { outputs: readonly Output[]; ending: Ending }[],
       else if (command === 'say') client({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [] } })
       else {
         time += 250
-        take(p.input({ is: 'tick', now: time, clientActive: true }))
+        take(p.input({ is: 'tick', now: time, clientActiveAt: time }))
       }
     },
     finish() {
