@@ -15,12 +15,8 @@ import { sampleCpu } from './process-tree.js'
 import { type Remote, startRemote } from './rpc.js'
 import { type Running, type Surroundings, startTarget, type TargetName } from './targets.js'
 
-export const GA_PATH = '/v1/realtime?model=bench'
-export const PREVIEW_PATH = '/openai/realtime?api-version=2025-04-01-preview&deployment=bench'
-
 export interface Opening {
   readonly sessions: number
-  readonly path?: string
   readonly deflate?: boolean
   readonly workers?: number
   readonly pauseMs?: number
@@ -63,12 +59,12 @@ export async function startLab(node: string): Promise<Lab> {
       return found
     },
     fresh: (name) => startTarget(name, surroundings),
-    open: async (target, { sessions, path = GA_PATH, deflate = false, workers = 8, pauseMs = 0 }) => {
+    open: async (target, { sessions, deflate = false, workers = 8, pauseMs = 0 }) => {
       while (tokens.length < sessions) tokens.push(await tokenFor(`bench-${tokens.length}`, jwtSecret))
       await mock.call('reset', {})
       await load.call('reset', {})
       const timeoutMs = 20_000
-      const opened = await load.call('open', { port: target.port, path, tokens: tokens.slice(0, sessions), deflate, workers, pauseMs, timeoutMs }, 60_000)
+      const opened = await load.call('open', { port: target.port, path: target.path, tokens: tokens.slice(0, sessions), deflate, workers, pauseMs, timeoutMs }, 60_000)
       await mock.call('bound', { n: sessions }, timeoutMs)
       return opened
     },

@@ -10,7 +10,7 @@ import { jsonReport, textReport } from './report.js'
 import { emptyResults, type Goal, type Results } from './results.js'
 import { memory, type SetUpCase, setUp, slowClients } from './scenario-lifecycle.js'
 import { flood, type Speech, voice } from './scenario-realtime.js'
-import { DOWN_LARGE, DOWN_SMALL, deflateOpening, previewOpening, saturatedGoals, throughput, UP_LARGE, UP_SMALL } from './scenario-throughput.js'
+import { DOWN_LARGE, DOWN_SMALL, deflateOpening, saturatedGoals, throughput, UP_LARGE, UP_SMALL } from './scenario-throughput.js'
 import { verify } from './scenario-verify.js'
 import { TARGET_NAMES, type TargetName } from './targets.js'
 
@@ -32,17 +32,23 @@ const SET_UPS: readonly SetUpCase[] = [
 ]
 
 const VOICE_TLS: readonly Goal[] = [{ target: 'relay-tls', against: 'ws-pipe-tls', as: 'ratio', atMost: 1, stretch: 0.9 }]
+/** A client whose dialect differs from the upstream's, against one that speaks the same; the pipe carries the same bytes untranslated. */
+const PREVIEW: readonly Goal[] = [{ target: 'relay-preview', against: 'relay', as: 'ratio', atMost: 1.1, stretch: 1.05 }]
 const VOICE: readonly Goal[] = [
   { target: 'relay', against: 'ws-pipe', as: 'ratio', atMost: 1, stretch: 0.9 },
   { target: 'relay', against: 'nginx', as: 'ratio', atMost: 2.2, stretch: 1.8 },
+]
+const SINCE_FIFTY = { since: `${FIFTY.label}, CPU`, atMost: 1.15, stretch: 1 } as const
+const MANY: readonly Goal[] = [
+  { target: 'relay', against: undefined, as: 'value', ...SINCE_FIFTY },
+  { target: 'relay', against: 'ws-pipe', as: 'ratio', ...SINCE_FIFTY },
 ]
 const ADDED: readonly Goal[] = [{ target: 'relay', against: 'direct', as: 'difference', atMost: 0.25, stretch: 0.15 }]
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
   verify: async (lab, results, { only }) => {
     const options = { sessions: 4, messages: 40, maxChars: 200_000 }
-    await verify(lab, results, only(['ws-pipe', 'ws-parse', 'nginx', 'haproxy', 'ws-pipe-tls', 'relay', 'relay-tls']), options)
-    await verify(lab, results, only(['relay']), { ...options, path: previewOpening.path ?? '' })
+    await verify(lab, results, only(['ws-pipe', 'ws-parse', 'nginx', 'haproxy', 'ws-pipe-tls', 'relay', 'relay-tls', 'relay-preview']), options)
   },
   saturated: (lab, results, { only, rounds }) =>
     throughput(lab, results, {
@@ -65,14 +71,18 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       speech: { label: '1,000 sessions, the same messages a second', sessions: 1000, upMs: 400, downMs: 2000, durationMs: 10_000 },
       targets: only(['ws-pipe', 'nginx', 'relay']),
       rounds: rounds(2),
+      cpuGoals: MANY,
     }),
   tls: async (lab, results, { only, rounds }) => {
     const targets = only(['ws-pipe', 'ws-pipe-tls', 'relay-tls'])
     await throughput(lab, results, { suffix: ', TLS upstream', targets, rounds: rounds(3), shapes: [UP_SMALL, DOWN_SMALL] })
     await voice(lab, results, { speech: { ...FIFTY, label: '50 sessions of speech, TLS upstream' }, targets, rounds: rounds(3), cpuGoals: VOICE_TLS })
   },
-  preview: (lab, results, { only, rounds }) =>
-    throughput(lab, results, { suffix: ', preview client', targets: only(['ws-pipe', 'relay']), rounds: rounds(3), shapes: [UP_SMALL, DOWN_SMALL], opening: previewOpening }),
+  preview: async (lab, results, { only, rounds }) => {
+    const targets = only(['ws-pipe', 'relay', 'relay-preview'])
+    await throughput(lab, results, { suffix: ', preview client', targets, rounds: rounds(5), shapes: [UP_SMALL, UP_LARGE, DOWN_SMALL, DOWN_LARGE], goals: () => PREVIEW })
+    await voice(lab, results, { speech: { ...FIFTY, label: '50 sessions of speech, preview client' }, targets, rounds: rounds(3), cpuGoals: PREVIEW })
+  },
   deflate: (lab, results, { only, rounds }) =>
     throughput(lab, results, {
       suffix: ', client offers deflate',

@@ -1,6 +1,6 @@
 // Saturated traffic one way: CPU time of the target for each relayed message.
 import type { Direction } from './audio-frames.js'
-import { type Lab, measured, type Opening, PREVIEW_PATH, problemsOf, type Used } from './lab.js'
+import { type Lab, measured, type Opening, problemsOf, type Used } from './lab.js'
 import type { Goal, Results } from './results.js'
 import { inRounds } from './rounds.js'
 import type { Remote } from './rpc.js'
@@ -87,7 +87,5 @@ export function saturatedGoals(shape: Shape): readonly Goal[] {
   return SATURATED_GOALS[shape.label] ?? []
 }
 
-/** A client whose dialect differs from the upstream's; the pipes carry the same bytes untranslated. */
-export const previewOpening: Partial<Opening> = { path: PREVIEW_PATH }
 /** What every browser offers. */
 export const deflateOpening: Partial<Opening> = { deflate: true }

@@ -10,13 +10,11 @@ export interface VerifyOptions {
   readonly sessions: number
   readonly messages: number
   readonly maxChars: number
-  readonly path?: string
 }
 
 export async function verify(lab: Lab, results: Results, targets: readonly TargetName[], options: VerifyOptions): Promise<void> {
-  const title = options.path ? `content, ${options.path.split('?')[0]}` : 'content'
-  await inRounds(lab, results, { title, targets, rounds: 1 }, async (target) => {
-    await lab.open(target, { sessions: options.sessions, ...(options.path ? { path: options.path } : {}) })
+  await inRounds(lab, results, { title: 'content', targets, rounds: 1 }, async (target) => {
+    await lab.open(target, { sessions: options.sessions })
     await lab.mock.call('reset', { hashing: true })
     await lab.load.call('reset', { hashing: true })
     await lab.mock.call('response', { phase: 'open' })

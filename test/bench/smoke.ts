@@ -2,7 +2,7 @@
 import { startLab } from './lab.js'
 import { emptyResults, type Results } from './results.js'
 import { type Speech, voice } from './scenario-realtime.js'
-import { DOWN_SMALL, deflateOpening, previewOpening, throughput, UP_SMALL } from './scenario-throughput.js'
+import { DOWN_SMALL, deflateOpening, throughput, UP_SMALL } from './scenario-throughput.js'
 import { verify } from './scenario-verify.js'
 import type { TargetName } from './targets.js'
 
@@ -18,11 +18,9 @@ async function main(): Promise<number> {
   process.once('SIGTERM', interrupted)
   try {
     const content = { sessions: 3, messages: 24, maxChars: 200_000 }
-    await verify(lab, results, PIPES, content)
-    await verify(lab, results, ['relay'], { ...content, path: previewOpening.path ?? '' })
+    await verify(lab, results, [...PIPES, 'relay-preview'], content)
     const shapes = [UP_SMALL, DOWN_SMALL].map((shape) => ({ ...shape, messages: 4000 }))
-    await throughput(lab, results, { suffix: '', targets: PIPES, rounds: 1, shapes })
-    await throughput(lab, results, { suffix: ', preview client', targets: ['relay'], rounds: 1, shapes, opening: previewOpening })
+    await throughput(lab, results, { suffix: '', targets: [...PIPES, 'relay-preview'], rounds: 1, shapes })
     await throughput(lab, results, { suffix: ', client offers deflate', targets: PIPES, rounds: 1, shapes: shapes.slice(1), opening: deflateOpening })
     await voice(lab, results, { speech: SHORT, targets: PIPES, rounds: 1 })
     await voice(lab, faulty, { speech: { ...SHORT, settleMs: 500 }, targets: ['lossy-pipe'], rounds: 1 })

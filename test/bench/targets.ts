@@ -20,6 +20,7 @@ export const TARGET_NAMES = [
   'haproxy',
   'relay',
   'relay-tls',
+  'relay-preview',
   'relay-pool',
   'relay-limited',
   'lossy-pipe',
@@ -40,9 +41,14 @@ export interface Surroundings {
   readonly node: string
 }
 
+const GA_PATH = '/v1/realtime?model=bench'
+const PREVIEW_PATH = '/openai/realtime?api-version=2025-04-01-preview&deployment=bench'
+
 export interface Running {
   readonly name: TargetName
   readonly port: number
+  /** What clients open, and so their dialect. */
+  readonly path: string
   /** The process tree as it is now; empty for `direct`. */
   pids(): number[]
   stop(): Promise<void>
@@ -65,7 +71,8 @@ interface Plan {
 
 /** Rejects with what the target printed when it is not ready within 15 seconds. */
 export async function startTarget(name: TargetName, surroundings: Surroundings): Promise<Running> {
-  if (name === 'direct') return { name, port: surroundings.mock.port, pids: () => [], stop: async () => {} }
+  const path = name === 'relay-preview' ? PREVIEW_PATH : GA_PATH
+  if (name === 'direct') return { name, path, port: surroundings.mock.port, pids: () => [], stop: async () => {} }
   const port = await freePort()
   const plan = await planFor(name, port, surroundings)
   const logFile = join(surroundings.scratch, `${name}-${port}.log`)
@@ -86,7 +93,7 @@ export async function startTarget(name: TargetName, surroundings: Surroundings):
     }
     await sleep(50)
   }
-  return { name, port, pids: () => treeOf(child.pid ?? 0), stop }
+  return { name, path, port, pids: () => treeOf(child.pid ?? 0), stop }
 }
 
 async function planFor(name: Exclude<TargetName, 'direct'>, port: number, surroundings: Surroundings): Promise<Plan> {
@@ -107,6 +114,7 @@ async function planFor(name: Exclude<TargetName, 'direct'>, port: number, surrou
     }
     case 'relay':
     case 'relay-tls':
+    case 'relay-preview':
     case 'relay-pool':
     case 'relay-limited': {
       const env = { ...trust, ...relayEnvironment(port, await freePort(), name === 'relay-tls' ? `https://${tls}` : `http://${plain}`, surroundings.jwtSecret) }
