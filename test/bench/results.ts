@@ -79,7 +79,7 @@ export interface GoalResult extends Goal {
   readonly met: 'stretch' | 'goal' | 'missed'
 }
 
-function valueOf(row: Row, goal: Goal): number {
+function measuredFor(row: Row, goal: Goal): number {
   return goal.as === 'value' || !goal.against ? median(row.rounds[goal.target] ?? []) : against(row, goal.target, goal.against, goal.as)
 }
 
@@ -88,7 +88,7 @@ export function goalResults(rows: readonly Row[]): GoalResult[] {
   return rows.flatMap((row) =>
     (row.goals ?? []).flatMap((goal) => {
       const earlier = rows.find(({ figure }) => figure === goal.since)
-      const measured = valueOf(row, goal) / (earlier ? valueOf(earlier, goal) : goal.since === undefined ? 1 : Number.NaN)
+      const measured = measuredFor(row, goal) / (earlier ? measuredFor(earlier, goal) : goal.since === undefined ? 1 : Number.NaN)
       if (Number.isNaN(measured)) return []
       const met: GoalResult['met'] = measured <= goal.stretch ? 'stretch' : measured <= goal.atMost ? 'goal' : 'missed'
       return [{ ...goal, figure: row.figure, measured, met }]

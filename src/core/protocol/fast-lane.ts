@@ -167,8 +167,9 @@ export function spliceAudioDeltaType(frame: Frame, from: Pick<Dialect, 'audioDel
   const name = typeBytes(to.audioDeltaType)
   const spare = old.length - name.length
   if (spare < 0) return Buffer.concat([frame.subarray(0, at), name, frame.subarray(at + old.length)])
-  frame.copyWithin(spare, 0, at)
-  frame.set(name, at + spare)
+  // Byte by byte, from the end: for the nine before the name and the twenty of it, two calls of `copyWithin` and `set` take longer.
+  for (let i = at - 1; i >= 0; i--) frame[i + spare] = frame[i] as number
+  for (let i = 0; i < name.length; i++) frame[at + spare + i] = name[i] as number
   return frame.subarray(spare)
 }
 
