@@ -117,8 +117,8 @@ export interface Config {
   readonly quotaFailOpen: boolean
   readonly profiles: Readonly<Record<string, ProfileConfig>>
   readonly tools: readonly ToolConfig[]
-  /** Absolute paths of the files that tools, profiles and instructions come from: what they say may change while the relay runs. */
-  readonly liveFiles?: readonly string[]
+  /** The files that tools, profiles and instructions come from, with what told their version when they were read: what they say may change while the relay runs. */
+  readonly liveFiles?: ReadonlyMap<string, string>
   readonly clientMaySeedHistory: boolean
   readonly forwardRateLimits: boolean
   readonly redis: { readonly url: Secret; readonly keyPrefix: string } | undefined

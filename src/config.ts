@@ -10,6 +10,7 @@ import { readTools } from './config-tools.js'
 import { reportUnknown } from './config-unknown.js'
 import { readUpstreams } from './config-upstreams.js'
 import { Secret } from './core/secret.js'
+import { seeFiles } from './file-watch.js'
 
 export interface LoadOptions {
   /** `demo` does not report unknown variables: a developer's shell holds anything. */
@@ -37,6 +38,7 @@ const LIVE_FILES = ['TOOLS_FILE', 'PROFILES_FILE', 'INSTRUCTIONS_FILE', 'SESSION
 export function loadConfig(environment: Environment = process.env, options: LoadOptions = { mode: 'serve', cwd: process.cwd() }): Config {
   const problems = problemList()
   const env = envReader(environment, options.cwd, problems)
+  const liveFiles = seeFiles(LIVE_FILES.flatMap((name) => (environment[name]?.trim() ? [resolve(options.cwd, environment[name])] : [])))
   const upstreams = readUpstreams(env, environment, problems)
   const auth = readAuth(env, problems)
   const tools = readTools(env, options.cwd, problems)
@@ -68,7 +70,7 @@ export function loadConfig(environment: Environment = process.env, options: Load
     quotaFailOpen: env.get('QUOTA_FAIL_OPEN'),
     profiles,
     tools,
-    liveFiles: LIVE_FILES.flatMap((name) => (environment[name]?.trim() ? [resolve(options.cwd, environment[name])] : [])),
+    liveFiles,
     clientMaySeedHistory: env.get('CLIENT_MAY_SEED_HISTORY'),
     forwardRateLimits: env.get('FORWARD_RATE_LIMITS'),
     redis: redisUrl && { url: redisUrl, keyPrefix },

@@ -2,14 +2,22 @@
 import { statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 
-/** Calls back once for each look that finds any of them changed since the look before, the first of which is now. Returns how to stop. */
-export function watchFiles(files: readonly string[], intervalMs: number, changed: () => void): () => void {
-  if (files.length === 0) return () => undefined
-  const seen = new Map(files.map((file) => [file, signature(statSync(file, { throwIfNoEntry: false }))]))
+/** By absolute path, what tells one version of a file from the next. */
+export type SeenFiles = ReadonlyMap<string, string>
+
+/** To be called before the files are read, so that no change falls between reading and watching. */
+export function seeFiles(files: readonly string[]): SeenFiles {
+  return new Map(files.map((file) => [file, signature(statSync(file, { throwIfNoEntry: false }))]))
+}
+
+/** Calls back once for each look that finds any of them changed since the look before; the one before the first is `files`. Returns how to stop. */
+export function watchFiles(files: SeenFiles, intervalMs: number, changed: () => void): () => void {
+  if (files.size === 0) return () => undefined
+  const seen = new Map(files)
   let looking = false
   const look = async (): Promise<void> => {
     let any = false
-    for (const file of files) {
+    for (const file of seen.keys()) {
       const now = signature(await stat(file).catch(() => undefined))
       any ||= now !== seen.get(file)
       seen.set(file, now)

@@ -46,8 +46,7 @@ export async function createLiveConfig(options: LiveConfigOptions): Promise<Live
   const { load, createTools, log, count } = options
   let building = true
   let again = false
-  // From before the first version is built, so that no change is missed.
-  const stopWatching = watchFiles(load ? (options.config.liveFiles ?? []) : [], options.watchMs ?? WATCH_MS, () => {
+  const stopWatching = watchFiles((load && options.config.liveFiles) ?? new Map(), options.watchMs ?? WATCH_MS, () => {
     if (building) again = true
     else void reload()
   })

@@ -8,8 +8,8 @@ const MAX_BEHIND_MS = 1000
 export class CoreClock {
   /** The time at which core has something to do by itself. */
   dueAt: number
-  /** Since the last look at the clock. */
-  clientActive = false
+  /** Messages of the client's that were counted when it was last found active. */
+  #messages = 0
   #clientActiveAt: number
   #toldAt: number
 
@@ -19,10 +19,10 @@ export class CoreClock {
     this.#clientActiveAt = now
   }
 
-  /** At every tick of the process. True: core is to be told now. */
-  tick(now: number): boolean {
-    if (this.clientActive) this.#clientActiveAt = now
-    this.clientActive = false
+  /** At every tick of the process, with the number of messages the client has sent so far. True: core is to be told now. */
+  tick(now: number, messages: number): boolean {
+    if (messages !== this.#messages) this.#clientActiveAt = now
+    this.#messages = messages
     return now >= this.dueAt
   }
 
@@ -30,8 +30,8 @@ export class CoreClock {
     return now - this.#toldAt >= MAX_BEHIND_MS
   }
 
-  told(now: number): Input {
-    this.tick(now)
+  told(now: number, messages: number): Input {
+    this.tick(now, messages)
     this.#toldAt = now
     return { is: 'tick', now, clientActiveAt: this.#clientActiveAt }
   }

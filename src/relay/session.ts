@@ -117,7 +117,7 @@ export class RelayedSession {
   apply(input: Input): boolean {
     if (this.#ended) return false
     const now = this.clock()
-    if (this.#coreClock.isBehind(now)) this.#step(this.#coreClock.told(now))
+    if (this.#coreClock.isBehind(now)) this.#step(this.#coreClock.told(now, this.meters.upMessages))
     return this.#step(input)
   }
 
@@ -133,7 +133,6 @@ export class RelayedSession {
 
   #fromClient(frame: Frame, isBinary: boolean): void {
     if (this.#ended) return
-    this.#coreClock.clientActive = true
     this.meters.upMessages++
     this.meters.upBytes += frame.length
     if (!this.#rate.message(frame.length)) this.#clientReader.pause('rate')
@@ -156,7 +155,7 @@ export class RelayedSession {
     const { inputs, audioBytes: inEvent } = readClientFrame(frame, isBinary, this.clientDialect)
     if (inEvent > 0) this.#countAudio(inEvent)
     // Rates count by the time of the event.
-    this.#step(this.#coreClock.told(this.clock()))
+    this.#step(this.#coreClock.told(this.clock(), this.meters.upMessages))
     for (const input of inputs) this.apply(input)
   }
 
@@ -215,11 +214,11 @@ export class RelayedSession {
     if (this.#rate.refill(seconds)) this.#clientReader.resume('rate')
     if (this.#toClient.stalledMs(now) >= settings.slowClientMs) return this.close('slow_client', 'no_progress')
     if ((this.#toUpstream?.stalledMs(now) ?? 0) >= settings.slowClientMs) return this.close('upstream_lost', 'no_progress')
-    if (this.#coreClock.tick(now)) this.#step(this.#coreClock.told(now))
+    if (this.#coreClock.tick(now, this.meters.upMessages)) this.#step(this.#coreClock.told(now, this.meters.upMessages))
   }
 
   drain(untilMs: number): void {
-    this.#step(this.#coreClock.told(this.clock()))
+    this.#step(this.#coreClock.told(this.clock(), this.meters.upMessages))
     this.apply({ is: 'drain', untilMs })
   }
 

@@ -93,12 +93,13 @@ describe('the versions', () => {
   const alice = { subject: 'alice', issuer: undefined, tokenId: undefined, expiresAtMs: 1e15, claims: {} }
 
   /** `closed`: names of the tools whose version was closed, in order. */
-  async function versions(change: { watchMs?: number; handshakeTimeoutMs?: number } = {}) {
+  async function versions(change: { watchMs?: number; handshakeTimeoutMs?: number; afterReading?: () => void } = {}) {
     const closed: string[] = []
     const logged: string[] = []
     const log = (level: string) => (fields: object, message: string) => void logged.push(`${level} ${message} ${JSON.stringify(fields)}`)
     const counted: string[] = []
     const config = load()
+    change.afterReading?.()
     const live = await createLiveConfig({
       config: { ...config, limits: { ...config.limits, handshakeTimeoutMs: change.handshakeTimeoutMs ?? 1 } },
       load,
@@ -173,6 +174,13 @@ describe('the versions', () => {
     expect(refused).toContain('TOOLS entry 1')
     expect(logged.join()).not.toContain('persona')
     expect(live.config.profiles.default?.instructions).toContain('Second persona')
+    await live.close()
+  })
+
+  it('come with a change made after the file was read and before it was watched', async () => {
+    const { live, counted } = await versions({ watchMs: 20, afterReading: () => write('tools.json', [order('find_parcel')]) })
+    await expect.poll(() => counted).toEqual(['reloaded'])
+    expect(names(live.profileFor(alice, undefined))).toEqual(['find_parcel'])
     await live.close()
   })
 
