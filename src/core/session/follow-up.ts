@@ -11,7 +11,8 @@ export function followUp(turn: Turn): void {
   if (active || ours || clients || filler) return
   if (turn.s.phase !== 'live' && turn.s.phase !== 'draining') return
   if (owed.size === 0) {
-    if (!absorbed) return
+    // What waits for its quota answers the client too, and then this is asked again.
+    if (!absorbed || turn.s.quota.waiting !== undefined) return
     changeResponses(turn, { absorbed: undefined })
     createWithinQuota(turn, absorbed)
     return
