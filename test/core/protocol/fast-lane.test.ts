@@ -150,8 +150,8 @@ describe('client audio: near misses take the slow path', () => {
 
 const space = fc.stringMatching(/^[ \t\r\n]{0,3}$/)
 const member = fc.oneof(
-  { weight: 4, arbitrary: fc.constantFrom(`"type":"${TYPE}"`, `"type": "${TYPE}"`) },
-  { weight: 4, arbitrary: fc.base64String({ maxLength: 64 }).map((audio) => `"audio":"${audio}"`) },
+  { weight: 6, arbitrary: fc.constantFrom(`"type":"${TYPE}"`, `"type": "${TYPE}"`) },
+  { weight: 6, arbitrary: fc.base64String({ maxLength: 64 }).map((audio) => `"audio":"${audio}"`) },
   { weight: 2, arbitrary: fc.constantFrom('"event_id":"e1"', '"event_id": "abc.DEF-9_"', '"event_id":"relay_x"', '"event_id":""') },
   { weight: 1, arbitrary: fc.string({ maxLength: 12 }).map((text) => `"audio":${JSON.stringify(text)}`) },
   { weight: 1, arbitrary: fc.string({ unit: anyCharacter, maxLength: 8 }).map((text) => `"audio":"${text}"`) },
@@ -174,7 +174,7 @@ describe('client audio: generated', () => {
       }),
       { numRuns: 20_000 },
     )
-    expect(accepted).toBeGreaterThan(300)
+    expect(accepted).toBeGreaterThan(500)
   })
 
   it('a valid frame with bytes changed, removed, doubled or inserted is either still one audio event or not accepted', () => {
