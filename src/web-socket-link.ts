@@ -27,28 +27,29 @@ function writeAll(): void {
 }
 
 export class WebSocketLink implements Link, FrameSink {
-  readonly #socket: WebSocket
-  readonly #raw: Socket
-  readonly #isServer: boolean
-  readonly #leaveHeartbeat: () => void
-  #frameCallback: ((frame: Frame, isBinary: boolean) => void) | undefined
-  #drainCallback: (() => void) | undefined
-  #closeCallback: ((code: number) => void) | undefined
-  #closeCode: number | undefined
-  #errorCode: number | undefined
-  #closeReported = false
+  // What each frame needs comes first, and so lies together.
   #closing = false
-  #paused = true
+  #messageSeen = false
+  readonly #isServer: boolean
+  readonly #raw: Socket
+  readonly #socket: WebSocket
+  #frameCallback: ((frame: Frame, isBinary: boolean) => void) | undefined
   /** Most turns have one frame for a link. */
   #pending: Frame | undefined
   #morePending: Frame[] | undefined
   /** With their headers. */
   #pendingBytes = 0
+  #drainCallback: (() => void) | undefined
   /** What `ws` would read the socket with; unset where it does so itself from the start. */
   #wsReads: ((chunk: Buffer) => void) | undefined
   /** What reads the socket before it. */
   #reads: ((chunk: Buffer) => void) | undefined
-  #messageSeen = false
+  #closeCallback: ((code: number) => void) | undefined
+  readonly #leaveHeartbeat: () => void
+  #closeCode: number | undefined
+  #errorCode: number | undefined
+  #closeReported = false
+  #paused = true
   #silentBeats = 0
   #bytesRead = -1
   #bytesTaken = -1
@@ -178,7 +179,7 @@ export class WebSocketLink implements Link, FrameSink {
     this.#frameCallback = callback
   }
 
-  onDrain(callback: () => void): void {
+  onDrain(callback: (() => void) | undefined): void {
     this.#drainCallback = callback
   }
 

@@ -5,19 +5,29 @@ import type { Link } from '../ports.js'
 const REASONS = { not_live: 1, backlog: 2, rate: 4 } as const
 export type PauseReason = keyof typeof REASONS
 
+/** Whatever a link is not read for may be over at the next tick. */
+interface FollowsTicks {
+  followTicks(on: true): void
+}
+
 // Classes, since every session has two of each: as objects with functions of their own they took 3 KB of an idle session's memory.
 
 export class Reader {
   readonly #link: Link
+  readonly #clock: FollowsTicks
   #reasons: number
 
-  constructor(link: Link, first: PauseReason) {
+  constructor(link: Link, first: PauseReason, clock: FollowsTicks) {
     this.#link = link
+    this.#clock = clock
     this.#reasons = REASONS[first]
   }
 
   pause(reason: PauseReason): void {
-    if (this.#reasons === 0) this.#link.pause()
+    if (this.#reasons === 0) {
+      this.#link.pause()
+      this.#clock.followTicks(true)
+    }
     this.#reasons |= REASONS[reason]
   }
 
@@ -47,7 +57,6 @@ export class Backlog {
     this.#feeding = feeding
     this.#highBytes = highBytes
     this.#onBlocked = onBlocked
-    out.onDrain(() => this.#relieve())
   }
 
   /** After each send. */
@@ -55,6 +64,7 @@ export class Backlog {
     if (this.#blocked || this.#out.bufferedBytes <= this.#highBytes) return
     this.#blocked = true
     this.#lastBuffered = Number.POSITIVE_INFINITY
+    this.#out.onDrain(() => this.#relieve())
     this.#feeding()?.pause('backlog')
     this.#onBlocked()
   }
@@ -75,6 +85,7 @@ export class Backlog {
   #relieve(): void {
     if (!this.#blocked || this.#out.bufferedBytes > this.#highBytes / 2) return
     this.#blocked = false
+    this.#out.onDrain(undefined)
     this.#feeding()?.resume('backlog')
   }
 }

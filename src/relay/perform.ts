@@ -27,7 +27,7 @@ export function perform(session: RelayedSession, action: Action): void {
       verifyToken(session, action.token)
       return
     case 'token.use':
-      session.useToken(action.tokenId)
+      session.tokenId = action.tokenId
       return
     case 'quota.ask':
       askQuota(session, action.cause)

@@ -46,7 +46,7 @@ export function createRelay(deps: RelayDeps): Relay {
   return {
     sessions,
     openSession(opened) {
-      const session = new RelayedSession(opened, deps, () => sessions.remove(session))
+      const session = new RelayedSession(opened, deps, sessions.timetable, () => sessions.remove(session))
       sessions.add(session)
       session.start()
     },

@@ -1,13 +1,14 @@
 // The live sessions of this process: count them, find them, let time pass for all of them, drain them.
 import type { EndTarget } from '../ports.js'
 import type { RelayedSession } from './session.js'
+import { TICK_MS, Timetable } from './timetable.js'
 
-const TICK_MS = 250
 /** Closes of a drain are spread over this share of it, so that clients do not all come back at once. */
 const SPREAD = 0.5
 
 export interface LiveSessions {
   readonly count: number
+  readonly timetable: Timetable
   add(session: RelayedSession): void
   remove(session: RelayedSession): void
   /** Ends every session of this subject or token, now. Returns how many. */
@@ -24,13 +25,12 @@ export function liveSessions(now: () => number): LiveSessions {
   const all = new Set<RelayedSession>()
   let onEmpty: (() => void) | undefined
   let drainUntil: number | undefined
-  const timer = setInterval(() => {
-    const at = now()
-    for (const session of all) session.tick(at)
-  }, TICK_MS)
+  const timetable = new Timetable(now())
+  const timer = setInterval(() => timetable.tick(now()), TICK_MS)
   timer.unref()
 
   return {
+    timetable,
     get count() {
       return all.size
     },
@@ -47,7 +47,7 @@ export function liveSessions(now: () => number): LiveSessions {
       let ended = 0
       for (const session of all) {
         if (session.isOf(target)) {
-          session.revoke()
+          session.close('unauthenticated', 'token_revoked')
           ended++
         }
       }

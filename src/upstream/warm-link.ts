@@ -95,7 +95,7 @@ export class WarmLink implements Link {
     if (this.#early.length === 0) this.#inner.onFrame(callback)
   }
 
-  onDrain(callback: () => void): void {
+  onDrain(callback: (() => void) | undefined): void {
     this.#inner.onDrain(callback)
   }
 

@@ -1,6 +1,7 @@
 // Bytes and audio of a client over time: above its rate it is read more slowly, and nothing is lost.
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { ClientRate } from '../../src/relay/client-rate.js'
+import { Timetable } from '../../src/relay/timetable.js'
 import { type Lab, openLab } from '../support/relay-lab.js'
 
 afterEach(() => vi.useRealTimers())
@@ -61,14 +62,39 @@ describe('a profile', () => {
 })
 
 describe('the count', () => {
+  const rates = { messagesPerSecond: 2, bytesPerSecond: 1000, audioBytesPerSecond: 1000 }
+
   it('never saves up more than a burst, and lets nothing through on the way out of debt', () => {
-    const rate = new ClientRate({}, { messagesPerSecond: 2, bytesPerSecond: 1000, audioBytesPerSecond: 1000 })
-    expect(rate.refill(1e6)).toBe(true)
+    const timetable = new Timetable(0)
+    const rate = new ClientRate({}, rates, timetable)
+    timetable.tick(1e9)
+    expect(rate.refill()).toBe(true)
     expect(rate.message(5000)).toBe(true)
     expect(rate.message(1)).toBe(false)
-    expect(rate.refill(0.001)).toBe(false)
-    expect(rate.refill(1)).toBe(true)
+    expect(rate.refill()).toBe(false)
+    timetable.tick(1e9 + 1000)
+    expect(rate.refill()).toBe(true)
     expect(rate.audio(5000)).toBe(true)
     expect(rate.audio(1)).toBe(false)
+  })
+
+  it('is refilled by the next message where nobody has looked for long', () => {
+    const timetable = new Timetable(0)
+    const rate = new ClientRate({}, rates, timetable)
+    for (let n = 0; n < 10; n++) expect(rate.message(1)).toBe(true)
+    timetable.tick(500)
+    expect([rate.message(1), rate.message(1)]).toEqual([true, false])
+    timetable.tick(3_600_000)
+    for (let n = 0; n < 10; n++) expect(rate.message(1)).toBe(true)
+    expect(rate.message(1)).toBe(false)
+  })
+
+  it('knows to a tick when the client was last active, whenever it is asked', () => {
+    const timetable = new Timetable(0)
+    const rate = new ClientRate({}, rates, timetable)
+    timetable.tick(20_000)
+    rate.message(1)
+    timetable.tick(40_000)
+    expect([rate.refill(), rate.activeAt]).toEqual([true, 20_250])
   })
 })
