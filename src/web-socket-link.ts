@@ -17,6 +17,11 @@ export interface LinkOptions {
   readonly maxPayloadBytes: number
 }
 
+/** A peer that sends without end is read so much in a row, and then everybody else is: of itself, a socket is read up to 2 MiB before the next. */
+const MAX_IN_A_ROW = 256 * 1024
+let lastRead: WebSocketLink | undefined
+let inARow = 0
+
 /** Links with frames to write: after the chunk being read, or when this turn's code has run. */
 const unwritten: WebSocketLink[] = []
 let reading = false
@@ -91,9 +96,21 @@ export class WebSocketLink implements Link, FrameSink {
         reading = false
         writeAll()
         countRead(chunk.length)
+        this.#takeTurns(chunk.length)
       }
     }
     this.#raw.on('data', this.#reads)
+  }
+
+  #takeTurns(bytes: number): void {
+    inARow = lastRead === this ? inARow + bytes : bytes
+    lastRead = this
+    if (inARow < MAX_IN_A_ROW) return
+    inARow = 0
+    this.#socket.pause()
+    setImmediate(() => {
+      if (!this.#paused || this.#closing) this.#socket.resume()
+    })
   }
 
   /** `ws` that has seen a close or an error pauses a socket that brings it more, and would not see its end until the time limit. */
@@ -206,6 +223,7 @@ export class WebSocketLink implements Link, FrameSink {
 
   #closed(code: number): void {
     this.#closing = true
+    if (lastRead === this) lastRead = undefined
     this.#leaveHeartbeat()
     this.#closeCode = code === 1006 ? (this.#errorCode ?? code) : code
     this.#reportClose()

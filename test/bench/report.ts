@@ -35,7 +35,7 @@ export function textReport(results: Results): string {
   const goals = goalResults(results.rows)
   if (goals.length > 0) {
     const lines = goals.map((goal) => [
-      goal.since ? `${goal.figure}: since ${goal.since}` : goal.figure,
+      goal.figure,
       goal.against ? `${goal.target} ${goal.as === 'ratio' ? '÷' : '−'} ${goal.against}` : goal.target,
       shown(goal.measured),
       shown(goal.atMost),

@@ -6,8 +6,6 @@ export interface Goal {
   /** What the figure is held against: another target's in the same round, or nothing. */
   readonly against: TargetName | undefined
   readonly as: 'ratio' | 'difference' | 'value'
-  /** The figure whose value this one is divided by: growth from there to here. */
-  readonly since?: string
   readonly atMost: number
   readonly stretch: number
 }
@@ -79,16 +77,11 @@ export interface GoalResult extends Goal {
   readonly met: 'stretch' | 'goal' | 'missed'
 }
 
-function measuredFor(row: Row, goal: Goal): number {
-  return goal.as === 'value' || !goal.against ? median(row.rounds[goal.target] ?? []) : against(row, goal.target, goal.against, goal.as)
-}
-
 /** Goals whose target and counterpart were both measured. */
 export function goalResults(rows: readonly Row[]): GoalResult[] {
   return rows.flatMap((row) =>
     (row.goals ?? []).flatMap((goal) => {
-      const earlier = rows.find(({ figure }) => figure === goal.since)
-      const measured = measuredFor(row, goal) / (earlier ? measuredFor(earlier, goal) : goal.since === undefined ? 1 : Number.NaN)
+      const measured = goal.as === 'value' || !goal.against ? median(row.rounds[goal.target] ?? []) : against(row, goal.target, goal.against, goal.as)
       if (Number.isNaN(measured)) return []
       const met: GoalResult['met'] = measured <= goal.stretch ? 'stretch' : measured <= goal.atMost ? 'goal' : 'missed'
       return [{ ...goal, figure: row.figure, measured, met }]

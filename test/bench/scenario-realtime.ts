@@ -72,26 +72,61 @@ export interface SpeechSeries {
 
 export async function voice(lab: Lab, results: Results, { speech, targets, rounds, cpuGoals = [], latencyGoals = [] }: SpeechSeries): Promise<void> {
   await inRounds(lab, results, { title: speech.label, targets, rounds }, async (target, round) => {
-    await begin(lab, target, speech.sessions, 0)
-    await warmUp(lab, speech, round === 0 ? FIRST_WARM_UP_MS : WARM_UP_MS, 0)
-    const { result, used } = await measured(target, () => speak(lab, speech, 0))
+    const { spoken, used } = await converse(lab, target, speech, round === 0)
     const latency = (figure: string, value: number, goals: readonly Goal[] = []) => ({ head: { figure: `${speech.label}, ${figure}`, unit: 'ms', goals }, value })
     return {
       values: [
-        ...cpuValue(`${speech.label}, CPU`, target, used, result, cpuGoals),
-        latency('up p50', result.upP50, latencyGoals),
-        latency('down p50', result.downP50, latencyGoals),
-        latency('up p99', result.upP99),
-        latency('down p99', result.downP99),
+        ...cpuValue(speech, target, used, spoken, cpuGoals),
+        latency('up p50', spoken.upP50, latencyGoals),
+        latency('down p50', spoken.downP50, latencyGoals),
+        latency('up p99', spoken.upP99),
+        latency('down p99', spoken.downP99),
       ],
-      problems: result.problems,
+      problems: spoken.problems,
       used,
     }
   })
 }
 
-function cpuValue(figure: string, target: Running, used: Used, spoken: Spoken, goals: readonly Goal[]) {
-  return target.name === 'direct' ? [] : [{ head: { figure, unit: 'µs/message', goals }, value: used.cpuMicros / (spoken.up + spoken.down) }]
+async function converse(lab: Lab, target: Running, speech: Speech, isFirst: boolean): Promise<{ spoken: Spoken; used: Used }> {
+  await begin(lab, target, speech.sessions, 0)
+  await warmUp(lab, speech, isFirst ? FIRST_WARM_UP_MS : WARM_UP_MS, 0)
+  const { result, used } = await measured(target, () => speak(lab, speech, 0))
+  return { spoken: result, used }
+}
+
+function cpuPerMessage(used: Used, spoken: Spoken): number {
+  return used.cpuMicros / (spoken.up + spoken.down)
+}
+
+function cpuValue(speech: Speech, target: Running, used: Used, spoken: Spoken, goals: readonly Goal[]) {
+  return target.name === 'direct' ? [] : [{ head: { figure: `${speech.label}, CPU`, unit: 'µs/message', goals }, value: cpuPerMessage(used, spoken) }]
+}
+
+export interface GrowthSeries {
+  readonly few: Speech
+  readonly many: Speech
+  readonly targets: readonly TargetName[]
+  readonly rounds: number
+  readonly goals: readonly Goal[]
+}
+
+/** As many messages a second from more sessions. Both in each round: a machine shared with others is not as fast a minute later. */
+export async function growth(lab: Lab, results: Results, { few, many, targets, rounds, goals }: GrowthSeries): Promise<void> {
+  await inRounds(lab, results, { title: many.label, targets, rounds }, async (target, round) => {
+    const before = await converse(lab, target, few, round === 0)
+    await lab.close()
+    const after = await converse(lab, target, many, false)
+    const grown = cpuPerMessage(after.used, after.spoken) / cpuPerMessage(before.used, before.spoken)
+    return {
+      values: [
+        ...cpuValue(many, target, after.used, after.spoken, []),
+        { head: { figure: `${many.label}, CPU ÷ that of ${few.sessions} in the same round`, unit: '×', goals }, value: grown },
+      ],
+      problems: [...before.spoken.problems, ...after.spoken.problems],
+      used: after.used,
+    }
+  })
 }
 
 async function warmUp(lab: Lab, speech: Speech, durationMs: number, from: number): Promise<void> {
@@ -100,19 +135,33 @@ async function warmUp(lab: Lab, speech: Speech, durationMs: number, from: number
   await lab.load.call('reset', {})
 }
 
-/** One session sends as fast as it can; what do the others notice? */
-export async function flood(lab: Lab, results: Results, targets: readonly TargetName[], rounds: number): Promise<void> {
-  const quiet: Speech = { label: 'quiet sessions', sessions: 10, upMs: 20, downMs: 100, durationMs: 2000 }
-  for (const flooding of [false, true]) {
-    const title = flooding ? 'quiet sessions beside a flood' : 'quiet sessions alone'
-    await inRounds(lab, results, { title, targets, rounds }, async (target, round) => {
-      await begin(lab, target, quiet.sessions + 1, 1)
-      if (round === 0 && !flooding) await warmUp(lab, quiet, FIRST_WARM_UP_MS, 1)
-      await lab.load.call('prepare', { kind: 'ring', audioChars: DOWN_CHARS, from: 0, to: 1 })
-      const settings = { frames: 1e9, windowBytes: 4 * 1024 * 1024, stopAfterMs: quiet.durationMs }
-      const { result, used } = await measured(target, () => speak(lab, quiet, 1, flooding ? () => lab.load.call('saturate', settings) : undefined))
-      const figures = { 'up p50': result.upP50, 'up p99': result.upP99, 'down p50': result.downP50, 'down p99': result.downP99 }
-      return { values: Object.entries(figures).map(([figure, value]) => ({ head: { figure: `${title}, ${figure}`, unit: 'ms' }, value })), problems: result.problems, used }
-    })
+export interface FloodSeries {
+  readonly targets: readonly TargetName[]
+  readonly rounds: number
+  readonly goals: readonly Goal[]
+}
+
+/** One session sends as fast as it can; what do the others notice? Long enough for a burst that the limits allow not to be among the slowest hundredth. */
+export async function flood(lab: Lab, results: Results, { targets, rounds, goals }: FloodSeries): Promise<void> {
+  const quiet: Speech = { label: 'quiet sessions', sessions: 20, upMs: 20, downMs: 100, durationMs: 4000 }
+  const listen = async (target: Running, isFirst: boolean, flooding: boolean): Promise<{ spoken: Spoken; used: Used }> => {
+    await begin(lab, target, quiet.sessions + 1, 1)
+    if (isFirst) await warmUp(lab, quiet, FIRST_WARM_UP_MS, 1)
+    await lab.load.call('prepare', { kind: 'ring', audioChars: DOWN_CHARS, from: 0, to: 1 })
+    const settings = { frames: 1e9, windowBytes: 4 * 1024 * 1024, stopAfterMs: quiet.durationMs }
+    const { result, used } = await measured(target, () => speak(lab, quiet, 1, flooding ? () => lab.load.call('saturate', settings) : undefined))
+    return { spoken: result, used }
   }
+  await inRounds(lab, results, { title: quiet.label, targets, rounds }, async (target, round) => {
+    const alone = await listen(target, round === 0, false)
+    await lab.close()
+    const beside = await listen(target, false, true)
+    const values = (['upP50', 'downP50', 'upP99', 'downP99'] as const).flatMap((key) => {
+      const what = `${key.slice(0, -3)} p${key.slice(-2)}`
+      const row = (figure: string, value: number, unit = 'ms', goals: readonly Goal[] = []) => ({ head: { figure: `${quiet.label}, ${what}, ${figure}`, unit, goals }, value })
+      const both = [row('alone', alone.spoken[key]), row('beside a flood', beside.spoken[key])]
+      return key.endsWith('P99') ? [...both, row('beside a flood ÷ alone', beside.spoken[key] / alone.spoken[key], '×', goals)] : both
+    })
+    return { values, problems: [...alone.spoken.problems, ...beside.spoken.problems], used: beside.used }
+  })
 }

@@ -60,6 +60,38 @@ describe.each(['TCP', 'TLS'])('an accepted link over %s', (transport) => {
     socket.destroy()
   })
 
+  it.each([4096, 100_000])('reads a peer that sends frames of %i bytes without end no more than others may wait for, turn by turn', async (size) => {
+    const { link, socket } = await open()
+    const frame = frameBytes(0x81, Buffer.alloc(size, 0x61), true)
+    const frames = Math.floor(6_500_000 / size)
+    socket.write(Buffer.concat(Array.from({ length: frames }, () => frame)))
+    // As much as the system takes is there before the first byte is read.
+    for (let left = -1; left !== socket.writableLength; ) {
+      left = socket.writableLength
+      await settled()
+    }
+    let bytes = 0
+    let total = 0
+    let most = 0
+    const all = new Promise<void>((resolve) => {
+      link.onFrame((data) => {
+        bytes += data.length
+        total += data.length
+        if (total === frames * size) resolve()
+      })
+    })
+    const turn = (): void => {
+      most = Math.max(most, bytes)
+      bytes = 0
+      if (total < frames * size) setImmediate(turn)
+    }
+    setImmediate(turn)
+    link.resume()
+    await all
+    expect(most).toBeLessThanOrEqual(2 * 256 * 1024)
+    socket.destroy()
+  })
+
   it.each([
     ['a reserved bit', frameBytes(0xc1, Buffer.from('no'), true), 1002],
     ['text that is not UTF-8', frameBytes(0x81, Buffer.from([0xff, 0xfe]), true), 1007],
