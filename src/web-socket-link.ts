@@ -11,11 +11,17 @@ import { joinHeartbeat } from './heartbeat.js'
 import type { Link } from './ports.js'
 
 export interface LinkOptions {
-  /** A peer that sends nothing at all, pongs included, for two intervals (three at most) is cut off as 1006. Milliseconds. */
+  /**
+   * For so long at most nothing is sent, or heard without asking for it by a ping. A peer that sends nothing at all, pongs included, for two intervals
+   * (three at most) is cut off as 1006. Milliseconds.
+   */
   readonly pingIntervalMs: number
   /** Longest message; a longer one ends the link as 1009. */
   readonly maxPayloadBytes: number
 }
+
+/** Looks at a link in each ping interval. With two of them and a ping only where one found nothing sent or heard, silence never outlasts the interval. */
+const BEATS = 2
 
 /** A peer that sends without end is read so much in a row, and then everybody else is: of itself, a socket is read up to 2 MiB before the next. */
 const MAX_IN_A_ROW = 256 * 1024
@@ -57,13 +63,14 @@ export class WebSocketLink implements Link, FrameSink {
   #paused = true
   #silentBeats = 0
   #bytesRead = -1
+  #bytesWritten = -1
   #bytesTaken = -1
 
   constructor(socket: WebSocket, raw: Socket, isServer: boolean, options: LinkOptions) {
     this.#socket = socket
     this.#raw = raw
     this.#isServer = isServer
-    this.#leaveHeartbeat = joinHeartbeat(this, options.pingIntervalMs)
+    this.#leaveHeartbeat = joinHeartbeat(this, options.pingIntervalMs / BEATS)
     socket.pause()
     socket.on('error', (error) => {
       this.#errorCode ??= protocolErrorCode(error)
@@ -208,13 +215,17 @@ export class WebSocketLink implements Link, FrameSink {
   /** A sign of life is a byte read, or a byte of a backlog that the peer let the system take. A socket we paused cannot show one. */
   beat(): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return
-    const bytesTaken = this.#raw.bytesWritten - this.#raw.writableLength
-    const alive = this.#paused || this.#raw.bytesRead !== this.#bytesRead || (this.#raw.writableLength > 0 && bytesTaken !== this.#bytesTaken)
-    this.#bytesRead = this.#raw.bytesRead
+    const { bytesRead, bytesWritten, writableLength } = this.#raw
+    const bytesTaken = bytesWritten - writableLength
+    const heard = bytesRead !== this.#bytesRead
+    const sent = bytesWritten !== this.#bytesWritten
+    const alive = this.#paused || heard || (writableLength > 0 && bytesTaken !== this.#bytesTaken)
+    this.#bytesRead = bytesRead
+    this.#bytesWritten = bytesWritten
     this.#bytesTaken = bytesTaken
     this.#silentBeats = alive ? 0 : this.#silentBeats + 1
-    if (this.#silentBeats >= 2) this.#socket.terminate()
-    else this.#socket.ping()
+    if (this.#silentBeats >= 2 * BEATS) this.#socket.terminate()
+    else if (!heard || !sent) this.#socket.ping()
   }
 
   #drained(): void {

@@ -6,10 +6,14 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { Link } from '../../src/ports.js'
 import { acceptLink, dialLink } from '../../src/ws-link.js'
+import { settled } from './frame-reading.js'
 import { closeOf, collect, describeLink, type LinkPair } from './link.js'
 import { dialOptions, dispose, linkServer, listen, MAX_PAYLOAD, peerOf, wsServer } from './link-peers.js'
 
-afterEach(dispose)
+afterEach(async () => {
+  vi.useRealTimers()
+  await dispose()
+})
 
 describeLink('accepted', async (): Promise<LinkPair> => {
   const server = await linkServer()
@@ -68,6 +72,33 @@ describe('accepted link', () => {
     let pings = 0
     await new Promise<void>((resolve) => alive.on('ping', () => ++pings === 4 && resolve()))
     expect(aliveClosed).toBe(false)
+  })
+
+  it.each([
+    ['both', ['link', 'peer'], 0],
+    ['the peer', ['peer'], 5],
+    ['the link', ['link'], 5],
+    ['neither', [], 5],
+  ])('pings once an interval unless there is something both ways anyway: %s', async (_name, talking, expected) => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const server = await linkServer(3200)
+    const socket = new WebSocket(`ws://127.0.0.1:${server.port}`)
+    const [link] = await Promise.all([server.nextLink(), once(socket, 'open')])
+    link.resume()
+    let pings = 0
+    socket.on('ping', () => pings++)
+    for (let half = 0; half < 10; half++) {
+      const heard = [...(talking.includes('link') ? [once(socket, 'message')] : []), ...(talking.includes('peer') ? [collect(link, 1)] : [])]
+      if (talking.includes('link')) link.send('to the peer')
+      if (talking.includes('peer')) socket.send('to the link')
+      await Promise.all(heard)
+      vi.advanceTimersByTime(1600)
+      // A ping and its pong: each is there at the next turn of the loop.
+      for (let turn = 0; turn < 8; turn++) await settled()
+    }
+    expect(pings).toBe(expected)
+    socket.terminate()
+    await closeOf(link)
   })
 
   it('does not count silence against a peer while paused', async () => {
