@@ -125,7 +125,11 @@ export const VARIABLES = {
   DRAIN_SECONDS: required(seconds(0, 3600), '25', 'Longest shutdown after SIGTERM; keep it below the platform’s own limit.'),
   HANDSHAKE_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest time from connection to upgrade.'),
   UPSTREAM_CONNECT_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest upstream dial, and longest wait for the configured session.'),
-  PING_INTERVAL_SECONDS: required(seconds(0.1, 3600), '20', 'Longest time on a connection, either side, without a byte sent or heard before there is a ping; a peer that is silent for two is gone.'),
+  PING_INTERVAL_SECONDS: required(
+    seconds(0.1, 3600),
+    '20',
+    'Longest time on a connection, either side, without a byte sent or heard before there is a ping; a peer that is silent for two is gone.',
+  ),
   MAX_MESSAGE_BYTES: required(bytes(1024, 67_108_864), '4 MiB', 'Largest message of a client.'),
   MESSAGES_PER_SECOND: required(decimal(1, 100_000), '200', 'Messages a second of one client; a client that sends more is read more slowly. Five seconds’ worth passes at once.'),
   BYTES_PER_SECOND: required(bytes(16_384, 1_073_741_824), '2 MiB', 'Bytes a second of one client, likewise.'),

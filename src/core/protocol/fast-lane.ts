@@ -157,7 +157,8 @@ export function isServerAudioDelta(frame: Frame, audioDeltaType: string): boolea
 /**
  * The same audio delta in another dialect's spelling; only the type name changes, nothing is parsed. The frame must pass `isServerAudioDelta`
  * for `from`; one that does not, or equal spellings, come back as they are. Client audio is spelled alike in every dialect.
- * Where the new name is shorter the frame itself is rewritten and a part of it returned: what went in is used up, and no audio is copied.
+ * Where the new name is shorter the frame itself is rewritten, with blanks after the name: as long as it was, it goes on in one piece with its
+ * neighbours and the headers they came with. No audio is copied, and what went in is used up.
  */
 export function spliceAudioDeltaType(frame: Frame, from: Pick<Dialect, 'audioDeltaType'>, to: Pick<Dialect, 'audioDeltaType'>): Frame {
   if (from.audioDeltaType === to.audioDeltaType) return frame
@@ -167,10 +168,11 @@ export function spliceAudioDeltaType(frame: Frame, from: Pick<Dialect, 'audioDel
   const name = typeBytes(to.audioDeltaType)
   const spare = old.length - name.length
   if (spare < 0) return Buffer.concat([frame.subarray(0, at), name, frame.subarray(at + old.length)])
-  // Byte by byte, from the end: for the nine before the name and the twenty of it, two calls of `copyWithin` and `set` take longer.
-  for (let i = at - 1; i >= 0; i--) frame[i + spare] = frame[i] as number
-  for (let i = 0; i < name.length; i++) frame[at + spare + i] = name[i] as number
-  return frame.subarray(spare)
+  // Byte by byte: for so few, `set` and `fill` take longer.
+  for (let i = 0; i < name.length; i++) frame[at + i] = name[i] as number
+  frame[at + name.length] = QUOTE
+  for (let i = 1; i <= spare; i++) frame[at + name.length + i] = SPACE
+  return frame
 }
 
 const TYPE_BYTES = new Map<string, Buffer>()
