@@ -33,8 +33,7 @@ const unwritten: WebSocketLink[] = []
 let reading = false
 
 function writeAll(): void {
-  for (const link of unwritten) link.writePending()
-  unwritten.length = 0
+  for (let link = unwritten.pop(); link; link = unwritten.pop()) link.writePending()
 }
 
 export class WebSocketLink implements Link, FrameSink {

@@ -21,6 +21,7 @@ export const TARGET_NAMES = [
   'relay',
   'relay-tls',
   'relay-preview',
+  'relay-preview-tls',
   'relay-pool',
   'relay-limited',
   'lossy-pipe',
@@ -71,7 +72,7 @@ interface Plan {
 
 /** Rejects with what the target printed when it is not ready within 15 seconds. */
 export async function startTarget(name: TargetName, surroundings: Surroundings): Promise<Running> {
-  const path = name === 'relay-preview' ? PREVIEW_PATH : GA_PATH
+  const path = name.startsWith('relay-preview') ? PREVIEW_PATH : GA_PATH
   if (name === 'direct') return { name, path, port: surroundings.mock.port, pids: () => [], stop: async () => {} }
   const port = await freePort()
   const plan = await planFor(name, port, surroundings)
@@ -115,9 +116,10 @@ async function planFor(name: Exclude<TargetName, 'direct'>, port: number, surrou
     case 'relay':
     case 'relay-tls':
     case 'relay-preview':
+    case 'relay-preview-tls':
     case 'relay-pool':
     case 'relay-limited': {
-      const env = { ...trust, ...relayEnvironment(port, await freePort(), name === 'relay-tls' ? `https://${tls}` : `http://${plain}`, surroundings.jwtSecret) }
+      const env = { ...trust, ...relayEnvironment(port, await freePort(), name.endsWith('-tls') ? `https://${tls}` : `http://${plain}`, surroundings.jwtSecret) }
       const lifted: Record<string, string> = name === 'relay-limited' ? {} : { MESSAGES_PER_SECOND: '100000', BYTES_PER_SECOND: '1073741824', AUDIO_SECONDS_PER_SECOND: '10000' }
       const pool: Record<string, string> = name === 'relay-pool' ? { WARM_POOL_SIZE: String(POOL_SIZE) } : {}
       return { command: [node, join(PROJECT, 'dist/main.js')], readyPath: '/readyz', env: { ...env, ...lifted, ...pool } }
