@@ -3,7 +3,7 @@ import { encodeEvent } from '../core/protocol/codec.js'
 import { type Dialect, dialectFor } from '../core/protocol/dialect.js'
 import { type RefusalCode, RefusalError, toErrorEvent, toWireClose } from '../core/protocol/errors.js'
 import type { Frame, RealtimeEvent } from '../core/protocol/events.js'
-import { clientAudioBytes, isServerAudioDelta, spliceAudioDeltaType } from '../core/protocol/fast-lane.js'
+import { audioDeltaTypeAt, clientAudioBytes, spliceAudioDeltaType } from '../core/protocol/fast-lane.js'
 import { dueAt } from '../core/session/budget.js'
 import { type Input, type Lanes, lanesOf, openingState, type SessionState } from '../core/session/state.js'
 import { step } from '../core/session/step.js'
@@ -172,9 +172,11 @@ export class RelayedSession {
 
   #fromUpstream(frame: Frame, isBinary: boolean): void {
     if (this.#ended) return
-    if (!isBinary && this.#lanes.serverAudio === 'pass' && isServerAudioDelta(frame, this.upstreamDialect.audioDeltaType)) {
+    const { audioDeltaType } = this.upstreamDialect
+    const typeAt = isBinary || this.#lanes.serverAudio !== 'pass' ? -1 : audioDeltaTypeAt(frame, audioDeltaType)
+    if (typeAt >= 0) {
       this.meters.serverAudioBytes += audioDeltaBytes(frame, this.meters)
-      this.sendClient(this.upstreamDialect.audioDeltaType === this.clientDialect.audioDeltaType ? frame : spliceAudioDeltaType(frame, this.upstreamDialect, this.clientDialect))
+      this.sendClient(spliceAudioDeltaType(frame, typeAt, audioDeltaType, this.clientDialect.audioDeltaType))
       return
     }
     const inputs = readUpstreamFrame(frame, isBinary, this.upstreamDialect, this.upstreamDialect.name === this.clientDialect.name)

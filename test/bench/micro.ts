@@ -5,7 +5,7 @@ import type { SessionProfile } from '../../src/core/policy/profile.js'
 import { CLIENT_LIMITS, decodeEvent, encodeEvent, UPSTREAM_LIMITS } from '../../src/core/protocol/codec.js'
 import { dialectFor } from '../../src/core/protocol/dialect.js'
 import type { Frame, RealtimeEvent } from '../../src/core/protocol/events.js'
-import { clientAudioBytes, isClientAudio, isServerAudioDelta, spliceAudioDeltaType } from '../../src/core/protocol/fast-lane.js'
+import { audioDeltaTypeAt, clientAudioBytes, isClientAudio, spliceAudioDeltaType } from '../../src/core/protocol/fast-lane.js'
 import { type Input, openingState, type SessionState } from '../../src/core/session/state.js'
 import { step } from '../../src/core/session/step.js'
 import { audioPayload, filler } from './audio-frames.js'
@@ -47,7 +47,7 @@ const SIZES = [
 ] as const
 
 function laneFigures(): Figure[] {
-  const [ga, preview] = [dialectFor('ga'), dialectFor('preview')]
+  const [ga, preview] = [dialectFor('ga').audioDeltaType, dialectFor('preview').audioDeltaType]
   return SIZES.flatMap(({ label, chars }) => {
     const append: Frame = audioPayload('up', filler(chars), 0)
     const withId: Frame = Buffer.from(`{"event_id":"evt_1","type":"input_audio_buffer.append","audio":"${filler(chars)}"}`)
@@ -56,9 +56,9 @@ function laneFigures(): Figure[] {
       time(`isClientAudio, ${label}`, () => isClientAudio(append)),
       time(`isClientAudio, event_id first, ${label}`, () => isClientAudio(withId)),
       time(`clientAudioBytes, ${label}`, () => clientAudioBytes(append)),
-      time(`isServerAudioDelta, ${label}`, () => isServerAudioDelta(delta, 'response.output_audio.delta')),
+      time(`audioDeltaTypeAt, ${label}`, () => audioDeltaTypeAt(delta, ga)),
       // Used up by each call: the copy that makes a new one is part of the figure.
-      time(`spliceAudioDeltaType to preview and a copy, ${label}`, () => spliceAudioDeltaType(Buffer.from(delta), ga, preview)),
+      time(`spliceAudioDeltaType to preview and a copy, ${label}`, () => spliceAudioDeltaType(Buffer.from(delta), '{"type":"'.length, ga, preview)),
       time(`naive: JSON.parse, ${label}`, () => JSON.parse(append.toString())),
       time(`naive: parse and stringify, ${label}`, () => JSON.stringify(JSON.parse(append.toString()))),
     ]

@@ -89,7 +89,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     // A tenth is less than rounds of fifty milliseconds differ by.
     const shapes = [UP_SMALL, UP_LARGE, DOWN_SMALL, DOWN_LARGE].map((shape) => ({ ...shape, messages: shape.messages * 3 }))
     await throughput(lab, results, { suffix: ', preview client', targets, rounds: rounds(5), shapes, goals: () => PREVIEW })
-    await voice(lab, results, { speech: { ...FIFTY, label: '50 sessions of speech, preview client' }, targets, rounds: rounds(4), cpuGoals: PREVIEW })
+    await voice(lab, results, { speech: { ...FIFTY, label: '50 sessions of speech, preview client' }, targets, rounds: rounds(3), cpuGoals: PREVIEW })
   },
   deflate: (lab, results, { only, rounds }) =>
     throughput(lab, results, {

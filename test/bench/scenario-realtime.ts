@@ -143,7 +143,7 @@ export interface FloodSeries {
 
 /** One session sends as fast as it can; what do the others notice? Long enough for a burst that the limits allow not to be among the slowest hundredth. */
 export async function flood(lab: Lab, results: Results, { targets, rounds, goals }: FloodSeries): Promise<void> {
-  const quiet: Speech = { label: 'quiet sessions', sessions: 20, upMs: 20, downMs: 100, durationMs: 3500 }
+  const quiet: Speech = { label: 'quiet sessions', sessions: 20, upMs: 20, downMs: 100, durationMs: 3000 }
   const listen = async (target: Running, isFirst: boolean, flooding: boolean): Promise<{ spoken: Spoken; used: Used }> => {
     await begin(lab, target, quiet.sessions + 1, 1)
     if (isFirst) await warmUp(lab, quiet, FIRST_WARM_UP_MS, 1)

@@ -1,5 +1,4 @@
 // Recognises audio frames without parsing them: client audio by a grammar of the whole frame, server audio by its first bytes.
-import type { Dialect } from './dialect.js'
 import type { Frame } from './events.js'
 
 const QUOTE = 0x22
@@ -147,27 +146,24 @@ function base64Bytes(frame: Frame, start: number, end: number): number {
 const TYPE_MEMBER = Buffer.from('{"type":"', 'latin1')
 
 /**
- * Whether a frame of the trusted upstream is an audio delta of this spelling, by its first bytes: `type` first, or after `event_id` as Voice Live
- * sends it, with or without a space after colon and comma. Text of the model comes later in a frame, so it cannot imitate this.
+ * Where in a frame of the trusted upstream the name of this type of audio delta stands, by its first bytes; -1 where it is anything else. `type` comes
+ * first, or after `event_id` as Voice Live sends it, with or without a space after colon and comma. Text of the model comes later in a frame, so it
+ * cannot imitate this.
  */
-export function isServerAudioDelta(frame: Frame, audioDeltaType: string): boolean {
-  return typeValueAt(frame, typeBytes(audioDeltaType)) >= 0
+export function audioDeltaTypeAt(frame: Frame, audioDeltaType: string): number {
+  return typeValueAt(frame, typeBytes(audioDeltaType))
 }
 
 /**
- * The same audio delta in another dialect's spelling; only the type name changes, nothing is parsed. The frame must pass `isServerAudioDelta`
- * for `from`; one that does not, or equal spellings, come back as they are. Client audio is spelled alike in every dialect.
- * Where the new name is shorter the frame itself is rewritten, with blanks after the name: as long as it was, it goes on in one piece with its
- * neighbours and the headers they came with. No audio is copied, and what went in is used up.
+ * The same audio delta in another dialect's spelling; only the type name changes, nothing is parsed. `at` is what `audioDeltaTypeAt` found for `from`.
+ * Client audio is spelled alike in every dialect. Where the new name is no longer the frame itself is rewritten, with blanks after the name: as long as
+ * it was, it goes on in one piece with its neighbours and the headers they came with. No audio is copied, and what went in is used up.
  */
-export function spliceAudioDeltaType(frame: Frame, from: Pick<Dialect, 'audioDeltaType'>, to: Pick<Dialect, 'audioDeltaType'>): Frame {
-  if (from.audioDeltaType === to.audioDeltaType) return frame
-  const old = typeBytes(from.audioDeltaType)
-  const at = typeValueAt(frame, old)
-  if (at < 0) return frame
-  const name = typeBytes(to.audioDeltaType)
-  const spare = old.length - name.length
-  if (spare < 0) return Buffer.concat([frame.subarray(0, at), name, frame.subarray(at + old.length)])
+export function spliceAudioDeltaType(frame: Frame, at: number, from: string, to: string): Frame {
+  if (from === to) return frame
+  const name = typeBytes(to)
+  const spare = from.length - to.length
+  if (spare < 0) return Buffer.concat([frame.subarray(0, at), name, frame.subarray(at + from.length)])
   // Byte by byte: for so few, `set` and `fill` take longer.
   for (let i = 0; i < name.length; i++) frame[at + i] = name[i] as number
   frame[at + name.length] = QUOTE
