@@ -12,6 +12,7 @@ import type { LoadCommands } from './load.js'
 import { coreUse, isInstalled, LOAD_CORE, TARGET_CORE } from './machine.js'
 import type { MockCommands } from './mock-upstream.js'
 import { sampleCpu } from './process-tree.js'
+import { median } from './results.js'
 import { type Remote, startRemote } from './rpc.js'
 import { type Running, type Surroundings, startTarget, type TargetName } from './targets.js'
 
@@ -126,6 +127,30 @@ export interface Used {
   /** Milliseconds that others had of the target's core, and the hypervisor of both cores: the noise in this figure. */
   readonly foreignMs: number
   readonly stealMs: number
+}
+
+const SLICE_MS = 250
+
+/**
+ * The same for work at a steady pace: the median of quarters of a second stands for all, so that what passes meanwhile on a shared machine counts no
+ * more than the time it takes.
+ */
+export async function measuredSteady<T>(target: Running, work: () => Promise<T>): Promise<{ result: T; used: Used }> {
+  const pids = target.pids()
+  const perMs: number[] = []
+  let [cpu, at] = [sampleCpu(pids).onCpuMicros, performance.now()]
+  const timer = setInterval(() => {
+    const [nextCpu, nextAt] = [sampleCpu(pids).onCpuMicros, performance.now()]
+    perMs.push((nextCpu - cpu) / (nextAt - at))
+    cpu = nextCpu
+    at = nextAt
+  }, SLICE_MS)
+  try {
+    const { result, used } = await measured(target, work)
+    return { result, used: perMs.length === 0 ? used : { ...used, cpuMicros: median(perMs) * used.tookMs } }
+  } finally {
+    clearInterval(timer)
+  }
 }
 
 /** Runs `work` and tells what the target's process tree used meanwhile. */

@@ -82,13 +82,13 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   tls: async (lab, results, { only, rounds }) => {
     const targets = only(['ws-pipe-tls', 'relay-tls', 'relay-preview-tls'])
     await throughput(lab, results, { suffix: ', TLS upstream', targets, rounds: rounds(3), shapes: [UP_SMALL, DOWN_SMALL] })
-    await voice(lab, results, { speech: { ...FIFTY, label: '50 sessions of speech, TLS upstream' }, targets, rounds: rounds(4), cpuGoals: VOICE_TLS })
+    await voice(lab, results, { speech: { ...FIFTY, label: '50 sessions of speech, TLS upstream' }, targets, rounds: rounds(3), cpuGoals: VOICE_TLS })
   },
   preview: async (lab, results, { only, rounds }) => {
     const targets = only(['relay', 'relay-preview'])
     // A tenth is less than rounds of fifty milliseconds differ by.
     const shapes = [UP_SMALL, UP_LARGE, DOWN_SMALL, DOWN_LARGE].map((shape) => ({ ...shape, messages: shape.messages * 3 }))
-    await throughput(lab, results, { suffix: ', preview client', targets, rounds: rounds(5), shapes, goals: () => PREVIEW })
+    await throughput(lab, results, { suffix: ', preview client', targets, rounds: rounds(4), shapes, goals: () => PREVIEW })
     await voice(lab, results, { speech: { ...FIFTY, label: '50 sessions of speech, preview client' }, targets, rounds: rounds(3), cpuGoals: PREVIEW })
   },
   deflate: (lab, results, { only, rounds }) =>
@@ -100,7 +100,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       opening: deflateOpening,
     }),
   setup: (lab, results, { only, rounds }) => setUp(lab, results, only(['direct', 'nginx', 'ws-pipe', 'relay', 'relay-pool']), SET_UPS, rounds(3)),
-  flood: (lab, results, { only, rounds }) => flood(lab, results, { targets: only(['direct', 'ws-pipe', 'relay', 'relay-limited']), rounds: rounds(3), goals: BESIDE_A_FLOOD }),
+  flood: (lab, results, { only, rounds }) => flood(lab, results, { targets: only(['direct', 'ws-pipe', 'relay', 'relay-limited']), rounds: rounds(2), goals: BESIDE_A_FLOOD }),
   memory: async (lab, results, { only, memorySessions }) => {
     for (const sessions of memorySessions) await memory(lab, results, only(['ws-pipe', 'nginx', 'relay']), sessions)
   },

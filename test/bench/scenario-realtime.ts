@@ -1,5 +1,5 @@
 // Paced speech both ways: CPU time for each message, latency the target adds, and what many or greedy sessions do to it.
-import { type Lab, measured, problemsOf, type Used, untilTrue } from './lab.js'
+import { type Lab, measured, measuredSteady, problemsOf, type Used, untilTrue } from './lab.js'
 import type { Goal, Results } from './results.js'
 import { inRounds } from './rounds.js'
 import type { Running, TargetName } from './targets.js'
@@ -91,7 +91,7 @@ export async function voice(lab: Lab, results: Results, { speech, targets, round
 async function converse(lab: Lab, target: Running, speech: Speech, isFirst: boolean): Promise<{ spoken: Spoken; used: Used }> {
   await begin(lab, target, speech.sessions, 0)
   await warmUp(lab, speech, isFirst ? FIRST_WARM_UP_MS : WARM_UP_MS, 0)
-  const { result, used } = await measured(target, () => speak(lab, speech, 0))
+  const { result, used } = await measuredSteady(target, () => speak(lab, speech, 0))
   return { spoken: result, used }
 }
 
@@ -143,7 +143,7 @@ export interface FloodSeries {
 
 /** One session sends as fast as it can; what do the others notice? Long enough for a burst that the limits allow not to be among the slowest hundredth. */
 export async function flood(lab: Lab, results: Results, { targets, rounds, goals }: FloodSeries): Promise<void> {
-  const quiet: Speech = { label: 'quiet sessions', sessions: 20, upMs: 20, downMs: 100, durationMs: 3000 }
+  const quiet: Speech = { label: 'quiet sessions', sessions: 20, upMs: 20, downMs: 100, durationMs: 6000 }
   const listen = async (target: Running, isFirst: boolean, flooding: boolean): Promise<{ spoken: Spoken; used: Used }> => {
     await begin(lab, target, quiet.sessions + 1, 1)
     if (isFirst) await warmUp(lab, quiet, FIRST_WARM_UP_MS, 1)
