@@ -13,12 +13,6 @@ const BURST_SECONDS = 5
 /** What is left is counted in fractions, as many as there are periods in a second: whole numbers, which V8 keeps in place. */
 const PARTS = 1000 / TICK_MS
 
-type OwnRates = { readonly [K in keyof ClientRates]?: number | undefined }
-
-function hasRates({ messagesPerSecond, bytesPerSecond, audioBytesPerSecond }: OwnRates): boolean {
-  return (messagesPerSecond ?? bytesPerSecond ?? audioBytesPerSecond) !== undefined
-}
-
 /** What is received is spent, also beyond what is left: one big message passes, and its debt is paid by waiting. */
 export class ClientRate {
   readonly #rates: ClientRates
@@ -32,19 +26,15 @@ export class ClientRate {
   #activePeriod: number
 
   /** `own` comes first, where a profile says something. */
-  constructor(own: OwnRates, general: ClientRates, timetable: Pick<Timetable, 'period' | 'endOf'>) {
-    // One object for all that have no rates of their own: what every message of thousands of sessions looks at stays in the cache.
-    const rates = hasRates(own)
-      ? {
-          messagesPerSecond: own.messagesPerSecond ?? general.messagesPerSecond,
-          bytesPerSecond: own.bytesPerSecond ?? general.bytesPerSecond,
-          audioBytesPerSecond: own.audioBytesPerSecond ?? general.audioBytesPerSecond,
-        }
-      : general
-    this.#rates = rates
-    this.#messages = most(rates.messagesPerSecond)
-    this.#bytes = most(rates.bytesPerSecond)
-    this.#audio = most(rates.audioBytesPerSecond)
+  constructor(own: { readonly [K in keyof ClientRates]?: number | undefined }, general: ClientRates, timetable: Pick<Timetable, 'period' | 'endOf'>) {
+    this.#rates = {
+      messagesPerSecond: own.messagesPerSecond ?? general.messagesPerSecond,
+      bytesPerSecond: own.bytesPerSecond ?? general.bytesPerSecond,
+      audioBytesPerSecond: own.audioBytesPerSecond ?? general.audioBytesPerSecond,
+    }
+    this.#messages = most(this.#rates.messagesPerSecond)
+    this.#bytes = most(this.#rates.bytesPerSecond)
+    this.#audio = most(this.#rates.audioBytesPerSecond)
     this.#timetable = timetable
     this.#period = timetable.period
     this.#activePeriod = timetable.period
@@ -73,8 +63,9 @@ export class ClientRate {
   /** Lets time pass; true: there is room for more. */
   refill(): boolean {
     const { messagesPerSecond, bytesPerSecond, audioBytesPerSecond } = this.#rates
-    const passed = this.#timetable.period - this.#period
-    this.#period += passed
+    const { period } = this.#timetable
+    const passed = Math.max(0, period - this.#period)
+    this.#period = period
     this.#messages = refilled(this.#messages, messagesPerSecond, passed)
     this.#bytes = refilled(this.#bytes, bytesPerSecond, passed)
     this.#audio = refilled(this.#audio, audioBytesPerSecond, passed)

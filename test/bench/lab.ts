@@ -129,6 +129,20 @@ export interface Used {
   readonly stealMs: number
 }
 
+/** Runs `work` and tells what the target's process tree used meanwhile. */
+export async function measured<T>(target: Running, work: () => Promise<T>): Promise<{ result: T; used: Used }> {
+  const pids = target.pids()
+  const [core, other] = [coreUse(TARGET_CORE), coreUse(LOAD_CORE)]
+  const before = sampleCpu(pids)
+  const started = performance.now()
+  const result = await work()
+  const cpuMicros = sampleCpu(pids).onCpuMicros - before.onCpuMicros
+  const tookMs = performance.now() - started
+  const after = coreUse(TARGET_CORE)
+  const stealMs = after.stealMs - core.stealMs + coreUse(LOAD_CORE).stealMs - other.stealMs
+  return { result, used: { cpuMicros, tookMs, foreignMs: Math.max(0, after.busyMs - core.busyMs - cpuMicros / 1000), stealMs } }
+}
+
 const SLICE_MS = 250
 
 /**
@@ -151,20 +165,6 @@ export async function measuredSteady<T>(target: Running, work: () => Promise<T>)
   } finally {
     clearInterval(timer)
   }
-}
-
-/** Runs `work` and tells what the target's process tree used meanwhile. */
-export async function measured<T>(target: Running, work: () => Promise<T>): Promise<{ result: T; used: Used }> {
-  const pids = target.pids()
-  const [core, other] = [coreUse(TARGET_CORE), coreUse(LOAD_CORE)]
-  const before = sampleCpu(pids)
-  const started = performance.now()
-  const result = await work()
-  const cpuMicros = sampleCpu(pids).onCpuMicros - before.onCpuMicros
-  const tookMs = performance.now() - started
-  const after = coreUse(TARGET_CORE)
-  const stealMs = after.stealMs - core.stealMs + coreUse(LOAD_CORE).stealMs - other.stealMs
-  return { result, used: { cpuMicros, tookMs, foreignMs: Math.max(0, after.busyMs - core.busyMs - cpuMicros / 1000), stealMs } }
 }
 
 /** What is wrong with a count; empty when everything sent has arrived in order. */

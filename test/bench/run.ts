@@ -21,7 +21,6 @@ interface Options {
   readonly memorySessions: readonly number[]
 }
 
-/** Short rounds, and more of them: what else a shared machine does comes and goes within seconds. */
 const FIFTY: Speech = { label: '50 sessions of speech', sessions: 50, upMs: 20, downMs: 100, durationMs: 2000 }
 
 type Scenario = (lab: Lab, results: Results, options: Options) => Promise<void>
