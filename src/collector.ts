@@ -14,7 +14,12 @@ setFlagsFromString('--semi-space-growth-factor=1')
 setFlagsFromString('--heap-growing-percent=100')
 
 setFlagsFromString('--expose-gc')
-const collect: ((options: { readonly type: 'minor' }) => void) | undefined = runInNewContext('globalThis.gc')
+const collect: ((options?: { readonly type: 'minor' }) => void) | undefined = runInNewContext('globalThis.gc')
+
+/** Of the whole heap: ten milliseconds where little is alive, a tenth of a second with 6,000 sessions. Node 20 takes any argument for `minor`. */
+export function collectAll(): void {
+  collect?.()
+}
 
 let read = 0
 

@@ -118,7 +118,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       childLoggerFactory: (logger: FastifyBaseLogger) => logger,
       schemaController: NO_SCHEMAS,
     }
-    const memory = watchMemory({ setting: config.maxMemory, processes: config.workers })
+    const memory = watchMemory({ setting: config.maxMemory, processes: config.workers, sessionCount: () => relay.sessions.count })
     let draining = false
 
     const tls = config.tls && tlsOptions(config.tls)

@@ -93,25 +93,30 @@ describe('34. memory that fills up', () => {
     try {
       const quiet = await relay.connect()
       await quiet.next('session.created')
-      const slow: RealtimeClient[] = []
-      let refusal: unknown
-      while (refusal === undefined && slow.length < 500) {
-        const client = await relay.connect().catch((error: unknown) => {
-          refusal = error
-        })
-        if (!client) break
-        slow.push(client)
-        await client.next('session.created')
-        client.socket.pause()
-        client.send({ type: 'response.create' })
-        await roundTrip(quiet)
+      // What the first callers leave free stays with the process: resident memory is above the mark from then on.
+      for (let round = 0; round < 3; round++) {
+        const slow: RealtimeClient[] = []
+        let refusal: unknown
+        while (refusal === undefined && slow.length < 500) {
+          const client = await relay.connect().catch((error: unknown) => {
+            refusal = error
+          })
+          if (!client) break
+          slow.push(client)
+          await client.next('session.created')
+          client.socket.pause()
+          client.send({ type: 'response.create' })
+          await roundTrip(quiet)
+        }
+        expect(refusal).toMatchObject({ status: 503, body: expect.stringContaining('"overloaded"') })
+        expect(slow.length).toBeGreaterThan(5)
+        expect(await (await fetch(`${relay.url}/readyz`)).json()).toMatchObject({ status: 'down', checks: { memory: { status: 'down' } } })
+        for (let n = 0; n < 20; n++) await roundTrip(quiet)
+        expect(await relay.metric('relay_sessions')).toBe(slow.length + 1)
+        expect(await relay.metric('process_resident_memory_bytes')).toBeLessThan(250e6)
+        for (const client of slow) client.socket.terminate()
+        await expect.poll(() => relay.connect().then((client) => client.close(), String), { timeout: 10_000, interval: 500 }).toBeUndefined()
       }
-      expect(refusal).toMatchObject({ status: 503, body: expect.stringContaining('"overloaded"') })
-      expect(await (await fetch(`${relay.url}/readyz`)).json()).toMatchObject({ status: 'down', checks: { memory: { status: 'down' } } })
-      for (let n = 0; n < 20; n++) await roundTrip(quiet)
-      expect(await relay.metric('relay_sessions')).toBe(slow.length + 1)
-      for (const client of slow) client.socket.terminate()
-      await expect.poll(() => relay.connect().then((client) => client.close(), String), { timeout: 30_000, interval: 500 }).toBeUndefined()
       quiet.close()
       await relay.nothingLeft()
     } finally {

@@ -23,7 +23,8 @@ describe('the mark', () => {
 })
 
 describe('the watch', () => {
-  const reading = { resident: 100, heapUsed: 10, heapLimit: 100 }
+  const reading = { resident: 100, accounted: 80, heapUsed: 10, heapLimit: 100 }
+  const idle = { sessionCount: () => 0, collect: () => undefined }
 
   it('measures once a second, however often it is asked', async () => {
     let [now, reads, resident] = [0, 0, 99]
@@ -35,7 +36,9 @@ describe('the watch', () => {
         reads++
         return { ...reading, resident }
       },
+      ...idle,
     })
+    reads = 0
     for (let n = 0; n < 100; n++) expect(watch.full()).toBe(false)
     resident = 101
     now = 999
@@ -53,7 +56,47 @@ describe('the watch', () => {
     { id: 'one that is not does not', setting: 'auto' as const, heapUsed: 90, full: false },
     { id: 'nothing counts where it is off', setting: 'off' as const, heapUsed: 100, full: false },
   ])('$id', ({ setting, heapUsed, full }) => {
-    expect(watchMemory({ setting, processes: 1, read: () => ({ ...reading, heapUsed }) }).full()).toBe(full)
+    expect(watchMemory({ setting, processes: 1, read: () => ({ ...reading, heapUsed }), ...idle }).full()).toBe(full)
+  })
+
+  it.each([
+    { id: 'above the mark and in use', resident: 101, accounted: 95, full: true },
+    { id: 'above the mark, with more than three quarters in use', resident: 300, accounted: 56, full: true },
+    { id: 'above the mark, but free in the process', resident: 300, accounted: 55, full: false },
+    { id: 'in use, but below the mark', resident: 100, accounted: 100, full: false },
+  ])('resident memory that is $id', ({ resident, accounted, full }) => {
+    const readings = [{ resident: 30, accounted: 10 }]
+    const watch = watchMemory({ setting: 100, processes: 1, read: () => ({ ...reading, ...(readings.pop() ?? { resident, accounted }) }), ...idle })
+    expect(watch.full()).toBe(full)
+  })
+
+  it('collects garbage while full: at once, when more than a tenth of the sessions have left and again a second later, and after a minute', () => {
+    let [now, resident, sessions] = [0, 100, 100]
+    const collections: (readonly [seconds: number, sessions: number])[] = []
+    const collect = () => void collections.push([now / 1000, sessions])
+    const watch = watchMemory({ setting: 100, processes: 1, now: () => now, sessionCount: () => sessions, read: () => ({ ...reading, resident }), collect })
+    const until = (seconds: number, left = sessions) => {
+      sessions = left
+      for (; now < seconds * 1000; now += 1000) watch.full()
+    }
+    until(10)
+    expect(collections).toEqual([])
+    resident = 101
+    until(20)
+    until(30, 90)
+    until(40, 89)
+    until(50, 40)
+    until(120)
+    expect(collections).toEqual([
+      [10, 100],
+      [30, 89],
+      [40, 40],
+      [41, 40],
+      [101, 40],
+    ])
+    resident = 100
+    until(300)
+    expect(collections).toHaveLength(5)
   })
 })
 
