@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 
 export function setup(): void {
-  if (process.env.FAULTS === 'quick' || process.getuid?.() !== 0 || runs('faketime', '--version') || !runs('apt-get', '--version')) return
+  if (process.getuid?.() !== 0 || runs('faketime', '--version') || !runs('apt-get', '--version')) return
   runs('apt-get', 'install', '-y', '-qq', 'faketime')
 }
 
