@@ -66,7 +66,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     voice(lab, results, {
       speech: FIFTY,
       targets: only(['direct', 'ws-pipe', 'nginx', 'relay']),
-      rounds: rounds(5),
+      rounds: rounds(4),
       cpuGoals: VOICE,
       latencyGoals: ADDED,
     }),
@@ -99,7 +99,10 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       opening: deflateOpening,
     }),
   setup: (lab, results, { only, rounds }) => setUp(lab, results, only(['direct', 'nginx', 'ws-pipe', 'relay', 'relay-pool']), SET_UPS, rounds(3)),
-  flood: (lab, results, { only, rounds }) => flood(lab, results, { targets: only(['direct', 'ws-pipe', 'relay', 'relay-limited']), rounds: rounds(2), goals: BESIDE_A_FLOOD }),
+  flood: async (lab, results, { only, rounds }) => {
+    await flood(lab, results, { targets: only(['direct', 'ws-pipe', 'relay']), rounds: rounds(1), goals: BESIDE_A_FLOOD })
+    await flood(lab, results, { targets: only(['relay-limited']), rounds: rounds(3), goals: BESIDE_A_FLOOD })
+  },
   memory: async (lab, results, { only, memorySessions }) => {
     for (const sessions of memorySessions) await memory(lab, results, only(['ws-pipe', 'nginx', 'relay']), sessions)
   },
@@ -111,7 +114,7 @@ const { values } = parseArgs({
     targets: { type: 'string' },
     scenarios: { type: 'string' },
     rounds: { type: 'string' },
-    sessions: { type: 'string', default: '1000' },
+    sessions: { type: 'string', default: '5000' },
     node: { type: 'string', default: process.execPath },
     json: { type: 'string' },
     micro: { type: 'boolean', default: false },
