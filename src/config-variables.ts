@@ -117,7 +117,7 @@ export const VARIABLES = {
   MAX_MEMORY_BYTES: required(
     memory(16_777_216, 1_099_511_627_776),
     'auto',
-    'Resident memory, of all `WORKERS` together, above which new sessions are refused, as they are at 90 % of V8’s heap. `auto`: 90 % of the container’s limit; `off`: never.',
+    'Resident memory, of all `WORKERS` together, above which new sessions are refused until no more than three quarters of it are in use, as they are at 90 % of V8’s heap. `auto`: 90 % of the container’s limit; `off`: never.',
   ),
   MAX_SESSIONS_PER_USER: required(wholeNumber(1, 100_000), '5', 'Sessions at once of one subject, over all relays that share a Redis.'),
   MAX_SESSION_SECONDS: required(seconds(0.1, MAX_SECONDS), '1740', 'Longest session. The default ends just before an upstream that allows 30 minutes would.'),
