@@ -4,6 +4,7 @@ import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8'
 import { collectAll } from './collector.js'
 import type { Config } from './config-shape.js'
 import type { Health } from './ports.js'
+import { moduleHeapBytes } from './tools/module-host.js'
 
 /** Bytes. */
 export interface MemoryReading {
@@ -28,6 +29,8 @@ export interface MemoryWatchOptions {
   /** Processes that share the memory, each with an equal part. */
   readonly processes: number
   readonly sessionCount: () => number
+  /** What other threads may take, of which V8 tells this one nothing. */
+  readonly threadBytes?: () => number
   readonly read?: () => MemoryReading
   readonly collect?: () => void
   /** Milliseconds. */
@@ -51,7 +54,15 @@ const COLLECT_AFTER_MS = 60_000
 /** V8's limit has the young generation in it: three half-spaces of 16 MiB, unless `--max-semi-space-size` says otherwise. */
 const YOUNG_BYTES = 48 * 1024 * 1024
 
-export function watchMemory({ setting, processes, sessionCount, read = readMemory, collect = collectAll, now = () => performance.now() }: MemoryWatchOptions): MemoryWatch {
+export function watchMemory({
+  setting,
+  processes,
+  sessionCount,
+  threadBytes = moduleHeapBytes,
+  read = readMemory,
+  collect = collectAll,
+  now = () => performance.now(),
+}: MemoryWatchOptions): MemoryWatch {
   const mark = memoryMark(setting, processes, process.constrainedMemory(), totalmem())
   const atStart = read()
   const code = atStart.resident - atStart.accounted
@@ -74,7 +85,7 @@ export function watchMemory({ setting, processes, sessionCount, read = readMemor
     const at = now()
     if (!last || at - last.at >= MAX_AGE_MS) {
       const { resident, accounted, heapUsed, heapLimit } = read()
-      last = { at, full: (resident > mark && code + accounted > mark * IN_USE_SHARE) || heapUsed > heapLimit * SHARE }
+      last = { at, full: (resident > mark && code + threadBytes() + accounted > mark * IN_USE_SHARE) || heapUsed > heapLimit * SHARE }
       const sessions = sessionCount()
       mostSessions = Math.max(mostSessions, sessions)
       if (last.full) collectGarbage(at, sessions)

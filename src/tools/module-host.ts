@@ -14,6 +14,14 @@ const MAX_ABANDONED = 16
 /** After a thread that failed to start, calls fail at once for this long. */
 const RESTART_AFTER_MS = 1000
 const MEMORY = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 32, codeRangeSizeMb: 16, stackSizeMb: 4 }
+const HEAP_BYTES = (MEMORY.maxOldGenerationSizeMb + MEMORY.maxYoungGenerationSizeMb) * 1024 * 1024
+
+let threadsAlive = 0
+
+/** Bytes that the heaps of all modules' threads may grow to. */
+export function moduleHeapBytes(): number {
+  return threadsAlive * HEAP_BYTES
+}
 
 interface Call {
   readonly message: Extract<ToWorker, { kind: 'call' }>
@@ -60,6 +68,7 @@ export function createModuleHost(moduleUrl: URL, options: { maxBytes: number; lo
   function startThread(): Thread {
     const workerData: WorkerData = { module: moduleUrl.href, maxLength: sourceBytes(options.maxBytes) }
     const worker = new Worker(MODULE_WORKER, { eval: true, workerData, env: {}, argv: [], execArgv: [], stdout: true, stderr: true, resourceLimits: MEMORY })
+    threadsAlive++
     // A tool's own printing would break the relay's line-by-line JSON log; tools have `log`.
     worker.stdout.resume()
     worker.stderr.resume()
@@ -75,6 +84,7 @@ export function createModuleHost(moduleUrl: URL, options: { maxBytes: number; lo
       })
       worker.on('error', (error) => options.log.warn({ tool_module: options.label, reason: error instanceof Error ? error.name : 'error' }, 'tool module failed'))
       worker.on('exit', () => {
+        threadsAlive--
         clearTimeout(timer)
         if (!loaded) failedAt = performance.now()
         end(self)

@@ -24,7 +24,7 @@ describe('the mark', () => {
 
 describe('the watch', () => {
   const reading = { resident: 100, accounted: 80, heapUsed: 10, heapLimit: 100 }
-  const idle = { sessionCount: () => 0, collect: () => undefined }
+  const idle = { sessionCount: () => 0, threadBytes: () => 0, collect: () => undefined }
 
   it('measures once a second, however often it is asked', async () => {
     let [now, reads, resident] = [0, 0, 99]
@@ -63,10 +63,11 @@ describe('the watch', () => {
     { id: 'above the mark and in use', resident: 101, accounted: 95, full: true },
     { id: 'above the mark, with more than three quarters in use', resident: 300, accounted: 56, full: true },
     { id: 'above the mark, but free in the process', resident: 300, accounted: 55, full: false },
+    { id: 'above the mark, and may be that of tools', resident: 300, accounted: 45, threads: 11, full: true },
     { id: 'in use, but below the mark', resident: 100, accounted: 100, full: false },
-  ])('resident memory that is $id', ({ resident, accounted, full }) => {
+  ])('resident memory that is $id', ({ resident, accounted, threads = 0, full }) => {
     const readings = [{ resident: 30, accounted: 10 }]
-    const watch = watchMemory({ setting: 100, processes: 1, read: () => ({ ...reading, ...(readings.pop() ?? { resident, accounted }) }), ...idle })
+    const watch = watchMemory({ setting: 100, processes: 1, read: () => ({ ...reading, ...(readings.pop() ?? { resident, accounted }) }), ...idle, threadBytes: () => threads })
     expect(watch.full()).toBe(full)
   })
 
@@ -74,7 +75,7 @@ describe('the watch', () => {
     let [now, resident, sessions] = [0, 100, 100]
     const collections: (readonly [seconds: number, sessions: number])[] = []
     const collect = () => void collections.push([now / 1000, sessions])
-    const watch = watchMemory({ setting: 100, processes: 1, now: () => now, sessionCount: () => sessions, read: () => ({ ...reading, resident }), collect })
+    const watch = watchMemory({ setting: 100, processes: 1, now: () => now, sessionCount: () => sessions, threadBytes: () => 0, read: () => ({ ...reading, resident }), collect })
     const until = (seconds: number, left = sessions) => {
       sessions = left
       for (; now < seconds * 1000; now += 1000) watch.full()

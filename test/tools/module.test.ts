@@ -1,6 +1,7 @@
 // Module tools in their threads: results, what the tool sees of the caller, and tools that throw, spin, crash, hang or eat memory.
 import { afterEach, describe, expect, it } from 'vitest'
 import type { ToolConfig } from '../../src/config-shape.js'
+import { moduleHeapBytes } from '../../src/tools/module-host.js'
 import { createToolRegistry, ToolConfigError, type ToolRegistry } from '../../src/tools/registry.js'
 import { contextFor, testOptions } from './tool-context.js'
 
@@ -71,7 +72,9 @@ describe('results', () => {
 
   it('keeps one thread, and with it the state of the module', async () => {
     const { run } = await start([moduleTool('countCalls')])
+    const before = moduleHeapBytes()
     const results = await Promise.all(Array.from({ length: 20 }, () => run('countCalls')))
+    expect(moduleHeapBytes()).toBe(before)
     expect(results.map((result) => Number(result.output))).toEqual(Array.from({ length: 20 }, (_, index) => index + 1))
   })
 })
@@ -148,7 +151,9 @@ describe('misbehaviour', () => {
   it('close ends a spinning thread', async () => {
     const { run, registry } = await start([moduleTool('spin'), moduleTool('echo')])
     const spinning = run('spin')
+    expect(moduleHeapBytes()).toBe(160 * 1024 * 1024)
     await registry.close()
+    expect(moduleHeapBytes()).toBe(0)
     expect(await spinning).toMatchObject({ outcome: 'error' })
     expect(await run('echo', { text: 'x' })).toMatchObject({ outcome: 'error' })
   })
