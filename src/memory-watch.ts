@@ -65,7 +65,7 @@ export function watchMemory({
 }: MemoryWatchOptions): MemoryWatch {
   const mark = memoryMark(setting, processes, process.constrainedMemory(), totalmem())
   const atStart = read()
-  const code = atStart.resident - atStart.accounted
+  const unaccounted = atStart.resident - atStart.accounted
   let collectedAt = Number.NEGATIVE_INFINITY
   /** Since the last collection. */
   let mostSessions = 0
@@ -85,7 +85,7 @@ export function watchMemory({
     const at = now()
     if (!last || at - last.at >= MAX_AGE_MS) {
       const { resident, accounted, heapUsed, heapLimit } = read()
-      last = { at, full: (resident > mark && code + threadBytes() + accounted > mark * IN_USE_SHARE) || heapUsed > heapLimit * SHARE }
+      last = { at, full: (resident > mark && unaccounted + threadBytes() + accounted > mark * IN_USE_SHARE) || heapUsed > heapLimit * SHARE }
       const sessions = sessionCount()
       mostSessions = Math.max(mostSessions, sessions)
       if (last.full) collectGarbage(at, sessions)
