@@ -1,6 +1,7 @@
 // Module tools in their threads: results, what the tool sees of the caller, and tools that throw, spin, crash, hang or eat memory.
 import { afterEach, describe, expect, it } from 'vitest'
 import type { ToolConfig } from '../../src/config-shape.js'
+import { watchMemory } from '../../src/memory-watch.js'
 import { moduleHeapBytes } from '../../src/tools/module-host.js'
 import { createToolRegistry, ToolConfigError, type ToolRegistry } from '../../src/tools/registry.js'
 import { contextFor, testOptions } from './tool-context.js'
@@ -152,8 +153,16 @@ describe('misbehaviour', () => {
     const { run, registry } = await start([moduleTool('spin'), moduleTool('echo')])
     const spinning = run('spin')
     expect(moduleHeapBytes()).toBe(160 * 1024 * 1024)
+    // Above the mark, and nothing in use that V8 would tell this thread of.
+    const reading = { resident: 0, accounted: 0, heapUsed: 0, heapLimit: 1 }
+    const memoryFull = () => {
+      const resident = [201, 0]
+      return watchMemory({ setting: 200, processes: 1, sessionCount: () => 0, collect: () => undefined, read: () => ({ ...reading, resident: resident.pop() ?? 0 }) }).full()
+    }
+    expect(memoryFull()).toBe(true)
     await registry.close()
     expect(moduleHeapBytes()).toBe(0)
+    expect(memoryFull()).toBe(false)
     expect(await spinning).toMatchObject({ outcome: 'error' })
     expect(await run('echo', { text: 'x' })).toMatchObject({ outcome: 'error' })
   })
