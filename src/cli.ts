@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 // The command line: serve, demo, check, call, token, explain, simulate.
 import { parseArgs } from 'node:util'
-import { loadAuthConfig, loadConfig } from './config.js'
-import { runUntilSignal, serve } from './run.js'
+import { loadAuthConfig, loadConfig } from './config/load.js'
+import { runUntilSignal, serve } from './process/run.js'
+import { startupProblem } from './process/startup-problem.js'
 import type { Simulator } from './simulator/simulator.js'
-import { startupProblem } from './startup-problem.js'
 
 const USAGE = `realtime-relay <command>
 
@@ -38,12 +38,12 @@ async function run(command: string | undefined, args: string[]): Promise<void> {
     case 'serve':
       return serve(loadConfig(), process)
     case 'demo': {
-      const { startDemo } = await import('./cli-demo.js')
+      const { startDemo } = await import('./cli/demo.js')
       return runUntilSignal(startDemo(print), process)
     }
     case 'check': {
       const tools = options(args, { tools: { type: 'boolean' } }).tools
-      const check = tools ? (await import('./cli-tools.js')).checkTools : (await import('./cli-check.js')).check
+      const check = tools ? (await import('./cli/tools.js')).checkTools : (await import('./cli/check.js')).check
       process.exit((await check(print)) ? 0 : 1)
       return
     }
@@ -53,7 +53,7 @@ async function run(command: string | undefined, args: string[]): Promise<void> {
     case 'token':
       return print(await token(args))
     case 'explain': {
-      const { explain } = await import('./cli-explain.js')
+      const { explain } = await import('./cli/explain.js')
       process.exit((await explain(required(options(args, { token: { type: 'string' } }).token, '--token'), print)) ? 0 : 1)
       return
     }
@@ -86,7 +86,7 @@ async function simulate(args: string[]): Promise<Simulator> {
 async function call([tool, json, ...more]: string[]): Promise<boolean> {
   const values = options(more, { sub: { type: 'string', default: 'by-hand' }, claims: { type: 'string' } })
   const caller = { subject: values.sub ?? '', claims: claims(values.claims) }
-  const { callTool } = await import('./cli-tools.js')
+  const { callTool } = await import('./cli/tools.js')
   const { outcome, names } = await callTool(required(tool, '<tool>'), required(json, "'<json>'"), caller)
   if (!outcome) throw new UsageError(`There is no tool ${JSON.stringify(tool)} that the relay runs. There are: ${names.join(', ') || 'none'}.`)
   print(outcome.output)

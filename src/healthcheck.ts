@@ -1,7 +1,7 @@
 // Asks the relay on this host whether it lives: exit code 0 or 1, for images without a shell or curl.
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { probeTarget } from './config-probe.js'
+import { probeTarget } from './process/probe-target.js'
 
 const TIMEOUT_MS = 2000
 

@@ -1,7 +1,7 @@
 // Production start: configuration → server → listen; SIGTERM → drain, then exit.
-import { loadConfig } from './config.js'
-import { serve } from './run.js'
-import { startupProblem } from './startup-problem.js'
+import { loadConfig } from './config/load.js'
+import { serve } from './process/run.js'
+import { startupProblem } from './process/startup-problem.js'
 
 try {
   await serve(loadConfig(), process)

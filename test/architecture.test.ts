@@ -5,14 +5,50 @@ import { type Import, type SourceFile, sourceFiles } from './support/source-file
 const FILES = sourceFiles('src')
 /** A configuration file of vitest must export a default. */
 const TESTS = sourceFiles('test').filter((file) => !file.path.endsWith('.config.ts'))
-const PLUGS = ['ingress', 'upstream', 'auth', 'tools', 'limits', 'ops'] as const
-const SERVERS = /^src\/(server|admin-server|ops\/admin-api)\.ts$/
-const ENTRIES = /^src\/(main|cli|cli-[a-z-]+|run|server|healthcheck)\.ts$/
 
-/** `core/policy`, `relay`, or '' for the files directly in src. */
-function layer(path: string): string {
+/** What stays at the root of `src`: the ways in. Everything else has a room. */
+const ENTRIES = ['src/cli.ts', 'src/healthcheck.ts', 'src/main.ts']
+
+const PLUG = ['core', 'ports', 'config/config', 'config/secret']
+/** What each room may import besides itself, types included: a room, a folder of core, or one file of a room. */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  'core/protocol': [],
+  'core/limits': ['core/protocol'],
+  'core/upstreams': ['core/limits'],
+  'core/policy': ['core/protocol'],
+  'core/session': ['core/policy', 'core/protocol', 'core/limits'],
+  ports: ['core'],
+  config: ['core', 'tools/http-template', 'tools/tool-schema'],
+  wire: ['core/protocol', 'ports'],
+  relay: ['core', 'ports'],
+  auth: ['core/protocol', 'ports', 'config/config', 'config/secret'],
+  tools: ['core/policy', 'core/protocol', 'ports', 'config/config', 'config/secret'],
+  store: ['core/limits', 'core/policy', 'ports', 'config/config', 'config/secret', 'config/redis-url'],
+  ops: PLUG,
+  admin: ['core/policy', 'core/protocol', 'core/upstreams', 'ports', 'config/config'],
+  ingress: [...PLUG, 'wire', 'config/file-watch'],
+  upstream: [...PLUG, 'wire'],
+  profiles: ['core', 'ports', 'config', 'tools/registry'],
+  server: ['core', 'ports', 'config', 'wire', 'relay', 'auth', 'tools', 'store', 'ops', 'admin', 'ingress', 'upstream', 'profiles'],
+  process: ['config', 'ports', 'ops', 'server', 'tools/registry'],
+  cli: ['core', 'ports', 'config', 'auth', 'tools', 'store', 'ops', 'upstream', 'profiles', 'server', 'process', 'simulator', 'demo'],
+  simulator: ['core/protocol', 'wire/close-codes'],
+  console: [],
+  demo: ['tools/tool'],
+}
+
+const SERVERS = /^src\/(server\/(server|admin-port)|admin\/api)\.ts$/
+
+/** `core/policy`, `relay`, or '' for a file directly in src. */
+function roomOf(path: string): string {
   const parts = path.split('/').slice(1, -1)
   return parts[0] === 'core' ? parts.slice(0, 2).join('/') : (parts[0] ?? '')
+}
+
+/** The target itself, without its ending, any folder above it, in the words of the table. */
+function isIn(target: string, allowed: string): boolean {
+  const path = target.slice('src/'.length).replace(/\.(d\.)?ts$/, '')
+  return path === allowed || path.startsWith(`${allowed}/`)
 }
 
 function inside(folder: string): readonly SourceFile[] {
@@ -34,18 +70,17 @@ function lines(files: readonly SourceFile[], pattern: RegExp): readonly string[]
 }
 
 const isOwn = (target: string) => target.startsWith('src/')
-const isCore = (target: string) => target.startsWith('src/core/')
 
 describe('this test', () => {
   it('sees the source', () => {
     expect(FILES.length).toBeGreaterThan(40)
     expect(FILES.find((file) => file.path === 'src/relay/relay.ts')?.imports).toContainEqual({ target: 'src/relay/session.ts', typeOnly: false })
-    expect(FILES.find((file) => file.path === 'src/relay/relay.ts')?.imports).toContainEqual({ target: 'src/ports.ts', typeOnly: true })
-    expect(FILES.find((file) => file.path === 'src/ws-link.ts')?.imports.map((one) => one.target)).toContain('ws')
+    expect(FILES.find((file) => file.path === 'src/relay/relay.ts')?.imports).toContainEqual({ target: 'src/ports/session.ts', typeOnly: true })
+    expect(FILES.find((file) => file.path === 'src/wire/dial-accept.ts')?.imports.map((one) => one.target)).toContain('ws')
   })
 
   it('tells code from comments, strings and patterns', () => {
-    const code = FILES.find((file) => file.path === 'src/core/secret.ts')?.code ?? ''
+    const code = FILES.find((file) => file.path === 'src/config/secret.ts')?.code ?? ''
     expect(code).toContain('class Secret')
     expect(code).not.toContain('[secret]')
     expect(code).not.toContain('auth/')
@@ -53,60 +88,34 @@ describe('this test', () => {
 })
 
 describe('who may import whom', () => {
-  it('1. core imports core alone', () => {
-    expect(forbidden(inside('core'), ({ target, typeOnly }) => isCore(target) || (typeOnly && target === 'openai'))).toEqual([])
+  it('no file is loose in src, and every room is in the table', () => {
+    expect(FILES.filter((file) => roomOf(file.path) === '').map((file) => file.path)).toEqual(ENTRIES)
+    expect(FILES.filter((file) => roomOf(file.path) !== '' && !Object.hasOwn(ROOMS, roomOf(file.path))).map((file) => file.path)).toEqual([])
+    expect(Object.keys(ROOMS).filter((room) => room !== 'console' && inside(room).length === 0)).toEqual([])
   })
 
-  it('2. inside core: session knows policy, policy knows protocol, never the other way', () => {
-    const order = ['core/protocol', 'core/policy', 'core/session']
-    const rank = (path: string) => (layer(path) === 'core' ? -1 : order.indexOf(layer(path)))
-    expect(forbidden(inside('core'), ({ target }, file) => rank(file.path) >= rank(target))).toEqual([])
+  for (const [room, allowed] of Object.entries(ROOMS)) {
+    it(`${room} imports ${allowed.length > 0 ? allowed.join(', ') : 'nothing else'}`, () => {
+      expect(forbidden(inside(room), ({ target }) => !isOwn(target) || roomOf(target) === room || allowed.some((one) => isIn(target, one)))).toEqual([])
+    })
+  }
+
+  it('nobody imports an entry', () => {
+    expect(forbidden(FILES, ({ target }) => !ENTRIES.includes(target))).toEqual([])
   })
 
-  it('3. ports and the configuration’s shape are types, and know core alone', () => {
-    const files = FILES.filter((file) => ['src/ports.ts', 'src/ports-sessions.ts', 'src/config-shape.ts'].includes(file.path))
-    expect(files).toHaveLength(3)
-    expect(forbidden(files, ({ target, typeOnly }) => typeOnly && (isCore(target) || target === 'src/ports-sessions.ts'))).toEqual([])
+  it('ports and the shape of the configuration are types', () => {
+    const files = FILES.filter((file) => file.path.startsWith('src/ports/') || file.path === 'src/config/config.ts')
+    expect(files.length).toBeGreaterThan(5)
+    expect(forbidden(files, ({ typeOnly }) => typeOnly)).toEqual([])
     expect(lines(files, /^(export )?(const|let|function|class|default)\b/)).toEqual([])
   })
 
-  it('4. relay imports core and ports', () => {
-    expect(forbidden(inside('relay'), ({ target }) => isCore(target) || target === 'src/ports.ts' || layer(target) === 'relay')).toEqual([])
-  })
-
-  it('5. plugs import ports, the configuration’s types and core; never each other, relay or an entry', () => {
-    for (const plug of PLUGS) {
-      const mayLink = plug === 'ingress' || plug === 'upstream'
-      const allowed = ({ target, typeOnly }: Import) =>
-        !isOwn(target) ||
-        isCore(target) ||
-        layer(target) === plug ||
-        target === 'src/ports.ts' ||
-        (target === 'src/config-shape.ts' && typeOnly) ||
-        (mayLink && ['src/ws-link.ts', 'src/close-codes.ts'].includes(target)) ||
-        target === 'src/startup-problem.ts'
-      expect(forbidden(inside(plug), allowed), plug).toEqual([])
-    }
-  })
-
-  it('the simulator stands alone with the protocol, and the demo with tools and the simulator', () => {
-    expect(
-      forbidden(inside('simulator'), ({ target }) => !isOwn(target) || layer(target) === 'core/protocol' || layer(target) === 'simulator' || target === 'src/close-codes.ts'),
-    ).toEqual([])
-  })
-
-  it('nobody but an entry imports an entry, and relay is plugged in by the server alone', () => {
-    const others = FILES.filter((file) => !ENTRIES.test(file.path))
-    expect(forbidden(others, ({ target }) => !ENTRIES.test(target))).toEqual([])
-    const outside = FILES.filter((file) => layer(file.path) !== 'relay' && file.path !== 'src/server.ts')
-    expect(forbidden(outside, ({ target }) => layer(target) !== 'relay')).toEqual([])
-  })
-
-  it('6. packages stay where they are wrapped', () => {
+  it('packages stay where they are wrapped', () => {
     const homes: readonly (readonly [string, RegExp])[] = [
-      ['ws', /^src\/(ws-link\.ts|web-socket-link\.ts|simulator\/)/],
-      ['bufferutil', /^src\/frame-(reader|writer)\.ts$/],
-      ['ioredis', /^src\/(limits\/redis[a-z-]*\.ts|server\.ts)$/],
+      ['ws', /^src\/(wire\/(dial-accept|web-socket-link)\.ts|simulator\/)/],
+      ['bufferutil', /^src\/wire\/frame-(reader|writer)\.ts$/],
+      ['ioredis', /^src\/store\/redis\//],
       ['jose', /^src\/auth\//],
       ['prom-client', /^src\/ops\//],
       ['@modelcontextprotocol/sdk', /^src\/(tools|simulator)\//],
@@ -118,12 +127,12 @@ describe('who may import whom', () => {
       ).toEqual([])
     }
     expect(forbidden(FILES, ({ target, typeOnly }, file) => target !== 'fastify' || typeOnly || SERVERS.test(file.path))).toEqual([])
-    expect(forbidden(FILES, ({ target, typeOnly }, file) => !target.startsWith('@fastify/') || typeOnly || ENTRIES.test(file.path) || SERVERS.test(file.path))).toEqual([])
+    expect(forbidden(FILES, ({ target, typeOnly }, file) => !target.startsWith('@fastify/') || typeOnly || SERVERS.test(file.path) || file.path === 'src/cli/demo.ts')).toEqual([])
   })
 
   it('only packages the project depends on, by their names', () => {
     const declared =
-      /^(node:|(@azure\/identity|@fastify\/(static|swagger|websocket)|@modelcontextprotocol\/sdk|ajv|ajv-formats|bufferutil|fastify|ioredis|jose|openai|pino|prom-client|undici|ws)$)/
+      /^(node:|(@azure\/identity|@fastify\/(static|swagger|websocket)|@modelcontextprotocol\/sdk|ajv|ajv-formats|bufferutil|fastify|ioredis|jose|pino|prom-client|undici|ws)$)/
     expect(forbidden(FILES, ({ target }) => isOwn(target) || declared.test(target))).toEqual([])
   })
 
@@ -157,10 +166,10 @@ describe('core is pure', () => {
 })
 
 describe('process', () => {
-  it('7. its environment is read by the configuration, signals and exit belong to the entries', () => {
+  it('its environment is read by the configuration, signals and exit belong to the entries', () => {
     const others = (allowed: RegExp) => FILES.filter((file) => !allowed.test(file.path))
-    expect(lines(others(/^src\/config[a-z-]*\.ts$/), /(?<!\.)\bprocess(\.env\b|\s*\[)/)).toEqual([])
-    expect(lines(others(/^src\/(main|cli|cli-[a-z-]+)\.ts$/), /(?<!\.)\bprocess\.(exit|kill|abort|on|once|addListener)\b/)).toEqual([])
+    expect(lines(others(/^src\/(config\/|process\/probe-target\.ts$)/), /(?<!\.)\bprocess(\.env\b|\s*\[)/)).toEqual([])
+    expect(lines(others(/^src\/(main\.ts|cli\.ts|cli\/)/), /(?<!\.)\bprocess\.(exit|kill|abort|on|once|addListener)\b/)).toEqual([])
   })
 
   it('and is never caught at the edge', () => {
@@ -169,7 +178,7 @@ describe('process', () => {
 })
 
 describe('house rules', () => {
-  it('8. about 250 lines a file', () => {
+  it('about 250 lines a file', () => {
     expect(FILES.filter((file) => file.text.split('\n').length > 261).map((file) => `${file.path}: ${file.text.split('\n').length - 1}`)).toEqual([])
   })
 
@@ -225,8 +234,8 @@ function titleAfter(file: SourceFile, from: number): string {
 }
 
 describe('secrets', () => {
-  it('9. are revealed where they are used, and nowhere else', () => {
-    const homes = /^src\/(upstream|auth|tools)\/|^src\/limits\/redis[a-z-]*\.ts$/
+  it('are revealed where they are used, and nowhere else', () => {
+    const homes = /^src\/(upstream|auth|tools|store\/redis)\//
     expect(
       lines(
         FILES.filter((file) => !homes.test(file.path)),

@@ -1,7 +1,7 @@
 // Says who is calling: finds the credential in the upgrade request and verifies it.
-import type { AuthConfig } from '../config-shape.js'
+import type { AuthConfig } from '../config/config.js'
 import { RefusalError } from '../core/protocol/errors.js'
-import type { Authenticator } from '../ports.js'
+import type { Authenticator } from '../ports/caller.js'
 import { extractCredential } from './credential.js'
 import { createTokenVerifier } from './jwt.js'
 import type { Fetch } from './remote-keys.js'

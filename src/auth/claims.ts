@@ -1,7 +1,7 @@
 // Turns the claims of a verified token into an Identity, or refuses claims of the wrong type.
 import type { JWTPayload } from 'jose'
 import { RefusalError } from '../core/protocol/errors.js'
-import type { Identity } from '../ports.js'
+import type { Identity } from '../ports/caller.js'
 
 const MAX_SUBJECT_LENGTH = 256
 /** The last moment a Date can hold, in seconds. */

@@ -1,6 +1,6 @@
 // Finds the one credential of an upgrade request: which channels count, in which order, and what counts as absent.
 import { RefusalError } from '../core/protocol/errors.js'
-import type { UpgradeRequest } from '../ports.js'
+import type { UpgradeRequest } from '../ports/caller.js'
 
 /** Subprotocols with this prefix carry a credential and must never be answered. */
 export const CREDENTIAL_SUBPROTOCOL = 'openai-insecure-api-key.'

@@ -1,9 +1,10 @@
 // Verifies one bare token: syntax first, then signature and claims with jose; every failure is the same refusal with a fixed word for the log.
 import type { webcrypto } from 'node:crypto'
 import { errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
-import type { AuthConfig } from '../config-shape.js'
+import type { AuthConfig } from '../config/config.js'
 import { RefusalError } from '../core/protocol/errors.js'
-import type { Health, Identity } from '../ports.js'
+import type { Identity } from '../ports/caller.js'
+import type { Health } from '../ports/health.js'
 import { identityOf } from './claims.js'
 import { type RemoteKeysDeps, remoteKeys } from './remote-keys.js'
 import { isWellFormedToken } from './token-syntax.js'

@@ -1,6 +1,6 @@
 // Signs a token with the shared secret, for development and tests: `realtime-relay token` and the demo.
 import { SignJWT } from 'jose'
-import type { AuthConfig } from '../config-shape.js'
+import type { AuthConfig } from '../config/config.js'
 
 export interface MintOptions {
   readonly subject: string

@@ -1,7 +1,7 @@
 // Keys from a JWKS URL: fetched once for everybody, seldom, within limits, and kept when the key host fails.
 import { createLocalJWKSet, errors, type JWSHeaderParameters, type JWTVerifyGetKey } from 'jose'
 import { RefusalError } from '../core/protocol/errors.js'
-import type { Health } from '../ports.js'
+import type { Health } from '../ports/health.js'
 import { usableKeys } from './key-set.js'
 
 const FETCH_TIMEOUT_MS = 5000

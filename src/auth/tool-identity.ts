@@ -1,8 +1,8 @@
 // Tells a tool's back end who is calling: a short-lived token of the relay's own, or signed headers; never the caller's token.
 import { createHash, createHmac, randomUUID } from 'node:crypto'
 import { SignJWT } from 'jose'
-import type { Secret } from '../core/secret.js'
-import type { IdentitySigner } from '../ports.js'
+import type { Secret } from '../config/secret.js'
+import type { IdentitySigner } from '../ports/tools.js'
 
 /** Long enough for clocks that differ a little, too short to be kept. */
 const LIFE_SECONDS = 60

@@ -2,8 +2,9 @@
 import type { FastifyInstance } from 'fastify'
 import type { QuotaLeft } from '../core/policy/quota.js'
 import { RefusalError } from '../core/protocol/errors.js'
-import { shown } from '../core/session/quota.js'
-import type { Authenticator, Identity, LimitStore } from '../ports.js'
+import { shown } from '../core/session/quota/gate.js'
+import type { Authenticator, Identity } from '../ports/caller.js'
+import type { LimitStore } from '../ports/store.js'
 import { sendRefusal } from './refusal-reply.js'
 
 export interface QuotaRouteDeps {

@@ -1,7 +1,7 @@
 // Serves wss directly: reads certificate and key, and takes up new ones when the files change.
 import { readFileSync, unwatchFile, watchFile } from 'node:fs'
 import { createSecureContext, type SecureVersion } from 'node:tls'
-import type { Config } from '../config-shape.js'
+import type { Config } from '../config/config.js'
 
 export interface TlsFiles {
   readonly cert: Buffer

@@ -1,6 +1,6 @@
 // Says whether this process lives and whether it can take new sessions, for probes and load balancers; plus the metrics page of the admin port.
 import type { FastifyInstance } from 'fastify'
-import type { Health } from '../ports.js'
+import type { Health } from '../ports/health.js'
 import type { Metrics } from './metrics.js'
 
 export interface HealthDeps {

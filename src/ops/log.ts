@@ -1,7 +1,7 @@
 // What may be logged: JSON lines without credentials, query strings, prompts or speech, whatever somebody passes to the logger.
 import type { FastifyBaseLogger } from 'fastify'
 import { type LoggerOptions, pino } from 'pino'
-import type { Config } from '../config-shape.js'
+import type { Config } from '../config/config.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import { type LogSink, openLogSink } from './log-sink.js'
 

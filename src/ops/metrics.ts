@@ -1,6 +1,6 @@
 // Counts what happens: every note of the relay becomes a counter, gauge or histogram with few label values.
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { Note, Recorder } from '../ports.js'
+import type { Note, Recorder } from '../ports/notes.js'
 import { boundedLabel, wordLabel } from './labels.js'
 import { createUpstreamMetrics, type UpstreamMetrics } from './upstream-metrics.js'
 

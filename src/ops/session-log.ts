@@ -1,6 +1,6 @@
 // Turns the relay's notes into log lines: who came and went and what was refused, never what was said.
 import type { FastifyBaseLogger } from 'fastify'
-import type { Note, Recorder } from '../ports.js'
+import type { Note, Recorder } from '../ports/notes.js'
 import { wordLabel } from './labels.js'
 
 type SessionLogger = Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn'>

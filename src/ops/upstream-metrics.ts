@@ -1,7 +1,7 @@
 // Counts dials, tokens and money, and shows what limits and breakers are like whenever metrics are asked for; never by user.
 import { Counter, Gauge, type Registry } from 'prom-client'
-import type { BreakerState } from '../core/breaker.js'
-import type { LimitState, LimitStore, UsageReport } from '../ports.js'
+import type { BreakerState } from '../core/upstreams/breaker.js'
+import type { LimitState, LimitStore, UsageReport } from '../ports/store.js'
 import { boundedLabel } from './labels.js'
 
 export interface WatchedUpstreams {

@@ -1,5 +1,5 @@
 // Back-pressure between the two links of a session: whoever outruns the other side is not read until half of the backlog is gone.
-import type { Link } from '../ports.js'
+import type { Link } from '../ports/link.js'
 
 /** Reasons for which a link is not read; it is read again when none is left. */
 const REASONS = { not_live: 1, backlog: 2, rate: 4 } as const

@@ -1,6 +1,6 @@
 // Carries out one action of core, at once and without waiting.
 import { RefusalError } from '../core/protocol/errors.js'
-import type { QuotaCause } from '../core/session/quota-state.js'
+import type { QuotaCause } from '../core/session/quota/state.js'
 import type { Action } from '../core/session/state.js'
 import type { TokenOutcome } from '../core/session/token-term.js'
 import { quotaUsage, reserveQuota } from './quota.js'

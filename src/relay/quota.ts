@@ -1,7 +1,7 @@
 // Asks the store what a caller has used in the periods of its quota, and lets its responses hold their part, within a time that a waiting response can bear.
 import { countersOf, NO_AMOUNTS, type PeriodUsage, type QuotaAmounts, type QuotaCheck, type QuotaPeriod, type QuotaPolicy, type QuotaUsage } from '../core/policy/quota.js'
 import type { QuotaReservation } from '../core/session/state.js'
-import type { LimitStore } from '../ports.js'
+import type { LimitStore } from '../ports/store.js'
 
 /** A response waits for this at most. */
 const LOOK_UP_MS = 250

@@ -1,5 +1,9 @@
 // Opens sessions: a client link from an ingress is joined with an upstream link, and core decides what passes between them.
-import type { Authenticator, LimitStore, NewSession, SessionDirectory, UpstreamProvider } from '../ports.js'
+import type { Authenticator } from '../ports/caller.js'
+import type { SessionDirectory } from '../ports/directory.js'
+import type { NewSession } from '../ports/session.js'
+import type { LimitStore } from '../ports/store.js'
+import type { UpstreamProvider } from '../ports/upstream.js'
 import type { ClientRates } from './client-rate.js'
 import type { LedgerSettings } from './ledger.js'
 import { RelayedSession } from './session.js'

@@ -1,13 +1,15 @@
 // One session at work: frames in, fast lane or step, actions out in order. The only place where a client link meets an upstream link.
 import { encodeEvent } from '../core/protocol/codec.js'
-import { type Dialect, dialectFor } from '../core/protocol/dialect.js'
+import type { Dialect } from '../core/protocol/dialect.js'
+import { dialectFor } from '../core/protocol/dialects.js'
 import { type RefusalCode, RefusalError, toErrorEvent, toWireClose } from '../core/protocol/errors.js'
 import type { Frame, RealtimeEvent } from '../core/protocol/events.js'
 import { audioDeltaTypeAt, clientAudioBytes, spliceAudioDeltaType } from '../core/protocol/fast-lane.js'
 import { dueAt } from '../core/session/budget.js'
 import { type Input, type Lanes, lanesOf, openingState, type SessionState } from '../core/session/state.js'
 import { step } from '../core/session/step.js'
-import type { Link, NewSession } from '../ports.js'
+import type { Link } from '../ports/link.js'
+import type { NewSession } from '../ports/session.js'
 import { ClientRate } from './client-rate.js'
 import { CoreClock } from './core-clock.js'
 import { Backlog, Reader } from './flow.js'
@@ -17,7 +19,7 @@ import { SessionLedger } from './ledger.js'
 import { audioDeltaBytes, newMeters } from './meters.js'
 import { perform } from './perform.js'
 import type { RelayDeps } from './relay.js'
-import { recordEnd, show } from './session-told.js'
+import { recordEnd, show } from './session-report.js'
 import type { Timetable } from './timetable.js'
 
 export class RelayedSession {
@@ -160,7 +162,6 @@ export class RelayedSession {
     this.meters.laneMisses++
     const { inputs, audioBytes: inEvent } = readClientFrame(frame, isBinary, this.clientDialect)
     if (inEvent > 0) this.#countAudio(inEvent)
-    // Rates count by the time of the event.
     this.#tell(this.clock())
     for (const input of inputs) this.apply(input)
   }
@@ -196,7 +197,7 @@ export class RelayedSession {
     this.#toUpstream?.check()
   }
 
-  /** Spelled as the client reads it; an event the client's dialect does not know is dropped and counted. */
+  /** In the client's spelling. An event that its dialect does not know is dropped and counted. */
   sendClientEvent(event: RealtimeEvent): void {
     const events = this.clientDialect.fromGa(event)
     if (events.length === 0) this.opened.recorder.note({ note: 'event_dropped', side: 'client', why: 'no_counterpart' })

@@ -1,5 +1,5 @@
 // The live sessions of this process: count them, find them, let time pass for all of them, drain them.
-import type { EndTarget } from '../ports.js'
+import type { EndTarget } from '../ports/directory.js'
 import type { RelayedSession } from './session.js'
 import { TICK_MS, Timetable } from './timetable.js'
 

@@ -1,8 +1,9 @@
 // Reads limits and usage out of events in whatever shape they come; anything that is not a finite number is left out.
+
+import { refusedByLimit } from '../core/limits/refusal.js'
 import { arrayAt, isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
 import type { TokenUsage } from '../core/protocol/token-usage.js'
-import { refusedByLimit } from '../core/session/limit-refusals.js'
-import type { LimitReport } from '../ports.js'
+import type { LimitReport } from '../ports/store.js'
 
 const NAME = /^[A-Za-z0-9_.-]{1,64}$/
 const LONGEST_RESET_SECONDS = 86_400

@@ -5,17 +5,11 @@ import type { Item } from './conversation.js'
 import { newId } from './ids.js'
 import { type OutputItem, openOutputItem } from './output-item.js'
 import { type ResponseSettings, type ResponseStatus, responseView } from './response-view.js'
-import type { Session } from './session-state.js'
+import type { ResponseRun, Session } from './session-state.js'
 import { speak } from './speech.js'
 import type { Spoken } from './speech-tones.js'
 import { splitWords } from './speech-tones.js'
 import { countInput, outputAudioTokens, usage } from './usage.js'
-
-export interface ResponseRun {
-  readonly id: string
-  /** Sends the closing events and `response.done` at once. Does nothing once the response is over. */
-  cancel(reason: 'turn_detected' | 'client_cancelled'): void
-}
 
 const FIRST_DELTA_MS = 150
 const TEXT_DELTA_MS = 15

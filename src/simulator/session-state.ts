@@ -5,8 +5,13 @@ import type { EndFault, Faults, Garbage } from './faults.js'
 import type { InputAudio } from './input-audio.js'
 import type { SimulatorOptions, Style } from './options.js'
 import type { RateLimits } from './rate-limits.js'
-import type { ResponseRun } from './response-run.js'
 import type { SessionConfig } from './session-config.js'
+
+export interface ResponseRun {
+  readonly id: string
+  /** Sends the closing events and `response.done` at once. Does nothing once the response is over. */
+  cancel(reason: 'turn_detected' | 'client_cancelled'): void
+}
 
 export interface Session {
   readonly style: Style

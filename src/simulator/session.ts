@@ -1,7 +1,8 @@
 // One session: socket in and out, the dialect at the edge, timers that end with it, and no way for a client to crash it.
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
-import { type DialectName, dialectFor } from '../core/protocol/dialect.js'
+import type { DialectName } from '../core/protocol/dialect.js'
+import { dialectFor } from '../core/protocol/dialects.js'
 import { isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
 import { CLIENT_EVENTS, type ClientEventType } from './client-events.js'
 import { createConversation } from './conversation.js'

@@ -1,5 +1,5 @@
 // Fills an HTTP tool's URL and headers with arguments in such a way that host, path shape and header shape stay what the template says.
-import type { HttpToolRun } from '../config-shape.js'
+import type { HttpToolRun } from '../config/config.js'
 import { type Json, type JsonObject, stringAt } from '../core/protocol/events.js'
 import { ArgumentsRefused, ToolFailure } from './tool-failure.js'
 

@@ -1,9 +1,10 @@
 // Tools as HTTP endpoints: a fixed template each, a bound on connections, and a probe that says whether the hosts can be reached.
 import { connect, type LookupFunction } from 'node:net'
 import { Agent } from 'undici'
-import type { ToolConfig } from '../config-shape.js'
+import type { ToolConfig } from '../config/config.js'
 import type { JsonObject } from '../core/protocol/events.js'
-import type { Health, ToolContext, ToolSource, ToolSpec } from '../ports.js'
+import type { Health } from '../ports/health.js'
+import type { ToolContext, ToolSource, ToolSpec } from '../ports/tools.js'
 import { publicOnlyLookup, sharedLookup } from './host-lookup.js'
 import { fetchText } from './http-fetch.js'
 import { compileTemplate, type FillTemplate } from './http-template.js'

@@ -1,8 +1,9 @@
 // Tools as functions in the operator's own modules, each module in its own thread, away from the relay's loop, memory and environment.
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { ToolConfig } from '../config-shape.js'
-import type { Identity, ToolSource, ToolSpec } from '../ports.js'
+import type { ToolConfig } from '../config/config.js'
+import type { Identity } from '../ports/caller.js'
+import type { ToolSource, ToolSpec } from '../ports/tools.js'
 import { createModuleHost, type ModuleHost } from './module-host.js'
 import type { SourceOptions } from './source-options.js'
 import type { ToolCaller } from './tool.js'

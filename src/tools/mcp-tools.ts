@@ -2,8 +2,7 @@
 import type { CallToolResult, Tool } from '@modelcontextprotocol/sdk/types.js'
 import { cutToBytes } from '../core/protocol/errors.js'
 import type { JsonObject } from '../core/protocol/events.js'
-import type { ToolSpec } from '../ports.js'
-import { namespaced } from './tool-names.js'
+import type { ToolSpec } from '../ports/tools.js'
 import { type ArgumentCheck, compileSchema } from './tool-schema.js'
 
 /** Tools taken from one server, and bytes of a description and of a schema. */
@@ -61,4 +60,9 @@ function partText(part: CallToolResult['content'][number]): string {
     case 'resource_link':
       return `[link to ${part.name}: ${part.uri}]`
   }
+}
+
+/** The name a model sees: `<label>__<tool>`. */
+export function namespaced(label: string, tool: string): string {
+  return `${label}__${tool}`
 }

@@ -3,8 +3,8 @@ import { DEFAULT_INHERITED_ENV_VARS, getDefaultEnvironment, StdioClientTransport
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import type { FetchLike, Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import { Agent, fetch, Headers, type HeadersInit } from 'undici'
-import type { ToolConfig } from '../config-shape.js'
-import type { Secret } from '../core/secret.js'
+import type { ToolConfig } from '../config/config.js'
+import type { Secret } from '../config/secret.js'
 import type { SourceOptions } from './source-options.js'
 
 export type McpConfig = Extract<ToolConfig, { kind: 'mcp' }>

@@ -2,13 +2,12 @@
 import { StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { type CallToolResult, CallToolResultSchema, ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js'
 import { cutToBytes } from '../core/protocol/errors.js'
-import type { ToolContext, ToolSource } from '../ports.js'
+import type { ToolContext, ToolSource } from '../ports/tools.js'
 import { createMcpConnection, reasonOf } from './mcp-connection.js'
-import { adoptTools, type CheckedTool, resultText } from './mcp-tools.js'
+import { adoptTools, type CheckedTool, namespaced, resultText } from './mcp-tools.js'
 import type { McpConfig } from './mcp-transport.js'
 import { type SourceOptions, sourceBytes } from './source-options.js'
 import { ToolFailure } from './tool-failure.js'
-import { namespaced } from './tool-names.js'
 
 /** Calls of one server at work. */
 const MAX_CALLS = 64

@@ -1,10 +1,11 @@
 // Merges all tool sources into one list of unique names, hands each session its own pinned part of it, and refuses a bad configuration as a whole.
-import type { ToolConfig } from '../config-shape.js'
+import type { ToolConfig } from '../config/config.js'
 import type { ToolDefinition } from '../core/policy/profile.js'
-import type { Health, ToolSet, ToolSource, ToolSpec } from '../ports.js'
+import type { Health } from '../ports/health.js'
+import type { ToolSet, ToolSource, ToolSpec } from '../ports/tools.js'
+import { namespaced } from './mcp-tools.js'
 import { type BoundTool, runTool } from './run.js'
 import type { SourceOptions } from './source-options.js'
-import { namespaced } from './tool-names.js'
 import { type ArgumentCheck, compileSchema } from './tool-schema.js'
 
 const NAME = /^[A-Za-z0-9_-]{1,64}$/

@@ -1,6 +1,6 @@
 // Runs one tool call: arguments checked, time and size limited, and every failure turned into an output the model can read.
 import { cutToBytes } from '../core/protocol/errors.js'
-import type { ToolCall, ToolContext, ToolOutcome, ToolSource, ToolSpec } from '../ports.js'
+import type { ToolCall, ToolContext, ToolOutcome, ToolSource, ToolSpec } from '../ports/tools.js'
 import type { ToolLog } from './source-options.js'
 import { parseArguments } from './tool-arguments.js'
 import { ArgumentsRefused, ToolFailure } from './tool-failure.js'

@@ -1,5 +1,5 @@
 // What every tool source is given when it is built: limits, a log, and where relative files are looked for.
-import type { IdentitySigner } from '../ports.js'
+import type { IdentitySigner } from '../ports/tools.js'
 
 /** Fields hold names and numbers only: no arguments, outputs, hosts or error texts, unless the operator asked for payloads. A pino logger fits. */
 export interface ToolLog {

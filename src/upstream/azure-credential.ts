@@ -1,7 +1,8 @@
 // Entra ID tokens for the upstream: one request at a time, renewed ahead of expiry, the last good one used until its end.
+
+import { Secret } from '../config/secret.js'
 import { RefusalError } from '../core/protocol/errors.js'
-import { Secret } from '../core/secret.js'
-import type { Health } from '../ports.js'
+import type { Health } from '../ports/health.js'
 
 /** What `@azure/identity` credentials offer. `expiresOnTimestamp` is epoch milliseconds. */
 export interface TokenCredential {

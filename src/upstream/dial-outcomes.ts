@@ -1,7 +1,7 @@
 // What the last dials say about the upstream: the refusal a failed dial becomes, and the health that follows.
 import { RefusalError } from '../core/protocol/errors.js'
-import type { Health } from '../ports.js'
-import { DialError } from '../ws-link.js'
+import type { Health } from '../ports/health.js'
+import { DialError } from '../wire/dial-accept.js'
 
 /** The one word a status gets in the log. Nothing of the answer itself is kept. */
 function refusedWhy(status: number | undefined): string {

@@ -1,9 +1,11 @@
 // Several upstreams as one: dialled in the order core chooses, the next one when a dial fails, so that a client notices nothing but the time.
-import type { UpstreamConfig } from '../config-shape.js'
-import type { BreakerState } from '../core/breaker.js'
+import type { UpstreamConfig } from '../config/config.js'
 import { RefusalError } from '../core/protocol/errors.js'
-import { type Choice, type ChoiceState, choose, type DialOutcome, dialled, limitsSeen, openingChoice, type UpstreamView, viewOfUpstreams } from '../core/upstream-choice.js'
-import type { Health, LimitStore, UpstreamConnection, UpstreamProvider } from '../ports.js'
+import type { BreakerState } from '../core/upstreams/breaker.js'
+import { type Choice, type ChoiceState, choose, type DialOutcome, dialled, limitsSeen, openingChoice, type UpstreamView, viewOfUpstreams } from '../core/upstreams/choice.js'
+import type { Health } from '../ports/health.js'
+import type { LimitStore } from '../ports/store.js'
+import type { UpstreamConnection, UpstreamProvider } from '../ports/upstream.js'
 import { limitsCache } from './limits-cache.js'
 
 export interface NamedUpstream {

@@ -1,6 +1,6 @@
 // What the store says about each upstream's limits, asked in the background so that a dial waits for it at most a moment.
-import type { UpstreamConfig } from '../config-shape.js'
-import type { LimitState, LimitStore } from '../ports.js'
+import type { UpstreamConfig } from '../config/config.js'
+import type { LimitState, LimitStore } from '../ports/store.js'
 
 export interface LimitsCache {
   /** Asks again where the answers are old. Resolves at once where they are not too old, else when they are there, within `FIRST_WAIT_MS`. Never rejects. */

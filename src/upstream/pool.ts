@@ -1,9 +1,9 @@
 // Keeps a few connections to one upstream open ahead, so that a session need not wait for a handshake; each is given out once and never comes back.
 import { randomUUID } from 'node:crypto'
+import { type Bucket, type BucketRule, takeTokens } from '../core/limits/token-bucket.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { RealtimeEvent } from '../core/protocol/events.js'
-import { type Bucket, type BucketRule, takeTokens } from '../core/token-bucket.js'
-import type { UpstreamConnection, UpstreamProvider } from '../ports.js'
+import type { UpstreamConnection, UpstreamProvider } from '../ports/upstream.js'
 import type { WarmLink } from './warm-link.js'
 import { warmUp } from './warm-up.js'
 

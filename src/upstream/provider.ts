@@ -1,13 +1,12 @@
 // Opens upstream sockets with the server's own credentials and turns every failure into a refusal that names nothing.
 import { createSecureContext, type SecureContext } from 'node:tls'
-import type { UpstreamConfig } from '../config-shape.js'
+import type { UpstreamConfig } from '../config/config.js'
 import { RefusalError } from '../core/protocol/errors.js'
-import type { UpstreamProvider } from '../ports.js'
-import { dialLink } from '../ws-link.js'
-import { azureTarget, type UpstreamTarget, voiceLiveTarget } from './azure.js'
+import type { UpstreamProvider } from '../ports/upstream.js'
+import { dialLink } from '../wire/dial-accept.js'
 import { type EntraTokens, entraTokens, type TokenCredential, type UpstreamLog } from './azure-credential.js'
 import { dialOutcomes, refusalOf } from './dial-outcomes.js'
-import { openaiTarget } from './openai.js'
+import { azureTarget, openaiTarget, type UpstreamTarget, voiceLiveTarget } from './targets.js'
 
 export interface UpstreamOptions {
   /** From the call of `dial` to the 101, in milliseconds: token, name look-up, TCP, TLS and the answer together. */

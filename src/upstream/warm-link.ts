@@ -1,6 +1,6 @@
 // A link that is read before anybody has it: keeps what comes early, notices its end, and then becomes an ordinary paused link.
 import type { Frame } from '../core/protocol/events.js'
-import type { Link } from '../ports.js'
+import type { Link } from '../ports/link.js'
 
 /** More than this before a session has begun is no upstream that we know. */
 const MAX_EARLY_FRAMES = 8

@@ -1,9 +1,9 @@
 // Brings a fresh connection to where a session can take it: begun, and configured where every session begins in the same way.
 import { decodeEvent, encodeEvent, UPSTREAM_LIMITS } from '../core/protocol/codec.js'
-import { dialectFor } from '../core/protocol/dialect.js'
+import { dialectFor } from '../core/protocol/dialects.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { Frame, RealtimeEvent } from '../core/protocol/events.js'
-import type { UpstreamConnection } from '../ports.js'
+import type { UpstreamConnection } from '../ports/upstream.js'
 import { WarmLink } from './warm-link.js'
 
 export interface WarmUpOptions {

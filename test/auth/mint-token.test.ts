@@ -3,8 +3,8 @@ import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { expect, it } from 'vitest'
 import { createAuthenticator } from '../../src/auth/authenticator.js'
 import { mintToken } from '../../src/auth/mint-token.js'
-import type { AuthConfig } from '../../src/config-shape.js'
-import { Secret } from '../../src/core/secret.js'
+import type { AuthConfig } from '../../src/config/config.js'
+import { Secret } from '../../src/config/secret.js'
 
 const auth: AuthConfig = {
   key: { kind: 'secret', secret: new Secret('correct-horse-battery-staple-0123456789-abcdefghijklmnopqrstuvwxyz') },

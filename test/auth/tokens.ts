@@ -2,10 +2,10 @@
 import { SignJWT } from 'jose'
 import { expect } from 'vitest'
 import { createAuthenticator } from '../../src/auth/authenticator.js'
-import type { AuthConfig } from '../../src/config-shape.js'
+import type { AuthConfig } from '../../src/config/config.js'
+import { Secret } from '../../src/config/secret.js'
 import { RefusalError } from '../../src/core/protocol/errors.js'
-import { Secret } from '../../src/core/secret.js'
-import type { Authenticator } from '../../src/ports.js'
+import type { Authenticator } from '../../src/ports/caller.js'
 
 export const SECRET = 'correct-horse-battery-staple-0123456789-abcdefghijklmnopqrstuvwxyz'
 export const NOW = 1_800_000_000

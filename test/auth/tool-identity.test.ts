@@ -3,8 +3,8 @@ import { createHash, createHmac } from 'node:crypto'
 import { decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
 import { expect, it } from 'vitest'
 import { createIdentitySigner } from '../../src/auth/tool-identity.js'
-import { Secret } from '../../src/core/secret.js'
-import type { Identity } from '../../src/ports.js'
+import { Secret } from '../../src/config/secret.js'
+import type { Identity } from '../../src/ports/caller.js'
 
 const SECRET = 'a secret between relay and tools, 32 bytes'
 const NOW = 1_800_000_000

@@ -3,8 +3,8 @@ import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { createAuthenticator } from '../../src/auth/authenticator.js'
 import type { Fetch } from '../../src/auth/remote-keys.js'
-import type { AuthConfig } from '../../src/config-shape.js'
-import { Secret } from '../../src/core/secret.js'
+import type { AuthConfig } from '../../src/config/config.js'
+import { Secret } from '../../src/config/secret.js'
 import { authenticator, good, sign, whyOf } from './tokens.js'
 
 describe('keys at start', () => {

@@ -3,8 +3,8 @@ import { createPublicKey } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import type { JWK } from 'jose'
 import { describe, expect, it } from 'vitest'
-import type { AuthConfig } from '../../src/config-shape.js'
-import type { Secret } from '../../src/core/secret.js'
+import type { AuthConfig } from '../../src/config/config.js'
+import type { Secret } from '../../src/config/secret.js'
 import { authenticator, whyOf } from './tokens.js'
 
 const corpus = new URL('../../../shared/corpora/wycheproof-jws/json_web_signature_test.json', import.meta.url)

@@ -4,8 +4,8 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, describe, expect, it } from 'vitest'
-import { loadAuthConfig, loadConfig } from '../../src/config.js'
-import { configWarnings, describeConfig } from '../../src/config-describe.js'
+import { configWarnings, describeConfig } from '../../src/config/describe.js'
+import { loadAuthConfig, loadConfig } from '../../src/config/load.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'relay-config-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { ConfigError, loadConfig } from '../../src/config.js'
-import { VARIABLES, variableNames } from '../../src/config-variables.js'
+import { ConfigError, loadConfig } from '../../src/config/load.js'
+import { VARIABLES, variableNames } from '../../src/config/variables.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'relay-mistakes-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { ConfigError, loadConfig } from '../../src/config.js'
-import { quotaPolicy } from '../../src/profiles.js'
+import { ConfigError, loadConfig } from '../../src/config/load.js'
+import { quotaPolicy } from '../../src/profiles/choose.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'quota-'))
 afterAll(() => rmSync(folder, { recursive: true }))

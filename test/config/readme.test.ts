@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { VARIABLES, variableNames } from '../../src/config-variables.js'
+import { VARIABLES, variableNames } from '../../src/config/variables.js'
 
 const readme = join(import.meta.dirname, '../../README.md')
 const exists = existsSync(readme)

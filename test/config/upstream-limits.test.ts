@@ -1,6 +1,6 @@
 // What an upstream of UPSTREAMS may be told about its own limits.
 import { describe, expect, it } from 'vitest'
-import { ConfigError, loadConfig } from '../../src/config.js'
+import { ConfigError, loadConfig } from '../../src/config/load.js'
 
 const load = (rest: object) =>
   loadConfig(

@@ -4,11 +4,11 @@ import { createServer } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import type { Link } from '../../src/ports.js'
-import { acceptLink, dialLink } from '../../src/ws-link.js'
-import { settled } from './frame-reading.js'
+import type { Link } from '../../src/ports/link.js'
+import { acceptLink, dialLink } from '../../src/wire/dial-accept.js'
+import { settled } from '../wire/frame-reading.js'
+import { dialOptions, dispose, linkServer, listen, MAX_PAYLOAD, peerOf, wsServer } from '../wire/link-peers.js'
 import { closeOf, collect, describeLink, type LinkPair } from './link.js'
-import { dialOptions, dispose, linkServer, listen, MAX_PAYLOAD, peerOf, wsServer } from './link-peers.js'
 
 afterEach(async () => {
   vi.useRealTimers()

@@ -1,7 +1,7 @@
 // What every Link must do, run against each implementation: order, pausing, closing, drain, and never throwing.
 import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Link } from '../../src/ports.js'
+import type { Link } from '../../src/ports/link.js'
 
 /** The other end of a link under test. */
 export interface Peer {

@@ -1,6 +1,7 @@
 // What every SessionDirectory must do, as a suite that runs against each implementation.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { EndTarget, LimitStore, SessionRecord } from '../../src/ports.js'
+import type { EndTarget, SessionRecord } from '../../src/ports/directory.js'
+import type { LimitStore } from '../../src/ports/store.js'
 
 const SINCE = Date.UTC(2026, 10, 25, 12)
 

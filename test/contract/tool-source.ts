@@ -1,6 +1,6 @@
 // What every source of tools promises, whatever it reaches: run against http, module, MCP over HTTP and MCP over stdio.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { ToolSource } from '../../src/ports.js'
+import type { ToolSource } from '../../src/ports/tools.js'
 import { contextFor } from '../tools/tool-context.js'
 
 export interface ToolSourceFixture {

@@ -5,7 +5,8 @@ import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { DialectName } from '../../src/core/protocol/dialect.js'
 import type { RefusalError } from '../../src/core/protocol/errors.js'
-import type { Link, UpstreamProvider } from '../../src/ports.js'
+import type { Link } from '../../src/ports/link.js'
+import type { UpstreamProvider } from '../../src/ports/upstream.js'
 import { type LocalUpstream, localUpstream } from '../upstream/local-upstream.js'
 
 export interface UpstreamUnderTest {

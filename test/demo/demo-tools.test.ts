@@ -1,10 +1,10 @@
 // The demo's tools, read as configuration and run the way the relay runs them.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { envReader, problemList } from '../../src/config-env.js'
-import { readTools } from '../../src/config-tools.js'
+import { envReader, problemList } from '../../src/config/environment.js'
+import { readTools } from '../../src/config/tools.js'
 import { demoTools } from '../../src/demo/demo-tools.js'
 import { startDemoToolServer } from '../../src/demo/tool-server.js'
-import type { ToolSet } from '../../src/ports.js'
+import type { ToolSet } from '../../src/ports/tools.js'
 import { createToolRegistry } from '../../src/tools/registry.js'
 import { contextFor, testOptions } from '../tools/tool-context.js'
 

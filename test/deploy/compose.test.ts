@@ -1,7 +1,7 @@
 // Docker Compose: every container is locked down, the relay gets every variable, and time to drain.
 import { describe, expect, it } from 'vitest'
-import { loadConfig } from '../../src/config.js'
-import { VARIABLES, variableNames } from '../../src/config-variables.js'
+import { loadConfig } from '../../src/config/load.js'
+import { VARIABLES, variableNames } from '../../src/config/variables.js'
 import { missing, readYaml } from './yaml.js'
 
 interface Service {

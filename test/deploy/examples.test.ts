@@ -1,7 +1,7 @@
 // The example files are ones the relay starts with.
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { loadConfig } from '../../src/config.js'
+import { loadConfig } from '../../src/config/load.js'
 
 describe('deploy/examples', () => {
   it('are a valid configuration', () => {

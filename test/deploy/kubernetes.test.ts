@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { loadConfig } from '../../src/config.js'
+import { loadConfig } from '../../src/config/load.js'
 import { missing, readYaml } from './yaml.js'
 
 type Manifest = { readonly kind: string; readonly metadata: { readonly name: string }; readonly [key: string]: unknown }

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { VARIABLES, variableNames } from '../../src/config-variables.js'
+import { VARIABLES, variableNames } from '../../src/config/variables.js'
 import { refusalCodes, refusalEntry } from '../../src/core/protocol/errors.js'
 import { createMetrics } from '../../src/ops/metrics.js'
 
@@ -22,7 +22,7 @@ describe('deploy/README.md', () => {
 
   it('names only metrics that exist', async () => {
     // Those that other parts add where they are used are read from their source.
-    const added = ['src/server.ts', 'src/warm-upstreams.ts', 'src/ops/health.ts'].map((path) => readFileSync(join(root, path), 'utf8')).join('\n')
+    const added = ['src/server/server.ts', 'src/server/warm-upstreams.ts', 'src/ops/health.ts'].map((path) => readFileSync(join(root, path), 'utf8')).join('\n')
     const known = `${await createMetrics().text()}\n${added}`
     const named = new Set(text.match(/\b(relay|nodejs)_[a-z0-9_]*[a-z0-9]\b/g))
     expect(named.size).toBeGreaterThan(15)

@@ -1,7 +1,7 @@
 // The tool template filler under fuzz: any template, filled with whatever a model writes, asks the same host for the same path shape, or says in fixed words why not.
 import { describe, expect, it } from 'vitest'
+import { Secret } from '../../src/config/secret.js'
 import type { JsonObject } from '../../src/core/protocol/events.js'
-import { Secret } from '../../src/core/secret.js'
 import { compileTemplate } from '../../src/tools/http-template.js'
 import { ArgumentsRefused, ToolFailure } from '../../src/tools/tool-failure.js'
 import { anyCharacter } from '../support/any-character.js'

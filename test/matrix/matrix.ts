@@ -2,7 +2,8 @@
 import { CLIENT_RULES, judgeClientEvent } from '../../src/core/policy/client-rules.js'
 import type { SessionView, Verdict } from '../../src/core/policy/policy.js'
 import { judgeServerEvent, SERVER_RULES } from '../../src/core/policy/server-rules.js'
-import { type DialectName, dialectFor } from '../../src/core/protocol/dialect.js'
+import type { DialectName } from '../../src/core/protocol/dialect.js'
+import { dialectFor } from '../../src/core/protocol/dialects.js'
 import type { JsonObject, RealtimeEvent } from '../../src/core/protocol/events.js'
 import { ARRIVED, CLIENT_ATTACKS, HIDDEN, PREFIX, SERVER_ATTACKS } from './attacks.js'
 

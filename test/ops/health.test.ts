@@ -2,7 +2,7 @@
 import { fastify } from 'fastify'
 import { describe, expect, it, vi } from 'vitest'
 import { createReadiness, type HealthDeps, registerHealthRoutes } from '../../src/ops/health.js'
-import type { Health } from '../../src/ports.js'
+import type { Health } from '../../src/ports/health.js'
 
 const ok = async (): Promise<Health> => ({ status: 'ok', detail: 'fine' })
 const deps = (parts: Partial<HealthDeps> = {}): HealthDeps => ({ auth: ok, upstream: ok, limits: ok, tools: ok, memory: ok, draining: () => false, ...parts })

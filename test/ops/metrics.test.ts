@@ -6,7 +6,7 @@ import { boundedLabel } from '../../src/ops/labels.js'
 import { createLogger } from '../../src/ops/log.js'
 import { createMetrics } from '../../src/ops/metrics.js'
 import { sessionRecorder } from '../../src/ops/session-log.js'
-import type { Note } from '../../src/ports.js'
+import type { Note } from '../../src/ports/notes.js'
 
 const notes: readonly (readonly [note: Note, ...lines: string[]])[] = [
   [{ note: 'session_opened', dialect: 'ga', profile: 'default' }, 'relay_sessions_opened_total{dialect="ga",profile="default"} 1'],

@@ -1,8 +1,8 @@
 // Limits, breakers and usage in metrics: merged over processes, and never at the cost of the page when the store is away.
 import { describe, expect, it } from 'vitest'
-import { createMemoryStore } from '../../src/limits/memory.js'
 import { createMetrics, mergedText } from '../../src/ops/metrics.js'
-import type { LimitState, LimitStore } from '../../src/ports.js'
+import type { LimitState, LimitStore } from '../../src/ports/store.js'
+import { createMemoryStore } from '../../src/store/memory/store.js'
 
 const limits = (remaining: number): LimitState[] => [
   { name: 'tokens', remaining, source: 'event', at: 1 },

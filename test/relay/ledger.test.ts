@@ -1,7 +1,7 @@
 // The books of one session: what each report holds, whose it is, what it costs, and how bytes become seconds.
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { PriceTable } from '../../src/core/policy/price.js'
-import type { LimitReport, UsageReport } from '../../src/ports.js'
+import type { LimitReport, UsageReport } from '../../src/ports/store.js'
 import { type LedgerSettings, SessionLedger } from '../../src/relay/ledger.js'
 import { audioDeltaBytes, newMeters } from '../../src/relay/meters.js'
 

@@ -1,6 +1,6 @@
 // What of limits and usage a live session writes down, whenever and in whatever shape it comes; the client sees none of it.
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { LimitReport } from '../../src/ports.js'
+import type { LimitReport } from '../../src/ports/store.js'
 import { settle } from '../support/memory-link.js'
 import { ev, updated } from '../support/playbook.js'
 import { type Lab, NOW, openLab } from '../support/relay-lab.js'

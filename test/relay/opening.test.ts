@@ -1,7 +1,7 @@
 // The relay's opening: what is held until the session is live, in which order everything goes on then, and what a failed dial tells the client.
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { RefusalError } from '../../src/core/protocol/errors.js'
-import type { UpstreamConnection } from '../../src/ports.js'
+import type { UpstreamConnection } from '../../src/ports/upstream.js'
 import { settle } from '../support/memory-link.js'
 import { openLab } from '../support/relay-lab.js'
 

@@ -1,7 +1,7 @@
 // The look at what a caller has used: which windows are read, until when they last, and that nobody waits for a store that does not answer.
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type HoldAnswer, type HoldRequest, NO_AMOUNTS, type QuotaPolicy, type QuotaRule } from '../../src/core/policy/quota.js'
-import type { UsageOwner } from '../../src/ports.js'
+import type { UsageOwner } from '../../src/ports/store.js'
 import { quotaUsage, reserveQuota, windowsFor } from '../../src/relay/quota.js'
 import { settle } from '../support/memory-link.js'
 import { ev } from '../support/playbook.js'

@@ -1,7 +1,7 @@
 // A new token within a session: through the authenticator and the revocations, into the session's life, and on whose revocation it ends.
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { RefusalError } from '../../src/core/protocol/errors.js'
-import type { Identity } from '../../src/ports.js'
+import type { Identity } from '../../src/ports/caller.js'
 import { type Lab, NOW, openLab } from '../support/relay-lab.js'
 
 afterEach(() => vi.useRealTimers())

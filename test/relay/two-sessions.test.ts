@@ -1,7 +1,7 @@
 // Two users on one relay, in any interleaving of what they and their upstreams do: neither ever sees anything of the other.
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { DialectName } from '../../src/core/protocol/dialect.js'
-import type { Identity } from '../../src/ports.js'
+import type { Identity } from '../../src/ports/caller.js'
 import { ev, tool } from '../support/playbook.js'
 import { fc } from '../support/property.js'
 import { type Lab, type LabOptions, NOW, openLab } from '../support/relay-lab.js'

@@ -2,7 +2,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterEach, describe, expect, it } from 'vitest'
-import { memoryMark, watchMemory } from '../../src/memory-watch.js'
+import { memoryMark, watchMemory } from '../../src/server/memory.js'
 import { connectClient } from '../support/realtime-client.js'
 import { type RunningRelay, runRelay } from '../support/running-relay.js'
 

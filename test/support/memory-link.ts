@@ -1,8 +1,9 @@
 // A link in memory: the relay holds one end, the test the other. Nothing is lost, nothing is reordered, and what is not read piles up.
-import { sendableCode } from '../../src/close-codes.js'
+
 import { cutToBytes } from '../../src/core/protocol/errors.js'
 import type { Frame } from '../../src/core/protocol/events.js'
-import type { Link } from '../../src/ports.js'
+import type { Link } from '../../src/ports/link.js'
+import { sendableCode } from '../../src/wire/close-codes.js'
 import type { Peer } from '../contract/link.js'
 
 export interface MemoryPeer extends Peer {

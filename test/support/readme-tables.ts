@@ -1,10 +1,10 @@
 // The README's tables, made from the code they describe, so that neither can drift from the other.
-import { VARIABLES, variableNames } from '../../src/config-variables.js'
+import { VARIABLES, variableNames } from '../../src/config/variables.js'
 import { CLIENT_RULES } from '../../src/core/policy/client-rules.js'
 import { SERVER_RULES } from '../../src/core/policy/server-rules.js'
-import { dialectFor } from '../../src/core/protocol/dialect.js'
+import { dialectFor } from '../../src/core/protocol/dialects.js'
 import { refusalCodes, refusalEntry } from '../../src/core/protocol/errors.js'
-import { NO_COUNTERPART } from '../../src/core/protocol/preview-gaps.js'
+import { NO_COUNTERPART } from '../../src/core/protocol/preview/gaps.js'
 
 const ADVICE = {
   new_token: 'get a new token',

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
 export interface Import {
-  /** Path from the project root for relative imports (`src/core/secret.ts`), else the package's name (`ws`, `node:fs`). */
+  /** Path from the project root for relative imports (`src/config/secret.ts`), else the package's name (`ws`, `node:fs`). */
   readonly target: string
   readonly typeOnly: boolean
 }

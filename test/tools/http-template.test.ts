@@ -1,7 +1,7 @@
 // Whatever the arguments are: host, path shape, query names and header shape stay what the template says.
 import { describe, expect, it } from 'vitest'
+import { Secret } from '../../src/config/secret.js'
 import type { JsonObject } from '../../src/core/protocol/events.js'
-import { Secret } from '../../src/core/secret.js'
 import { compileTemplate, type FillTemplate } from '../../src/tools/http-template.js'
 import { ArgumentsRefused } from '../../src/tools/tool-failure.js'
 import { fc } from '../support/property.js'

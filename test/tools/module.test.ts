@@ -1,7 +1,7 @@
 // Module tools in their threads: results, what the tool sees of the caller, and tools that throw, spin, crash, hang or eat memory.
 import { afterEach, describe, expect, it } from 'vitest'
-import type { ToolConfig } from '../../src/config-shape.js'
-import { watchMemory } from '../../src/memory-watch.js'
+import type { ToolConfig } from '../../src/config/config.js'
+import { watchMemory } from '../../src/server/memory.js'
 import { moduleHeapBytes } from '../../src/tools/module-host.js'
 import { createToolRegistry, ToolConfigError, type ToolRegistry } from '../../src/tools/registry.js'
 import { contextFor, testOptions } from './tool-context.js'

@@ -1,6 +1,6 @@
 // The registry: every configuration mistake at once, pinned sets per session, names and labels.
 import { afterEach, describe, expect, it } from 'vitest'
-import type { ToolConfig } from '../../src/config-shape.js'
+import type { ToolConfig } from '../../src/config/config.js'
 import type { ToolDefinition } from '../../src/core/policy/profile.js'
 import { createToolRegistry, ToolConfigError, type ToolRegistry } from '../../src/tools/registry.js'
 import { contextFor, testOptions } from './tool-context.js'

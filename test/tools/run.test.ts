@@ -1,7 +1,7 @@
 // One call: what the model wrote is parsed and checked, and whatever the source does becomes a readable output in time.
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../src/core/protocol/events.js'
-import type { ToolContext } from '../../src/ports.js'
+import type { ToolContext } from '../../src/ports/tools.js'
 import { type BoundTool, runTool } from '../../src/tools/run.js'
 import { compileSchema } from '../../src/tools/tool-schema.js'
 import { contextFor, testOptions } from './tool-context.js'

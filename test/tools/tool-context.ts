@@ -1,5 +1,6 @@
 // What the tool tests hand to a source or a tool set: a caller, a context, options whose log is kept for reading.
-import type { Identity, ToolContext } from '../../src/ports.js'
+import type { Identity } from '../../src/ports/caller.js'
+import type { ToolContext } from '../../src/ports/tools.js'
 import type { SourceOptions } from '../../src/tools/source-options.js'
 
 export const alice: Identity = {

@@ -1,5 +1,5 @@
 // Dials one Azure endpoint in a process of its own, since Node reads NODE_EXTRA_CA_CERTS at start only; prints how it went.
-import { Secret } from '../../src/core/secret.js'
+import { Secret } from '../../src/config/secret.js'
 import { createUpstream } from '../../src/upstream/provider.js'
 
 const endpoint = new URL(process.argv[2] ?? '')

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { UpstreamConfig } from '../../src/config-shape.js'
-import { Secret } from '../../src/core/secret.js'
+import type { UpstreamConfig } from '../../src/config/config.js'
+import { Secret } from '../../src/config/secret.js'
 
 export interface AcceptedSession {
   readonly id: string

@@ -3,11 +3,11 @@
 import { createServer } from 'node:http'
 import { afterEach, expect } from 'vitest'
 import { WebSocketServer } from 'ws'
-import type { Link } from '../../src/ports.js'
+import type { Link } from '../../src/ports/link.js'
 import { WarmLink } from '../../src/upstream/warm-link.js'
-import { dialLink } from '../../src/ws-link.js'
+import { dialLink } from '../../src/wire/dial-accept.js'
 import { describeLink, type LinkPair } from '../contract/link.js'
-import { dialOptions, dispose, listen, peerOf } from '../contract/link-peers.js'
+import { dialOptions, dispose, listen, peerOf } from '../wire/link-peers.js'
 
 afterEach(dispose)
 

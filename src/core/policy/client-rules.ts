@@ -2,7 +2,7 @@
 
 import type { Json, JsonObject, RealtimeEvent } from '../protocol/events.js'
 import { isObject, objectAt, stringAt } from '../protocol/events.js'
-import { liftMixedGa } from '../protocol/preview-mixed.js'
+import { liftMixedGa } from '../protocol/preview/lift-mixed.js'
 import { rebuildClientItem } from './client-items.js'
 import { rebuildClientTools, withClientTools } from './client-tools.js'
 import { reject, replace, type SessionView, type Verdict } from './policy.js'

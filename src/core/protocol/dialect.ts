@@ -1,7 +1,5 @@
 // A dialect is a spelling of the same events: GA is what core speaks, anything else is translated at the edge.
 import type { RealtimeEvent } from './events.js'
-import { preview } from './preview.js'
-import { voiceLive } from './voice-live.js'
 
 export type DialectName = 'ga' | 'preview' | 'voice-live'
 
@@ -14,18 +12,4 @@ export interface Dialect {
   toGa(event: RealtimeEvent): readonly RealtimeEvent[]
   /** GA events as this side reads them. Empty: this side does not know such an event. Never throws. */
   fromGa(event: RealtimeEvent): readonly RealtimeEvent[]
-}
-
-const ga: Dialect = {
-  name: 'ga',
-  audioDeltaType: 'response.output_audio.delta',
-  toGa: (event) => [event],
-  fromGa: (event) => [event],
-}
-
-/** A dialect for one link. */
-export function dialectFor(name: DialectName): Dialect {
-  if (name === 'preview') return preview()
-  if (name === 'voice-live') return voiceLive()
-  return ga
 }

@@ -1,10 +1,10 @@
 // What the passing of time ends: configuring, the token, the session, idleness, and a drain.
 
-import { slowToolsDueAt, tickSlowTools } from './slow-tools.js'
 import { close, publicEventId, type SessionState, type Turn } from './state.js'
 import { noticeExpiry } from './token-refresh.js'
-import { lapseApprovals } from './tool-approval.js'
-import { firstAskedAt, hasUnanswered } from './tool-calls.js'
+import { lapseApprovals } from './tools/approval.js'
+import { firstAskedAt, hasUnanswered } from './tools/ledger.js'
+import { slowToolsDueAt, tickSlowTools } from './tools/slow.js'
 
 /** The earliest time at which a tick does more than move the clock; ticks before it may be left out. */
 export function dueAt(state: SessionState): number {

@@ -2,16 +2,16 @@
 import { CLIENT_RULES, judgeClientEvent } from '../policy/client-rules.js'
 import { withToolsOf } from '../policy/client-tools.js'
 import { arrayAt, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
-import { changeQuota, createWithinQuota, holdBehindQuota, ownTurns, quotaRequested } from './quota.js'
+import { changeQuota, createWithinQuota, holdBehindQuota, ownTurns, quotaRequested } from './quota/gate.js'
 import { overRate } from './rates.js'
 import { refuse } from './refuse.js'
 import { changeResponses, show } from './show.js'
-import { cancelFiller } from './slow-tools.js'
 import { note, type Turn, viewOf } from './state.js'
 import { refreshRequested } from './token-refresh.js'
-import { approvalGiven } from './tool-approval.js'
-import { callsOf } from './tool-calls.js'
-import { cancelTools, clientAnswered } from './tools-at-work.js'
+import { approvalGiven } from './tools/approval.js'
+import { callsOf } from './tools/ledger.js'
+import { cancelTools, clientAnswered } from './tools/run.js'
+import { cancelFiller } from './tools/slow.js'
 
 export function handleClientEvent(turn: Turn, event: RealtimeEvent): void {
   if (event.type === 'relay.token.refresh' && turn.s.profile.relayEvents) {

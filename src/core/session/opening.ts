@@ -1,11 +1,12 @@
 // Brings a session from its first upstream event to live: our configuration goes first and must be seen in force.
+
+import { refusedByLimit } from '../limits/refusal.js'
 import { openingUpdate, serverPartInForce } from '../policy/session-update.js'
 import { objectAt, stringAt } from '../protocol/events.js'
 import { codeLabel } from './error-codes.js'
-import { refusedByLimit } from './limit-refusals.js'
 import { mediaOf } from './media.js'
-import { ownTurns, shownTurns } from './quota.js'
-import type { Shown } from './responses-state.js'
+import { ownTurns, shownTurns } from './quota/gate.js'
+import type { Shown } from './responses/state.js'
 import { handleServerEvent } from './server-events.js'
 import { show } from './show.js'
 import { close, MAX_EARLY, note, relayId, type Turn } from './state.js'

@@ -1,7 +1,8 @@
 // How often a client may ask for what costs money or work: responses, session updates and items, each with a burst for real clients.
+
+import { type Bucket, type BucketRule, takeTokens } from '../limits/token-bucket.js'
 import type { Rejection } from '../policy/policy.js'
 import type { SessionLimits } from '../policy/profile.js'
-import { type Bucket, type BucketRule, takeTokens } from '../token-bucket.js'
 import type { Turn } from './state.js'
 
 export interface Rates {

@@ -1,19 +1,20 @@
 // What each server event means for a live session, beyond what policy says about showing it.
+
+import { refusedByLimit } from '../limits/refusal.js'
 import { isVisibleItem } from '../policy/server-rules.js'
 import { serverPartInForce } from '../policy/session-update.js'
 import { isObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { codeLabel } from './error-codes.js'
-import { doubtConfirmed, followUp, followUpRefused } from './follow-up.js'
-import { refusedByLimit } from './limit-refusals.js'
 import { mediaOf } from './media.js'
-import { answerTurn, commitRefused, shownTurns, turnCommitted } from './quota.js'
-import { responseCreated, responseDone } from './responses.js'
-import type { Shown } from './responses-state.js'
+import { answerTurn, commitRefused, shownTurns, turnCommitted } from './quota/gate.js'
+import { doubtConfirmed, followUp, followUpRefused } from './responses/follow-up.js'
+import { responseCreated, responseDone } from './responses/lifecycle.js'
+import type { Shown } from './responses/state.js'
 import { changeResponses, show } from './show.js'
-import { cancelFiller, fillerRefused, fillerSeen } from './slow-tools.js'
 import { close, note, type Turn, viewOf } from './state.js'
-import { acknowledgeOutput } from './tool-calls.js'
-import { registerCall, registerItem, startCalls } from './tools-at-work.js'
+import { acknowledgeOutput } from './tools/ledger.js'
+import { registerCall, registerItem, startCalls } from './tools/run.js'
+import { cancelFiller, fillerRefused, fillerSeen } from './tools/slow.js'
 
 export function handleServerEvent(turn: Turn, shown: Shown): void {
   const { event } = shown

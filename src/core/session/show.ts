@@ -1,7 +1,7 @@
 // Passes server events through policy to the client, and brings out a held `response.created` when something visible follows it.
 import { judgeServerEvent } from '../policy/server-rules.js'
 import { objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
-import type { Responses, Shown } from './responses-state.js'
+import type { Responses, Shown } from './responses/state.js'
 import { note, type Turn, viewOf } from './state.js'
 
 export function changeResponses(turn: Turn, change: Partial<Responses>): void {

@@ -2,12 +2,12 @@
 import { closeWhenDrained, drain, tick } from './budget.js'
 import { handleClientEvent } from './client-events.js'
 import { openingEvent } from './opening.js'
-import { quotaReserved, releaseWhenIdle, tellLeft } from './quota.js'
+import { quotaReserved, releaseWhenIdle, tellLeft } from './quota/gate.js'
 import { refuse } from './refuse.js'
 import { handleServerEvent } from './server-events.js'
 import { type Action, close, type Input, note, type SessionState, type Turn } from './state.js'
 import { tokenVerified } from './token-refresh.js'
-import { toolFinished } from './tools-at-work.js'
+import { toolFinished } from './tools/run.js'
 
 export function step(state: SessionState, input: Input): [SessionState, readonly Action[]] {
   const turn: Turn = { s: state, actions: [] }

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { WebSocket } from '@fastify/websocket'
-import type { ServerExtras } from '../../../src/server.js'
+import type { ServerExtras } from '../../../src/server/server.js'
 import { type RunningOptions, type RunningRelay, runRelay, sampleTools } from '../../support/running-relay.js'
 import { wsReceiver } from '../../support/wire-frames.js'
 

@@ -1,6 +1,6 @@
 // The fast lane for server audio: recognised by its first bytes, and what is spliced equals the slow path.
 import { describe, expect, it } from 'vitest'
-import { dialectFor } from '../../../src/core/protocol/dialect.js'
+import { dialectFor } from '../../../src/core/protocol/dialects.js'
 import { audioDeltaTypeAt, spliceAudioDeltaType } from '../../../src/core/protocol/fast-lane.js'
 import { fc } from '../../support/property.js'
 

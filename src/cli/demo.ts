@@ -1,0 +1,80 @@
+// `demo`: relay, simulated Azure and sample tools on this machine; prints what to open and stays up.
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import fastifyStatic from '@fastify/static'
+import { mintToken } from '../auth/mint-token.js'
+import { loadConfig, processEnvironment } from '../config/load.js'
+import { demoTools } from '../demo/demo-tools.js'
+import { startDemoToolServer } from '../demo/tool-server.js'
+import type { Runnable } from '../process/run.js'
+import { startServer } from '../server/server.js'
+import { startSimulator } from '../simulator/simulator.js'
+
+const INSTRUCTIONS = 'You are the friendly voice of a small shop by the sea. Answer in one or two short sentences. Use the tools when they help.'
+const TOKEN_SECONDS = 12 * 3600
+const CONSOLE_HEADERS = {
+  'content-security-policy': "default-src 'self'; connect-src 'self' ws: wss:; img-src data:",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+}
+
+/** Anything set in the environment wins over the demo's own settings, but for the upstream, which is always the simulator unless one is configured. */
+export async function startDemo(print: (line: string) => void): Promise<Runnable> {
+  const env = processEnvironment()
+  const ownUpstream = ['AZURE_OPENAI_ENDPOINT', 'OPENAI_API_KEY', 'UPSTREAMS', 'UPSTREAMS_FILE'].some((name) => env[name])
+  const simulator = ownUpstream ? undefined : await startSimulator({ rateLimits: 'both' })
+  const toolServer = await startDemoToolServer()
+  const port = env.PORT === '0' ? await freePort() : (env.PORT ?? '8080')
+  const orders = fileURLToPath(new URL('../demo/orders.js', import.meta.url))
+  const demo = {
+    HOST: '127.0.0.1',
+    PORT: port,
+    ADMIN_PORT: '0',
+    // Its warnings are for who runs a relay in earnest.
+    LOG_LEVEL: 'error',
+    JWT_SECRET: randomBytes(32).toString('hex'),
+    INSTRUCTIONS,
+    TOOLS: JSON.stringify(demoTools(toolServer.url, orders)),
+    SESSION: JSON.stringify({ audio: { input: { transcription: { model: 'whisper-1' } } } }),
+    ...(simulator ? { AZURE_OPENAI_ENDPOINT: simulator.url, AZURE_OPENAI_DEPLOYMENT: 'gpt-realtime', AZURE_OPENAI_API_KEY: 'simulated' } : {}),
+    ALLOWED_ORIGINS: `http://localhost:${port},http://127.0.0.1:${port}`,
+  }
+  const config = loadConfig({ ...demo, ...env, PORT: port }, { mode: 'demo', cwd: process.cwd() })
+  const server = await startServer(config, {
+    async publicRoutes(app) {
+      await app.register(fastifyStatic, {
+        root: fileURLToPath(new URL('../console/', import.meta.url)),
+        prefix: '/console/',
+        setHeaders: (reply) => void Object.entries(CONSOLE_HEADERS).map(([name, value]) => reply.header(name, value)),
+      })
+      // A browser keeps the fragment, and with it the token, across the redirect.
+      app.get('/', (_request, reply) => reply.redirect('/console/index.html'))
+    },
+  })
+  const token = await mintToken(config.auth, { subject: 'demo', ttlSeconds: TOKEN_SECONDS })
+  const url = server.url.replace('127.0.0.1', 'localhost')
+  print(`Page       ${url}/#token=${token}`)
+  print(`WebSocket  ${url.replace(/^http/, 'ws')}/v1/realtime`)
+  print(`Token      ${token}`)
+  print(`Metrics    ${server.adminUrl}/metrics`)
+  print(simulator ? 'Upstream   the bundled simulator; tools: weather, time, orders (say “what is the weather in Lisbon?”)' : 'Upstream   as configured')
+  return {
+    async drain() {
+      await server.drain()
+      await toolServer.close()
+      await simulator?.close()
+    },
+  }
+}
+
+/** The page's origin must be allowed before the server listens, so the port is found first. */
+async function freePort(): Promise<string> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as AddressInfo
+  probe.close()
+  await once(probe, 'close')
+  return String(port)
+}

@@ -1,0 +1,74 @@
+// `explain`: what a token's session would be, and which claim or variable decided it.
+import { createHash } from 'node:crypto'
+import { createAuthenticator } from '../auth/authenticator.js'
+import type { Config } from '../config/config.js'
+import { loadConfig } from '../config/load.js'
+import { type QuotaSource, ruleFor } from '../core/policy/quota-claims.js'
+import { RefusalError } from '../core/protocol/errors.js'
+import type { Identity } from '../ports/caller.js'
+import { chooseProfile, maxSessionsPerUser } from '../profiles/choose.js'
+import { toolRegistryOptions } from '../server/tools.js'
+import { createToolRegistry } from '../tools/registry.js'
+
+/** False where the token is refused. The instructions appear as a hash: whoever holds the token need not know them. Throws `ConfigError`. */
+export async function explain(token: string, print: (line: string) => void): Promise<boolean> {
+  const config = loadConfig()
+  const authenticator = await createAuthenticator(config.auth)
+  const registry = await createToolRegistry(config.tools, toolRegistryOptions(config))
+  try {
+    const identity = await authenticator.verify(token)
+    const { profile } = chooseProfile(config, (names) => registry.toolSet(names), identity, undefined)
+    const hash = createHash('sha256').update(profile.instructions).digest('hex').slice(0, 12)
+    const rows = [
+      row('subject', identity.subject, 'claim sub'),
+      row('token expires', new Date(identity.expiresAtMs).toISOString(), 'claim exp; the session ends then, unless a new token of the same caller comes'),
+      row('profile', profile.name, identity.claims[config.profileClaim] === undefined ? `no claim ${config.profileClaim}` : `claim ${config.profileClaim}`),
+      row('instructions', `sha256 ${hash}…, ${profile.instructions.length} characters`, source(config, profile.name, 'INSTRUCTIONS')),
+      ...profile.tools.map((tool) => row('tool', tool.definition.name, `answered by the ${tool.owner === 'server' ? 'relay, hidden from the client' : 'client'}`)),
+      row('client may set', [...profile.clientMaySet].join(', ') || 'nothing', source(config, profile.name, 'CLIENT_MAY_SET')),
+      row('client may seed history', String(profile.clientMaySeedHistory), 'CLIENT_MAY_SEED_HISTORY'),
+      row('relay events', String(profile.relayEvents), identity.claims.relayEvents === true ? 'claim relayEvents' : source(config, profile.name, 'default')),
+      row('longest session', `${profile.limits.maxSessionMs / 1000} s`, source(config, profile.name, 'MAX_SESSION_SECONDS')),
+      row('idle timeout', `${profile.limits.idleTimeoutMs / 1000} s`, source(config, profile.name, 'IDLE_TIMEOUT_SECONDS')),
+      row('sessions at once', String(maxSessionsPerUser(config, profile.name)), source(config, profile.name, 'MAX_SESSIONS_PER_USER')),
+      row('responses a minute', String(profile.limits.responsesPerMinute), source(config, profile.name, 'RESPONSES_PER_MINUTE')),
+      row('session updates a minute', String(profile.limits.sessionUpdatesPerMinute), source(config, profile.name, 'SESSION_UPDATES_PER_MINUTE')),
+      row('items', String(profile.limits.maxItems), source(config, profile.name, 'MAX_ITEMS_PER_SESSION')),
+      row('messages a second', String(profile.limits.messagesPerSecond ?? config.limits.messagesPerSecond), source(config, profile.name, 'MESSAGES_PER_SECOND')),
+      row('bytes a second', String(profile.limits.bytesPerSecond ?? config.limits.bytesPerSecond), source(config, profile.name, 'BYTES_PER_SECOND')),
+      ...quotaRows(config, profile.name, identity.claims),
+      row('tool rounds', String(profile.limits.toolMaxRounds), 'TOOL_MAX_ROUNDS'),
+    ]
+    for (const line of rows) print(line)
+    return true
+  } catch (error) {
+    if (!(error instanceof RefusalError)) throw error
+    print(row('refused', error.code, error.why))
+    return false
+  } finally {
+    await registry.close()
+  }
+}
+
+function quotaRows({ profiles, prices }: Config, profileName: string, claims: Identity['claims']): readonly string[] {
+  return (profiles[profileName]?.quota ?? []).map((setting) => {
+    const { rule, source } = ruleFor(setting, claims)
+    const amount = `${rule.max}${rule.of === 'money' ? ` ${prices?.currency ?? ''}` : ''} per ${rule.per}`
+    const why: Record<QuotaSource, string> = {
+      profile: `profile ${profileName} of PROFILES_FILE`,
+      claim: `claim ${setting.claim}`,
+      claim_cut: `claim ${setting.claim}, cut to claimMax of profile ${profileName}`,
+      claim_missing: `profile ${profileName} of PROFILES_FILE; no claim ${setting.claim}`,
+      claim_malformed: `profile ${profileName} of PROFILES_FILE; claim ${setting.claim} is no amount`,
+    }
+    return row(`quota of ${rule.of === 'audioMinutes' ? 'audio minutes' : rule.of}`, amount, why[source])
+  })
+}
+
+function source(config: Config, profileName: string, variable: string): string {
+  return profileName === 'default' && Object.keys(config.profiles).length === 1 ? variable : `profile ${profileName} of PROFILES_FILE, else ${variable}`
+}
+
+function row(what: string, value: string, why: string): string {
+  return `${what.padEnd(24)} ${value.padEnd(36)} ${why}`
+}

@@ -1,0 +1,104 @@
+// How callers' tokens are verified: exactly one key, algorithms of its family only, and nothing weaker than the algorithm promises.
+import { createPublicKey, type KeyObject } from 'node:crypto'
+import type { AuthConfig } from './config.js'
+import type { EnvReader, Problems } from './environment.js'
+import type { VariableName } from './variables.js'
+
+const KEYS: readonly VariableName[] = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWKS_URL']
+/** Source: RFC 7518 section 3.2: an HMAC key is at least as long as the hash. */
+const HMAC_BYTES: Readonly<Record<string, number>> = { HS256: 32, HS384: 48, HS512: 64 }
+const RSA = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']
+const CURVES: Readonly<Record<string, string>> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' }
+const ED25519 = ['EdDSA', 'Ed25519']
+const ASYMMETRIC = [...RSA, ...Object.values(CURVES), ...ED25519]
+/** Source: RFC 7518 section 3.3. */
+const MIN_RSA_BITS = 2048
+
+type Key = AuthConfig['key']
+
+/** Undefined after a mistake. */
+export function readAuth(env: EnvReader, problems: Problems): AuthConfig | undefined {
+  const issuer = env.get('JWT_ISSUER')
+  const audience = env.get('JWT_AUDIENCE')
+  const asked = env.get('JWT_ALGORITHMS')
+  const clockToleranceMs = env.get('JWT_CLOCK_TOLERANCE_S')
+  const allowQueryToken = env.get('ALLOW_QUERY_TOKEN')
+  const ways = KEYS.filter((name) => env.isSet(name))
+  if (ways.length !== 1) {
+    const right = 'set exactly one of JWT_SECRET, JWT_PUBLIC_KEY (or JWT_PUBLIC_KEY_FILE) and JWKS_URL'
+    problems.add('Tokens:', ways.length === 0 ? `there is no way to verify them: ${right}` : `${ways.join(', ')} are set: ${right}`)
+    for (const name of ways) env.get(name)
+    return undefined
+  }
+  const found = env.isSet('JWT_SECRET') ? readSecret(env, asked, problems) : env.isSet('JWKS_URL') ? readKeySet(env, asked, problems) : readPublicKey(env, asked, problems)
+  return found && { ...found, issuer, audience, clockToleranceMs, allowQueryToken }
+}
+
+interface Found {
+  readonly key: Key
+  readonly algorithms: readonly string[]
+}
+
+function readSecret(env: EnvReader, asked: readonly string[] | undefined, problems: Problems): Found | undefined {
+  const secret = env.get('JWT_SECRET')
+  const algorithms = allowed(asked ?? ['HS256'], Object.keys(HMAC_BYTES), 'JWT_SECRET', problems)
+  if (!secret || !algorithms) return undefined
+  const needed = Math.max(...algorithms.map((name) => HMAC_BYTES[name] ?? 0))
+  if (secret.bytes < needed) {
+    problems.add('JWT_SECRET', `is ${secret.bytes} bytes long, ${algorithms.join(', ')} needs at least ${needed}. Make one with: openssl rand -base64 48`)
+    return undefined
+  }
+  return { key: { kind: 'secret', secret: secret.secret }, algorithms }
+}
+
+function readKeySet(env: EnvReader, asked: readonly string[] | undefined, problems: Problems): Found | undefined {
+  const url = env.get('JWKS_URL')
+  for (const name of ['JWT_ISSUER', 'JWT_AUDIENCE'] as const) {
+    if (!env.isSet(name)) problems.add(name, 'is missing: JWKS_URL needs it, because one key set signs tokens for many services')
+  }
+  const algorithms = allowed(asked ?? ['RS256'], ASYMMETRIC, 'JWKS_URL', problems)
+  return url && algorithms ? { key: { kind: 'jwks', url }, algorithms } : undefined
+}
+
+function readPublicKey(env: EnvReader, asked: readonly string[] | undefined, problems: Problems): Found | undefined {
+  const text = env.get('JWT_PUBLIC_KEY')
+  if (text === undefined) return undefined
+  const pem = text.includes('\n') ? text : text.replaceAll('\\n', '\n')
+  if (pem.includes('PRIVATE KEY')) {
+    problems.add('JWT_PUBLIC_KEY', 'holds a private key: give the public half, the private one belongs to whoever signs tokens')
+    return undefined
+  }
+  let key: KeyObject
+  try {
+    key = createPublicKey(pem)
+  } catch {
+    problems.add('JWT_PUBLIC_KEY', 'is not a public key: it must be PEM, beginning with -----BEGIN PUBLIC KEY----- or -----BEGIN CERTIFICATE-----')
+    return undefined
+  }
+  const bits = key.asymmetricKeyDetails?.modulusLength
+  if (bits !== undefined && bits < MIN_RSA_BITS) {
+    problems.add('JWT_PUBLIC_KEY', `has ${bits} bits, RSA needs at least ${MIN_RSA_BITS}`)
+    return undefined
+  }
+  const family = familyOf(key)
+  if (family.length === 0) {
+    problems.add('JWT_PUBLIC_KEY', 'is of a kind that signs no tokens: RSA, P-256, P-384, P-521 and Ed25519 do')
+    return undefined
+  }
+  const algorithms = allowed(asked ?? family.slice(0, 1), family, 'JWT_PUBLIC_KEY', problems)
+  return algorithms && { key: { kind: 'public', pem: key.export({ type: 'spki', format: 'pem' }).toString() }, algorithms }
+}
+
+function familyOf(key: KeyObject): readonly string[] {
+  if (key.asymmetricKeyType === 'rsa') return RSA
+  if (key.asymmetricKeyType === 'ed25519') return ED25519
+  const curve = CURVES[key.asymmetricKeyDetails?.namedCurve ?? '']
+  return curve === undefined ? [] : [curve]
+}
+
+function allowed(names: readonly string[], family: readonly string[], keyName: string, problems: Problems): readonly string[] | undefined {
+  const wrong = names.filter((name) => !family.includes(name))
+  if (wrong.length === 0) return names
+  problems.add('JWT_ALGORITHMS', `names ${wrong.join(', ')}, which ${keyName} cannot verify; it can verify ${family.join(', ')}`)
+  return undefined
+}

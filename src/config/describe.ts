@@ -1,0 +1,66 @@
+// What an operator may see of a configuration: a summary without secrets, and what deserves a warning at start.
+import type { Config, ToolConfig, UpstreamConfig } from './config.js'
+
+/** Rows of name and value for `check`; no credential, no instructions text. */
+export function describeConfig(config: Config): readonly (readonly [name: string, value: string])[] {
+  const { limits, toolLimits } = config
+  return [
+    ['listen', `${config.tls ? 'wss' : 'ws'} on ${config.host}:${config.port}, admin on ${config.admin.host}:${config.admin.port}`],
+    ...config.upstreams.map((upstream) => [`upstream ${upstream.name}`, describeUpstream(upstream)] as const),
+    ['tokens', describeAuth(config)],
+    ['origins', config.allowedOrigins?.join(', ') ?? 'no browser page'],
+    ...Object.entries(config.profiles).map(([name, profile]) => {
+      const tools = profile.toolNames === undefined ? 'all tools' : `tools: ${profile.toolNames.join(', ') || 'none'}`
+      const text = `${profile.instructions.length} characters of instructions, ${tools}, clients may set: ${profile.clientMaySet.join(', ') || 'nothing'}`
+      return [`profile ${name}`, text] as const
+    }),
+    ...config.tools.map((tool) => [`tool ${tool.kind === 'mcp' ? tool.label : tool.definition.name}`, describeTool(tool)] as const),
+    ['limits store', config.redis ? `Redis, keys under ${config.redis.keyPrefix}` : 'in process'],
+    ['sessions', `${limits.maxSessions} at once, ${limits.maxSessionsPerUser} a user, ${limits.maxSessionMs / 1000} s long, ${limits.idleTimeoutMs / 1000} s idle`],
+    ['messages', `${limits.maxMessageBytes} bytes, ${limits.messagesPerSecond} a second, ${limits.clientBufferBytes} bytes buffered`],
+    ['tool calls', `${toolLimits.timeoutMs / 1000} s, ${toolLimits.maxBytes} bytes, ${toolLimits.maxRounds} rounds, ${toolLimits.maxConcurrent} at once`],
+  ]
+}
+
+/** Settings that are weaker than they could be, and settings that make something not work; each one sentence, to be logged at start. */
+export function configWarnings(config: Config): readonly string[] {
+  const plain = config.tools
+    .filter((tool) => urlOf(tool)?.protocol === 'http:')
+    .map((tool) => (tool.kind === 'mcp' ? tool.label : tool.kind === 'http' ? tool.definition.name : ''))
+  const warnings: readonly (readonly [boolean, string])[] = [
+    [config.redis === undefined, 'REDIS_URL is not set: limits and revocations hold for this process only'],
+    [config.allowedOrigins === undefined, 'ALLOWED_ORIGINS is not set: browser pages are refused'],
+    [config.auth.allowQueryToken, 'ALLOW_QUERY_TOKEN is on: tokens may end in the logs of proxies and browsers'],
+    [
+      config.auth.issuer === undefined || config.auth.audience === undefined,
+      'JWT_ISSUER or JWT_AUDIENCE is not set: a token made for another service with the same key is accepted here',
+    ],
+    [config.trustProxy === true, 'TRUST_PROXY is true: any peer can claim any address'],
+    [config.profiles.default?.instructions === '', 'INSTRUCTIONS is not set: the model has no instructions in the default profile'],
+    [config.toolLimits.logPayloads, 'LOG_TOOL_PAYLOADS is on: arguments and outputs of tools, and so what users say, are in the log'],
+    [plain.length > 0, `Tools reached over plain http: ${plain.join(', ')}`],
+  ]
+  return warnings.filter(([applies]) => applies).map(([, text]) => text)
+}
+
+function describeUpstream(upstream: UpstreamConfig): string {
+  const credential = upstream.apiKey ? 'key' : `Entra ID (${upstream.entraScope})`
+  return `${upstream.provider} ${upstream.endpoint.origin}, ${upstream.deployment}, ${upstream.apiVersion ?? 'v1'}, ${credential}, priority ${upstream.priority}, weight ${upstream.weight}`
+}
+
+function describeAuth({ auth }: Config): string {
+  const how = auth.key.kind === 'jwks' ? `key set ${auth.key.url.origin}` : auth.key.kind === 'public' ? 'public key' : 'shared secret'
+  return `${how}, ${auth.algorithms.join(', ')}, issuer ${auth.issuer ?? 'any'}, audience ${auth.audience ?? 'any'}`
+}
+
+function describeTool(tool: ToolConfig): string {
+  if (tool.kind === 'client') return 'answered by the client'
+  if (tool.kind === 'module') return `${tool.file}#${tool.exportName}`
+  if (tool.kind === 'http') return `${tool.run.method} ${urlOf(tool)?.origin ?? ''}`
+  return 'url' in tool.transport ? `MCP at ${tool.transport.url.origin}` : `MCP started as ${tool.transport.command}`
+}
+
+function urlOf(tool: ToolConfig): URL | undefined {
+  if (tool.kind === 'http') return new URL(tool.run.url.replace(/[{}]/g, ''))
+  return tool.kind === 'mcp' && 'url' in tool.transport ? tool.transport.url : undefined
+}

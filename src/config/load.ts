@@ -1,0 +1,169 @@
+// Environment in, one frozen Config out; every mistake is listed at once. Nothing else reads the process's environment.
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { resolve } from 'node:path'
+import { readAuth } from './auth.js'
+import type { AuthConfig, Config } from './config.js'
+import { type Environment, type EnvReader, envReader, type Problems, problemList, readTextFile } from './environment.js'
+import { seeFiles } from './file-watch.js'
+import { reportUnknown } from './misspelt.js'
+import { readPrices } from './prices.js'
+import { readProfiles } from './profiles.js'
+import { Secret } from './secret.js'
+import { readTools } from './tools.js'
+import { readUpstreams } from './upstreams.js'
+
+export interface LoadOptions {
+  /** `demo` does not report unknown variables: a developer's shell holds anything. */
+  readonly mode: 'serve' | 'demo'
+  /** Folder that relative file names start from. */
+  readonly cwd: string
+}
+
+/** Every mistake, one line each: the variable, what is wrong, what would be right. Never a value that may be secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  constructor(readonly problems: readonly string[]) {
+    super(`The configuration has ${problems.length === 1 ? 'one mistake' : `${problems.length} mistakes`}:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
+  }
+}
+
+/** The process's own environment, for `demo` to build upon. */
+export function processEnvironment(): Environment {
+  return process.env
+}
+
+const LIVE_FILES = ['TOOLS_FILE', 'PROFILES_FILE', 'INSTRUCTIONS_FILE', 'SESSION_FILE'] as const
+
+/** Throws `ConfigError`. Reads files named by the environment, dials nothing. */
+export function loadConfig(environment: Environment = process.env, options: LoadOptions = { mode: 'serve', cwd: process.cwd() }): Config {
+  const problems = problemList()
+  const env = envReader(environment, options.cwd, problems)
+  const liveFiles = seeFiles(LIVE_FILES.flatMap((name) => (environment[name]?.trim() ? [resolve(options.cwd, environment[name])] : [])))
+  const upstreams = readUpstreams(env, environment, problems)
+  const auth = readAuth(env, problems)
+  const tools = readTools(env, options.cwd, problems)
+  const profiles = readProfiles({
+    env,
+    problems,
+    cwd: options.cwd,
+    tools,
+    voiceLive: upstreams.some((upstream) => upstream.provider === 'voice-live'),
+    withPrices: env.isSet('PRICES_FILE'),
+  })
+  const identity = env.get('TOOL_IDENTITY_SECRET')
+  if (identity && identity.bytes < 32) problems.add('TOOL_IDENTITY_SECRET', 'is too short: at least 32 bytes')
+  const redisUrl = env.get('REDIS_URL')
+  const keyPrefix = env.get('REDIS_KEY_PREFIX')
+  const settings = {
+    host: env.get('HOST'),
+    port: env.get('PORT'),
+    logLevel: env.get('LOG_LEVEL'),
+    tls: readTls(env, options.cwd, problems),
+    upstreams,
+    allowedOrigins: env.get('ALLOWED_ORIGINS'),
+    trustProxy: env.get('TRUST_PROXY'),
+    refuseAfterUpgrade: env.get('REFUSE_AFTER_UPGRADE'),
+    clientDialect: env.get('CLIENT_DIALECT'),
+    profileClaim: env.get('JWT_PROFILE_CLAIM'),
+    tenantClaim: env.get('JWT_TENANT_CLAIM'),
+    prices: readPrices(env, options.cwd, problems),
+    quotaFailOpen: env.get('QUOTA_FAIL_OPEN'),
+    profiles,
+    tools,
+    liveFiles,
+    clientMaySeedHistory: env.get('CLIENT_MAY_SEED_HISTORY'),
+    forwardRateLimits: env.get('FORWARD_RATE_LIMITS'),
+    redis: redisUrl && { url: redisUrl, keyPrefix },
+    usageRetentionDays: env.get('USAGE_RETENTION_DAYS'),
+    maxMemory: env.get('MAX_MEMORY_BYTES'),
+    limits: readLimits(env),
+    toolLimits: {
+      timeoutMs: env.get('TOOL_TIMEOUT_SECONDS'),
+      maxBytes: env.get('TOOL_MAX_BYTES'),
+      maxRounds: env.get('TOOL_MAX_ROUNDS'),
+      maxConcurrent: env.get('TOOL_MAX_CONCURRENT'),
+      callsPerMinute: env.get('TOOL_CALLS_PER_MINUTE'),
+      approvalTimeoutMs: env.get('TOOL_APPROVAL_TIMEOUT_SECONDS'),
+      logPayloads: env.get('LOG_TOOL_PAYLOADS'),
+      identitySecret: identity?.secret,
+    },
+    warmPoolSize: env.get('WARM_POOL_SIZE'),
+    workers: env.get('WORKERS'),
+    admin: { host: env.get('ADMIN_HOST'), port: env.get('ADMIN_PORT') },
+  }
+  if (settings.port !== 0 && settings.port === settings.admin.port) problems.add('ADMIN_PORT', `is ${settings.port}, as PORT is: metrics need a port of their own`)
+  checkWorkers(settings.workers, settings.limits.maxSessions, env.isSet('REDIS_URL'), problems)
+  if (options.mode === 'serve') reportUnknown(environment, env.freeNames, problems)
+  if (problems.found.length > 0 || !auth) throw new ConfigError(problems.found)
+  return deepFreeze({ ...settings, auth })
+}
+
+/** Counters in one process would let a user have as many sessions in every other one. */
+function checkWorkers(workers: number, maxSessions: number, redis: boolean, problems: Problems): void {
+  if (workers === 1) return
+  if (!redis) problems.add('WORKERS', `is ${workers} and REDIS_URL is missing: limits of users and revocations hold over several processes only through Redis`)
+  if (maxSessions < workers) problems.add('MAX_SESSIONS', `is ${maxSessions}, less than the ${workers} WORKERS it is divided among`)
+}
+
+/** The part that verifies tokens, alone: all that `token` needs. Throws `ConfigError`. */
+export function loadAuthConfig(environment: Environment = process.env, cwd: string = process.cwd()): AuthConfig {
+  const problems = problemList()
+  const auth = readAuth(envReader(environment, cwd, problems), problems)
+  if (problems.found.length > 0 || !auth) throw new ConfigError(problems.found)
+  return deepFreeze(auth)
+}
+
+function readLimits(env: EnvReader): Config['limits'] {
+  return {
+    maxSessions: env.get('MAX_SESSIONS'),
+    maxSessionsPerUser: env.get('MAX_SESSIONS_PER_USER'),
+    maxSessionMs: env.get('MAX_SESSION_SECONDS'),
+    idleTimeoutMs: env.get('IDLE_TIMEOUT_SECONDS'),
+    drainMs: env.get('DRAIN_SECONDS'),
+    handshakeTimeoutMs: env.get('HANDSHAKE_TIMEOUT_SECONDS'),
+    upstreamConnectTimeoutMs: env.get('UPSTREAM_CONNECT_TIMEOUT_SECONDS'),
+    pingIntervalMs: env.get('PING_INTERVAL_SECONDS'),
+    maxMessageBytes: env.get('MAX_MESSAGE_BYTES'),
+    messagesPerSecond: env.get('MESSAGES_PER_SECOND'),
+    bytesPerSecond: env.get('BYTES_PER_SECOND'),
+    audioSecondsPerSecond: env.get('AUDIO_SECONDS_PER_SECOND'),
+    responsesPerMinute: env.get('RESPONSES_PER_MINUTE'),
+    sessionUpdatesPerMinute: env.get('SESSION_UPDATES_PER_MINUTE'),
+    maxItems: env.get('MAX_ITEMS_PER_SESSION'),
+    clientBufferBytes: env.get('CLIENT_BUFFER_BYTES'),
+    slowClientMs: env.get('SLOW_CLIENT_SECONDS'),
+    connectsPerSecond: env.get('CONNECTS_PER_SECOND'),
+  }
+}
+
+function readTls(env: EnvReader, cwd: string, problems: Problems): Config['tls'] {
+  const names = ['TLS_CERT_FILE', 'TLS_KEY_FILE'] as const
+  const missing = names.filter((name) => !env.isSet(name))
+  if (missing.length === 2) return undefined
+  for (const name of missing) problems.add(name, `is missing: ${names.filter((other) => other !== name).join()} is set, and one is of no use without the other`)
+  const [certificate, key] = names.map((name) => (env.isSet(name) ? readPem(name, env, cwd, problems) : undefined))
+  if (certificate?.certificate && key?.key && !certificate.certificate.checkPrivateKey(key.key)) problems.add('TLS_KEY_FILE', 'does not belong to the certificate in TLS_CERT_FILE')
+  return certificate && key ? { certFile: certificate.file, keyFile: key.file } : undefined
+}
+
+function readPem(name: 'TLS_CERT_FILE' | 'TLS_KEY_FILE', env: EnvReader, cwd: string, problems: Problems) {
+  const file = resolve(cwd, env.get(name) ?? '')
+  const content = readTextFile(file)
+  if ('problem' in content) {
+    problems.add(name, content.problem)
+    return undefined
+  }
+  try {
+    return name === 'TLS_CERT_FILE' ? { file, certificate: new X509Certificate(content.value) } : { file, key: createPrivateKey(content.value) }
+  } catch {
+    problems.add(name, name === 'TLS_CERT_FILE' ? 'holds no PEM certificate' : 'holds no PEM private key without a passphrase')
+    return undefined
+  }
+}
+
+/** Plain objects and lists only: URLs and secrets have no public state to protect. */
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || value instanceof URL || value instanceof Secret) return value
+  for (const part of Object.values(value)) deepFreeze(part)
+  return Object.freeze(value)
+}

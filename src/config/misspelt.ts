@@ -1,0 +1,56 @@
+// Which set variables are likely meant for the relay and misspelt; everything else in a container's environment is left alone.
+import type { Environment, Problems } from './environment.js'
+import { VARIABLES, variableNames } from './variables.js'
+
+/** Nobody else uses names that begin like this, so any unknown one is a mistake however far it is from a known one. */
+const OWN_PREFIXES = ['JWT_', 'JWKS_', 'AZURE_OPENAI_', 'CLIENT_MAY_']
+/** Injected by Kubernetes for every Service, whatever it is called. */
+const SERVICE_LINK = /_SERVICE_(HOST|PORT)(_|$)|_PORT(_\d+_(TCP|UDP|SCTP)(_|$)|$)/
+
+/** `used`: names that tools or upstreams refer to as `${NAME}`. */
+export function reportUnknown(env: Environment, used: ReadonlySet<string>, problems: Problems): void {
+  const known = new Set<string>(variableNames.flatMap((name) => (VARIABLES[name].file ? [name, `${name}_FILE`] : [name])))
+  const candidates = [...known]
+  for (const name of Object.keys(env)) {
+    if (known.has(name) || used.has(name) || used.has(name.replace(/_FILE$/, '')) || (env[name] ?? '').trim() === '') continue
+    const near = nearest(name, candidates)
+    const own = OWN_PREFIXES.some((prefix) => name.startsWith(prefix)) && !SERVICE_LINK.test(name)
+    if (near !== undefined) problems.add(name, `is not known: did you mean ${near}?`)
+    else if (own) problems.add(name, 'is not known, and its name begins like one of the relay’s own: remove it, or see the table of variables for the right name')
+  }
+}
+
+/** Within two edits; within one for short names, which ordinary words come close to. */
+function nearest(name: string, candidates: readonly string[]): string | undefined {
+  for (const limit of [1, 2]) {
+    const found = candidates.find(
+      (known) => known.length >= (limit === 1 ? 5 : 8) && Math.abs(known.length - name.length) <= limit && distance(name, known, limit) <= limit && sameFamily(name, known),
+    )
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+/** At most one edit may be in the first word: `SSL_CERT_FILE` is OpenSSL's own and not a misspelt `TLS_CERT_FILE`. */
+function sameFamily(name: string, known: string): boolean {
+  return distance(name.split('_', 1)[0] ?? '', known.split('_', 1)[0] ?? '', 1) <= 1
+}
+
+/** Edits between two names: insertions, deletions, replacements, swaps of neighbours. Given up, as more than `limit`, where no row comes below: an environment has many names. */
+function distance(a: string, b: string, limit: number): number {
+  let before: number[] = []
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1
+      let best = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + same)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) best = Math.min(best, (before[j - 2] ?? 0) + 1)
+      next.push(best)
+    }
+    before = row
+    row = next
+    if (Math.min(...before, ...row) > limit) return limit + 1
+  }
+  return row[b.length] ?? 0
+}

@@ -1,0 +1,68 @@
+// Which session fields a server may set: known GA names with values of the right shape, instructions and tools elsewhere.
+
+import { SETTABLE } from '../core/policy/settable.js'
+import { isObject, type Json, type JsonObject } from '../core/protocol/events.js'
+import type { Problems } from './environment.js'
+import { quoted } from './json-fields.js'
+
+type Tree = { readonly [name: string]: Tree | true }
+
+/** Fields of the GA session object; source: protocol dossier 2.3. Those without a row in the settable table are passed as they are. */
+const FIELDS: Tree = {
+  output_modalities: true,
+  max_output_tokens: true,
+  truncation: true,
+  reasoning: true,
+  include: true,
+  parallel_tool_calls: true,
+  tool_choice: true,
+  tracing: true,
+  prompt: true,
+  audio: {
+    input: { format: true, noise_reduction: true, transcription: true, turn_detection: true },
+    output: { format: true, voice: true, speed: true },
+  },
+}
+
+/** Never session fields here, whatever the upstream. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  instructions: 'belongs in INSTRUCTIONS or in a profile',
+  tools: 'belong in TOOLS',
+  model: 'belongs to the upstream (AZURE_OPENAI_DEPLOYMENT, OPENAI_MODEL or UPSTREAMS)',
+}
+const PREVIEW: Readonly<Record<string, string>> = {
+  modalities: 'output_modalities',
+  voice: 'audio.output.voice',
+  turn_detection: 'audio.input.turn_detection',
+  input_audio_transcription: 'audio.input.transcription',
+  input_audio_noise_reduction: 'audio.input.noise_reduction',
+  input_audio_format: 'audio.input.format',
+  output_audio_format: 'audio.output.format',
+  max_response_output_tokens: 'max_output_tokens',
+}
+
+/** The session to set, without `type`, which is always `realtime`. With `open`, names and shapes not known here are let through. */
+export function checkSession(session: JsonObject, subject: string, problems: Problems, open: boolean): JsonObject {
+  const { type, ...rest } = session
+  if (type !== undefined && type !== 'realtime') problems.add(subject, 'type must be realtime')
+  checkNames(rest, FIELDS, '', subject, problems, open)
+  return rest
+}
+
+function checkNames(object: JsonObject, tree: Tree, prefix: string, subject: string, problems: Problems, open: boolean): void {
+  for (const [name, value] of Object.entries(object)) {
+    const path = `${prefix}${name}`
+    const known = Object.hasOwn(tree, name) ? tree[name] : undefined
+    if (known === true) checkValue(path, value, subject, problems, open)
+    else if (known !== undefined && isObject(value)) checkNames(value, known, `${path}.`, subject, problems, open)
+    else if (known !== undefined) problems.add(subject, `${path} must be an object`)
+    else if (Object.hasOwn(ELSEWHERE, path)) problems.add(subject, `${path} ${ELSEWHERE[path]}`)
+    else if (Object.hasOwn(PREVIEW, path)) problems.add(subject, `${path} is the preview name: use ${PREVIEW[path]}`)
+    else if (!open) problems.add(subject, `has an unknown field ${quoted(path)}; known here: ${Object.keys(tree).join(', ')}`)
+  }
+}
+
+function checkValue(path: string, value: Json, subject: string, problems: Problems, open: boolean): void {
+  const settable = Object.hasOwn(SETTABLE, path) ? SETTABLE[path] : undefined
+  if (settable && !open && settable(value) === undefined) problems.add(subject, `${path} has a value of the wrong shape or outside its bounds`)
+}

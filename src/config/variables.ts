@@ -1,0 +1,167 @@
+// Every environment variable the relay reads: name, parser, default and one line of documentation. README and checks are made from this table.
+
+import { settablePaths } from '../core/policy/settable.js'
+import {
+  boolean,
+  bytes,
+  decimal,
+  endpointUrl,
+  httpUrl,
+  list,
+  matching,
+  memory,
+  oneOf,
+  origin,
+  type Parse,
+  plainText,
+  processes,
+  redisUrl,
+  seconds,
+  secretToken,
+  sharedSecret,
+  trustedProxies,
+  wholeNumber,
+} from './parse.js'
+
+export interface Variable<T> {
+  readonly parse: Parse<T>
+  /** As one would write it in the environment; undefined: no default. */
+  readonly default: string | undefined
+  readonly doc: string
+  /** Whether `NAME_FILE` may name a file that holds the value. */
+  readonly file: boolean
+}
+
+const trimmed =
+  <T>(parse: Parse<T>): Parse<T> =>
+  (text) =>
+    parse(text.trim())
+const required = <T>(parse: Parse<T>, fallback: string, doc: string): Variable<T> & { readonly default: string } => ({ parse: trimmed(parse), default: fallback, doc, file: false })
+const optional = <T>(parse: Parse<T>, doc: string): Variable<T> & { readonly default: undefined } => ({ parse: trimmed(parse), default: undefined, doc, file: false })
+/** Blanks count: what signs tokens elsewhere was not trimmed either. */
+const exact = <T>(parse: Parse<T>, doc: string): Variable<T> & { readonly default: undefined } => ({ parse, default: undefined, doc, file: false })
+const orFile = <V extends Variable<unknown>>(variable: V): V => ({ ...variable, file: true })
+
+const MAX_SECONDS = 7 * 86_400
+const DAY = 86_400
+const deployment = matching(/^[^\s/?#&%\\]{1,128}$/, 'a deployment or model name: 1 to 128 characters without blanks, / ? # & % or \\')
+const path: Parse<string> = (text) => (settablePaths().includes(text) ? { value: text } : { problem: `is not a field clients may ever set; known: ${settablePaths().join(', ')}` })
+const paths: Parse<readonly string[]> = (text) => (text === 'none' ? { value: [] } : list(path)(text))
+const claim = matching(/^[\u0021-\u007e]{1,256}$/, 'a claim name of printable ASCII without blanks')
+const scope = matching(/^[\u0021-\u007e]{1,512}$/, 'a token scope such as https://cognitiveservices.azure.com/.default')
+const host = matching(/^[A-Za-z0-9_.:[\]-]{1,253}$/, 'a host name or address to listen on')
+
+export const ENTRA_SCOPE = 'https://cognitiveservices.azure.com/.default'
+export const API_VERSION: Parse<string> = matching(/^(v1|\d{4}-\d{2}-\d{2}(-preview)?)$/, 'v1 or a dated version such as 2025-04-01-preview')
+
+export const VARIABLES = {
+  PORT: required(wholeNumber(0, 65_535), '8080', 'Port for clients, `/livez` and `/readyz`; 0 takes a free one.'),
+  HOST: required(host, '0.0.0.0', 'Address to listen on.'),
+  LOG_LEVEL: required(
+    oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+    'info',
+    'Least severe level that is logged. No level logs speech, prompts or credentials.',
+  ),
+  TLS_CERT_FILE: optional(plainText, 'PEM certificate chain, to serve `wss` directly; reloaded when the file changes. Unset: plain, for use behind a TLS proxy.'),
+  TLS_KEY_FILE: optional(plainText, 'PEM private key that belongs to `TLS_CERT_FILE`.'),
+
+  AZURE_OPENAI_ENDPOINT: optional(endpointUrl, 'Azure resource, `https://<resource>.openai.azure.com`. Plain `http` on loopback only.'),
+  AZURE_OPENAI_DEPLOYMENT: optional(deployment, 'Azure deployment name.'),
+  AZURE_OPENAI_API_KEY: orFile(optional(secretToken, 'Azure key. Unset: Entra ID through the default credential chain.')),
+  AZURE_OPENAI_SCOPE: required(scope, ENTRA_SCOPE, 'Scope of the Entra token.'),
+  AZURE_OPENAI_API_VERSION: optional(API_VERSION, 'Unset or `v1`: GA. A dated preview: preview endpoint and dialect.'),
+  OPENAI_API_KEY: orFile(optional(secretToken, 'OpenAI key, for the OpenAI upstream instead of Azure.')),
+  OPENAI_MODEL: required(deployment, 'gpt-realtime', 'OpenAI model.'),
+  OPENAI_BASE_URL: required(endpointUrl, 'https://api.openai.com/v1', 'OpenAI base URL.'),
+  UPSTREAMS: orFile(
+    optional(
+      plainText,
+      'JSON list of several deployments: `{name, provider, endpoint, deployment, apiKey or entra, apiVersion, priority, weight, tokensPerMinute, requestsPerMinute}`.',
+    ),
+  ),
+
+  JWT_SECRET: orFile(exact(sharedSecret, 'Shared secret that verifies tokens (HS256: at least 32 bytes, HS384: 48, HS512: 64).')),
+  JWT_PUBLIC_KEY: orFile(optional(plainText, 'PEM public key or certificate that verifies tokens.')),
+  JWKS_URL: optional(httpUrl, 'Key set that verifies tokens; needs `JWT_ISSUER` and `JWT_AUDIENCE`.'),
+  JWT_ISSUER: optional(plainText, 'Required `iss`, compared exactly.'),
+  JWT_AUDIENCE: optional(plainText, 'Required `aud`, compared exactly.'),
+  JWT_ALGORITHMS: optional(
+    list(matching(/^[A-Za-z0-9]{2,10}$/, 'an algorithm name such as RS256')),
+    'Comma list of accepted algorithms. Unset: HS256 for a secret, RS256 for a key set, the key’s own for a public key.',
+  ),
+  JWT_CLOCK_TOLERANCE_S: required(seconds(0, 60), '5', 'Seconds of clock skew accepted on `exp` and `nbf`.'),
+  JWT_PROFILE_CLAIM: required(claim, 'profile', 'Claim that chooses the profile.'),
+  JWT_TENANT_CLAIM: required(claim, 'tenant', 'Claim that names the tenant whose usage a user’s sessions count for as well.'),
+  ALLOW_QUERY_TOKEN: required(boolean, 'false', 'Accept the token in the query string, where proxies and browsers log it.'),
+  ALLOWED_ORIGINS: optional(list(origin), 'Comma list of exact origins; browsers from elsewhere get 403, requests without `Origin` pass. Unset: no browser.'),
+
+  INSTRUCTIONS: orFile(optional(plainText, 'What the model is told; `{{claims.name}}` is filled from the verified token.')),
+  TOOLS: orFile(optional(plainText, 'JSON list of tools.')),
+  SESSION: orFile(optional(plainText, 'JSON session fields in GA form that the server sets.')),
+  CLIENT_MAY_SET: required(paths, 'audio.output.voice,audio.input.turn_detection,output_modalities', 'Comma list of session fields a client may override, or `none`.'),
+  CLIENT_MAY_SEED_HISTORY: required(boolean, 'false', 'Let clients add earlier assistant messages to the conversation.'),
+  PROFILES_FILE: optional(plainText, 'JSON map of name to `{instructions, tools, session, clientMaySet, limits, relayEvents, clientTools, toolNoticeMs, toolFiller}`.'),
+  PRICES_FILE: optional(plainText, 'JSON table of what models cost, by deployment or model; see `deploy/examples/prices.json`. Unset: no money is counted.'),
+  QUOTA_FAIL_OPEN: required(boolean, 'true', 'Let users with a quota go on while Redis cannot tell what they used; `false` refuses their responses meanwhile.'),
+  FORWARD_RATE_LIMITS: required(boolean, 'false', 'Pass `rate_limits.updated` on to clients.'),
+
+  REDIS_URL: orFile(
+    optional(
+      redisUrl,
+      'Redis for limits shared by several relays: `redis://` or `rediss://` (TLS), with `+cluster` or `+sentinel` and a comma list of hosts. Unset: limits per process.',
+    ),
+  ),
+  REDIS_KEY_PREFIX: required(matching(/^[A-Za-z0-9:_.-]{1,64}$/, '1 to 64 letters, digits, or : _ . -'), 'relay:', 'Begins every Redis key.'),
+  USAGE_RETENTION_DAYS: required(wholeNumber(1, 3660), '35', 'Days after which usage records expire.'),
+
+  MAX_SESSIONS: required(wholeNumber(1, 1_000_000), '1000', 'Sessions at once in this relay; divided among its `WORKERS`.'),
+  MAX_MEMORY_BYTES: required(
+    memory(16_777_216, 1_099_511_627_776),
+    'auto',
+    'Resident memory, of all `WORKERS` together, above which new sessions are refused until no more than three quarters of it are in use, as they are at 90 % of V8’s heap. `auto`: 90 % of the container’s limit; `off`: never.',
+  ),
+  MAX_SESSIONS_PER_USER: required(wholeNumber(1, 100_000), '5', 'Sessions at once of one subject, over all relays that share a Redis.'),
+  MAX_SESSION_SECONDS: required(seconds(0.1, MAX_SECONDS), '1740', 'Longest session. The default ends just before an upstream that allows 30 minutes would.'),
+  IDLE_TIMEOUT_SECONDS: required(seconds(0.1, DAY), '300', 'Longest time without a client event, a response or a running tool.'),
+  DRAIN_SECONDS: required(seconds(0, 3600), '25', 'Longest shutdown after SIGTERM; keep it below the platform’s own limit.'),
+  HANDSHAKE_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest time from connection to upgrade.'),
+  UPSTREAM_CONNECT_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest upstream dial, and longest wait for the configured session.'),
+  PING_INTERVAL_SECONDS: required(
+    seconds(0.1, 3600),
+    '20',
+    'Longest time on a connection, either side, without a byte sent or heard before there is a ping; a peer that is silent for two is gone.',
+  ),
+  MAX_MESSAGE_BYTES: required(bytes(1024, 67_108_864), '4 MiB', 'Largest message of a client.'),
+  MESSAGES_PER_SECOND: required(decimal(1, 100_000), '200', 'Messages a second of one client; a client that sends more is read more slowly. Five seconds’ worth passes at once.'),
+  BYTES_PER_SECOND: required(bytes(16_384, 1_073_741_824), '2 MiB', 'Bytes a second of one client, likewise.'),
+  AUDIO_SECONDS_PER_SECOND: required(
+    decimal(1, 10_000),
+    '20',
+    'Seconds of audio a second of one client, likewise; counted as 24 kHz PCM, so that G.711 may come six times as fast.',
+  ),
+  RESPONSES_PER_MINUTE: required(decimal(1, 100_000), '60', 'Responses a minute that one client may ask for, ten of them at once.'),
+  SESSION_UPDATES_PER_MINUTE: required(decimal(1, 100_000), '60', 'Session updates a minute of one client, twenty of them at once.'),
+  MAX_ITEMS_PER_SESSION: required(wholeNumber(1, 1_000_000), '2000', 'Conversation items that one client may create in a session.'),
+  CLIENT_BUFFER_BYTES: required(bytes(16_384, 268_435_456), '1 MiB', 'Bytes held for a client before its session is live, and high mark of either outgoing buffer.'),
+  SLOW_CLIENT_SECONDS: required(seconds(0.1, 3600), '30', 'Time without any progress after which a client that does not read is closed.'),
+  CONNECTS_PER_SECOND: required(decimal(0.01, 100_000), '50', 'New connections a second of one address and of one subject, with twice as many at once.'),
+  TOOL_TIMEOUT_SECONDS: required(seconds(0.05, 600), '10', 'Longest tool call that sets no limit of its own.'),
+  TOOL_MAX_BYTES: required(bytes(256, 8_388_608), '64 KiB', 'Longest tool output; the rest is cut.'),
+  TOOL_MAX_ROUNDS: required(wholeNumber(1, 100), '8', 'Tool rounds in a row without a new turn of the user.'),
+  TOOL_MAX_CONCURRENT: required(wholeNumber(1, 64), '4', 'Tool calls at work at once in one session.'),
+  TOOL_CALLS_PER_MINUTE: required(decimal(1, 100_000), '60', 'Tool calls a minute in one session, sixteen of them at once.'),
+  TOOL_APPROVAL_TIMEOUT_SECONDS: required(seconds(1, 600), '30', 'Time a client has to approve a call that needs it; no answer means no.'),
+  TOOL_IDENTITY_SECRET: orFile(exact(sharedSecret, 'Secret that signs who is calling, for HTTP tools with `identity`; at least 32 bytes.')),
+  LOG_TOOL_PAYLOADS: required(boolean, 'false', 'Log what tools are given and what they answer, personal data included; for a search of mistakes, never for production.'),
+
+  TRUST_PROXY: optional(trustedProxies, 'Proxies whose `X-Forwarded-*` headers are believed: `true`, or a comma list of addresses and ranges.'),
+  REFUSE_AFTER_UPGRADE: required(boolean, 'false', 'Refuse with an `error` event and a close code after the upgrade, which browser pages can read.'),
+  CLIENT_DIALECT: required(oneOf('ga', 'preview'), 'ga', 'Dialect where path, headers and query do not tell.'),
+  WARM_POOL_SIZE: required(wholeNumber(0, 256), '0', 'Connections kept open ahead to each upstream, so that a session need not wait for a handshake.'),
+  WORKERS: required(processes(128), '1', 'Processes that share the ports; `auto`: one a processor. More than one needs `REDIS_URL`.'),
+  ADMIN_PORT: required(wholeNumber(0, 65_535), '9090', 'Port for `/metrics` and the operator’s pages; 0 takes a free one.'),
+  ADMIN_HOST: required(host, '127.0.0.1', 'Address of the admin port.'),
+} as const
+
+export type VariableName = keyof typeof VARIABLES
+export const variableNames = Object.keys(VARIABLES) as readonly VariableName[]

@@ -1,0 +1,85 @@
+// What a session knows about responses: the active one, what is owed for tool results, and whose `response.create` is under way.
+import type { Frame, JsonObject, RealtimeEvent } from '../../protocol/events.js'
+
+/** An event on its way to the client; `frame` holds the upstream's own bytes where nothing was changed. */
+export interface Shown {
+  readonly event: RealtimeEvent
+  readonly frame: Frame | undefined
+}
+
+export interface ActiveResponse {
+  readonly id: string
+  /** What its `response.create` asked for, so that a follow-up answers in the same way and under the same metadata. */
+  readonly request: JsonObject | undefined
+  /** `response.created`, kept back until something visible comes: a response that only calls server-run tools is never shown. */
+  readonly held: Shown | undefined
+  /** Every tool result we owe an answer for was in the conversation before it began. */
+  readonly coversOutputs: boolean
+  /** Results of background tools that were: once it is done, nothing more is owed for them. */
+  readonly coversLate: readonly string[]
+}
+
+/** A completed response whose server-run calls want a follow-up. */
+export interface Owed {
+  readonly request: JsonObject | undefined
+  /** It also called tools of the client, which will ask for a response of its own. */
+  readonly mixed: boolean
+  /** Not a response but the late result of a background tool: it waits while the user speaks. */
+  readonly late?: boolean
+}
+
+export interface OwnCreate {
+  readonly eventId: string
+  readonly request: JsonObject | undefined
+  /** Ids of the responses, or of late results, that it answers. */
+  readonly covers: readonly string[]
+  /** The client waits for it, since it has seen no end of what came before. */
+  readonly awaited: boolean
+}
+
+export interface Responses {
+  readonly active: ActiveResponse | undefined
+  readonly owed: ReadonlyMap<string, Owed>
+  /** Our own `response.create` on its way, not yet followed by a response or an error. */
+  readonly ours: OwnCreate | undefined
+  /** A response that began before our create can have been read was taken for its answer: if it is refused after all, this is owed again. */
+  readonly doubted: { readonly eventId: string; readonly owed: readonly (readonly [string, Owed])[] } | undefined
+  /** The client's, likewise. */
+  readonly clients: { readonly eventId: string | undefined; readonly request: JsonObject | undefined } | undefined
+  /** The client's create that waits: for a mixed response until the server-run calls are answered too, or for the end of a follow-up it knows nothing of. */
+  readonly absorbed: RealtimeEvent | undefined
+  /** Our follow-up to a mixed response is out; the client's create for the same answer is still to come and has no more to say. */
+  readonly swallowNext: boolean
+  /** A response nobody has seen, shown only if its follow-up fails. */
+  readonly shell: { readonly created: Shown; readonly done: Shown } | undefined
+  /** The line said while a tool takes long; `id` once it has begun, `until` the time after which nothing waits for it. */
+  readonly filler: { readonly eventId: string; readonly id: string | undefined; readonly until: number; readonly cancelled: boolean } | undefined
+  /** The response whose tools the last one was said for. */
+  readonly filledFor: string | undefined
+  /** Voice detection hears the user. */
+  readonly userSpeaks: boolean
+  /** Follow-ups sent since the user's last turn. */
+  readonly rounds: number
+}
+
+const STATUSES = new Set(['completed', 'cancelled', 'incomplete', 'failed'])
+
+/** One of a fixed set, for what is counted. */
+export function statusLabel(status: string | undefined): string {
+  return status !== undefined && STATUSES.has(status) ? status : 'unknown'
+}
+
+export const noResponses: Responses = {
+  active: undefined,
+  owed: new Map(),
+  ours: undefined,
+  doubted: undefined,
+  clients: undefined,
+  absorbed: undefined,
+  swallowNext: false,
+  shell: undefined,
+  filler: undefined,
+  filledFor: undefined,
+  userSpeaks: false,
+  rounds: 0,
+}

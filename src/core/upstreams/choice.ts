@@ -1,0 +1,164 @@
+// Decides which of several upstreams a session is dialled at, and what the client is told when none is left. Knows no socket and no clock.
+
+import type { LimitRecord } from '../limits/merge.js'
+import { afterFailure, afterNothing, type Breaker, type BreakerState, beginDial, breakerState, closedBreaker, dialableFrom } from './breaker.js'
+import { earnDial, fullBudget, type RetryBudget, takeRetry } from './retry-budget.js'
+import { roomOf } from './room.js'
+
+export interface UpstreamSpec {
+  readonly name: string
+  /** The lowest goes first. */
+  readonly priority: number
+  /** Share among equals, above zero. */
+  readonly weight: number
+}
+
+export interface UpstreamState {
+  readonly spec: UpstreamSpec
+  readonly breaker: Breaker
+  /** It asked to be left alone until then, epoch milliseconds. */
+  readonly pausedUntil: number
+  readonly latency: { readonly ms: number; readonly at: number } | undefined
+  readonly limits: readonly LimitRecord[]
+  /** Sessions opened since the limits were read. */
+  readonly taken: number
+}
+
+export interface ChoiceState {
+  readonly upstreams: readonly UpstreamState[]
+  readonly budget: RetryBudget
+}
+
+export type DialOutcome =
+  | { readonly is: 'opened'; readonly latencyMs: number }
+  | { readonly is: 'rate_limited'; readonly retryAfterSeconds: number }
+  /** `retryAfterSeconds` where the answer asked for a pause. */
+  | { readonly is: 'failed'; readonly retryAfterSeconds?: number | undefined }
+  /** Nobody waited for it: says nothing about the upstream. */
+  | { readonly is: 'given_up' }
+
+export type Choice =
+  | { readonly dial: string }
+  /** None can be dialled now: this client should come back later. */
+  | { readonly refuse: 'rate_limited' | 'upstream_refused'; readonly retryAfterSeconds: number }
+  /** Every one was tried for this client, or trying on would be one extra dial too many. */
+  | { readonly refuse: 'tried' | 'retry_budget' }
+
+/** A slower one still gets a quarter of its share, or nobody would notice that it is fast again. */
+const LEAST_SPEED = 0.25
+const LEAST_SHARE = 0.05
+/** A latency older than this no longer counts. */
+const LATENCY_AGE_MS = 60_000
+const LATENCY_SMOOTHING = 0.3
+
+export function openingChoice(specs: readonly UpstreamSpec[], now: number): ChoiceState {
+  return { upstreams: specs.map((spec) => ({ spec, breaker: closedBreaker, pausedUntil: 0, latency: undefined, limits: [], taken: 0 })), budget: fullBudget(now) }
+}
+
+/**
+ * The next upstream for one client. `tried`: names dialled for it already; the first dial earns, each further one costs. `draw`: at least 0,
+ * below 1. A name chosen must be followed by `dialled` with the same name.
+ */
+export function choose(state: ChoiceState, ask: { readonly now: number; readonly draw: number; readonly tried: ReadonlySet<string> }): [ChoiceState, Choice] {
+  const { now, draw, tried } = ask
+  const left = state.upstreams.filter(({ spec }) => !tried.has(spec.name))
+  const freeOf = (lastResort: boolean) => left.filter((one) => freeFrom(one, now, state, lastResort) <= now)
+  const healthy = freeOf(false)
+  const free = healthy.length === 0 && tried.size === 0 ? freeOf(true) : healthy
+  if (free.length === 0) return [state, tried.size > 0 ? { refuse: 'tried' } : refusal(state, now)]
+  const paid = tried.size === 0 ? { ok: true, budget: earnDial(state.budget, now) } : takeRetry(state.budget, now)
+  if (!paid.ok) return [{ ...state, budget: paid.budget }, { refuse: 'retry_budget' }]
+  const { name } = pick(foremost(free, now), draw, now).spec
+  return [{ ...change(state, name, (one) => ({ ...one, breaker: beginDial(one.breaker, now) })), budget: paid.budget }, { dial: name }]
+}
+
+export function dialled(state: ChoiceState, name: string, outcome: DialOutcome, now: number): ChoiceState {
+  return change(state, name, (one) => {
+    switch (outcome.is) {
+      case 'opened':
+        return { ...one, breaker: closedBreaker, taken: one.taken + 1, latency: { ms: smoothed(one.latency, outcome.latencyMs, now), at: now } }
+      case 'rate_limited':
+        return { ...one, breaker: afterNothing(one.breaker), pausedUntil: pause(one, outcome.retryAfterSeconds, now) }
+      case 'failed':
+        return { ...one, breaker: afterFailure(one.breaker, now), pausedUntil: pause(one, outcome.retryAfterSeconds ?? 0, now) }
+      case 'given_up':
+        return { ...one, breaker: afterNothing(one.breaker) }
+    }
+  })
+}
+
+/** What is recorded of its limits, by whichever relay. */
+export function limitsSeen(state: ChoiceState, name: string, limits: readonly LimitRecord[]): ChoiceState {
+  return change(state, name, (one) => ({ ...one, limits, taken: 0 }))
+}
+
+export interface UpstreamView {
+  readonly name: string
+  readonly breaker: BreakerState
+  /** Epoch milliseconds; not after now: it may be dialled. */
+  readonly freeFrom: number
+  readonly latencyMs: number | undefined
+}
+
+/** For operators. */
+export function viewOfUpstreams(state: ChoiceState, now: number): readonly UpstreamView[] {
+  return state.upstreams.map((one) => ({
+    name: one.spec.name,
+    breaker: breakerState(one.breaker, now),
+    freeFrom: freeFrom(one, now, state),
+    latencyMs: one.latency?.ms,
+  }))
+}
+
+/** With nobody to fall over to, every dial tells whether an upstream works, so a breaker would only make its return be noticed later. */
+function freeFrom(one: UpstreamState, now: number, { upstreams }: ChoiceState, lastResort = false): number {
+  return Math.max(now, quotaFrom(one, now), upstreams.length > 1 ? dialableFrom(one.breaker, now, lastResort) : now)
+}
+
+function quotaFrom(one: UpstreamState, now: number): number {
+  return Math.max(one.pausedUntil, roomOf(one.limits, now).closedUntil ?? 0)
+}
+
+/** Before the first dial: when the earliest is free again, and whether that is a matter of quota. */
+function refusal(state: ChoiceState, now: number): Choice {
+  const until = Math.min(...state.upstreams.map((one) => freeFrom(one, now, state, true)))
+  const quota = state.upstreams.some((one) => quotaFrom(one, now) > now)
+  return { refuse: quota ? 'rate_limited' : 'upstream_refused', retryAfterSeconds: Math.max(1, Math.ceil((until - now) / 1000)) }
+}
+
+/** Those of the lowest priority; one that is probably out of quota stands behind every one that is not. */
+function foremost(free: readonly UpstreamState[], now: number): readonly UpstreamState[] {
+  const sure = free.filter((one) => !roomOf(one.limits, now, one.taken).doubtful)
+  const better = sure.length > 0 ? sure : free
+  const priority = Math.min(...better.map(({ spec }) => spec.priority))
+  return better.filter(({ spec }) => spec.priority === priority)
+}
+
+/** One draw by weight, room and speed. */
+function pick(among: readonly UpstreamState[], draw: number, now: number): UpstreamState {
+  const recent = (one: UpstreamState) => (one.latency && now - one.latency.at < LATENCY_AGE_MS ? Math.max(1, one.latency.ms) : undefined)
+  const fastest = Math.min(...among.map((one) => recent(one) ?? Number.POSITIVE_INFINITY))
+  const sizes = among.map((one) => {
+    const speed = Math.max(LEAST_SPEED, fastest / (recent(one) ?? fastest))
+    return one.spec.weight * Math.max(LEAST_SHARE, roomOf(one.limits, now, one.taken).share) * (Number.isFinite(speed) ? speed : 1)
+  })
+  let at = draw * sizes.reduce((sum, size) => sum + size, 0)
+  const index = sizes.findIndex((size) => {
+    at -= size
+    return at < 0
+  })
+  return (among[index] ?? among.at(-1)) as UpstreamState
+}
+
+function smoothed(before: UpstreamState['latency'], ms: number, now: number): number {
+  if (!before || now - before.at >= LATENCY_AGE_MS) return ms
+  return before.ms + LATENCY_SMOOTHING * (ms - before.ms)
+}
+
+function pause(one: UpstreamState, seconds: number, now: number): number {
+  return Math.max(one.pausedUntil, now + seconds * 1000)
+}
+
+function change(state: ChoiceState, name: string, how: (one: UpstreamState) => UpstreamState): ChoiceState {
+  return { ...state, upstreams: state.upstreams.map((one) => (one.spec.name === name ? how(one) : one)) }
+}

@@ -1,0 +1,24 @@
+// One socket, either side: what the relay asks of it.
+import type { Frame } from '../core/protocol/events.js'
+
+/** One socket, either side. Made by `ws-link.ts`; never throws and never raises an unhandled error. */
+export interface Link {
+  /** Queues one text message. Ignored after close. */
+  send(data: Frame | string): void
+  /** Starts the closing handshake; the socket is destroyed after a short wait if the peer does not answer. `code` must be one `ws` may send. */
+  close(code: number, reason: string): void
+  /** Stops reading. Frames already received may still be delivered, at most one read of the socket (64 KiB). */
+  pause(): void
+  resume(): void
+  /** Bytes accepted by `send` that the operating system has not taken yet. */
+  readonly bufferedBytes: number
+  /** A link starts paused: reading begins with the first `resume()`. One callback each; the last one set counts. */
+  onFrame(callback: (frame: Frame, isBinary: boolean) => void): void
+  /**
+   * Called when everything buffered has been written after `bufferedBytes` was above zero. Less than 64 KiB that the system took late may go unsaid:
+   * whoever waits for those looks at `bufferedBytes`. Best unset where nobody waits: it is looked for after each write.
+   */
+  onDrain(callback: (() => void) | undefined): void
+  /** Called exactly once, whoever closed: the peer's code (1005, 1006 included) and nothing of its reason. */
+  onClose(callback: (code: number) => void): void
+}

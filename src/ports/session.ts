@@ -1,0 +1,23 @@
+// What ingress hands to the relay once everything before the 101 has been decided.
+import type { SessionProfile } from '../core/policy/profile.js'
+import type { DialectName } from '../core/protocol/dialect.js'
+import type { Identity } from './caller.js'
+import type { Link } from './link.js'
+import type { Recorder } from './notes.js'
+import type { ToolSet } from './tools.js'
+
+/** What ingress hands to the relay once everything before the 101 has been decided. */
+export interface NewSession {
+  readonly client: Link
+  readonly dialect: DialectName
+  readonly sessionId: string
+  readonly identity: Identity
+  readonly profile: SessionProfile
+  readonly tools: ToolSet
+  /** Model name the client asked for; echoed to it, never sent upstream. */
+  readonly requestedModel: string | undefined
+  readonly recorder: Recorder
+  readonly onEnd: () => void
+}
+
+export type OpenSession = (session: NewSession) => void

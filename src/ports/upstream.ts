@@ -1,0 +1,24 @@
+// The model’s side: what is dialled, and what a dial gives.
+import type { DialectName } from '../core/protocol/dialect.js'
+import type { Health } from './health.js'
+import type { Link } from './link.js'
+
+export interface UpstreamConnection {
+  /** Paused until the relay resumes it; no event has been consumed. */
+  readonly link: Link
+  readonly dialect: DialectName
+  /** Name under which limits are recorded. Never shown to a client. */
+  readonly deployment: string
+  /** Further words that must not appear in any text towards a client, e.g. the endpoint's host. */
+  readonly privateWords?: readonly string[]
+}
+
+export interface UpstreamProvider {
+  /**
+   * Opens an upstream socket with the server's own credentials. Rejects with a `RefusalError`: `upstream_refused`,
+   * `upstream_timeout` or `rate_limited` (with `retryAfterSeconds`). Aborting `signal` ends the dial.
+   */
+  dial(request: { correlationId: string; signal: AbortSignal }): Promise<UpstreamConnection>
+  health(): Promise<Health>
+  close(): Promise<void>
+}

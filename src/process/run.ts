@@ -1,0 +1,104 @@
+// Runs a server, or several processes of it, until a signal ends it: the first drains and exits 0, a second ends the process now; a hang-up reloads.
+import type { Worker } from 'node:cluster'
+import type { Config } from '../config/config.js'
+import { loadConfig } from '../config/load.js'
+import type { Peers } from '../ports/peers.js'
+import type { RelayServer } from '../server/server.js'
+import { joinPrimary, shareOf } from './worker.js'
+
+/** What can be run: a server, or anything else that stops when told to. */
+export interface Runnable {
+  /** Finishes what is at work and stops; resolves within its own deadline. */
+  drain(): Promise<void>
+  /** Takes up a changed configuration. Without it, a hang-up ends what runs. Never rejects. */
+  reload?(): Promise<void>
+}
+
+export interface ProcessHooks {
+  on(signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP', handler: () => void): void
+  exit(code: number): void
+}
+
+/**
+ * Listens for signals at once, so that none is missed while the server starts; rejects when it cannot start. `hooks.exit` is called at the end,
+ * within the drain time and a second.
+ */
+export async function runUntilSignal(starting: Promise<Runnable>, hooks: ProcessHooks): Promise<void> {
+  let stopping = false
+  const stop = (): void => {
+    if (stopping) {
+      hooks.exit(1)
+      return
+    }
+    stopping = true
+    starting
+      .then((server) => server.drain())
+      .then(
+        () => hooks.exit(0),
+        () => hooks.exit(1),
+      )
+  }
+  hooks.on('SIGTERM', stop)
+  hooks.on('SIGINT', stop)
+  const hangUp = (server: Runnable): void => {
+    if (server.reload) void server.reload()
+    else stop()
+  }
+  hooks.on('SIGHUP', () => void starting.then(hangUp, () => undefined))
+  await starting
+}
+
+/** The relay as configured, in this process or in `WORKERS` of them. Rejects when it cannot start. */
+export async function serve(config: Config, hooks: ProcessHooks): Promise<void> {
+  if (config.workers === 1) return runUntilSignal(startRelay(config), hooks)
+  const { default: cluster } = await import('node:cluster')
+  return cluster.worker ? serveAsWorker(config, cluster.worker, hooks) : serveInWorkers(config, hooks)
+}
+
+async function startRelay(config: Config, peers?: Peers): Promise<RelayServer> {
+  const { startServer } = await import('../server/server.js')
+  return startServer(config, { load: loadConfig, ...(peers && { peers }) })
+}
+
+/** Loads nothing that serves. */
+async function serveInWorkers(config: Config, hooks: ProcessHooks): Promise<void> {
+  let killWorkers = (): void => undefined
+  const start = async (): Promise<Runnable> => {
+    const [primary, { createLogger }] = await Promise.all([import('./primary.js'), import('../ops/log.js')])
+    killWorkers = primary.killWorkers
+    return primary.startWorkers({ count: config.workers, drainMs: config.limits.drainMs, log: createLogger(config) })
+  }
+  await runUntilSignal(start(), {
+    on: (signal, handler) => hooks.on(signal, handler),
+    exit(code) {
+      if (code !== 0) killWorkers()
+      hooks.exit(code)
+    },
+  })
+}
+
+/** A terminal sends its signal to every process at once, and the primary says the same: both mean one drain. A second signal ends the worker. */
+async function serveAsWorker(config: Config, worker: Worker, hooks: ProcessHooks): Promise<void> {
+  const joined = joinPrimary(worker)
+  const starting = startRelay(shareOf(config), joined.peers)
+  let signals = 0
+  let told = false
+  await runUntilSignal(starting, {
+    on(signal, handler) {
+      if (signal === 'SIGHUP') {
+        joined.onReload(handler)
+        return hooks.on(signal, handler)
+      }
+      hooks.on(signal, () => {
+        if (++signals > 1 || !told) handler()
+      })
+      if (signal !== 'SIGTERM') return
+      joined.onDrain(() => {
+        told = true
+        if (signals === 0) handler()
+      })
+    },
+    exit: (code) => hooks.exit(code),
+  })
+  joined.ready(await starting)
+}

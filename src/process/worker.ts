@@ -1,0 +1,85 @@
+// One of several processes that share their ports: what it asks of the others, when it drains, and which share of the limits it has.
+import type { Worker } from 'node:cluster'
+import type { Config } from '../config/config.js'
+import type { Peers } from '../ports/peers.js'
+import { ANSWER_MS, type FromPrimary, type FromWorker } from './messages.js'
+
+export interface WorkerProcess {
+  readonly peers: Peers
+  /** Calls back once, when the primary says so or is gone. */
+  onDrain(callback: () => void): void
+  /** Calls back whenever the primary says so. */
+  onReload(callback: () => void): void
+  ready(about: { readonly url: string; readonly adminUrl: string }): void
+}
+
+export function joinPrimary(worker: Worker): WorkerProcess {
+  const answers = new Map<string, (data: unknown) => Promise<unknown>>()
+  const asked = new Map<number, (values: readonly unknown[]) => void>()
+  let lastId = 0
+  let told = false
+  let onDrain: (() => void) | undefined
+  let onReload: (() => void) | undefined
+  // Without it Node ends this process at once when the primary is gone, and every call with it.
+  worker.exitedAfterDisconnect = true
+  worker.on('error', () => undefined)
+  worker.on('disconnect', drain)
+  worker.on('message', (message: FromPrimary) => {
+    if (message.relay === 'drain') drain()
+    else if (message.relay === 'reload') onReload?.()
+    else if (message.relay === 'question') void answer(message)
+    else if (message.relay === 'answers') asked.get(message.id)?.(message.values)
+  })
+
+  function send(message: FromWorker): void {
+    if (worker.isConnected()) worker.send(message, () => undefined)
+  }
+
+  function drain(): void {
+    told = true
+    onDrain?.()
+    onDrain = undefined
+  }
+
+  async function answer({ id, question, data }: Extract<FromPrimary, { relay: 'question' }>): Promise<void> {
+    const value = await answers
+      .get(question)?.(data)
+      .catch(() => undefined)
+    send({ relay: 'answer', id, value })
+  }
+
+  return {
+    peers: {
+      answer: (question, how) => void answers.set(question, how),
+      ask: (question, data) =>
+        new Promise((resolve) => {
+          const id = ++lastId
+          const settle = (values: readonly unknown[]) => {
+            clearTimeout(timer)
+            asked.delete(id)
+            resolve(values)
+          }
+          const timer = setTimeout(() => settle([]), 2 * ANSWER_MS)
+          asked.set(id, settle)
+          send({ relay: 'ask', id, question, data })
+        }),
+    },
+    onDrain(callback) {
+      if (told) callback()
+      else onDrain = callback
+    },
+    onReload(callback) {
+      onReload = callback
+    },
+    ready: ({ url, adminUrl }) => send({ relay: 'ready', url, adminUrl }),
+  }
+}
+
+/**
+ * What one of `config.workers` processes may use, so that all together stay within what was configured: sessions are divided and rounded down,
+ * connections open ahead rounded up. Limits of users and addresses hold over all workers through Redis and stay whole.
+ */
+export function shareOf(config: Config): Config {
+  const { workers, warmPoolSize, limits } = config
+  return { ...config, warmPoolSize: Math.ceil(warmPoolSize / workers), limits: { ...limits, maxSessions: Math.floor(limits.maxSessions / workers) } }
+}

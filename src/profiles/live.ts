@@ -1,0 +1,153 @@
+// The part of the configuration that changes while the relay runs: tools, profiles, instructions. New sessions get the newest version, running ones keep theirs.
+
+import type { Config } from '../config/config.js'
+import { configWarnings } from '../config/describe.js'
+import { watchFiles } from '../config/file-watch.js'
+import type { SessionProfile } from '../core/policy/profile.js'
+import type { Identity } from '../ports/caller.js'
+import type { ToolSet } from '../ports/tools.js'
+import type { ToolRegistry } from '../tools/registry.js'
+import { chooseProfile } from './choose.js'
+
+export interface LiveConfigOptions {
+  readonly config: Config
+  /** The configuration as it is now; throws an error with `problems` for a bad one. Undefined: it never changes. */
+  readonly load: (() => Config) | undefined
+  /** Rejects likewise for tools that cannot be used. */
+  readonly createTools: (config: Config) => Promise<ToolRegistry>
+  readonly log: Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>
+  readonly count: (result: 'reloaded' | 'refused') => void
+  /** How often the files are looked at, in milliseconds. */
+  readonly watchMs?: number
+}
+
+export interface LiveConfig {
+  readonly config: Config
+  readonly tools: ToolRegistry
+  /** Throws what `chooseProfile` throws. The profile is tied to the version it came from. */
+  profileFor(identity: Identity, requestedModel: string | undefined): SessionProfile
+  toolsFor(profile: SessionProfile): ToolSet
+  /** A session with this profile has opened: its tools stay until what is returned is called. */
+  hold(profile: SessionProfile): () => void
+  /** Takes up what the files say now, or logs every mistake and keeps what is in force. Never rejects; asked again meanwhile, it looks again. */
+  reload(): Promise<void>
+  close(): Promise<void>
+}
+
+interface Version {
+  readonly config: Config
+  readonly tools: ToolRegistry
+  sessions: number
+  retired: boolean
+}
+
+const WATCH_MS = 2000
+
+/** Rejects where the tools of the first version cannot be used. */
+export async function createLiveConfig(options: LiveConfigOptions): Promise<LiveConfig> {
+  const { load, createTools, log, count } = options
+  let building = true
+  let again = false
+  const stopWatching = watchFiles((load && options.config.liveFiles) ?? new Map(), options.watchMs ?? WATCH_MS, () => {
+    if (building) again = true
+    else void reload()
+  })
+  const tools = await createTools(options.config).catch((error: unknown) => {
+    stopWatching()
+    throw error
+  })
+  building = false
+  let current: Version = { config: options.config, tools, sessions: 0, retired: false }
+  const open = new Set([current])
+  const chosen = new WeakMap<SessionProfile, { readonly version: Version; readonly tools: ToolSet }>()
+  let reloading: Promise<void> | undefined
+  let closed = false
+
+  async function take(loadNow: () => Config): Promise<void> {
+    let tools: ToolRegistry | undefined
+    try {
+      const { tools: toolConfigs, profiles } = loadNow()
+      const config: Config = { ...options.config, tools: toolConfigs, profiles }
+      tools = await createTools(config)
+      if (closed) return await tools.close()
+      const before = current
+      current = { config, tools, sessions: 0, retired: false }
+      open.add(current)
+      retire(before)
+      for (const warning of configWarnings(config)) log.warn({}, warning)
+      log.info({ tools: tools.specs().length, profiles: Object.keys(profiles).length }, 'configuration reloaded')
+      count('reloaded')
+    } catch (error) {
+      log.error({ problems: problemsOf(error) }, 'the changed configuration is refused, the one in force stays')
+      count('refused')
+    }
+  }
+
+  /** A caller who was given this version and is not through the upgrade yet is admitted within the handshake's time. */
+  function retire(version: Version): void {
+    const timer = setTimeout(() => {
+      version.retired = true
+      closeUnused(version)
+    }, options.config.limits.handshakeTimeoutMs)
+    timer.unref()
+  }
+
+  function closeUnused(version: Version): void {
+    if (version.retired && version.sessions === 0 && open.delete(version)) version.tools.close().catch(() => undefined)
+  }
+
+  async function reload(): Promise<void> {
+    if (!load || closed) return
+    again = true
+    reloading ??= (async () => {
+      while (again && !closed) {
+        again = false
+        await take(load)
+      }
+      reloading = undefined
+    })()
+    return reloading
+  }
+
+  if (again) void reload()
+
+  return {
+    get config() {
+      return current.config
+    },
+    get tools() {
+      return current.tools
+    },
+    profileFor(identity, requestedModel) {
+      const version = current
+      const { profile, tools } = chooseProfile(version.config, (names) => version.tools.toolSet(names), identity, requestedModel)
+      chosen.set(profile, { version, tools })
+      return profile
+    },
+    toolsFor: (profile) => chosen.get(profile)?.tools ?? current.tools.toolSet([]),
+    hold(profile) {
+      const version = chosen.get(profile)?.version
+      if (!version) return () => undefined
+      version.sessions++
+      let held = true
+      return () => {
+        if (held) version.sessions--
+        held = false
+        closeUnused(version)
+      }
+    },
+    reload,
+    async close() {
+      closed = true
+      stopWatching()
+      await Promise.all([...open].map((version) => version.tools.close()))
+      await reloading
+    },
+  }
+}
+
+/** Of a configuration or its tools: our own words. Anything else says only what kind of error it is. */
+function problemsOf(error: unknown): readonly string[] {
+  if (error instanceof Error && 'problems' in error && Array.isArray(error.problems)) return error.problems.map(String)
+  return [error instanceof Error ? error.name : 'unknown']
+}

@@ -1,0 +1,22 @@
+// The admin port: metrics at once, the admin API from its first request on, so that a relay nobody administers loads none of it.
+import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { AdminApiDeps } from '../admin/api.js'
+import { type AdminDeps, registerAdminRoutes } from '../ops/health.js'
+
+/** Listens nowhere yet. */
+export function createAdminServer(options: FastifyServerOptions, metrics: AdminDeps, api: AdminApiDeps): FastifyInstance {
+  const admin: FastifyInstance = fastify(options)
+  registerAdminRoutes(admin, metrics)
+  let loaded: Promise<FastifyInstance> | undefined
+  admin.register(async (scope) => {
+    scope.addHook('onRequest', async (request, reply) => {
+      loaded ??= import('../admin/api.js').then(({ createAdminApi }) => createAdminApi(api))
+      const { routing } = await loaded
+      reply.hijack()
+      routing(request.raw, reply.raw)
+    })
+    scope.all('/v1/admin/*', () => undefined)
+  })
+  admin.addHook('onClose', async () => (await loaded)?.close())
+  return admin
+}

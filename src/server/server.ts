@@ -1,0 +1,240 @@
+// Composition root: builds every part, plugs it into its port, and listens.
+import { randomInt } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Server as TlsServer } from 'node:tls'
+import fastifyWebsocket from '@fastify/websocket'
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import { createAuthenticator } from '../auth/authenticator.js'
+import type { Config } from '../config/config.js'
+import { configWarnings } from '../config/describe.js'
+import { type QuotaLeft, quotaLeft } from '../core/policy/quota.js'
+import { registerQuotaRoute } from '../ingress/quota-route.js'
+import { fastifyServerOptions, websocketPluginOptions } from '../ingress/server-options.js'
+import { tlsOptions, watchTls } from '../ingress/tls.js'
+import { registerWebSocketRoutes } from '../ingress/websocket.js'
+import { registerHealthRoutes } from '../ops/health.js'
+import { createLogger } from '../ops/log.js'
+import { openLogSink } from '../ops/log-sink.js'
+import { createMetrics, type Metrics, type MetricsSnapshot, mergedText } from '../ops/metrics.js'
+import { sessionRecorder } from '../ops/session-log.js'
+import type { Identity } from '../ports/caller.js'
+import type { Peers } from '../ports/peers.js'
+import type { LimitStore } from '../ports/store.js'
+import { AUDIO_SECOND_BYTES, maxSessionsPerUser, profileName, quotaPolicy } from '../profiles/choose.js'
+import { createLiveConfig } from '../profiles/live.js'
+import { quotaUsage } from '../relay/quota.js'
+import { createRelay, type RelaySettings } from '../relay/relay.js'
+import { createToolRegistry } from '../tools/registry.js'
+import type { TokenCredential } from '../upstream/azure-credential.js'
+import { fallOver } from '../upstream/fall-over.js'
+import { createAdminServer } from './admin-port.js'
+import { watchMemory } from './memory.js'
+import { createStore } from './store.js'
+import { toolRegistryOptions } from './tools.js'
+import { createUpstreams } from './upstreams.js'
+import { warmed } from './warm-upstreams.js'
+
+export interface RelayServer {
+  /** `http(s)://host:port` of the public listener. */
+  readonly url: string
+  readonly adminUrl: string
+  readonly log: FastifyBaseLogger
+  /** Takes up changed tools, profiles and instructions for new sessions; a bad file is refused whole and logged. Never rejects. */
+  reload(): Promise<void>
+  /** Lets running answers finish within `DRAIN_SECONDS`, spreads the closes, writes what is queued, and stops listening. */
+  drain(): Promise<void>
+}
+
+export interface ServerExtras {
+  /** Reads the configuration anew when its files change; absent: it never changes. */
+  readonly load?: () => Config
+  /** Adds routes to the public listener; the demo serves its page this way. */
+  readonly publicRoutes?: (app: FastifyInstance) => Promise<void>
+  /** Instead of `@azure/identity`'s default chain. */
+  readonly credential?: TokenCredential
+  /** The processes that share the ports with this one: metrics are those of all. */
+  readonly peers?: Peers
+}
+
+/** Share of the drain time kept for writing what the store has queued. */
+const FLUSH_MS = 2000
+const HELD_FRAMES = 1024
+const LOG_FLUSH_MS = 500
+/** A request under way gets this long at shutdown; what has not said a whole one by then never will. */
+const HTTP_GRACE_MS = 500
+/** Longest wait for the parts to close once no session is left. */
+const CLOSING_MS = 5000
+/** No route has a schema, and loading what would compile one is a third of the time to start. */
+const NO_SCHEMAS = { compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas } }
+
+/** Rejects when a part cannot be built or a port cannot be opened; nothing is left open then. */
+export async function startServer(config: Config, extras: ServerExtras = {}): Promise<RelayServer> {
+  const sink = openLogSink(1)
+  const log = createLogger(config, sink)
+  const metrics = createMetrics()
+  metrics.gauge('relay_log_lines_dropped', 'Log lines dropped because nobody read them fast enough.', () => sink.dropped)
+  const closers: (() => Promise<unknown>)[] = []
+  try {
+    const authenticator = await createAuthenticator(config.auth)
+    const store = metrics.upstreams.counted(await createStore(config, log))
+    closers.push(() => store.close(FLUSH_MS))
+    for (const warning of configWarnings(config)) log.warn(warning)
+    const live = await createLiveConfig({
+      config,
+      load: extras.load,
+      createTools: (version) => createToolRegistry(version.tools, toolRegistryOptions(version, log)),
+      log,
+      count: metrics.counter('relay_config_reloads_total', 'Changed configurations taken up or refused.', 'result'),
+    })
+    closers.push(() => live.close())
+    const { upstreamConnectTimeoutMs: connectTimeoutMs } = config.limits
+    const provider = fallOver(warmed(createUpstreams(config, log, extras.credential), live, log, metrics), {
+      store,
+      now: Date.now,
+      random: Math.random,
+      connectTimeoutMs,
+      log,
+      onDialled: metrics.upstreams.dialled,
+    })
+    metrics.upstreams.watch({ upstreams: provider.views, limits: store })
+    closers.push(() => provider.close())
+    const relay = createRelay({
+      provider,
+      store,
+      directory: store.directory,
+      authenticator,
+      settings: relaySettings(config),
+      ledger: config,
+      now: Date.now,
+      steady: steadyNow,
+      randomId,
+    })
+    // Our own lines say what happened to a request; Fastify's would repeat it for every probe.
+    const quiet = {
+      logController: new LogController({ disableRequestLogging: true }),
+      // A logger for each request would go through redaction for the request's number alone: 30 KB of garbage a session.
+      childLoggerFactory: (logger: FastifyBaseLogger) => logger,
+      schemaController: NO_SCHEMAS,
+    }
+    const memory = watchMemory({ setting: config.maxMemory, processes: config.workers, sessionCount: () => relay.sessions.count })
+    let draining = false
+
+    const tls = config.tls && tlsOptions(config.tls)
+    const app: FastifyInstance = fastify({ ...fastifyServerOptions(config, tls), loggerInstance: log as FastifyBaseLogger, ...quiet })
+    closers.push(() => closeHttp(app))
+    await app.register(fastifyWebsocket, websocketPluginOptions(config))
+    const health = {
+      auth: () => authenticator.health(),
+      upstream: () => provider.health(),
+      limits: () => store.health(),
+      tools: () => live.tools.health(),
+      memory: memory.health,
+      draining: () => draining,
+    }
+    registerHealthRoutes(app, health)
+    await extras.publicRoutes?.(app)
+    registerQuotaRoute(app, { authenticator, limits: store, quotaOf: (identity) => quotaOf(live.config, store, identity) })
+    registerWebSocketRoutes(app, {
+      config,
+      authenticator,
+      limits: store,
+      profileFor: (identity, requestedModel) => live.profileFor(identity, requestedModel),
+      toolsFor: (profile) => live.toolsFor(profile),
+      sessionsAllowed: (identity) => maxSessionsPerUser(live.config, profileName(live.config, identity, undefined)),
+      openSession(session) {
+        const letGo = live.hold(session.profile)
+        const onEnd = () => {
+          letGo()
+          session.onEnd()
+        }
+        relay.openSession({ ...session, onEnd, recorder: sessionRecorder(metrics.recorder, log, session.sessionId) })
+      },
+      recorder: metrics.recorder,
+      draining: () => draining,
+      overloaded: memory.full,
+      sessionCount: () => relay.sessions.count,
+      log,
+    })
+    const { peers } = extras
+    const admin = createAdminServer(
+      { loggerInstance: log as FastifyBaseLogger, ...quiet },
+      { metrics: peers ? ofAll(metrics, peers) : metrics, sessionCount: () => relay.sessions.count },
+      { authenticator, limits: store, upstreams: provider.views, now: Date.now, log },
+    )
+    closers.push(() => closeHttp(admin))
+
+    const adminUrl = await admin.listen({ host: config.admin.host, port: config.admin.port })
+    const url = await app.listen({ host: config.host, port: config.port })
+    if (config.tls) {
+      const stop = watchTls(config.tls, app.server as unknown as TlsServer, (result) => log.info({ result }, 'TLS certificate'))
+      closers.push(async () => stop())
+    }
+    log.info({ url, adminUrl }, 'listening')
+
+    return {
+      url,
+      adminUrl,
+      log,
+      reload: () => live.reload(),
+      async drain() {
+        const end = performance.now() + config.limits.drainMs
+        draining = true
+        log.info({ sessions: relay.sessions.count }, 'draining')
+        await relay.sessions.drain(Math.max(0, config.limits.drainMs - FLUSH_MS))
+        relay.sessions.stop()
+        const left = Math.min(Math.max(end - performance.now(), FLUSH_MS), CLOSING_MS)
+        await Promise.race([Promise.all(closers.map((close) => close().catch(() => undefined))), delay(left, undefined, { ref: false })])
+        log.info('stopped')
+        await sink.flush(LOG_FLUSH_MS)
+      },
+    }
+  } catch (error) {
+    await closeAll(closers)
+    throw error
+  }
+}
+
+async function quotaOf(config: Config, store: LimitStore, identity: Identity): Promise<readonly QuotaLeft[] | undefined> {
+  const policy = quotaPolicy(config, profileName(config, identity, undefined), identity.claims)
+  if (!policy) return []
+  const usage = await quotaUsage(store, identity.subject, policy, Date.now())
+  return usage && quotaLeft(policy, usage)
+}
+
+function ofAll(metrics: Metrics, peers: Peers): Metrics {
+  peers.answer('metrics', () => metrics.snapshot())
+  return { ...metrics, text: async () => mergedText((await peers.ask('metrics')) as MetricsSnapshot[]) }
+}
+
+function refuseSchemas(): never {
+  throw new Error('routes of the relay have no schemas')
+}
+
+/** The wall clock as it was at the start, carried on by a clock that nobody sets. */
+function steadyNow(): number {
+  return performance.timeOrigin + performance.now()
+}
+
+function relaySettings(config: Config): RelaySettings {
+  const { clientBufferBytes, slowClientMs, messagesPerSecond, bytesPerSecond, audioSecondsPerSecond } = config.limits
+  const rates = { messagesPerSecond, bytesPerSecond, audioBytesPerSecond: audioSecondsPerSecond * AUDIO_SECOND_BYTES }
+  return { bufferBytes: clientBufferBytes, heldFrames: HELD_FRAMES, slowClientMs, ...rates }
+}
+
+const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'
+
+/** Ten characters, 51 bits: nobody guesses one within a session. */
+function randomId(): string {
+  return Array.from({ length: 10 }, () => LETTERS[randomInt(LETTERS.length)]).join('')
+}
+
+async function closeHttp(app: FastifyInstance): Promise<void> {
+  const late = setTimeout(() => app.server.closeAllConnections(), HTTP_GRACE_MS)
+  await app.close()
+  clearTimeout(late)
+}
+
+/** In reverse order of building; one part that fails to close does not keep the others open. */
+async function closeAll(closers: (() => Promise<unknown>)[]): Promise<void> {
+  for (const close of closers.splice(0).reverse()) await close().catch(() => undefined)
+}

@@ -1,0 +1,11 @@
+// What the configuration says about running tools, for the server and for the commands that try them.
+import { createIdentitySigner } from '../auth/tool-identity.js'
+import type { Config } from '../config/config.js'
+import type { SourceOptions } from '../tools/source-options.js'
+
+const SILENT = { info() {}, warn() {} }
+
+export function toolRegistryOptions(config: Config, log: SourceOptions['log'] = SILENT): SourceOptions {
+  const { timeoutMs, maxBytes, logPayloads, identitySecret } = config.toolLimits
+  return { timeoutMs, maxBytes, log, logPayloads, baseDir: process.cwd(), ...(identitySecret && { signIdentity: createIdentitySigner(identitySecret) }) }
+}

@@ -1,0 +1,19 @@
+// Builds the configured upstreams, for the server and for the commands that try them.
+import type { Config } from '../config/config.js'
+import type { TokenCredential, UpstreamLog } from '../upstream/azure-credential.js'
+import type { NamedUpstream } from '../upstream/fall-over.js'
+import { createUpstream } from '../upstream/provider.js'
+
+/** A message of the upstream: audio deltas and sessions with many tools are far smaller. */
+const MAX_UPSTREAM_MESSAGE_BYTES = 32 * 1024 * 1024
+
+export function createUpstreams(config: Config, log: UpstreamLog, credential?: TokenCredential): readonly NamedUpstream[] {
+  const options = {
+    connectTimeoutMs: config.limits.upstreamConnectTimeoutMs,
+    pingIntervalMs: config.limits.pingIntervalMs,
+    maxPayloadBytes: MAX_UPSTREAM_MESSAGE_BYTES,
+    log,
+    ...(credential ? { credential } : {}),
+  }
+  return config.upstreams.map((upstream) => ({ config: upstream, provider: createUpstream(upstream, options) }))
+}

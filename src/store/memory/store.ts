@@ -1,0 +1,145 @@
+// The store in this process: the whole of it where there is no Redis, and what the Redis store falls back to.
+import { applyReported, isUse, type LimitPicture } from '../../core/limits/picture.js'
+import { type Bucket, isFull, takeTokens } from '../../core/limits/token-bucket.js'
+import type { Lease, LimitReport, LimitState, LimitStore, UsageOwner, UsageReport } from '../../ports/store.js'
+import { targetsOf } from '../redis/writes/usage.js'
+import { createRevocationList, membersOf } from '../revocation-list.js'
+import { countersOf, dayOf, granularityOf, MAX_COUNTERS } from '../usage-windows.js'
+import { createLocalDirectory } from './directory.js'
+import { createHolds } from './holds.js'
+
+export interface MemoryStoreOptions {
+  /** Epoch milliseconds; the system's clock when absent. */
+  readonly now?: () => number
+  /** What this process is called where sessions are listed. */
+  readonly relay?: string
+  /** Days a user's counters are kept; 35 when absent. */
+  readonly usageRetentionDays?: number
+}
+
+/** Everything is bounded: beyond these the oldest goes first, except live leases, which the caller bounds. */
+const MAX_BUCKETS = 10_000
+const MAX_DEPLOYMENTS = 1_000
+const MAX_NAMES = 64
+const MAX_USAGE_DAYS = 20_000
+const MAX_ONCE_IDS = 100_000
+const DAY_MS = 86_400_000
+
+export function createMemoryStore(options: MemoryStoreOptions = {}): LimitStore {
+  const now = options.now ?? Date.now
+  const retentionMs = (options.usageRetentionDays ?? 35) * DAY_MS
+  const deployments = new Map<string, Map<string, LimitPicture>>()
+  const usage = new Map<string, { window: string; counters: Map<string, number> }>()
+  const onceIds = new Map<string, true>()
+  let oldestKept = ''
+  const buckets = new Map<string, Bucket>()
+  const leases = new Map<string, Set<string>>()
+  const holds = createHolds(now)
+  const revocations = createRevocationList(now)
+
+  function recordLimits(report: LimitReport): void {
+    const pictures = deployments.get(report.deployment) ?? new Map<string, LimitPicture>()
+    const counted = report.limits.some((reported) => isUse(reported, report.source, report.at)) && seenBefore('limits', report.deployment, report.onceId)
+    for (const { used, ...reported } of report.limits) {
+      const before = pictures.get(reported.name)
+      const after = applyReported(before ?? {}, counted || used === undefined ? reported : { ...reported, used }, report.source, report.at)
+      if (after.shown && (before || pictures.size < MAX_NAMES)) pictures.set(reported.name, after)
+    }
+    if (pictures.size > 0) putNewest(deployments, report.deployment, pictures, MAX_DEPLOYMENTS)
+  }
+
+  /** Remembers an id; true where it was known. Without one nothing is. */
+  function seenBefore(kind: 'limits' | 'usage', owner: string, id: string | undefined): boolean {
+    if (id === undefined) return false
+    const key = JSON.stringify([kind, owner, id])
+    const known = onceIds.has(key)
+    putNewest(onceIds, key, true, MAX_ONCE_IDS)
+    return known
+  }
+
+  function recordUsage(report: UsageReport): void {
+    const counters = countersOf(report.counters)
+    if (counters.length === 0) return
+    for (const [owner, window] of targetsOf(report)) {
+      if (!seenBefore('usage', ownerKey(owner, granularityOf(window)), report.onceId)) addTo(owner, window, counters)
+    }
+  }
+
+  function addTo(owner: UsageOwner, window: string, counters: readonly (readonly [string, number])[]): void {
+    const key = ownerKey(owner, window)
+    const entry = usage.get(key) ?? { window, counters: new Map<string, number>() }
+    for (const [name, value] of counters) {
+      if (entry.counters.has(name) || entry.counters.size < MAX_COUNTERS) entry.counters.set(name, (entry.counters.get(name) ?? 0) + value)
+    }
+    if (!usage.has(key)) forgetOldDays()
+    putNewest(usage, key, entry, MAX_USAGE_DAYS)
+  }
+
+  function forgetOldDays(): void {
+    const oldest = dayOf(now() - retentionMs) ?? ''
+    if (oldest === oldestKept) return
+    oldestKept = oldest
+    // A minute of an older day sorts before that day, a month before its days: kept while any day of it would be.
+    for (const [key, entry] of usage) if (entry.window < oldest.slice(0, entry.window.length)) usage.delete(key)
+  }
+
+  function usedIn(owner: UsageOwner, window: string): Record<string, number> {
+    return Object.fromEntries(usage.get(ownerKey(owner, window))?.counters ?? [])
+  }
+
+  async function take(key: string, cost: number, rule: { perSecond: number; burst: number }): Promise<{ ok: boolean; retryAfterMs: number }> {
+    const result = takeTokens(buckets.get(key), cost, rule, now())
+    if (isFull(result.bucket, rule, now())) buckets.delete(key)
+    else putNewest(buckets, key, result.bucket, MAX_BUCKETS)
+    return { ok: result.ok, retryAfterMs: result.retryAfterMs }
+  }
+
+  async function lease(subject: string, sessionId: string, max: number): Promise<Lease | undefined> {
+    const held = leases.get(subject) ?? new Set<string>()
+    if (!held.has(sessionId) && held.size >= max) return undefined
+    held.add(sessionId)
+    leases.set(subject, held)
+    return {
+      release: () => {
+        held.delete(sessionId)
+        if (held.size === 0 && leases.get(subject) === held) leases.delete(subject)
+      },
+    }
+  }
+
+  return {
+    directory: createLocalDirectory(options.relay ?? 'local'),
+    recordLimits,
+    recordUsage,
+    limitsOf: async (deployment) => [...(deployments.get(deployment)?.values() ?? [])].flatMap(limitStateOf),
+    usageOf: async (owner, window) => usedIn(owner, window),
+    hold: async (request) => holds.hold(request, (window) => usedIn({ kind: 'subject', name: request.subject }, window)),
+    letGo: holds.letGo,
+    take,
+    lease,
+    onRevoked: revocations.onRevoked,
+    isRevoked: async (identity) => revocations.has(identity),
+    revoke: async (target, untilMs) => {
+      for (const member of membersOf(target, untilMs)) revocations.add(member, untilMs)
+    },
+    health: async () => ({ status: 'ok', detail: 'in this process only' }),
+    close: async () => undefined,
+  }
+}
+
+function ownerKey({ kind, name }: UsageOwner, window: string): string {
+  return JSON.stringify([kind, name, window])
+}
+
+function limitStateOf({ shown, window }: LimitPicture): LimitState[] {
+  return shown ? [{ ...shown, ...(window && { used: window.used, usedFrom: window.from }) }] : []
+}
+
+/** Puts `key` last in line for eviction and evicts the first in line beyond `max`. */
+function putNewest<V>(map: Map<string, V>, key: string, value: V, max: number): void {
+  map.delete(key)
+  map.set(key, value)
+  if (map.size <= max) return
+  const first = map.keys().next()
+  if (!first.done) map.delete(first.value)
+}

@@ -1,0 +1,220 @@
+// The store shared by all relays: Redis decides and remembers, this process goes on by itself while Redis is away.
+import { randomUUID } from 'node:crypto'
+import { parseRedisUrl } from '../../config/redis-url.js'
+import type { Secret } from '../../config/secret.js'
+import { isLimitName, isLimitSource } from '../../core/limits/merge.js'
+import type { Health } from '../../ports/health.js'
+import type { LimitState, LimitStore, UsageOwner } from '../../ports/store.js'
+import { createLocalDirectory } from '../memory/directory.js'
+import { createMemoryStore } from '../memory/store.js'
+import { createRevocationList } from '../revocation-list.js'
+import { connectRedis, RedisAway, type RedisProblem } from './connection.js'
+import { createRedisDirectory } from './directory.js'
+import { createRedisHolds } from './holds.js'
+import { redisKeys } from './keys.js'
+import { createRedisLeases } from './leases.js'
+import { createRedisRevocations } from './revocations.js'
+import { TAKE } from './scripts/scripts.js'
+import { writeBatch } from './writes/batch.js'
+import { createPending } from './writes/pending.js'
+import { createWriteQueue } from './writes/queue.js'
+
+export interface RedisStoreOptions {
+  /** See `redis-url.ts` for the forms. */
+  readonly url: Secret
+  readonly keyPrefix: string
+  readonly usageRetentionDays: number
+  /** What this process is called where sessions are listed, of letters, digits, dots and hyphens, and unlike every other's; by chance when absent. */
+  readonly relay?: string
+  /** Fixed words: no key, no host, no reply of Redis. The same bad news at most once in 30 s. */
+  readonly log?: (event: { level: 'info' | 'warn'; msg: string }) => void
+  /** Epoch milliseconds. When given it also replaces the server's clock for leases and buckets, so that tests can move time. */
+  readonly now?: () => number
+  /** A dead relay's places come back after this long; 30 s when absent. */
+  readonly leaseTtlMs?: number
+  /** How long a response may wait for its part of a quota; 250 ms when absent. */
+  readonly holdTimeoutMs?: number
+  /** How often leases are renewed and the subscription is checked; a third of `leaseTtlMs` when absent, and never more. */
+  readonly heartbeatMs?: number
+}
+
+/** What a caller waits for at most before this process decides alone. */
+const DECISION_TIMEOUT_MS = 250
+const WRITE_TIMEOUT_MS = 1_000
+const DAY_MS = 86_400_000
+/** One may be under way without the newest report, and one may fail. */
+const ATTEMPTS_BEFORE_READ = 3
+const SAME_WORDS_MS = 30_000
+
+/** Throws an Error about a malformed URL, without repeating it; never because Redis is away. */
+export function createRedisStore(options: RedisStoreOptions): LimitStore {
+  const now = options.now ?? Date.now
+  const clock = () => (options.now ? String(Math.floor(options.now())) : '')
+  const target = parseRedisUrl(options.url.reveal())
+  const keys = redisKeys(options.keyPrefix)
+  const local = createMemoryStore({ now })
+  const list = createRevocationList(now)
+  const pending = createPending()
+  const writer = { keys, instance: randomUUID(), usageRetentionMs: Math.ceil(options.usageRetentionDays * DAY_MS) }
+  const ttlMs = options.leaseTtlMs ?? 30_000
+  const said = new Map<string, number>()
+  /** Why there is no connection, where Redis or the network said so. */
+  let lastProblem: RedisProblem = 'redis is not connected'
+  let lastWords = ''
+  let closed = false
+
+  const connection = connectRedis(target, { ready: () => onReady('redis is connected'), lost: () => say('warn', 'redis is not connected'), problem: onProblem })
+  const subscriber = connectRedis(target, { ready: () => onReady(), lost: () => undefined, problem: onProblem })
+  const queue = createWriteQueue(pending, write, connection.isReady)
+  const leases = createRedisLeases({ connection, keys, local, ttlMs, timeoutMs: DECISION_TIMEOUT_MS, clock })
+  const directory = createRedisDirectory({ connection, subscriber, keys, local: createLocalDirectory(options.relay ?? writer.instance), ttlMs, clock })
+  const holds = createRedisHolds({
+    connection,
+    keys,
+    flush: (name, windows) => flush({ kind: 'subject', name }, windows),
+    flushAll,
+    timeoutMs: options.holdTimeoutMs ?? DECISION_TIMEOUT_MS,
+    clock,
+  })
+  const revocations = createRedisRevocations({ connection, subscriber, keys, list, now, timeoutMs: DECISION_TIMEOUT_MS })
+  const heartbeat = setInterval(() => void beat(), Math.min(options.heartbeatMs ?? ttlMs / 3, ttlMs / 3)).unref()
+
+  function onReady(words?: string): void {
+    lastProblem = 'redis is not connected'
+    if (words) say('info', words)
+    queue.poke()
+    void leases.renew()
+    void directory.renew()
+    void holds.catchUp()
+    void revocations.catchUp()
+  }
+
+  function onProblem(problem: RedisProblem): void {
+    lastProblem = problem
+    say('warn', problem)
+  }
+
+  /** Good news is told whenever the last words were bad; bad news at most once in a while, so that a flapping Redis fills no log. */
+  function say(level: 'info' | 'warn', msg: string): void {
+    const repeated = level === 'info' ? lastWords === msg : performance.now() - (said.get(msg) ?? Number.NEGATIVE_INFINITY) < SAME_WORDS_MS
+    if (closed || repeated) return
+    said.set(msg, performance.now())
+    lastWords = msg
+    options.log?.({ level, msg })
+  }
+
+  async function write(batch: Parameters<typeof writeBatch>[1]): Promise<void> {
+    try {
+      await connection.ask((client) => writeBatch(client, batch, writer), WRITE_TIMEOUT_MS)
+    } catch (error) {
+      if (error instanceof RedisAway) say('warn', error.problem)
+      // Nobody else's key of this name will ever take the batch: it would be tried for ever.
+      if (!(error instanceof RedisAway && error.problem === 'redis holds something else under this key')) throw error
+    }
+  }
+
+  async function beat(): Promise<void> {
+    if (!connection.isReady()) say('warn', 'redis is not connected')
+    await Promise.all([leases.renew(), directory.renew(), holds.catchUp(), revocations.catchUp(), checkSubscriber()])
+    if (pending.dropped() > 0) say('warn', 'records were dropped while redis was away')
+  }
+
+  async function checkSubscriber(): Promise<void> {
+    if (!subscriber.isReady()) return
+    await subscriber.ask((client) => client.ping(), WRITE_TIMEOUT_MS).catch(() => subscriber.reconnect())
+  }
+
+  async function take(key: string, cost: number, rule: { perSecond: number; burst: number }): Promise<{ ok: boolean; retryAfterMs: number }> {
+    const price = Number.isFinite(cost) && cost > 0 ? cost : 0
+    try {
+      const answer = await connection.ask((client) => client.eval(TAKE, 1, keys.bucket(key), price, rule.perSecond, rule.burst, clock()), DECISION_TIMEOUT_MS, true)
+      const [granted, wait] = Array.isArray(answer) ? answer : []
+      return { ok: granted === 1, retryAfterMs: Number(wait) }
+    } catch {
+      return local.take(key, cost, rule)
+    }
+  }
+
+  /** What this process reported before is in it, where Redis takes it in a few attempts: a quota must see the response that has just ended. */
+  async function usageOf(owner: UsageOwner, window: string): Promise<Record<string, number>> {
+    await flush(owner, [window])
+    return counterRecord(await connection.ask((client) => client.hgetall(keys.usage(owner, window)), WRITE_TIMEOUT_MS))
+  }
+
+  async function flush(owner: UsageOwner, windows: readonly string[]): Promise<boolean> {
+    const waits = () => windows.some((window) => pending.holdsUsage(owner, window))
+    for (let attempts = 0; attempts < ATTEMPTS_BEFORE_READ && connection.isReady() && waits(); attempts++) await queue.attempt()
+    return !waits()
+  }
+
+  async function flushAll(): Promise<boolean> {
+    for (let attempts = 0; attempts < ATTEMPTS_BEFORE_READ && connection.isReady() && !pending.isEmpty(); attempts++) await queue.attempt()
+    return connection.isReady() && !queue.isFailing()
+  }
+
+  async function health(): Promise<Health> {
+    if (!connection.isReady()) return { status: 'degraded', detail: lastProblem }
+    try {
+      await connection.ask((client) => client.set(keys.health, '1', 'PX', 60_000), DECISION_TIMEOUT_MS)
+    } catch (error) {
+      return { status: 'degraded', detail: error instanceof RedisAway ? error.problem : 'redis does not answer' }
+    }
+    return queue.isFailing() ? { status: 'degraded', detail: 'records wait to be written' } : { status: 'ok', detail: 'redis answers' }
+  }
+
+  async function close(deadlineMs: number): Promise<void> {
+    if (closed) return
+    closed = true
+    clearInterval(heartbeat)
+    await Promise.all([queue.drain(deadlineMs).then(holds.catchUp), leases.releaseAll(deadlineMs), directory.clear(deadlineMs)])
+    connection.close()
+    subscriber.close()
+  }
+
+  return {
+    directory,
+    recordLimits: (report) => {
+      if (closed) return
+      pending.addLimits(report)
+      queue.poke()
+    },
+    recordUsage: (report) => {
+      if (closed) return
+      pending.addUsage(report)
+      queue.poke()
+    },
+    limitsOf: async (deployment) => limitRecords(await connection.ask((client) => client.hgetall(keys.limits(deployment)), WRITE_TIMEOUT_MS)),
+    usageOf,
+    hold: holds.hold,
+    letGo: holds.letGo,
+    take,
+    lease: leases.lease,
+    onRevoked: list.onRevoked,
+    isRevoked: revocations.isRevoked,
+    revoke: revocations.revoke,
+    health,
+    close,
+  }
+}
+
+/** Reads the hash back; names without a valid time and source, and numbers that are none, are left out. */
+function limitRecords(hash: Readonly<Record<string, string>>): LimitState[] {
+  const fields = new Map(Object.entries(hash))
+  const number = (field: string) => {
+    const text = fields.get(field)
+    return text === undefined || text === '' || !Number.isFinite(Number(text)) ? undefined : Number(text)
+  }
+  return [...fields.keys()].flatMap((field) => {
+    const name = field.endsWith('.at') ? field.slice(0, -3) : ''
+    const [at, source] = [number(field), fields.get(`${name}.source`)]
+    if (!isLimitName(name) || at === undefined || !isLimitSource(source)) return []
+    const [limit, remaining, resetAt] = [number(`${name}.limit`), number(`${name}.remaining`), number(`${name}.reset_at`)]
+    const [used, usedFrom] = [number(`${name}.used`), number(`${name}.used_from`)]
+    const numbers = { ...(limit !== undefined && { limit }), ...(remaining !== undefined && { remaining }), ...(resetAt !== undefined && { resetAt }) }
+    return [{ name, ...numbers, source, at, ...(used !== undefined && { used }), ...(usedFrom !== undefined && { usedFrom }) }]
+  })
+}
+
+function counterRecord(hash: Readonly<Record<string, string>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(hash).flatMap(([name, text]) => (text !== '' && Number.isFinite(Number(text)) ? [[name, Number(text)]] : [])))
+}

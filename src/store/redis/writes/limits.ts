@@ -1,0 +1,82 @@
+// What waits to be written of one deployment's limits: the latest of each, what was used, and every report for the log.
+import { type LimitRecord, mergeLimit, toLimitRecord } from '../../../core/limits/merge.js'
+import { isUse, type KnownLimit, knownLimitOf, laterKnown, windowStart } from '../../../core/limits/picture.js'
+import type { LimitReport } from '../../../ports/store.js'
+import { MAX_LIMIT_NAMES } from '../scripts/limits.js'
+
+/** Amounts by name under one id, or, without an id, of one name and minute. */
+export interface PendingUse {
+  readonly id: string
+  readonly at: number
+  readonly amounts: ReadonlyMap<string, number>
+}
+
+export interface PendingLimits {
+  readonly deployment: string
+  readonly records: Map<string, LimitRecord>
+  readonly known: Map<string, KnownLimit>
+  readonly used: Map<string, PendingUse>
+  /** Nine strings an entry, as the script wants them. */
+  readonly log: (readonly string[])[]
+}
+
+/** Keeps one script short: the rest of a long log goes into the next batch. */
+const LOG_ENTRIES_PER_BATCH = 500
+const USES_PER_BATCH = 200
+/** Far above the reports of one deployment that may wait, which are bounded elsewhere. */
+const MAX_USES = 100_000
+export const MAX_ID_LENGTH = 256
+
+export function emptyLimits(deployment: string): PendingLimits {
+  return { deployment, records: new Map(), known: new Map(), used: new Map(), log: [] }
+}
+
+/** Nothing of a report is usable: it is neither kept nor logged. */
+export function usableEntries(
+  report: LimitReport,
+): readonly { readonly record: LimitRecord | undefined; readonly name: string; readonly used: number; readonly entry: readonly string[] }[] {
+  return report.limits.flatMap((reported) => {
+    const record = toLimitRecord(reported, report.source, report.at)
+    const used = isUse(reported, report.source, report.at) ? Number(reported.used) : 0
+    return record || used > 0 ? [{ record, name: reported.name, used, entry: logEntry(report, reported.name, record, used, reported.resetSeconds) }] : []
+  })
+}
+
+export function addRecord({ records, known }: PendingLimits, record: LimitRecord): void {
+  if (!records.has(record.name) && records.size >= MAX_LIMIT_NAMES) return
+  records.set(record.name, mergeLimit(records.get(record.name), record))
+  const limit = laterKnown(known.get(record.name), knownLimitOf(record))
+  if (limit) known.set(record.name, limit)
+}
+
+/** Without an id the amounts are added to each name's sum of its latest minute: older ones would count no more. */
+export function addUse({ used }: PendingLimits, id: string, at: number, amounts: ReadonlyMap<string, number>): void {
+  if (id !== '') {
+    if (!used.has(`id:${id}`)) used.set(`id:${id}`, { id, at, amounts })
+    return
+  }
+  for (const [name, amount] of amounts) {
+    const key = `minute:${name}`
+    const before = used.get(key)
+    const order = before ? windowStart(at) - windowStart(before.at) : 1
+    if (order < 0 || (!before && used.size >= MAX_USES)) continue
+    const sum = order === 0 ? (before?.amounts.get(name) ?? 0) : 0
+    used.set(key, { id, at: order === 0 ? Math.max(before?.at ?? 0, at) : at, amounts: new Map([[name, sum + amount]]) })
+  }
+}
+
+export function cutLimits(content: PendingLimits): readonly [PendingLimits, PendingLimits] {
+  const uses = [...content.used]
+  const later = { ...emptyLimits(content.deployment), used: new Map(uses.slice(USES_PER_BATCH)), log: content.log.slice(LOG_ENTRIES_PER_BATCH) }
+  return [{ ...content, used: new Map(uses.slice(0, USES_PER_BATCH)), log: content.log.slice(0, LOG_ENTRIES_PER_BATCH) }, later]
+}
+
+export function hasNoLimits({ records, used, log }: PendingLimits): boolean {
+  return records.size === 0 && used.size === 0 && log.length === 0
+}
+
+function logEntry(report: LimitReport, name: string, record: LimitRecord | undefined, used: number, resetSeconds: number | undefined): readonly string[] {
+  const text = (value: string | number | undefined) => (value === undefined ? '' : String(value).slice(0, MAX_ID_LENGTH))
+  const reset = record?.resetAt === undefined ? undefined : resetSeconds
+  return [report.at, name, report.source, record?.limit, record?.remaining, reset, used > 0 ? used : undefined, report.sessionId, report.subject].map(text)
+}

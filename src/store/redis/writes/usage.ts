@@ -1,0 +1,43 @@
+// What waits to be written of one owner's counters of one day, month or minute: sums, and reports that count once.
+import type { UsageOwner, UsageReport } from '../../../ports/store.js'
+import { MAX_COUNTERS, windowsOf } from '../../usage-windows.js'
+
+export interface PendingUsage {
+  readonly owner: UsageOwner
+  /** A day, month or minute. */
+  readonly window: string
+  readonly plain: Map<string, number>
+  readonly once: Map<string, { readonly at: number; readonly counters: readonly (readonly [string, number])[] }>
+}
+
+/** Keeps one script short. */
+const ONCE_IDS_PER_BATCH = 100
+
+export function emptyUsage(owner: UsageOwner, window: string): PendingUsage {
+  return { owner, window, plain: new Map(), once: new Map() }
+}
+
+/** Everyone whose counters a report adds to, the user first. */
+function ownersOf({ subject, tenant, profile, deployment }: UsageReport): readonly UsageOwner[] {
+  const owner = (kind: UsageOwner['kind'], name: string | undefined): UsageOwner[] => (name === undefined || name === '' ? [] : [{ kind, name }])
+  return [{ kind: 'subject', name: subject }, ...owner('tenant', tenant), ...owner('profile', profile), ...owner('deployment', deployment)]
+}
+
+/** Where a report is added: its day for every owner, its month and minute for the user alone. */
+export function targetsOf(report: UsageReport): readonly (readonly [owner: UsageOwner, window: string])[] {
+  return ownersOf(report).flatMap((owner) => windowsOf(report.at, owner.kind === 'subject' ? report.windows : []).map((window) => [owner, window] as const))
+}
+
+export function addPlain({ plain }: PendingUsage, counters: readonly (readonly [string, number])[]): void {
+  for (const [name, amount] of counters) if (plain.has(name) || plain.size < MAX_COUNTERS) plain.set(name, (plain.get(name) ?? 0) + amount)
+}
+
+export function cutUsage(content: PendingUsage): readonly [PendingUsage, PendingUsage] {
+  const ids = [...content.once]
+  const later = { ...emptyUsage(content.owner, content.window), once: new Map(ids.slice(ONCE_IDS_PER_BATCH)) }
+  return [{ ...content, once: new Map(ids.slice(0, ONCE_IDS_PER_BATCH)) }, later]
+}
+
+export function hasNoUsage({ plain, once }: PendingUsage): boolean {
+  return plain.size === 0 && once.size === 0
+}

@@ -1,0 +1,48 @@
+// Where a session is dialled: Azure OpenAI (GA or a dated preview), Voice Live or OpenAI, from configuration alone.
+import type { UpstreamConfig } from '../config/config.js'
+import type { DialectName } from '../core/protocol/dialect.js'
+
+export interface UpstreamTarget {
+  readonly url: URL
+  readonly dialect: DialectName
+}
+
+/** First Voice Live version that is not a preview; used when `apiVersion` is unset or `v1`. */
+const VOICE_LIVE_API_VERSION = '2025-10-01'
+
+/**
+ * GA takes no `api-version` (Azure answers 401 to one) and names the deployment `model`; a dated preview names it `deployment`.
+ * A path in front, as an API gateway has it, is kept; a pasted `/openai` or `/openai/v1` is not doubled.
+ */
+export function azureTarget(config: UpstreamConfig): UpstreamTarget {
+  const version = datedVersion(config)
+  const base = config.endpoint.pathname.replace(/\/openai(\/v1)?\/*$/, '')
+  if (version === undefined) return { url: socketUrl(config.endpoint, base, '/openai/v1/realtime', { model: config.deployment }), dialect: 'ga' }
+  return { url: socketUrl(config.endpoint, base, '/openai/realtime', { 'api-version': version, deployment: config.deployment }), dialect: 'preview' }
+}
+
+/** Voice Live names a model, not a deployment, and always wants an `api-version`. */
+export function voiceLiveTarget(config: UpstreamConfig): UpstreamTarget {
+  const base = config.endpoint.pathname.replace(/\/voice-live(\/realtime)?\/*$/, '')
+  const query = { 'api-version': datedVersion(config) ?? VOICE_LIVE_API_VERSION, model: config.deployment }
+  return { url: socketUrl(config.endpoint, base, '/voice-live/realtime', query), dialect: 'voice-live' }
+}
+
+/** A base URL without a path means `/v1`. The `OpenAI-Beta` header is never sent: a GA socket that sees it is closed. */
+export function openaiTarget(config: UpstreamConfig): UpstreamTarget {
+  const base = config.endpoint.pathname.replace(/\/realtime\/*$/, '').replace(/\/+$/, '')
+  return { url: socketUrl(config.endpoint, base === '' ? '/v1' : base, '/realtime', { model: config.deployment }), dialect: 'ga' }
+}
+
+/** `http` becomes `ws`, `https` becomes `wss`; user info, query and fragment of the endpoint are left behind. */
+function socketUrl(endpoint: URL, base: string, path: string, query: Readonly<Record<string, string>>): URL {
+  const url = new URL(endpoint.origin)
+  url.protocol = endpoint.protocol === 'http:' ? 'ws:' : 'wss:'
+  url.pathname = `${base.replace(/\/+$/, '')}${path}`
+  url.search = new URLSearchParams(query).toString()
+  return url
+}
+
+function datedVersion(config: UpstreamConfig): string | undefined {
+  return config.apiVersion === 'v1' || config.apiVersion === '' ? undefined : config.apiVersion
+}

@@ -1,0 +1,247 @@
+// A Link over an open WebSocket: whole frames read and written past `ws`, everything else left to it; pinged, and never throwing.
+import type { Socket } from 'node:net'
+import { WebSocket } from 'ws'
+import { cutToBytes } from '../core/protocol/errors.js'
+import type { Frame } from '../core/protocol/events.js'
+import type { Link } from '../ports/link.js'
+import { protocolErrorCode, sendableCode } from './close-codes.js'
+import { FrameReader, type FrameSink } from './frame-reader.js'
+import { headerBytes, writeMasked, writeUnmasked } from './frame-writer.js'
+import { joinHeartbeat } from './heartbeat.js'
+import { countRead } from './young-garbage.js'
+
+export interface LinkOptions {
+  /**
+   * For so long at most nothing is sent, or heard without asking for it by a ping. A peer that sends nothing at all, pongs included, for two intervals
+   * (three at most) is cut off as 1006. Milliseconds.
+   */
+  readonly pingIntervalMs: number
+  /** Longest message; a longer one ends the link as 1009. */
+  readonly maxPayloadBytes: number
+}
+
+/** Looks at a link in each ping interval. With two of them and a ping only where one found nothing sent or heard, silence never outlasts the interval. */
+const BEATS = 2
+
+/** A peer that sends without end is read so much in a row, and then everybody else is: of itself, a socket is read up to 2 MiB before the next. */
+const MAX_IN_A_ROW = 256 * 1024
+let lastRead: WebSocketLink | undefined
+let inARow = 0
+
+/** Links with frames to write: after the chunk being read, or when this turn's code has run. */
+const unwritten: WebSocketLink[] = []
+let reading = false
+
+function writeAll(): void {
+  for (let link = unwritten.pop(); link; link = unwritten.pop()) link.writePending()
+}
+
+export class WebSocketLink implements Link, FrameSink {
+  // What each frame needs comes first, and so lies together.
+  #closing = false
+  #messageSeen = false
+  readonly #isServer: boolean
+  readonly #raw: Socket
+  readonly #socket: WebSocket
+  #frameCallback: ((frame: Frame, isBinary: boolean) => void) | undefined
+  /** Most turns have one frame for a link. */
+  #pending: Frame | undefined
+  #morePending: Frame[] | undefined
+  /** With their headers. */
+  #pendingBytes = 0
+  #drainCallback: (() => void) | undefined
+  /** What `ws` would read the socket with; unset where it does so itself from the start. */
+  #wsReads: ((chunk: Buffer) => void) | undefined
+  /** What reads the socket before it. */
+  #reads: ((chunk: Buffer) => void) | undefined
+  #closeCallback: ((code: number) => void) | undefined
+  readonly #leaveHeartbeat: () => void
+  #closeCode: number | undefined
+  #errorCode: number | undefined
+  #closeReported = false
+  #paused = true
+  #silentBeats = 0
+  #bytesRead = -1
+  #bytesWritten = -1
+  #bytesTaken = -1
+
+  constructor(socket: WebSocket, raw: Socket, isServer: boolean, options: LinkOptions) {
+    this.#socket = socket
+    this.#raw = raw
+    this.#isServer = isServer
+    this.#leaveHeartbeat = joinHeartbeat(this, options.pingIntervalMs / BEATS)
+    socket.pause()
+    socket.on('error', (error) => {
+      this.#errorCode ??= protocolErrorCode(error)
+      this.#stopReading()
+    })
+    socket.on('message', (data, isBinary) => {
+      this.#messageSeen = true
+      if (!this.#closing) this.#frameCallback?.(data as Buffer, isBinary)
+      // A close may follow in the same chunk, which `ws` would answer first.
+      if (!this.#wsReads) this.writePending()
+    })
+    socket.on('close', (code) => this.#closed(code))
+    if (socket.readyState === WebSocket.CLOSED) this.#closed(1006)
+    else this.#readBefore(options.maxPayloadBytes)
+  }
+
+  /** Puts the reader of whole frames before the one of `ws`. Where somebody else reads the socket too, `ws` keeps it. */
+  #readBefore(maxPayload: number): void {
+    this.#raw.on('drain', () => this.#drained())
+    const [wsReads, ...others] = this.#raw.listeners('data')
+    if (!wsReads || others.length > 0) return
+    const reader = new FrameReader(this, this.#isServer, maxPayload)
+    this.#wsReads = wsReads as (chunk: Buffer) => void
+    this.#raw.removeAllListeners('data')
+    this.#reads = (chunk: Buffer) => {
+      reading = true
+      try {
+        reader.read(chunk)
+      } finally {
+        reading = false
+        writeAll()
+        countRead(chunk.length)
+        this.#takeTurns(chunk.length)
+      }
+    }
+    this.#raw.on('data', this.#reads)
+  }
+
+  #takeTurns(bytes: number): void {
+    inARow = lastRead === this ? inARow + bytes : bytes
+    lastRead = this
+    if (inARow < MAX_IN_A_ROW) return
+    inARow = 0
+    this.#socket.pause()
+    setImmediate(() => {
+      if (!this.#paused || this.#closing) this.#socket.resume()
+    })
+  }
+
+  /** `ws` that has seen a close or an error pauses a socket that brings it more, and would not see its end until the time limit. */
+  #stopReading(): void {
+    if (this.#reads) this.#raw.removeListener('data', this.#reads)
+    this.#reads = undefined
+  }
+
+  takeText(frame: Frame): void {
+    if (!this.#closing) this.#frameCallback?.(frame, false)
+  }
+
+  passOn(bytes: Buffer): boolean {
+    // What `ws` answers by itself, a close frame for one, comes after what was sent before.
+    this.writePending()
+    this.#messageSeen = false
+    this.#wsReads?.call(this.#raw, bytes)
+    return this.#messageSeen
+  }
+
+  /** Its own listener takes the place of ours first, so that it can remove it. */
+  handOver(bytes: Buffer): void {
+    const wsReads = this.#wsReads
+    if (!wsReads) return
+    this.writePending()
+    this.#stopReading()
+    this.#raw.on('data', wsReads)
+    wsReads.call(this.#raw, bytes)
+  }
+
+  send(data: Frame | string): void {
+    if (this.#closing || this.#socket.readyState !== WebSocket.OPEN) return
+    const frame = typeof data === 'string' ? Buffer.from(data) : data
+    this.#pendingBytes += headerBytes(frame.length, !this.#isServer) + frame.length
+    if (!this.#pending) {
+      this.#pending = frame
+      if (unwritten.push(this) === 1 && !reading) process.nextTick(writeAll)
+    } else if (this.#morePending) this.#morePending.push(frame)
+    else this.#morePending = [frame]
+  }
+
+  writePending(): void {
+    const first = this.#pending
+    if (!first) return
+    const frames = this.#morePending ? [first, ...this.#morePending] : [first]
+    const bytes = this.#pendingBytes
+    this.#pending = undefined
+    this.#morePending = undefined
+    this.#pendingBytes = 0
+    if (this.#socket.readyState !== WebSocket.OPEN) return
+    if (this.#isServer) writeUnmasked(this.#raw, frames, bytes)
+    else writeMasked(this.#raw, frames, bytes)
+    if (this.#raw.writableLength === 0) this.#drained()
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#closing) return
+    this.#closing = true
+    this.writePending()
+    // A paused socket would never read the peer's close frame.
+    this.#socket.resume()
+    this.#socket.close(sendableCode(code), cutToBytes(reason, 123))
+  }
+
+  pause(): void {
+    if (this.#closing) return
+    this.#paused = true
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    if (this.#closing) return
+    if (this.#paused) this.#silentBeats = 0
+    this.#paused = false
+    this.#socket.resume()
+  }
+
+  get bufferedBytes(): number {
+    return this.#raw.writableLength + this.#pendingBytes
+  }
+
+  onFrame(callback: (frame: Frame, isBinary: boolean) => void): void {
+    this.#frameCallback = callback
+  }
+
+  onDrain(callback: (() => void) | undefined): void {
+    this.#drainCallback = callback
+  }
+
+  onClose(callback: (code: number) => void): void {
+    this.#closeCallback = callback
+    if (this.#closeCode !== undefined) process.nextTick(() => this.#reportClose())
+  }
+
+  /** A sign of life is a byte read, or a byte of a backlog that the peer let the system take. A socket we paused cannot show one. */
+  beat(): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return
+    const { bytesRead, bytesWritten, writableLength } = this.#raw
+    const bytesTaken = bytesWritten - writableLength
+    const heard = bytesRead !== this.#bytesRead
+    const sent = bytesWritten !== this.#bytesWritten
+    const alive = this.#paused || heard || (writableLength > 0 && bytesTaken !== this.#bytesTaken)
+    this.#bytesRead = bytesRead
+    this.#bytesWritten = bytesWritten
+    this.#bytesTaken = bytesTaken
+    this.#silentBeats = alive ? 0 : this.#silentBeats + 1
+    if (this.#silentBeats >= 2 * BEATS) this.#socket.terminate()
+    else if (!heard || !sent) this.#socket.ping()
+  }
+
+  #drained(): void {
+    if (!this.#closing) this.#drainCallback?.()
+  }
+
+  #closed(code: number): void {
+    this.#closing = true
+    if (lastRead === this) lastRead = undefined
+    this.#leaveHeartbeat()
+    this.#closeCode = code === 1006 ? (this.#errorCode ?? code) : code
+    this.#reportClose()
+  }
+
+  #reportClose(): void {
+    if (this.#closeReported || !this.#closeCallback || this.#closeCode === undefined) return
+    this.#closeReported = true
+    this.#closeCallback(this.#closeCode)
+  }
+}

@@ -1,0 +1,198 @@
+// The commands as they are typed: what they print, what they keep to themselves, and the code they end with.
+
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createAuthenticator } from '../../src/auth/authenticator.js'
+import { loadAuthConfig } from '../../src/config/load.js'
+import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
+import { runCommand, startCommand } from '../support/built-relay.js'
+import { connectClient } from '../support/realtime-client.js'
+
+const SECRET = 'canary secret of the commands, 32 bytes or more'
+const KEY = 'canary-key-of-the-commands'
+const PASSWORD = 'canary-password'
+const CANARIES = /canary|lighthouse/
+let simulator: Simulator
+let env: Record<string, string>
+
+beforeAll(async () => {
+  simulator = await startSimulator({ apiKey: KEY, deployments: ['voice'], speed: Number.POSITIVE_INFINITY })
+  env = {
+    HOST: '127.0.0.1',
+    PORT: '0',
+    ADMIN_PORT: '0',
+    JWT_SECRET: SECRET,
+    AZURE_OPENAI_ENDPOINT: simulator.url,
+    AZURE_OPENAI_DEPLOYMENT: 'voice',
+    AZURE_OPENAI_API_KEY: KEY,
+    INSTRUCTIONS: 'Keep the lamp of the lighthouse burning.',
+  }
+})
+afterAll(() => simulator.close())
+
+const tokenOf = async (...words: string[]) => (await runCommand(['token', ...words], { env: { JWT_SECRET: SECRET } })).output.trim()
+
+describe('start', () => {
+  it('with a bad configuration: every mistake by name, no value of a secret, exit 1 within two seconds', async () => {
+    const bad = {
+      PORT: 'eighty',
+      ADMIN_PORT: '70000',
+      HOST: '127.0.0.1',
+      JWT_SECRET: 'canary-short',
+      AZURE_OPENAI_ENDPOINT: 'http://example.com',
+      AZURE_OPENAI_API_KEY: 'canary key with blanks',
+      REDIS_URL: `http://user:${PASSWORD}@redis`,
+      TOOLS: JSON.stringify([{ type: 'function', name: 'x', run: { http: { method: 'GET', url: 'http://x', headers: { a: ['$', '{MISSING_NAME}'].join('') } } } }]),
+      SESSION: '{"instructions":"lighthouse"}',
+      CLIENT_MAY_SET: 'instructions',
+      MAX_SESIONS: '3',
+      TLS_CERT_FILE: '/nowhere/cert.pem',
+    }
+    // The first start reads the files from the disk; what is measured is the relay's own time.
+    const runs = [await runCommand([], { env: bad }), await runCommand(['serve'], { env: bad })]
+    for (const { code, output } of runs) {
+      expect(code).toBe(1)
+      for (const name of Object.keys(bad).filter((one) => one !== 'HOST')) expect(output, name).toMatch(new RegExp(`- ${name}\\b.{10,}`))
+      expect(output).toContain('MISSING_NAME')
+      expect(output).toContain('AZURE_OPENAI_DEPLOYMENT is missing')
+      expect(output).toContain('did you mean MAX_SESSIONS?')
+      expect(output).not.toMatch(CANARIES)
+      expect(output).not.toMatch(/\n\s+at /)
+    }
+    expect(Math.min(...runs.map(({ ms }) => ms))).toBeLessThan(2000)
+  })
+
+  it('without any configuration: what is missing, exit 1', async () => {
+    const { code, errors } = await runCommand([])
+    expect(code).toBe(1)
+    expect(errors).toContain('JWT_SECRET')
+    expect(errors).toContain('AZURE_OPENAI_ENDPOINT')
+  })
+
+  it('on a port in use: says so, exit 1', async () => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    const { code, output } = await runCommand([], { env: { ...env, PORT: String((taken.address() as AddressInfo).port) } })
+    expect(code).toBe(1)
+    expect(output).toContain('The port is in use. Set PORT')
+    taken.close()
+  })
+
+  it('told to stop while it starts: stops, exit 0', async () => {
+    const server = await startCommand([], { env: { ...env, LOG_LEVEL: 'debug' } })
+    await server.says(/"level"/)
+    server.child.kill('SIGTERM')
+    expect((await server.ended).code).toBe(0)
+  })
+})
+
+describe('token', () => {
+  it('signs what the relay verifies', async () => {
+    const token = await tokenOf('--sub', 'alice', '--claims', '{"profile":"default"}', '--ttl', '2h')
+    const identity = await (await createAuthenticator(loadAuthConfig({ JWT_SECRET: SECRET }))).verify(token)
+    expect(identity).toMatchObject({ subject: 'alice', claims: { profile: 'default' } })
+    expect(identity.expiresAtMs - Date.now()).toBeGreaterThan(7100_000)
+  })
+
+  it.each([
+    [['token'], '--sub is missing'],
+    [['token', '--sub', 'a', '--ttl', 'soon'], '--ttl must look like'],
+    [['token', '--sub', 'a', '--claims', '[1]'], '--claims must be a JSON object'],
+    [['token', '--subject', 'a'], 'Known options: --sub'],
+    [['tokens'], 'There is no such command'],
+    [['explain'], '--token is missing'],
+    [['simulate', '--port', 'x'], '--port must be a number'],
+    [['simulate', '--colour', 'red'], '--colour'],
+  ])('%j is told what is wrong, and exits 1', async (words, problem) => {
+    const { code, errors } = await runCommand(words, { env: { JWT_SECRET: SECRET } })
+    expect(code).toBe(1)
+    expect(errors).toContain(problem)
+    expect(errors).toContain('realtime-relay <command>')
+  })
+})
+
+describe('check', () => {
+  it('reaches every part and says so', async () => {
+    const { code, output } = await runCommand(['check'], { env: { ...env, REDIS_URL: process.env.REDIS_URL ?? '' } })
+    expect(output).toMatch(/^upstream azure\s+ok/m)
+    expect(output).toMatch(/^Redis\s+ok/m)
+    expect(output).toMatch(/^token keys\s+ok/m)
+    expect(output).toContain('All parts work.')
+    expect(output).not.toMatch(CANARIES)
+    expect(code).toBe(0)
+  })
+
+  it('names the parts that are down, exit 1', async () => {
+    const broken = { ...env, AZURE_OPENAI_API_KEY: 'canary-key-that-is-wrong', REDIS_URL: `redis://user:${PASSWORD}@127.0.0.1:1` }
+    const { code, output } = await runCommand(['check'], { env: broken })
+    expect(output).toMatch(/^upstream azure\s+down\s+upstream_refused: credential/m)
+    expect(output).toMatch(/^Redis\s+down\s+redis is not connected/m)
+    expect(output).not.toMatch(CANARIES)
+    expect(code).toBe(1)
+  })
+})
+
+describe('explain', () => {
+  it('says what a token is worth and why, and not what the instructions are', async () => {
+    const { code, output } = await runCommand(['explain', '--token', await tokenOf('--sub', 'alice')], { env })
+    expect(output).toMatch(/^subject\s+alice\s+claim sub/m)
+    expect(output).toMatch(/^instructions\s+sha256 [0-9a-f]{12}…, 40 characters/m)
+    expect(output).not.toMatch(CANARIES)
+    expect(code).toBe(0)
+  })
+
+  it('says of every quota whether a claim or the profile decided it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'explain-'))
+    const amount = (claim: string) => ({ max: 10, claim, claimMax: 100 })
+    const quota = { perMinute: { responses: 5, tokens: amount('tokens') }, perDay: { responses: amount('daily'), tokens: amount('none'), audioMinutes: amount('words') } }
+    writeFileSync(join(folder, 'profiles.json'), JSON.stringify({ default: { limits: { quota } } }))
+    const token = await tokenOf('--sub', 'alice', '--claims', '{"tokens":7,"daily":"500","words":"many"}')
+    const { output } = await runCommand(['explain', '--token', token], { env: { ...env, PROFILES_FILE: join(folder, 'profiles.json') } })
+    rmSync(folder, { recursive: true })
+    expect(output).toMatch(/^quota of responses\s+5 per minute\s+profile default of PROFILES_FILE$/m)
+    expect(output).toMatch(/^quota of tokens\s+7 per minute\s+claim tokens$/m)
+    expect(output).toMatch(/^quota of responses\s+100 per day\s+claim daily, cut to claimMax of profile default$/m)
+    expect(output).toMatch(/^quota of tokens\s+10 per day\s+profile default of PROFILES_FILE; no claim none$/m)
+    expect(output).toMatch(/^quota of audio minutes\s+10 per day\s+profile default of PROFILES_FILE; claim words is no amount$/m)
+  })
+
+  it('says why a token is refused, exit 1', async () => {
+    const { code, output } = await runCommand(['explain', '--token', `${await tokenOf('--sub', 'alice')}x`], { env })
+    expect(output).toMatch(/^refused\s+unauthenticated\s+bad_signature/m)
+    expect(code).toBe(1)
+  })
+})
+
+describe('simulate and demo', () => {
+  it('simulate answers at the address it prints, until told to stop', async () => {
+    const running = await startCommand(['simulate', '--port', '0', '--api-key', KEY, '--speed', 'Infinity'])
+    const url = (await running.says(/http:\/\/\S+/))[0].replace('http', 'ws')
+    const client = await connectClient(`${url}/openai/v1/realtime?model=any`, KEY)
+    expect((await client.ask('hello')).at(-1)).toMatchObject({ response: { status: 'completed' } })
+    running.child.kill('SIGTERM')
+    await client.closed()
+    expect((await running.ended).code).toBe(0)
+  })
+
+  it('demo needs nothing, prints a page, an address and a token that work, and no log line', async () => {
+    const running = await startCommand(['demo'], { env: { PORT: '0' } })
+    const [, address = '', token = ''] = await running.says(/WebSocket\s+(ws:\S+)\nToken\s+(\S+)\n(?:.*\n)+/)
+    const [page = ''] = /http:\S+(?=#token)/.exec(running.output) ?? []
+    const html = await fetch(page)
+    expect(html.headers.get('content-security-policy')).toContain("default-src 'self'")
+    expect(await html.text()).toContain('<title>Realtime Relay</title>')
+    const client = await connectClient(address, token)
+    await client.next('session.created')
+    const answer = await client.ask('look up order 12345')
+    expect(JSON.stringify(answer)).toContain('Order 12345 of demo')
+    expect(running.output).not.toContain('"level"')
+    running.child.kill('SIGTERM')
+    expect((await client.closed()).code).toBe(1012)
+    expect((await running.ended).code).toBe(0)
+  })
+})

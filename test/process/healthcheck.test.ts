@@ -1,0 +1,72 @@
+// The image's own health check: exit code 0 while the relay lives, 1 otherwise, in bounded time, over TLS as well.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { probeTarget } from '../../src/process/probe-target.js'
+
+const root = join(import.meta.dirname, '../..')
+const pem = (name: string) => readFileSync(join(root, 'test/support/tls', name))
+let server: Server | undefined
+afterEach(async () => {
+  server?.closeAllConnections()
+  server?.close()
+  if (server?.listening) await once(server, 'close')
+})
+
+async function listen(made: Server): Promise<string> {
+  server = made.listen(0, '127.0.0.1')
+  await once(made, 'listening')
+  return String((made.address() as AddressInfo).port)
+}
+
+async function exitCode(env: Record<string, string>): Promise<number> {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/healthcheck.ts'], { cwd: root, env: { PATH: process.env.PATH, ...env }, stdio: 'inherit' })
+  const [code] = await once(child, 'exit')
+  return code as number
+}
+
+const answer =
+  (status: number): RequestListener =>
+  (request, response) =>
+    response.writeHead(request.url === '/livez' ? status : 404).end()
+
+describe('health check', () => {
+  it('is 0 while the relay lives', async () => {
+    expect(await exitCode({ PORT: await listen(createServer(answer(200))) })).toBe(0)
+  })
+
+  it('is 0 over TLS, whatever name the certificate has', async () => {
+    const port = await listen(createTlsServer({ cert: pem('localhost-cert.pem'), key: pem('localhost-key.pem') }, answer(200)))
+    expect(await exitCode({ PORT: port, TLS_CERT_FILE: 'any' })).toBe(0)
+  })
+
+  it('is 1 when the relay fails', async () => {
+    expect(await exitCode({ PORT: await listen(createServer(answer(503))) })).toBe(1)
+  })
+
+  it('is 1 when nobody answers in time', async () => {
+    expect(await exitCode({ PORT: await listen(createServer(() => undefined)) })).toBe(1)
+  })
+
+  it('is 1 when nobody listens', async () => {
+    const made = createServer()
+    const port = await listen(made)
+    made.close()
+    await once(made, 'close')
+    expect(await exitCode({ PORT: port })).toBe(1)
+  })
+
+  it.each([
+    [{}, 'http://127.0.0.1:8080/livez'],
+    [{ HOST: '::', PORT: '81' }, 'http://[::1]:81/livez'],
+    [{ HOST: '10.1.2.3', TLS_CERT_FILE: 'c' }, 'https://10.1.2.3:8080/livez'],
+    [{ HOST: 'fd00::1' }, 'http://[fd00::1]:8080/livez'],
+  ])('%j asks %s', (env, url) => {
+    expect(probeTarget(env).url).toBe(url)
+  })
+})

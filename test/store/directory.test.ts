@@ -1,0 +1,124 @@
+// The live sessions of all relays: the contract in process and on Redis, several relays over one Redis, and relays that die or lose Redis.
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import { Secret } from '../../src/config/secret.js'
+import type { EndTarget } from '../../src/ports/directory.js'
+import type { LimitStore } from '../../src/ports/store.js'
+import { createMemoryStore } from '../../src/store/memory/store.js'
+import { createRedisStore, type RedisStoreOptions } from '../../src/store/redis/store.js'
+import { sessionDirectoryContract } from '../contract/session-directory.js'
+import { startRedis, uniquePrefix } from '../support/redis.js'
+
+const url = process.env.REDIS_URL ?? ''
+const raw = new Redis(url)
+const open: LimitStore[] = []
+const eventually = (check: () => Promise<void> | void) => vi.waitFor(check, { timeout: 5_000, interval: 10 })
+
+async function openStore(prefix: string, rest: Partial<RedisStoreOptions> = {}): Promise<LimitStore> {
+  const store = createRedisStore({ url: new Secret(url), keyPrefix: prefix, usageRetentionDays: 35, ...rest })
+  open.push(store)
+  // Its first heartbeat is what the others know it by.
+  await eventually(async () => {
+    expect(await store.health()).toMatchObject({ status: 'ok' })
+    if (!rest.url) expect(await raw.zcard(`${prefix}relays`)).toBeGreaterThan(0)
+  })
+  return store
+}
+
+afterEach(() => Promise.all(open.splice(0).map((store) => store.close(2_000))))
+afterAll(() => raw.disconnect())
+
+sessionDirectoryContract('in process', async () => createMemoryStore())
+sessionDirectoryContract('Redis', () => openStore(uniquePrefix()))
+
+const session = (id: string, subject = 'alice') => ({ id, subject, tenant: undefined, profile: 'default', dialect: 'ga' as const, deployment: 'dep', since: 1_800_000_000_000 })
+const places = async (store: LimitStore) => (await store.directory.page(100)).sessions.map(({ relay, id }) => `${relay} ${id}`)
+
+describe('several relays over one Redis', () => {
+  it('list each other’s sessions, by relay', async () => {
+    const prefix = uniquePrefix()
+    const [b, a] = [await openStore(prefix, { relay: 'b' }), await openStore(prefix, { relay: 'a' })]
+    b.directory.show(session('1'))
+    a.directory.show(session('2'))
+    a.directory.show(session('1'))
+    await eventually(async () => expect(await places(b)).toEqual(['a 1', 'a 2', 'b 1']))
+    const first = await a.directory.page(2)
+    expect((await b.directory.page(2, first.next)).sessions).toMatchObject([{ relay: 'b', id: '1' }])
+    await a.close(1_000)
+    expect(await places(b)).toEqual(['b 1'])
+    expect(await raw.zrange(`${prefix}relays`, '0', '-1')).toEqual(['b'])
+  })
+
+  it('end each other’s sessions, each once, within a second', async () => {
+    const prefix = uniquePrefix()
+    const names = ['a', 'b', 'c']
+    const stores = await Promise.all(names.map((relay) => openStore(prefix, { relay })))
+    await eventually(async () => expect(await raw.pubsub('NUMSUB', `${prefix}revoked`)).toEqual([`${prefix}revoked`, 3]))
+    const targets: EndTarget[] = []
+    for (const { directory } of stores) directory.onEnd((target) => targets.push(target) && 2)
+    const began = performance.now()
+    const subject = 'é:{}\n\ud800'
+    expect(await stores[0]?.directory.end({ subject })).toEqual({ ended: 6, asked: 3, answered: 3, everywhere: true })
+    expect(performance.now() - began).toBeLessThan(1_000)
+    expect(targets).toEqual([{ subject }, { subject }, { subject }])
+  })
+
+  it('do not wait for a dead one longer than a second, and say so; what it showed goes with its time', async () => {
+    const prefix = uniquePrefix()
+    const store = await openStore(prefix, { relay: 'here', leaseTtlMs: 1_500 })
+    await raw.zadd(`${prefix}relays`, String(Date.now() + 1_500), 'dead')
+    await raw.eval(
+      "redis.call('ZADD', KEYS[1], 0, ARGV[1]) redis.call('PEXPIRE', KEYS[1], 1500)",
+      1,
+      `${prefix}sessions:{dead}`,
+      `${String(1).padStart(15, '0')} 1 {"subject":"alice","profile":"p","dialect":"ga","deployment":"d"}`,
+    )
+    expect(await places(store)).toEqual(['dead 1'])
+    const began = performance.now()
+    expect(await store.directory.end({ subject: 'alice' })).toEqual({ ended: 0, asked: 2, answered: 1, everywhere: false })
+    expect(performance.now() - began).toBeLessThan(2_000)
+    await eventually(async () => expect(await places(store)).toEqual([]))
+    await eventually(async () => expect(await store.directory.end({ subject: 'alice' })).toMatchObject({ asked: 1, everywhere: true }))
+  })
+
+  it('show sessions for as long as they live, and everything in Redis has an end', async () => {
+    const prefix = uniquePrefix()
+    const store = await openStore(prefix, { relay: 'here', leaseTtlMs: 600 })
+    store.directory.show(session('1'))
+    await eventually(async () => expect(await places(store)).toEqual(['here 1']))
+    const end = performance.now() + 1_500
+    while (performance.now() < end) expect(await places(store)).toEqual(['here 1'])
+    for (const key of [`${prefix}relays`, `${prefix}sessions:{here}`]) expect(await raw.pttl(key)).toBeGreaterThan(0)
+  })
+
+  it('leave out what no relay wrote', async () => {
+    const prefix = uniquePrefix()
+    const store = await openStore(prefix, { relay: 'here' })
+    await raw.zadd(`${prefix}sessions:{here}`, 0, 'rubbish', 0, `${'1'.repeat(15)} id {"subject":1}`, 0, `${'1'.repeat(15)} id {`)
+    store.directory.show(session('1'))
+    await eventually(async () => expect(await places(store)).toEqual(['here 1']))
+    await raw.publish(`${prefix}revoked`, 'end:11111111-1111-1111-1111-111111111111:other:{"subject":1}')
+    await raw.publish(`${prefix}revoked`, 'end:11111111-1111-1111-1111-111111111111:other:{')
+    expect(await store.health()).toMatchObject({ status: 'ok' })
+  })
+})
+
+describe('a Redis that is away', () => {
+  it('keeps nobody from ending sessions here, and is told of what ended meanwhile', async () => {
+    const server = await startRedis()
+    const store = await openStore('r:', { url: new Secret(server.url), relay: 'here', leaseTtlMs: 1_500 })
+    const hide = store.directory.show(session('gone'))
+    store.directory.show(session('stays'))
+    await eventually(async () => expect(await places(store)).toEqual(['here gone', 'here stays']))
+    await server.kill()
+    store.directory.onEnd(() => 1)
+    await eventually(async () => expect(await store.health()).toMatchObject({ status: 'degraded' }))
+    await expect(store.directory.page(10)).rejects.toThrow()
+    expect(await store.directory.end({ subject: 'alice' })).toEqual({ ended: 1, asked: 1, answered: 1, everywhere: false })
+    hide()
+    store.directory.show(session('new'))
+    await server.restart()
+    await eventually(async () => expect(await places(store)).toEqual(['here new', 'here stays']))
+    await server.stop()
+  })
+})

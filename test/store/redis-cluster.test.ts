@@ -1,0 +1,86 @@
+// The Redis store on a real three-node cluster: every script stays in one slot, messages reach every relay, a lost node is survived.
+import { Cluster } from 'ioredis'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { Secret } from '../../src/config/secret.js'
+import type { LimitStore } from '../../src/ports/store.js'
+import { createRedisStore } from '../../src/store/redis/store.js'
+import { sessionDirectoryContract } from '../contract/session-directory.js'
+import { limitStoreContract } from '../contract/store.js'
+import { redisBinary, uniquePrefix } from '../support/redis.js'
+import { type OwnCluster, startRedisCluster } from './redis-cluster.js'
+
+const available = redisBinary() !== undefined
+
+describe.skipIf(!available)(`Redis Cluster${available ? '' : ' (skipped: no redis-server or valkey-server on this machine, and Docker cannot run a cluster on loopback)'}`, () => {
+  let cluster: OwnCluster
+  let raw: Cluster
+  const prefixes = new WeakMap<LimitStore, string>()
+
+  async function openStore(prefix: string, now?: () => number): Promise<LimitStore> {
+    const store = createRedisStore({ url: new Secret(cluster.url), keyPrefix: prefix, usageRetentionDays: 35, holdTimeoutMs: 5_000, ...(now && { now }) })
+    prefixes.set(store, prefix)
+    await vi.waitFor(async () => expect(await store.health()).toMatchObject({ status: 'ok' }), { timeout: 10_000, interval: 20 })
+    return store
+  }
+
+  beforeAll(async () => {
+    cluster = await startRedisCluster()
+    raw = new Cluster(cluster.nodes.map(({ port }) => ({ host: '127.0.0.1', port })))
+    raw.on('error', () => undefined)
+  })
+  afterAll(async () => {
+    raw.disconnect()
+    await cluster.stop()
+  })
+
+  limitStoreContract('Redis Cluster', async () => {
+    const prefix = uniquePrefix()
+    return {
+      shared: true,
+      open: (now) => openStore(prefix, now),
+      usageOf: async (store, subject, day) =>
+        Object.fromEntries(Object.entries(await raw.hgetall(`${prefixes.get(store)}usage:{${subject}}:${day}`)).map(([name, value]) => [name, Number(value)])),
+    }
+  })
+
+  sessionDirectoryContract('Redis Cluster', () => openStore(uniquePrefix()))
+
+  it('sessions are listed and ended by stores that are connected to other nodes', async () => {
+    const prefix = uniquePrefix()
+    const stores = await Promise.all([1, 2, 3, 4].map(() => openStore(prefix)))
+    for (const [n, { directory }] of stores.entries()) {
+      directory.onEnd(() => 1)
+      directory.show({ id: String(n), subject: 'alice', tenant: undefined, profile: 'p', dialect: 'ga', deployment: 'd', since: 0 })
+    }
+    await vi.waitFor(async () => expect((await stores[0]?.directory.page(10))?.sessions).toHaveLength(4), { timeout: 5_000, interval: 10 })
+    // Not before each has subscribed.
+    await vi.waitFor(async () => expect(await stores[0]?.directory.end({ subject: 'alice' })).toEqual({ ended: 4, asked: 4, answered: 4, everywhere: true }), { timeout: 10_000 })
+    await Promise.all(stores.map((store) => store.close(500)))
+  })
+
+  it('a revocation reaches a store that is connected to other nodes', async () => {
+    const prefix = uniquePrefix()
+    const stores = await Promise.all([1, 2, 3, 4].map(() => openStore(prefix)))
+    const told = new Set<number>()
+    stores.forEach((store, i) => void store.onRevoked(() => told.add(i)))
+    await stores[0]?.revoke({ subject: 'mallory' }, Date.now() + 60_000)
+    await vi.waitFor(() => expect(told.size).toBe(4), { timeout: 5_000, interval: 10 })
+    await Promise.all(stores.map((store) => store.close(500)))
+  })
+
+  it('with one node frozen, everybody is answered in time, and what belongs there is written when it is back', async () => {
+    const prefix = uniquePrefix()
+    const store = await openStore(prefix)
+    cluster.nodes[0]?.freeze()
+    const deployments = Array.from({ length: 30 }, (_, i) => `d${i}`)
+    for (const deployment of deployments) store.recordLimits({ deployment, source: 'event', at: Date.now(), limits: [{ name: 'tokens', remaining: 1 }] })
+    const start = performance.now()
+    const taken = await Promise.all(deployments.map((key) => store.take(key, 1, { perSecond: 1, burst: 1 })))
+    expect(taken.every(({ ok }) => ok)).toBe(true)
+    expect(performance.now() - start).toBeLessThan(900)
+    cluster.nodes[0]?.thaw()
+    const written = async () => (await Promise.all(deployments.map((deployment) => raw.exists(`${prefix}limits:{${deployment}}`)))).filter(Boolean)
+    await vi.waitFor(async () => expect(await written()).toHaveLength(30), { timeout: 10_000, interval: 20 })
+    await store.close(500)
+  })
+})

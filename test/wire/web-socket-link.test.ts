@@ -1,0 +1,128 @@
+// An accepted link on real sockets, TCP and TLS, whose peer writes bytes by hand: frames cut anywhere, and what comes after an error or a close.
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { Link } from '../../src/ports/link.js'
+import { closeOf, collect } from '../contract/link.js'
+import { fc } from '../support/property.js'
+import { frameBytes } from '../support/wire-frames.js'
+import { cut, settled } from './frame-reading.js'
+import { dispose, linkServer } from './link-peers.js'
+
+const HEAD = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
+
+afterEach(async () => {
+  vi.useRealTimers()
+  await dispose()
+})
+
+const text = fc.integer({ min: 0, max: 70_000 }).map((length) => Buffer.alloc(length, 0x62))
+const message = fc.oneof(
+  { weight: 4, arbitrary: text.map((data) => ({ wire: [frameBytes(0x81, data, true)], heard: [String(data), false] as [string, boolean] })) },
+  text.map((data) => ({ wire: [frameBytes(0x82, data, true)], heard: [String(data), true] as [string, boolean] })),
+  text.map((data) => ({
+    wire: [frameBytes(0x01, data, true), frameBytes(0x89, Buffer.from('beat'), true), frameBytes(0x80, Buffer.from('end'), true)],
+    heard: [`${data}end`, false] as [string, boolean],
+  })),
+)
+
+describe.each(['TCP', 'TLS'])('an accepted link over %s', (transport) => {
+  async function open(): Promise<{ link: Link; socket: Socket }> {
+    const server = await linkServer(60_000, transport === 'TLS')
+    const socket = transport === 'TLS' ? connectTls({ host: '127.0.0.1', port: server.port, rejectUnauthorized: false }) : connect({ host: '127.0.0.1', port: server.port })
+    socket.on('error', () => {})
+    socket.setNoDelay(true)
+    socket.write(HEAD)
+    const [link] = await Promise.all([server.nextLink(), once(socket, 'data')])
+    return { link, socket }
+  }
+
+  it('delivers what was sent, wherever the packets are cut', async () => {
+    const { link, socket } = await open()
+    socket.resume()
+    link.resume()
+    await fc.assert(
+      fc.asyncProperty(fc.array(message, { minLength: 1, maxLength: 6 }), fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 6 }), async (messages, cuts) => {
+        const bytes = Buffer.concat(messages.flatMap(({ wire }) => wire))
+        const heard = collect(link, messages.length)
+        for (const piece of cut(
+          bytes,
+          cuts.map((part) => Math.floor(part * bytes.length)),
+        )) {
+          socket.write(piece)
+          await settled()
+        }
+        expect(await heard).toEqual(messages.map((one) => one.heard))
+      }),
+      { numRuns: 60 },
+    )
+    socket.destroy()
+  })
+
+  it.each([4096, 100_000])('reads a peer that sends frames of %i bytes without end no more than others may wait for, turn by turn', async (size) => {
+    const { link, socket } = await open()
+    const frame = frameBytes(0x81, Buffer.alloc(size, 0x61), true)
+    const frames = Math.floor(6_500_000 / size)
+    socket.write(Buffer.concat(Array.from({ length: frames }, () => frame)))
+    // As much as the system takes is there before the first byte is read.
+    for (let left = -1; left !== socket.writableLength; ) {
+      left = socket.writableLength
+      await settled()
+    }
+    let bytes = 0
+    let total = 0
+    let most = 0
+    const all = new Promise<void>((resolve) => {
+      link.onFrame((data) => {
+        bytes += data.length
+        total += data.length
+        if (total === frames * size) resolve()
+      })
+    })
+    const turn = (): void => {
+      most = Math.max(most, bytes)
+      bytes = 0
+      if (total < frames * size) setImmediate(turn)
+    }
+    setImmediate(turn)
+    link.resume()
+    await all
+    expect(most).toBeLessThanOrEqual(2 * 256 * 1024)
+    socket.destroy()
+  })
+
+  it.each([
+    ['a reserved bit', frameBytes(0xc1, Buffer.from('no'), true), 1002],
+    ['text that is not UTF-8', frameBytes(0x81, Buffer.from([0xff, 0xfe]), true), 1007],
+    ['a close', frameBytes(0x88, Buffer.from([0x03, 0xe9]), true), 1001],
+  ])('ends without waiting for a time limit after %s with more behind it', async (_name, last, code) => {
+    const { link, socket } = await open()
+    // `ws` ends a close that the peer leaves unanswered after a time limit: with its clock standing still, only the peer's own end can.
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    const more = frameBytes(0x81, Buffer.alloc(20_000, 0x61), true)
+    const closed = closeOf(link)
+    link.resume()
+    const ended = once(socket, 'end')
+    socket.resume()
+    socket.write(Buffer.concat([last, more]))
+    socket.write(more)
+    await ended
+    socket.end(more)
+    expect(await closed).toBe(code)
+  })
+
+  it('answers in order: what was sent in a turn goes out before the close that follows in the same packet', async () => {
+    const { link, socket } = await open()
+    link.onFrame((frame) => link.send(frame))
+    link.resume()
+    const received: Buffer[] = []
+    socket.on('data', (chunk: Buffer) => received.push(chunk))
+    const ended = once(socket, 'end')
+    socket.write(Buffer.concat([frameBytes(0x81, Buffer.from('one'), true), frameBytes(0x82, Buffer.from('two'), true), frameBytes(0x88, Buffer.from([0x03, 0xe8]), true)]))
+    await ended
+    const answers = ['one', 'two'].map((answer) => frameBytes(0x81, Buffer.from(answer), false))
+    expect(Buffer.concat(received)).toEqual(Buffer.concat([...answers, frameBytes(0x88, Buffer.from([0x03, 0xe8]), false)]))
+    socket.destroy()
+  })
+})
