@@ -9,7 +9,7 @@ const TESTS = sourceFiles('test').filter((file) => !file.path.endsWith('.config.
 /** What stays at the root of `src`: the ways in. Everything else has a room. */
 const ENTRIES = ['src/cli.ts', 'src/healthcheck.ts', 'src/main.ts']
 
-const PLUG = ['core', 'ports', 'config/config', 'config/secret']
+const PLUG = ['core', 'ports', 'time', 'config/config', 'config/secret']
 /** What each room may import besides itself, types included: a room, a folder of core, or one file of a room. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'core/protocol': [],
@@ -18,21 +18,22 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'core/policy': ['core/protocol'],
   'core/session': ['core/policy', 'core/protocol', 'core/limits'],
   ports: ['core'],
+  time: [],
   config: ['core', 'tools/http-template', 'tools/tool-schema'],
-  wire: ['core/protocol', 'ports'],
-  relay: ['core', 'ports'],
-  auth: ['core/protocol', 'ports', 'config/config', 'config/secret'],
-  tools: ['core/policy', 'core/protocol', 'ports', 'config/config', 'config/secret'],
-  store: ['core/limits', 'core/policy', 'ports', 'config/config', 'config/secret', 'config/redis-url'],
+  wire: ['time', 'core/protocol', 'ports'],
+  relay: ['time', 'core', 'ports'],
+  auth: ['time', 'core/protocol', 'ports', 'config/config', 'config/secret'],
+  tools: ['time', 'core/policy', 'core/protocol', 'ports', 'config/config', 'config/secret'],
+  store: ['time', 'core/limits', 'core/policy', 'ports', 'config/config', 'config/secret', 'config/redis-url'],
   ops: PLUG,
-  admin: ['core/policy', 'core/protocol', 'core/upstreams', 'ports', 'config/config'],
+  admin: ['time', 'core/policy', 'core/protocol', 'core/upstreams', 'ports', 'config/config'],
   ingress: [...PLUG, 'wire', 'config/file-watch'],
   upstream: [...PLUG, 'wire'],
-  profiles: ['core', 'ports', 'config', 'tools/registry'],
-  server: ['core', 'ports', 'config', 'wire', 'relay', 'auth', 'tools', 'store', 'ops', 'admin', 'ingress', 'upstream', 'profiles'],
-  process: ['config', 'ports', 'ops', 'server', 'tools/registry'],
-  cli: ['core', 'ports', 'config', 'auth', 'tools', 'store', 'ops', 'upstream', 'profiles', 'server', 'process', 'simulator', 'demo'],
-  simulator: ['core/protocol', 'wire/close-codes'],
+  profiles: ['time', 'core', 'ports', 'config', 'tools/registry'],
+  server: ['time', 'core', 'ports', 'config', 'wire', 'relay', 'auth', 'tools', 'store', 'ops', 'admin', 'ingress', 'upstream', 'profiles'],
+  process: ['time', 'config', 'ports', 'ops', 'server', 'tools/registry'],
+  cli: ['time', 'core', 'ports', 'config', 'auth', 'tools', 'store', 'ops', 'upstream', 'profiles', 'server', 'process', 'simulator', 'demo'],
+  simulator: ['time', 'core/protocol', 'wire/close-codes'],
   console: [],
   demo: ['tools/tool'],
 }
