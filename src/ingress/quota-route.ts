@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { QuotaLeft } from '../core/policy/quota.js'
 import { RefusalError } from '../core/protocol/errors.js'
-import { shown } from '../core/session/quota/gate.js'
+import { publicQuota } from '../core/session/quota/gate.js'
 import type { Authenticator, Identity } from '../ports/caller.js'
 import type { LimitStore } from '../ports/store.js'
 import { sendRefusal } from './refusal-reply.js'
@@ -27,7 +27,7 @@ export function registerQuotaRoute(app: FastifyInstance, { authenticator, limits
       await take(`quota:subject:${encodeURIComponent(identity.subject)}`)
       const left = await quotaOf(identity)
       if (!left) throw new RefusalError('internal', 'quota_unknown', UNKNOWN_RETRY_SECONDS)
-      return reply.header('cache-control', 'no-store').send({ quota: left.map(shown) })
+      return reply.header('cache-control', 'no-store').send({ quota: left.map(publicQuota) })
     } catch (error) {
       if (error instanceof RefusalError) return sendRefusal(reply, error)
       throw error

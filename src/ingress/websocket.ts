@@ -98,7 +98,7 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
     const refusal = error instanceof RefusalError ? error : new RefusalError('internal', 'admission_failed')
     if (refusal !== error) deps.log.error(describeError(error), 'admission failed')
     deps.log.info({ code: refusal.code, why: refusal.why, address: request.ip }, 'upgrade refused')
-    deps.recorder.note({ note: 'upgrade_refused', code: refusal.code })
+    deps.recorder.note({ type: 'upgrade_refused', code: refusal.code })
     if (deps.config.refuseAfterUpgrade && !BEFORE_UPGRADE_ONLY.has(refusal.code)) outcomes.set(request.raw, { refused: refusal, response: reply.raw })
     else sendRefusal(reply, refusal)
   }

@@ -58,7 +58,7 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
   const label = { profile: boundedLabel(), type: boundedLabel(), why: boundedLabel(), tool: boundedLabel(), code: boundedLabel(), status: boundedLabel() }
 
   function count(note: Note): void {
-    switch (note.note) {
+    switch (note.type) {
       case 'upgrade_refused':
         return refusals.inc({ code: note.code })
       case 'session_opened':
@@ -71,7 +71,7 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
         bytes.inc({ direction: 'up' }, note.upBytes)
         return bytes.inc({ direction: 'down' }, note.downBytes)
       case 'event_refused':
-        return eventsRefused.inc({ type: label.type(note.type), code: note.code })
+        return eventsRefused.inc({ type: label.type(note.eventType), code: note.code })
       case 'event_dropped':
         return eventsDropped.inc({ side: note.side, why: label.why(wordLabel(note.why)) })
       case 'tool_finished': {

@@ -16,9 +16,9 @@ export function sessionRecorder(counted: Recorder, logger: SessionLogger, sessio
 }
 
 function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
-  const { note: name, ...said } = note
+  const { type: name, ...said } = note
   const fields = { sessionId, ...said }
-  switch (note.note) {
+  switch (note.type) {
     // The ingress logs these itself, with the address.
     case 'upgrade_refused':
       return
@@ -28,7 +28,7 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
     case 'tool_finished':
       return note.outcome === 'ok' ? logger.debug({ ...fields, tool: plain(note.tool) }, name) : logger.warn({ ...fields, tool: plain(note.tool) }, name)
     case 'event_refused':
-      return logger.info({ ...fields, type: plain(note.type) }, name)
+      return logger.info({ sessionId, type: plain(note.eventType), code: note.code }, name)
     case 'upstream_error':
       return logger.warn({ ...fields, code: plain(note.code) }, name)
     case 'event_dropped':

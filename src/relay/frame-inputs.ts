@@ -17,9 +17,9 @@ export function readClientFrame(frame: Frame, isBinary: boolean, dialect: Dialec
   const { event_id: id, type, audio } = decoded.event
   const audioBytes = type === 'input_audio_buffer.append' && typeof audio === 'string' ? Math.floor((audio.length * 3) / 4) : 0
   const events = dialect.toGa(decoded.event)
-  if (events.length > 0) return { inputs: events.map((event) => ({ is: 'client.event', event })), audioBytes }
+  if (events.length > 0) return { inputs: events.map((event) => ({ type: 'client.event', event })), audioBytes }
   const causeEventId = typeof id === 'string' ? id : undefined
-  return { inputs: [{ is: 'frame.refused', code: 'event_not_allowed', message: 'This event has no counterpart here.', causeEventId }], audioBytes }
+  return { inputs: [{ type: 'frame.refused', code: 'event_not_allowed', message: 'This event has no counterpart here.', causeEventId }], audioBytes }
 }
 
 /** `sameDialect`: the client reads the upstream's own bytes, so the event that stands for the whole frame carries them. A word: why there is nothing in it. */
@@ -29,9 +29,9 @@ export function readUpstreamFrame(frame: Frame, isBinary: boolean, dialect: Dial
   const events = dialect.toGa(decoded.event)
   if (events.length === 0) return 'no_counterpart'
   const owner = events.find((event) => event.type === decoded.event.type) ?? events[0]
-  return events.map((event) => ({ is: 'upstream.event', event, frame: event === owner && sameDialect ? frame : undefined }))
+  return events.map((event) => ({ type: 'upstream.event', event, frame: event === owner && sameDialect ? frame : undefined }))
 }
 
 function refused(message: string): ClientFrame {
-  return { inputs: [{ is: 'frame.refused', code: 'bad_event', message }], audioBytes: 0 }
+  return { inputs: [{ type: 'frame.refused', code: 'bad_event', message }], audioBytes: 0 }
 }

@@ -8,7 +8,7 @@ import type { RelayedSession } from './session.js'
 import { limitsOfEvent } from './usage.js'
 
 export function perform(session: RelayedSession, action: Action): void {
-  switch (action.do) {
+  switch (action.type) {
     case 'send':
       if (action.to === 'upstream') session.sendUpstreamEvent(action.event)
       else if (action.frame) session.sendClient(action.frame)
@@ -59,18 +59,18 @@ export function perform(session: RelayedSession, action: Action): void {
   }
 }
 
-function startTool(session: RelayedSession, call: Extract<Action, { do: 'tool.start' }>): void {
+function startTool(session: RelayedSession, call: Extract<Action, { type: 'tool.start' }>): void {
   const { tools, identity, sessionId, recorder } = session.opened
   const abort = new AbortController()
   session.toolAborts.set(call.callId, abort)
   const known = tools.tools.some((tool) => tool.definition.name === call.name)
   const done = (output: string, ok: boolean, durationMs: number) => {
     session.toolAborts.delete(call.callId)
-    session.apply({ is: 'tool.finished', callId: call.callId, output, ok, durationMs })
+    session.apply({ type: 'tool.finished', callId: call.callId, output, ok, durationMs })
   }
   tools.run({ callId: call.callId, name: call.name, arguments: call.arguments }, { identity, sessionId, signal: abort.signal }).then(
     ({ output, outcome, durationMs, cut }) => {
-      recorder.note({ note: 'tool_finished', tool: known ? call.name : 'unknown', outcome, durationMs, cut })
+      recorder.note({ type: 'tool_finished', tool: known ? call.name : 'unknown', outcome, durationMs, cut })
       done(output, outcome === 'ok', durationMs)
     },
     () => done('The tool failed.', false, 0),
@@ -94,13 +94,13 @@ function verifyToken(session: RelayedSession, token: string): void {
   const failed = (error: unknown): TokenOutcome => ({ ok: false, code: error instanceof RefusalError && error.code === 'unauthenticated' ? 'unauthenticated' : 'internal' })
   check()
     .catch(failed)
-    .then((outcome) => session.apply({ is: 'token.verified', outcome }))
+    .then((outcome) => session.apply({ type: 'token.verified', outcome }))
 }
 
 function askQuota(session: RelayedSession, cause: QuotaCause): void {
   const { identity, profile } = session.opened
   if (!profile.quota) return
-  quotaUsage(session.deps.store, identity.subject, profile.quota, session.deps.now(), session.ledger.booked).then((usage) => session.apply({ is: 'quota.left', usage, cause }))
+  quotaUsage(session.deps.store, identity.subject, profile.quota, session.deps.now(), session.ledger.booked).then((usage) => session.apply({ type: 'quota.left', usage, cause }))
 }
 
 function reserve(session: RelayedSession, tokens: { readonly input: number; readonly output: number }): void {
@@ -109,11 +109,11 @@ function reserve(session: RelayedSession, tokens: { readonly input: number; read
   const [subject, holder] = [opened.identity.subject, opened.sessionId]
   reserveQuota(deps.store, opened.profile.quota, deps.now(), { subject, holder, hold: ledger.estimate(tokens), session: ledger.booked }).then((answer) => {
     // Not applied: a session that ended meanwhile has let go before it came to hold this.
-    if (!session.apply({ is: 'quota.reserved', answer })) deps.store.letGo(subject, holder)
+    if (!session.apply({ type: 'quota.reserved', answer })) deps.store.letGo(subject, holder)
   })
 }
 
-function recordLimits(session: RelayedSession, { event }: Extract<Action, { do: 'record.limits' }>): void {
+function recordLimits(session: RelayedSession, { event }: Extract<Action, { type: 'record.limits' }>): void {
   const seen = limitsOfEvent(event)
   if (!seen) return
   const { identity, sessionId } = session.opened

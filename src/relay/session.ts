@@ -10,8 +10,8 @@ import { type Input, type Lanes, lanesOf, openingState, type SessionState } from
 import { step } from '../core/session/step.js'
 import type { Link } from '../ports/link.js'
 import type { NewSession } from '../ports/session.js'
+import { Alarm } from './alarm.js'
 import { ClientRate } from './client-rate.js'
-import { CoreClock } from './core-clock.js'
 import { Backlog, Reader } from './flow.js'
 import { readClientFrame, readUpstreamFrame } from './frame-inputs.js'
 import { type HeldFrames, holdFrames } from './held-frames.js'
@@ -44,7 +44,7 @@ export class RelayedSession {
   deployment = ''
   hide = (): void => undefined
   #state: SessionState
-  readonly #coreClock: CoreClock
+  readonly #alarm: Alarm
   /** Until the upstream is reached: an idle session keeps no signal. */
   #dialing: AbortController | undefined
   readonly clock: () => number
@@ -73,14 +73,14 @@ export class RelayedSession {
       exp: opened.identity.expiresAtMs,
     })
     this.#lanes = lanesOf(this.#state)
-    this.#coreClock = new CoreClock(timetable, this, this.#startedAt, dueAt(this.#state))
+    this.#alarm = new Alarm(timetable, this, dueAt(this.#state))
     this.#held = holdFrames(deps.settings.bufferBytes, deps.settings.heldFrames)
-    this.#clientReader = new Reader(this.#client, 'not_live', this.#coreClock)
+    this.#clientReader = new Reader(this.#client, 'not_live', this.#alarm)
     this.#toClient = new Backlog(
       this.#client,
       () => this.#upstreamReader,
       deps.settings.bufferBytes,
-      () => opened.recorder.note({ note: 'backpressure', side: 'client' }),
+      () => opened.recorder.note({ type: 'backpressure', side: 'client' }),
     )
   }
 
@@ -89,7 +89,7 @@ export class RelayedSession {
     this.#client.onFrame((frame, isBinary) => this.#fromClient(frame, isBinary))
     // Read on while dialling, within the bound: what comes early is held, and a client that leaves is noticed.
     this.#clientReader.resume('not_live')
-    this.opened.recorder.note({ note: 'session_opened', dialect: this.opened.dialect, profile: this.opened.profile.name })
+    this.opened.recorder.note({ type: 'session_opened', dialect: this.opened.dialect, profile: this.opened.profile.name })
     this.#dialing = new AbortController()
     this.deps.provider.dial({ correlationId: this.opened.sessionId, signal: this.#dialing.signal }).then(
       ({ link, dialect, deployment, privateWords }) => {
@@ -99,16 +99,16 @@ export class RelayedSession {
         this.deployment = deployment
         this.hide = show(this)
         this.upstreamDialect = dialectFor(dialect)
-        this.#upstreamReader = new Reader(link, 'not_live', this.#coreClock)
+        this.#upstreamReader = new Reader(link, 'not_live', this.#alarm)
         this.#toUpstream = new Backlog(
           link,
           () => this.#clientReader,
           this.deps.settings.bufferBytes,
-          () => this.opened.recorder.note({ note: 'backpressure', side: 'upstream' }),
+          () => this.opened.recorder.note({ type: 'backpressure', side: 'upstream' }),
         )
-        link.onClose((code) => this.apply({ is: 'upstream.closed', code }))
+        link.onClose((code) => this.apply({ type: 'upstream.closed', code }))
         link.onFrame((frame, isBinary) => this.#fromUpstream(frame, isBinary))
-        this.apply({ is: 'upstream.opened', privateWords: (privateWords ?? []).concat(deployment) })
+        this.apply({ type: 'upstream.opened', privateWords: (privateWords ?? []).concat(deployment) })
         this.#upstreamReader.resume('not_live')
       },
       (error: unknown) => {
@@ -118,23 +118,26 @@ export class RelayedSession {
     )
   }
 
+  /** False: the session has ended, and the input changed nothing. */
   apply(input: Input): boolean {
-    if (this.#ended) return false
     const now = this.clock()
-    if (this.#coreClock.isBehind(now)) this.#tell(now)
-    return this.#step(input)
+    // What is due comes first, also between two ticks: an event after the end of a token is not handled.
+    if (this.#alarm.isDue(now)) this.#wake(now)
+    return this.#step(input, now)
   }
 
-  #tell(now: number): void {
-    this.#step(this.#coreClock.told(now, this.#rate.activeAt))
+  #wake(now: number): void {
+    this.#step({ type: 'tick', clientActiveAt: this.#rate.activeAt }, now)
   }
 
-  #step(input: Input): boolean {
+  #step(input: Input, now: number): boolean {
     if (this.#ended) return false
-    const [state, actions] = step(this.#state, input)
-    this.#state = state
-    this.#lanes = lanesOf(state)
-    this.#coreClock.setDue(dueAt(state))
+    const [state, actions] = step(this.#state, input, now)
+    if (state !== this.#state) {
+      this.#state = state
+      this.#lanes = lanesOf(state)
+      this.#alarm.setDue(dueAt(state))
+    }
     for (const action of actions) perform(this, action)
     return true
   }
@@ -162,7 +165,6 @@ export class RelayedSession {
     this.meters.laneMisses++
     const { inputs, audioBytes: inEvent } = readClientFrame(frame, isBinary, this.clientDialect)
     if (inEvent > 0) this.#countAudio(inEvent)
-    this.#tell(this.clock())
     for (const input of inputs) this.apply(input)
   }
 
@@ -181,7 +183,7 @@ export class RelayedSession {
       return
     }
     const inputs = readUpstreamFrame(frame, isBinary, this.upstreamDialect, this.upstreamDialect.name === this.clientDialect.name)
-    if (typeof inputs === 'string') this.opened.recorder.note({ note: 'event_dropped', side: 'upstream', why: inputs })
+    if (typeof inputs === 'string') this.opened.recorder.note({ type: 'event_dropped', side: 'upstream', why: inputs })
     else for (const input of inputs) this.apply(input)
   }
 
@@ -200,7 +202,7 @@ export class RelayedSession {
   /** In the client's spelling. An event that its dialect does not know is dropped and counted. */
   sendClientEvent(event: RealtimeEvent): void {
     const events = this.clientDialect.fromGa(event)
-    if (events.length === 0) this.opened.recorder.note({ note: 'event_dropped', side: 'client', why: 'no_counterpart' })
+    if (events.length === 0) this.opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
     for (const one of events) this.sendClient(encodeEvent(one))
   }
 
@@ -221,13 +223,12 @@ export class RelayedSession {
     if (this.#rate.refill()) this.#clientReader.resume('rate')
     if (this.#toClient.stalledMs(now) >= slowClientMs) return this.close('slow_client', 'no_progress')
     if ((this.#toUpstream?.stalledMs(now) ?? 0) >= slowClientMs) return this.close('upstream_lost', 'no_progress')
-    if (this.#coreClock.isDue(now)) this.#tell(now)
-    this.#coreClock.followTicks(this.#clientReader.paused || this.#upstreamReader?.paused === true)
+    if (this.#alarm.isDue(now)) this.#wake(now)
+    this.#alarm.followTicks(this.#clientReader.paused || this.#upstreamReader?.paused === true)
   }
 
   drain(untilMs: number): void {
-    this.#tell(this.clock())
-    this.apply({ is: 'drain', untilMs })
+    this.apply({ type: 'drain', untilMs })
   }
 
   isOf(target: { subject?: string; tokenId?: string }): boolean {
@@ -235,7 +236,6 @@ export class RelayedSession {
     return (target.subject !== undefined && target.subject === identity.subject) || (target.tokenId !== undefined && target.tokenId === this.tokenId)
   }
 
-  /** Tells the client why, then ends both sides. */
   close(code: RefusalCode, why: string, retryAfterSeconds?: number): void {
     if (this.#ended) return
     this.sendClientEvent(toErrorEvent(code, { eventId: 'event_relay_close', retryAfterSeconds }))
@@ -247,7 +247,7 @@ export class RelayedSession {
   end(code: RefusalCode | 'client_left', why: string): void {
     if (this.#ended) return
     this.#ended = true
-    this.#coreClock.stop()
+    this.#alarm.stop()
     this.#dialing?.abort()
     for (const abort of this.toolAborts.values()) abort.abort()
     this.upstream?.close(1000, '')

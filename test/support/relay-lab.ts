@@ -74,7 +74,7 @@ export interface Lab {
   /** Another session on the same relay. */
   another(options?: LabOptions): Lab
   /** The notes of one kind. */
-  noted<N extends Note['note']>(kind: N): readonly Extract<Note, { note: N }>[]
+  noted<N extends Note['type']>(kind: N): readonly Extract<Note, { type: N }>[]
 }
 
 export const NOW = 1_800_000_000_000
@@ -189,7 +189,7 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
     },
     revoke: shared.revoke,
     another: (more = {}) => shared.open(more),
-    noted: (kind) => notes.filter((note) => note.note === kind) as never,
+    noted: (kind) => notes.filter((note) => note.type === kind) as never,
   }
   return self
 }

@@ -3,7 +3,7 @@
 import { type Bucket, type BucketRule, takeTokens } from '../limits/token-bucket.js'
 import type { Rejection } from '../policy/policy.js'
 import type { SessionLimits } from '../policy/profile.js'
-import type { Turn } from './state.js'
+import type { Step } from './state.js'
 
 export interface Rates {
   readonly responses: Bucket | undefined
@@ -28,40 +28,40 @@ const REFRESH: BucketRule = { perSecond: 0.1, burst: 3 }
 const QUOTA: BucketRule = { perSecond: 0.5, burst: 5 }
 
 /** Counts one event that policy has let through; the refusal where it is one too many. Times are those of the last tick, a second old at most. */
-export function overRate(turn: Turn, type: string): Rejection | undefined {
-  const { limits } = turn.s.profile
+export function overRate(step: Step, type: string): Rejection | undefined {
+  const { limits } = step.state.profile
   switch (type) {
     case 'response.create':
-      return take(turn, 'responses', perMinute(limits.responsesPerMinute, RESPONSE_BURST), 'Too many responses were asked for.')
+      return take(step, 'responses', perMinute(limits.responsesPerMinute, RESPONSE_BURST), 'Too many responses were asked for.')
     case 'session.update':
-      return take(turn, 'updates', perMinute(limits.sessionUpdatesPerMinute, UPDATE_BURST), 'The session was updated too often.')
+      return take(step, 'updates', perMinute(limits.sessionUpdatesPerMinute, UPDATE_BURST), 'The session was updated too often.')
     case 'relay.token.refresh':
-      return take(turn, 'refreshes', REFRESH, 'Too many tokens were sent.')
+      return take(step, 'refreshes', REFRESH, 'Too many tokens were sent.')
     case 'relay.quota.get':
-      return take(turn, 'quotas', QUOTA, 'The quota was asked for too often.')
+      return take(step, 'quotas', QUOTA, 'The quota was asked for too often.')
     case 'conversation.item.create':
-      return takeItem(turn, limits)
+      return takeItem(step, limits)
     default:
       return undefined
   }
 }
 
 /** Counts one call that is about to run; true: it is one too many. */
-export function overCallRate(turn: Turn): boolean {
-  const { toolCallsPerMinute: most } = turn.s.profile.limits
-  return take(turn, 'toolCalls', perMinute(most, Math.max(CALL_BURST, most / 4)), '') !== undefined
+export function overCallRate(step: Step): boolean {
+  const { toolCallsPerMinute: most } = step.state.profile.limits
+  return take(step, 'toolCalls', perMinute(most, Math.max(CALL_BURST, most / 4)), '') !== undefined
 }
 
-function take(turn: Turn, name: 'responses' | 'updates' | 'refreshes' | 'quotas' | 'toolCalls', rule: BucketRule, message: string): Rejection | undefined {
-  const taken = takeTokens(turn.s.rates[name], 1, rule, turn.s.now)
-  turn.s = { ...turn.s, rates: { ...turn.s.rates, [name]: taken.bucket } }
+function take(step: Step, name: 'responses' | 'updates' | 'refreshes' | 'quotas' | 'toolCalls', rule: BucketRule, message: string): Rejection | undefined {
+  const taken = takeTokens(step.state.rates[name], 1, rule, step.now)
+  step.state = { ...step.state, rates: { ...step.state.rates, [name]: taken.bucket } }
   return taken.ok ? undefined : { code: 'rate_limited', message, retryAfterSeconds: Math.ceil(taken.retryAfterMs / 1000) }
 }
 
-function takeItem(turn: Turn, limits: SessionLimits): Rejection | undefined {
-  const { items } = turn.s.rates
+function takeItem(step: Step, limits: SessionLimits): Rejection | undefined {
+  const { items } = step.state.rates
   if (items >= limits.maxItems) return { code: 'rate_limited', param: 'item', message: 'This session has taken all the items it may. Start a new session.' }
-  turn.s = { ...turn.s, rates: { ...turn.s.rates, items: items + 1 } }
+  step.state = { ...step.state, rates: { ...step.state.rates, items: items + 1 } }
   return undefined
 }
 

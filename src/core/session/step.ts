@@ -1,64 +1,66 @@
-// The heart: one input, the next state, and the actions in order. Never throws, never waits, never looks at a clock.
-import { closeWhenDrained, drain, tick } from './budget.js'
+// The heart: one input and its time, the next state, and the actions in order. Never throws, never waits, never looks at a clock.
+import { closeWhenDrained, drain, noteEndOfWork, tick } from './budget.js'
 import { handleClientEvent } from './client-events.js'
 import { openingEvent } from './opening.js'
 import { quotaReserved, releaseWhenIdle, tellLeft } from './quota/gate.js'
 import { refuse } from './refuse.js'
 import { handleServerEvent } from './server-events.js'
-import { type Action, close, type Input, note, type SessionState, type Turn } from './state.js'
+import { type Action, close, type Input, note, type SessionState, type Step } from './state.js'
 import { tokenVerified } from './token-refresh.js'
 import { toolFinished } from './tools/run.js'
 
-export function step(state: SessionState, input: Input): [SessionState, readonly Action[]] {
-  const turn: Turn = { s: state, actions: [] }
-  if (state.phase === 'closed') return [state, turn.actions]
-  switch (input.is) {
+/** `now`: the time of the input in milliseconds on the session's clock, not before that of the input before. The same state: nothing changed. */
+export function step(state: SessionState, input: Input, now: number): [SessionState, readonly Action[]] {
+  const step: Step = { state, now, actions: [] }
+  if (state.phase === 'closed') return [state, step.actions]
+  switch (input.type) {
     case 'upstream.opened':
-      turn.s = { ...turn.s, privateWords: input.privateWords }
+      step.state = { ...step.state, privateWords: input.privateWords }
       break
     case 'upstream.event':
-      if (state.phase === 'live' || state.phase === 'draining') handleServerEvent(turn, input)
-      else openingEvent(turn, input)
-      closeWhenDrained(turn)
+      if (state.phase === 'live' || state.phase === 'draining') handleServerEvent(step, input)
+      else openingEvent(step, input)
+      closeWhenDrained(step)
       break
     case 'upstream.closed':
-      upstreamClosed(turn, input.code)
+      upstreamClosed(step, input.code)
       break
     case 'client.event':
-      if (state.phase === 'live' || state.phase === 'draining') handleClientEvent(turn, input.event)
-      else note(turn, { note: 'event_dropped', side: 'client', why: 'too_early' })
+      if (state.phase === 'live' || state.phase === 'draining') handleClientEvent(step, input.event)
+      else note(step, { type: 'event_dropped', side: 'client', why: 'too_early' })
       break
     case 'frame.refused':
-      refuse(turn, { code: input.code, message: input.message }, input.causeEventId, 'unknown')
+      refuse(step, { code: input.code, message: input.message }, input.causeEventId, 'unknown')
       break
     case 'tool.finished':
-      toolFinished(turn, input)
-      closeWhenDrained(turn)
+      toolFinished(step, input)
+      closeWhenDrained(step)
       break
     case 'token.verified':
-      tokenVerified(turn, input.outcome)
+      tokenVerified(step, input.outcome)
       break
     case 'quota.left':
-      tellLeft(turn, input.usage, input.cause)
+      tellLeft(step, input.usage, input.cause)
       break
     case 'quota.reserved':
-      for (const event of quotaReserved(turn, input.answer)) handleClientEvent(turn, event)
-      closeWhenDrained(turn)
+      for (const event of quotaReserved(step, input.answer)) handleClientEvent(step, event)
+      closeWhenDrained(step)
       break
     case 'tick':
-      tick(turn, input.now, input.clientActiveAt)
+      tick(step, input.clientActiveAt)
       break
     case 'drain':
-      drain(turn, input.untilMs)
+      drain(step, input.untilMs)
       break
   }
-  releaseWhenIdle(turn)
-  return [turn.s, turn.actions]
+  releaseWhenIdle(step)
+  noteEndOfWork(step, state)
+  return [step.state, step.actions]
 }
 
 /** 1001 is the service's way to end a session at its maximum length (source: dossier 3.9); before live it is a refusal. */
-function upstreamClosed(turn: Turn, code: number): void {
-  if (turn.s.phase === 'connecting' || turn.s.phase === 'configuring') close(turn, 'upstream_refused', 'closed_before_live')
-  else if (code === 1001) close(turn, 'session_over', 'upstream_session_over')
-  else close(turn, 'upstream_lost', 'upstream_closed')
+function upstreamClosed(step: Step, code: number): void {
+  if (step.state.phase === 'connecting' || step.state.phase === 'configuring') close(step, 'upstream_refused', 'closed_before_live')
+  else if (code === 1001) close(step, 'session_over', 'upstream_session_over')
+  else close(step, 'upstream_lost', 'upstream_closed')
 }

@@ -83,15 +83,15 @@ describe('refusals', () => {
   })
 
   it('are counted under the type only where it is a known one', () => {
-    const notes = (event: object) => play().input({ is: 'client.event', event: event as never })
-    expect(notes({ type: 'response.create', response: 7 })).toContainEqual({ do: 'note', note: { note: 'event_refused', type: 'response.create', code: 'bad_event' } })
-    expect(notes({ type: 'label-of-an-attacker' })).toContainEqual({ do: 'note', note: { note: 'event_refused', type: 'unknown', code: 'event_not_allowed' } })
+    const notes = (event: object) => play().input({ type: 'client.event', event: event as never })
+    expect(notes({ type: 'response.create', response: 7 })).toContainEqual({ type: 'note', note: { type: 'event_refused', eventType: 'response.create', code: 'bad_event' } })
+    expect(notes({ type: 'label-of-an-attacker' })).toContainEqual({ type: 'note', note: { type: 'event_refused', eventType: 'unknown', code: 'event_not_allowed' } })
   })
 
   it('are forgiven up to the limit, and end the session beyond it', () => {
     const p = play({ limits: { maxViolations: 2 } as never })
     expect(p.client({ type: 'nope' })).toEqual(['client error'])
-    expect(p.feed({ is: 'frame.refused', code: 'bad_event', message: 'The event is not valid JSON.' })).toEqual(['client error'])
+    expect(p.feed({ type: 'frame.refused', code: 'bad_event', message: 'The event is not valid JSON.' })).toEqual(['client error'])
     expect(p.lastTo('client')).toMatchObject({ error: { code: 'bad_event', message: 'The event is not valid JSON.', event_id: null } })
     expect(p.client({ type: 'input_audio_buffer.clear' })).toEqual(['upstream input_audio_buffer.clear'])
     expect(p.client({ type: 'nope' })).toEqual(['client error', 'close bad_event too_many_violations'])
@@ -185,9 +185,9 @@ describe('response.created', () => {
   it('carries the upstream’s own bytes on, also after being kept back', () => {
     const p = play()
     const frame = Buffer.from(JSON.stringify(ev.created('r')))
-    p.input({ is: 'upstream.event', event: ev.created('r') as never, frame })
-    const actions = p.input({ is: 'upstream.event', event: ev.itemAdded('r', ev.message('m')) as never, frame: undefined })
-    expect(actions[0]).toMatchObject({ do: 'send', to: 'client', frame })
+    p.input({ type: 'upstream.event', event: ev.created('r') as never, frame })
+    const actions = p.input({ type: 'upstream.event', event: ev.itemAdded('r', ev.message('m')) as never, frame: undefined })
+    expect(actions[0]).toMatchObject({ type: 'send', to: 'client', frame })
   })
 })
 
@@ -197,8 +197,8 @@ describe('recording', () => {
     const usage = { total_tokens: 5, input_tokens: 3, output_tokens: 2 }
     const call = ev.call('c', 'get_weather')
     const done = ev.done('r', [call])
-    expect(p.input({ is: 'upstream.event', event: { ...done, response: { ...done.response, usage } } as never, frame: undefined })).toContainEqual({
-      do: 'record.usage',
+    expect(p.input({ type: 'upstream.event', event: { ...done, response: { ...done.response, usage } } as never, frame: undefined })).toContainEqual({
+      type: 'record.usage',
       responseId: 'r',
       usage,
     })
@@ -206,8 +206,8 @@ describe('recording', () => {
 
   it('takes rate limits and shows them only where the operator wants it', () => {
     const event = { type: 'rate_limits.updated', event_id: 'e', rate_limits: [] } as never
-    const kinds = (forwardRateLimits: boolean) => play({ forwardRateLimits }).input({ is: 'upstream.event', event, frame: undefined })
-    expect(kinds(false).filter((action) => action.do !== 'note')).toEqual([{ do: 'record.limits', event }])
-    expect(kinds(true).map((action) => action.do)).toEqual(['record.limits', 'send'])
+    const kinds = (forwardRateLimits: boolean) => play({ forwardRateLimits }).input({ type: 'upstream.event', event, frame: undefined })
+    expect(kinds(false).filter((action) => action.type !== 'note')).toEqual([{ type: 'record.limits', event }])
+    expect(kinds(true).map((action) => action.type)).toEqual(['record.limits', 'send'])
   })
 })

@@ -87,7 +87,7 @@ describe('going live', () => {
     expect(lanesOf(p.state)).toEqual({ clientAudio: 'hold', serverAudio: 'parse' })
     p.upstream(updated(p.state.profile))
     expect(lanesOf(p.state)).toEqual({ clientAudio: 'pass', serverAudio: 'pass' })
-    p.feed({ is: 'upstream.closed', code: 1006 })
+    p.feed({ type: 'upstream.closed', code: 1006 })
     expect(lanesOf(p.state)).toEqual({ clientAudio: 'drop', serverAudio: 'drop' })
   })
 
@@ -169,7 +169,7 @@ describe('an upstream that refuses after 101', () => {
   it('is told by its error; the close that follows says nothing more', () => {
     const p = play({}, 'connecting')
     expect(p.upstream(ev.error('invalid_api_key'))).toEqual(['close upstream_refused refused_after_101'])
-    expect(p.feed({ is: 'upstream.closed', code: 3000 })).toEqual([])
+    expect(p.feed({ type: 'upstream.closed', code: 3000 })).toEqual([])
     expect(p.allTo('client')).toEqual([])
   })
 
@@ -179,17 +179,17 @@ describe('an upstream that refuses after 101', () => {
   })
 
   it('or only closes', () => {
-    expect(play({}, 'connecting').feed({ is: 'upstream.closed', code: 4004 })).toEqual(['close upstream_refused closed_before_live'])
-    expect(configuring().feed({ is: 'upstream.closed', code: 1001 })).toEqual(['close upstream_refused closed_before_live'])
+    expect(play({}, 'connecting').feed({ type: 'upstream.closed', code: 4004 })).toEqual(['close upstream_refused closed_before_live'])
+    expect(configuring().feed({ type: 'upstream.closed', code: 1001 })).toEqual(['close upstream_refused closed_before_live'])
   })
 
   it('counts its code under a fixed label', () => {
     const notes = (code: string) =>
       play({}, 'connecting')
-        .input({ is: 'upstream.event', event: ev.error(code) as RealtimeEvent, frame: undefined })
-        .filter((action) => action.do === 'note')
-    expect(notes('invalid_api_key')).toEqual([{ do: 'note', note: { note: 'upstream_error', code: 'invalid_api_key' } }])
-    expect(notes('user-chosen label 4711')).toEqual([{ do: 'note', note: { note: 'upstream_error', code: 'other' } }])
+        .input({ type: 'upstream.event', event: ev.error(code) as RealtimeEvent, frame: undefined })
+        .filter((action) => action.type === 'note')
+    expect(notes('invalid_api_key')).toEqual([{ type: 'note', note: { type: 'upstream_error', code: 'invalid_api_key' } }])
+    expect(notes('user-chosen label 4711')).toEqual([{ type: 'note', note: { type: 'upstream_error', code: 'other' } }])
   })
 })
 
@@ -211,7 +211,7 @@ describe('time to configure', () => {
     const p = play({}, 'connecting')
     p.upstream(created)
     p.tick(750)
-    const actions = p.input({ is: 'upstream.event', event: updated(p.state.profile), frame: undefined })
-    expect(actions).toContainEqual({ do: 'note', note: { note: 'configured', durationMs: 750 } })
+    const actions = p.input({ type: 'upstream.event', event: updated(p.state.profile), frame: undefined })
+    expect(actions).toContainEqual({ type: 'note', note: { type: 'configured', durationMs: 750 } })
   })
 })

@@ -85,7 +85,7 @@ describe('what is refused for its rate', () => {
   it('is counted under its own name', () => {
     const p = playing()
     passed(p, create, 10)
-    const actions = p.input({ is: 'client.event', event: create })
-    expect(actions).toContainEqual({ do: 'note', note: { note: 'event_refused', type: 'response.create', code: 'rate_limited' } })
+    const actions = p.input({ type: 'client.event', event: create })
+    expect(actions).toContainEqual({ type: 'note', note: { type: 'event_refused', eventType: 'response.create', code: 'rate_limited' } })
   })
 })
