@@ -36,6 +36,7 @@ export interface Admitted {
   readonly tools: ToolSet
   readonly dialect: DialectName
   readonly requestedModel: string | undefined
+  readonly trace: string | undefined
   readonly place: Place
 }
 
@@ -58,7 +59,7 @@ export interface OpeningCount {
 /** Resolves to what a session needs, or rejects with a `RefusalError` or the deadline's `ClientGone`, holding no place then. */
 export async function admit(handshake: Handshake, address: string, opening: OpeningCount, deadline: Deadline, deps: AdmissionDeps): Promise<Admitted> {
   const { config, limits } = deps
-  const { headers, query, offered, requestedModel } = handshake
+  const { headers, query, offered, requestedModel, trace } = handshake
   if (deps.draining()) throw new RefusalError('draining', 'draining', RETRY.draining)
   if (deps.overloaded?.()) throw new RefusalError('overloaded', 'memory', RETRY.overloaded)
   checkOrigin(headers.origin, config.allowedOrigins)
@@ -76,7 +77,7 @@ export async function admit(handshake: Handshake, address: string, opening: Open
     const tools = await deadline.within(deps.toolsFor(profile))
     // All the questions above may have taken seconds.
     if (deps.draining()) throw new RefusalError('draining', 'draining', RETRY.draining)
-    return { sessionId, identity, profile, tools, dialect, requestedModel, place }
+    return { sessionId, identity, profile, tools, dialect, requestedModel, trace, place }
   } catch (error) {
     place.release()
     throw error

@@ -115,10 +115,10 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
       closeRefused(link, outcome.refused)
       return
     }
-    const { place, sessionId, identity, profile, tools, dialect, requestedModel } = outcome.admitted
+    const { place, sessionId, identity, profile, tools, dialect, requestedModel, trace } = outcome.admitted
     request.raw.socket.removeListener('close', place.release)
     try {
-      deps.openSession({ sessionId, identity, profile, tools, dialect, requestedModel, client: link, recorder: deps.recorder, onEnd: place.release })
+      deps.openSession({ sessionId, identity, profile, tools, dialect, requestedModel, trace, client: link, recorder: deps.recorder, onEnd: place.release })
       place.opened()
     } catch (error) {
       place.release()

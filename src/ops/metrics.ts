@@ -91,6 +91,11 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
         return quotaRefusals.inc({ rule: note.rule })
       case 'backpressure':
         return backpressure.inc({ side: note.side })
+      // For logs and traces: what they would count is counted at their ends.
+      case 'response_started':
+      case 'first_audio':
+      case 'tool_started':
+        return undefined
       case 'lane':
         lane.inc({ side: note.side, result: 'hit' }, note.hits)
         return lane.inc({ side: note.side, result: 'miss' }, note.misses)

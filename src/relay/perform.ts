@@ -60,7 +60,7 @@ export function perform(session: RelayedSession, action: Action): void {
 }
 
 function startTool(session: RelayedSession, call: Extract<Action, { type: 'tool.start' }>): void {
-  const { tools, identity, sessionId, recorder } = session.opened
+  const { tools, identity, sessionId, trace, recorder } = session.opened
   const abort = new AbortController()
   session.toolAborts.set(call.callId, abort)
   const known = tools.tools.some((tool) => tool.definition.name === call.name)
@@ -68,9 +68,10 @@ function startTool(session: RelayedSession, call: Extract<Action, { type: 'tool.
     session.toolAborts.delete(call.callId)
     session.apply({ type: 'tool.finished', callId: call.callId, output, ok, durationMs })
   }
-  tools.run({ callId: call.callId, name: call.name, arguments: call.arguments }, { identity, sessionId, signal: abort.signal }).then(
+  recorder.note({ type: 'tool_started', callId: call.callId, tool: known ? call.name : 'unknown' })
+  tools.run({ callId: call.callId, name: call.name, arguments: call.arguments }, { identity, sessionId, trace, signal: abort.signal }).then(
     ({ output, outcome, durationMs, cut }) => {
-      recorder.note({ type: 'tool_finished', tool: known ? call.name : 'unknown', outcome, durationMs, cut })
+      recorder.note({ type: 'tool_finished', callId: call.callId, tool: known ? call.name : 'unknown', outcome, durationMs, cut })
       done(output, outcome === 'ok', durationMs)
     },
     () => done('The tool failed.', false, 0),

@@ -91,7 +91,7 @@ export class RelayedSession {
     this.#clientReader.resume('not_live')
     this.opened.recorder.note({ type: 'session_opened', dialect: this.opened.dialect, profile: this.opened.profile.name })
     this.#dialing = new AbortController()
-    this.deps.provider.dial({ correlationId: this.opened.sessionId, signal: this.#dialing.signal }).then(
+    this.deps.provider.dial({ correlationId: this.opened.sessionId, trace: this.opened.trace, signal: this.#dialing.signal }).then(
       ({ link, dialect, deployment, privateWords }) => {
         if (this.#ended) return link.close(1000, '')
         this.#dialing = undefined

@@ -16,7 +16,7 @@ import { registerHealthRoutes } from '../ops/health.js'
 import { createLogger } from '../ops/log.js'
 import { openLogSink } from '../ops/log-sink.js'
 import { createMetrics, type Metrics, type MetricsSnapshot, mergedText } from '../ops/metrics.js'
-import { sessionRecorder } from '../ops/session-log.js'
+import { logRecorder, recorders } from '../ops/session-log.js'
 import type { Identity } from '../ports/caller.js'
 import type { Peers } from '../ports/peers.js'
 import type { LimitStore } from '../ports/store.js'
@@ -147,7 +147,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
           letGo()
           session.onEnd()
         }
-        relay.openSession({ ...session, onEnd, recorder: sessionRecorder(metrics.recorder, log, session.sessionId) })
+        relay.openSession({ ...session, onEnd, recorder: recorders(metrics.recorder, logRecorder(log, session.sessionId)) })
       },
       recorder: metrics.recorder,
       draining: () => draining,

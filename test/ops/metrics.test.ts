@@ -5,7 +5,7 @@ import { registerAdminRoutes } from '../../src/ops/health.js'
 import { boundedLabel } from '../../src/ops/labels.js'
 import { createLogger } from '../../src/ops/log.js'
 import { createMetrics } from '../../src/ops/metrics.js'
-import { sessionRecorder } from '../../src/ops/session-log.js'
+import { logRecorder, recorders } from '../../src/ops/session-log.js'
 import type { Note } from '../../src/ports/notes.js'
 
 const notes: readonly (readonly [note: Note, ...lines: string[]])[] = [
@@ -20,15 +20,21 @@ const notes: readonly (readonly [note: Note, ...lines: string[]])[] = [
   [{ type: 'event_refused', eventType: 'session.update', code: 'event_not_allowed' }, 'relay_events_refused_total{type="session.update",code="event_not_allowed"} 1'],
   [{ type: 'event_dropped', side: 'upstream', why: 'hidden item' }, 'relay_events_dropped_total{side="upstream",why="hidden_item"} 1'],
   [
-    { type: 'tool_finished', tool: 'get_weather', outcome: 'timeout', durationMs: 500, cut: true },
+    { type: 'tool_finished', callId: 'call_1', tool: 'get_weather', outcome: 'timeout', durationMs: 500, cut: true },
     'relay_tool_calls_total{tool="get_weather",outcome="timeout"} 1',
     'relay_tool_seconds_sum{tool="get_weather"} 0.5',
     'relay_tool_outputs_cut_total{tool="get_weather"} 1',
   ],
-  [{ type: 'tool_finished', tool: 'made_up', outcome: 'unknown_tool', durationMs: 0, cut: false }, 'relay_tool_calls_total{tool="unknown",outcome="unknown_tool"} 1'],
+  [
+    { type: 'tool_finished', callId: 'call_1', tool: 'made_up', outcome: 'unknown_tool', durationMs: 0, cut: false },
+    'relay_tool_calls_total{tool="unknown",outcome="unknown_tool"} 1',
+  ],
   [{ type: 'upstream_error', code: 'server_error' }, 'relay_upstream_errors_total{code="server_error"} 1'],
   [{ type: 'configured', durationMs: 300 }, 'relay_configured_seconds_sum 0.3'],
-  [{ type: 'response_done', status: 'completed' }, 'relay_responses_total{status="completed"} 1'],
+  [{ type: 'response_done', responseId: 'resp_1', status: 'completed', usage: undefined }, 'relay_responses_total{status="completed"} 1'],
+  [{ type: 'response_started', responseId: 'resp_1' }],
+  [{ type: 'first_audio', responseId: 'resp_1', afterMs: 120 }],
+  [{ type: 'tool_started', callId: 'call_1', tool: 'get_weather' }],
   [{ type: 'backpressure', side: 'client' }, 'relay_backpressure_total{side="client"} 1'],
   [{ type: 'lane', side: 'client', hits: 10, misses: 2 }, 'relay_lane_frames_total{side="client",result="hit"} 10', 'relay_lane_frames_total{side="client",result="miss"} 2'],
 ]
@@ -91,7 +97,7 @@ describe('the log of a session', () => {
     const lines: Record<string, unknown>[] = []
     const logger = createLogger({ logLevel: 'debug' }, { write: (line) => lines.push(JSON.parse(line)), dropped: 0, flush: async () => undefined })
     const counted: string[] = []
-    const recorder = sessionRecorder({ note: ({ type }) => counted.push(type) }, logger, 'session_1')
+    const recorder = recorders({ note: ({ type }) => void counted.push(type) }, logRecorder(logger, 'session_1'))
     for (const [note] of notes) recorder.note(note)
     recorder.note({ type: 'event_refused', eventType: 'I said\nsomething', code: 'bad_event' })
     expect(counted).toEqual([...notes.map(([{ type }]) => type), 'event_refused'])
@@ -99,5 +105,28 @@ describe('the log of a session', () => {
     expect(lines[0]).toMatchObject({ level: 'info', msg: 'session_opened', dialect: 'ga', profile: 'default' })
     expect(lines.at(-1)).toMatchObject({ msg: 'event_refused', type: 'other' })
     expect(lines.filter((line) => line.msg === 'tool_finished').map((line) => line.level)).toEqual(['warn', 'warn'])
+  })
+
+  it('quotes no id or usage of a peer that is not a plain name or number', () => {
+    const lines: string[] = []
+    const logger = createLogger({ logLevel: 'debug' }, { write: (line) => lines.push(line), dropped: 0, flush: async () => undefined })
+    const recorder = logRecorder(logger, 'session_1')
+    const said = 'I said something'
+    for (const one of [
+      { type: 'response_started', responseId: said },
+      { type: 'first_audio', responseId: said, afterMs: 1 },
+      { type: 'response_done', responseId: said, status: 'completed', usage: { words: said } },
+      { type: 'tool_started', callId: said, tool: said },
+      { type: 'tool_finished', callId: said, tool: said, outcome: 'ok', durationMs: 1, cut: false },
+    ] as const)
+      recorder.note(one)
+    expect(lines).toHaveLength(5)
+    expect(lines.join()).not.toContain(said)
+  })
+
+  it('asks for the notes of a trace only if it writes them', () => {
+    const at = (logLevel: 'debug' | 'info') => logRecorder(createLogger({ logLevel }, { write: () => {}, dropped: 0, flush: async () => undefined }), 's')
+    const silent = { note: () => {} }
+    expect([at('debug'), at('info'), recorders(silent, at('info')), recorders(silent, at('debug'))].map((recorder) => recorder.traces)).toEqual([true, false, false, true])
   })
 })

@@ -9,7 +9,7 @@ import type { Identity } from '../../src/ports/caller.js'
 import type { Note } from '../../src/ports/notes.js'
 import type { LimitReport, LimitStore, UsageReport } from '../../src/ports/store.js'
 import type { ToolCall, ToolContext, ToolOutcome } from '../../src/ports/tools.js'
-import type { UpstreamConnection } from '../../src/ports/upstream.js'
+import type { DialRequest, UpstreamConnection } from '../../src/ports/upstream.js'
 import { createRelay, type Relay, type RelaySettings } from '../../src/relay/relay.js'
 import { type MemoryPeer, memoryPair, settle } from './memory-link.js'
 import { profile, updated } from './playbook.js'
@@ -21,6 +21,7 @@ export interface LabOptions {
   readonly clientDialect?: DialectName
   readonly upstreamDialect?: DialectName
   readonly requestedModel?: string
+  readonly trace?: string
   /** Instead of an authenticator that refuses every token. */
   readonly verify?: (token: string) => Promise<Identity>
   readonly isRevoked?: (identity: Identity) => boolean
@@ -65,7 +66,7 @@ export interface Lab {
   readonly letGo: readonly (readonly [string, string])[]
   readonly tools: readonly RunningTool[]
   readonly ended: () => number
-  readonly dialSignal: () => AbortSignal | undefined
+  readonly dialled: () => DialRequest | undefined
   /** Plays the opening on the upstream's side until the session is live; the client's `session.created` is taken. */
   live(): Promise<void>
   /** Lets the relay's clock run. */
@@ -95,10 +96,10 @@ export function openLab(options: LabOptions = {}): Lab {
   const letGo: (readonly [string, string])[] = []
   let revoke: (target: { tokenId?: string; subject?: string }) => void = () => {}
   let sessions = 0
-  const dials: ((signal: AbortSignal) => Promise<UpstreamConnection>)[] = []
+  const dials: ((request: DialRequest) => Promise<UpstreamConnection>)[] = []
   const relay = createRelay({
     provider: {
-      dial: ({ signal }) => dials.shift()?.(signal) ?? Promise.reject(new Error('nothing to dial')),
+      dial: (request) => dials.shift()?.(request) ?? Promise.reject(new Error('nothing to dial')),
       health: async () => ({ status: 'ok', detail: '' }),
       close: async () => {},
     },
@@ -128,7 +129,7 @@ interface Shared {
   readonly usage: UsageReport[]
   readonly letGo: (readonly [string, string])[]
   readonly revoke: Lab['revoke']
-  readonly dials: ((signal: AbortSignal) => Promise<UpstreamConnection>)[]
+  readonly dials: ((request: DialRequest) => Promise<UpstreamConnection>)[]
   readonly open: (options: LabOptions) => Lab
 }
 
@@ -139,10 +140,11 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
   const tools: RunningTool[] = []
   const owned = profile(options.profile)
   let ended = 0
-  let dialSignal: AbortSignal | undefined
+  let dialled: DialRequest | undefined
   const connect = (): UpstreamConnection => ({ link: upstream.link, dialect: options.upstreamDialect ?? 'ga', deployment: 'secret-deployment', privateWords: ['contoso.example'] })
-  shared.dials.push((signal) => {
-    dialSignal = signal
+  shared.dials.push((request) => {
+    const { signal } = request
+    dialled = request
     return options.dial ? options.dial(signal, connect) : Promise.resolve(connect())
   })
   relay.openSession({
@@ -159,6 +161,7 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
         }),
     },
     requestedModel: options.requestedModel,
+    trace: options.trace,
     recorder: { note: (note) => void notes.push(note) },
     onEnd: () => ended++,
   })
@@ -173,7 +176,7 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
     letGo: shared.letGo,
     tools,
     ended: () => ended,
-    dialSignal: () => dialSignal,
+    dialled: () => dialled,
     async live() {
       self.upstream.say({ type: 'session.created', event_id: 'event_0', session: { type: 'realtime', id: 'sess_1', instructions: 'default', tools: [] } })
       const update = await self.upstream.hear()

@@ -6,6 +6,7 @@ import type { RefusalCode } from '../protocol/errors.js'
 import type { Frame, JsonObject, RealtimeEvent, Side } from '../protocol/events.js'
 import { type Items, isHidden, noItems, visibleItem } from './items.js'
 import type { Media } from './media.js'
+import type { SessionNote } from './notes.js'
 import { noQuota, type QuotaCause, type QuotaState } from './quota/state.js'
 import { noRates, type Rates } from './rates.js'
 import { noResponses, type Responses, type UpstreamEvent } from './responses/state.js'
@@ -71,16 +72,6 @@ export interface QuotaReservation {
   readonly held: QuotaAmounts
   readonly granted: boolean
 }
-
-/** What the recorder counts; label values come from fixed sets. */
-export type SessionNote =
-  | { readonly type: 'event_refused'; readonly eventType: string; readonly code: RefusalCode }
-  | { readonly type: 'event_dropped'; readonly side: Side; readonly why: string }
-  | { readonly type: 'upstream_error'; readonly code: string }
-  | { readonly type: 'configured'; readonly durationMs: number }
-  | { readonly type: 'response_done'; readonly status: string }
-  /** `rule` as `responses_per_day`; `unknown`: nobody could tell what is left. */
-  | { readonly type: 'quota_refused'; readonly rule: string }
 
 export type Action =
   | { readonly type: 'send'; readonly to: Side; readonly event: RealtimeEvent; readonly frame?: Frame | undefined }

@@ -13,6 +13,7 @@ import { statusLabel, type UpstreamEvent } from './state.js'
 export function responseCreated(step: Step, received: UpstreamEvent): void {
   const { ourRequest, clientRequest, hiddenResponse, unanswered, uncertainAnswer } = step.state.responses
   const id = stringAt(objectAt(received.event, 'response'), 'id') ?? ''
+  note(step, { type: 'response_started', responseId: id })
   const isCovered = (responseId: string) => callsOf(step.state.calls, responseId).every((call) => call.acknowledged)
   const coversOutputs = [...unanswered.keys(), ...(uncertainAnswer?.unanswered ?? []).map(([responseId]) => responseId)].every(isCovered)
   const coversLate = [...unanswered].flatMap(([id, one]) => (one.late && isCovered(id) ? [id] : []))
@@ -30,8 +31,8 @@ export function responseDone(step: Step, received: UpstreamEvent): void {
   const response = objectAt(received.event, 'response')
   const id = stringAt(response, 'id') ?? ''
   const status = stringAt(response, 'status') ?? 'unknown'
-  note(step, { type: 'response_done', status: statusLabel(status) })
   const usage = objectAt(response, 'usage')
+  note(step, { type: 'response_done', responseId: id, status: statusLabel(status), usage })
   if (usage) {
     step.actions.push({ type: 'record.usage', responseId: id, usage })
     readTokens(step, usage)

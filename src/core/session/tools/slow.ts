@@ -87,6 +87,7 @@ export function fillerSeen(step: Step, { event }: UpstreamEvent): boolean {
   const id = stringAt(response, 'id') ?? ''
   sendToClient(step, { event: withoutMark(event, response), frame: undefined })
   if (event.type === 'response.created') {
+    note(step, { type: 'response_started', responseId: id })
     if (filler?.eventId !== mark) sendCancel(step, id)
     else {
       changeResponses(step, { filler: { ...filler, id } })
@@ -94,8 +95,8 @@ export function fillerSeen(step: Step, { event }: UpstreamEvent): boolean {
     }
     return true
   }
-  note(step, { type: 'response_done', status: statusLabel(stringAt(response, 'status')) })
   const usage = objectAt(response, 'usage')
+  note(step, { type: 'response_done', responseId: id, status: statusLabel(stringAt(response, 'status')), usage })
   if (usage) {
     step.actions.push({ type: 'record.usage', responseId: id, usage })
     readTokens(step, usage)
