@@ -1,4 +1,6 @@
 // Books what a session uses, in tokens, seconds and money: handed to the store before the client sees what it paid for.
+
+import { limitUse } from '../core/limits/report.js'
 import { costOf, type PriceTable, priceOf } from '../core/policy/price.js'
 import type { QuotaAmounts, QuotaPolicy } from '../core/policy/quota.js'
 import type { JsonObject } from '../core/protocol/events.js'
@@ -8,7 +10,7 @@ import type { Identity } from '../ports/caller.js'
 import type { LimitStore, UsageReport } from '../ports/store.js'
 import type { Meters } from './meters.js'
 import { windowsFor } from './quota.js'
-import { limitUse, nonZero, responseCounters, transcriptionCounters } from './usage.js'
+import { nonZero, responseCounters, transcriptionCounters } from './usage.js'
 
 export interface LedgerSettings {
   /** Absent: no money is counted. */

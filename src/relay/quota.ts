@@ -1,7 +1,8 @@
 // Asks the store what a caller has used in the periods of its quota, and lets its responses hold their part, within a time that a waiting response can bear.
 import { countersOf, NO_AMOUNTS, type PeriodUsage, type QuotaAmounts, type QuotaCheck, type QuotaPeriod, type QuotaPolicy, type QuotaUsage } from '../core/policy/quota.js'
-import type { QuotaReservation } from '../core/session/state.js'
+import type { QuotaReservation } from '../core/session/inputs.js'
 import type { LimitStore } from '../ports/store.js'
+import { within } from '../time/within.js'
 
 /** A response waits for this at most. */
 const LOOK_UP_MS = 250
@@ -54,16 +55,13 @@ export async function reserveQuota(store: Pick<LimitStore, 'hold'>, policy: Quot
   return { usage: { ...usage, session: { counters: session, endsAt: undefined } }, held: answer.held, granted: answer.granted }
 }
 
-async function inTime<T>(answer: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), LOOK_UP_MS)
-  })
-  try {
-    return await Promise.race([answer.catch(() => undefined), late])
-  } finally {
-    clearTimeout(timer)
-  }
+/** Undefined: no answer in time, or the store could not be asked. */
+function inTime<T>(answer: Promise<T>): Promise<T | undefined> {
+  return within(
+    LOOK_UP_MS,
+    answer.catch(() => undefined),
+    () => undefined,
+  )
 }
 
 /** The windows a user's usage must be counted in besides its days. */

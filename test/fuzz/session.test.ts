@@ -69,7 +69,7 @@ function feed(p: Play, side: Side, frame: Buffer): void {
     return
   }
   for (const event of dialectFor(side.dialect).toGa(decoded.event)) {
-    p.input(side.name === 'client' ? { type: 'client.event', event } : { type: 'upstream.event', event, frame: undefined })
+    p.input(side.name === 'client' ? { type: 'client.event', event } : { type: 'upstream.event', leg: 1, event, frame: undefined })
   }
 }
 

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { PriceTable } from '../../src/core/policy/price.js'
 import type { LimitReport, UsageReport } from '../../src/ports/store.js'
 import { type LedgerSettings, SessionLedger } from '../../src/relay/ledger.js'
-import { audioDeltaBytes, newMeters } from '../../src/relay/meters.js'
+import { newMeters } from '../../src/relay/meters.js'
 
 const T = Date.UTC(2026, 10, 25)
 const PRICES: PriceTable = { currency: 'USD', date: '2026-11-25', prices: { gpt: { input_text: 4, output_text: 16 }, whisper: { minute: 0.6 } } }
@@ -124,16 +124,5 @@ describe('audio', () => {
   it('of a session that never reached an upstream is nobody’s', () => {
     open({}, { deployment: '' }).ledger.ended(100)
     expect(usage).toEqual([])
-  })
-
-  it.each([0, 1, 2, 3, 300, 4_800])('of a delta of %i bytes is told without decoding it', (bytes) => {
-    const delta = Buffer.alloc(bytes, 7).toString('base64')
-    const frame = Buffer.from(
-      JSON.stringify({ type: 'response.output_audio.delta', event_id: 'event_1', response_id: 'r', item_id: 'i', output_index: 0, content_index: 0, delta }),
-    )
-    const meters = newMeters()
-    expect(audioDeltaBytes(frame, meters) - bytes).toBeGreaterThanOrEqual(0)
-    expect(audioDeltaBytes(frame, meters) - bytes).toBeLessThanOrEqual(2)
-    expect(audioDeltaBytes(Buffer.from('{"type":"x"}'), meters)).toBe(0)
   })
 })

@@ -2,7 +2,9 @@
 import { expect } from 'vitest'
 import type { SessionProfile, SessionTool } from '../../src/core/policy/profile.js'
 import type { RealtimeEvent } from '../../src/core/protocol/events.js'
-import { type Action, type Input, openingState, type SessionState } from '../../src/core/session/state.js'
+import type { Action } from '../../src/core/session/actions.js'
+import type { Input } from '../../src/core/session/inputs.js'
+import { openingState, type SessionState } from '../../src/core/session/state.js'
 import { step } from '../../src/core/session/step.js'
 
 export const PREFIX = 'relay_0123456789_'
@@ -71,7 +73,7 @@ export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' |
       for (const action of actions) if (action.type === 'send') sent[action.to].push(action.event)
       return actions
     },
-    upstream: (event) => lines(self.input({ type: 'upstream.event', event: event as RealtimeEvent, frame: Buffer.from(JSON.stringify(event)) })),
+    upstream: (event) => lines(self.input({ type: 'upstream.event', leg: 1, event: event as RealtimeEvent, frame: Buffer.from(JSON.stringify(event)) })),
     client: (event) => lines(self.input({ type: 'client.event', event: event as RealtimeEvent })),
     toolFinished: (callId, output = 'result', ok = true) => lines(self.input({ type: 'tool.finished', callId, output, ok, durationMs: 12.4 })),
     feed: (input) => lines(self.input(input)),
@@ -82,11 +84,12 @@ export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' |
     lastTo: (side) => sent[side].at(-1),
     allTo: (side) => sent[side],
   }
-  self.input({ type: 'upstream.opened', privateWords: ['secret-deployment'] })
+  self.input({ type: 'client.attached' })
+  self.input({ type: 'upstream.opened', leg: 1, privateWords: ['secret-deployment'] })
   if (phase === 'live') {
     self.upstream({ type: 'session.created', event_id: 'event_0', session: { type: 'realtime', id: 'sess_1', instructions: 'default', tools: [] } })
     self.upstream(updated(owned))
-    expect(self.state.phase).toBe('live')
+    expect(self.state.upstream.phase).toBe('ready')
   }
   return self
 }
@@ -110,8 +113,10 @@ function lines(actions: readonly Action[]): readonly string[] {
         return [`start ${action.callId}`]
       case 'tool.cancel':
         return [`cancel ${action.callId}`]
-      case 'release.client':
-        return ['release']
+      case 'dial':
+        return [`dial ${action.leg} ${action.reason}`]
+      case 'switch':
+        return [`switch ${action.leg}`]
       case 'token.verify':
         return [`verify ${action.token}`]
       case 'token.use':

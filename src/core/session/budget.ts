@@ -1,6 +1,7 @@
 // What the passing of time ends: configuring, the token, the session, idleness, and a drain.
 
-import { close, publicEventId, type SessionState, type Step } from './state.js'
+import { isFree } from './responses/floor.js'
+import { close, isReady, publicEventId, type SessionState, type Step } from './state.js'
 import { noticeExpiry } from './token-refresh.js'
 import { lapseApprovals } from './tools/approval.js'
 import { firstAskedAt, hasUnanswered } from './tools/ledger.js'
@@ -8,9 +9,9 @@ import { slowToolsDueAt, tickSlowTools } from './tools/slow.js'
 
 /** The earliest time at which a tick does anything; ticks before it may be left out. */
 export function dueAt(state: SessionState): number {
-  const { phase, profile, openedAt, token, lastActive, drainUntil, calls } = state
+  const { upstream, profile, openedAt, token, lastActive, drainUntil, calls } = state
   const { limits } = profile
-  const opening = phase === 'connecting' || phase === 'configuring' ? openedAt + limits.configureTimeoutMs : Number.POSITIVE_INFINITY
+  const opening = upstream.phase === 'ready' ? Number.POSITIVE_INFINITY : openedAt + limits.configureTimeoutMs
   const notice = (profile.relayEvents ? token.noticeAt : undefined) ?? Number.POSITIVE_INFINITY
   const lapse = firstAskedAt(calls) + limits.toolApprovalMs
   return Math.min(
@@ -30,15 +31,15 @@ export function tick(step: Step, clientActiveAt: number): void {
   // The relay counts in periods, whose end may still be to come.
   const active = isWorking(step.state) ? now : Math.max(step.state.lastActive, Math.min(now, clientActiveAt))
   if (active !== step.state.lastActive) step.state = { ...step.state, lastActive: active }
-  const { phase, profile, openedAt, token, lastActive } = step.state
+  const { upstream, profile, openedAt, token, lastActive } = step.state
   const { limits } = profile
-  if (phase === 'closed') return
-  if ((phase === 'connecting' || phase === 'configuring') && now - openedAt >= limits.configureTimeoutMs) close(step, 'upstream_timeout', `still_${phase}`)
+  if (upstream.phase !== 'ready' && now - openedAt >= limits.configureTimeoutMs)
+    close(step, 'upstream_timeout', upstream.phase === 'configuring' ? 'still_configuring' : 'still_connecting')
   else if (now >= token.expiresAt) close(step, 'unauthenticated', 'token_expired')
   else if (now - openedAt >= limits.maxSessionMs) close(step, 'session_over', 'maximum_length')
   else if (now - lastActive >= limits.idleTimeoutMs) close(step, 'idle', 'idle')
   else {
-    if (phase === 'live' || phase === 'draining') {
+    if (isReady(step.state)) {
       noticeExpiry(step)
       lapseApprovals(step)
       tickSlowTools(step)
@@ -59,10 +60,9 @@ function isWorking({ responses, calls }: SessionState): boolean {
 }
 
 export function drain(step: Step, untilMs: number): void {
-  if (step.state.phase === 'closed' || step.state.phase === 'draining') return
-  const live = step.state.phase === 'live'
-  step.state = { ...step.state, phase: live ? 'draining' : step.state.phase, drainUntil: untilMs }
-  if (!live) {
+  if (step.state.life === 'draining') return
+  step.state = { ...step.state, life: 'draining', drainUntil: untilMs }
+  if (!isReady(step.state)) {
     close(step, 'draining', 'not_live_yet')
     return
   }
@@ -72,8 +72,8 @@ export function drain(step: Step, untilMs: number): void {
 
 /** A running answer, its tools and its follow-up finish first, until the deadline. */
 export function closeWhenDrained(step: Step): void {
-  const { phase, drainUntil, responses, calls, quota } = step.state
-  if (phase !== 'draining' || drainUntil === undefined) return
-  const working = responses.active || responses.ourRequest || responses.clientRequest || quota.waiting || responses.unanswered.size > 0 || hasUnanswered(calls)
+  const { life, drainUntil, responses, calls, quota } = step.state
+  if (life !== 'draining' || drainUntil === undefined) return
+  const working = !isFree(responses) || quota.waiting !== undefined || responses.unanswered.size > 0 || hasUnanswered(calls)
   if (!working || step.now >= drainUntil) close(step, 'draining', working ? 'drain_deadline' : 'drained')
 }

@@ -3,9 +3,9 @@ import { CLIENT_RULES, judgeClientEvent } from '../policy/client-rules.js'
 import { withToolsOf } from '../policy/client-tools.js'
 import { arrayAt, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { changeQuota, createWithinQuota, leaveAnsweringToRelay, queueBehindQuota, quotaRequested } from './quota/gate.js'
-import { overRate } from './rates.js'
-import { refuse } from './refuse.js'
-import { note, type Step, viewOf } from './state.js'
+import { overRate, refuse } from './refuse.js'
+import { clientRequestDeferred, deferredRequestOver, hiddenResponseOver, nextRequestWanted, turnTaken } from './responses/machine.js'
+import { note, type Step } from './state.js'
 import { changeResponses, sendToClient } from './to-client.js'
 import { refreshRequested } from './token-refresh.js'
 import { approvalGiven } from './tools/approval.js'
@@ -27,7 +27,7 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
     return
   }
   if (queueBehindQuota(step, event)) return
-  const verdict = judgeClientEvent(event, viewOf(step.state))
+  const verdict = judgeClientEvent(event, step)
   if (verdict.type === 'reject') {
     refuse(step, verdict.error, stringAt(event, 'event_id'), Object.hasOwn(CLIENT_RULES, event.type) ? event.type : 'unknown')
     return
@@ -67,9 +67,8 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
 
 function clientCreates(step: Step, event: RealtimeEvent): void {
   const { active, unanswered, ourRequest, dropNextRequest } = step.state.responses
-  changeResponses(step, { rounds: 0 })
+  changeResponses(step, nextRequestWanted(turnTaken(step.state.responses)))
   if (dropNextRequest) {
-    changeResponses(step, { dropNextRequest: false })
     note(step, { type: 'event_dropped', side: 'client', why: 'response_already_created' })
     return
   }
@@ -77,7 +76,7 @@ function clientCreates(step: Step, event: RealtimeEvent): void {
   // A follow-up that the client cannot know of yet would have its own request refused.
   const unseen = ourRequest !== undefined && !ourRequest.awaited && (!active || active.deferred !== undefined)
   if (mixedAtWork || unseen) {
-    changeResponses(step, { deferredRequest: event })
+    changeResponses(step, clientRequestDeferred(step.state.responses, event))
     note(step, { type: 'event_dropped', side: 'client', why: 'waits_for_tools' })
     return
   }
@@ -96,7 +95,7 @@ function clientCancels(step: Step, event: RealtimeEvent): void {
   cancelFiller(step)
   if (filler && !active && !ourRequest && unanswered.size === 0) return
   if (active || ourRequest || unanswered.size === 0) {
-    if (ourRequest) changeResponses(step, { deferredRequest: undefined })
+    if (ourRequest) changeResponses(step, deferredRequestOver(step.state.responses))
     step.actions.push({ type: 'send', to: 'upstream', event })
     return
   }
@@ -105,7 +104,7 @@ function clientCancels(step: Step, event: RealtimeEvent): void {
     step.actions.push({ type: 'send', to: 'upstream', event })
     return
   }
-  changeResponses(step, { hiddenResponse: undefined })
+  changeResponses(step, hiddenResponseOver(step.state.responses))
   sendToClient(step, hiddenResponse.created)
   const response = { ...objectAt(hiddenResponse.done.event, 'response'), status: 'cancelled', status_details: { type: 'cancelled', reason: 'client_cancelled' } }
   sendToClient(step, { event: { ...hiddenResponse.done.event, response }, frame: undefined })
@@ -118,7 +117,7 @@ function clientAddsItem(step: Step, event: RealtimeEvent): void {
     const callId = stringAt(item, 'call_id') ?? ''
     const { ourRequest } = step.state.responses
     // Not one of those that our follow-up answers: the client's create will be for this one.
-    if (ourRequest && !ourRequest.covers.includes(step.state.calls.client.get(callId)?.responseId ?? '')) changeResponses(step, { dropNextRequest: false })
+    if (ourRequest && !ourRequest.covers.includes(step.state.calls.client.get(callId)?.responseId ?? '')) changeResponses(step, nextRequestWanted(step.state.responses))
     clientAnswered(step, callId)
-  } else changeResponses(step, { rounds: 0, dropNextRequest: false })
+  } else changeResponses(step, nextRequestWanted(turnTaken(step.state.responses)))
 }

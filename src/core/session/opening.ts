@@ -1,6 +1,5 @@
 // Brings a session from its first upstream event to live: our configuration goes first and must be seen in force.
 
-import { refusedByLimit } from '../limits/refusal.js'
 import { openingUpdate, serverPartInForce } from '../policy/session-update.js'
 import { objectAt, stringAt } from '../protocol/events.js'
 import { codeLabel } from './error-codes.js'
@@ -8,7 +7,7 @@ import { mediaOf } from './media.js'
 import { asIfUpstreamAnswered, leaveAnsweringToRelay } from './quota/gate.js'
 import type { UpstreamEvent } from './responses/state.js'
 import { handleServerEvent } from './server-events.js'
-import { close, MAX_EARLY, note, relayId, type Step } from './state.js'
+import { close, MAX_EARLY, note, recordLimits, relayId, type Step } from './state.js'
 import { sendToClient } from './to-client.js'
 
 export function openingEvent(step: Step, received: UpstreamEvent): void {
@@ -17,13 +16,13 @@ export function openingEvent(step: Step, received: UpstreamEvent): void {
     refusedByUpstream(step, received)
     return
   }
-  if (step.state.phase === 'connecting' && event.type === 'session.created') {
+  if (step.state.upstream.phase === 'dialling' && event.type === 'session.created') {
     const eventId = relayId(step)
-    step.state = { ...step.state, phase: 'configuring', sessionCreated: event }
+    step.state = { ...step.state, upstream: { ...step.state.upstream, phase: 'configuring' }, sessionCreated: event }
     step.actions.push({ type: 'send', to: 'upstream', event: leaveAnsweringToRelay(step, openingUpdate(step.state.profile, eventId), true) })
     return
   }
-  if (step.state.phase === 'configuring' && event.type === 'session.updated') {
+  if (step.state.upstream.phase === 'configuring' && event.type === 'session.updated') {
     goLive(step, received)
     return
   }
@@ -39,19 +38,17 @@ function goLive(step: Step, received: UpstreamEvent): void {
     return
   }
   const { early, sessionCreated } = step.state
-  step.state = { ...step.state, phase: 'live', early: [], sessionCreated: undefined, lastActive: step.now }
+  step.state = { ...step.state, upstream: { ...step.state.upstream, phase: 'ready' }, early: [], sessionCreated: undefined, lastActive: step.now }
   note(step, { type: 'configured', durationMs: step.now - step.state.openedAt })
   step.actions.push({ type: 'media', media: mediaOf(session) })
   sendToClient(step, { event: asIfUpstreamAnswered(step, { ...sessionCreated, type: 'session.created', session }), frame: undefined })
   for (const one of early) handleServerEvent(step, one)
-  step.actions.push({ type: 'release.client' })
 }
 
 /** Before the session is live any error is final: OpenAI answers bad credentials with 101, `error`, close (source: dossier 3.1). */
 function refusedByUpstream(step: Step, received: UpstreamEvent): void {
   const error = objectAt(received.event, 'error')
   note(step, { type: 'upstream_error', code: codeLabel(stringAt(error, 'code') ?? 'none') })
-  const overload = refusedByLimit(error) !== undefined
-  if (overload) step.actions.push({ type: 'record.limits', event: received.event })
-  close(step, overload ? 'rate_limited' : 'upstream_refused', step.state.phase === 'configuring' ? 'configuration_refused' : 'refused_after_101')
+  const overload = recordLimits(step, received.event)
+  close(step, overload ? 'rate_limited' : 'upstream_refused', step.state.upstream.phase === 'configuring' ? 'configuration_refused' : 'refused_after_101')
 }

@@ -1,16 +1,16 @@
 // What each server event means for a live session, beyond what policy says about showing it.
 
-import { refusedByLimit } from '../limits/refusal.js'
 import { isVisibleItem } from '../policy/server-rules.js'
 import { serverPartInForce } from '../policy/session-update.js'
 import { isObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { codeLabel } from './error-codes.js'
 import { mediaOf } from './media.js'
 import { answerTurn, asIfUpstreamAnswered, commitRefused, turnCommitted } from './quota/gate.js'
-import { followUp, followUpRefused, uncertainAnswerRefused } from './responses/follow-up.js'
+import { followUp, followUpRefused, uncertainFollowUpRefused } from './responses/follow-up.js'
 import { responseCreated, responseDone } from './responses/lifecycle.js'
+import { clientRequestOver, speechHeard, turnTaken } from './responses/machine.js'
 import type { UpstreamEvent } from './responses/state.js'
-import { close, note, type Step, viewOf } from './state.js'
+import { close, note, recordLimits, type Step } from './state.js'
 import { changeResponses, sendToClient } from './to-client.js'
 import { acknowledgeOutput } from './tools/ledger.js'
 import { registerCall, registerItem, startCalls } from './tools/run.js'
@@ -43,7 +43,7 @@ export function handleServerEvent(step: Step, received: UpstreamEvent): void {
       recordTranscription(step, event)
       break
     case 'rate_limits.updated':
-      step.actions.push({ type: 'record.limits', event })
+      recordLimits(step, event)
       break
     case 'response.output_item.added':
     case 'response.output_item.done':
@@ -55,16 +55,16 @@ export function handleServerEvent(step: Step, received: UpstreamEvent): void {
       break
     case 'input_audio_buffer.speech_started':
       cancelFiller(step)
-      changeResponses(step, { userSpeaks: true })
+      changeResponses(step, speechHeard(step.state.responses, true))
       break
     case 'input_audio_buffer.speech_stopped':
-      changeResponses(step, { userSpeaks: false })
+      changeResponses(step, speechHeard(step.state.responses, false))
       break
     case 'input_audio_buffer.committed':
-      changeResponses(step, { rounds: 0, userSpeaks: false })
+      changeResponses(step, turnTaken(speechHeard(step.state.responses, false)))
       break
     case 'input_audio_buffer.cleared':
-      changeResponses(step, { userSpeaks: false })
+      changeResponses(step, speechHeard(step.state.responses, false))
       break
     default:
       break
@@ -85,7 +85,7 @@ function itemSeen(step: Step, { event }: UpstreamEvent): void {
   const item = event.item
   if (!isObject(item)) return
   const responseId = stringAt(event, 'response_id')
-  registerItem(step, item, stringAt(event, 'previous_item_id') ?? null, responseId, isVisibleItem(item, viewOf(step.state)))
+  registerItem(step, item, stringAt(event, 'previous_item_id') ?? null, responseId, isVisibleItem(item, step))
   if (event.type === 'response.output_item.done' && item.type === 'function_call' && responseId !== undefined) registerCall(step, item, responseId, null)
   if (event.type === 'conversation.item.added' || event.type === 'conversation.item.created') {
     step.state = { ...step.state, calls: acknowledgeOutput(step.state.calls, stringAt(item, 'id') ?? '') }
@@ -98,12 +98,12 @@ function errorEvent(step: Step, received: UpstreamEvent): void {
   const code = stringAt(error, 'code') ?? 'none'
   const cause = stringAt(error, 'event_id')
   note(step, { type: 'upstream_error', code: codeLabel(code) })
-  if (refusedByLimit(error)) step.actions.push({ type: 'record.limits', event: received.event })
+  recordLimits(step, received.event)
   if (code === 'input_audio_buffer_commit_empty') commitRefused(step)
   if (fillerRefused(step, cause)) return
   const { ourRequest, clientRequest, uncertainAnswer } = step.state.responses
   if (uncertainAnswer && cause === uncertainAnswer.eventId) {
-    uncertainAnswerRefused(step, code)
+    uncertainFollowUpRefused(step, code)
     return
   }
   if (ourRequest && (cause === ourRequest.eventId || (cause === undefined && !clientRequest && code === 'conversation_already_has_active_response'))) {
@@ -113,7 +113,7 @@ function errorEvent(step: Step, received: UpstreamEvent): void {
   if (cause?.startsWith(step.state.relayIdPrefix)) return
   sendToClient(step, received)
   if (clientRequest && (cause === clientRequest.eventId || code === 'conversation_already_has_active_response')) {
-    changeResponses(step, { clientRequest: undefined })
+    changeResponses(step, clientRequestOver(step.state.responses))
     followUp(step)
     answerTurn(step)
   }

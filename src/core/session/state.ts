@@ -1,28 +1,30 @@
-// A session's memory, what may happen to it (Input) and what it wants done (Action).
+// A session's memory, and one call of `step` at work on it.
+
+import { limitsOfEvent } from '../limits/report.js'
 import type { SessionView } from '../policy/policy.js'
-import type { SessionProfile } from '../policy/profile.js'
-import type { QuotaAmounts, QuotaUsage } from '../policy/quota.js'
+import type { SessionProfile, ToolOwner } from '../policy/profile.js'
 import type { RefusalCode } from '../protocol/errors.js'
-import type { Frame, JsonObject, RealtimeEvent, Side } from '../protocol/events.js'
+import type { RealtimeEvent } from '../protocol/events.js'
+import type { Action } from './actions.js'
 import { type Items, isHidden, noItems, visibleItem } from './items.js'
-import type { Media } from './media.js'
+import { type Lanes, type Life, lanesFor, type UpstreamPhase } from './lanes.js'
 import type { SessionNote } from './notes.js'
-import { noQuota, type QuotaCause, type QuotaState } from './quota/state.js'
+import { noQuota, type QuotaState } from './quota/state.js'
 import { noRates, type Rates } from './rates.js'
 import { noResponses, type Responses, type UpstreamEvent } from './responses/state.js'
-import { type Caller, type TokenOutcome, type TokenTerm, termFrom } from './token-term.js'
+import { type Caller, type TokenTerm, termFrom } from './token-term.js'
 import { noCalls, type ToolCalls } from './tools/ledger.js'
 
-export type Phase = 'connecting' | 'configuring' | 'live' | 'draining' | 'closed'
-
-/** Permission for the relay to move audio frames without asking; anything but `pass` goes through `step`. */
-export interface Lanes {
-  readonly clientAudio: 'pass' | 'hold' | 'drop'
-  readonly serverAudio: 'pass' | 'parse' | 'drop'
+/** The leg that the session speaks to, or waits for, and how far it is. */
+export interface UpstreamState {
+  readonly phase: UpstreamPhase
+  /** The number of its dial; 0 before the first. */
+  readonly leg: number
 }
 
 export interface SessionState {
-  readonly phase: Phase
+  readonly life: Life
+  readonly upstream: UpstreamState
   readonly profile: SessionProfile
   readonly relayIdPrefix: string
   readonly requestedModel: string | undefined
@@ -49,62 +51,59 @@ export interface SessionState {
 
 export const MAX_EARLY = 16
 
-export type Input =
-  | { readonly type: 'upstream.opened'; readonly privateWords: readonly string[] }
-  /** `frame`: the event's own bytes, when sending them on would be the same as sending the event. */
-  | { readonly type: 'upstream.event'; readonly event: RealtimeEvent; readonly frame: Frame | undefined }
-  | { readonly type: 'upstream.closed'; readonly code: number }
-  | { readonly type: 'client.event'; readonly event: RealtimeEvent }
-  | { readonly type: 'frame.refused'; readonly code: RefusalCode; readonly message: string; readonly causeEventId?: string | undefined }
-  | { readonly type: 'tool.finished'; readonly callId: string; readonly output: string; readonly ok: boolean; readonly durationMs: number }
-  | { readonly type: 'token.verified'; readonly outcome: TokenOutcome }
-  /** Answers `quota.ask`; undefined: nobody could tell in time. */
-  | { readonly type: 'quota.left'; readonly usage: QuotaUsage | undefined; readonly cause: QuotaCause }
-  /** Answers `quota.reserve`; undefined: nobody could tell in time. */
-  | { readonly type: 'quota.reserved'; readonly answer: QuotaReservation | undefined }
-  /** Something may be due. `clientActiveAt`: when the client last sent anything, audio included. */
-  | { readonly type: 'tick'; readonly clientActiveAt: number }
-  | { readonly type: 'drain'; readonly untilMs: number }
+/**
+ * One call of `step` at work: the state so far and the actions so far. Lives no longer than that call. To policy it is the view of the
+ * session, always of the state as it stands.
+ */
+export class Step implements SessionView {
+  readonly actions: Action[] = []
 
-/** `granted`: the response may start, and holds its part. `held`: by other responses of this user, before this one. */
-export interface QuotaReservation {
-  readonly usage: QuotaUsage
-  readonly held: QuotaAmounts
-  readonly granted: boolean
-}
+  /** `now`: the time of the input, on the session's clock. */
+  constructor(
+    public state: SessionState,
+    readonly now: number,
+  ) {}
 
-export type Action =
-  | { readonly type: 'send'; readonly to: Side; readonly event: RealtimeEvent; readonly frame?: Frame | undefined }
-  /** The session is live: what the client sent before may be handled now. */
-  | { readonly type: 'release.client' }
-  | { readonly type: 'tool.start'; readonly callId: string; readonly name: string; readonly arguments: string }
-  | { readonly type: 'tool.cancel'; readonly callId: string }
-  /** Answered by `token.verified`. The token goes to the authenticator and nowhere else. */
-  | { readonly type: 'token.verify'; readonly token: string }
-  /** The session rests on this token from now on: revoking it ends the session, revoking the one before does not. */
-  | { readonly type: 'token.use'; readonly tokenId: string | undefined }
-  /** `rate_limits.updated`, or an event with an error of `limit-refusals.ts`. */
-  | { readonly type: 'record.limits'; readonly event: RealtimeEvent }
-  | { readonly type: 'record.usage'; readonly responseId: string; readonly usage: JsonObject }
-  /** Billed apart from any response. */
-  | { readonly type: 'record.transcription'; readonly itemId: string; readonly contentIndex: number; readonly usage: JsonObject }
-  /** The session in force may have other audio from now on. */
-  | { readonly type: 'media'; readonly media: Media }
-  /** Answered by `quota.left`, soon and once. */
-  | { readonly type: 'quota.ask'; readonly cause: QuotaCause }
-  /** A response that wants to start holds this much, in tokens, until its usage is known. Answered by `quota.reserved`, soon and once. */
-  | { readonly type: 'quota.reserve'; readonly input: number; readonly output: number }
-  /** No response is under way any more: nothing is held for this session, once what it used is booked. */
-  | { readonly type: 'quota.release' }
-  | { readonly type: 'close'; readonly code: RefusalCode; readonly why: string }
-  | { readonly type: 'note'; readonly note: SessionNote }
+  get profile(): SessionProfile {
+    return this.state.profile
+  }
 
-/** One call of `step` at work: the state so far and the actions so far. Lives no longer than that call. */
-export interface Step {
-  state: SessionState
-  /** The time of the input, on the session's clock. */
-  readonly now: number
-  readonly actions: Action[]
+  get relayIdPrefix(): string {
+    return this.state.relayIdPrefix
+  }
+
+  get requestedModel(): string | undefined {
+    return this.state.requestedModel
+  }
+
+  get privateWords(): readonly string[] {
+    return this.state.privateWords
+  }
+
+  /** A name that nobody declared is the server's: its call is hidden and answered with an error the model can read. */
+  toolOwner(name: string | undefined): ToolOwner {
+    return this.state.profile.tools.find((tool) => tool.definition.name === name)?.owner ?? 'server'
+  }
+
+  isHiddenItem(itemId: string): boolean {
+    return isHidden(this.state.items, itemId)
+  }
+
+  visibleItem(itemId: string): string | null {
+    return visibleItem(this.state.items, itemId)
+  }
+
+  isClientCallItem(itemId: string): boolean {
+    return this.state.items.clientCallItems.has(itemId)
+  }
+
+  isOpenClientCall(callId: string): boolean {
+    return this.state.calls.client.get(callId)?.open === true
+  }
+
+  isClientCall(callId: string): boolean {
+    return this.state.calls.client.has(callId)
+  }
 }
 
 export interface SessionSeed {
@@ -121,7 +120,8 @@ export interface SessionSeed {
 
 export function openingState(seed: SessionSeed): SessionState {
   return {
-    phase: 'connecting',
+    life: 'open',
+    upstream: { phase: 'dialling', leg: 0 },
     profile: seed.profile,
     relayIdPrefix: seed.relayIdPrefix,
     requestedModel: seed.requestedModel,
@@ -143,29 +143,13 @@ export function openingState(seed: SessionSeed): SessionState {
   }
 }
 
-const LIVE: Lanes = { clientAudio: 'pass', serverAudio: 'pass' }
-const CLOSED: Lanes = { clientAudio: 'drop', serverAudio: 'drop' }
-const OPENING: Lanes = { clientAudio: 'hold', serverAudio: 'parse' }
-
-export function lanesOf({ phase }: SessionState): Lanes {
-  if (phase === 'live' || phase === 'draining') return LIVE
-  return phase === 'closed' ? CLOSED : OPENING
+/** The client and a configured upstream may talk. */
+export function isReady({ life, upstream }: SessionState): boolean {
+  return life !== 'closed' && upstream.phase === 'ready'
 }
 
-export function viewOf(s: SessionState): SessionView {
-  return {
-    profile: s.profile,
-    relayIdPrefix: s.relayIdPrefix,
-    requestedModel: s.requestedModel,
-    privateWords: s.privateWords,
-    // A name nobody declared is the server's: its call is hidden and answered with an error the model can read.
-    toolOwner: (name) => s.profile.tools.find((tool) => tool.definition.name === name)?.owner ?? 'server',
-    isHiddenItem: (itemId) => isHidden(s.items, itemId),
-    visibleItem: (itemId) => visibleItem(s.items, itemId),
-    isClientCallItem: (itemId) => s.items.clientCallItems.has(itemId),
-    isOpenClientCall: (callId) => s.calls.client.get(callId)?.open === true,
-    isClientCall: (callId) => s.calls.client.has(callId),
-  }
+export function lanesOf({ life, upstream }: SessionState): Lanes {
+  return lanesFor(life, upstream.phase)
 }
 
 /** A fresh id for something of ours towards the upstream; at most 32 characters, the service's limit for item ids. */
@@ -184,12 +168,19 @@ export function note(step: Step, what: SessionNote): void {
   step.actions.push({ type: 'note', note: what })
 }
 
+/** What an event says about the deployment's limits is recorded; returns whether it says anything. */
+export function recordLimits(step: Step, event: RealtimeEvent): boolean {
+  const seen = limitsOfEvent(event)
+  if (seen) step.actions.push({ type: 'record.limits', ...seen })
+  return seen !== undefined
+}
+
 /** Ends the session once; later closes are ignored. */
-export function close(step: Step, code: RefusalCode, why: string): void {
-  if (step.state.phase === 'closed') return
+export function close(step: Step, code: RefusalCode | 'client_left', why: string, retryAfterSeconds?: number): void {
+  if (step.state.life === 'closed') return
   for (const call of step.state.calls.server.values()) {
     if (call.atWork) step.actions.push({ type: 'tool.cancel', callId: call.callId })
   }
-  step.state = { ...step.state, phase: 'closed' }
-  step.actions.push({ type: 'close', code, why })
+  step.state = { ...step.state, life: 'closed' }
+  step.actions.push({ type: 'close', code, why, retryAfterSeconds })
 }

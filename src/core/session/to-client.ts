@@ -1,15 +1,17 @@
-// Passes server events through policy to the client, and brings out a held `response.created` when something visible follows it.
+// Passes server events through policy to the client. A deferred `response.created` goes out when something visible follows it.
 import { judgeServerEvent } from '../policy/server-rules.js'
 import { objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
+import { shown } from './responses/machine.js'
 import type { Responses, UpstreamEvent } from './responses/state.js'
-import { note, type Step, viewOf } from './state.js'
+import { note, type Step } from './state.js'
 
-export function changeResponses(step: Step, change: Partial<Responses>): void {
-  step.state = { ...step.state, responses: { ...step.state.responses, ...change } }
+/** `responses`: made by `responses/machine.ts`. */
+export function changeResponses(step: Step, responses: Responses): void {
+  if (responses !== step.state.responses) step.state = { ...step.state, responses }
 }
 
 export function sendToClient(step: Step, received: UpstreamEvent): void {
-  const verdict = judgeServerEvent(received.event, viewOf(step.state))
+  const verdict = judgeServerEvent(received.event, step)
   if (verdict.type === 'drop') note(step, { type: 'event_dropped', side: 'upstream', why: verdict.why })
   if (verdict.type !== 'forward' && verdict.type !== 'replace') return
   if (belongsToActive(step, received.event)) sendDeferred(step)
@@ -20,7 +22,7 @@ export function sendToClient(step: Step, received: UpstreamEvent): void {
 export function sendDeferred(step: Step): void {
   const active = step.state.responses.active
   if (!active?.deferred) return
-  changeResponses(step, { active: { ...active, deferred: undefined } })
+  changeResponses(step, shown(step.state.responses))
   sendToClient(step, active.deferred)
 }
 

@@ -1,7 +1,6 @@
 // Tells an opted-in client that its token expires, and lets a new token of the same caller carry the session on.
 import { type RealtimeEvent, stringAt } from '../protocol/events.js'
-import { overRate } from './rates.js'
-import { refuse } from './refuse.js'
+import { overRate, refuse } from './refuse.js'
 import { publicEventId, type Step } from './state.js'
 import { type TokenOutcome, termFrom } from './token-term.js'
 

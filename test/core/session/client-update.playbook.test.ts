@@ -47,7 +47,7 @@ describe("the client's session.update", () => {
     const p = play()
     p.client({ type: 'session.update', event_id: 'c1', session: {} })
     expect(p.upstream(ev.error('invalid_value', 'c1'))).toEqual(['client error'])
-    expect(p.state.phase).toBe('live')
+    expect(p.state.upstream.phase).toBe('ready')
   })
 
   it('that disarms the server in spite of everything ends the session', () => {
@@ -128,7 +128,7 @@ describe('errors of the upstream', () => {
   it('end no session', () => {
     const p = play()
     for (const code of ['server_error', 'invalid_value', 'session_expired']) p.upstream(ev.error(code))
-    expect(p.state.phase).toBe('live')
+    expect(p.state.upstream.phase).toBe('ready')
   })
 })
 
@@ -185,8 +185,8 @@ describe('response.created', () => {
   it('carries the upstream’s own bytes on, also after being kept back', () => {
     const p = play()
     const frame = Buffer.from(JSON.stringify(ev.created('r')))
-    p.input({ type: 'upstream.event', event: ev.created('r') as never, frame })
-    const actions = p.input({ type: 'upstream.event', event: ev.itemAdded('r', ev.message('m')) as never, frame: undefined })
+    p.input({ type: 'upstream.event', leg: 1, event: ev.created('r') as never, frame })
+    const actions = p.input({ type: 'upstream.event', leg: 1, event: ev.itemAdded('r', ev.message('m')) as never, frame: undefined })
     expect(actions[0]).toMatchObject({ type: 'send', to: 'client', frame })
   })
 })
@@ -197,7 +197,7 @@ describe('recording', () => {
     const usage = { total_tokens: 5, input_tokens: 3, output_tokens: 2 }
     const call = ev.call('c', 'get_weather')
     const done = ev.done('r', [call])
-    expect(p.input({ type: 'upstream.event', event: { ...done, response: { ...done.response, usage } } as never, frame: undefined })).toContainEqual({
+    expect(p.input({ type: 'upstream.event', leg: 1, event: { ...done, response: { ...done.response, usage } } as never, frame: undefined })).toContainEqual({
       type: 'record.usage',
       responseId: 'r',
       usage,
@@ -205,9 +205,9 @@ describe('recording', () => {
   })
 
   it('takes rate limits and shows them only where the operator wants it', () => {
-    const event = { type: 'rate_limits.updated', event_id: 'e', rate_limits: [] } as never
-    const kinds = (forwardRateLimits: boolean) => play({ forwardRateLimits }).input({ type: 'upstream.event', event, frame: undefined })
-    expect(kinds(false).filter((action) => action.type !== 'note')).toEqual([{ type: 'record.limits', event }])
+    const event = { type: 'rate_limits.updated', event_id: 'e', rate_limits: [{ name: 'tokens', remaining: 5 }] } as never
+    const kinds = (forwardRateLimits: boolean) => play({ forwardRateLimits }).input({ type: 'upstream.event', leg: 1, event, frame: undefined })
+    expect(kinds(false).filter((action) => action.type !== 'note')).toEqual([{ type: 'record.limits', source: 'event', limits: [{ name: 'tokens', remaining: 5 }] }])
     expect(kinds(true).map((action) => action.type)).toEqual(['record.limits', 'send'])
   })
 })

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { SessionProfile } from '../../../src/core/policy/profile.js'
 import { arrayAt, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../../src/core/protocol/events.js'
-import type { Action } from '../../../src/core/session/state.js'
+import type { Action } from '../../../src/core/session/actions.js'
 import { type Ending, modelUpstream, type Output } from '../../support/model-upstream.js'
 import { PREFIX, play, tool } from '../../support/playbook.js'
 import { fc } from '../../support/property.js'
@@ -85,7 +85,7 @@ function world(plans: readonly { outputs: readonly Output[]; ending: Ending }[],
   const deliver = () => {
     const event = upstream.next()
     if (stringAt(objectAt(event, 'error'), 'event_id')?.startsWith(PREFIX)) oursOut--
-    if (event) take(p.input({ type: 'upstream.event', event, frame: undefined }))
+    if (event) take(p.input({ type: 'upstream.event', leg: 1, event, frame: undefined }))
     return event !== undefined
   }
   const finishTool = () => {

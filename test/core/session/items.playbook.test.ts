@@ -62,7 +62,7 @@ describe('links', () => {
 describe('calls', () => {
   it('start with the arguments the model wrote', () => {
     const p = play()
-    const actions = p.input({ type: 'upstream.event', event: ev.itemDone('r', ev.call('c', 'get_weather', '{"city":"Bergen"}')) as never, frame: undefined })
+    const actions = p.input({ type: 'upstream.event', leg: 1, event: ev.itemDone('r', ev.call('c', 'get_weather', '{"city":"Bergen"}')) as never, frame: undefined })
     expect(actions).toContainEqual({ type: 'tool.start', callId: 'c', name: 'get_weather', arguments: '{"city":"Bergen"}' })
   })
 
@@ -108,7 +108,7 @@ describe('the opening', () => {
   it('sends none for anything else that comes first', () => {
     const p = play({}, 'connecting')
     expect(p.upstream({ type: 'conversation.created', event_id: 'e', conversation: { id: 'c' } })).toEqual([])
-    expect(p.state.phase).toBe('connecting')
+    expect(p.state.upstream.phase).toBe('dialling')
   })
 })
 

@@ -4,10 +4,11 @@ import type { SessionProfile } from '../../policy/profile.js'
 import { type QuotaLeft, type QuotaPolicy, type QuotaUsage, quotaLeft, spentRule } from '../../policy/quota.js'
 import { type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
 import { tokenUsage } from '../../protocol/token-usage.js'
-import { overRate } from '../rates.js'
-import { refuse } from '../refuse.js'
+import type { QuotaReservation } from '../inputs.js'
+import { overRate, refuse } from '../refuse.js'
+import { isFree, mayStart } from '../responses/floor.js'
 import { createForClient, createForTurn } from '../responses/requests.js'
-import { note, publicEventId, type QuotaReservation, type Step } from '../state.js'
+import { note, publicEventId, type Step } from '../state.js'
 import { withAnswers, withoutAnswers } from './own-turns.js'
 import type { QuotaCause, QuotaState } from './state.js'
 
@@ -68,9 +69,7 @@ export function commitRefused(step: Step): void {
 
 /** Once nothing is active: the answer to a turn that was spoken meanwhile. */
 export function answerTurn(step: Step): void {
-  const { active, ourRequest, clientRequest, filler } = step.state.responses
-  if (!step.state.quota.turnUnanswered || step.state.quota.waiting !== undefined || active || ourRequest || clientRequest || filler) return
-  if (step.state.phase !== 'live') return
+  if (!step.state.quota.turnUnanswered || !mayStart(step.state, 'turn')) return
   changeQuota(step, { turnUnanswered: false })
   ask(step, 'turn')
 }
@@ -119,8 +118,7 @@ export function readTokens(step: Step, usage: JsonObject): void {
 /** After every input: an answer holds its part of the quota until it is over with its server-run tools, however it ends. */
 export function releaseWhenIdle(step: Step): void {
   const { holds, waiting } = step.state.quota
-  const { active, ourRequest, clientRequest, filler, unanswered } = step.state.responses
-  if (!holds || waiting !== undefined || active || ourRequest || clientRequest || filler || [...unanswered.values()].some((one) => !one.mixed && !one.late)) return
+  if (!holds || waiting !== undefined || !isFree(step.state.responses) || [...step.state.responses.unanswered.values()].some((one) => !one.mixed && !one.late)) return
   changeQuota(step, { holds: false })
   step.actions.push({ type: 'quota.release' })
 }

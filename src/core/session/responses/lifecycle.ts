@@ -1,29 +1,24 @@
 // Follows responses from `response.created` to `response.done` and decides whether the client sees them at all.
 
-import { refusedByLimit } from '../../limits/refusal.js'
 import { arrayAt, isObject, type JsonObject, objectAt, stringAt } from '../../protocol/events.js'
 import { answerTurn, readTokens, tellAfterResponse } from '../quota/gate.js'
-import { note, type Step } from '../state.js'
+import { note, recordLimits, type Step } from '../state.js'
 import { changeResponses, sendDeferred, sendToClient } from '../to-client.js'
 import { callsOf, hasClientCalls } from '../tools/ledger.js'
 import { abortRunning, dropWaiting, registerCall, startCalls } from '../tools/run.js'
 import { followUp } from './follow-up.js'
+import { began, ended, isActiveOne, responseHidden } from './machine.js'
 import { statusLabel, type UpstreamEvent } from './state.js'
 
 export function responseCreated(step: Step, received: UpstreamEvent): void {
-  const { ourRequest, clientRequest, hiddenResponse, unanswered, uncertainAnswer } = step.state.responses
+  const { unanswered, uncertainAnswer } = step.state.responses
   const id = stringAt(objectAt(received.event, 'response'), 'id') ?? ''
   note(step, { type: 'response_started', responseId: id })
   const isCovered = (responseId: string) => callsOf(step.state.calls, responseId).every((call) => call.acknowledged)
   const coversOutputs = [...unanswered.keys(), ...(uncertainAnswer?.unanswered ?? []).map(([responseId]) => responseId)].every(isCovered)
   const coversLate = [...unanswered].flatMap(([id, one]) => (one.late && isCovered(id) ? [id] : []))
   const mayCallTools = step.state.profile.tools.some((tool) => tool.owner === 'server')
-  changeResponses(step, {
-    active: { id, request: ourRequest ? ourRequest.request : clientRequest?.request, deferred: mayCallTools ? received : undefined, coversOutputs, coversLate },
-    clientRequest: undefined,
-    // The follow-up's own `response.created` takes the place of the one never shown.
-    hiddenResponse: ourRequest ? undefined : hiddenResponse,
-  })
+  changeResponses(step, began(step.state.responses, { id, deferred: mayCallTools ? received : undefined, coversOutputs, coversLate }))
   if (!mayCallTools) sendToClient(step, received)
 }
 
@@ -37,7 +32,7 @@ export function responseDone(step: Step, received: UpstreamEvent): void {
     step.actions.push({ type: 'record.usage', responseId: id, usage })
     readTokens(step, usage)
   }
-  if (refusedByLimit(objectAt(objectAt(response, 'status_details'), 'error'))) step.actions.push({ type: 'record.limits', event: received.event })
+  recordLimits(step, received.event)
   const finished = status === 'completed' || status === 'incomplete'
   if (finished) registerMissedCalls(step, id, response)
   else {
@@ -45,22 +40,16 @@ export function responseDone(step: Step, received: UpstreamEvent): void {
     if (status === 'cancelled') abortRunning(step, callsOf(step.state.calls, id))
   }
 
-  const { active, ourRequest } = step.state.responses
-  const unanswered = new Map(step.state.responses.unanswered)
-  const isActive = active === undefined || active.id === id
-  if (isActive && ourRequest && active && !active.coversOutputs) {
-    changeResponses(step, { uncertainAnswer: { eventId: ourRequest.eventId, unanswered: [...unanswered].filter(([responseId]) => ourRequest.covers.includes(responseId)) } })
-  }
-  if (isActive) for (const covered of [...(ourRequest?.covers ?? []), ...(active?.coversLate ?? [])]) unanswered.delete(covered)
-  const wantsFollowUp = finished && callsOf(step.state.calls, id).length > 0
-  if (wantsFollowUp) unanswered.set(id, { request: active?.request, mixed: hasClientCalls(step.state.calls, id) })
-  const neverShown = isActive && active?.deferred !== undefined && wantsFollowUp
-  if (neverShown && active?.deferred) {
-    changeResponses(step, { active: undefined, ourRequest: undefined, dropNextRequest: false, unanswered, hiddenResponse: { created: active.deferred, done: received } })
+  const { active } = step.state.responses
+  const isActive = isActiveOne(step.state.responses, id)
+  const wantsFollowUp = finished && callsOf(step.state.calls, id).length > 0 ? { mixed: hasClientCalls(step.state.calls, id) } : undefined
+  const after = () => ended(step.state.responses, id, wantsFollowUp)
+  if (isActive && active?.deferred && wantsFollowUp) {
+    changeResponses(step, responseHidden(after(), { created: active.deferred, done: received }))
     note(step, { type: 'event_dropped', side: 'upstream', why: 'hidden_response' })
   } else {
     if (isActive) sendDeferred(step)
-    changeResponses(step, isActive ? { active: undefined, ourRequest: undefined, dropNextRequest: false, unanswered } : { unanswered })
+    changeResponses(step, after())
     sendToClient(step, received)
     tellAfterResponse(step)
   }

@@ -1,4 +1,4 @@
-// What a session knows about responses: the active one, what is owed for tool results, and whose `response.create` is under way.
+// What a session knows about responses: the active one, tool results without an answer, and whose `response.create` is under way.
 import type { Frame, JsonObject, RealtimeEvent } from '../../protocol/events.js'
 
 /** An event on its way to the client; `frame` holds the upstream's own bytes where nothing was changed. */
@@ -37,22 +37,28 @@ export interface OwnRequest {
   readonly awaited: boolean
 }
 
+/** A response that only called server-run tools, as the upstream sent it. */
+export interface HiddenResponse {
+  readonly created: UpstreamEvent
+  readonly done: UpstreamEvent
+}
+
 export interface Responses {
   readonly active: ActiveResponse | undefined
   readonly unanswered: ReadonlyMap<string, Unanswered>
   /** Our own `response.create` on its way, not yet followed by a response or an error. */
   readonly ourRequest: OwnRequest | undefined
-  /** A response that began before our create can have been read was taken for its answer: if it is refused after all, this is owed again. */
+  /** A response that began before our create can have been read was taken for its answer. If it is refused after all, this is unanswered again. */
   readonly uncertainAnswer: { readonly eventId: string; readonly unanswered: readonly (readonly [string, Unanswered])[] } | undefined
-  /** The client's, likewise. */
+  /** The client's `response.create` on its way, not yet followed by a response or an error. */
   readonly clientRequest: { readonly eventId: string | undefined; readonly request: JsonObject | undefined } | undefined
-  /** The client's create that waits: for a mixed response until the server-run calls are answered too, or for the end of a follow-up it knows nothing of. */
+  /** The client's `response.create` that waits: until the server-run calls of a mixed response are answered, or for the end of a follow-up that the client does not know of. */
   readonly deferredRequest: RealtimeEvent | undefined
-  /** Our follow-up to a mixed response is out; the client's create for the same answer is still to come and has no more to say. */
+  /** Drop the client's next `response.create`: our follow-up to a mixed response has asked for that answer. */
   readonly dropNextRequest: boolean
-  /** A response nobody has seen, shown only if its follow-up fails. */
-  readonly hiddenResponse: { readonly created: UpstreamEvent; readonly done: UpstreamEvent } | undefined
-  /** The line said while a tool takes long; `id` once it has begun, `until` the time after which nothing waits for it. */
+  /** Shown only if its follow-up fails. */
+  readonly hiddenResponse: HiddenResponse | undefined
+  /** The line said while a tool takes long. `id`: once it has begun. `until`: nothing waits for it after that time. */
   readonly filler: { readonly eventId: string; readonly id: string | undefined; readonly until: number; readonly cancelled: boolean } | undefined
   /** The response whose tools the last one was said for. */
   readonly filledFor: string | undefined

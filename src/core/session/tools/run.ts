@@ -2,10 +2,12 @@
 import type { ToolHandling } from '../../policy/profile.js'
 import { isVisibleItem } from '../../policy/server-rules.js'
 import { isObject, type JsonObject, stringAt } from '../../protocol/events.js'
+import type { Input } from '../inputs.js'
 import { addClientCallItem, hideItem } from '../items.js'
-import { overCallRate } from '../rates.js'
+import { overCallRate } from '../refuse.js'
 import { followUp } from '../responses/follow-up.js'
-import { type Input, relayId, type Step, viewOf } from '../state.js'
+import { lateResultUnanswered, toolsCancelled } from '../responses/machine.js'
+import { relayId, type Step } from '../state.js'
 import { changeResponses } from '../to-client.js'
 import { addClientCall, addLateResult, addServerCall, answerClientCall, callsOf, changeServerCall, forgetWaiting, nextToStart, type ServerCall } from './ledger.js'
 import { askApproval, noticeFinished, noticeStarted } from './notices.js'
@@ -33,7 +35,7 @@ export function registerCall(step: Step, item: JsonObject, responseId: string, p
   const callId = stringAt(item, 'call_id')
   const name = stringAt(item, 'name')
   if (callId === undefined || item.status === 'incomplete' || responseId === step.state.responses.filler?.id) return
-  const isClients = isVisibleItem(item, viewOf(step.state))
+  const isClients = isVisibleItem(item, step)
   registerItem(step, item, previous, responseId, isClients)
   if (isClients) return
   step.state = { ...step.state, calls: addServerCall(step.state.calls, { callId, responseId, name: name ?? '', arguments: stringAt(item, 'arguments') ?? '' }) }
@@ -106,7 +108,7 @@ function handOverLate(step: Step, { callId, name }: ServerCall, output: string):
   const eventId = relayId(step)
   const itemId = relayId(step)
   step.state = { ...step.state, items: hideItem(step.state.items, itemId, null), calls: addLateResult(step.state.calls, name, itemId) }
-  changeResponses(step, { unanswered: new Map(step.state.responses.unanswered).set(itemId, { request: undefined, mixed: false, late: true }) })
+  changeResponses(step, lateResultUnanswered(step.state.responses, itemId))
   const text = `Result of the tool ${name} (call ${callId}):\n${output}`
   const item = { id: itemId, type: 'message', role: 'system', content: [{ type: 'input_text', text }] }
   step.actions.push({ type: 'send', to: 'upstream', event: { type: 'conversation.item.create', event_id: eventId, item } })
@@ -126,5 +128,5 @@ export function cancelTools(step: Step): void {
     noticeFinished(step, call, false, 0)
     handOver(step, call.callId, CANCELLED)
   }
-  changeResponses(step, { unanswered: new Map(), deferredRequest: undefined })
+  changeResponses(step, toolsCancelled(step.state.responses))
 }

@@ -1,7 +1,9 @@
 // While a server-run tool takes long: the client that asked for it is told, and the model says a line of its own, so that nobody listens to silence.
 import { type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
 import { answerTurn, readTokens } from '../quota/gate.js'
+import { mayStart } from '../responses/floor.js'
 import { followUp } from '../responses/follow-up.js'
+import { fillerAsked, fillerBegan, fillerCancelled, fillerOver } from '../responses/machine.js'
 import { statusLabel, type UpstreamEvent } from '../responses/state.js'
 import { note, relayId, type SessionState, type Step } from '../state.js'
 import { changeResponses, sendToClient } from '../to-client.js'
@@ -31,7 +33,7 @@ export function tickSlowTools(step: Step): void {
   const filler = step.state.responses.filler
   if (filler && now >= filler.until) {
     cancelFiller(step)
-    fillerOver(step)
+    endFiller(step)
   }
   const { toolNoticeMs } = profile
   if (toolNoticeMs === undefined) return
@@ -53,10 +55,9 @@ function wantsFiller({ toolFiller }: SessionState['profile'], { filledFor }: Ses
 
 /** Out of band: the model reads the conversation, and what it says is no part of it. Only while nobody speaks or is about to. */
 function sayFiller(step: Step, { responseId }: ServerCall): void {
-  const { active, ourRequest, clientRequest, filler, unanswered, userSpeaks } = step.state.responses
-  if (active || ourRequest || clientRequest || filler || userSpeaks || step.state.phase !== 'live' || step.state.quota.waiting !== undefined) return
+  if (!mayStart(step.state, 'filler')) return
   const eventId = relayId(step)
-  const modalities = unanswered.get(responseId)?.request?.output_modalities
+  const modalities = step.state.responses.unanswered.get(responseId)?.request?.output_modalities
   const response: JsonObject = {
     conversation: 'none',
     instructions: step.state.profile.toolFiller ?? '',
@@ -65,7 +66,7 @@ function sayFiller(step: Step, { responseId }: ServerCall): void {
     metadata: { [MARK]: eventId },
     ...(modalities === undefined ? {} : { output_modalities: modalities }),
   }
-  changeResponses(step, { filler: { eventId, id: undefined, until: step.now + MAX_FILLER_MS, cancelled: false }, filledFor: responseId })
+  changeResponses(step, fillerAsked(step.state.responses, eventId, step.now + MAX_FILLER_MS, responseId))
   step.actions.push({ type: 'send', to: 'upstream', event: { type: 'response.create', event_id: eventId, response } })
 }
 
@@ -73,7 +74,7 @@ function sayFiller(step: Step, { responseId }: ServerCall): void {
 export function cancelFiller(step: Step): void {
   const { filler } = step.state.responses
   if (!filler || filler.cancelled) return
-  changeResponses(step, { filler: { ...filler, cancelled: true } })
+  changeResponses(step, fillerCancelled(step.state.responses))
   if (filler.id !== undefined) sendCancel(step, filler.id)
 }
 
@@ -90,7 +91,7 @@ export function fillerSeen(step: Step, { event }: UpstreamEvent): boolean {
     note(step, { type: 'response_started', responseId: id })
     if (filler?.eventId !== mark) sendCancel(step, id)
     else {
-      changeResponses(step, { filler: { ...filler, id } })
+      changeResponses(step, fillerBegan(step.state.responses, id))
       if (filler.cancelled) sendCancel(step, id)
     }
     return true
@@ -101,19 +102,19 @@ export function fillerSeen(step: Step, { event }: UpstreamEvent): boolean {
     step.actions.push({ type: 'record.usage', responseId: id, usage })
     readTokens(step, usage)
   }
-  if (filler?.eventId === mark) fillerOver(step)
+  if (filler?.eventId === mark) endFiller(step)
   return true
 }
 
 /** True: the error is about the filler line, of which the client knows nothing yet. */
 export function fillerRefused(step: Step, cause: string | undefined): boolean {
   if (cause === undefined || cause !== step.state.responses.filler?.eventId) return false
-  fillerOver(step)
+  endFiller(step)
   return true
 }
 
-function fillerOver(step: Step): void {
-  changeResponses(step, { filler: undefined })
+function endFiller(step: Step): void {
+  changeResponses(step, fillerOver(step.state.responses))
   followUp(step)
   answerTurn(step)
 }

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import { NO_AMOUNTS, type QuotaPolicy, type QuotaUsage } from '../../../../src/core/policy/quota.js'
 import type { RealtimeEvent } from '../../../../src/core/protocol/events.js'
+import type { Action } from '../../../../src/core/session/actions.js'
 import type { QuotaCause } from '../../../../src/core/session/quota/state.js'
-import type { Action } from '../../../../src/core/session/state.js'
 import { ev, type Play, play, profile, updated } from '../../../support/playbook.js'
 
 const POLICY: QuotaPolicy = {
@@ -32,7 +32,7 @@ const seen = (actions: readonly Action[]) =>
             : [],
   )
 const client = (p: Play, event: object) => seen(p.input({ type: 'client.event', event: event as never }))
-const upstream = (p: Play, event: object) => seen(p.input({ type: 'upstream.event', event: event as never, frame: undefined }))
+const upstream = (p: Play, event: object) => seen(p.input({ type: 'upstream.event', leg: 1, event: event as never, frame: undefined }))
 const known = (p: Play, left: QuotaUsage | undefined, { held = 0, granted = true } = {}) =>
   seen(p.input({ type: 'quota.reserved', answer: left && { usage: left, held: { ...NO_AMOUNTS, responses: held }, granted } }))
 const told = (p: Play, left: QuotaUsage | undefined, cause: QuotaCause = 'response') => seen(p.input({ type: 'quota.left', usage: left, cause }))
@@ -95,7 +95,7 @@ describe('the client’s response.create', () => {
       expect(known(p, usage(0, 1.01))).toEqual(['client error', 'release'])
     }
     expect(p.lastTo('client')?.error).toMatchObject({ code: 'budget_spent', message: expect.stringContaining('The quota of money per day is used up. Retry after') })
-    expect(p.state.phase).toBe('live')
+    expect(p.state.upstream.phase).toBe('ready')
   })
 
   it('goes while nobody can tell what is left, or is refused, as the operator wants', () => {

@@ -91,7 +91,7 @@ it('it counts among the tools at work, keeps the session from idling, and ends w
   expect(p.upstream(ev.itemDone('resp_3', ev.call('call_2', 'get_weather')))).toEqual([])
   p.upstream(ev.done('resp_3', [], 'cancelled'))
   expect(p.tick(5000)).toEqual([])
-  expect(p.feed({ type: 'upstream.closed', code: 1006 })).toEqual(['cancel call_1', 'close upstream_lost upstream_closed'])
+  expect(p.feed({ type: 'upstream.closed', leg: 1, code: 1006 })).toEqual(['cancel call_1', 'close upstream_lost upstream_closed'])
 })
 
 it('a drain waits for it, and for what the model says about it', () => {

@@ -46,7 +46,7 @@ describe('the line', () => {
     const p = speaking()
     expect(p.lastTo('client')).toMatchObject({ type: 'response.created', response: { id: 'resp_line', metadata: null } })
     expect(p.upstream({ type: 'response.output_audio.delta', response_id: 'resp_line', item_id: 'item_line', delta: 'AAAA' })).toEqual(['client response.output_audio.delta'])
-    const done = p.input({ type: 'upstream.event', event: lineDone(p) as never, frame: undefined })
+    const done = p.input({ type: 'upstream.event', leg: 1, event: lineDone(p) as never, frame: undefined })
     expect(done).toContainEqual({ type: 'record.usage', responseId: 'resp_line', usage: { total_tokens: 7 } })
     expect(p.lastTo('client')).toMatchObject({ type: 'response.done', response: { metadata: null } })
     expect(JSON.stringify(p.allTo('client'))).not.toMatch(new RegExp(`relay_filler|${PREFIX}`))
