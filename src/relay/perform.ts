@@ -36,7 +36,7 @@ export function perform(session: RelayedSession, action: Action): void {
       reserve(session, action)
       return
     case 'quota.release':
-      session.deps.store.letGo(session.opened.identity.subject, session.opened.sessionId)
+      session.deps.store.quota.release(session.opened.identity.subject, session.opened.sessionId)
       return
     case 'record.limits':
       recordLimits(session, action)
@@ -82,7 +82,7 @@ function verifyToken(session: RelayedSession, token: string): void {
   const { authenticator, store } = session.deps
   const check = async (): Promise<TokenOutcome> => {
     const identity = await authenticator.verify(token)
-    if (await store.isRevoked(identity)) return { ok: false, code: 'unauthenticated' }
+    if (await store.revocations.isRevoked(identity)) return { ok: false, code: 'unauthenticated' }
     return {
       ok: true,
       caller: { subject: identity.subject, issuer: identity.issuer },
@@ -100,16 +100,18 @@ function verifyToken(session: RelayedSession, token: string): void {
 function askQuota(session: RelayedSession, cause: QuotaCause): void {
   const { identity, profile } = session.opened
   if (!profile.quota) return
-  quotaUsage(session.deps.store, identity.subject, profile.quota, session.deps.now(), session.ledger.booked).then((usage) => session.apply({ is: 'quota.left', usage, cause }))
+  quotaUsage(session.deps.store.usage, identity.subject, profile.quota, session.deps.now(), session.ledger.booked).then((usage) =>
+    session.apply({ is: 'quota.left', usage, cause }),
+  )
 }
 
 function reserve(session: RelayedSession, tokens: { readonly input: number; readonly output: number }): void {
   const { opened, ledger, deps } = session
   if (!opened.profile.quota) return
   const [subject, holder] = [opened.identity.subject, opened.sessionId]
-  reserveQuota(deps.store, opened.profile.quota, deps.now(), { subject, holder, hold: ledger.estimate(tokens), session: ledger.booked }).then((answer) => {
+  reserveQuota(deps.store.quota, opened.profile.quota, deps.now(), { subject, holder, hold: ledger.estimate(tokens), session: ledger.booked }).then((answer) => {
     // Not applied: a session that ended meanwhile has let go before it came to hold this.
-    if (!session.apply({ is: 'quota.reserved', answer })) deps.store.letGo(subject, holder)
+    if (!session.apply({ is: 'quota.reserved', answer })) deps.store.quota.release(subject, holder)
   })
 }
 
@@ -117,5 +119,5 @@ function recordLimits(session: RelayedSession, { event }: Extract<Action, { do: 
   const seen = limitsOfEvent(event)
   if (!seen) return
   const { identity, sessionId } = session.opened
-  session.deps.store.recordLimits({ ...seen, deployment: session.deployment, at: session.deps.now(), sessionId, subject: identity.subject })
+  session.deps.store.limits.recordLimits({ ...seen, deployment: session.deployment, at: session.deps.now(), sessionId, subject: identity.subject })
 }

@@ -2,7 +2,7 @@
 import type { Authenticator } from '../ports/caller.js'
 import type { SessionDirectory } from '../ports/directory.js'
 import type { NewSession } from '../ports/session.js'
-import type { LimitStore } from '../ports/store.js'
+import type { Store } from '../ports/store.js'
 import type { UpstreamProvider } from '../ports/upstream.js'
 import type { ClientRates } from './client-rate.js'
 import type { LedgerSettings } from './ledger.js'
@@ -21,7 +21,7 @@ export interface RelaySettings extends ClientRates {
 
 export interface RelayDeps {
   readonly provider: UpstreamProvider
-  readonly store: Pick<LimitStore, 'recordLimits' | 'recordUsage' | 'usageOf' | 'hold' | 'letGo' | 'onRevoked' | 'isRevoked'>
+  readonly store: Pick<Store, 'limits' | 'usage' | 'quota' | 'revocations'>
   /** Where operators see live sessions; nobody does where it is absent. */
   readonly directory?: SessionDirectory
   /** For a new token within a session. */
@@ -43,7 +43,7 @@ export interface Relay {
 
 export function createRelay(deps: RelayDeps): Relay {
   const sessions = liveSessions(deps.steady ?? deps.now)
-  deps.store.onRevoked((target) => {
+  deps.store.revocations.onRevoked((target) => {
     sessions.end(target)
   })
   deps.directory?.onEnd((target) => sessions.endByOperator(target))

@@ -2,13 +2,13 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Config } from '../config/config.js'
-import type { LimitStore } from '../ports/store.js'
+import type { Store } from '../ports/store.js'
 import { createMemoryStore } from '../store/memory/store.js'
 
 type StoreLog = Record<'info' | 'warn', (fields: object, message: string) => void>
 
 /** Rejects about a malformed `REDIS_URL`; never because Redis is away. */
-export async function createStore(config: Config, log: StoreLog): Promise<LimitStore> {
+export async function createStore(config: Config, log: StoreLog): Promise<Store> {
   const { redis, usageRetentionDays } = config
   // Unlike every other's, also where containers have one host name and one process each.
   const relay = `${hostname()

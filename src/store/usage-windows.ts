@@ -1,5 +1,6 @@
 // Which day, month and minute a usage report belongs to, and which of its counters are fit to be stored.
 import { isLimitName } from '../core/limits/merge.js'
+import type { UsageOwner, UsageReport } from '../ports/store.js'
 
 /** Counters of one user and day beyond these are left out. */
 export const MAX_COUNTERS = 64
@@ -21,6 +22,17 @@ export function windowsOf(atMs: number, also: readonly ('minute' | 'month')[] = 
 /** Of a window by the name `windowsOf` gives it. */
 export function granularityOf(window: string): 'day' | 'month' | 'minute' {
   return window.length === 10 ? 'day' : window.length < 10 ? 'month' : 'minute'
+}
+
+/** Everyone whose counters a report adds to, the user first. */
+function ownersOf({ subject, tenant, profile, deployment }: UsageReport): readonly UsageOwner[] {
+  const owner = (kind: UsageOwner['kind'], name: string | undefined): UsageOwner[] => (name === undefined || name === '' ? [] : [{ kind, name }])
+  return [{ kind: 'subject', name: subject }, ...owner('tenant', tenant), ...owner('profile', profile), ...owner('deployment', deployment)]
+}
+
+/** Where a report is added: its day for every owner, its month and minute for the user alone. */
+export function targetsOf(report: UsageReport): readonly (readonly [owner: UsageOwner, window: string])[] {
+  return ownersOf(report).flatMap((owner) => windowsOf(report.at, owner.kind === 'subject' ? report.windows : []).map((window) => [owner, window] as const))
 }
 
 /** Counters with a storable name and a finite amount other than zero. */

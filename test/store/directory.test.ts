@@ -3,18 +3,18 @@ import { Redis } from 'ioredis'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { Secret } from '../../src/config/secret.js'
 import type { EndTarget } from '../../src/ports/directory.js'
-import type { LimitStore } from '../../src/ports/store.js'
+import type { Store } from '../../src/ports/store.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
 import { createRedisStore, type RedisStoreOptions } from '../../src/store/redis/store.js'
-import { sessionDirectoryContract } from '../contract/session-directory.js'
+import { sessionDirectoryContract } from '../contract/store/directory.js'
 import { startRedis, uniquePrefix } from '../support/redis.js'
 
 const url = process.env.REDIS_URL ?? ''
 const raw = new Redis(url)
-const open: LimitStore[] = []
+const open: Store[] = []
 const eventually = (check: () => Promise<void> | void) => vi.waitFor(check, { timeout: 5_000, interval: 10 })
 
-async function openStore(prefix: string, rest: Partial<RedisStoreOptions> = {}): Promise<LimitStore> {
+async function openStore(prefix: string, rest: Partial<RedisStoreOptions> = {}): Promise<Store> {
   const store = createRedisStore({ url: new Secret(url), keyPrefix: prefix, usageRetentionDays: 35, ...rest })
   open.push(store)
   // Its first heartbeat is what the others know it by.
@@ -32,7 +32,7 @@ sessionDirectoryContract('in process', async () => createMemoryStore())
 sessionDirectoryContract('Redis', () => openStore(uniquePrefix()))
 
 const session = (id: string, subject = 'alice') => ({ id, subject, tenant: undefined, profile: 'default', dialect: 'ga' as const, deployment: 'dep', since: 1_800_000_000_000 })
-const places = async (store: LimitStore) => (await store.directory.page(100)).sessions.map(({ relay, id }) => `${relay} ${id}`)
+const places = async (store: Store) => (await store.directory.page(100)).sessions.map(({ relay, id }) => `${relay} ${id}`)
 
 describe('several relays over one Redis', () => {
   it('list each other’s sessions, by relay', async () => {

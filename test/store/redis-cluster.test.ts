@@ -2,10 +2,10 @@
 import { Cluster } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Secret } from '../../src/config/secret.js'
-import type { LimitStore } from '../../src/ports/store.js'
+import type { Store } from '../../src/ports/store.js'
 import { createRedisStore } from '../../src/store/redis/store.js'
-import { sessionDirectoryContract } from '../contract/session-directory.js'
-import { limitStoreContract } from '../contract/store.js'
+import { sessionDirectoryContract } from '../contract/store/directory.js'
+import { storeContract } from '../contract/store.js'
 import { redisBinary, uniquePrefix } from '../support/redis.js'
 import { type OwnCluster, startRedisCluster } from './redis-cluster.js'
 
@@ -14,9 +14,9 @@ const available = redisBinary() !== undefined
 describe.skipIf(!available)(`Redis Cluster${available ? '' : ' (skipped: no redis-server or valkey-server on this machine, and Docker cannot run a cluster on loopback)'}`, () => {
   let cluster: OwnCluster
   let raw: Cluster
-  const prefixes = new WeakMap<LimitStore, string>()
+  const prefixes = new WeakMap<Store, string>()
 
-  async function openStore(prefix: string, now?: () => number): Promise<LimitStore> {
+  async function openStore(prefix: string, now?: () => number): Promise<Store> {
     const store = createRedisStore({ url: new Secret(cluster.url), keyPrefix: prefix, usageRetentionDays: 35, holdTimeoutMs: 5_000, ...(now && { now }) })
     prefixes.set(store, prefix)
     await vi.waitFor(async () => expect(await store.health()).toMatchObject({ status: 'ok' }), { timeout: 10_000, interval: 20 })
@@ -33,7 +33,7 @@ describe.skipIf(!available)(`Redis Cluster${available ? '' : ' (skipped: no redi
     await cluster.stop()
   })
 
-  limitStoreContract('Redis Cluster', async () => {
+  storeContract('Redis Cluster', async () => {
     const prefix = uniquePrefix()
     return {
       shared: true,
@@ -62,8 +62,8 @@ describe.skipIf(!available)(`Redis Cluster${available ? '' : ' (skipped: no redi
     const prefix = uniquePrefix()
     const stores = await Promise.all([1, 2, 3, 4].map(() => openStore(prefix)))
     const told = new Set<number>()
-    stores.forEach((store, i) => void store.onRevoked(() => told.add(i)))
-    await stores[0]?.revoke({ subject: 'mallory' }, Date.now() + 60_000)
+    stores.forEach((store, i) => void store.revocations.onRevoked(() => told.add(i)))
+    await stores[0]?.revocations.revoke({ subject: 'mallory' }, Date.now() + 60_000)
     await vi.waitFor(() => expect(told.size).toBe(4), { timeout: 5_000, interval: 10 })
     await Promise.all(stores.map((store) => store.close(500)))
   })
@@ -73,9 +73,9 @@ describe.skipIf(!available)(`Redis Cluster${available ? '' : ' (skipped: no redi
     const store = await openStore(prefix)
     cluster.nodes[0]?.freeze()
     const deployments = Array.from({ length: 30 }, (_, i) => `d${i}`)
-    for (const deployment of deployments) store.recordLimits({ deployment, source: 'event', at: Date.now(), limits: [{ name: 'tokens', remaining: 1 }] })
+    for (const deployment of deployments) store.limits.recordLimits({ deployment, source: 'event', at: Date.now(), limits: [{ name: 'tokens', remaining: 1 }] })
     const start = performance.now()
-    const taken = await Promise.all(deployments.map((key) => store.take(key, 1, { perSecond: 1, burst: 1 })))
+    const taken = await Promise.all(deployments.map((key) => store.rates.take(key, 1, { perSecond: 1, burst: 1 })))
     expect(taken.every(({ ok }) => ok)).toBe(true)
     expect(performance.now() - start).toBeLessThan(900)
     cluster.nodes[0]?.thaw()

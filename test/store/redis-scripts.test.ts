@@ -5,7 +5,7 @@ import { Secret } from '../../src/config/secret.js'
 import { type LimitSource, PROVIDER_HEAD_START_MS, SOURCE_RANK } from '../../src/core/limits/merge.js'
 import { applyReported, isUse, type LimitPicture } from '../../src/core/limits/picture.js'
 import { type Bucket, isFull, takeTokens } from '../../src/core/limits/token-bucket.js'
-import type { LimitStore } from '../../src/ports/store.js'
+import type { Store } from '../../src/ports/store.js'
 import { createRedisStore, type RedisStoreOptions } from '../../src/store/redis/store.js'
 import { fc } from '../support/property.js'
 import { uniquePrefix } from '../support/redis.js'
@@ -15,7 +15,7 @@ const T = Date.UTC(2026, 10, 25, 12)
 const raw = new Redis(url)
 const eventually = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 5_000, interval: 10 })
 
-async function openStore(prefix: string, rest: Partial<RedisStoreOptions> = {}): Promise<LimitStore> {
+async function openStore(prefix: string, rest: Partial<RedisStoreOptions> = {}): Promise<Store> {
   const store = createRedisStore({ url: new Secret(url), keyPrefix: prefix, usageRetentionDays: 35, ...rest })
   await eventually(async () => expect(await store.health()).toMatchObject({ status: 'ok' }))
   return store
@@ -55,18 +55,18 @@ describe('Lua and core decide alike', () => {
             if (onceId !== undefined) ids.add(onceId)
             const reported = { name, ...Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined)) }
             const report = { deployment, source, at: T + at, limits: [reported], ...(onceId !== undefined && { onceId }) }
-            stores[relay]?.recordLimits(report)
+            stores[relay]?.limits.recordLimits(report)
             const picture = applyReported(pictures.get(name) ?? {}, reported, source, T + at)
             if (picture.shown) pictures.set(name, picture)
             if (counts || numbers.limit !== undefined || numbers.remaining !== undefined || numbers.resetSeconds !== undefined) logged++
             if (logged % 3 === 0) await eventually(async () => expect(await raw.xlen(`${prefix}limits:{${deployment}}:log`)).toBe(logged))
             if (onceId === undefined) continue
             // The other relay reports the same response again.
-            stores[1 - relay]?.recordLimits({ ...report, limits: [{ name, used: Number(numbers.used) }] })
+            stores[1 - relay]?.limits.recordLimits({ ...report, limits: [{ name, used: Number(numbers.used) }] })
             logged++
           }
           await eventually(async () => expect(await raw.xlen(`${prefix}limits:{${deployment}}:log`)).toBe(logged))
-          const seen = Object.fromEntries(((await stores[0]?.limitsOf(deployment)) ?? []).map((state) => [state.name, state]))
+          const seen = Object.fromEntries(((await stores[0]?.limits.limitsOf(deployment)) ?? []).map((state) => [state.name, state]))
           const expected = Object.fromEntries(
             [...pictures].map(([name, { shown, window }]) => [name, { ...shown, ...(window && { used: window.used, usedFrom: window.from }) }] as const),
           )
@@ -95,7 +95,7 @@ describe('Lua and core decide alike', () => {
             const expected = takeTokens(bucket, cost, rule, now)
             // The store forgets a full bucket, and with it a time that lies ahead of a clock set back.
             bucket = isFull(expected.bucket, rule, now) ? undefined : expected.bucket
-            const seen = await store.take(key, cost, rule)
+            const seen = await store.rates.take(key, cost, rule)
             expect(seen.ok).toBe(expected.ok)
             expect(Math.abs(seen.retryAfterMs - expected.retryAfterMs)).toBeLessThanOrEqual(1)
           }

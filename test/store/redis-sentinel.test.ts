@@ -21,7 +21,7 @@ describe.skipIf(!available)(`Redis Sentinel${available ? '' : ' (skipped: no red
     const healthy = () => vi.waitFor(async () => expect(await store.health()).toMatchObject({ status: 'ok' }), { timeout: 15_000, interval: 20 })
     await healthy()
     await own.master.kill()
-    store.recordLimits({ deployment: 'd', source: 'event', at: Date.now(), limits: [{ name: 'tokens', remaining: 7 }] })
+    store.limits.recordLimits({ deployment: 'd', source: 'event', at: Date.now(), limits: [{ name: 'tokens', remaining: 7 }] })
     await healthy()
     const promoted = new Redis(own.replica.url)
     await vi.waitFor(async () => expect(await promoted.hget(`${prefix}limits:{d}`, 'tokens.remaining')).toBe('7'), { timeout: 5_000, interval: 20 })

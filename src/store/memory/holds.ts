@@ -1,9 +1,9 @@
 // What responses under way hold of a user's quota: when one more may start. The store's arithmetic in process; `HOLD` repeats it in Lua.
-import { type HoldAnswer, type HoldRequest, NO_AMOUNTS, QUOTA_UNITS, type QuotaAmounts } from '../../core/policy/quota.js'
+import { NO_AMOUNTS, QUOTA_UNITS, type QuotaAmounts, type ReserveAnswer, type ReserveRequest } from '../../core/policy/quota.js'
 
 export interface Holds {
-  hold(request: HoldRequest, countersOf: (window: string) => Readonly<Record<string, number>>): HoldAnswer
-  letGo(subject: string, holder: string): void
+  reserve(request: ReserveRequest, countersOf: (window: string) => Readonly<Record<string, number>>): ReserveAnswer
+  release(subject: string, holder: string): void
 }
 
 interface Held {
@@ -15,7 +15,7 @@ interface Held {
 export function createHolds(now: () => number): Holds {
   const subjects = new Map<string, Map<string, Held>>()
 
-  function hold({ subject, holder, hold: more, ttlMs, checks }: HoldRequest, countersOf: (window: string) => Readonly<Record<string, number>>): HoldAnswer {
+  function reserve({ subject, holder, hold: more, ttlMs, checks }: ReserveRequest, countersOf: (window: string) => Readonly<Record<string, number>>): ReserveAnswer {
     const holders = subjects.get(subject) ?? new Map<string, Held>()
     for (const [name, { until }] of holders) if (until <= now()) holders.delete(name)
     const held = [...holders.values()].reduce((sum, { amounts }) => plus(sum, amounts), NO_AMOUNTS)
@@ -27,13 +27,13 @@ export function createHolds(now: () => number): Holds {
     return { granted, held, windows }
   }
 
-  function letGo(subject: string, holder: string): void {
+  function release(subject: string, holder: string): void {
     const holders = subjects.get(subject)
     holders?.delete(holder)
     if (holders?.size === 0) subjects.delete(subject)
   }
 
-  return { hold, letGo }
+  return { reserve, release }
 }
 
 function plus(a: QuotaAmounts, b: QuotaAmounts): QuotaAmounts {

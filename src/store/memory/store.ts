@@ -1,10 +1,9 @@
 // The store in this process: the whole of it where there is no Redis, and what the Redis store falls back to.
 import { applyReported, isUse, type LimitPicture } from '../../core/limits/picture.js'
 import { type Bucket, isFull, takeTokens } from '../../core/limits/token-bucket.js'
-import type { Lease, LimitReport, LimitState, LimitStore, UsageOwner, UsageReport } from '../../ports/store.js'
-import { targetsOf } from '../redis/writes/usage.js'
+import type { Lease, LimitReport, LimitState, Store, UsageOwner, UsageReport } from '../../ports/store.js'
 import { createRevocationList, membersOf } from '../revocation-list.js'
-import { countersOf, dayOf, granularityOf, MAX_COUNTERS } from '../usage-windows.js'
+import { countersOf, dayOf, granularityOf, MAX_COUNTERS, targetsOf } from '../usage-windows.js'
 import { createLocalDirectory } from './directory.js'
 import { createHolds } from './holds.js'
 
@@ -25,7 +24,7 @@ const MAX_USAGE_DAYS = 20_000
 const MAX_ONCE_IDS = 100_000
 const DAY_MS = 86_400_000
 
-export function createMemoryStore(options: MemoryStoreOptions = {}): LimitStore {
+export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
   const now = options.now ?? Date.now
   const retentionMs = (options.usageRetentionDays ?? 35) * DAY_MS
   const deployments = new Map<string, Map<string, LimitPicture>>()
@@ -108,20 +107,22 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): LimitStore 
   }
 
   return {
-    directory: createLocalDirectory(options.relay ?? 'local'),
-    recordLimits,
-    recordUsage,
-    limitsOf: async (deployment) => [...(deployments.get(deployment)?.values() ?? [])].flatMap(limitStateOf),
-    usageOf: async (owner, window) => usedIn(owner, window),
-    hold: async (request) => holds.hold(request, (window) => usedIn({ kind: 'subject', name: request.subject }, window)),
-    letGo: holds.letGo,
-    take,
-    lease,
-    onRevoked: revocations.onRevoked,
-    isRevoked: async (identity) => revocations.has(identity),
-    revoke: async (target, untilMs) => {
-      for (const member of membersOf(target, untilMs)) revocations.add(member, untilMs)
+    limits: { recordLimits, limitsOf: async (deployment) => [...(deployments.get(deployment)?.values() ?? [])].flatMap(limitStateOf) },
+    usage: { recordUsage, usageOf: async (owner, window) => usedIn(owner, window) },
+    quota: {
+      reserve: async (request) => holds.reserve(request, (window) => usedIn({ kind: 'subject', name: request.subject }, window)),
+      release: holds.release,
     },
+    rates: { take },
+    leases: { lease },
+    revocations: {
+      onRevoked: revocations.onRevoked,
+      isRevoked: async (identity) => revocations.has(identity),
+      revoke: async (target, untilMs) => {
+        for (const member of membersOf(target, untilMs)) revocations.add(member, untilMs)
+      },
+    },
+    directory: createLocalDirectory(options.relay ?? 'local'),
     health: async () => ({ status: 'ok', detail: 'in this process only' }),
     close: async () => undefined,
   }

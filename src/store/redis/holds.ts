@@ -1,12 +1,12 @@
 // What responses under way hold of a user's quota, in one step for all relays; it is let go once what was used is written.
-import { type HoldAnswer, type HoldRequest, QUOTA_UNITS, type QuotaAmounts } from '../../core/policy/quota.js'
+import { QUOTA_UNITS, type QuotaAmounts, type ReserveAnswer, type ReserveRequest } from '../../core/policy/quota.js'
 import type { RedisConnection } from './connection.js'
 import type { RedisKeys } from './keys.js'
 import { HOLD } from './scripts/hold.js'
 
 export interface RedisHolds {
-  hold(request: HoldRequest): Promise<HoldAnswer>
-  letGo(subject: string, holder: string): void
+  reserve(request: ReserveRequest): Promise<ReserveAnswer>
+  release(subject: string, holder: string): void
   /** Redis is back, or some time has passed: lets go what could not be before. Never rejects. */
   catchUp(): Promise<void>
 }
@@ -33,7 +33,7 @@ export function createRedisHolds({ connection, keys, flush, flushAll, timeoutMs,
   let count = 0
   let catching: Promise<void> | undefined
 
-  async function hold({ subject, holder, hold: more, ttlMs, checks }: HoldRequest): Promise<HoldAnswer> {
+  async function reserve({ subject, holder, hold: more, ttlMs, checks }: ReserveRequest): Promise<ReserveAnswer> {
     const end = performance.now() + timeoutMs
     const windows = [...new Set(checks.map(({ window }) => window))]
     const written = await flush(subject, windows)
@@ -67,7 +67,7 @@ export function createRedisHolds({ connection, keys, flush, flushAll, timeoutMs,
     count++
   }
 
-  function letGo(subject: string, holder: string): void {
+  function release(subject: string, holder: string): void {
     leave(subject, holder)
     void catchUp()
   }
@@ -104,11 +104,11 @@ export function createRedisHolds({ connection, keys, flush, flushAll, timeoutMs,
     }
   }
 
-  return { hold, letGo, catchUp }
+  return { reserve, release, catchUp }
 }
 
 /** As the script gives it: granted, four amounts, then one flat list a window. */
-function answerOf(answer: unknown, windows: readonly string[]): HoldAnswer {
+function answerOf(answer: unknown, windows: readonly string[]): ReserveAnswer {
   const [granted, held, ...found] = Array.isArray(answer) ? answer : []
   const amounts = Object.fromEntries(QUOTA_UNITS.map((unit, i) => [unit, Number(held[i])])) as Record<keyof QuotaAmounts, number>
   return { granted: granted === 1, held: amounts, windows: Object.fromEntries(windows.map((window, i) => [window, pairs(found[i])])) }

@@ -1,5 +1,5 @@
 // Places among a user's sessions, counted over all relays; each is kept by a heartbeat and comes back by itself when its relay dies.
-import type { Lease, LimitStore } from '../../ports/store.js'
+import type { Lease, SessionLeases } from '../../ports/store.js'
 import type { RedisConnection } from './connection.js'
 import type { RedisKeys } from './keys.js'
 import { LEASE, RENEW } from './scripts/scripts.js'
@@ -17,7 +17,7 @@ export interface RedisLeaseOptions {
   readonly connection: RedisConnection
   readonly keys: RedisKeys
   /** Counts all sessions of this process, those with a place in Redis as well. */
-  readonly local: Pick<LimitStore, 'lease'>
+  readonly local: SessionLeases
   readonly ttlMs: number
   readonly timeoutMs: number
   /** What the scripts are told as their clock; '' for the server's own. */

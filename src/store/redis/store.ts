@@ -4,7 +4,7 @@ import { parseRedisUrl } from '../../config/redis-url.js'
 import type { Secret } from '../../config/secret.js'
 import { isLimitName, isLimitSource } from '../../core/limits/merge.js'
 import type { Health } from '../../ports/health.js'
-import type { LimitState, LimitStore, UsageOwner } from '../../ports/store.js'
+import type { LimitReport, LimitState, Store, UsageOwner, UsageReport } from '../../ports/store.js'
 import { createLocalDirectory } from '../memory/directory.js'
 import { createMemoryStore } from '../memory/store.js'
 import { createRevocationList } from '../revocation-list.js'
@@ -47,7 +47,7 @@ const ATTEMPTS_BEFORE_READ = 3
 const SAME_WORDS_MS = 30_000
 
 /** Throws an Error about a malformed URL, without repeating it; never because Redis is away. */
-export function createRedisStore(options: RedisStoreOptions): LimitStore {
+export function createRedisStore(options: RedisStoreOptions): Store {
   const now = options.now ?? Date.now
   const clock = () => (options.now ? String(Math.floor(options.now())) : '')
   const target = parseRedisUrl(options.url.reveal())
@@ -66,7 +66,7 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
   const connection = connectRedis(target, { ready: () => onReady('redis is connected'), lost: () => say('warn', 'redis is not connected'), problem: onProblem })
   const subscriber = connectRedis(target, { ready: () => onReady(), lost: () => undefined, problem: onProblem })
   const queue = createWriteQueue(pending, write, connection.isReady)
-  const leases = createRedisLeases({ connection, keys, local, ttlMs, timeoutMs: DECISION_TIMEOUT_MS, clock })
+  const leases = createRedisLeases({ connection, keys, local: local.leases, ttlMs, timeoutMs: DECISION_TIMEOUT_MS, clock })
   const directory = createRedisDirectory({ connection, subscriber, keys, local: createLocalDirectory(options.relay ?? writer.instance), ttlMs, clock })
   const holds = createRedisHolds({
     connection,
@@ -131,14 +131,30 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
       const [granted, wait] = Array.isArray(answer) ? answer : []
       return { ok: granted === 1, retryAfterMs: Number(wait) }
     } catch {
-      return local.take(key, cost, rule)
+      return local.rates.take(key, cost, rule)
     }
+  }
+
+  function recordLimits(report: LimitReport): void {
+    if (closed) return
+    pending.addLimits(report)
+    queue.poke()
+  }
+
+  async function limitsOf(deployment: string): Promise<LimitState[]> {
+    return limitRecords(await connection.ask((client) => client.hgetall(keys.limits(deployment)), WRITE_TIMEOUT_MS))
   }
 
   /** What this process reported before is in it, where Redis takes it in a few attempts: a quota must see the response that has just ended. */
   async function usageOf(owner: UsageOwner, window: string): Promise<Record<string, number>> {
     await flush(owner, [window])
     return counterRecord(await connection.ask((client) => client.hgetall(keys.usage(owner, window)), WRITE_TIMEOUT_MS))
+  }
+
+  function recordUsage(report: UsageReport): void {
+    if (closed) return
+    pending.addUsage(report)
+    queue.poke()
   }
 
   async function flush(owner: UsageOwner, windows: readonly string[]): Promise<boolean> {
@@ -172,26 +188,13 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
   }
 
   return {
+    limits: { recordLimits, limitsOf },
+    usage: { recordUsage, usageOf },
+    quota: { reserve: holds.reserve, release: holds.release },
+    rates: { take },
+    leases: { lease: leases.lease },
+    revocations: { onRevoked: list.onRevoked, isRevoked: revocations.isRevoked, revoke: revocations.revoke },
     directory,
-    recordLimits: (report) => {
-      if (closed) return
-      pending.addLimits(report)
-      queue.poke()
-    },
-    recordUsage: (report) => {
-      if (closed) return
-      pending.addUsage(report)
-      queue.poke()
-    },
-    limitsOf: async (deployment) => limitRecords(await connection.ask((client) => client.hgetall(keys.limits(deployment)), WRITE_TIMEOUT_MS)),
-    usageOf,
-    hold: holds.hold,
-    letGo: holds.letGo,
-    take,
-    lease: leases.lease,
-    onRevoked: list.onRevoked,
-    isRevoked: revocations.isRevoked,
-    revoke: revocations.revoke,
     health,
     close,
   }

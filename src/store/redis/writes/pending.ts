@@ -1,8 +1,8 @@
 // What waits to be written to Redis: merged to the latest per limit and to one sum per owner and day, and bounded.
 import type { LimitReport, UsageOwner, UsageReport } from '../../../ports/store.js'
-import { countersOf } from '../../usage-windows.js'
+import { countersOf, targetsOf } from '../../usage-windows.js'
 import { addRecord, addUse, cutLimits, emptyLimits, hasNoLimits, MAX_ID_LENGTH, type PendingLimits, usableEntries } from './limits.js'
-import { addPlain, cutUsage, emptyUsage, hasNoUsage, type PendingUsage, targetsOf } from './usage.js'
+import { addPlain, cutUsage, emptyUsage, hasNoUsage, type PendingUsage } from './usage.js'
 
 /** One write. It is repeated unchanged, with its number, until it is settled. */
 export type Batch = { readonly number: number } & ({ readonly kind: 'limits'; readonly content: PendingLimits } | { readonly kind: 'usage'; readonly content: PendingUsage })

@@ -1,14 +1,14 @@
 // What every SessionDirectory must do, as a suite that runs against each implementation.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { EndTarget, SessionRecord } from '../../src/ports/directory.js'
-import type { LimitStore } from '../../src/ports/store.js'
+import type { EndTarget, SessionRecord } from '../../../src/ports/directory.js'
+import type { Store } from '../../../src/ports/store.js'
 
 const SINCE = Date.UTC(2026, 10, 25, 12)
 
 /** `open` gives a store that is ready to be asked; `closed` runs after each test. */
-export function sessionDirectoryContract(name: string, open: () => Promise<LimitStore>): void {
+export function sessionDirectoryContract(name: string, open: () => Promise<Store>): void {
   describe(`SessionDirectory contract: ${name}`, () => {
-    let store: LimitStore
+    let store: Store
     beforeEach(async () => {
       store = await open()
     })
