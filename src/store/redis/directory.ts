@@ -5,7 +5,8 @@ import type { LocalDirectory } from '../memory/directory.js'
 import { cutPage, orderOf, readCursor } from '../session-pages.js'
 import type { RedisConnection } from './connection.js'
 import type { RedisKeys } from './keys.js'
-import { LEASE, SHOW } from './scripts/scripts.js'
+import { LEASE } from './scripts/lease.js'
+import { REGISTER } from './scripts/register.js'
 
 export interface RedisDirectory extends SessionDirectory {
   /** Shows every session of this process again, for another `ttlMs`. Never rejects. */
@@ -52,7 +53,7 @@ export function createRedisDirectory({ connection, subscriber, keys, local, ttlM
   }
 
   function write(members: readonly string[]): Promise<unknown> {
-    return connection.ask((client) => client.eval(SHOW, 1, key, ttlMs, ...members), WRITE_TIMEOUT_MS)
+    return connection.ask((client) => client.eval(REGISTER, 1, key, ttlMs, ...members), WRITE_TIMEOUT_MS)
   }
 
   function show(session: Omit<SessionRecord, 'relay'>): () => void {

@@ -2,7 +2,7 @@
 import type { Lease, SessionLeases } from '../../ports/store.js'
 import type { RedisConnection } from './connection.js'
 import type { RedisKeys } from './keys.js'
-import { LEASE, RENEW } from './scripts/scripts.js'
+import { LEASE, RENEW } from './scripts/lease.js'
 
 export interface RedisLeases {
   /** Asks Redis; counts this process's own sessions where Redis does not answer within `timeoutMs`. */

@@ -3,7 +3,7 @@ import type { Identity } from '../../ports/caller.js'
 import { membersOf, type RevocationList, type Revoked } from '../revocation-list.js'
 import type { RedisConnection } from './connection.js'
 import type { RedisKeys } from './keys.js'
-import { REVOKE } from './scripts/scripts.js'
+import { REVOKE } from './scripts/revoke.js'
 
 export interface RedisRevocations {
   /**

@@ -1,5 +1,5 @@
 // The script that lets one more response start: atomic over what is used and what is held. The arithmetic is that of `holds.ts`.
-import { CLOCK } from './scripts.js'
+import { CLOCK } from './lua-pieces.js'
 
 /**
  * KEYS: held hash (holder: `<expiry> <amount of each unit>`), then the hash of each window. ARGV: clock, time to live in ms, holder, an amount of

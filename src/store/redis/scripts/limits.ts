@@ -1,7 +1,7 @@
 // The Lua script that takes reports into a deployment's limits: the arithmetic of core/limit-merge.ts and core/limit-picture.ts, atomically.
 import { CONFIGURED_HANDICAP_MS, PROVIDER_HEAD_START_MS, SOURCE_RANK } from '../../../core/limits/merge.js'
 import { WINDOW_MS } from '../../../core/limits/picture.js'
-import { ONCE } from './scripts.js'
+import { ONCE } from './lua-pieces.js'
 
 /** Entries of one deployment's log, roughly. */
 export const LOG_LENGTH = 10_000
