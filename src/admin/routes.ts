@@ -88,8 +88,9 @@ function answerEnd(reply: FastifyReply, { ended, asked, answered, everywhere }: 
   return reply.code(everywhere ? 200 : 202).send({ ended, asked, answered, everywhere })
 }
 
-function sessionShown({ since, ...session }: SessionRecord): object {
-  return { ...session, since: iso(since) }
+/** The API calls an instance a relay. */
+function sessionShown({ instance, since, ...session }: SessionRecord): object {
+  return { ...session, relay: instance, since: iso(since) }
 }
 
 function limitShown({ name, source, at, limit, remaining, resetAt, used, usedFrom }: LimitState, now: number): object {

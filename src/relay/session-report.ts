@@ -15,5 +15,5 @@ export function recordEnd(session: RelayedSession, code: RefusalCode | 'client_l
 export function show({ opened, deployment, deps }: RelayedSession): () => void {
   const { sessionId: id, identity, profile, dialect } = opened
   const tenant = tenantOf(identity, deps.ledger?.tenantClaim)
-  return deps.directory?.show({ id, subject: identity.subject, tenant, profile: profile.name, dialect, deployment, since: deps.now() }) ?? (() => undefined)
+  return deps.directory?.register({ id, subject: identity.subject, tenant, profile: profile.name, dialect, deployment, since: deps.now() }) ?? (() => undefined)
 }

@@ -1,4 +1,4 @@
-// What every Store must do, part by part, as suites that run against each implementation with a clock that can be moved.
+// What every Store must do: one suite for each part, run against each implementation, with a clock that the tests move.
 import { describe, expect, it } from 'vitest'
 import { type MakeHarness, storeLab, T } from './store/lab.js'
 import { leasesContract } from './store/leases.js'
@@ -8,7 +8,7 @@ import { ratesContract } from './store/rates.js'
 import { revocationsContract } from './store/revocations.js'
 import { usageContract } from './store/usage.js'
 
-/** The directory's own contract is `store/directory.ts`. */
+/** All parts but the directory, whose contract needs no clock: see `store/directory.ts`. */
 export function storeContract(name: string, makeHarness: MakeHarness): void {
   limitsContract(name, makeHarness)
   usageContract(name, makeHarness)
@@ -20,7 +20,7 @@ export function storeContract(name: string, makeHarness: MakeHarness): void {
   describe(`Store contract: ${name}`, () => {
     const lab = storeLab(makeHarness)
 
-    it('is healthy, and closing it twice or using it afterwards throws nothing', async () => {
+    it('is healthy, and throws nothing if it is closed twice or used after that', async () => {
       const { store } = lab
       expect(await store.health()).toMatchObject({ status: 'ok' })
       await store.close(1_000)

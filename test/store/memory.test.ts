@@ -1,4 +1,4 @@
-// The in-process store: the contract, and that nothing in it grows without end.
+// The in-process store: its contract and its bounds.
 import { describe, expect, it } from 'vitest'
 import { createMemoryStore } from '../../src/store/memory/store.js'
 import { storeContract } from '../contract/store.js'
@@ -14,7 +14,7 @@ describe('memory store bounds', () => {
   const DAY_MS = 86_400_000
   const user = (name: string) => ({ kind: 'subject', name }) as const
 
-  it('forgets the least recently used bucket beyond ten thousand, and keeps the busy one', async () => {
+  it('drops the least recently used of more than ten thousand buckets', async () => {
     const store = createMemoryStore({ now: () => T })
     const rule = { perSecond: 0, burst: 1 }
     await store.rates.take('old', 1, rule)
@@ -24,7 +24,7 @@ describe('memory store bounds', () => {
     expect(await store.rates.take('old', 1, rule), 'evicted, so full again').toMatchObject({ ok: true })
   })
 
-  it('keeps a user’s counters for the days asked for', async () => {
+  it('keeps a user’s counters for the configured days', async () => {
     let now = T
     const store = createMemoryStore({ now: () => now, usageRetentionDays: 2 })
     const report = (at: number) => store.usage.recordUsage({ subject: 'alice', deployment: 'd', at, counters: { responses: 1 } })
@@ -38,7 +38,7 @@ describe('memory store bounds', () => {
     expect(await store.usage.usageOf(user('alice'), '2026-11-27')).toEqual({ responses: 1 })
   })
 
-  it('bounds users, names of limits and deployments', async () => {
+  it('bounds users, limit names and deployments', async () => {
     const store = createMemoryStore({ now: () => T })
     for (let i = 0; i <= 20_000; i++) store.usage.recordUsage({ subject: `u${i}`, deployment: 'd', at: T, counters: { responses: 1 } })
     expect(await store.usage.usageOf(user('u0'), '2026-11-25')).toEqual({})

@@ -1,4 +1,4 @@
-// The Redis store on a real three-node cluster: every script stays in one slot, messages reach every relay, a lost node is survived.
+// The Redis store on a real cluster of three nodes: scripts stay in one slot, messages reach every instance, a lost node is survived.
 import { Cluster } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Secret } from '../../src/config/secret.js'
@@ -17,7 +17,7 @@ describe.skipIf(!available)(`Redis Cluster${available ? '' : ' (skipped: no redi
   const prefixes = new WeakMap<Store, string>()
 
   async function openStore(prefix: string, now?: () => number): Promise<Store> {
-    const store = createRedisStore({ url: new Secret(cluster.url), keyPrefix: prefix, usageRetentionDays: 35, holdTimeoutMs: 5_000, ...(now && { now }) })
+    const store = createRedisStore({ url: new Secret(cluster.url), keyPrefix: prefix, usageRetentionDays: 35, reserveTimeoutMs: 5_000, ...(now && { now }) })
     prefixes.set(store, prefix)
     await vi.waitFor(async () => expect(await store.health()).toMatchObject({ status: 'ok' }), { timeout: 10_000, interval: 20 })
     return store
@@ -45,20 +45,20 @@ describe.skipIf(!available)(`Redis Cluster${available ? '' : ' (skipped: no redi
 
   sessionDirectoryContract('Redis Cluster', () => openStore(uniquePrefix()))
 
-  it('sessions are listed and ended by stores that are connected to other nodes', async () => {
+  it('stores connected to other nodes list and end sessions', async () => {
     const prefix = uniquePrefix()
     const stores = await Promise.all([1, 2, 3, 4].map(() => openStore(prefix)))
     for (const [n, { directory }] of stores.entries()) {
       directory.onEnd(() => 1)
-      directory.show({ id: String(n), subject: 'alice', tenant: undefined, profile: 'p', dialect: 'ga', deployment: 'd', since: 0 })
+      directory.register({ id: String(n), subject: 'alice', tenant: undefined, profile: 'p', dialect: 'ga', deployment: 'd', since: 0 })
     }
     await vi.waitFor(async () => expect((await stores[0]?.directory.page(10))?.sessions).toHaveLength(4), { timeout: 5_000, interval: 10 })
-    // Not before each has subscribed.
+    // Each store must have subscribed first.
     await vi.waitFor(async () => expect(await stores[0]?.directory.end({ subject: 'alice' })).toEqual({ ended: 4, asked: 4, answered: 4, everywhere: true }), { timeout: 10_000 })
     await Promise.all(stores.map((store) => store.close(500)))
   })
 
-  it('a revocation reaches a store that is connected to other nodes', async () => {
+  it('a revocation reaches stores connected to other nodes', async () => {
     const prefix = uniquePrefix()
     const stores = await Promise.all([1, 2, 3, 4].map(() => openStore(prefix)))
     const told = new Set<number>()
@@ -68,7 +68,7 @@ describe.skipIf(!available)(`Redis Cluster${available ? '' : ' (skipped: no redi
     await Promise.all(stores.map((store) => store.close(500)))
   })
 
-  it('with one node frozen, everybody is answered in time, and what belongs there is written when it is back', async () => {
+  it('with one node frozen, `take` still answers in time, and reports for that node are written when it is back', async () => {
     const prefix = uniquePrefix()
     const store = await openStore(prefix)
     cluster.nodes[0]?.freeze()

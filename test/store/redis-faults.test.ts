@@ -1,4 +1,4 @@
-// The Redis store when Redis is killed, frozen, slow, read-only, full or was never there: nobody waits, nothing throws, the last state is written.
+// The Redis store while Redis is killed, frozen, paused, read-only, full or absent: answers stay fast, nothing throws, the last state is written.
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Secret } from '../../src/config/secret.js'
@@ -30,7 +30,7 @@ const report = (remaining: number, at = T + remaining) => store.limits.recordLim
 const used = (onceId?: string) => store.usage.recordUsage({ subject: 'alice', deployment: 'd', at: T, counters: { responses: 1 }, ...(onceId !== undefined && { onceId }) })
 const remaining = () => raw.hget(`${prefix}limits:{d}`, 'tokens.remaining')
 
-/** Every question a session or a caller may ask is answered within the bound, by this process alone. */
+/** The store answers every question of a session or a caller within the bound, without Redis. */
 async function decidesAlone(of: Store, boundMs = 600): Promise<void> {
   const start = performance.now()
   const rule = { perSecond: 0.001, burst: 1 }
@@ -71,7 +71,7 @@ afterEach(async () => {
 })
 
 describe('Redis faults', () => {
-  it('killed and restarted empty: the last state, every count, places and revocations are written again', async () => {
+  it('killed and restarted empty: writes the last state, every count, places and revocations again', async () => {
     report(1)
     await eventually(async () => expect(await remaining()).toBe('1'))
     const lease = await store.leases.lease('alice', 'sess_1', 1)
@@ -97,7 +97,7 @@ describe('Redis faults', () => {
     expect(logged.map(({ msg }) => msg)).toEqual(expect.arrayContaining(['redis is connected', 'redis is not connected']))
   })
 
-  it('frozen: nobody waits long, and counts whose answer was lost are counted once', async () => {
+  it('frozen: answers in time, and counts reports once even if Redis’s answer was lost', async () => {
     used()
     await eventually(async () => expect(await raw.hget(`${prefix}usage:{alice}:2026-11-25`, 'responses')).toBe('1'))
     server.freeze()
@@ -116,11 +116,11 @@ describe('Redis faults', () => {
     await healthy(store)
   })
 
-  it('frozen for longer than a connection is kept: the new connection brings the last state', async () => {
+  it('frozen for longer than a connection is kept: writes the last state over a new connection', async () => {
     server.freeze()
     report(999)
     used()
-    // By then the frozen server has several copies of both waiting on a connection nobody listens to.
+    // By then several copies of both wait in the frozen server, on a connection that the store has dropped.
     await eventually(() => expect(logged).toContainEqual({ level: 'warn', msg: 'redis is not connected' }))
     await decidesAlone(store)
     server.thaw()
@@ -129,7 +129,7 @@ describe('Redis faults', () => {
     expect(await raw.xlen(`${prefix}limits:{d}:log`)).toBe(1)
   })
 
-  it('a read-only replica: reconnects, and writes when it is a master again', async () => {
+  it('read-only replica: reconnects, and writes when it is a master again', async () => {
     const connections = async () => Number(/total_connections_received:(\d+)/.exec(await raw.info('stats'))?.[1])
     const before = await connections()
     const start = performance.now()
@@ -144,7 +144,7 @@ describe('Redis faults', () => {
     await healthy(store)
   })
 
-  it('full: refused writes wait, and are written when there is room', async () => {
+  it('full: keeps refused writes, and writes them when there is room', async () => {
     await raw.config('SET', 'maxmemory-policy', 'noeviction')
     await raw.config('SET', 'maxmemory', '1mb')
     for (let i = 1; i <= 999; i++) report(i)
@@ -165,10 +165,10 @@ describe('Redis faults', () => {
     await recovers(performance.now())
   })
 
-  it('a revocation made while one relay was cut off reaches it when it is back', async () => {
+  it('a revocation made while an instance was cut off reaches it when it is back', async () => {
     const told: unknown[] = []
     store.revocations.onRevoked((revoked) => void told.push(revoked))
-    // In one step, so that no relay can be back in between.
+    // In one transaction, so that the store cannot reconnect in between.
     await raw
       .multi()
       .call('CLIENT', 'KILL', 'TYPE', 'pubsub')
@@ -177,7 +177,7 @@ describe('Redis faults', () => {
     await eventually(() => expect(told).toEqual([{ subject: 'mallory' }]))
   })
 
-  it('a key of another type under a limit’s name loses that batch, not the store', async () => {
+  it('a key of another type costs that batch, not the store', async () => {
     await raw.set(`${prefix}limits:{broken}`, 'something else')
     store.limits.recordLimits({ deployment: 'broken', source: 'event', at: T, limits: [{ name: 'tokens', remaining: 1 }] })
     report(999)
@@ -186,7 +186,7 @@ describe('Redis faults', () => {
     expect(logged).toContainEqual({ level: 'warn', msg: 'redis holds something else under this key' })
   })
 
-  it('close writes what waits when Redis comes back in time, and ends in time when it does not', async () => {
+  it('close writes what is queued if Redis comes back in time, and ends in time if it does not', async () => {
     await server.kill()
     report(999)
     const closing = store.close(5_000)
@@ -204,8 +204,8 @@ describe('Redis faults', () => {
   })
 })
 
-describe('a Redis that was never there, or does not want us', () => {
-  it('starts without it and decides alone', async () => {
+describe('a Redis that is absent or refuses the credentials', () => {
+  it('starts without Redis and decides alone', async () => {
     const port = await freePort()
     const lonely = createStore({ url: new Secret(`redis://:s3cret-word@127.0.0.1:${port}`) })
     await decidesAlone(lonely, 240)
@@ -215,7 +215,7 @@ describe('a Redis that was never there, or does not want us', () => {
     expect(performance.now() - start).toBeLessThan(500)
   })
 
-  it('says that the credentials are refused, and with the right ones works as an ACL user', async () => {
+  it('reports refused credentials, and works as an ACL user with the right ones', async () => {
     await raw.acl('SETUSER', 'relay', 'reset', 'on', '>p@ss/w:rd', `~${prefix}*`, 'resetchannels', `&${prefix}*`, '+@all')
     const wrong = createStore({ url: new Secret(`redis://relay:wrong-word@127.0.0.1:${server.port}`) })
     await eventually(async () => expect(await wrong.health()).toEqual({ status: 'degraded', detail: 'redis refuses the credentials' }))

@@ -1,4 +1,4 @@
-// The Redis store on a healthy server: the contract, the keys others read, and several relays over one Redis.
+// The Redis store on a healthy server: its contract, its keys, and several instances on one Redis.
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Secret } from '../../src/config/secret.js'
@@ -31,7 +31,7 @@ storeContract('Redis', async () => {
   return {
     shared: true,
     open: async (now) => {
-      const store = await openStore(prefix, { now, holdTimeoutMs: 5_000 })
+      const store = await openStore(prefix, { now, reserveTimeoutMs: 5_000 })
       prefixes.set(store, prefix)
       return store
     },
@@ -50,7 +50,7 @@ describe('Redis keys', () => {
 
   const report = (rest: Partial<LimitReport>): LimitReport => ({ deployment: 'gpt-realtime', source: 'event', at: T, limits: [{ name: 'tokens', remaining: 1 }], ...rest })
 
-  it('limits:{deployment} holds the latest of each limit, without what the winner did not say', async () => {
+  it('limits:{deployment} holds the latest report of each limit, and nothing that report left out', async () => {
     store.limits.recordLimits(report({ limits: [{ name: 'tokens', limit: 15_000_000, remaining: 14_998_954.5, resetSeconds: 0.004 }] }))
     await eventually(async () =>
       expect(await raw.hgetall(`${prefix}limits:{gpt-realtime}`)).toEqual({
@@ -67,7 +67,7 @@ describe('Redis keys', () => {
     )
   })
 
-  it('limits:{deployment}:log holds every report, one entry a name, also the one that lost', async () => {
+  it('limits:{deployment}:log holds every report, one entry per name, even an outdated one', async () => {
     const two = [
       { name: 'requests', limit: 10, remaining: 9, resetSeconds: 6.5 },
       { name: 'tokens', remaining: 1.5 },
@@ -83,7 +83,7 @@ describe('Redis keys', () => {
     ])
   })
 
-  it('limits:{deployment} shows what was used of a limit, and :log what each response used', async () => {
+  it('limits:{deployment} holds what was used of a limit, and :log what each response used', async () => {
     store.limits.recordLimits(report({ source: 'usage', limits: [{ name: 'tokens', used: 70.5 }], onceId: 'resp_1', sessionId: 'sess_1', subject: 'alice' }))
     const minute = { 'tokens.used': '70.5', 'tokens.used_from': String(T), 'tokens.reset_at': String(T + 60_000), 'tokens.source': 'usage', 'tokens.at': String(T) }
     await eventually(async () => expect(await raw.hgetall(`${prefix}limits:{gpt-realtime}`)).toEqual(minute))
@@ -103,14 +103,14 @@ describe('Redis keys', () => {
     expect(length).toBeLessThan(10_200)
   })
 
-  it('usage expires after the days to keep, ids after two', async () => {
+  it('usage expires after the configured days, ids after two days', async () => {
     store.usage.recordUsage({ subject: 'alice', deployment: 'd', at: T, counters: { responses: 1 }, onceId: 'resp_1' })
     await eventually(async () => expect(await raw.exists(`${prefix}usage:{alice}:2026-11-25`)).toBe(1))
     expect((await raw.pttl(`${prefix}usage:{alice}:2026-11-25`)) / 86_400_000).toBeCloseTo(35, 2)
     expect((await raw.pttl(`${prefix}usage:{alice}:once`)) / 86_400_000).toBeCloseTo(2, 2)
   })
 
-  it('lease:{subject} scores sessions by their end on the server’s clock, and everything has an expiry', async () => {
+  it('lease:{subject} scores sessions by their expiry on the server’s clock, and leases and buckets expire', async () => {
     const lease = await store.leases.lease('alice', 'sess_1', 2)
     const [member, score] = await raw.zrange(`${prefix}lease:{alice}`, '0', '-1', 'WITHSCORES')
     expect(member).toBe('sess_1')
@@ -121,13 +121,13 @@ describe('Redis keys', () => {
     await eventually(async () => expect(await raw.exists(`${prefix}lease:{alice}`)).toBe(0))
   })
 
-  it('revoked holds ends by token id and subject', async () => {
+  it('revoked scores token ids and subjects by the end of their revocation', async () => {
     const until = Date.now() + 60_000
     await store.revocations.revoke({ tokenId: 't1', subject: 'alice' }, until)
     expect(await raw.zrange(`${prefix}revoked`, '0', '-1', 'WITHSCORES')).toEqual(['jti:t1', String(until), 'sub:alice', String(until)])
   })
 
-  it("no claim forges a key: what is not a letter, a digit or one of -_.!~*'() is encoded", async () => {
+  it("encodes every character of a claim but letters, digits and -_.!~*'(), so that no claim forges a key", async () => {
     const subject = 'a}:2026-11-25 {ü\u0000\ud800%'
     await store.leases.lease(subject, 's', 1)
     store.usage.recordUsage({ subject, deployment: 'd', at: T, counters: { responses: 1 } })
@@ -136,7 +136,7 @@ describe('Redis keys', () => {
   })
 })
 
-describe('several relays over one Redis', () => {
+describe('several instances on one Redis', () => {
   let prefix: string
   let stores: Store[]
   let now: number
@@ -147,24 +147,24 @@ describe('several relays over one Redis', () => {
   })
   afterEach(() => Promise.all(stores.map((store) => store.close(2_000))))
 
-  it('racing reports end in the newest, from whichever relay it came', async () => {
+  it('racing reports end in the newest, whichever instance made it', async () => {
     const ats = Array.from({ length: 300 }, (_, i) => T + ((i * 7919) % 300))
     ats.forEach((at, i) => void stores[i % 3]?.limits.recordLimits({ deployment: 'd', source: 'event', at, limits: [{ name: 'tokens', remaining: at - T }] }))
     await eventually(async () => expect(await raw.xlen(`${prefix}limits:{d}:log`)).toBe(300))
     expect(await stores[0]?.limits.limitsOf('d')).toEqual([{ name: 'tokens', remaining: 299, source: 'event', at: T + 299 }])
   })
 
-  it('places are shared, and a dead relay’s come back by themselves', async () => {
+  it('share places, and the places of a dead instance expire', async () => {
     const [first, second] = stores as [Store, Store]
     expect(await first.leases.lease('alice', 's1', 2)).toBeDefined()
     expect(await second.leases.lease('alice', 's2', 2)).toBeDefined()
     expect(await second.leases.lease('alice', 's3', 2)).toBeUndefined()
     expect(await raw.zcard(`${prefix}lease:{alice}`)).toBe(2)
     now += 30_000
-    expect(await second.leases.lease('alice', 's4', 1), 'nobody renewed the two in the meantime').toBeDefined()
+    expect(await second.leases.lease('alice', 's4', 1), 'no heartbeat renewed the two').toBeDefined()
   })
 
-  it('a heartbeat keeps places alive beyond their time, and none after release', async () => {
+  it('a heartbeat renews places, but not after their release', async () => {
     const busy = await openStore(prefix, { now: () => now, leaseTtlMs: 1_000, heartbeatMs: 20 })
     stores.push(busy)
     const lease = await busy.leases.lease('alice', 's1', 1)
@@ -177,13 +177,13 @@ describe('several relays over one Redis', () => {
     expect(await stores[0]?.leases.lease('alice', 's2', 1)).toBeDefined()
   })
 
-  it('buckets are shared', async () => {
+  it('share buckets', async () => {
     const rule = { perSecond: 1, burst: 3 }
     const answers = await Promise.all(stores.flatMap((store) => [store.rates.take('k', 1, rule), store.rates.take('k', 1, rule)]))
     expect(answers.filter(({ ok }) => ok)).toHaveLength(3)
   })
 
-  it('what is used adds up over relays, each response once', async () => {
+  it('use adds up over instances, once per response', async () => {
     const use = (store: Store | undefined, used: number, onceId: string) =>
       store?.limits.recordLimits({ deployment: 'd', source: 'usage', at: T, limits: [{ name: 'tokens', used }], onceId })
     for (const [i, store] of stores.entries()) use(store, 100, `resp_${i}`)
@@ -192,13 +192,13 @@ describe('several relays over one Redis', () => {
     expect(await raw.hget(`${prefix}limits:{d}`, 'tokens.used')).toBe('307')
   })
 
-  it('a usage id counts once whichever relay reports it', async () => {
+  it('a usage id counts once, whichever instance reports it', async () => {
     for (const store of stores) store.usage.recordUsage({ subject: 'alice', deployment: 'd', at: T, counters: { input_tokens: 5 }, onceId: 'resp_1' })
     for (const store of stores) store.usage.recordUsage({ subject: 'alice', deployment: 'd', at: T, counters: { sessions: 1 } })
     await eventually(async () => expect(await raw.hgetall(`${prefix}usage:{alice}:2026-11-25`)).toEqual({ input_tokens: '5', sessions: '3' }))
   })
 
-  it('a revocation reaches every relay within a second, once each', async () => {
+  it('a revocation reaches every instance once, within a second', async () => {
     const told: string[] = []
     stores.forEach((store, i) => void store.revocations.onRevoked((revoked) => void told.push(`${i}:${revoked.tokenId ?? revoked.subject}`)))
     const start = performance.now()

@@ -6,7 +6,7 @@ export function leasesContract(name: string, makeHarness: MakeHarness): void {
   describe(`SessionLeases contract: ${name}`, () => {
     const lab = storeLab(makeHarness)
 
-    it('gives at most `max` places and takes them back once', async () => {
+    it('gives at most `max` places and takes each back once', async () => {
       const first = await lab.store.leases.lease('alice', 's1', 2)
       const second = await lab.store.leases.lease('alice', 's2', 2)
       expect([first, second]).toEqual([expect.anything(), expect.anything()])
@@ -18,14 +18,14 @@ export function leasesContract(name: string, makeHarness: MakeHarness): void {
       expect(await lab.store.leases.lease('alice', 's6', 2)).toBeUndefined()
     })
 
-    it('gives none where none is allowed, and one session one place', async () => {
+    it('gives no place if none is allowed, and one session only one place', async () => {
       expect(await lab.store.leases.lease('alice', 's1', 0)).toBeUndefined()
       expect(await lab.store.leases.lease('alice', 's1', 1)).toBeDefined()
       expect(await lab.store.leases.lease('alice', 's1', 1)).toBeDefined()
       expect(await lab.store.leases.lease('alice', 's2', 1)).toBeUndefined()
     })
 
-    it('no subject can take another one’s places', async () => {
+    it('keeps the places of similar subjects apart', async () => {
       const subjects = ['a', 'a}', '{a', 'a:b', '%7Ba', 'a%', '\ud800', '\udfff', '\ufffd', 'a\u0000', 'é', 'e\u0301']
       for (const subject of subjects) expect(await lab.store.leases.lease(subject, 's', 1), JSON.stringify(subject)).toBeDefined()
       for (const subject of subjects) expect(await lab.store.leases.lease(subject, 'other', 1), JSON.stringify(subject)).toBeUndefined()

@@ -17,11 +17,11 @@ export function limitsContract(name: string, makeHarness: MakeHarness): void {
       return Object.fromEntries((await lab.store.limits.limitsOf(deployment)).map((state) => [state.name, state]))
     }
 
-    it('knows nothing of a deployment nobody reported on', async () => {
+    it('is empty for a deployment without reports', async () => {
       expect(await lab.store.limits.limitsOf('unheard-of')).toEqual([])
     })
 
-    it('keeps the latest of every name, in whatever shape it came', async () => {
+    it('keeps the latest report of every name, whichever numbers it has', async () => {
       lab.store.limits.recordLimits(event(T, [{ name: 'tokens', limit: 15_000_000, remaining: 14_998_954, resetSeconds: 0.004 }]))
       lab.store.limits.recordLimits(
         event(T + 1, [
@@ -39,7 +39,7 @@ export function limitsContract(name: string, makeHarness: MakeHarness): void {
       )
     })
 
-    it('never lets an older report overwrite a newer one, name by name', async () => {
+    it('never lets an older report overwrite a newer one of the same name', async () => {
       lab.store.limits.recordLimits(event(T + 10, [left('tokens', 5)]))
       await eventually(async () => expect(await picture()).toHaveProperty('tokens'))
       lab.store.limits.recordLimits(event(T + 5, [left('tokens', 500), left('requests', 7)]))
@@ -47,7 +47,7 @@ export function limitsContract(name: string, makeHarness: MakeHarness): void {
       expect(await picture()).toMatchObject({ tokens: { remaining: 5, at: T + 10 }, requests: { remaining: 7, at: T + 5 } })
     })
 
-    it('lets usage fill in only where the provider has not spoken lately', async () => {
+    it('lets usage fill in only if the provider has not reported lately', async () => {
       lab.store.limits.recordLimits(event(T, [left('tokens', 5)]))
       lab.store.limits.recordLimits(event(T + 1_000, [left('tokens', 99), left('requests', 1)], 'usage'))
       await eventually(async () => expect(await picture()).toHaveProperty('requests'))
@@ -56,7 +56,7 @@ export function limitsContract(name: string, makeHarness: MakeHarness): void {
       await eventually(async () => expect(await picture()).toMatchObject({ tokens: { remaining: 42, source: 'usage' } }))
     })
 
-    it('takes a refusal that is newer than the last event', async () => {
+    it('lets a refusal overwrite an older event', async () => {
       lab.store.limits.recordLimits(event(T, [{ name: 'requests', limit: 10, remaining: 9 }]))
       lab.store.limits.recordLimits(event(T + 1, [{ name: 'requests', remaining: 0, resetSeconds: 7 }], 'http_429'))
       await eventually(async () => expect(await picture()).toEqual({ requests: { name: 'requests', remaining: 0, resetAt: T + 7_001, source: 'http_429', at: T + 1 } }))
@@ -72,7 +72,7 @@ export function limitsContract(name: string, makeHarness: MakeHarness): void {
     })
     const MINUTE = 60_000
 
-    it('adds up what was used where nobody says what is left, minute by minute', async () => {
+    it('adds use up per minute if no report says what is left', async () => {
       lab.store.limits.recordLimits(used(T + 1_000, { tokens: 100, requests: 1 }, 'resp_1'))
       lab.store.limits.recordLimits(used(T + 3_000, { tokens: 20, requests: 1 }, 'resp_2'))
       lab.store.limits.recordLimits(used(T + 2_000, { tokens: 3 }))
@@ -95,7 +95,7 @@ export function limitsContract(name: string, makeHarness: MakeHarness): void {
       await eventually(async () => expect(await picture()).toMatchObject({ tokens: { used: 105 }, requests: { used: 1 } }))
     })
 
-    it('says what is left by a limit that is known, the provider’s own before a configured one', async () => {
+    it('computes what is left from a known limit, and prefers the provider’s limit to a configured one', async () => {
       lab.store.limits.recordLimits(event(T, [{ name: 'tokens', limit: 1_000 }], 'configured'))
       await eventually(async () => expect(await picture()).toEqual({ tokens: { name: 'tokens', limit: 1_000, source: 'configured', at: T } }))
       lab.store.limits.recordLimits(used(T + 1, { tokens: 400 }, 'resp_1'))
@@ -112,7 +112,7 @@ export function limitsContract(name: string, makeHarness: MakeHarness): void {
       await eventually(async () => expect((await picture()).tokens).toMatchObject({ remaining: 0, used: 660 }))
     })
 
-    it('takes a refusal inside a session for the provider’s word', async () => {
+    it('lets a refusal inside a session overwrite an older event', async () => {
       lab.store.limits.recordLimits(event(T, [{ name: 'tokens', limit: 10, remaining: 9 }]))
       lab.store.limits.recordLimits(event(T + 1, [{ name: 'tokens', remaining: 0, resetSeconds: 2 }], 'inference_rate_limit_exceeded'))
       lab.store.limits.recordLimits(event(T + 1, [{ name: 'requests', remaining: 0 }], 'rate_limit_exceeded'))
@@ -124,7 +124,7 @@ export function limitsContract(name: string, makeHarness: MakeHarness): void {
       )
     })
 
-    it('ignores a use that is none', async () => {
+    it('ignores a use that is no positive number, has no time or no valid name', async () => {
       for (const amount of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) lab.store.limits.recordLimits(used(T, { tokens: amount }))
       lab.store.limits.recordLimits(used(Number.NaN, { tokens: 1 }))
       lab.store.limits.recordLimits(used(T, { 'a b': 1, requests: 1 }))
@@ -132,7 +132,7 @@ export function limitsContract(name: string, makeHarness: MakeHarness): void {
       expect(Object.keys(await picture())).toEqual(['requests'])
     })
 
-    it('keeps deployments apart, whatever they are called', async () => {
+    it('keeps deployments apart, whatever their names', async () => {
       const names = ['gpt', 'gpt:log', 'gpt}', '{gpt', '%7Bgpt', '', '*', 'gpt\n', '\ud800', '\ufffd', '__proto__']
       names.forEach((deployment, index) => void lab.store.limits.recordLimits(event(T, [{ name: 'tokens', remaining: index }], 'event', deployment)))
       for (const [index, deployment] of names.entries()) {
@@ -140,7 +140,7 @@ export function limitsContract(name: string, makeHarness: MakeHarness): void {
       }
     })
 
-    it('ignores what is no limit, and never throws', async () => {
+    it('ignores invalid limits, and never throws', async () => {
       lab.store.limits.recordLimits(
         event(T, [
           left('a b', 1),

@@ -8,7 +8,7 @@ export function ratesContract(name: string, makeHarness: MakeHarness): void {
 
     const rule = { perSecond: 2, burst: 3 }
 
-    it('grants the burst, then tells how long to wait, then refills', async () => {
+    it('grants the burst, then says how long to wait, then refills', async () => {
       for (let i = 0; i < 3; i++) expect(await lab.store.rates.take('connect:alice', 1, rule)).toEqual({ ok: true, retryAfterMs: 0 })
       expect(await lab.store.rates.take('connect:alice', 1, rule)).toEqual({ ok: false, retryAfterMs: 500 })
       expect(await lab.store.rates.take('connect:bob', 1, rule)).toMatchObject({ ok: true })
@@ -20,7 +20,7 @@ export function ratesContract(name: string, makeHarness: MakeHarness): void {
       expect(await lab.store.rates.take('connect:alice', 1, rule)).toMatchObject({ ok: false })
     })
 
-    it('never takes a cost that is no positive number', async () => {
+    it('takes nothing for a cost that is no positive number', async () => {
       for (const cost of [0, -5, Number.NaN]) expect(await lab.store.rates.take('k', cost, rule)).toMatchObject({ ok: true })
       expect(await lab.store.rates.take('k', 3, rule)).toMatchObject({ ok: true })
       expect(await lab.store.rates.take('k', 1, rule)).toMatchObject({ ok: false })

@@ -9,7 +9,7 @@ export function revocationsContract(name: string, makeHarness: MakeHarness): voi
 
     const identity = (subject: string, tokenId?: string): Identity => ({ subject, tokenId, issuer: undefined, expiresAtMs: T + 60_000, claims: {} })
 
-    it('refuses a token or a subject until the time is over', async () => {
+    it('refuses a token or a subject until the end of its revocation', async () => {
       expect(await lab.store.revocations.isRevoked(identity('alice', 't1'))).toBe(false)
       await lab.store.revocations.revoke({ tokenId: 't1' }, T + 1_000)
       await lab.store.revocations.revoke({ subject: 'bob' }, T + 2_000)
@@ -22,24 +22,24 @@ export function revocationsContract(name: string, makeHarness: MakeHarness): voi
       expect(await lab.store.revocations.isRevoked(identity('bob', 't1'))).toBe(true)
     })
 
-    it('is never shortened', async () => {
+    it('never shortens a revocation', async () => {
       await lab.store.revocations.revoke({ subject: 'alice' }, T + 5_000)
       await lab.store.revocations.revoke({ subject: 'alice' }, T + 1_000)
       lab.now += 2_000
       expect(await lab.store.revocations.isRevoked(identity('alice'))).toBe(true)
     })
 
-    it('tells every listener once, also when one of them throws', async () => {
+    it('calls every listener once, even if another listener throws', async () => {
       const told: unknown[] = []
       lab.store.revocations.onRevoked(() => {
-        throw new Error('a listener of its own mind')
+        throw new Error('a listener that fails')
       })
       lab.store.revocations.onRevoked((revoked) => void told.push(revoked))
       await lab.store.revocations.revoke({ tokenId: 't1', subject: 'alice' }, T + 1_000)
       await eventually(async () => expect(told).toEqual([{ tokenId: 't1' }, { subject: 'alice' }]))
     })
 
-    it('rejects an end that is no time', async () => {
+    it('rejects an end that is not a finite number', async () => {
       await expect(lab.store.revocations.revoke({ subject: 'alice' }, Number.NaN)).rejects.toThrow(TypeError)
     })
   })

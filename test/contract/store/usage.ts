@@ -20,7 +20,7 @@ export function usageContract(name: string, makeHarness: MakeHarness): void {
       await eventually(async () => expect(await lab.harness.usageOf(lab.store, 'bob', DAY)).toEqual({ responses: 1 }))
     })
 
-    it('counts a report with an id once, also when it comes again after it was written, or after midnight', async () => {
+    it('counts a report with an id once, even if it is repeated after it was written or after midnight', async () => {
       const once = usage({ counters: { input_tokens: 7 }, onceId: 'resp_1' })
       lab.store.usage.recordUsage(once)
       lab.store.usage.recordUsage(once)
@@ -34,7 +34,7 @@ export function usageContract(name: string, makeHarness: MakeHarness): void {
       expect(await lab.harness.usageOf(lab.store, 'alice', '2026-11-26')).toEqual({})
     })
 
-    it('adds to the counters of the tenant, the profile and the deployment as well, each once per id', async () => {
+    it('also adds to the tenant, the profile and the deployment, once per id each', async () => {
       const named = { tenant: 'acme', profile: 'vip' }
       lab.store.usage.recordUsage(usage({ ...named, counters: { responses: 1, cost_usd: 0.25 }, onceId: 'resp_1' }))
       lab.store.usage.recordUsage(usage({ ...named, counters: { responses: 1, cost_usd: 0.25 }, onceId: 'resp_1' }))
@@ -49,14 +49,14 @@ export function usageContract(name: string, makeHarness: MakeHarness): void {
       expect(await of('tenant', 'alice')).toEqual({})
     })
 
-    it('shows at once what this process has just reported', async () => {
+    it('returns at once what this instance has just reported', async () => {
       for (let i = 1; i <= 5; i++) {
         lab.store.usage.recordUsage(usage({ counters: { responses: 1 }, onceId: `resp_${i}` }))
         expect(await lab.store.usage.usageOf({ kind: 'subject', name: 'alice' }, DAY)).toEqual({ responses: i })
       }
     })
 
-    it('counts for the user per month and minute where a report asks for it, each once per id', async () => {
+    it('also counts the user’s month and minute if a report asks for it, once per id each', async () => {
       const windows = ['minute', 'month'] as const
       const of = (window: string, owner: UsageOwner = { kind: 'subject', name: 'alice' }) => lab.store.usage.usageOf(owner, window)
       lab.store.usage.recordUsage(usage({ windows, counters: { responses: 1 }, onceId: 'resp_1' }))
@@ -70,7 +70,7 @@ export function usageContract(name: string, makeHarness: MakeHarness): void {
       expect(await of('2026-11', { kind: 'deployment', name: 'gpt-realtime' })).toEqual({})
     })
 
-    it('no owner can be taken for another', async () => {
+    it('keeps owners with similar names apart', async () => {
       const owners: UsageOwner[] = [
         { kind: 'subject', name: 'tenant:{a}' },
         { kind: 'tenant', name: 'a' },
@@ -80,7 +80,7 @@ export function usageContract(name: string, makeHarness: MakeHarness): void {
       ]
       for (const [index, { kind, name: of }] of owners.entries()) {
         lab.store.usage.recordUsage({
-          subject: `nobody-${index}`,
+          subject: `other-${index}`,
           deployment: '',
           at: T,
           counters: { input_tokens: index + 1 },
@@ -92,7 +92,7 @@ export function usageContract(name: string, makeHarness: MakeHarness): void {
       }
     })
 
-    it('ignores what is no counter, and never throws', async () => {
+    it('ignores invalid counters, and never throws', async () => {
       lab.store.usage.recordUsage(usage({ counters: { 'a b': 1, nan: Number.NaN, inf: Number.POSITIVE_INFINITY, zero: 0, responses: 1 } }))
       lab.store.usage.recordUsage(usage({ counters: {}, onceId: 'resp_empty' }))
       lab.store.usage.recordUsage(usage({ counters: { responses: 1 }, at: Number.NaN }))

@@ -2,7 +2,7 @@
 import { MAX_RETRY_MS } from '../../../core/limits/token-bucket.js'
 import { CLOCK, DAY_MS } from './lua-pieces.js'
 
-/** KEYS: bucket. ARGV: price, tokens per second, burst, clock. Returns granted (0, 1) and milliseconds to wait. The arithmetic is `takeTokens` of core/token-bucket.ts. */
+/** KEYS: bucket. ARGV: price, tokens per second, burst, clock. Returns granted (0, 1) and milliseconds to wait. */
 export const TAKE = `${CLOCK}
 local price, rate, burst, now = tonumber(ARGV[1]), math.max(0, tonumber(ARGV[2])), tonumber(ARGV[3]), clock(ARGV[4])
 local found = redis.call('HMGET', KEYS[1], 'tokens', 'at')

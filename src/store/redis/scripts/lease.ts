@@ -11,7 +11,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1
 `
 
-/** KEYS: lease set. ARGV: time to live in ms, clock, sessions. A session that lives has its place, also where it was forgotten here in between. */
+/** KEYS: lease set. ARGV: time to live in ms, clock, sessions. A live session gets its place back even if Redis has lost it. */
 export const RENEW = `${CLOCK}
 local now = clock(ARGV[2])
 for i = 3, #ARGV do redis.call('ZADD', KEYS[1], string.format('%.0f', now + tonumber(ARGV[1])), ARGV[i]) end

@@ -3,8 +3,8 @@
 export const DAY_MS = 86_400_000
 
 /**
- * A write whose answer was lost is sent again with its number; whoever sent it is the only one to count up, so a number
- * that is not above the last one was applied before, whichever of the two copies arrived first.
+ * A write is sent again under the same number if its answer was lost. Only the writer counts its numbers up.
+ * So a number not above the last one was applied before, whichever copy arrived first.
  */
 export const ONCE = `
 local function applied(key, instance, number)
@@ -16,7 +16,7 @@ local function applied(key, instance, number)
 end
 `
 
-/** The caller's clock where one is given (tests), else the server's: relays need not agree on the time. */
+/** The caller's clock if one is given (tests), else the server's, so that instances need not agree on the time. */
 export const CLOCK = `
 local function clock(given)
   if given ~= '' then return tonumber(given) end

@@ -1,6 +1,6 @@
 // The Lua script that adds revocations and tells every instance what is new.
 
-/** KEYS: revoked set. ARGV: channel, end of what is cleaned away, then two a revocation (member, until). Never shortens one; publishes `<until>:<member>` for what is new. */
+/** KEYS: revoked set. ARGV: channel, end up to which revocations are deleted, then two each (member, until). Never shortens one. Publishes `<until>:<member>` for what is new. */
 export const REVOKE = `
 for i = 3, #ARGV, 2 do
   local known = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[i]) or '0')

@@ -3,8 +3,8 @@ import { MAX_COUNTERS } from '../../usage-windows.js'
 import { ONCE } from './lua-pieces.js'
 
 /**
- * KEYS: the day's hash, ids counted once, applied. ARGV: instance, number, retention in ms, how long ids are remembered in ms, count of plain
- * counters, then two a counter (name, amount), then for each report counted once: id, at, count of counters, two a counter.
+ * KEYS: the day's hash, ids counted once, applied. ARGV: writer's id, number, retention in ms, how long ids are remembered in ms, count of plain
+ * counters, then two each (name, amount), then for each report counted once: id, at, count of counters, two per counter.
  */
 export const APPLY_USAGE = `${ONCE}
 local function add(name, amount)

@@ -1,4 +1,4 @@
-// What waits to be written of one owner's counters of one day, month or minute: sums, and reports that count once.
+// One owner's counters of one day, month or minute that wait to be written: sums, and reports that count once.
 import type { UsageOwner } from '../../../ports/store.js'
 import { MAX_COUNTERS } from '../../usage-windows.js'
 
@@ -10,7 +10,7 @@ export interface PendingUsage {
   readonly once: Map<string, { readonly at: number; readonly counters: readonly (readonly [string, number])[] }>
 }
 
-/** Keeps one script short. */
+/** Keeps one script short. The rest goes into the next batch. */
 const ONCE_IDS_PER_BATCH = 100
 
 export function emptyUsage(owner: UsageOwner, window: string): PendingUsage {
