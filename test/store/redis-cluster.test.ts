@@ -61,10 +61,10 @@ describe.skipIf(!available)(`Redis Cluster${available ? '' : ' (skipped: no redi
   it('a revocation reaches stores connected to other nodes', async () => {
     const prefix = uniquePrefix()
     const stores = await Promise.all([1, 2, 3, 4].map(() => openStore(prefix)))
-    const told = new Set<number>()
-    stores.forEach((store, i) => void store.revocations.onRevoked(() => told.add(i)))
+    const heard = new Set<number>()
+    stores.forEach((store, i) => void store.revocations.onRevoked(() => heard.add(i)))
     await stores[0]?.revocations.revoke({ subject: 'mallory' }, Date.now() + 60_000)
-    await vi.waitFor(() => expect(told.size).toBe(4), { timeout: 5_000, interval: 10 })
+    await vi.waitFor(() => expect(heard.size).toBe(4), { timeout: 5_000, interval: 10 })
     await Promise.all(stores.map((store) => store.close(500)))
   })
 

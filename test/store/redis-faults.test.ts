@@ -166,15 +166,15 @@ describe('Redis faults', () => {
   })
 
   it('a revocation made while an instance was cut off reaches it when it is back', async () => {
-    const told: unknown[] = []
-    store.revocations.onRevoked((revoked) => void told.push(revoked))
+    const heard: unknown[] = []
+    store.revocations.onRevoked((revoked) => void heard.push(revoked))
     // In one transaction, so that the store cannot reconnect in between.
     await raw
       .multi()
       .call('CLIENT', 'KILL', 'TYPE', 'pubsub')
       .zadd(`${prefix}revoked`, Date.now() + 60_000, 'sub:mallory')
       .exec()
-    await eventually(() => expect(told).toEqual([{ subject: 'mallory' }]))
+    await eventually(() => expect(heard).toEqual([{ subject: 'mallory' }]))
   })
 
   it('a key of another type costs that batch, not the store', async () => {
@@ -221,13 +221,13 @@ describe('a Redis that is absent or refuses the credentials', () => {
     await eventually(async () => expect(await wrong.health()).toEqual({ status: 'degraded', detail: 'redis refuses the credentials' }))
     const right = createStore({ url: new Secret(`redis://relay:p%40ss%2Fw%3Ard@127.0.0.1:${server.port}/3`) })
     await healthy(right)
-    const told: unknown[] = []
-    right.revocations.onRevoked((revoked) => void told.push(revoked))
+    const heard: unknown[] = []
+    right.revocations.onRevoked((revoked) => void heard.push(revoked))
     await right.revocations.revoke({ subject: 'mallory' }, Date.now() + 60_000)
     right.limits.recordLimits({ deployment: 'd', source: 'event', at: T, limits: [{ name: 'tokens', remaining: 1 }] })
     await eventually(async () => expect(await right.limits.limitsOf('d')).toHaveLength(1))
     expect(await remaining(), 'in database 3, not 0').toBeNull()
-    expect(told).toEqual([{ subject: 'mallory' }])
+    expect(heard).toEqual([{ subject: 'mallory' }])
     expect(JSON.stringify(logged)).not.toMatch(/word|p@ss|127\.0\.0\.1/)
   })
 })

@@ -199,12 +199,12 @@ describe('several instances on one Redis', () => {
   })
 
   it('a revocation reaches every instance once, within a second', async () => {
-    const told: string[] = []
-    stores.forEach((store, i) => void store.revocations.onRevoked((revoked) => void told.push(`${i}:${revoked.tokenId ?? revoked.subject}`)))
+    const heard: string[] = []
+    stores.forEach((store, i) => void store.revocations.onRevoked((revoked) => void heard.push(`${i}:${revoked.tokenId ?? revoked.subject}`)))
     const start = performance.now()
     await stores[1]?.revocations.revoke({ subject: 'mallory' }, now + 60_000)
     await stores[1]?.revocations.revoke({ tokenId: 't9' }, now + 60_000)
-    await eventually(() => expect(told.sort()).toEqual(['0:mallory', '0:t9', '1:mallory', '1:t9', '2:mallory', '2:t9']))
+    await eventually(() => expect(heard.sort()).toEqual(['0:mallory', '0:t9', '1:mallory', '1:t9', '2:mallory', '2:t9']))
     expect(performance.now() - start).toBeLessThan(1_000)
     const identity: Identity = { subject: 'mallory', issuer: undefined, tokenId: undefined, expiresAtMs: 0, claims: {} }
     expect(await Promise.all(stores.map((store) => store.revocations.isRevoked(identity)))).toEqual([true, true, true])

@@ -13,7 +13,7 @@ export interface RedisHolds extends QuotaHolds {
 export interface RedisHoldsOptions {
   readonly connection: RedisConnection
   readonly keys: RedisKeys
-  /** Tries to write what was recorded for the subject. Resolves to whether all of these windows is written. */
+  /** Tries to write what was recorded for the subject. Resolves to whether everything of these windows is written. */
   readonly flush: (subject: string, windows: readonly string[]) => Promise<boolean>
   /** Tries to write everything recorded. Resolves to whether it is written. */
   readonly flushAll: () => Promise<boolean>

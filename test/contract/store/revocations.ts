@@ -1,4 +1,4 @@
-// What every Revocations must do: refuse until the end, and tell every listener once.
+// What every Revocations must do: refuse until the end, and call every listener once.
 import { describe, expect, it } from 'vitest'
 import type { Identity } from '../../../src/ports/caller.js'
 import { eventually, type MakeHarness, storeLab, T } from './lab.js'
@@ -30,13 +30,13 @@ export function revocationsContract(name: string, makeHarness: MakeHarness): voi
     })
 
     it('calls every listener once, even if another listener throws', async () => {
-      const told: unknown[] = []
+      const heard: unknown[] = []
       lab.store.revocations.onRevoked(() => {
         throw new Error('a listener that fails')
       })
-      lab.store.revocations.onRevoked((revoked) => void told.push(revoked))
+      lab.store.revocations.onRevoked((revoked) => void heard.push(revoked))
       await lab.store.revocations.revoke({ tokenId: 't1', subject: 'alice' }, T + 1_000)
-      await eventually(async () => expect(told).toEqual([{ tokenId: 't1' }, { subject: 'alice' }]))
+      await eventually(async () => expect(heard).toEqual([{ tokenId: 't1' }, { subject: 'alice' }]))
     })
 
     it('rejects an end that is not a finite number', async () => {
