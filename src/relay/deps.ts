@@ -1,7 +1,7 @@
 // What the relay is built from.
 import type { Authenticator } from '../ports/caller.js'
 import type { SessionDirectory } from '../ports/directory.js'
-import type { LimitStore } from '../ports/store.js'
+import type { Store } from '../ports/store.js'
 import type { UpstreamProvider } from '../ports/upstream.js'
 import type { ClientRates } from './client-rate.js'
 import type { LedgerSettings } from './ledger.js'
@@ -18,7 +18,7 @@ export interface RelaySettings extends ClientRates {
 
 export interface RelayDeps {
   readonly provider: UpstreamProvider
-  readonly store: Pick<LimitStore, 'recordLimits' | 'recordUsage' | 'usageOf' | 'hold' | 'letGo' | 'onRevoked' | 'isRevoked'>
+  readonly store: Pick<Store, 'limits' | 'usage' | 'quota' | 'revocations'>
   /** Where operators see live sessions. Absent: they see none. */
   readonly directory?: SessionDirectory
   /** For a new token within a session. */

@@ -44,7 +44,7 @@ export function perform(session: Effects, action: PlugAction): void {
     case 'quota.reserve':
       return reserve(session, action)
     case 'quota.release':
-      return session.deps.store.letGo(session.opened.identity.subject, session.opened.sessionId)
+      return session.deps.store.quota.release(session.opened.identity.subject, session.opened.sessionId)
     case 'record.limits':
       return recordLimits(session, action)
     case 'record.usage':
@@ -80,7 +80,7 @@ function verifyToken(session: Effects, token: string): void {
   const { authenticator, store } = session.deps
   const check = async (): Promise<TokenOutcome> => {
     const identity = await authenticator.verify(token)
-    if (await store.isRevoked(identity)) return { ok: false, code: 'unauthenticated' }
+    if (await store.revocations.isRevoked(identity)) return { ok: false, code: 'unauthenticated' }
     return {
       ok: true,
       caller: { subject: identity.subject, issuer: identity.issuer },
@@ -98,19 +98,21 @@ function verifyToken(session: Effects, token: string): void {
 function askQuota(session: Effects, cause: QuotaCause): void {
   const { identity, profile } = session.opened
   if (!profile.quota) return
-  quotaUsage(session.deps.store, identity.subject, profile.quota, session.deps.now(), session.ledger.booked).then((usage) => session.apply({ type: 'quota.left', usage, cause }))
+  quotaUsage(session.deps.store.usage, identity.subject, profile.quota, session.deps.now(), session.ledger.booked).then((usage) =>
+    session.apply({ type: 'quota.left', usage, cause }),
+  )
 }
 
 function reserve(session: Effects, tokens: { readonly input: number; readonly output: number }): void {
   const { opened, ledger, deps } = session
   if (!opened.profile.quota) return
   const [subject, holder] = [opened.identity.subject, opened.sessionId]
-  reserveQuota(deps.store, opened.profile.quota, deps.now(), { subject, holder, hold: ledger.estimate(tokens), session: ledger.booked }).then((answer) => {
+  reserveQuota(deps.store.quota, opened.profile.quota, deps.now(), { subject, holder, hold: ledger.estimate(tokens), session: ledger.booked }).then((answer) => {
     // A session that ended meanwhile has released before this was reserved.
-    if (!session.apply({ type: 'quota.reserved', answer })) deps.store.letGo(subject, holder)
+    if (!session.apply({ type: 'quota.reserved', answer })) deps.store.quota.release(subject, holder)
   })
 }
 
 function recordLimits({ opened, deployment, deps }: Effects, { source, limits }: Extract<Action, { type: 'record.limits' }>): void {
-  deps.store.recordLimits({ source, limits, deployment, at: deps.now(), sessionId: opened.sessionId, subject: opened.identity.subject })
+  deps.store.limits.recordLimits({ source, limits, deployment, at: deps.now(), sessionId: opened.sessionId, subject: opened.identity.subject })
 }

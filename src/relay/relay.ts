@@ -11,7 +11,7 @@ export interface Relay {
 
 export function createRelay(deps: RelayDeps): Relay {
   const sessions = liveSessions(deps.steady ?? deps.now)
-  deps.store.onRevoked((target) => {
+  deps.store.revocations.onRevoked((target) => {
     sessions.end(target)
   })
   deps.directory?.onEnd((target) => sessions.endByOperator(target))

@@ -25,5 +25,5 @@ export function recordEnd({ opened, meters, ledger }: ReportedSession, code: Ref
 export function register({ opened, deployment, deps }: ReportedSession): () => void {
   const { sessionId: id, identity, profile, dialect } = opened
   const tenant = tenantOf(identity, deps.ledger?.tenantClaim)
-  return deps.directory?.show({ id, subject: identity.subject, tenant, profile: profile.name, dialect, deployment, since: deps.now() }) ?? (() => undefined)
+  return deps.directory?.register({ id, subject: identity.subject, tenant, profile: profile.name, dialect, deployment, since: deps.now() }) ?? (() => undefined)
 }

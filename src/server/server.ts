@@ -19,7 +19,7 @@ import { createMetrics, type Metrics, type MetricsSnapshot, mergedText } from '.
 import { logRecorder, recorders } from '../ops/session-log.js'
 import type { Identity } from '../ports/caller.js'
 import type { Peers } from '../ports/peers.js'
-import type { LimitStore } from '../ports/store.js'
+import type { UsageBook } from '../ports/store.js'
 import { AUDIO_SECOND_BYTES, maxSessionsPerUser, profileName, quotaPolicy } from '../profiles/choose.js'
 import { createLiveConfig } from '../profiles/live.js'
 import type { RelaySettings } from '../relay/deps.js'
@@ -77,7 +77,8 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
   const closers: (() => Promise<unknown>)[] = []
   try {
     const authenticator = await createAuthenticator(config.auth)
-    const store = metrics.upstreams.counted(await createStore(config, log))
+    const uncounted = await createStore(config, log)
+    const store = { ...uncounted, usage: metrics.upstreams.counted(uncounted.usage) }
     closers.push(() => store.close(FLUSH_MS))
     for (const warning of configWarnings(config)) log.warn(warning)
     const live = await createLiveConfig({
@@ -90,14 +91,14 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     closers.push(() => live.close())
     const { upstreamConnectTimeoutMs: connectTimeoutMs } = config.limits
     const provider = fallOver(warmed(createUpstreams(config, log, extras.credential), live, log, metrics), {
-      store,
+      limits: store.limits,
       now: Date.now,
       random: Math.random,
       connectTimeoutMs,
       log,
       onDialled: metrics.upstreams.dialled,
     })
-    metrics.upstreams.watch({ upstreams: provider.views, limits: store })
+    metrics.upstreams.watch({ upstreams: provider.views, limits: store.limits })
     closers.push(() => provider.close())
     const relay = createRelay({
       provider,
@@ -134,11 +135,11 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     }
     registerHealthRoutes(app, health)
     await extras.publicRoutes?.(app)
-    registerQuotaRoute(app, { authenticator, limits: store, quotaOf: (identity) => quotaOf(live.config, store, identity) })
+    registerQuotaRoute(app, { authenticator, store, quotaOf: (identity) => quotaOf(live.config, store.usage, identity) })
     registerWebSocketRoutes(app, {
       config,
       authenticator,
-      limits: store,
+      store,
       profileFor: (identity, requestedModel) => live.profileFor(identity, requestedModel),
       toolsFor: (profile) => live.toolsFor(profile),
       sessionsAllowed: (identity) => maxSessionsPerUser(live.config, profileName(live.config, identity, undefined)),
@@ -160,7 +161,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const admin = createAdminServer(
       { loggerInstance: log as FastifyBaseLogger, ...quiet },
       { metrics: peers ? ofAll(metrics, peers) : metrics, sessionCount: () => relay.sessions.count },
-      { authenticator, limits: store, upstreams: provider.views, now: Date.now, log },
+      { authenticator, store, upstreams: provider.views, now: Date.now, log },
     )
     closers.push(() => closeHttp(admin))
 
@@ -195,11 +196,11 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
   }
 }
 
-async function quotaOf(config: Config, store: LimitStore, identity: Identity): Promise<readonly QuotaLeft[] | undefined> {
+async function quotaOf(config: Config, usage: UsageBook, identity: Identity): Promise<readonly QuotaLeft[] | undefined> {
   const policy = quotaPolicy(config, profileName(config, identity, undefined), identity.claims)
   if (!policy) return []
-  const usage = await quotaUsage(store, identity.subject, policy, Date.now())
-  return usage && quotaLeft(policy, usage)
+  const used = await quotaUsage(usage, identity.subject, policy, Date.now())
+  return used && quotaLeft(policy, used)
 }
 
 function ofAll(metrics: Metrics, peers: Peers): Metrics {

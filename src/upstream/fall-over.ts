@@ -4,7 +4,7 @@ import { RefusalError } from '../core/protocol/errors.js'
 import type { BreakerState } from '../core/upstreams/breaker.js'
 import { type Choice, type ChoiceState, choose, type DialOutcome, dialled, limitsSeen, openingChoice, type UpstreamView, viewOfUpstreams } from '../core/upstreams/choice.js'
 import type { Health } from '../ports/health.js'
-import type { LimitStore } from '../ports/store.js'
+import type { LimitsBook } from '../ports/store.js'
 import type { UpstreamConnection, UpstreamProvider } from '../ports/upstream.js'
 import { limitsCache } from './limits-cache.js'
 
@@ -14,7 +14,7 @@ export interface NamedUpstream {
 }
 
 export interface FallOverDeps {
-  readonly store: Pick<LimitStore, 'recordLimits' | 'limitsOf'>
+  readonly limits: LimitsBook
   /** Epoch milliseconds. */
   readonly now: () => number
   /** At least 0 and below 1. */
@@ -36,14 +36,14 @@ type DialRequest = Parameters<UpstreamProvider['dial']>[0]
 const DEFAULT_PAUSE_SECONDS = 2
 
 export function fallOver(upstreams: readonly NamedUpstream[], deps: FallOverDeps): FallOver {
-  const { now, store } = deps
+  const { now } = deps
   const byName = new Map(upstreams.map((one) => [one.config.name, { ...one, limitKey: limitKeyOf(one.config, upstreams) }]))
   let state: ChoiceState = openingChoice(
     upstreams.map(({ config }) => config),
     now(),
   )
   const limits = limitsCache([...byName.values()], {
-    store,
+    book: deps.limits,
     now,
     seen: (name, found) => {
       state = limitsSeen(state, name, found)
@@ -72,7 +72,7 @@ export function fallOver(upstreams: readonly NamedUpstream[], deps: FallOverDeps
       ended(name, request.signal.aborted ? { is: 'given_up' } : outcomeOf(refusal))
       if (refusal.code === 'rate_limited') {
         const resetSeconds = refusal.retryAfterSeconds ?? DEFAULT_PAUSE_SECONDS
-        store.recordLimits({ deployment: limitKey, source: 'http_429', at: now(), limits: [{ name: 'requests', remaining: 0, resetSeconds }] })
+        deps.limits.recordLimits({ deployment: limitKey, source: 'http_429', at: now(), limits: [{ name: 'requests', remaining: 0, resetSeconds }] })
       }
       throw timedOut ? new RefusalError('upstream_timeout', 'connect') : refusal
     }

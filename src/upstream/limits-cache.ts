@@ -1,6 +1,6 @@
 // What the store says about each upstream's limits, asked in the background so that a dial waits for it at most a moment.
 import type { UpstreamConfig } from '../config/config.js'
-import type { LimitState, LimitStore } from '../ports/store.js'
+import type { LimitState, LimitsBook } from '../ports/store.js'
 
 export interface LimitsCache {
   /** Asks again where the answers are old. Resolves at once where they are not too old, else when they are there, within `FIRST_WAIT_MS`. Never rejects. */
@@ -8,7 +8,7 @@ export interface LimitsCache {
 }
 
 export interface LimitsCacheDeps {
-  readonly store: Pick<LimitStore, 'limitsOf' | 'recordLimits'>
+  readonly book: LimitsBook
   /** Epoch milliseconds. */
   readonly now: () => number
   readonly seen: (name: string, limits: readonly LimitState[]) => void
@@ -42,7 +42,7 @@ export function limitsCache(upstreams: readonly LimitedUpstream[], deps: LimitsC
 
   async function askOne({ config, limitKey }: LimitedUpstream): Promise<void> {
     try {
-      const limits = await deps.store.limitsOf(limitKey)
+      const limits = await deps.book.limitsOf(limitKey)
       deps.seen(config.name, limits)
       tellConfigured(config, limitKey, limits)
     } catch {
@@ -57,7 +57,7 @@ export function limitsCache(upstreams: readonly LimitedUpstream[], deps: LimitsC
     const at = deps.now()
     if (limits.length === 0 || at - (toldAt.get(config.name) ?? Number.NEGATIVE_INFINITY) < TELL_MS) return
     toldAt.set(config.name, at)
-    deps.store.recordLimits({ deployment: limitKey, source: 'configured', at, limits })
+    deps.book.recordLimits({ deployment: limitKey, source: 'configured', at, limits })
   }
 
   return {

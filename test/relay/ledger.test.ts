@@ -4,6 +4,7 @@ import type { PriceTable } from '../../src/core/policy/price.js'
 import type { LimitReport, UsageReport } from '../../src/ports/store.js'
 import { type LedgerSettings, SessionLedger } from '../../src/relay/ledger.js'
 import { newMeters } from '../../src/relay/meters.js'
+import { createMemoryStore } from '../../src/store/memory/store.js'
 
 const T = Date.UTC(2026, 10, 25)
 const PRICES: PriceTable = { currency: 'USD', date: '2026-11-25', prices: { gpt: { input_text: 4, output_text: 16 }, whisper: { minute: 0.6 } } }
@@ -19,7 +20,12 @@ beforeEach(() => {
 function open(ledger: LedgerSettings = {}, over: { deployment?: string; claims?: Record<string, unknown> } = {}) {
   const identity = { subject: 'alice', issuer: undefined, tokenId: undefined, expiresAtMs: 0, claims: over.claims ?? {} }
   const meters = newMeters()
-  const store = { recordLimits: (report: LimitReport) => void limits.push(report), recordUsage: (report: UsageReport) => void usage.push(report), letGo: () => undefined }
+  const { quota, ...parts } = createMemoryStore()
+  const store = {
+    quota,
+    limits: { ...parts.limits, recordLimits: (report: LimitReport) => void limits.push(report) },
+    usage: { ...parts.usage, recordUsage: (report: UsageReport) => void usage.push(report) },
+  }
   const session = { opened: { identity, sessionId: 's1', profile: { name: 'vip' } }, meters, deployment: over.deployment ?? 'gpt', deps: { store, now: () => T, ledger } }
   return { ledger: new SessionLedger(session), meters }
 }

@@ -7,7 +7,7 @@ import { RefusalError } from '../../src/core/protocol/errors.js'
 import type { RealtimeEvent } from '../../src/core/protocol/events.js'
 import type { Identity } from '../../src/ports/caller.js'
 import type { Note } from '../../src/ports/notes.js'
-import type { LimitReport, LimitStore, UsageReport } from '../../src/ports/store.js'
+import type { LimitReport, QuotaHolds, UsageBook, UsageReport } from '../../src/ports/store.js'
 import type { ToolCall, ToolContext, ToolOutcome } from '../../src/ports/tools.js'
 import type { DialRequest, UpstreamConnection } from '../../src/ports/upstream.js'
 import type { RelaySettings } from '../../src/relay/deps.js'
@@ -29,9 +29,9 @@ export interface LabOptions {
   /** A wall clock apart from the one that runs with `pass`. */
   readonly wall?: () => number
   /** Instead of a store in which nobody has used anything. */
-  readonly usageOf?: LimitStore['usageOf']
+  readonly usageOf?: UsageBook['usageOf']
   /** Instead of a store in which every response may start. */
-  readonly hold?: LimitStore['hold']
+  readonly reserve?: QuotaHolds['reserve']
   /** Instead of an upstream that answers at once. */
   readonly dial?: (signal: AbortSignal, connect: () => UpstreamConnection) => Promise<UpstreamConnection>
 }
@@ -63,8 +63,8 @@ export interface Lab {
   readonly notes: readonly Note[]
   readonly limits: readonly LimitReport[]
   readonly usage: readonly UsageReport[]
-  /** Subject and holder of every hold that was let go. */
-  readonly letGo: readonly (readonly [string, string])[]
+  /** Subject and holder of every release. */
+  readonly released: readonly (readonly [string, string])[]
   readonly tools: readonly RunningTool[]
   readonly ended: () => number
   readonly dialled: () => DialRequest | undefined
@@ -94,7 +94,7 @@ export function openLab(options: LabOptions = {}): Lab {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'], now: NOW })
   const limits: LimitReport[] = []
   const usage: UsageReport[] = []
-  const letGo: (readonly [string, string])[] = []
+  const released: (readonly [string, string])[] = []
   let revoke: (target: { tokenId?: string; subject?: string }) => void = () => {}
   let sessions = 0
   const dials: ((request: DialRequest) => Promise<UpstreamConnection>)[] = []
@@ -105,14 +105,18 @@ export function openLab(options: LabOptions = {}): Lab {
       close: async () => {},
     },
     store: {
-      recordLimits: (report) => void limits.push(report),
-      recordUsage: (report) => void usage.push(report),
-      usageOf: options.usageOf ?? (async () => ({})),
-      hold: options.hold ?? (async () => ({ granted: true, held: NO_AMOUNTS, windows: {} })),
-      letGo: (subject, holder) => void letGo.push([subject, holder]),
-      isRevoked: async (identity) => options.isRevoked?.(identity) ?? false,
-      onRevoked(callback) {
-        revoke = callback
+      limits: { recordLimits: (report) => void limits.push(report), limitsOf: async () => [] },
+      usage: { recordUsage: (report) => void usage.push(report), usageOf: options.usageOf ?? (async () => ({})) },
+      quota: {
+        reserve: options.reserve ?? (async () => ({ granted: true, held: NO_AMOUNTS, windows: {} })),
+        release: (subject, holder) => void released.push([subject, holder]),
+      },
+      revocations: {
+        isRevoked: async (identity) => options.isRevoked?.(identity) ?? false,
+        revoke: async () => undefined,
+        onRevoked(callback) {
+          revoke = callback
+        },
       },
     },
     authenticator: { verify: options.verify ?? (() => Promise.reject(new RefusalError('unauthenticated', 'no_token_is_valid'))) },
@@ -121,14 +125,14 @@ export function openLab(options: LabOptions = {}): Lab {
     steady: () => Date.now(),
     randomId: () => `random${String(sessions++).padStart(4, '0')}`,
   })
-  const open = (one: LabOptions): Lab => openSession(relay, one, { limits, usage, letGo, revoke: (target) => revoke(target), dials, open })
+  const open = (one: LabOptions): Lab => openSession(relay, one, { limits, usage, released, revoke: (target) => revoke(target), dials, open })
   return open(options)
 }
 
 interface Shared {
   readonly limits: LimitReport[]
   readonly usage: UsageReport[]
-  readonly letGo: (readonly [string, string])[]
+  readonly released: (readonly [string, string])[]
   readonly revoke: Lab['revoke']
   readonly dials: ((request: DialRequest) => Promise<UpstreamConnection>)[]
   readonly open: (options: LabOptions) => Lab
@@ -174,7 +178,7 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
     notes,
     limits: shared.limits,
     usage: shared.usage,
-    letGo: shared.letGo,
+    released: shared.released,
     tools,
     ended: () => ended,
     dialled: () => dialled,
