@@ -6,10 +6,11 @@ import { VARIABLES, variableNames } from '../../src/config/variables.js'
 import { createMetrics } from '../../src/ops/metrics.js'
 import { DOCUMENTS, ROOT, readDocument } from '../docs/documents.js'
 
-/** Read by Azure's library, Compose, the Dockerfile, Redis, the tests and `ws`; the last are names of somebody's own. */
+/** Read by Azure's library, Compose, the Dockerfile, the tests and `ws`; names in examples; constants of the source. */
 const OTHERS = [
   ...['AZURE_CLIENT_ID', 'RELAY_CONFIG_DIR', 'NODE_IMAGE', 'RUNTIME_IMAGE', 'FUZZ_RUNS', 'WS_NO_BUFFER_UTIL'],
   ...['ORDERS_KEY', 'WEATHER_KEY', 'DOCS_KEY', 'SWEDEN_KEY'],
+  ...['CLIENT_RULE_SAYS', 'SERVER_RULE_SAYS'],
 ]
 
 describe.each(DOCUMENTS)('%s', (path) => {

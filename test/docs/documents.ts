@@ -1,6 +1,6 @@
 // The project's own Markdown files: which there are, and what a reader finds in one.
 import { readdirSync, readFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 
 export const ROOT = join(import.meta.dirname, '../..')
 
@@ -8,7 +8,9 @@ export const ROOT = join(import.meta.dirname, '../..')
 const ELSEWHERE = new Set(['node_modules', 'dist', 'results'])
 
 /** Paths from the project root, sorted. */
-export const DOCUMENTS: readonly string[] = markdownIn(ROOT).sort()
+export const DOCUMENTS: readonly string[] = filesIn('')
+  .filter((path) => path.endsWith('.md'))
+  .sort()
 
 export function readDocument(path: string): string {
   return readFileSync(join(ROOT, path), 'utf8')
@@ -40,11 +42,11 @@ export function anchorsOf(text: string): ReadonlySet<string> {
   return anchors
 }
 
-function markdownIn(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+/** Paths from the project root, without what is installed, built or hidden. */
+export function filesIn(folder: string): readonly string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
     if (ELSEWHERE.has(entry.name) || entry.name.startsWith('.')) return []
-    const path = join(folder, entry.name)
-    if (entry.isDirectory()) return markdownIn(path)
-    return entry.name.endsWith('.md') ? [relative(ROOT, path).replaceAll('\\', '/')] : []
+    const path = folder === '' ? entry.name : `${folder}/${entry.name}`
+    return entry.isDirectory() ? filesIn(path) : [path]
   })
 }

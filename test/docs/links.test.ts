@@ -2,10 +2,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { anchorsOf, DOCUMENTS, proseOf, ROOT, readDocument } from './documents.js'
+import { anchorsOf, DOCUMENTS, filesIn, proseOf, ROOT, readDocument } from './documents.js'
 
 /** Named before it is written; out of this list as soon as it is there. */
 const PLANNED = ['src/core/protocol/wires.ts']
+const SOURCES = ['src', 'test'].flatMap(filesIn)
 /** A longer line is hard to read and to compare; a table's row has no choice. */
 const LONGEST_LINE = 220
 
@@ -51,6 +52,11 @@ describe.each(DOCUMENTS)('%s', (path) => {
     const named = [...prose.matchAll(/`((?:src|test|deploy|kubernetes)\/[\w./*-]*|Dockerfile|docker-compose\.yml|\.ci\/run)`/g)].map(([, name]) => name ?? '')
     const missing = named.filter((name) => !PLANNED.includes(name) && !existsSync(join(ROOT, name.startsWith('kubernetes/') ? `deploy/${name}` : name)))
     expect(missing).toEqual([])
+  })
+
+  it('names source files that exist, by any part of their path', () => {
+    const named = [...prose.matchAll(/`([\w-][\w./-]*\.ts)`/g)].map(([, name]) => name ?? '').filter((name) => !PLANNED.includes(name))
+    expect(named.filter((name) => !SOURCES.some((file) => `/${file}`.endsWith(`/${name}`)))).toEqual([])
   })
 
   it('names only scripts that exist', () => {

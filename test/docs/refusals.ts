@@ -2,7 +2,7 @@
 import type { RefusalCode } from '../../src/core/protocol/errors.js'
 
 export interface RefusalNote {
-  /** Whether it can come before the upgrade, after it, or both. */
+  /** `before`: there can be no WebSocket to tell it over. `both`: before the upgrade, or after it. */
   readonly when: 'before' | 'after' | 'both'
   readonly happened: string
   readonly operator: string
