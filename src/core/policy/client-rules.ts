@@ -132,3 +132,18 @@ function isId(value: Json | undefined): value is string {
 function isCount(value: Json | undefined): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 1e9
 }
+
+/** What each rule does, for the table in this folder's README. */
+export const CLIENT_RULE_SAYS: Readonly<Record<string, string>> = {
+  'session.update': 'rebuilt: the fields in `CLIENT_MAY_SET`, with the server’s part put over them',
+  'response.create': 'rebuilt: `metadata` and the fields in `CLIENT_MAY_SET`; `conversation: "none"` and `input` are refused',
+  'response.cancel': 'rebuilt; also stops tools at work',
+  'conversation.item.create': 'rebuilt: user messages and results of the client’s own calls; anything else is refused',
+  'conversation.item.retrieve': 'rebuilt; a hidden item does not exist',
+  'conversation.item.delete': 'rebuilt; a hidden item does not exist',
+  'conversation.item.truncate': 'rebuilt; a hidden item does not exist',
+  'input_audio_buffer.append': 'as sent if it has one exact shape; else rebuilt',
+  'input_audio_buffer.commit': 'rebuilt',
+  'input_audio_buffer.clear': 'rebuilt',
+  'output_audio_buffer.clear': 'refused: WebRTC and SIP only',
+}
