@@ -2,9 +2,10 @@
 import { loadConfig } from './config/load.js'
 import { serve } from './process/run.js'
 import { startupProblem } from './process/startup-problem.js'
+import { checkTools } from './tools/check.js'
 
 try {
-  await serve(loadConfig(), process)
+  await serve(() => loadConfig(checkTools), process)
 } catch (error) {
   console.error(startupProblem(error))
   process.exit(1)

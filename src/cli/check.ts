@@ -9,6 +9,7 @@ import type { LimitStore } from '../ports/store.js'
 import { createStore } from '../server/store.js'
 import { toolRegistryOptions } from '../server/tools.js'
 import { createUpstreams } from '../server/upstreams.js'
+import { checkTools } from '../tools/check.js'
 import { createToolRegistry } from '../tools/registry.js'
 
 const DIAL_MS = 15_000
@@ -16,7 +17,7 @@ const STORE_MS = 3000
 
 /** Prints one line per part. Throws `ConfigError` for a configuration that cannot be loaded; false when any part is down. */
 export async function check(print: (line: string) => void): Promise<boolean> {
-  const config = loadConfig()
+  const config = loadConfig(checkTools)
   const silent = { debug() {}, info() {}, warn() {}, error() {} }
   let allWell = true
   const report = (part: string, { status, detail }: Health): void => {

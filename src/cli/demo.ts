@@ -11,6 +11,7 @@ import { startDemoToolServer } from '../demo/tool-server.js'
 import type { Runnable } from '../process/run.js'
 import { startServer } from '../server/server.js'
 import { startSimulator } from '../simulator/simulator.js'
+import { checkTools } from '../tools/check.js'
 
 const INSTRUCTIONS = 'You are the friendly voice of a small shop by the sea. Answer in one or two short sentences. Use the tools when they help.'
 const TOKEN_SECONDS = 12 * 3600
@@ -41,7 +42,7 @@ export async function startDemo(print: (line: string) => void): Promise<Runnable
     ...(simulator ? { AZURE_OPENAI_ENDPOINT: simulator.url, AZURE_OPENAI_DEPLOYMENT: 'gpt-realtime', AZURE_OPENAI_API_KEY: 'simulated' } : {}),
     ALLOWED_ORIGINS: `http://localhost:${port},http://127.0.0.1:${port}`,
   }
-  const config = loadConfig({ ...demo, ...env, PORT: port }, { mode: 'demo', cwd: process.cwd() })
+  const config = loadConfig(checkTools, { ...demo, ...env, PORT: port }, { mode: 'demo', cwd: process.cwd() })
   const server = await startServer(config, {
     async publicRoutes(app) {
       await app.register(fastifyStatic, {

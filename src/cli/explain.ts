@@ -8,11 +8,12 @@ import { RefusalError } from '../core/protocol/errors.js'
 import type { Identity } from '../ports/caller.js'
 import { chooseProfile, maxSessionsPerUser } from '../profiles/choose.js'
 import { toolRegistryOptions } from '../server/tools.js'
+import { checkTools } from '../tools/check.js'
 import { createToolRegistry } from '../tools/registry.js'
 
 /** False where the token is refused. The instructions appear as a hash: whoever holds the token need not know them. Throws `ConfigError`. */
 export async function explain(token: string, print: (line: string) => void): Promise<boolean> {
-  const config = loadConfig()
+  const config = loadConfig(checkTools)
   const authenticator = await createAuthenticator(config.auth)
   const registry = await createToolRegistry(config.tools, toolRegistryOptions(config))
   try {

@@ -70,6 +70,27 @@ export type ToolConfig =
       readonly handling?: ToolHandling
     }
 
+/** What could be read of one entry of TOOLS. A field that is missing or of the wrong type is absent here and has been reported. */
+export interface ToolEntry {
+  /** Of a function. */
+  readonly name?: string | undefined
+  /** Of an MCP server. */
+  readonly label?: string | undefined
+  readonly description?: string | undefined
+  readonly parameters?: JsonObject | undefined
+  /** Absent if the entry's parameters could not be read, since the template refers to them. */
+  readonly http?: HttpToolRun | undefined
+}
+
+/** One mistake in the entry with this index. `problem` completes the sentence "TOOLS entry 1: …" and quotes no secret. */
+export interface ToolMistake {
+  readonly entry: number
+  readonly problem: string
+}
+
+/** Finds every mistake that only the part that runs tools can know. Dials nothing and reads no file. */
+export type CheckTools = (entries: readonly ToolEntry[]) => readonly ToolMistake[]
+
 /** Limits that a profile may set for itself. */
 export type ProfileLimit =
   | 'maxSessionMs'

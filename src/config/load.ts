@@ -2,7 +2,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { resolve } from 'node:path'
 import { readAuth } from './auth.js'
-import type { AuthConfig, Config } from './config.js'
+import type { AuthConfig, CheckTools, Config } from './config.js'
+import { ConfigError } from './config-error.js'
 import { type Environment, type EnvReader, envReader, type Problems, problemList, readTextFile } from './environment.js'
 import { seeFiles } from './file-watch.js'
 import { reportUnknown } from './misspelt.js'
@@ -19,14 +20,6 @@ export interface LoadOptions {
   readonly cwd: string
 }
 
-/** Every mistake, one line each: the variable, what is wrong, what would be right. Never a value that may be secret. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-  constructor(readonly problems: readonly string[]) {
-    super(`The configuration has ${problems.length === 1 ? 'one mistake' : `${problems.length} mistakes`}:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
-  }
-}
-
 /** The process's own environment, for `demo` to build upon. */
 export function processEnvironment(): Environment {
   return process.env
@@ -34,14 +27,14 @@ export function processEnvironment(): Environment {
 
 const LIVE_FILES = ['TOOLS_FILE', 'PROFILES_FILE', 'INSTRUCTIONS_FILE', 'SESSION_FILE'] as const
 
-/** Throws `ConfigError`. Reads files named by the environment, dials nothing. */
-export function loadConfig(environment: Environment = process.env, options: LoadOptions = { mode: 'serve', cwd: process.cwd() }): Config {
+/** Throws `ConfigError`. Reads the files that the environment names and dials nothing. `checkTools` is the check of the part that runs tools. */
+export function loadConfig(checkTools: CheckTools, environment: Environment = process.env, options: LoadOptions = { mode: 'serve', cwd: process.cwd() }): Config {
   const problems = problemList()
   const env = envReader(environment, options.cwd, problems)
   const liveFiles = seeFiles(LIVE_FILES.flatMap((name) => (environment[name]?.trim() ? [resolve(options.cwd, environment[name])] : [])))
   const upstreams = readUpstreams(env, environment, problems)
   const auth = readAuth(env, problems)
-  const tools = readTools(env, options.cwd, problems)
+  const tools = readTools(env, options.cwd, checkTools, problems)
   const profiles = readProfiles({
     env,
     problems,

@@ -58,3 +58,20 @@ export interface ToolSet {
   /** Never rejects; ends soon after `context.signal` aborts. */
   run(call: ToolCall, context: ToolContext): Promise<ToolOutcome>
 }
+
+/** All tools of one version of the configuration. */
+export interface ToolRegistry {
+  /** The tools of these names as they are now, or all of them if `names` is undefined. An MCP server's label stands for all of its tools. Unknown names are left out. */
+  toolSet(names: readonly string[] | undefined): ToolSet
+  specs(): readonly ToolSpec[]
+  /**
+   * Every tool with the name of its source, as `healthBySource` has it, or `client` if the client answers it. `health` is the tool's own if its
+   * source has `healthOf`, else its source's. Never rejects.
+   */
+  listing(): Promise<readonly { readonly spec: ToolSpec; readonly source: string; readonly health: Health }[]>
+  /** `degraded` if any source is. Never `down`, since sessions go on without their tools. Never rejects. */
+  health(): Promise<Health>
+  /** Never rejects. */
+  healthBySource(): Promise<readonly { readonly name: string; readonly health: Health }[]>
+  close(): Promise<void>
+}

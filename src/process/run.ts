@@ -1,9 +1,7 @@
 // Runs a server, or several processes of it, until a signal ends it: the first drains and exits 0, a second ends the process now; a hang-up reloads.
 import type { Worker } from 'node:cluster'
 import type { Config } from '../config/config.js'
-import { loadConfig } from '../config/load.js'
-import type { Peers } from '../ports/peers.js'
-import type { RelayServer } from '../server/server.js'
+import type { RelayServer, ServerExtras } from '../server/server.js'
 import { joinPrimary, shareOf } from './worker.js'
 
 /** What can be run: a server, or anything else that stops when told to. */
@@ -48,16 +46,17 @@ export async function runUntilSignal(starting: Promise<Runnable>, hooks: Process
   await starting
 }
 
-/** The relay as configured, in this process or in `WORKERS` of them. Rejects when it cannot start. */
-export async function serve(config: Config, hooks: ProcessHooks): Promise<void> {
-  if (config.workers === 1) return runUntilSignal(startRelay(config), hooks)
+/** Runs the relay that `load` configures, in this process or in `WORKERS` of them. `load` is called again on a reload. Rejects when it cannot start. */
+export async function serve(load: () => Config, hooks: ProcessHooks): Promise<void> {
+  const config = load()
+  if (config.workers === 1) return runUntilSignal(startRelay(config, { load }), hooks)
   const { default: cluster } = await import('node:cluster')
-  return cluster.worker ? serveAsWorker(config, cluster.worker, hooks) : serveInWorkers(config, hooks)
+  return cluster.worker ? serveAsWorker(config, load, cluster.worker, hooks) : serveInWorkers(config, hooks)
 }
 
-async function startRelay(config: Config, peers?: Peers): Promise<RelayServer> {
+async function startRelay(config: Config, extras: ServerExtras): Promise<RelayServer> {
   const { startServer } = await import('../server/server.js')
-  return startServer(config, { load: loadConfig, ...(peers && { peers }) })
+  return startServer(config, extras)
 }
 
 /** Loads nothing that serves. */
@@ -78,9 +77,9 @@ async function serveInWorkers(config: Config, hooks: ProcessHooks): Promise<void
 }
 
 /** A terminal sends its signal to every process at once, and the primary says the same: both mean one drain. A second signal ends the worker. */
-async function serveAsWorker(config: Config, worker: Worker, hooks: ProcessHooks): Promise<void> {
+async function serveAsWorker(config: Config, load: () => Config, worker: Worker, hooks: ProcessHooks): Promise<void> {
   const joined = joinPrimary(worker)
-  const starting = startRelay(shareOf(config), joined.peers)
+  const starting = startRelay(shareOf(config), { load, peers: joined.peers })
   let signals = 0
   let told = false
   await runUntilSignal(starting, {

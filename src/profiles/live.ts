@@ -5,8 +5,7 @@ import { configWarnings } from '../config/describe.js'
 import { watchFiles } from '../config/file-watch.js'
 import type { SessionProfile } from '../core/policy/profile.js'
 import type { Identity } from '../ports/caller.js'
-import type { ToolSet } from '../ports/tools.js'
-import type { ToolRegistry } from '../tools/registry.js'
+import type { ToolRegistry, ToolSet } from '../ports/tools.js'
 import { chooseProfile } from './choose.js'
 
 export interface LiveConfigOptions {

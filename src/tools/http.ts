@@ -8,7 +8,6 @@ import type { ToolContext, ToolSource, ToolSpec } from '../ports/tools.js'
 import { publicOnlyLookup, sharedLookup } from './host-lookup.js'
 import { fetchText } from './http-fetch.js'
 import { compileTemplate, type FillTemplate } from './http-template.js'
-import { isPrivateAddress } from './private-address.js'
 import { type SourceOptions, sourceBytes } from './source-options.js'
 import { ToolFailure } from './tool-failure.js'
 
@@ -33,19 +32,12 @@ interface Target {
   readonly reached: boolean
 }
 
-/** Pushes every mistake of a template to `problems` and leaves that tool out. */
-export function createHttpSource(configs: readonly HttpToolConfig[], options: SourceOptions, problems: string[]): ToolSource {
+/** For tools that `checkTools` accepted. */
+export function createHttpSource(configs: readonly HttpToolConfig[], options: SourceOptions): ToolSource {
   const lookup = sharedLookup()
   const publicLookup = publicOnlyLookup(lookup)
   const agents = { any: agentWith(lookup), publicOnly: agentWith(publicLookup) }
-  const tools = new Map<string, HttpTool>()
-  for (const config of configs) {
-    const compiled = compileTemplate(config.run, config.definition.parameters)
-    if ('problems' in compiled) problems.push(...compiled.problems.map((problem) => `tool ${config.definition.name}: ${problem}`))
-    else if (config.run.identity && !options.signIdentity) problems.push(`tool ${config.definition.name}: identity: needs TOOL_IDENTITY_SECRET`)
-    else if (config.run.denyPrivateAddresses && isPrivateLiteral(config.run.url)) problems.push(`tool ${config.definition.name}: url: the host is a private address`)
-    else tools.set(config.definition.name, { config, fill: compiled.fill, calls: 0 })
-  }
+  const tools = new Map(configs.map((config): [string, HttpTool] => [config.definition.name, { config, fill: compileTemplate(config.run), calls: 0 }]))
   const targets = new Map([...tools.values()].map(({ config: { run } }) => [targetOf(run), { origin: originOf(run), lookup: run.denyPrivateAddresses ? publicLookup : lookup }]))
   const probe = cached(() => probeAll(targets), PROBE_MAX_AGE_MS)
 
@@ -59,6 +51,8 @@ export function createHttpSource(configs: readonly HttpToolConfig[], options: So
       const request = tool.fill(args as JsonObject, context.identity.claims)
       const { identity } = context
       const { method } = run
+      // A back end that expects to hear who is calling must never be asked without.
+      if (run.identity && !options.signIdentity) throw new ToolFailure('failed')
       const signed = run.identity && options.signIdentity ? await options.signIdentity({ how: run.identity, identity, tool: name, method, ...request }) : {}
       const dispatcher = run.denyPrivateAddresses ? agents.publicOnly : agents.any
       return await fetchText(
@@ -91,12 +85,6 @@ export function createHttpSource(configs: readonly HttpToolConfig[], options: So
 
 function agentWith(lookup: LookupFunction): Agent {
   return new Agent({ connections: MAX_CONNECTIONS, pipelining: 1, keepAliveTimeout: 10_000, connect: { timeout: CONNECT_TIMEOUT_MS, lookup } })
-}
-
-/** Names are judged when they are resolved; an address in the URL never is, so it is judged here. */
-function isPrivateLiteral(url: string): boolean {
-  const { hostname } = new URL(url.replace(/[{}]/g, ''))
-  return (hostname.startsWith('[') || /^[0-9.]+$/.test(hostname)) && isPrivateAddress(hostname)
 }
 
 function originOf(run: HttpToolConfig['run']): string {

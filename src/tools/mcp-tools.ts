@@ -9,7 +9,8 @@ import { type ArgumentCheck, compileSchema } from './tool-schema.js'
 export const MAX_TOOLS_PER_SERVER = 64
 export const MAX_DESCRIPTION_BYTES = 4096
 const MAX_SCHEMA_BYTES = 32 * 1024
-const NAME = /^[A-Za-z0-9_-]{1,64}$/
+/** A function's name as upstreams take it. Source: the GA schema of a function tool. */
+export const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/
 
 export interface CheckedTool {
   readonly spec: ToolSpec
@@ -22,7 +23,7 @@ export function adoptTools(label: string, listed: readonly Tool[], allowed: read
   const tools = new Map<string, CheckedTool>()
   for (const tool of wanted) {
     const name = namespaced(label, tool.name)
-    const adopted = NAME.test(name) && !tools.has(name) && tools.size < MAX_TOOLS_PER_SERVER ? adopt(name, tool) : undefined
+    const adopted = TOOL_NAME.test(name) && !tools.has(name) && tools.size < MAX_TOOLS_PER_SERVER ? adopt(name, tool) : undefined
     if (adopted) tools.set(name, adopted)
   }
   return { tools: [...tools.values()], leftOut: wanted.length - tools.size }

@@ -17,7 +17,7 @@ export interface SourceOptions {
   readonly logPayloads?: boolean
   /** Absolute folder that relative module files and MCP commands start from. */
   readonly baseDir: string
-  /** For HTTP tools that tell who is calling; a tool that wants it is a mistake without. */
+  /** Signs who is calling, for the HTTP tools that ask for it. Without it their calls fail. */
   readonly signIdentity?: IdentitySigner
 }
 

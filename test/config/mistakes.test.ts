@@ -4,8 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { ConfigError, loadConfig } from '../../src/config/load.js'
+import { ConfigError } from '../../src/config/config-error.js'
+import { loadConfig } from '../../src/config/load.js'
 import { VARIABLES, variableNames } from '../../src/config/variables.js'
+import { checkTools } from '../../src/tools/check.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'relay-mistakes-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -21,7 +23,7 @@ const least = { ...upstream, JWT_SECRET: secret }
 
 function mistakes(env: Record<string, string | undefined>, mode: 'serve' | 'demo' = 'serve'): readonly string[] {
   try {
-    loadConfig(env, { mode, cwd: folder })
+    loadConfig(checkTools, env, { mode, cwd: folder })
     return []
   } catch (error) {
     if (error instanceof ConfigError) return error.problems
@@ -146,6 +148,27 @@ describe('a mistake is named', () => {
       'ALLOWED_ORIGINS',
       'MAX_SESSIONS',
       'MAX_SESION_SECONDS',
+    ])
+  })
+
+  it('with what is wrong in a tool, by its entry', () => {
+    const mcp = (label: string) => ({ type: 'mcp', server_label: label, url: 'https://a.example.com' })
+    const entries = [
+      mcp('a__b'),
+      mcp('docs'),
+      { ...tool, name: 'docs__search' },
+      { ...tool, name: 'no spaces', run: undefined },
+      { ...tool, name: 'long', description: 'x'.repeat(4097) },
+      { ...tool, name: 'inside', run: { http: { url: 'http://10.0.0.1/', denyPrivateAddresses: true } } },
+    ]
+    expect(mistakes({ ...least, PORT: '99999', TOOLS: JSON.stringify(entries) }).toSorted()).toEqual([
+      expect.stringMatching(/^PORT must be a whole number/),
+      'TOOLS entry 1 ("a__b"): server_label must be 1 to 32 letters, digits, - or _, without __ and without _ at either end',
+      'TOOLS entry 3 ("docs__search"): name begins with docs__, which marks the tools of the MCP server "docs": choose another',
+      'TOOLS entry 4 ("no spaces"): name must be 1 to 64 letters, digits, - or _',
+      expect.stringMatching(/^TOOLS entry 4 \("no spaces"\): run is missing/),
+      'TOOLS entry 5 ("long"): description is longer than 4096 characters',
+      'TOOLS entry 6 ("inside"): run http url: the host is a private address, which denyPrivateAddresses refuses',
     ])
   })
 
@@ -343,7 +366,7 @@ describe('TLS files', () => {
 
   it('that belong together are taken', () => {
     const TLS_KEY_FILE = pem('localhost-key.pem')
-    expect(loadConfig({ ...least, TLS_CERT_FILE, TLS_KEY_FILE }, { mode: 'serve', cwd: folder }).tls).toEqual({ certFile: TLS_CERT_FILE, keyFile: TLS_KEY_FILE })
+    expect(loadConfig(checkTools, { ...least, TLS_CERT_FILE, TLS_KEY_FILE }, { mode: 'serve', cwd: folder }).tls).toEqual({ certFile: TLS_CERT_FILE, keyFile: TLS_KEY_FILE })
   })
 
   it('that do not are a mistake', () => {

@@ -3,8 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { ConfigError, loadConfig } from '../../src/config/load.js'
+import { ConfigError } from '../../src/config/config-error.js'
+import { loadConfig } from '../../src/config/load.js'
 import { quotaPolicy } from '../../src/profiles/choose.js'
+import { checkTools } from '../../src/tools/check.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'quota-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -16,7 +18,11 @@ function file(name: string, content: object): string {
 const least = { AZURE_OPENAI_ENDPOINT: 'https://a.openai.azure.com', AZURE_OPENAI_DEPLOYMENT: 'd', JWT_SECRET: 'a shared secret of the tests, 32 bytes or more' }
 const prices = { PRICES_FILE: file('prices.json', { currency: 'EUR', date: '2026-11-25', prices: { d: {} } }) }
 const load = (quota: object | undefined, env: Record<string, string> = {}) =>
-  loadConfig({ ...least, PROFILES_FILE: file('profiles.json', { vip: { limits: { maxSessionSeconds: 60, ...(quota && { quota }) } } }), ...env }, { mode: 'serve', cwd: folder })
+  loadConfig(
+    checkTools,
+    { ...least, PROFILES_FILE: file('profiles.json', { vip: { limits: { maxSessionSeconds: 60, ...(quota && { quota }) } } }), ...env },
+    { mode: 'serve', cwd: folder },
+  )
 
 describe('a profile’s quota', () => {
   it('is a rule for each amount and period', () => {

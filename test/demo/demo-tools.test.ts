@@ -5,6 +5,7 @@ import { readTools } from '../../src/config/tools.js'
 import { demoTools } from '../../src/demo/demo-tools.js'
 import { startDemoToolServer } from '../../src/demo/tool-server.js'
 import type { ToolSet } from '../../src/ports/tools.js'
+import { checkTools } from '../../src/tools/check.js'
 import { createToolRegistry } from '../../src/tools/registry.js'
 import { contextFor, testOptions } from '../tools/tool-context.js'
 
@@ -16,7 +17,7 @@ beforeAll(async () => {
   url = server.url
   const problems = problemList()
   const cwd = process.cwd()
-  const configs = readTools(envReader({ TOOLS: JSON.stringify(demoTools(url, './test/demo/orders-from-source.mjs')) }, cwd, problems), cwd, problems)
+  const configs = readTools(envReader({ TOOLS: JSON.stringify(demoTools(url, './test/demo/orders-from-source.mjs')) }, cwd, problems), cwd, checkTools, problems)
   expect(problems.found).toEqual([])
   const registry = await createToolRegistry(configs, testOptions())
   tools = registry.toolSet(undefined)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load.js'
 import { createLiveConfig } from '../../src/profiles/live.js'
+import { checkTools } from '../../src/tools/check.js'
 import { createToolRegistry } from '../../src/tools/registry.js'
 import { connectClient } from '../support/realtime-client.js'
 import { type RunningRelay, runRelay, SECRET } from '../support/running-relay.js'
@@ -38,7 +39,7 @@ const files = () => ({
   INSTRUCTIONS_FILE: join(folder, 'instructions.txt'),
   PROFILES_FILE: join(folder, 'profiles.json'),
 })
-const load = () => loadConfig({ ...files(), JWT_SECRET: SECRET, AZURE_OPENAI_ENDPOINT: 'http://localhost:1', AZURE_OPENAI_DEPLOYMENT: 'x' })
+const load = () => loadConfig(checkTools, { ...files(), JWT_SECRET: SECRET, AZURE_OPENAI_ENDPOINT: 'http://localhost:1', AZURE_OPENAI_DEPLOYMENT: 'x' })
 
 describe('a running relay', () => {
   const start = async () => {

@@ -7,6 +7,7 @@ import { runInNewContext } from 'node:vm'
 import { mintToken } from '../../src/auth/mint-token.js'
 import { loadConfig } from '../../src/config/load.js'
 import { startServer } from '../../src/server/server.js'
+import { checkTools } from '../../src/tools/check.js'
 import { startRedis } from '../support/redis.js'
 import { sampleTools } from '../support/running-relay.js'
 import type { Order, Result, Surroundings } from './soak-load.js'
@@ -80,6 +81,7 @@ async function main(minutes: number): Promise<number> {
   const load = fork(fileURLToPath(new URL('./soak-load.ts', import.meta.url)))
   const { simulatorUrl, toolUrl } = await received<Surroundings>(load)
   const config = loadConfig(
+    checkTools,
     {
       HOST: '127.0.0.1',
       PORT: '0',
