@@ -22,7 +22,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   config: ['core', 'time'],
   wire: ['time', 'core/protocol', 'ports'],
   relay: ['time', 'core', 'ports'],
-  auth: ['time', 'core/protocol', 'ports', 'config/config', 'config/secret'],
+  auth: ['time', 'core/protocol', 'ports', 'config/config', 'config/key-strength', 'config/secret'],
   tools: ['time', 'core/policy', 'core/protocol', 'ports', 'config/config', 'config/config-error', 'config/secret'],
   store: ['time', 'core/limits', 'core/policy', 'ports', 'config/config', 'config/secret', 'config/redis-url'],
   ops: PLUG,

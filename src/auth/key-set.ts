@@ -1,7 +1,7 @@
 // Which keys of a remote key set are usable: asymmetric, strong, and named by one kid each.
 import type { JWK } from 'jose'
+import { MIN_RSA_BITS } from '../config/key-strength.js'
 import { isObject } from '../core/protocol/events.js'
-import { MIN_RSA_BITS } from './verification-key.js'
 
 const MAX_KEYS = 200
 

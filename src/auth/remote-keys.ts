@@ -31,7 +31,7 @@ export interface RemoteKeys {
 type Keys = ReturnType<typeof createLocalJWKSet>
 
 /** Never fetches anything but `url`, whatever a token's header says. `keyFor` waits for two fetches and one cool-down at most. */
-export function remoteKeys(url: URL, deps: RemoteKeysDeps): RemoteKeys {
+export function createRemoteKeys(url: URL, deps: RemoteKeysDeps): RemoteKeys {
   let keys: Keys | undefined
   let text = ''
   let fetchedAt = Number.NEGATIVE_INFINITY

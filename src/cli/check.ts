@@ -31,7 +31,7 @@ export async function check(print: (line: string) => void): Promise<boolean> {
     status: 'ok',
     detail: `${config.upstreams.length} upstream(s), ${Object.keys(config.profiles).length} profile(s), ${config.tools.length} tool source(s)`,
   })
-  const authenticator = await createAuthenticator(config.auth)
+  const authenticator = createAuthenticator(config.auth)
   report('token keys', await authenticator.health())
   for (const { config: upstream, provider } of createUpstreams(config, silent)) {
     report(`upstream ${upstream.name}`, await dialOnce(provider.dial({ correlationId: 'check', signal: AbortSignal.timeout(DIAL_MS) })))

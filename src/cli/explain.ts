@@ -14,7 +14,7 @@ import { createToolRegistry } from '../tools/registry.js'
 /** False where the token is refused. The instructions appear as a hash: whoever holds the token need not know them. Throws `ConfigError`. */
 export async function explain(token: string, print: (line: string) => void): Promise<boolean> {
   const config = loadConfig(checkTools)
-  const authenticator = await createAuthenticator(config.auth)
+  const authenticator = createAuthenticator(config.auth)
   const registry = await createToolRegistry(config.tools, toolRegistryOptions(config))
   try {
     const identity = await authenticator.verify(token)

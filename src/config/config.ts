@@ -1,5 +1,5 @@
 // The shape of a valid configuration: what every part is built from. Durations are milliseconds, sizes bytes.
-
+import type { KeyObject } from 'node:crypto'
 import type { PriceTable } from '../core/policy/price.js'
 import type { ToolDefinition, ToolHandling } from '../core/policy/profile.js'
 import type { QuotaSetting } from '../core/policy/quota-claims.js'
@@ -25,8 +25,9 @@ export interface UpstreamConfig {
   readonly limits?: Readonly<Record<string, number>>
 }
 
+/** The key was checked: it is strong enough, and every one of `algorithms`, which are never empty, fits it. A key set always comes with issuer and audience. */
 export interface AuthConfig {
-  readonly key: { readonly kind: 'secret'; readonly secret: Secret } | { readonly kind: 'public'; readonly pem: string } | { readonly kind: 'jwks'; readonly url: URL }
+  readonly key: { readonly kind: 'secret'; readonly secret: Secret } | { readonly kind: 'public'; readonly key: KeyObject } | { readonly kind: 'jwks'; readonly url: URL }
   readonly issuer: string | undefined
   readonly audience: string | undefined
   readonly algorithms: readonly string[]

@@ -1,5 +1,5 @@
 // Environment in, one frozen Config out; every mistake is listed at once. Nothing else reads the process's environment.
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createPrivateKey, KeyObject, X509Certificate } from 'node:crypto'
 import { resolve } from 'node:path'
 import { readAuth } from './auth.js'
 import type { AuthConfig, CheckTools, Config } from './config.js'
@@ -154,9 +154,9 @@ function readPem(name: 'TLS_CERT_FILE' | 'TLS_KEY_FILE', env: EnvReader, cwd: st
   }
 }
 
-/** Plain objects and lists only: URLs and secrets have no public state to protect. */
+/** Plain objects and lists only. URLs, keys and secrets have no public state to protect, and a key keeps what it looked up in itself. */
 function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || value instanceof URL || value instanceof Secret) return value
+  if (typeof value !== 'object' || value === null || value instanceof URL || value instanceof KeyObject || value instanceof Secret) return value
   for (const part of Object.values(value)) deepFreeze(part)
   return Object.freeze(value)
 }

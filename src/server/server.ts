@@ -75,7 +75,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
   metrics.gauge('relay_log_lines_dropped', 'Log lines dropped because nobody read them fast enough.', () => sink.dropped)
   const closers: (() => Promise<unknown>)[] = []
   try {
-    const authenticator = await createAuthenticator(config.auth)
+    const authenticator = createAuthenticator(config.auth)
     const store = metrics.upstreams.counted(await createStore(config, log))
     closers.push(() => store.close(FLUSH_MS))
     for (const warning of configWarnings(config)) log.warn(warning)

@@ -106,7 +106,7 @@ describe('start', () => {
 describe('token', () => {
   it('signs what the relay verifies', async () => {
     const token = await tokenOf('--sub', 'alice', '--claims', '{"profile":"default"}', '--ttl', '2h')
-    const identity = await (await createAuthenticator(loadAuthConfig({ JWT_SECRET: SECRET }))).verify(token)
+    const identity = await createAuthenticator(loadAuthConfig({ JWT_SECRET: SECRET })).verify(token)
     expect(identity).toMatchObject({ subject: 'alice', claims: { profile: 'default' } })
     expect(identity.expiresAtMs - Date.now()).toBeGreaterThan(7100_000)
   })

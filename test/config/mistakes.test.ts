@@ -31,7 +31,7 @@ function mistakes(env: Record<string, string | undefined>, mode: 'serve' | 'demo
   }
 }
 
-const pair = (type: 'rsa' | 'ec' | 'ed25519' | 'x25519', options: object = {}) =>
+const pair = (type: 'rsa' | 'rsa-pss' | 'ec' | 'ed25519' | 'x25519', options: object = {}) =>
   generateKeyPairSync(type as 'rsa', { modulusLength: 2048, publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, ...options })
 const rsa = pair('rsa')
 const p256 = pair('ec', { namedCurve: 'P-256' })
@@ -54,6 +54,24 @@ const rows: readonly (readonly [why: string, env: Record<string, string>, ...say
   ['no key', { JWT_SECRET: '', JWT_PUBLIC_KEY: 'ssh-rsa AAAA' }, /^JWT_PUBLIC_KEY is not a public key/],
   ['a weak RSA key', { JWT_SECRET: '', JWT_PUBLIC_KEY: pair('rsa', { modulusLength: 1024 }).publicKey }, /has 1024 bits/],
   ['a key that does not sign', { JWT_SECRET: '', JWT_PUBLIC_KEY: pair('x25519').publicKey }, /kind that signs no tokens/],
+  ['an odd curve', { JWT_SECRET: '', JWT_PUBLIC_KEY: pair('ec', { namedCurve: 'secp256k1' }).publicKey }, /kind that signs no tokens/],
+  [
+    'an RSA-PSS key with another algorithm',
+    { JWT_SECRET: '', JWT_PUBLIC_KEY: pair('rsa-pss').publicKey, JWT_ALGORITHMS: 'RS256' },
+    /RS256, which JWT_PUBLIC_KEY cannot verify; it can verify PS256, PS384, PS512/,
+  ],
+  [
+    'an RSA-PSS key with another hash',
+    { JWT_SECRET: '', JWT_PUBLIC_KEY: pair('rsa-pss', { hashAlgorithm: 'sha256', mgf1HashAlgorithm: 'sha256' }).publicKey, JWT_ALGORITHMS: 'PS512' },
+    /PS512, which JWT_PUBLIC_KEY cannot verify; it can verify PS256$/,
+  ],
+  [
+    'an RSA-PSS key with a hash of no algorithm',
+    { JWT_SECRET: '', JWT_PUBLIC_KEY: pair('rsa-pss', { hashAlgorithm: 'sha1', mgf1HashAlgorithm: 'sha1' }).publicKey },
+    /^JWT_PUBLIC_KEY is an RSA-PSS key for sha1 and MGF1 with sha1, which no token algorithm uses: make one for SHA-256, SHA-384 or SHA-512/,
+  ],
+  ['a weak RSA-PSS key', { JWT_SECRET: '', JWT_PUBLIC_KEY: pair('rsa-pss', { modulusLength: 1024 }).publicKey }, /has 1024 bits/],
+  ['an algorithm with the name of a method', { JWT_ALGORITHMS: 'toString' }, /^JWT_ALGORITHMS names toString, which/],
   ['an algorithm of another curve', { JWT_SECRET: '', JWT_PUBLIC_KEY: p256.publicKey, JWT_ALGORITHMS: 'ES384' }, /ES384, which JWT_PUBLIC_KEY cannot verify; it can verify ES256/],
   ['a clock tolerance beyond a minute', { JWT_CLOCK_TOLERANCE_S: '61' }, /^JWT_CLOCK_TOLERANCE_S must be/],
 

@@ -117,7 +117,7 @@ export async function startFront(options: FrontOptions = {}): Promise<Front> {
   await app.register(fastifyWebsocket, websocketPluginOptions(config))
   registerWebSocketRoutes(app, {
     config,
-    authenticator: await createAuthenticator({ ...auth, allowQueryToken: options.allowQueryToken ?? false }),
+    authenticator: createAuthenticator({ ...auth, allowQueryToken: options.allowQueryToken ?? false }),
     limits: {
       take: store.take,
       isRevoked: store.isRevoked,
