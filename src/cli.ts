@@ -2,6 +2,7 @@
 // The command line: serve, demo, check, call, token, explain, simulate.
 import { parseArgs } from 'node:util'
 import { loadAuthConfig, loadConfig } from './config/load.js'
+import { tuneHeap } from './process/heap.js'
 import { runUntilSignal, serve } from './process/run.js'
 import { startupProblem } from './process/startup-problem.js'
 import type { Simulator } from './simulator/simulator.js'
@@ -37,8 +38,10 @@ try {
 async function run(command: string | undefined, args: string[]): Promise<void> {
   switch (command) {
     case 'serve':
+      tuneHeap()
       return serve(() => loadConfig(checkTools), process)
     case 'demo': {
+      tuneHeap()
       const { startDemo } = await import('./cli/demo.js')
       return runUntilSignal(startDemo(print), process)
     }

@@ -1,10 +1,12 @@
 // Production start: configuration → server → listen; SIGTERM → drain, then exit.
 import { loadConfig } from './config/load.js'
+import { tuneHeap } from './process/heap.js'
 import { serve } from './process/run.js'
 import { startupProblem } from './process/startup-problem.js'
 import { checkTools } from './tools/check.js'
 
 try {
+  tuneHeap()
   await serve(() => loadConfig(checkTools), process)
 } catch (error) {
   console.error(startupProblem(error))
