@@ -1,5 +1,6 @@
 // Runs several copies of this process that share their ports: starts them, replaces those that die, passes questions round, and drains them all at once.
 import cluster, { type Worker } from 'node:cluster'
+import { within } from '../time/within.js'
 import { ANSWER_MS, type FromPrimary, type FromWorker } from './messages.js'
 
 export interface PrimaryOptions {
@@ -59,7 +60,7 @@ export async function startWorkers({ count, drainMs, log }: PrimaryOptions): Pro
           if (reloads > reloadsBefore) tell(worker, { relay: 'reload' })
           if (draining) tell(worker, { relay: 'drain' })
           started(true)
-        } else if (message.relay === 'ask') ask(worker, message)
+        } else if (message.relay === 'ask') void ask(worker, message)
         else if (message.relay === 'answer') answered(worker, message)
       })
       worker.once('exit', (code, signal) => {
@@ -91,17 +92,14 @@ export async function startWorkers({ count, drainMs, log }: PrimaryOptions): Pro
     if (worker.isConnected()) worker.send(message, () => undefined)
   }
 
-  function ask(asker: Worker, { id: askersId, question, data }: Extract<FromWorker, { relay: 'ask' }>): void {
+  async function ask(asker: Worker, { id: askersId, question, data }: Extract<FromWorker, { relay: 'ask' }>): Promise<void> {
     const id = ++lastQuestion
     const values: unknown[] = question === 'metrics' ? [ownMetrics(ready.size, replaced)] : []
-    const timer = setTimeout(() => finish(), ANSWER_MS)
-    const finish = () => {
-      clearTimeout(timer)
-      questions.delete(id)
-      tell(asker, { relay: 'answers', id: askersId, values })
-    }
-    questions.set(id, { waitingFor: new Set(ready), finish, values })
+    const finished = new Promise<void>((finish) => questions.set(id, { waitingFor: new Set(ready), finish, values }))
     for (const worker of ready) tell(worker, { relay: 'question', id, question, data })
+    await within(ANSWER_MS, finished, () => undefined)
+    questions.delete(id)
+    tell(asker, { relay: 'answers', id: askersId, values })
   }
 
   function answered(worker: Worker, { id, value }: Extract<FromWorker, { relay: 'answer' }>): void {
@@ -130,27 +128,26 @@ export async function startWorkers({ count, drainMs, log }: PrimaryOptions): Pro
       log.info({ workers: running.size }, 'draining')
       for (const pause of pauses) clearTimeout(pause)
       for (const worker of ready) tell(worker, { relay: 'drain' })
-      const late = await ended(drainMs + DRAIN_SPARE_MS)
-      if (late > 0) throw new Error(`${late} workers did not end in time`)
+      const killed = await allEnded(drainMs + DRAIN_SPARE_MS)
+      if (killed > 0) throw new Error(`${killed} workers did not end in time`)
       log.info({}, 'stopped')
     },
   }
 
-  /** How many had to be killed. */
-  function ended(withinMs: number): Promise<number> {
-    return new Promise((resolve) => {
-      let killed = 0
-      const timer = setTimeout(() => {
-        killed = running.size
-        log.error({ workers: killed }, 'workers killed')
-        killWorkers()
-      }, withinMs)
-      onEmpty = () => {
-        clearTimeout(timer)
-        resolve(killed)
-      }
-      if (running.size === 0) onEmpty()
+  /** Kills the workers that have not ended by themselves after `ms`. Resolves to how many it killed, once all have ended. */
+  async function allEnded(ms: number): Promise<number> {
+    let killed = 0
+    const empty = new Promise<void>((resolve) => {
+      onEmpty = resolve
+      if (running.size === 0) resolve()
     })
+    await within(ms, empty, () => {
+      killed = running.size
+      log.error({ workers: killed }, 'workers killed')
+      killWorkers()
+      return empty
+    })
+    return killed
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Worker } from 'node:cluster'
 import type { Config } from '../config/config.js'
 import type { Peers } from '../ports/peers.js'
+import { within } from '../time/within.js'
 import { ANSWER_MS, type FromPrimary, type FromWorker } from './messages.js'
 
 export interface WorkerProcess {
@@ -51,18 +52,14 @@ export function joinPrimary(worker: Worker): WorkerProcess {
   return {
     peers: {
       answer: (question, how) => void answers.set(question, how),
-      ask: (question, data) =>
-        new Promise((resolve) => {
-          const id = ++lastId
-          const settle = (values: readonly unknown[]) => {
-            clearTimeout(timer)
-            asked.delete(id)
-            resolve(values)
-          }
-          const timer = setTimeout(() => settle([]), 2 * ANSWER_MS)
-          asked.set(id, settle)
-          send({ relay: 'ask', id, question, data })
-        }),
+      async ask(question, data) {
+        const id = ++lastId
+        const answered = new Promise<readonly unknown[]>((resolve) => asked.set(id, resolve))
+        send({ relay: 'ask', id, question, data })
+        const values = await within(2 * ANSWER_MS, answered, () => [])
+        asked.delete(id)
+        return values
+      },
     },
     onDrain(callback) {
       if (told) callback()

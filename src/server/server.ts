@@ -1,6 +1,5 @@
 // Composition root: builds every part, plugs it into its port, and listens.
 import { randomInt } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Server as TlsServer } from 'node:tls'
 import fastifyWebsocket from '@fastify/websocket'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
@@ -24,6 +23,7 @@ import { AUDIO_SECOND_BYTES, maxSessionsPerUser, profileName, quotaPolicy } from
 import { createLiveConfig } from '../profiles/live.js'
 import { quotaUsage } from '../relay/quota.js'
 import { createRelay, type RelaySettings } from '../relay/relay.js'
+import { within } from '../time/within.js'
 import { createToolRegistry } from '../tools/registry.js'
 import type { TokenCredential } from '../upstream/azure-credential.js'
 import { fallOver } from '../upstream/fall-over.js'
@@ -183,7 +183,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
         await relay.sessions.drain(Math.max(0, config.limits.drainMs - FLUSH_MS))
         relay.sessions.stop()
         const left = Math.min(Math.max(end - performance.now(), FLUSH_MS), CLOSING_MS)
-        await Promise.race([Promise.all(closers.map((close) => close().catch(() => undefined))), delay(left, undefined, { ref: false })])
+        await within(left, Promise.all(closers.map((close) => close().catch(() => undefined))), () => undefined)
         log.info('stopped')
         await sink.flush(LOG_FLUSH_MS)
       },
@@ -229,9 +229,11 @@ function randomId(): string {
 }
 
 async function closeHttp(app: FastifyInstance): Promise<void> {
-  const late = setTimeout(() => app.server.closeAllConnections(), HTTP_GRACE_MS)
-  await app.close()
-  clearTimeout(late)
+  const closing = app.close()
+  await within(HTTP_GRACE_MS, closing, () => {
+    app.server.closeAllConnections()
+    return closing
+  })
 }
 
 /** In reverse order of building; one part that fails to close does not keep the others open. */
