@@ -1,9 +1,7 @@
 // Finds the one credential of an upgrade request: which channels count, in which order, and what counts as absent.
+import { CREDENTIAL_SUBPROTOCOL } from '../core/protocol/credentials.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { UpgradeRequest } from '../ports/caller.js'
-
-/** Subprotocols with this prefix carry a credential and must never be answered. */
-export const CREDENTIAL_SUBPROTOCOL = 'openai-insecure-api-key.'
 
 /** What clients send when they have no credential. */
 const ABSENT = new Set(['', 'null', 'undefined', '<Missing Key>'])

@@ -1,6 +1,6 @@
 // The check before any cryptography: one spelling per token, three parts, small, and a header that says one thing.
+import { MAX_TOKEN_BYTES } from '../core/protocol/credentials.js'
 
-export const MAX_TOKEN_BYTES = 8192
 const MAX_HEADER_BYTES = 2048
 
 /**

@@ -1,15 +1,16 @@
 // Environment in, one frozen Config out; every mistake is listed at once. Nothing else reads the process's environment.
-import { createPrivateKey, KeyObject, X509Certificate } from 'node:crypto'
+import { KeyObject } from 'node:crypto'
 import { resolve } from 'node:path'
 import { readAuth } from './auth.js'
 import type { AuthConfig, CheckTools, Config } from './config.js'
 import { ConfigError } from './config-error.js'
-import { type Environment, type EnvReader, envReader, type Problems, problemList, readTextFile } from './environment.js'
+import { type Environment, type EnvReader, envReader, type Problems, problemList } from './environment.js'
 import { seeFiles } from './file-watch.js'
 import { reportUnknown } from './misspelt.js'
 import { readPrices } from './prices.js'
 import { readProfiles } from './profiles.js'
 import { Secret } from './secret.js'
+import { readTlsPair } from './tls-files.js'
 import { readTools } from './tools.js'
 import { readUpstreams } from './upstreams.js'
 
@@ -134,24 +135,9 @@ function readTls(env: EnvReader, cwd: string, problems: Problems): Config['tls']
   const missing = names.filter((name) => !env.isSet(name))
   if (missing.length === 2) return undefined
   for (const name of missing) problems.add(name, `is missing: ${names.filter((other) => other !== name).join()} is set, and one is of no use without the other`)
-  const [certificate, key] = names.map((name) => (env.isSet(name) ? readPem(name, env, cwd, problems) : undefined))
-  if (certificate?.certificate && key?.key && !certificate.certificate.checkPrivateKey(key.key)) problems.add('TLS_KEY_FILE', 'does not belong to the certificate in TLS_CERT_FILE')
-  return certificate && key ? { certFile: certificate.file, keyFile: key.file } : undefined
-}
-
-function readPem(name: 'TLS_CERT_FILE' | 'TLS_KEY_FILE', env: EnvReader, cwd: string, problems: Problems) {
-  const file = resolve(cwd, env.get(name) ?? '')
-  const content = readTextFile(file)
-  if ('problem' in content) {
-    problems.add(name, content.problem)
-    return undefined
-  }
-  try {
-    return name === 'TLS_CERT_FILE' ? { file, certificate: new X509Certificate(content.value) } : { file, key: createPrivateKey(content.value) }
-  } catch {
-    problems.add(name, name === 'TLS_CERT_FILE' ? 'holds no PEM certificate' : 'holds no PEM private key without a passphrase')
-    return undefined
-  }
+  const [certFile, keyFile] = names.map((name) => (env.isSet(name) ? resolve(cwd, env.get(name) ?? '') : undefined))
+  for (const { setting, problem } of readTlsPair(certFile, keyFile).problems) problems.add(setting, problem)
+  return certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined
 }
 
 /** Plain objects and lists only. URLs, keys and secrets have no public state to protect, and a key keeps what it looked up in itself. */

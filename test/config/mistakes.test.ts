@@ -1,4 +1,5 @@
 // Every mistake is listed, all at once, by the name of its variable, with what would be right; nothing that may be secret is repeated.
+import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -390,5 +391,11 @@ describe('TLS files', () => {
   it('that do not are a mistake', () => {
     expect(mistakes({ ...least, TLS_CERT_FILE, TLS_KEY_FILE: file('other.pem', p256.privateKey) })).toEqual(['TLS_KEY_FILE does not belong to the certificate in TLS_CERT_FILE'])
     expect(mistakes({ ...least, TLS_CERT_FILE, TLS_KEY_FILE: TLS_CERT_FILE })).toEqual(['TLS_KEY_FILE holds no PEM private key without a passphrase'])
+  })
+
+  it('that belong together and that TLS refuses are a mistake', () => {
+    const [cert, key] = [join(folder, 'short-cert.pem'), join(folder, 'short-key.pem')]
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:512', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-keyout', key, '-out', cert], { stdio: 'ignore' })
+    expect(mistakes({ ...least, TLS_CERT_FILE: cert, TLS_KEY_FILE: key })).toEqual([expect.stringMatching(/^TLS_CERT_FILE holds a certificate that TLS refuses/)])
   })
 })
