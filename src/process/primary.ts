@@ -53,15 +53,15 @@ export async function startWorkers({ count, drainMs, log }: PrimaryOptions): Pro
     return new Promise((started) => {
       worker.on('error', () => undefined)
       worker.on('message', (message: FromWorker) => {
-        if (message.relay === 'ready') {
+        if (message.type === 'ready') {
           ready.add(worker)
           log.info({ worker: worker.process.pid, url: message.url, adminUrl: message.adminUrl, ready: ready.size }, 'worker ready')
           // It may have read its files before, and hears nothing until it is ready.
-          if (reloads > reloadsBefore) tell(worker, { relay: 'reload' })
-          if (draining) tell(worker, { relay: 'drain' })
+          if (reloads > reloadsBefore) tell(worker, { type: 'reload' })
+          if (draining) tell(worker, { type: 'drain' })
           started(true)
-        } else if (message.relay === 'ask') void ask(worker, message)
-        else if (message.relay === 'answer') answered(worker, message)
+        } else if (message.type === 'ask') void ask(worker, message)
+        else if (message.type === 'answer') answered(worker, message)
       })
       worker.once('exit', (code, signal) => {
         const wasReady = ready.delete(worker)
@@ -92,17 +92,17 @@ export async function startWorkers({ count, drainMs, log }: PrimaryOptions): Pro
     if (worker.isConnected()) worker.send(message, () => undefined)
   }
 
-  async function ask(asker: Worker, { id: askersId, question, data }: Extract<FromWorker, { relay: 'ask' }>): Promise<void> {
+  async function ask(asker: Worker, { id: askersId, question, data }: Extract<FromWorker, { type: 'ask' }>): Promise<void> {
     const id = ++lastQuestion
     const values: unknown[] = question === 'metrics' ? [ownMetrics(ready.size, replaced)] : []
     const finished = new Promise<void>((finish) => questions.set(id, { waitingFor: new Set(ready), finish, values }))
-    for (const worker of ready) tell(worker, { relay: 'question', id, question, data })
+    for (const worker of ready) tell(worker, { type: 'question', id, question, data })
     await within(ANSWER_MS, finished, () => undefined)
     questions.delete(id)
-    tell(asker, { relay: 'answers', id: askersId, values })
+    tell(asker, { type: 'answers', id: askersId, values })
   }
 
-  function answered(worker: Worker, { id, value }: Extract<FromWorker, { relay: 'answer' }>): void {
+  function answered(worker: Worker, { id, value }: Extract<FromWorker, { type: 'answer' }>): void {
     const question = questions.get(id)
     if (!question?.waitingFor.delete(worker)) return
     if (value !== undefined) question.values.push(value)
@@ -121,13 +121,13 @@ export async function startWorkers({ count, drainMs, log }: PrimaryOptions): Pro
   return {
     async reload() {
       reloads++
-      for (const worker of ready) tell(worker, { relay: 'reload' })
+      for (const worker of ready) tell(worker, { type: 'reload' })
     },
     async drain() {
       draining = true
       log.info({ workers: running.size }, 'draining')
       for (const pause of pauses) clearTimeout(pause)
-      for (const worker of ready) tell(worker, { relay: 'drain' })
+      for (const worker of ready) tell(worker, { type: 'drain' })
       const killed = await allEnded(drainMs + DRAIN_SPARE_MS)
       if (killed > 0) throw new Error(`${killed} workers did not end in time`)
       log.info({}, 'stopped')

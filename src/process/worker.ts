@@ -26,10 +26,10 @@ export function joinPrimary(worker: Worker): WorkerProcess {
   worker.on('error', () => undefined)
   worker.on('disconnect', drain)
   worker.on('message', (message: FromPrimary) => {
-    if (message.relay === 'drain') drain()
-    else if (message.relay === 'reload') onReload?.()
-    else if (message.relay === 'question') void answer(message)
-    else if (message.relay === 'answers') asked.get(message.id)?.(message.values)
+    if (message.type === 'drain') drain()
+    else if (message.type === 'reload') onReload?.()
+    else if (message.type === 'question') void answer(message)
+    else if (message.type === 'answers') asked.get(message.id)?.(message.values)
   })
 
   function send(message: FromWorker): void {
@@ -42,11 +42,11 @@ export function joinPrimary(worker: Worker): WorkerProcess {
     onDrain = undefined
   }
 
-  async function answer({ id, question, data }: Extract<FromPrimary, { relay: 'question' }>): Promise<void> {
+  async function answer({ id, question, data }: Extract<FromPrimary, { type: 'question' }>): Promise<void> {
     const value = await answers
       .get(question)?.(data)
       .catch(() => undefined)
-    send({ relay: 'answer', id, value })
+    send({ type: 'answer', id, value })
   }
 
   return {
@@ -55,7 +55,7 @@ export function joinPrimary(worker: Worker): WorkerProcess {
       async ask(question, data) {
         const id = ++lastId
         const answered = new Promise<readonly unknown[]>((resolve) => asked.set(id, resolve))
-        send({ relay: 'ask', id, question, data })
+        send({ type: 'ask', id, question, data })
         const values = await within(2 * ANSWER_MS, answered, () => [])
         asked.delete(id)
         return values
@@ -68,7 +68,7 @@ export function joinPrimary(worker: Worker): WorkerProcess {
     onReload(callback) {
       onReload = callback
     },
-    ready: ({ url, adminUrl }) => send({ relay: 'ready', url, adminUrl }),
+    ready: ({ url, adminUrl }) => send({ type: 'ready', url, adminUrl }),
   }
 }
 

@@ -26,8 +26,8 @@ export interface LiveConfig {
   /** Throws what `chooseProfile` throws. The profile is tied to the version it came from. */
   profileFor(identity: Identity, requestedModel: string | undefined): SessionProfile
   toolsFor(profile: SessionProfile): ToolSet
-  /** A session with this profile has opened: its tools stay until what is returned is called. */
-  hold(profile: SessionProfile): () => void
+  /** Keeps the version that this profile came from open, tools included, until `release` is called. */
+  pin(profile: SessionProfile): { release(): void }
   /** Takes up what the files say now, or logs every mistake and keeps what is in force. Never rejects; asked again meanwhile, it looks again. */
   reload(): Promise<void>
   close(): Promise<void>
@@ -124,15 +124,17 @@ export async function createLiveConfig(options: LiveConfigOptions): Promise<Live
       return profile
     },
     toolsFor: (profile) => chosen.get(profile)?.tools ?? current.tools.toolSet([]),
-    hold(profile) {
+    pin(profile) {
       const version = chosen.get(profile)?.version
-      if (!version) return () => undefined
+      if (!version) return { release: () => undefined }
       version.sessions++
-      let held = true
-      return () => {
-        if (held) version.sessions--
-        held = false
-        closeUnused(version)
+      let pinned = true
+      return {
+        release() {
+          if (pinned) version.sessions--
+          pinned = false
+          closeUnused(version)
+        },
       }
     },
     reload,

@@ -142,9 +142,9 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       toolsFor: (profile) => live.toolsFor(profile),
       sessionsAllowed: (identity) => maxSessionsPerUser(live.config, profileName(live.config, identity, undefined)),
       openSession(session) {
-        const letGo = live.hold(session.profile)
+        const pinned = live.pin(session.profile)
         const onEnd = () => {
-          letGo()
+          pinned.release()
           session.onEnd()
         }
         relay.openSession({ ...session, onEnd, recorder: sessionRecorder(metrics.recorder, log, session.sessionId) })

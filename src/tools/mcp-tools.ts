@@ -6,8 +6,8 @@ import type { ToolSpec } from '../ports/tools.js'
 import { type ArgumentCheck, compileSchema } from './tool-schema.js'
 
 /** Tools taken from one server, and bytes of a description and of a schema. */
-export const MAX_TOOLS_PER_SERVER = 64
-export const MAX_DESCRIPTION_BYTES = 4096
+const MAX_TOOLS_PER_SERVER = 64
+const MAX_DESCRIPTION_BYTES = 4096
 const MAX_SCHEMA_BYTES = 32 * 1024
 /** A function's name as upstreams take it. Source: the GA schema of a function tool. */
 export const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/

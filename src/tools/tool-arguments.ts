@@ -2,7 +2,7 @@
 import { isObject, type JsonObject } from '../core/protocol/events.js'
 
 /** Bytes of JSON text in one call's arguments. */
-export const MAX_ARGUMENT_BYTES = 64 * 1024
+const MAX_ARGUMENT_BYTES = 64 * 1024
 const MAX_DEPTH = 32
 const FORBIDDEN_NAMES = new Set(['__proto__', 'constructor', 'prototype'])
 
