@@ -1,4 +1,4 @@
-// Production start: configuration → server → listen; SIGTERM → drain, then exit.
+// Starts the relay in production: tunes the heap, reads the configuration, serves until a signal.
 import { loadConfig } from './config/load.js'
 import { tuneHeap } from './process/heap.js'
 import { serve } from './process/run.js'

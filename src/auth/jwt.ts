@@ -1,4 +1,4 @@
-// Verifies one bare token: syntax first, then signature and claims with jose; every failure is the same refusal with a fixed word for the log.
+// Verifies one bare token: syntax first, then signature and claims with jose. Every failure is the same refusal, with a fixed word for the log.
 import type { KeyObject, webcrypto } from 'node:crypto'
 import { errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
 import type { AuthConfig } from '../config/config.js'
@@ -16,7 +16,7 @@ export interface TokenVerifier {
   health(): Promise<Health>
 }
 
-/** Trusts that the configuration's key is strong enough and fits the algorithms. */
+/** Trusts the configuration that the key is strong enough and fits the algorithms. */
 export function createTokenVerifier(config: AuthConfig, deps: RemoteKeysDeps): TokenVerifier {
   const { key } = config
   if (key.kind === 'jwks') {
@@ -35,7 +35,7 @@ function createVerify(config: AuthConfig, key: KeyObject | JWTVerifyGetKey, now:
     if (!isWellFormedToken(token)) throw new RefusalError('unauthenticated', 'malformed_token')
     try {
       const dated = { ...options, currentDate: new Date(now()) }
-      // A key and a function that finds one go the same way; only jose's types hold them apart.
+      // jose takes a key or a function that finds one in the same place, but its types tell them apart.
       const { payload } = await jwtVerify(token, key as JWTVerifyGetKey, dated)
       return identityOf(payload)
     } catch (error) {
@@ -44,7 +44,7 @@ function createVerify(config: AuthConfig, key: KeyObject | JWTVerifyGetKey, now:
   }
 }
 
-/** Importing the secret for each token would cost as much as checking it. jose asks only for algorithms it was told to accept. */
+/** Importing the secret for each token would cost as much as checking the token. jose asks only for algorithms that it was told to accept. */
 function importedOnce(secret: Secret): JWTVerifyGetKey {
   const bytes = new Uint8Array(Buffer.from(secret.reveal(), 'utf8'))
   const keys = new Map<string, Promise<webcrypto.CryptoKey>>()

@@ -1,4 +1,4 @@
-// `check --tools` and `call`: what the model could call and whether it can be reached, and one call by hand.
+// The commands `check --tools` and `call`: list what the model could call and whether it can be reached, and make one call by hand.
 import { loadConfig } from '../config/load.js'
 import type { Identity } from '../ports/caller.js'
 import type { ToolOutcome, ToolRegistry } from '../ports/tools.js'
@@ -23,7 +23,7 @@ export async function listTools(print: (line: string) => void): Promise<boolean>
   })
 }
 
-/** Undefined where no tool that the relay runs has this name; `names` are those that do. Throws `ConfigError`. */
+/** `outcome` is undefined if the relay runs no tool of this name. `names` lists the tools that it runs. Rejects with a `ConfigError`. */
 export async function callTool(
   name: string,
   args: string,

@@ -1,4 +1,4 @@
-// How callers' tokens are verified: exactly one key, algorithms of its family only, and nothing weaker than the algorithm promises.
+// Reads how callers' tokens are verified: exactly one key, strong enough, and algorithms that fit it.
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { AuthConfig } from './config.js'
 import type { EnvReader, Problems } from './environment.js'

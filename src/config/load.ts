@@ -1,4 +1,4 @@
-// Environment in, one frozen Config out; every mistake is listed at once. Nothing else reads the process's environment.
+// Turns the environment into one frozen Config and lists every mistake at once. Nothing else reads the process's environment.
 import { KeyObject } from 'node:crypto'
 import { resolve } from 'node:path'
 import { readAuth } from './auth.js'
@@ -14,10 +14,10 @@ import { readTlsPair } from './tls-files.js'
 import { readTools } from './tools.js'
 import { readUpstreams } from './upstreams.js'
 
-export interface LoadOptions {
-  /** `demo` does not report unknown variables: a developer's shell holds anything. */
+interface LoadOptions {
+  /** `demo` does not report unknown variables, since a developer's shell holds many. */
   readonly mode: 'serve' | 'demo'
-  /** Folder that relative file names start from. */
+  /** Relative file names start from this folder. */
   readonly cwd: string
 }
 
@@ -28,7 +28,7 @@ export function processEnvironment(): Environment {
 
 const LIVE_FILES = ['TOOLS_FILE', 'PROFILES_FILE', 'INSTRUCTIONS_FILE', 'SESSION_FILE'] as const
 
-/** Throws `ConfigError`. Reads the files that the environment names and dials nothing. `checkTools` is the check of the part that runs tools. */
+/** Throws `ConfigError`. Reads the files that the environment names and dials nothing. `checkTools` comes from the part that runs tools. */
 export function loadConfig(checkTools: CheckTools, environment: Environment = process.env, options: LoadOptions = { mode: 'serve', cwd: process.cwd() }): Config {
   const problems = problemList()
   const env = envReader(environment, options.cwd, problems)
@@ -92,14 +92,14 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
   return deepFreeze({ ...settings, auth })
 }
 
-/** Counters in one process would let a user have as many sessions in every other one. */
+/** With counters in each process, a user could have as many sessions in every one of them. */
 function checkWorkers(workers: number, maxSessions: number, redis: boolean, problems: Problems): void {
   if (workers === 1) return
   if (!redis) problems.add('WORKERS', `is ${workers} and REDIS_URL is missing: limits of users and revocations hold over several processes only through Redis`)
   if (maxSessions < workers) problems.add('MAX_SESSIONS', `is ${maxSessions}, less than the ${workers} WORKERS it is divided among`)
 }
 
-/** The part that verifies tokens, alone: all that `token` needs. Throws `ConfigError`. */
+/** Only the settings that verify tokens, which is all that the command `token` needs. Throws `ConfigError`. */
 export function loadAuthConfig(environment: Environment = process.env, cwd: string = process.cwd()): AuthConfig {
   const problems = problemList()
   const auth = readAuth(envReader(environment, cwd, problems), problems)

@@ -1,4 +1,4 @@
-// Every environment variable the relay reads: name, parser, default and one line of documentation. README and checks are made from this table.
+// Lists every environment variable that the relay reads: name, parser, default, one line of documentation. README's table is made from it.
 
 import { settablePaths } from '../core/policy/settable.js'
 import {
@@ -25,7 +25,7 @@ import {
 
 export interface Variable<T> {
   readonly parse: Parse<T>
-  /** As one would write it in the environment; undefined: no default. */
+  /** As it would be written in the environment. Undefined if there is none. */
   readonly default: string | undefined
   readonly doc: string
   /** Whether `NAME_FILE` may name a file that holds the value. */
@@ -38,7 +38,7 @@ const trimmed =
     parse(text.trim())
 const required = <T>(parse: Parse<T>, fallback: string, doc: string): Variable<T> & { readonly default: string } => ({ parse: trimmed(parse), default: fallback, doc, file: false })
 const optional = <T>(parse: Parse<T>, doc: string): Variable<T> & { readonly default: undefined } => ({ parse: trimmed(parse), default: undefined, doc, file: false })
-/** Blanks count: what signs tokens elsewhere was not trimmed either. */
+/** Not trimmed, since the service that signs with it does not trim it either. */
 const exact = <T>(parse: Parse<T>, doc: string): Variable<T> & { readonly default: undefined } => ({ parse, default: undefined, doc, file: false })
 const orFile = <V extends Variable<unknown>>(variable: V): V => ({ ...variable, file: true })
 

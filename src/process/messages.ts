@@ -1,4 +1,4 @@
-// What the primary process and its workers say to each other.
+// Types of the messages between the primary process and its workers.
 
 export type FromWorker =
   | { readonly type: 'ready'; readonly url: string; readonly adminUrl: string }

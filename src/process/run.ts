@@ -1,14 +1,14 @@
-// Runs a server, or several processes of it, until a signal ends it: the first drains and exits 0, a second ends the process now; a hang-up reloads.
+// Runs a server, or several processes of it, until a signal: the first drains and exits 0, a second exits at once, a hang-up reloads.
 import type { Worker } from 'node:cluster'
 import type { Config } from '../config/config.js'
 import type { RelayServer, ServerExtras } from '../server/server.js'
 import { joinPrimary, shareOf } from './worker.js'
 
-/** What can be run: a server, or anything else that stops when told to. */
+/** A server, or anything else that can be told to stop. */
 export interface Runnable {
-  /** Finishes what is at work and stops; resolves within its own deadline. */
+  /** Finishes the work under way and stops. Resolves within its own deadline. */
   drain(): Promise<void>
-  /** Takes up a changed configuration. Without it, a hang-up ends what runs. Never rejects. */
+  /** Takes up a changed configuration. Never rejects. Without this method, a hang-up drains. */
   reload?(): Promise<void>
 }
 
@@ -18,8 +18,8 @@ export interface ProcessHooks {
 }
 
 /**
- * Listens for signals at once, so that none is missed while the server starts; rejects when it cannot start. `hooks.exit` is called at the end,
- * within the drain time and a second.
+ * Listens for signals at once, so that none is missed while the server starts. Rejects if it cannot start. Calls `hooks.exit` at the end, within
+ * the drain time and a second.
  */
 export async function runUntilSignal(starting: Promise<Runnable>, hooks: ProcessHooks): Promise<void> {
   let stopping = false
@@ -59,7 +59,7 @@ async function startRelay(config: Config, extras: ServerExtras): Promise<RelaySe
   return startServer(config, extras)
 }
 
-/** Loads nothing that serves. */
+/** The primary process loads no part that serves. */
 async function serveInWorkers(config: Config, hooks: ProcessHooks): Promise<void> {
   let killWorkers = (): void => undefined
   const start = async (): Promise<Runnable> => {
@@ -76,7 +76,7 @@ async function serveInWorkers(config: Config, hooks: ProcessHooks): Promise<void
   })
 }
 
-/** A terminal sends its signal to every process at once, and the primary says the same: both mean one drain. A second signal ends the worker. */
+/** A terminal sends its signal to every process, and the primary sends `drain` as well: both mean one drain. A second signal ends the worker. */
 async function serveAsWorker(config: Config, load: () => Config, worker: Worker, hooks: ProcessHooks): Promise<void> {
   const joined = joinPrimary(worker)
   const starting = startRelay(shareOf(config), { load, peers: joined.peers })

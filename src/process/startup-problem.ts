@@ -1,4 +1,4 @@
-// What to print when the relay cannot start: our own errors as they are, anything else by its kind only.
+// Says why the relay cannot start: in an error's own words if they are ours, else by the kind of error only.
 import { ConfigError } from '../config/config-error.js'
 
 /** System errors that an operator can act on by their code alone. */

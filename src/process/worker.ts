@@ -1,4 +1,4 @@
-// One of several processes that share their ports: what it asks of the others, when it drains, and which share of the limits it has.
+// Makes this process one of several that share their ports: what it asks of the others, when it drains, and its share of the limits.
 import type { Worker } from 'node:cluster'
 import type { Config } from '../config/config.js'
 import type { Peers } from '../ports/peers.js'
@@ -7,7 +7,7 @@ import { ANSWER_MS, type FromPrimary, type FromWorker } from './messages.js'
 
 export interface WorkerProcess {
   readonly peers: Peers
-  /** Calls back once, when the primary says so or is gone. */
+  /** Calls back once: when the primary says so, or is gone. */
   onDrain(callback: () => void): void
   /** Calls back whenever the primary says so. */
   onReload(callback: () => void): void
@@ -21,7 +21,7 @@ export function joinPrimary(worker: Worker): WorkerProcess {
   let told = false
   let onDrain: (() => void) | undefined
   let onReload: (() => void) | undefined
-  // Without it Node ends this process at once when the primary is gone, and every call with it.
+  // Else Node ends this process as soon as the primary is gone, and every call with it.
   worker.exitedAfterDisconnect = true
   worker.on('error', () => undefined)
   worker.on('disconnect', drain)
@@ -73,8 +73,8 @@ export function joinPrimary(worker: Worker): WorkerProcess {
 }
 
 /**
- * What one of `config.workers` processes may use, so that all together stay within what was configured: sessions are divided and rounded down,
- * connections open ahead rounded up. Limits of users and addresses hold over all workers through Redis and stay whole.
+ * The share of one of `config.workers` processes. Sessions are divided and rounded down, connections open ahead rounded up. Limits of users and
+ * addresses stay whole, since they hold over all workers through Redis.
  */
 export function shareOf(config: Config): Config {
   const { workers, warmPoolSize, limits } = config

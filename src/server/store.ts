@@ -1,4 +1,4 @@
-// Which store keeps limits, usage, places and revocations: Redis where one is configured, else this process.
+// Chooses the store of limits, usage, places and revocations: Redis if it is configured, else this process.
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Config } from '../config/config.js'
@@ -7,10 +7,10 @@ import { createMemoryStore } from '../store/memory/store.js'
 
 type StoreLog = Record<'info' | 'warn', (fields: object, message: string) => void>
 
-/** Rejects about a malformed `REDIS_URL`; never because Redis is away. */
+/** Rejects if `REDIS_URL` is malformed, never because Redis is away. */
 export async function createStore(config: Config, log: StoreLog): Promise<LimitStore> {
   const { redis, usageRetentionDays } = config
-  // Unlike every other's, also where containers have one host name and one process each.
+  // Unique even if containers share a host name and have one process each.
   const relay = `${hostname()
     .replaceAll(/[^A-Za-z0-9.-]/g, '-')
     .slice(0, 64)}-${process.pid}-${randomBytes(3).toString('hex')}`

@@ -8,7 +8,7 @@ import { compileSchema } from './tool-schema.js'
 /** Short enough to leave room for a tool's name. Without the separator, so that names of two servers' tools never meet. */
 const LABEL = /^(?!.*__)(?!_)[A-Za-z0-9_-]{1,32}(?<!_)$/
 const MAX_DESCRIPTION_LENGTH = 4096
-/** Of a schema compiler's own words. */
+/** Characters kept of the schema compiler's words. */
 const MAX_REASON_LENGTH = 300
 
 /** Pure: every mistake at once. The registry trusts tools that passed. */

@@ -1,4 +1,4 @@
-// Fills an HTTP tool's URL and headers with arguments in such a way that host, path shape and header shape stay what the template says.
+// Fills an HTTP tool's URL and headers with arguments. Host, shape of the path and shape of headers stay what the template says.
 import type { HttpToolRun } from '../config/config.js'
 import { type Json, type JsonObject, stringAt } from '../core/protocol/events.js'
 import { ArgumentsRefused, ToolFailure } from './tool-failure.js'
@@ -6,11 +6,11 @@ import { ArgumentsRefused, ToolFailure } from './tool-failure.js'
 export interface FilledRequest {
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
-  /** JSON text for a body method, undefined for the others. */
+  /** JSON text, if the method has a body. */
   readonly body: string | undefined
 }
 
-/** Throws `ArgumentsRefused` for a value that cannot go where the template wants it, `ToolFailure` for a claim the caller does not have. */
+/** Throws `ArgumentsRefused` if a value cannot go where the template wants it, `ToolFailure` if the caller lacks a claim. */
 export type FillTemplate = (args: JsonObject, claims: Readonly<Record<string, unknown>>) => FilledRequest
 
 type Part = { readonly literal: string } | { readonly slot: string } | { readonly claim: string }
@@ -20,13 +20,13 @@ const CLAIM = /\{\{claims\.([A-Za-z0-9_.:/-]+)\}\}/
 const URL_SHAPE = /^(https?:\/\/)([^/?]*)([^?]*)(?:\?(.*))?$/i
 const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
 const OWN_HEADERS = new Set(['host', 'connection', 'content-length', 'transfer-encoding', 'upgrade', 'expect', 'te', 'trailer', 'keep-alive', 'accept-encoding'])
-/** Deeper than any server decodes; what is encoded more often is taken for an attack. */
+/** More often than any server decodes. A value encoded more often is taken for an attack. */
 const MAX_ENCODINGS = 8
 const BODY_METHODS = new Set(['POST', 'PUT', 'PATCH'])
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f]/
 
-/** A template taken apart. What of it is no template is kept as it is, for `templateProblems` to name. */
+/** A template taken apart, right or wrong: `templateProblems` names what is wrong with it. */
 interface Template {
   readonly scheme: string
   readonly authority: string
@@ -38,7 +38,7 @@ interface Template {
 interface QueryPair {
   readonly name: string
   readonly value: readonly Part[]
-  /** Without a `=`. */
+  /** Has no `=`. */
   readonly bare: boolean
 }
 
@@ -92,7 +92,7 @@ export function templateProblems(run: HttpToolRun, parameters: JsonObject | unde
   return problems
 }
 
-/** For a template without problems. */
+/** Takes a template in which `templateProblems` found nothing. */
 export function compileTemplate(run: HttpToolRun): FillTemplate {
   const { scheme, authority, segments, pairs, headers } = parseTemplate(run)
   const origin = new URL(`${scheme}${authority}/`).origin
@@ -143,12 +143,12 @@ function fillSegment(parts: readonly Part[], args: JsonObject): string {
       filled += encodeURIComponent(value)
     }
   }
-  // Each argument alone may be harmless: `%2` beside `e`.
+  // Arguments that are harmless alone may not be together: `%2` beside `e`.
   if (hasDotSegment(filled)) throw new ArgumentsRefused('the path would contain a . or .. segment')
   return filled
 }
 
-/** A pair whose argument was not given is left out. */
+/** Leaves out a pair whose argument was not given. */
 function fillPair(pair: QueryPair, args: JsonObject): string[] {
   if (pair.bare) return [pair.name]
   let filled = ''
@@ -175,7 +175,7 @@ function fillHeaderPart(part: Part, args: JsonObject, claims: Readonly<Record<st
   return encodeURIComponent(value)
 }
 
-/** An argument outside the template: a list becomes repeated parameters, an object JSON text, null nothing. */
+/** An argument that the template does not name. A list becomes repeated parameters, an object becomes JSON text, null is left out. */
 function queryPairs(name: string, value: Json): string[] {
   if (value === null) return []
   const values = Array.isArray(value) ? value : [value]
@@ -195,7 +195,7 @@ function wellFormed(text: string): string {
   return Buffer.from(text, 'utf8').toString('utf8')
 }
 
-/** Also in encoded form and behind encoded separators: some servers decode more than once, or before they look at the path. */
+/** Finds encoded segments and separators too: some servers decode more than once, or before they split the path. */
 function hasDotSegment(value: string): boolean {
   let text = value
   for (let round = 0; round < MAX_ENCODINGS; round++) {

@@ -1,4 +1,4 @@
-// Tools as HTTP endpoints: a fixed template each, a bound on connections, and a probe that says whether the hosts can be reached.
+// Runs tools that are HTTP endpoints: a fixed template each, bounded connections, and a probe that says whether hosts can be reached.
 import { connect, type LookupFunction } from 'node:net'
 import { Agent } from 'undici'
 import type { ToolConfig } from '../config/config.js'
@@ -13,8 +13,9 @@ import { ToolFailure } from './tool-failure.js'
 
 export type HttpToolConfig = Extract<ToolConfig, { kind: 'http' }>
 
-/** Connections to one host, and calls of one tool at work or waiting for a connection. */
+/** Most connections to one host. */
 const MAX_CONNECTIONS = 32
+/** Most calls of one tool, at work or waiting for a connection. */
 const MAX_CALLS_PER_TOOL = 128
 const CONNECT_TIMEOUT_MS = 5000
 const PROBE_TIMEOUT_MS = 2000
@@ -32,7 +33,7 @@ interface Target {
   readonly reached: boolean
 }
 
-/** For tools that `checkTools` accepted. */
+/** Takes tools that `checkTools` accepted. */
 export function createHttpSource(configs: readonly HttpToolConfig[], options: SourceOptions): ToolSource {
   const lookup = sharedLookup()
   const publicLookup = publicOnlyLookup(lookup)
@@ -51,7 +52,7 @@ export function createHttpSource(configs: readonly HttpToolConfig[], options: So
       const request = tool.fill(args as JsonObject, context.identity.claims)
       const { identity } = context
       const { method } = run
-      // A back end that expects to hear who is calling must never be asked without.
+      // A back end that must hear who is calling is never called without that.
       if (run.identity && !options.signIdentity) throw new ToolFailure('failed')
       const signed = run.identity && options.signIdentity ? await options.signIdentity({ how: run.identity, identity, tool: name, method, ...request }) : {}
       const dispatcher = run.denyPrivateAddresses ? agents.publicOnly : agents.any
@@ -91,7 +92,7 @@ function originOf(run: HttpToolConfig['run']): string {
   return new URL(run.url.replace(/[{}]/g, '')).origin
 }
 
-/** What is probed once: a host that one tool may reach at any address can be out of reach for another that must not use private ones. */
+/** Tools with the same target share a probe. A tool that must not use private addresses may not reach a host that another tool reaches. */
 function targetOf(run: HttpToolConfig['run']): string {
   return `${run.denyPrivateAddresses ? 'public' : 'any'} ${originOf(run)}`
 }
@@ -100,7 +101,7 @@ async function probeAll(targets: ReadonlyMap<string, Omit<Target, 'reached'>>): 
   return new Map(await Promise.all([...targets].map(async ([key, target]) => [key, { ...target, reached: await canConnect(target.origin, target.lookup) }] as const)))
 }
 
-/** Counts hosts, not tools: one that any of its tools cannot reach is missing. */
+/** Counts hosts, not tools. A host is missing if any of its tools cannot reach it. */
 function summary(targets: ReadonlyMap<string, Target>): Health {
   const all = [...targets.values()]
   const hosts = new Set(all.map(({ origin }) => origin)).size
@@ -122,7 +123,7 @@ function canConnect(origin: string, lookup: LookupFunction): Promise<boolean> {
   })
 }
 
-/** Single flight and a maximum age: however often health is asked, the hosts see one connection per interval. */
+/** Asks again only after `maxAgeMs`, and once at a time: however often health is asked, hosts see one connection per interval. */
 function cached<T>(ask: () => Promise<T>, maxAgeMs: number): () => Promise<T> {
   let answer: Promise<T> | undefined
   let askedAt = 0

@@ -1,4 +1,4 @@
-// Tools as functions in the operator's own modules, each module in its own thread, away from the relay's loop, memory and environment.
+// Runs tools that are functions in the operator's modules. Each module has a thread, apart from the relay's loop, memory and environment.
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { ToolConfig } from '../config/config.js'
@@ -10,7 +10,7 @@ import type { SourceOptions } from './source-options.js'
 import type { ToolCaller } from './tool.js'
 import { ToolFailure } from './tool-failure.js'
 
-export type ModuleToolConfig = Extract<ToolConfig, { kind: 'module' }>
+type ModuleToolConfig = Extract<ToolConfig, { kind: 'module' }>
 
 const TOKEN_CLAIMS = new Set(['exp', 'iat', 'nbf', 'jti'])
 

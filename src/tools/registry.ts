@@ -6,7 +6,7 @@ import { type BoundTool, runTool } from './run.js'
 import type { SourceOptions } from './source-options.js'
 import { compileSchema } from './tool-schema.js'
 
-/** A session with more is refused by the upstream as a whole. */
+/** An upstream refuses a whole session that has more. */
 const MAX_TOOLS_PER_SESSION = 128
 const ANSWERED_BY_CLIENT: Health = { status: 'ok', detail: 'answered by the client' }
 
@@ -14,7 +14,7 @@ interface Entry {
   readonly spec: ToolSpec
   /** The MCP server's label. */
   readonly label: string | undefined
-  /** Undefined for a tool that the client runs. */
+  /** Undefined if the client runs the tool. */
   readonly bound: BoundTool | undefined
 }
 
@@ -23,10 +23,10 @@ interface Entry {
  * if a module cannot be used. An MCP server that is away is no mistake: its tools join later sessions when it comes back.
  */
 export async function createToolRegistry(configs: readonly ToolConfig[], options: SourceOptions): Promise<ToolRegistry> {
-  // Each kind brings libraries that cost more to load than the rest of the relay, so only kinds in use are loaded.
+  // Each kind needs libraries that take longer to load than the rest of the relay, so only kinds in use are loaded.
   const http = ofKind(configs, 'http')
   const module = ofKind(configs, 'module')
-  // First, since nothing has to be closed yet if it rejects.
+  // First: if it rejects, nothing else is open yet.
   const moduleSources = module.length > 0 ? [await (await import('./local.js')).createModuleSource(module, options)] : []
   const sources: ToolSource[] = [...(http.length > 0 ? [(await import('./http.js')).createHttpSource(http, options)] : []), ...moduleSources]
 
