@@ -63,7 +63,7 @@ function readPublicKey(env: EnvReader, asked: readonly string[] | undefined, pro
   if (text === undefined) return undefined
   const pem = text.includes('\n') ? text : text.replaceAll('\\n', '\n')
   if (pem.includes('PRIVATE KEY')) {
-    problems.add('JWT_PUBLIC_KEY', 'holds a private key: give the public half, the private one belongs to whoever signs tokens')
+    problems.add('JWT_PUBLIC_KEY', 'holds a private key: give the public half, the private one belongs to the service that signs tokens')
     return undefined
   }
   let key: KeyObject

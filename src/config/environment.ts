@@ -22,12 +22,12 @@ export interface EnvReader {
 /** A mistyped path to a device or a huge file must not hang or fill the process. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024
 
-export function problemList(): Problems {
+export function createProblemList(): Problems {
   const found: string[] = []
   return { add: (subject, problem) => found.push(`${subject} ${problem}`), found }
 }
 
-export function envReader(env: Environment, cwd: string, problems: Problems): EnvReader {
+export function createEnvReader(env: Environment, cwd: string, problems: Problems): EnvReader {
   const cache = new Map<VariableName, unknown>()
   const freeNames = new Set<string>()
   const given = (name: string) => (env[name] === undefined || env[name].trim() === '' ? undefined : env[name])

@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { readAuth } from './auth.js'
 import type { AuthConfig, CheckTools, Config } from './config.js'
 import { ConfigError } from './config-error.js'
-import { type Environment, type EnvReader, envReader, type Problems, problemList } from './environment.js'
+import { createEnvReader, createProblemList, type Environment, type EnvReader, type Problems } from './environment.js'
 import { seeFiles } from './file-watch.js'
 import { reportUnknown } from './misspelt.js'
 import { readPrices } from './prices.js'
@@ -30,8 +30,8 @@ const LIVE_FILES = ['TOOLS_FILE', 'PROFILES_FILE', 'INSTRUCTIONS_FILE', 'SESSION
 
 /** Throws `ConfigError`. Reads the files that the environment names and dials nothing. `checkTools` comes from the part that runs tools. */
 export function loadConfig(checkTools: CheckTools, environment: Environment = process.env, options: LoadOptions = { mode: 'serve', cwd: process.cwd() }): Config {
-  const problems = problemList()
-  const env = envReader(environment, options.cwd, problems)
+  const problems = createProblemList()
+  const env = createEnvReader(environment, options.cwd, problems)
   const liveFiles = seeFiles(LIVE_FILES.flatMap((name) => (environment[name]?.trim() ? [resolve(options.cwd, environment[name])] : [])))
   const upstreams = readUpstreams(env, environment, problems)
   const auth = readAuth(env, problems)
@@ -101,8 +101,8 @@ function checkWorkers(workers: number, maxSessions: number, redis: boolean, prob
 
 /** Only the settings that verify tokens, which is all that the command `token` needs. Throws `ConfigError`. */
 export function loadAuthConfig(environment: Environment = process.env, cwd: string = process.cwd()): AuthConfig {
-  const problems = problemList()
-  const auth = readAuth(envReader(environment, cwd, problems), problems)
+  const problems = createProblemList()
+  const auth = readAuth(createEnvReader(environment, cwd, problems), problems)
   if (problems.found.length > 0 || !auth) throw new ConfigError(problems.found)
   return deepFreeze(auth)
 }

@@ -21,7 +21,7 @@ export function readQuota(fields: Fields | undefined, withPrices: boolean, probl
   if (!fields) return undefined
   const rules = PERIODS.flatMap(([key, per]) => readPeriod(fields.fields(key), per))
   fields.done()
-  if (rules.some((rule) => rule.of === 'money') && !withPrices) problems.add(fields.subject, 'limits money, which nobody counts: set PRICES_FILE')
+  if (rules.some((rule) => rule.of === 'money') && !withPrices) problems.add(fields.subject, 'limits money, which is counted only with PRICES_FILE: set it')
   return rules.length > 0 ? rules : undefined
 }
 
@@ -45,7 +45,7 @@ function readSetting(fields: Fields | undefined, of: QuotaUnit, per: QuotaPeriod
   const claim = fields.string('claim')
   if (claim === '') fields.bad('claim', 'is empty')
   const claimMax = fields.number('claimMax', amount)
-  if (claimMax !== undefined && !fields.has('claim')) fields.bad('claimMax', 'bounds a claim, and none is named')
+  if (claimMax !== undefined && !fields.has('claim')) fields.bad('claimMax', 'needs claim: it bounds what the claim sets')
   fields.done()
   return max === undefined ? [] : [{ of, per, max, ...(warnAt !== undefined && { warnAt }), ...(claim !== undefined && { claim }), ...(claimMax !== undefined && { claimMax }) }]
 }

@@ -32,7 +32,7 @@ import { watchMemory } from './memory.js'
 import { createStore } from './store.js'
 import { toolRegistryOptions } from './tools.js'
 import { createUpstreams } from './upstreams.js'
-import { warmed } from './warm-upstreams.js'
+import { createWarmUpstreams } from './warm-upstreams.js'
 
 export interface RelayServer {
   /** `http(s)://host:port` of the public listener. */
@@ -88,7 +88,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     })
     closers.push(() => live.close())
     const { upstreamConnectTimeoutMs: connectTimeoutMs } = config.limits
-    const provider = fallOver(warmed(createUpstreams(config, log, extras.credential), live, log, metrics), {
+    const provider = fallOver(createWarmUpstreams(createUpstreams(config, log, extras.credential), live, log, metrics), {
       store,
       now: Date.now,
       random: Math.random,

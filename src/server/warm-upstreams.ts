@@ -7,7 +7,7 @@ import type { NamedUpstream } from '../upstream/fall-over.js'
 import { type PoolOptions, pooled } from '../upstream/pool.js'
 
 /** Returns the upstreams as they are if `WARM_POOL_SIZE` is 0. */
-export function warmed(upstreams: readonly NamedUpstream[], live: LiveConfig, log: PoolOptions['log'], metrics: Metrics): readonly NamedUpstream[] {
+export function createWarmUpstreams(upstreams: readonly NamedUpstream[], live: LiveConfig, log: PoolOptions['log'], metrics: Metrics): readonly NamedUpstream[] {
   const { config } = live
   if (config.warmPoolSize === 0) return upstreams
   const count = metrics.counter('relay_warm_pool_events_total', 'Dials that found a connection ready or not, and what became of connections.', 'event')

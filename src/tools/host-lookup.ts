@@ -9,7 +9,7 @@ type Answer = (error: NodeJS.ErrnoException | null, addresses: readonly LookupAd
  * Callers that ask for a name while it is being resolved get the same answer. A look-up blocks one of the few threads that the process has
  * for them. A name server that does not answer then blocks one thread per host, not one per connection.
  */
-export function sharedLookup(resolve: typeof systemLookup = systemLookup): LookupFunction {
+export function createSharedLookup(resolve: typeof systemLookup = systemLookup): LookupFunction {
   const waiting = new Map<string, Answer[]>()
   return (hostname, options, callback) => {
     const settle = settling(options.all === true, callback)
@@ -29,7 +29,7 @@ export function sharedLookup(resolve: typeof systemLookup = systemLookup): Looku
  * The connection uses the addresses checked here, so a name that changes its answer in between gains nothing. One private address among them
  * refuses them all. An address in place of a name is never looked up, so `checkTools` checks it.
  */
-export function publicOnlyLookup(lookup: LookupFunction): LookupFunction {
+export function createPublicLookup(lookup: LookupFunction): LookupFunction {
   return (hostname, options, callback) => {
     const settle = settling(options.all === true, callback)
     lookup(hostname, { ...options, all: true }, (error, found) => {

@@ -5,7 +5,7 @@ import type { ToolConfig } from '../config/config.js'
 import type { JsonObject } from '../core/protocol/events.js'
 import type { Health } from '../ports/health.js'
 import type { ToolContext, ToolSource, ToolSpec } from '../ports/tools.js'
-import { publicOnlyLookup, sharedLookup } from './host-lookup.js'
+import { createPublicLookup, createSharedLookup } from './host-lookup.js'
 import { fetchText } from './http-fetch.js'
 import { compileTemplate, type FillTemplate } from './http-template.js'
 import { type SourceOptions, sourceBytes } from './source-options.js'
@@ -35,8 +35,8 @@ interface Target {
 
 /** Takes tools that `checkTools` accepted. */
 export function createHttpSource(configs: readonly HttpToolConfig[], options: SourceOptions): ToolSource {
-  const lookup = sharedLookup()
-  const publicLookup = publicOnlyLookup(lookup)
+  const lookup = createSharedLookup()
+  const publicLookup = createPublicLookup(lookup)
   const agents = { any: agentWith(lookup), publicOnly: agentWith(publicLookup) }
   const tools = new Map(configs.map((config): [string, HttpTool] => [config.definition.name, { config, fill: compileTemplate(config.run), calls: 0 }]))
   const targets = new Map([...tools.values()].map(({ config: { run } }) => [targetOf(run), { origin: originOf(run), lookup: run.denyPrivateAddresses ? publicLookup : lookup }]))

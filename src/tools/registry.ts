@@ -69,7 +69,7 @@ export async function createToolRegistry(configs: readonly ToolConfig[], options
       const chosen = entries().filter(({ spec, label }) => names === undefined || names.includes(spec.definition.name) || (label !== undefined && names.includes(label)))
       if (chosen.length > MAX_TOOLS_PER_SESSION)
         options.log.warn({ tools: chosen.length, most: MAX_TOOLS_PER_SESSION }, 'too many tools for one session, the last ones are left out')
-      return pinnedSet(chosen.slice(0, MAX_TOOLS_PER_SESSION), options)
+      return createToolSet(chosen.slice(0, MAX_TOOLS_PER_SESSION), options)
     },
     specs: () => entries().map((entry) => entry.spec),
     listing: () =>
@@ -90,7 +90,7 @@ export async function createToolRegistry(configs: readonly ToolConfig[], options
   }
 }
 
-function pinnedSet(chosen: readonly Entry[], options: SourceOptions): ToolSet {
+function createToolSet(chosen: readonly Entry[], options: SourceOptions): ToolSet {
   const bound = new Map(chosen.flatMap((entry) => (entry.bound ? [[entry.spec.definition.name, entry.bound] as const] : [])))
   return {
     tools: chosen.map((entry) => entry.spec),

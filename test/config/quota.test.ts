@@ -69,10 +69,14 @@ describe('a profile’s quota', () => {
     ['a misspelt period', { perWeek: { tokens: 1 } }, /^PROFILES_FILE "vip": limits quota has unknown fields: "perWeek"/],
     ['no object', { perDay: 5 }, /^PROFILES_FILE "vip": limits quota perDay must be an object/],
     ['a claim without an amount of its own', { perDay: { tokens: { claim: 'tokens' } } }, /^PROFILES_FILE "vip": limits quota perDay tokens max is missing/],
-    ['a bound without a claim', { perDay: { tokens: { max: 1, claimMax: 5 } } }, /^PROFILES_FILE "vip": limits quota perDay tokens claimMax bounds a claim, and none is named/],
+    [
+      'a bound without a claim',
+      { perDay: { tokens: { max: 1, claimMax: 5 } } },
+      /^PROFILES_FILE "vip": limits quota perDay tokens claimMax needs claim: it bounds what the claim sets/,
+    ],
     ['a share above one', { perDay: { tokens: { max: 1, warnAt: 20 } } }, /^PROFILES_FILE "vip": limits quota perDay tokens warnAt must be a number from 0 to 1/],
     ['a misspelt field', { perDay: { tokens: { max: 1, cap: 2 } } }, /tokens has unknown fields: "cap"; known: max, warnAt, claim, claimMax/],
-    ['money nobody counts', { perDay: { money: 5 } }, /^PROFILES_FILE "vip": limits quota limits money, which nobody counts: set PRICES_FILE/],
+    ['money nobody counts', { perDay: { money: 5 } }, /^PROFILES_FILE "vip": limits quota limits money, which is counted only with PRICES_FILE: set it/],
   ])('names the mistake: %s', (_, quota, says) => {
     const problems = (() => {
       try {
