@@ -4,10 +4,9 @@ import type { WebsocketPluginOptions } from '@fastify/websocket'
 import type { FastifyHttpOptions, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import type { Config } from '../config/config.js'
 import { serverOptions } from '../wire/dial-accept.js'
-import { canonicalPath } from './paths.js'
 import { rawRefusal, sendError } from './refusal-reply.js'
 import { chooseSubprotocol } from './subprotocol.js'
-import type { TlsFiles } from './tls.js'
+import type { TlsOptions } from './tls.js'
 
 /** Tokens in a subprotocol or header can be long; Node's default of 16 KiB refuses some. */
 const MAX_HEADER_BYTES = 32_768
@@ -16,10 +15,10 @@ const MAX_HEAD_MS = 10_000
 type ServerSettings = FastifyServerOptions & Pick<FastifyHttpOptions<never>, 'http'> & { https?: object }
 
 /**
- * Everything but the logger, whose `req` serializer must be `safeRequestSerializer`. Pass `tls` to serve TLS. No time limit is longer than
- * the handshake's: heads that drip and sockets that say nothing end with it.
+ * Everything but the logger. Pass `tls` to serve TLS. No time limit is longer than the handshake's: heads that drip and sockets that say nothing
+ * end with it.
  */
-export function fastifyServerOptions(config: Pick<Config, 'trustProxy' | 'limits'>, tls?: TlsFiles): ServerSettings {
+export function fastifyServerOptions(config: Pick<Config, 'trustProxy' | 'limits'>, tls?: TlsOptions): ServerSettings {
   const headMs = Math.min(MAX_HEAD_MS, config.limits.handshakeTimeoutMs)
   const http = {
     maxHeaderSize: MAX_HEADER_BYTES,
@@ -69,9 +68,4 @@ export function websocketPluginOptions(config: Pick<Config, 'limits'>): Websocke
     },
     preClose: (done) => done(),
   }
-}
-
-/** What a request log may say: never a query, a header or a body. */
-export function safeRequestSerializer(request: { method?: string; url?: string; ip?: string }): { method: string; path: string; address: string | undefined } {
-  return { method: request.method ?? '', path: canonicalPath(request.url ?? '').slice(0, 200), address: request.ip }
 }

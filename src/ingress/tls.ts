@@ -1,56 +1,39 @@
-// Serves wss directly: reads certificate and key, and takes up new ones when the files change.
-import { readFileSync, unwatchFile, watchFile } from 'node:fs'
-import { createSecureContext, type SecureVersion } from 'node:tls'
+// Serves wss directly, with a certificate and key that are taken up anew when their files change.
+import type { SecureVersion } from 'node:tls'
 import type { Config } from '../config/config.js'
+import { ConfigError } from '../config/config-error.js'
+import { seeFiles, watchFiles } from '../config/file-watch.js'
+import { readTlsPair, type TlsPair } from '../config/tls-files.js'
 
-export interface TlsFiles {
-  readonly cert: Buffer
-  readonly key: Buffer
+export interface TlsOptions extends TlsPair {
   readonly minVersion: SecureVersion
 }
 
 const MIN_VERSION: SecureVersion = 'TLSv1.2'
 
-/** Throws an error that names the setting to change when a file cannot be read or the two do not fit together. */
-export function tlsOptions(tls: NonNullable<Config['tls']>): TlsFiles {
-  const files: TlsFiles = { cert: read('TLS_CERT_FILE', tls.certFile), key: read('TLS_KEY_FILE', tls.keyFile), minVersion: MIN_VERSION }
-  try {
-    createSecureContext(files)
-  } catch {
-    throw new Error('TLS_CERT_FILE and TLS_KEY_FILE: these are no certificate and private key that belong together')
-  }
-  return files
-}
-
-function read(setting: string, file: string): Buffer {
-  try {
-    return readFileSync(file)
-  } catch {
-    throw new Error(`${setting}: the file cannot be read`)
-  }
+/** Throws a `ConfigError` if a file cannot be read or the two do not belong together. */
+export function tlsOptions(tls: NonNullable<Config['tls']>): TlsOptions {
+  const { pair, problems } = readTlsPair(tls.certFile, tls.keyFile)
+  if (!pair) throw new ConfigError(problems.map(({ setting, problem }) => `${setting} ${problem}`))
+  return { ...pair, minVersion: MIN_VERSION }
 }
 
 /**
- * Looks at both files every `intervalMs` (by path, so that a swapped symbolic link counts) and gives the server the new pair; a pair that
- * does not fit, as between two writes, is reported and the old one stays. Returns how to stop.
+ * Looks at both files every `intervalMs` and gives the server a changed pair. A pair that does not fit, as between two writes, is reported and the
+ * old one stays. Returns how to stop.
  */
 export function watchTls(
   tls: NonNullable<Config['tls']>,
-  server: { setSecureContext(options: TlsFiles): void },
+  server: { setSecureContext(options: TlsOptions): void },
   report: (result: 'reloaded' | 'kept the old certificate') => void,
   intervalMs = 5000,
 ): () => void {
-  const reload = (): void => {
+  return watchFiles(seeFiles([tls.certFile, tls.keyFile]), intervalMs, () => {
     try {
       server.setSecureContext(tlsOptions(tls))
       report('reloaded')
     } catch {
       report('kept the old certificate')
     }
-  }
-  const files = [tls.certFile, tls.keyFile]
-  for (const file of files) watchFile(file, { persistent: false, interval: intervalMs }, reload)
-  return () => {
-    for (const file of files) unwatchFile(file, reload)
-  }
+  })
 }

@@ -1,4 +1,4 @@
-// Opens connections of the upstreams ahead, configured as most sessions want them, where `WARM_POOL_SIZE` asks for it.
+// Opens connections to the upstreams ahead, configured as most sessions want them, if `WARM_POOL_SIZE` asks for that.
 import { openingUpdate } from '../core/policy/session-update.js'
 import type { Metrics } from '../ops/metrics.js'
 import { commonProfile } from '../profiles/choose.js'
@@ -6,8 +6,8 @@ import type { LiveConfig } from '../profiles/live.js'
 import type { NamedUpstream } from '../upstream/fall-over.js'
 import { type PoolOptions, pooled } from '../upstream/pool.js'
 
-/** Unchanged where `WARM_POOL_SIZE` is 0. */
-export function warmed(upstreams: readonly NamedUpstream[], live: LiveConfig, log: PoolOptions['log'], metrics: Metrics): readonly NamedUpstream[] {
+/** Returns the upstreams as they are if `WARM_POOL_SIZE` is 0. */
+export function createWarmUpstreams(upstreams: readonly NamedUpstream[], live: LiveConfig, log: PoolOptions['log'], metrics: Metrics): readonly NamedUpstream[] {
   const { config } = live
   if (config.warmPoolSize === 0) return upstreams
   const count = metrics.counter('relay_warm_pool_events_total', 'Dials that found a connection ready or not, and what became of connections.', 'event')

@@ -1,6 +1,7 @@
 // What the store says about each upstream's limits, asked in the background so that a dial waits for it at most a moment.
 import type { UpstreamConfig } from '../config/config.js'
 import type { LimitState, LimitsBook } from '../ports/store.js'
+import { within } from '../time/within.js'
 
 export interface LimitsCache {
   /** Asks again where the answers are old. Resolves at once where they are not too old, else when they are there, within `FIRST_WAIT_MS`. Never rejects. */
@@ -64,16 +65,7 @@ export function limitsCache(upstreams: readonly LimitedUpstream[], deps: LimitsC
     async refreshed() {
       const now = deps.now()
       if (!asking && now - askedAt >= REFRESH_MS) asking = askAll()
-      if (asking && now - answeredAt >= TOO_OLD_MS) await within(asking, FIRST_WAIT_MS)
+      if (asking && now - answeredAt >= TOO_OLD_MS) await within(FIRST_WAIT_MS, asking, () => undefined)
     },
   }
-}
-
-async function within(promise: Promise<void>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms)
-  })
-  await Promise.race([promise, late])
-  clearTimeout(timer)
 }

@@ -9,9 +9,10 @@ import { createAuthenticator } from '../../src/auth/authenticator.js'
 import type { AuthConfig } from '../../src/config/config.js'
 import { Secret } from '../../src/config/secret.js'
 import type { SessionProfile } from '../../src/core/policy/profile.js'
-import { fastifyServerOptions, safeRequestSerializer, websocketPluginOptions } from '../../src/ingress/server-options.js'
-import { type TlsFiles, tlsOptions } from '../../src/ingress/tls.js'
+import { fastifyServerOptions, websocketPluginOptions } from '../../src/ingress/server-options.js'
+import { type TlsOptions, tlsOptions } from '../../src/ingress/tls.js'
 import { type IngressDeps, registerWebSocketRoutes } from '../../src/ingress/websocket.js'
+import { logOptions } from '../../src/ops/log.js'
 import type { NewSession } from '../../src/ports/session.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
 
@@ -106,18 +107,18 @@ export async function startFront(options: FrontOptions = {}): Promise<Front> {
       ...options.limits,
     },
   }
-  const tls: TlsFiles | undefined = options.tls && tlsOptions(options.tls)
+  const tls: TlsOptions | undefined = options.tls && tlsOptions(options.tls)
   const remember = (line: string): void => {
     logs += line
   }
   const app = Fastify({
     ...fastifyServerOptions(config, tls),
-    logger: { level: 'trace', serializers: { req: safeRequestSerializer }, stream: { write: remember } },
+    logger: { ...logOptions('trace'), stream: { write: remember } },
   } as never) as unknown as FastifyInstance
   await app.register(fastifyWebsocket, websocketPluginOptions(config))
   registerWebSocketRoutes(app, {
     config,
-    authenticator: await createAuthenticator({ ...auth, allowQueryToken: options.allowQueryToken ?? false }),
+    authenticator: createAuthenticator({ ...auth, allowQueryToken: options.allowQueryToken ?? false }),
     store: {
       ...store,
       leases: {
