@@ -18,7 +18,7 @@ const TARGETS: readonly { readonly folder: string; readonly tests: readonly stri
 ]
 /** Asked first, where they are about the file: most mutants do not outlive them. */
 const CLOSEST: readonly (readonly [file: RegExp, test: RegExp])[] = [
-  [/policy\/(client|settable|wishes|paths|session-update)/, /client-sheet|settable/],
+  [/policy\/(client|settable|requested|paths|session-update)/, /client-sheet|settable/],
   [/policy\/(server|public-text)/, /server-sheet|server-visible/],
   [/policy\/instructions/, /instructions/],
   [/protocol\/(codec|json-scan)/, /codec/],
