@@ -5,30 +5,27 @@ import type { Timed, Timetable } from './timetable.js'
 export class Alarm {
   readonly #timetable: Timetable
   readonly #place: number
-  #dueAt: number
+  /** Core has nothing to do by itself before. */
+  dueAt: number
   #everyTick = false
   #stopped = false
 
   constructor(timetable: Timetable, member: Timed, dueAt: number) {
     this.#timetable = timetable
     this.#place = timetable.add(member, dueAt)
-    this.#dueAt = dueAt
+    this.dueAt = dueAt
   }
 
-  /** Core has nothing to do by itself before `at`. */
   setDue(at: number): void {
-    this.#dueAt = at
+    if (at === this.dueAt) return
+    this.dueAt = at
     if (!this.#everyTick) this.#plan(at)
-  }
-
-  isDue(now: number): boolean {
-    return now >= this.#dueAt
   }
 
   /** `on`: the session sees every tick. Otherwise it sees ticks only when core has something to do. */
   followTicks(on: boolean): void {
     this.#everyTick = on
-    this.#plan(on ? 0 : this.#dueAt)
+    this.#plan(on ? 0 : this.dueAt)
   }
 
   /** Another session may have the place of one that has ended. */

@@ -1,7 +1,7 @@
 // One side of a session: its socket, the wire it speaks, what is held of it, and the back-pressure towards the other side.
 
 import type { DialectName } from '../core/protocol/dialect.js'
-import type { Frame, Side } from '../core/protocol/events.js'
+import type { Frame, RealtimeEvent, Side } from '../core/protocol/events.js'
 import type { Wire } from '../core/protocol/wire.js'
 import { wireFor } from '../core/protocol/wires.js'
 import type { Link } from '../ports/link.js'
@@ -30,6 +30,8 @@ export class Leg {
   readonly wire: Wire
   readonly #backlog: Backlog
   readonly reader: Reader
+  sentMessages = 0
+  sentBytes = 0
   #held: HeldFrames | undefined
   #releasing = false
   readonly number: number
@@ -52,8 +54,17 @@ export class Leg {
   }
 
   send(data: Frame | string): void {
+    this.sentMessages++
+    this.sentBytes += data.length
     this.link.send(data)
     this.#backlog.check()
+  }
+
+  /** False: this side does not know such an event. */
+  sendEvent(event: RealtimeEvent): boolean {
+    const texts = this.wire.write(event)
+    for (const text of texts) this.send(text)
+    return texts.length > 0
   }
 
   /** Keeps a frame until `release`. At the bound this side is not read on; the frame is kept all the same. */

@@ -2,9 +2,7 @@
 
 export interface Meters {
   upMessages: number
-  downMessages: number
   upBytes: number
-  downBytes: number
   /** Decoded. */
   clientAudioBytes: number
   serverAudioBytes: number
@@ -13,5 +11,5 @@ export interface Meters {
 }
 
 export function newMeters(): Meters {
-  return { upMessages: 0, downMessages: 0, upBytes: 0, downBytes: 0, clientAudioBytes: 0, serverAudioBytes: 0, laneHits: 0, laneMisses: 0 }
+  return { upMessages: 0, upBytes: 0, clientAudioBytes: 0, serverAudioBytes: 0, laneHits: 0, laneMisses: 0 }
 }

@@ -3,6 +3,7 @@ import type { RefusalCode } from '../core/protocol/errors.js'
 import type { NewSession } from '../ports/session.js'
 import type { RelayDeps } from './deps.js'
 import { type SessionLedger, tenantOf } from './ledger.js'
+import type { Leg } from './leg.js'
 import type { Meters } from './meters.js'
 
 interface ReportedSession {
@@ -13,9 +14,17 @@ interface ReportedSession {
   readonly deployment: string
 }
 
-export function recordEnd({ opened, meters, ledger }: ReportedSession, code: RefusalCode | 'client_left', why: string, durationMs: number): void {
+/** `client`: what was sent to it. */
+export function recordEnd(
+  { opened, meters, ledger }: ReportedSession,
+  client: Pick<Leg, 'sentMessages' | 'sentBytes'>,
+  code: RefusalCode | 'client_left',
+  why: string,
+  durationMs: number,
+): void {
   const { recorder } = opened
-  const { upMessages, downMessages, upBytes, downBytes, laneHits, laneMisses } = meters
+  const { upMessages, upBytes, laneHits, laneMisses } = meters
+  const { sentMessages: downMessages, sentBytes: downBytes } = client
   recorder.note({ type: 'lane', side: 'client', hits: laneHits, misses: laneMisses })
   recorder.note({ type: 'session_closed', code, why, durationMs, upMessages, downMessages, upBytes, downBytes })
   ledger.ended(durationMs)

@@ -16,7 +16,7 @@ import { ClientRate } from './client-rate.js'
 import type { RelayDeps } from './deps.js'
 import { dialUpstream, firstState } from './dialling.js'
 import { FirstAudio } from './first-audio.js'
-import { clientInputs, upstreamInputs } from './frame-inputs.js'
+import { frameRefused } from './frame-inputs.js'
 import { SessionLedger } from './ledger.js'
 import { Leg } from './leg.js'
 import { newMeters } from './meters.js'
@@ -87,7 +87,7 @@ export class RelayedSession implements Effects {
   apply(input: Input): boolean {
     const now = this.clock()
     // What is due comes first, also between two ticks: an event after the end of a token is not handled.
-    if (this.#alarm.isDue(now)) this.#wake(now)
+    if (now >= this.#alarm.dueAt) this.#wake(now)
     return this.#step(input, now)
   }
 
@@ -97,23 +97,22 @@ export class RelayedSession implements Effects {
 
   #step(input: Input, now: number): boolean {
     if (this.#ended) return false
-    const [state, actions] = step(this.#state, input, now)
-    const before = this.#lanes
-    if (state !== this.#state) {
-      this.#state = state
-      this.#lanes = lanesOf(state)
-      this.#alarm.setDue(dueAt(state))
-    }
+    const before = this.#state
+    const [state, actions] = step(before, input, now)
+    this.#state = state
+    const lanesMove = state.life !== before.life || state.upstream !== before.upstream
+    if (lanesMove) this.#lanes = lanesOf(state)
+    if (state !== before) this.#alarm.setDue(dueAt(state, before, this.#alarm.dueAt))
     for (const action of actions) this.#perform(action)
-    if (this.#lanes !== before) this.#release()
+    if (lanesMove) this.#release()
     return true
   }
 
   #perform(action: Action): void {
     switch (action.type) {
       case 'send':
-        if (action.to === 'upstream') this.#sendUpstream(action.event)
-        else if (action.frame) this.#sendClient(action.frame)
+        if (action.to === 'upstream') this.#upstream?.sendEvent(action.event)
+        else if (action.frame) this.#client.send(action.frame)
         else this.#sendClientEvent(action.event)
         return
       case 'note':
@@ -171,8 +170,12 @@ export class RelayedSession implements Effects {
     }
     this.meters.laneMisses++
     const reading = wire.read(frame, isBinary)
-    if (reading.ok && reading.audioBytes > 0) this.#countAudio(reading.audioBytes)
-    for (const input of clientInputs(reading)) this.apply(input)
+    if (!reading.ok) {
+      this.apply(frameRefused(reading))
+      return
+    }
+    if (reading.audioBytes > 0) this.#countAudio(reading.audioBytes)
+    for (const event of reading.events) this.apply({ type: 'client.event', event })
   }
 
   #countAudio(bytes: number): void {
@@ -191,12 +194,17 @@ export class RelayedSession implements Effects {
     if (audioBytes >= 0) {
       this.meters.serverAudioBytes += audioBytes
       if (this.#firstAudio.isAwaited) this.#firstAudio.heard(this.clock())
-      this.#sendClient(this.#client.wire.audioOut(frame, leg.wire))
+      this.#client.send(this.#client.wire.audioOut(frame, leg.wire))
       return
     }
     const reading = leg.wire.read(frame, isBinary)
-    if (reading.ok) for (const input of upstreamInputs(reading, leg.number, frame, leg.wire.name === this.#client.wire.name)) this.apply(input)
-    else this.opened.recorder.note({ type: 'event_dropped', side: 'upstream', why: reading.problem === 'no_counterpart' ? 'no_counterpart' : 'not_an_event' })
+    if (!reading.ok) {
+      this.opened.recorder.note({ type: 'event_dropped', side: 'upstream', why: reading.problem === 'no_counterpart' ? 'no_counterpart' : 'not_an_event' })
+      return
+    }
+    // The client reads the upstream's own bytes: the event that stands for the whole frame carries them.
+    const whole = leg.wire.name === this.#client.wire.name ? reading.whole : undefined
+    for (const event of reading.events) this.apply({ type: 'upstream.event', leg: leg.number, event, frame: event === whole ? frame : undefined })
   }
 
   /** What a side sent while its lane was closed, in order, through the same rules. */
@@ -214,21 +222,8 @@ export class RelayedSession implements Effects {
       )
   }
 
-  #sendClient(data: Frame | string): void {
-    this.meters.downMessages++
-    this.meters.downBytes += data.length
-    this.#client.send(data)
-  }
-
   #sendClientEvent(event: RealtimeEvent): void {
-    const texts = this.#client.wire.write(event)
-    if (texts.length === 0) this.opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
-    for (const text of texts) this.#sendClient(text)
-  }
-
-  #sendUpstream(event: RealtimeEvent): void {
-    const upstream = this.#upstream
-    if (upstream) for (const text of upstream.wire.write(event)) upstream.send(text)
+    if (!this.#client.sendEvent(event)) this.opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
   }
 
   tick(now: number): void {
@@ -236,7 +231,7 @@ export class RelayedSession implements Effects {
     if (this.#rate.refill()) this.#client.reader.resume('rate')
     if (this.#client.stalledMs(now) >= slowClientMs) this.apply({ type: 'stalled', side: 'client' })
     else if ((this.#upstream?.stalledMs(now) ?? 0) >= slowClientMs) this.apply({ type: 'stalled', side: 'upstream' })
-    else if (this.#alarm.isDue(now)) this.#wake(now)
+    else if (now >= this.#alarm.dueAt) this.#wake(now)
     if (!this.#ended) this.#alarm.followTicks(this.#client.reader.paused || this.#upstream?.reader.paused === true)
   }
 
@@ -252,7 +247,7 @@ export class RelayedSession implements Effects {
     for (const abort of this.toolAborts.values()) abort.abort()
     for (const leg of [this.#upstream, this.#next]) leg?.link.close(1000, '')
     this.#unregister()
-    recordEnd(this, code, why, this.clock() - this.#startedAt)
+    recordEnd(this, this.#client, code, why, this.clock() - this.#startedAt)
     this.opened.onEnd()
     this.#onEnd()
   }

@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import type { SessionProfile, SessionTool } from '../../src/core/policy/profile.js'
 import type { RealtimeEvent } from '../../src/core/protocol/events.js'
 import type { Action } from '../../src/core/session/actions.js'
+import { dueAt } from '../../src/core/session/budget.js'
 import type { Input } from '../../src/core/session/inputs.js'
 import { openingState, type SessionState } from '../../src/core/session/state.js'
 import { step } from '../../src/core/session/step.js'
@@ -68,7 +69,10 @@ export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' |
     now: 0,
     state: openingState({ profile: owned, relayIdPrefix: PREFIX, requestedModel: undefined, now: 0, caller: { subject: 'alice', issuer: undefined }, expiresAt }),
     input(input) {
-      const [state, actions] = step(self.state, input, self.now)
+      const before = self.state
+      const [state, actions] = step(before, input, self.now)
+      // The relay asks for the next due time only as a change of the last one.
+      expect(dueAt(state, before, dueAt(before))).toBe(dueAt(state))
       self.state = state
       for (const action of actions) if (action.type === 'send') sent[action.to].push(action.event)
       return actions

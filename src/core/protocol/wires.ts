@@ -8,7 +8,8 @@ import type { NoReading, Reading, Wire } from './wire.js'
 
 /** `side`: whose frames it reads. */
 export function wireFor(name: DialectName, side: Side): Wire {
-  return side === 'client' ? new ClientWire(dialectFor(name)) : new UpstreamWire(dialectFor(name))
+  const dialect = dialectFor(name)
+  return side === 'client' ? new ClientWire(dialect) : new UpstreamWire(dialect)
 }
 
 // Classes: every session has two wires, and every frame asks them.
@@ -40,7 +41,7 @@ class ClientWire implements Wire {
   }
 
   write(event: RealtimeEvent): readonly string[] {
-    return this.#dialect.fromGa(event).map(encodeEvent)
+    return inDialect(event, this.#dialect)
   }
 }
 
@@ -80,11 +81,16 @@ class UpstreamWire implements Wire {
   }
 
   write(event: RealtimeEvent): readonly string[] {
-    return this.#dialect.fromGa(event).map(encodeEvent)
+    return inDialect(event, this.#dialect)
   }
 }
 
+function inDialect(event: RealtimeEvent, dialect: Dialect): readonly string[] {
+  return dialect.name === 'ga' ? [encodeEvent(event)] : dialect.fromGa(event).map(encodeEvent)
+}
+
 function inGa(event: RealtimeEvent, dialect: Dialect, audioBytes: number): Reading | NoReading {
+  if (dialect.name === 'ga') return { ok: true, events: [event], whole: event, audioBytes }
   const events = dialect.toGa(event)
   if (events.length === 0) return { ok: false, problem: 'no_counterpart', eventId: typeof event.event_id === 'string' ? event.event_id : undefined }
   return { ok: true, events, whole: events.find((one) => one.type === event.type) ?? events[0], audioBytes }

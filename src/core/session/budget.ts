@@ -8,8 +8,9 @@ import { lapseApprovals } from './tools/approval.js'
 import { firstAskedAt, hasUnanswered } from './tools/ledger.js'
 import { slowToolsDueAt, tickSlowTools } from './tools/slow.js'
 
-/** The earliest time at which a tick does anything; ticks before it may be left out. */
-export function dueAt(state: SessionState): number {
+/** The earliest time at which a tick does anything; ticks before it may be left out. `before`: a state whose time, `known`, is known. */
+export function dueAt(state: SessionState, before?: SessionState, known = 0): number {
+  if (before && isAsDue(state, before)) return known
   const { upstream, profile, openedAt, token, lastActive, drainUntil, calls } = state
   const { limits } = profile
   const opening = upstream.phase === 'ready' ? Number.POSITIVE_INFINITY : openedAt + limits.configureTimeoutMs
@@ -24,6 +25,19 @@ export function dueAt(state: SessionState): number {
     openedAt + limits.maxSessionMs,
     lastActive + limits.idleTimeoutMs,
     drainUntil ?? Number.POSITIVE_INFINITY,
+  )
+}
+
+/** Most events change nothing that time depends on. */
+function isAsDue(a: SessionState, b: SessionState): boolean {
+  return (
+    a.upstream === b.upstream &&
+    a.profile === b.profile &&
+    a.token === b.token &&
+    a.lastActive === b.lastActive &&
+    a.drainUntil === b.drainUntil &&
+    a.calls === b.calls &&
+    a.responses === b.responses
   )
 }
 
@@ -51,9 +65,7 @@ export function tick(step: Step, clientActiveAt: number): void {
 
 /** A session is idle from the end of its last work on, not from what the client sent before that. */
 export function noteEndOfWork(step: Step, before: SessionState): void {
-  const after = step.state
-  if (before.responses === after.responses && before.calls === after.calls) return
-  if (isWorking(before) && !isWorking(after)) step.state = { ...after, lastActive: step.now }
+  if (isWorking(before) && !isWorking(step.state)) step.state = { ...step.state, lastActive: step.now }
 }
 
 function isWorking({ responses, calls }: SessionState): boolean {

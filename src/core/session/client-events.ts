@@ -2,10 +2,10 @@
 import { CLIENT_RULES, judgeClientEvent } from '../policy/client-rules.js'
 import { withToolsOf } from '../policy/client-tools.js'
 import { arrayAt, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
-import { isOpen, queueBehind } from './gate.js'
+import { queueBehind } from './gate.js'
 import { changeQuota, createWithinQuota, leaveAnsweringToRelay, quotaRequested } from './quota/gate.js'
 import { overRate, refuse } from './refuse.js'
-import { clientRequestDeferred, deferredRequestOver, hiddenResponseOver, nextRequestWanted, turnTaken } from './responses/machine.js'
+import { clientRequestDeferred, deferredRequestOver, hiddenResponseOver, itemTaken, nextRequestWanted } from './responses/machine.js'
 import { note, type Step } from './state.js'
 import { changeResponses, sendToClient } from './to-client.js'
 import { refreshRequested } from './token-refresh.js'
@@ -27,7 +27,7 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
     quotaRequested(step, event)
     return
   }
-  if (!isOpen(step.state.gate)) {
+  if (step.state.gate.waiting) {
     waitBehindGate(step, event)
     return
   }
@@ -78,7 +78,7 @@ function waitBehindGate(step: Step, event: RealtimeEvent): void {
 
 function clientCreates(step: Step, event: RealtimeEvent): void {
   const { active, unanswered, ourRequest, dropNextRequest } = step.state.responses
-  changeResponses(step, nextRequestWanted(turnTaken(step.state.responses)))
+  changeResponses(step, itemTaken(step.state.responses))
   if (dropNextRequest) {
     note(step, { type: 'event_dropped', side: 'client', why: 'response_already_created' })
     return
@@ -130,5 +130,5 @@ function clientAddsItem(step: Step, event: RealtimeEvent): void {
     // Not one of those that our follow-up answers: the client's create will be for this one.
     if (ourRequest && !ourRequest.covers.includes(step.state.calls.client.get(callId)?.responseId ?? '')) changeResponses(step, nextRequestWanted(step.state.responses))
     clientAnswered(step, callId)
-  } else changeResponses(step, nextRequestWanted(turnTaken(step.state.responses)))
+  } else changeResponses(step, itemTaken(step.state.responses))
 }

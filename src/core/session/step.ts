@@ -17,8 +17,8 @@ export function step(state: SessionState, input: Input, now: number): [SessionSt
   if (state.life === 'closed' || isStale(state, input)) return [state, []]
   const step = new Step(state, now)
   handle(step, input)
-  releaseWhenIdle(step)
-  noteEndOfWork(step, state)
+  if (step.state.quota.holds) releaseWhenIdle(step)
+  if (state.responses !== step.state.responses || state.calls !== step.state.calls) noteEndOfWork(step, state)
   return [step.state, step.actions]
 }
 

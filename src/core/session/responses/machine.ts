@@ -39,7 +39,12 @@ export function nextRequestWanted(r: Responses): Responses {
   return r.dropNextRequest ? { ...r, dropNextRequest: false } : r
 }
 
-/** The user or the client took a turn: tool rounds count from here. */
+/** The client said something new, or asked for an answer: tool rounds count from here, and its next request is one of its own. */
+export function itemTaken(r: Responses): Responses {
+  return r.rounds === 0 && !r.dropNextRequest ? r : { ...r, rounds: 0, dropNextRequest: false }
+}
+
+/** The user took a turn: tool rounds count from here. */
 export function turnTaken(r: Responses): Responses {
   return r.rounds === 0 ? r : { ...r, rounds: 0 }
 }
