@@ -14,7 +14,7 @@ export interface AdminApiDeps extends AdminActions {
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void }
 }
 
-export const ADMIN_SCOPE = 'relay:admin'
+const ADMIN_SCOPE = 'relay:admin'
 const PREFIX = '/v1/admin'
 /** A subject of 256 characters, percent-encoded. */
 const MAX_PATH_PARAMETER = 2304

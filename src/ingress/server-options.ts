@@ -4,7 +4,6 @@ import type { WebsocketPluginOptions } from '@fastify/websocket'
 import type { FastifyHttpOptions, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import type { Config } from '../config/config.js'
 import { serverOptions } from '../wire/dial-accept.js'
-import { canonicalPath } from './paths.js'
 import { rawRefusal, sendError } from './refusal-reply.js'
 import { chooseSubprotocol } from './subprotocol.js'
 import type { TlsFiles } from './tls.js'
@@ -16,8 +15,8 @@ const MAX_HEAD_MS = 10_000
 type ServerSettings = FastifyServerOptions & Pick<FastifyHttpOptions<never>, 'http'> & { https?: object }
 
 /**
- * Everything but the logger, whose `req` serializer must be `safeRequestSerializer`. Pass `tls` to serve TLS. No time limit is longer than
- * the handshake's: heads that drip and sockets that say nothing end with it.
+ * Every option but the logger. Pass `tls` to serve TLS. No time limit exceeds the handshake's by more than a second, so it also ends
+ * a request head that drips in and a socket that sends nothing.
  */
 export function fastifyServerOptions(config: Pick<Config, 'trustProxy' | 'limits'>, tls?: TlsFiles): ServerSettings {
   const headMs = Math.min(MAX_HEAD_MS, config.limits.handshakeTimeoutMs)
@@ -69,9 +68,4 @@ export function websocketPluginOptions(config: Pick<Config, 'limits'>): Websocke
     },
     preClose: (done) => done(),
   }
-}
-
-/** What a request log may say: never a query, a header or a body. */
-export function safeRequestSerializer(request: { method?: string; url?: string; ip?: string }): { method: string; path: string; address: string | undefined } {
-  return { method: request.method ?? '', path: canonicalPath(request.url ?? '').slice(0, 200), address: request.ip }
 }

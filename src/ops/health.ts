@@ -1,7 +1,6 @@
-// Says whether this process lives and whether it can take new sessions, for probes and load balancers; plus the metrics page of the admin port.
+// Says whether this process lives and whether it can take new sessions, for probes and load balancers.
 import type { FastifyInstance } from 'fastify'
 import type { Health } from '../ports/health.js'
-import type { Metrics } from './metrics.js'
 
 export interface HealthDeps {
   readonly auth: () => Promise<Health>
@@ -38,18 +37,6 @@ export function registerHealthRoutes(app: FastifyInstance, deps: HealthDeps): vo
       .code(ready ? 200 : 503)
       .send(answer)
   })
-}
-
-export interface AdminDeps {
-  readonly metrics: Metrics
-  /** Sessions open now in this process. */
-  readonly sessionCount: () => number
-}
-
-/** `GET /metrics`, on the admin port only. */
-export function registerAdminRoutes(app: FastifyInstance, { metrics, sessionCount }: AdminDeps): void {
-  metrics.gauge('relay_sessions', 'Sessions open now.', sessionCount)
-  app.get('/metrics', async (_request, reply) => reply.header('content-type', metrics.contentType).send(await metrics.text()))
 }
 
 /** Asks every part at once, each within its time limit; one question at a time. Never rejects. */

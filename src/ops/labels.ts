@@ -5,7 +5,7 @@ const MAX_VALUES = 200
 const PLAIN = /^[A-Za-z0-9_.:-]{1,64}$/
 
 /** Returns a function that passes known values on and turns odd ones, and those beyond the bound, into `other`. */
-export function boundedLabel(): (value: string) => string {
+export function createBoundedLabel(): (value: string) => string {
   const seen = new Set<string>()
   return (value) => {
     if (seen.has(value)) return value

@@ -45,8 +45,7 @@ export function createLogger(config: Pick<Config, 'logLevel'>, sink: LogSink = o
   return pino(logOptions(config.logLevel), sink)
 }
 
-/** The options alone, to check what a line looks like. */
-export function logOptions(level: string): LoggerOptions {
+function logOptions(level: string): LoggerOptions {
   const names = REDACTED.map((name) => (/^\w+$/.test(name) ? { top: name, below: `.${name}` } : { top: `["${name}"]`, below: `["${name}"]` }))
   return {
     level,

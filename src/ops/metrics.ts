@@ -1,7 +1,8 @@
 // Counts what happens: every note of the relay becomes a counter, gauge or histogram with few label values.
+import type { FastifyInstance } from 'fastify'
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Note, Recorder } from '../ports/notes.js'
-import { boundedLabel, wordLabel } from './labels.js'
+import { createBoundedLabel, wordLabel } from './labels.js'
 import { createUpstreamMetrics, type UpstreamMetrics } from './upstream-metrics.js'
 
 export interface Metrics {
@@ -16,6 +17,18 @@ export interface Metrics {
   /** Everything, to be merged with that of other processes by `mergedText`. */
   snapshot(): Promise<MetricsSnapshot>
   readonly contentType: string
+}
+
+export interface MetricsDeps {
+  readonly metrics: Metrics
+  /** Sessions open now in this process. */
+  readonly sessionCount: () => number
+}
+
+/** `GET /metrics`, on the admin port only. */
+export function registerMetrics(app: FastifyInstance, { metrics, sessionCount }: MetricsDeps): void {
+  metrics.gauge('relay_sessions', 'Sessions open now.', sessionCount)
+  app.get('/metrics', async (_request, reply) => reply.header('content-type', metrics.contentType).send(await metrics.text()))
 }
 
 /** Plain data that can be sent to another process. */
@@ -55,7 +68,14 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
   const lane = counter('relay_lane_frames_total', 'Frames that passed without parsing (hit) or had to be parsed (miss).', ['side', 'result'])
   if (options.processMetrics) collectDefaultMetrics({ register: registry })
 
-  const label = { profile: boundedLabel(), type: boundedLabel(), why: boundedLabel(), tool: boundedLabel(), code: boundedLabel(), status: boundedLabel() }
+  const label = {
+    profile: createBoundedLabel(),
+    type: createBoundedLabel(),
+    why: createBoundedLabel(),
+    tool: createBoundedLabel(),
+    code: createBoundedLabel(),
+    status: createBoundedLabel(),
+  }
 
   function count(note: Note): void {
     switch (note.note) {

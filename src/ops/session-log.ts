@@ -6,7 +6,7 @@ import { wordLabel } from './labels.js'
 type SessionLogger = Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn'>
 
 /** Each note to `counted` and then to the log, with the session's id. Never throws. A child logger for each session would be 1 KB for each. */
-export function sessionRecorder(counted: Recorder, logger: SessionLogger, sessionId: string): Recorder {
+export function createSessionRecorder(counted: Recorder, logger: SessionLogger, sessionId: string): Recorder {
   return {
     note(note) {
       counted.note(note)

@@ -2,7 +2,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { BreakerState } from '../core/upstreams/breaker.js'
 import type { LimitState, LimitStore, UsageReport } from '../ports/store.js'
-import { boundedLabel } from './labels.js'
+import { createBoundedLabel } from './labels.js'
 
 export interface WatchedUpstreams {
   readonly upstreams: () => readonly { readonly name: string; readonly deployment: string; readonly breaker: BreakerState }[]
@@ -25,9 +25,9 @@ const LOOK_UP_MS = 250
 export function createUpstreamMetrics(registry: Registry): UpstreamMetrics {
   const registers = [registry]
   let watched: WatchedUpstreams | undefined
-  const profile = boundedLabel()
-  const kind = boundedLabel()
-  const limitName = boundedLabel()
+  const profile = createBoundedLabel()
+  const kind = createBoundedLabel()
+  const limitName = createBoundedLabel()
   const dials = new Counter({ name: 'relay_dials_total', help: 'Dials of upstreams, by upstream and outcome.', labelNames: ['upstream', 'outcome'], registers })
   const tokens = new Counter({ name: 'relay_tokens_total', help: 'Tokens used, by profile and kind; kinds contain one another.', labelNames: ['profile', 'kind'], registers })
   const money = new Counter({ name: 'relay_money_total', help: 'Money spent by the price table, by profile and currency.', labelNames: ['profile', 'currency'], registers })

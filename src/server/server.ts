@@ -16,7 +16,7 @@ import { registerHealthRoutes } from '../ops/health.js'
 import { createLogger } from '../ops/log.js'
 import { openLogSink } from '../ops/log-sink.js'
 import { createMetrics, type Metrics, type MetricsSnapshot, mergedText } from '../ops/metrics.js'
-import { sessionRecorder } from '../ops/session-log.js'
+import { createSessionRecorder } from '../ops/session-log.js'
 import type { Identity } from '../ports/caller.js'
 import type { Peers } from '../ports/peers.js'
 import type { LimitStore } from '../ports/store.js'
@@ -26,13 +26,13 @@ import { quotaUsage } from '../relay/quota.js'
 import { createRelay, type RelaySettings } from '../relay/relay.js'
 import { createToolRegistry } from '../tools/registry.js'
 import type { TokenCredential } from '../upstream/azure-credential.js'
-import { fallOver } from '../upstream/fall-over.js'
+import { createFailOver } from '../upstream/fail-over.js'
 import { createAdminServer } from './admin-port.js'
 import { watchMemory } from './memory.js'
 import { createStore } from './store.js'
 import { toolRegistryOptions } from './tools.js'
 import { createUpstreams } from './upstreams.js'
-import { warmed } from './warm-upstreams.js'
+import { createWarmUpstreams } from './warm-upstreams.js'
 
 export interface RelayServer {
   /** `http(s)://host:port` of the public listener. */
@@ -88,7 +88,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     })
     closers.push(() => live.close())
     const { upstreamConnectTimeoutMs: connectTimeoutMs } = config.limits
-    const provider = fallOver(warmed(createUpstreams(config, log, extras.credential), live, log, metrics), {
+    const provider = createFailOver(createWarmUpstreams(createUpstreams(config, log, extras.credential), live, log, metrics), {
       store,
       now: Date.now,
       random: Math.random,
@@ -147,7 +147,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
           letGo()
           session.onEnd()
         }
-        relay.openSession({ ...session, onEnd, recorder: sessionRecorder(metrics.recorder, log, session.sessionId) })
+        relay.openSession({ ...session, onEnd, recorder: createSessionRecorder(metrics.recorder, log, session.sessionId) })
       },
       recorder: metrics.recorder,
       draining: () => draining,

@@ -51,7 +51,7 @@ export function planAnswer(situation: Situation): readonly Planned[] {
 }
 
 /** Short and one-way: shows which instructions are in force without saying them. */
-export function fingerprint(instructions: string): string {
+function fingerprint(instructions: string): string {
   return createHash('sha256').update(instructions).digest('hex').slice(0, 8)
 }
 

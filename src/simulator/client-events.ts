@@ -1,7 +1,7 @@
 // The client events a plain GA WebSocket takes and the rule for each.
 import { any, arrayOf, decimal, flag, integer, mapOf, nullable, object, oneOf, type Rule, stringOr, tagged, text } from './validate.js'
 
-export const VOICES = ['alloy', 'ash', 'ballad', 'coral', 'echo', 'sage', 'shimmer', 'verse', 'marin', 'cedar'] as const
+const VOICES = ['alloy', 'ash', 'ballad', 'coral', 'echo', 'sage', 'shimmer', 'verse', 'marin', 'cedar'] as const
 /** Characters of base64 for 15 MiB of audio, the limit of one append. */
 export const MAX_AUDIO_CHARS = 20 * 1024 * 1024
 

@@ -48,12 +48,6 @@ export function speakInTones(text: string, choice: VoiceChoice): Spoken {
   return { words, pcm: Buffer.concat(parts) }
 }
 
-/** How long `speakInTones` would speak, in milliseconds, without making the sound. */
-export function tonesMs(text: string, speed: number): number {
-  const syllableMs = Math.max(40, Math.round(SYLLABLE_MS / speed / 20) * 20)
-  return splitWords(text).reduce((ms, word) => ms + syllables(word) * syllableMs + (/[.,;:!?…]\s*$/.test(word) ? PAUSE_MS : WORD_GAP_MS), 0)
-}
-
 function syllables(word: string): number {
   return Math.min(Math.max(word.match(/[aeiouyáéíóúäöüâêîôûàèìòùå]+/gi)?.length ?? Math.ceil(word.trim().length / 2), 1), 8)
 }

@@ -42,7 +42,7 @@ interface Held {
 }
 
 /** Starts fetching at once, so that the first dial seldom waits. `credential` absent: `DefaultAzureCredential`, loaded on first use. */
-export function entraTokens(scope: string, log: UpstreamLog, credential: TokenCredential | undefined): EntraTokens {
+export function createEntraTokens(scope: string, log: UpstreamLog, credential: TokenCredential | undefined): EntraTokens {
   const source = credential ? () => Promise.resolve(credential) : defaultCredential()
   const closing = new AbortController()
   let held: Held | undefined

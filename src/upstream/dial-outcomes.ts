@@ -56,7 +56,7 @@ export interface DialOutcomes {
   health(): Health
 }
 
-export function dialOutcomes(): DialOutcomes {
+export function createDialOutcomes(): DialOutcomes {
   let failures = 0
   let last: { why: string; code: string; at: number } | undefined
   return {

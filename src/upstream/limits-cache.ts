@@ -27,7 +27,7 @@ export interface LimitedUpstream {
   readonly limitKey: string
 }
 
-export function limitsCache(upstreams: readonly LimitedUpstream[], deps: LimitsCacheDeps): LimitsCache {
+export function createLimitsCache(upstreams: readonly LimitedUpstream[], deps: LimitsCacheDeps): LimitsCache {
   let askedAt = Number.NEGATIVE_INFINITY
   let answeredAt = Number.NEGATIVE_INFINITY
   let asking: Promise<void> | undefined

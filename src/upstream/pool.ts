@@ -57,7 +57,7 @@ const SHORT_LIFE_MS = 30_000
  * Fills itself one connection at a time. Beyond one dial for each connection taken, which its session would have dialled anyway, it spends
  * twice its size at once and its size per minute, at least 4 and 6. A dial that finds nothing ready goes to `provider`, and so do its failures.
  */
-export function pooled(provider: UpstreamProvider, options: PoolOptions): UpstreamPool {
+export function createPool(provider: UpstreamProvider, options: PoolOptions): UpstreamPool {
   const { size, count, random } = options
   const maxAgeMs = options.maxAgeMs ?? MAX_AGE_MS
   const pauseMs = options.pauseMs ?? PAUSE_MS

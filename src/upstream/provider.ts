@@ -4,8 +4,8 @@ import type { UpstreamConfig } from '../config/config.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { UpstreamProvider } from '../ports/upstream.js'
 import { dialLink } from '../wire/dial-accept.js'
-import { type EntraTokens, entraTokens, type TokenCredential, type UpstreamLog } from './azure-credential.js'
-import { dialOutcomes, refusalOf } from './dial-outcomes.js'
+import { createEntraTokens, type EntraTokens, type TokenCredential, type UpstreamLog } from './azure-credential.js'
+import { createDialOutcomes, refusalOf } from './dial-outcomes.js'
 import { azureTarget, openaiTarget, type UpstreamTarget, voiceLiveTarget } from './targets.js'
 
 export interface UpstreamOptions {
@@ -29,9 +29,9 @@ export function createUpstream(config: UpstreamConfig, options: UpstreamOptions)
   const { log } = options
   const target = targetOf(config)
   if (config.provider === 'openai' && !config.apiKey) throw new Error(`upstream ${config.name}: an OpenAI upstream needs an API key`)
-  const tokens = config.apiKey ? undefined : entraTokens(config.entraScope, log, options.credential)
+  const tokens = config.apiKey ? undefined : createEntraTokens(config.entraScope, log, options.credential)
   const secureContext = target.url.protocol === 'wss:' ? sharedSecureContext() : undefined
-  const outcomes = dialOutcomes()
+  const outcomes = createDialOutcomes()
   const dials = new Set<AbortController>()
   let closed = false
 

@@ -5,7 +5,7 @@ import type { SessionProfile } from '../../src/core/policy/profile.js'
 import { CLIENT_LIMITS, decodeEvent, encodeEvent, UPSTREAM_LIMITS } from '../../src/core/protocol/codec.js'
 import { dialectFor } from '../../src/core/protocol/dialects.js'
 import type { Frame, RealtimeEvent } from '../../src/core/protocol/events.js'
-import { audioDeltaTypeAt, clientAudioBytes, isClientAudio, spliceAudioDeltaType } from '../../src/core/protocol/fast-lane.js'
+import { audioDeltaTypeAt, clientAudioBytes, spliceAudioDeltaType } from '../../src/core/protocol/fast-lane.js'
 import { type Input, openingState, type SessionState } from '../../src/core/session/state.js'
 import { step } from '../../src/core/session/step.js'
 import { audioPayload, filler } from './audio-frames.js'
@@ -53,9 +53,8 @@ function laneFigures(): Figure[] {
     const withId: Frame = Buffer.from(`{"event_id":"evt_1","type":"input_audio_buffer.append","audio":"${filler(chars)}"}`)
     const delta: Frame = audioPayload('down', filler(chars), 0)
     return [
-      time(`isClientAudio, ${label}`, () => isClientAudio(append)),
-      time(`isClientAudio, event_id first, ${label}`, () => isClientAudio(withId)),
       time(`clientAudioBytes, ${label}`, () => clientAudioBytes(append)),
+      time(`clientAudioBytes, event_id first, ${label}`, () => clientAudioBytes(withId)),
       time(`audioDeltaTypeAt, ${label}`, () => audioDeltaTypeAt(delta, ga)),
       // Used up by each call: the copy that makes a new one is part of the figure.
       time(`spliceAudioDeltaType to preview and a copy, ${label}`, () => spliceAudioDeltaType(Buffer.from(delta), '{"type":"'.length, ga, preview)),

@@ -9,9 +9,10 @@ import { createAuthenticator } from '../../src/auth/authenticator.js'
 import type { AuthConfig } from '../../src/config/config.js'
 import { Secret } from '../../src/config/secret.js'
 import type { SessionProfile } from '../../src/core/policy/profile.js'
-import { fastifyServerOptions, safeRequestSerializer, websocketPluginOptions } from '../../src/ingress/server-options.js'
+import { fastifyServerOptions, websocketPluginOptions } from '../../src/ingress/server-options.js'
 import { type TlsFiles, tlsOptions } from '../../src/ingress/tls.js'
 import { type IngressDeps, registerWebSocketRoutes } from '../../src/ingress/websocket.js'
+import { createLogger } from '../../src/ops/log.js'
 import type { NewSession } from '../../src/ports/session.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
 
@@ -112,7 +113,7 @@ export async function startFront(options: FrontOptions = {}): Promise<Front> {
   }
   const app = Fastify({
     ...fastifyServerOptions(config, tls),
-    logger: { level: 'trace', serializers: { req: safeRequestSerializer }, stream: { write: remember } },
+    loggerInstance: createLogger({ logLevel: 'trace' }, { write: remember, dropped: 0, flush: async () => undefined }),
   } as never) as unknown as FastifyInstance
   await app.register(fastifyWebsocket, websocketPluginOptions(config))
   registerWebSocketRoutes(app, {

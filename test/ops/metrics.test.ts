@@ -1,11 +1,10 @@
 // Every note becomes a number; what a peer can choose never becomes a new time series without bound.
 import { fastify } from 'fastify'
 import { describe, expect, it } from 'vitest'
-import { registerAdminRoutes } from '../../src/ops/health.js'
-import { boundedLabel } from '../../src/ops/labels.js'
+import { createBoundedLabel } from '../../src/ops/labels.js'
 import { createLogger } from '../../src/ops/log.js'
-import { createMetrics } from '../../src/ops/metrics.js'
-import { sessionRecorder } from '../../src/ops/session-log.js'
+import { createMetrics, registerMetrics } from '../../src/ops/metrics.js'
+import { createSessionRecorder } from '../../src/ops/session-log.js'
 import type { Note } from '../../src/ports/notes.js'
 
 const notes: readonly (readonly [note: Note, ...lines: string[]])[] = [
@@ -70,7 +69,7 @@ describe('metrics', () => {
 
   it('are served with the process’s own numbers', async () => {
     const app = fastify()
-    registerAdminRoutes(app, { metrics: createMetrics(), sessionCount: () => 3 })
+    registerMetrics(app, { metrics: createMetrics(), sessionCount: () => 3 })
     const reply = await app.inject({ url: '/metrics' })
     await app.close()
     expect(reply.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8')
@@ -81,7 +80,7 @@ describe('metrics', () => {
 
 describe('a label', () => {
   it('is plain, and one of a bounded number', () => {
-    const label = boundedLabel()
+    const label = createBoundedLabel()
     expect(['a.b', 'a b', '', 'ü', 'x'.repeat(65)].map(label)).toEqual(['a.b', 'other', 'other', 'other', 'other'])
   })
 })
@@ -91,7 +90,7 @@ describe('the log of a session', () => {
     const lines: Record<string, unknown>[] = []
     const logger = createLogger({ logLevel: 'debug' }, { write: (line) => lines.push(JSON.parse(line)), dropped: 0, flush: async () => undefined })
     const counted: string[] = []
-    const recorder = sessionRecorder({ note: ({ note }) => counted.push(note) }, logger, 'session_1')
+    const recorder = createSessionRecorder({ note: ({ note }) => counted.push(note) }, logger, 'session_1')
     for (const [note] of notes) recorder.note(note)
     recorder.note({ note: 'event_refused', type: 'I said\nsomething', code: 'bad_event' })
     expect(counted).toEqual([...notes.map(([{ note }]) => note), 'event_refused'])

@@ -1,8 +1,6 @@
 // What goes into a tool and comes out of it is in the log where the operator asked for it, bounded, and nowhere else.
-import { Writable } from 'node:stream'
-import { pino } from 'pino'
 import { expect, it } from 'vitest'
-import { logOptions } from '../../src/ops/log.js'
+import { createLogger } from '../../src/ops/log.js'
 import { runTool } from '../../src/tools/run.js'
 import { contextFor, testOptions } from './tool-context.js'
 
@@ -15,15 +13,10 @@ const bound = (answer: string) => ({
 /** Lines of the relay's own logger at its most talkative. */
 async function linesOf(logPayloads: boolean | undefined, args: string, answer: string): Promise<string> {
   let text = ''
-  const log = pino(
-    logOptions('trace'),
-    new Writable({
-      write(chunk, _encoding, done) {
-        text += chunk
-        done()
-      },
-    }),
-  )
+  const write = (line: string): void => {
+    text += line
+  }
+  const log = createLogger({ logLevel: 'trace' }, { write, dropped: 0, flush: async () => undefined })
   const limits = { ...testOptions({ maxBytes: 1e6 }), log, ...(logPayloads === undefined ? {} : { logPayloads }) }
   const { output } = await runTool(bound(answer), { callId: 'c', name: 'weather', arguments: args }, contextFor(), limits)
   expect(output).toBe(answer)

@@ -1,6 +1,6 @@
 // Entra ID tokens over time: single flight, early renewal, the last good token, cool-down, late answers. The clock is vitest's.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { type EntraTokens, entraTokens, type TokenCredential } from '../../src/upstream/azure-credential.js'
+import { createEntraTokens, type EntraTokens, type TokenCredential } from '../../src/upstream/azure-credential.js'
 
 const HOUR = 3_600_000
 const never = new AbortController().signal
@@ -41,7 +41,7 @@ describe('Entra ID tokens', () => {
 
   it('asks once for many dials at a time, then hands the token out without asking', async () => {
     const { calls, credential } = manual()
-    tokens = entraTokens('scope', quiet, credential)
+    tokens = createEntraTokens('scope', quiet, credential)
     const waiting = Promise.all([reveal(), reveal(), reveal()])
     await vi.advanceTimersByTimeAsync(0)
     expect(tokens.health()).toEqual({ status: 'degraded', detail: 'Entra ID token pending' })
@@ -56,7 +56,7 @@ describe('Entra ID tokens', () => {
     const leads = new Set<number>()
     for (let round = 0; round < 8; round++) {
       const { calls, credential } = manual()
-      tokens = entraTokens('scope', quiet, credential)
+      tokens = createEntraTokens('scope', quiet, credential)
       await vi.advanceTimersByTimeAsync(0)
       const end = Date.now() + HOUR
       calls[0]!.succeed('one')
@@ -74,7 +74,7 @@ describe('Entra ID tokens', () => {
 
   it('a short-lived token is renewed at half its life', async () => {
     const { calls, credential } = manual()
-    tokens = entraTokens('scope', quiet, credential)
+    tokens = createEntraTokens('scope', quiet, credential)
     await vi.advanceTimersByTimeAsync(0)
     calls[0]!.succeed('one', 60_000)
     await vi.advanceTimersByTimeAsync(29_000)
@@ -86,7 +86,7 @@ describe('Entra ID tokens', () => {
   it('uses the last good token until its end while renewal fails, says so, and recovers', async () => {
     const { calls, credential } = manual()
     const logged: Readonly<Record<string, unknown>>[] = []
-    tokens = entraTokens('scope', { warn: (fields) => void logged.push(fields) }, credential)
+    tokens = createEntraTokens('scope', { warn: (fields) => void logged.push(fields) }, credential)
     await vi.advanceTimersByTimeAsync(0)
     calls[0]!.succeed('one', 60_000)
     await vi.advanceTimersByTimeAsync(30_000)
@@ -107,7 +107,7 @@ describe('Entra ID tokens', () => {
 
   it('retries by itself after a failure, so that health recovers without a dial', async () => {
     const { calls, credential } = manual()
-    tokens = entraTokens('scope', quiet, credential)
+    tokens = createEntraTokens('scope', quiet, credential)
     await vi.advanceTimersByTimeAsync(0)
     calls[0]!.fail()
     await vi.advanceTimersByTimeAsync(45_000)
@@ -119,7 +119,7 @@ describe('Entra ID tokens', () => {
 
   it('dials right after a failure fail at once and do not ask again until the cool-down is over', async () => {
     const { calls, credential } = manual()
-    tokens = entraTokens('scope', quiet, credential)
+    tokens = createEntraTokens('scope', quiet, credential)
     await vi.advanceTimersByTimeAsync(0)
     calls[0]!.fail()
     await vi.advanceTimersByTimeAsync(0)
@@ -134,7 +134,7 @@ describe('Entra ID tokens', () => {
 
   it('gives up on an attempt after 30 seconds; its late answer replaces nothing', async () => {
     const { calls, credential } = manual()
-    tokens = entraTokens('scope', quiet, credential)
+    tokens = createEntraTokens('scope', quiet, credential)
     await vi.advanceTimersByTimeAsync(30_000)
     expect(calls[0]!.signal?.aborted).toBe(true)
     await vi.advanceTimersByTimeAsync(45_000)
@@ -147,7 +147,7 @@ describe('Entra ID tokens', () => {
 
   it('a waiting dial gives up by its own clock or when its caller leaves; the request goes on for the others', async () => {
     const { calls, credential } = manual()
-    tokens = entraTokens('scope', quiet, credential)
+    tokens = createEntraTokens('scope', quiet, credential)
     const impatient = expect(tokens.get(never, 100)).rejects.toMatchObject({ code: 'upstream_timeout' })
     const leave = new AbortController()
     const left = expect(tokens.get(leave.signal, 1_000)).rejects.toMatchObject({ code: 'upstream_refused', why: 'aborted' })
@@ -169,7 +169,7 @@ describe('Entra ID tokens', () => {
     ['an empty one', { token: '', expiresOnTimestamp: Number.MAX_SAFE_INTEGER }],
   ])('does not use %s', async (_name, value) => {
     const { calls, credential } = manual()
-    tokens = entraTokens('scope', quiet, credential)
+    tokens = createEntraTokens('scope', quiet, credential)
     const refused = expect(reveal()).rejects.toMatchObject({ code: 'upstream_refused', why: 'entra_token' })
     await vi.advanceTimersByTimeAsync(0)
     calls[0]!.answer(value)
@@ -179,7 +179,7 @@ describe('Entra ID tokens', () => {
 
   it('closing ends a request under way', async () => {
     const { calls, credential } = manual()
-    tokens = entraTokens('scope', quiet, credential)
+    tokens = createEntraTokens('scope', quiet, credential)
     const refused = expect(reveal()).rejects.toMatchObject({ code: 'upstream_refused' })
     await vi.advanceTimersByTimeAsync(0)
     tokens.close()

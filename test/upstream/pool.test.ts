@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { RefusalError } from '../../src/core/protocol/errors.js'
 import type { Link } from '../../src/ports/link.js'
 import type { UpstreamConnection, UpstreamProvider } from '../../src/ports/upstream.js'
-import { type PoolEvent, type PoolOptions, pooled, type UpstreamPool } from '../../src/upstream/pool.js'
+import { createPool, type PoolEvent, type PoolOptions, type UpstreamPool } from '../../src/upstream/pool.js'
 import { createUpstream } from '../../src/upstream/provider.js'
 import { azureConfig, created, type SessionUpstream, sessionUpstream } from './session-upstream.js'
 
@@ -38,7 +38,7 @@ function poolOptions(over: Partial<PoolOptions> = {}): PoolOptions {
 }
 
 function open(over: Partial<PoolOptions> = {}): UpstreamPool {
-  const pool = pooled(createUpstream(azureConfig(upstream.url), providerOptions), poolOptions(over))
+  const pool = createPool(createUpstream(azureConfig(upstream.url), providerOptions), poolOptions(over))
   pools.push(pool)
   return pool
 }
@@ -175,7 +175,9 @@ describe('an opening that is the same for every session', () => {
   })
 
   it('is spelled as the upstream reads it', async () => {
-    pools.push(pooled(createUpstream({ ...azureConfig(upstream.url), apiVersion: '2025-04-01-preview' }, providerOptions), poolOptions({ opening: () => opening('event_pool') })))
+    pools.push(
+      createPool(createUpstream({ ...azureConfig(upstream.url), apiVersion: '2025-04-01-preview' }, providerOptions), poolOptions({ opening: () => opening('event_pool') })),
+    )
     await counted('filled', 1)
     expect(JSON.parse((await upstream.session(1)).received[0] ?? '{}')).toEqual({ type: 'session.update', event_id: 'event_pool', session: { instructions: 'Be kind.' } })
   })

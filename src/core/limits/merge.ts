@@ -92,7 +92,7 @@ export function mergeLimit(kept: LimitRecord | undefined, incoming: LimitRecord)
 }
 
 /** Above zero where `a` counts, below where `b` does, zero where they say the same. */
-export function compareLimits(a: LimitRecord, b: LimitRecord): number {
+function compareLimits(a: LimitRecord, b: LimitRecord): number {
   return (
     compareStanding(a, b) ||
     lower(a.remaining, b.remaining) ||

@@ -15,17 +15,11 @@ const TYPE_VALUE = Buffer.from('input_audio_buffer.append', 'latin1')
 const OWN_ID_PREFIX = Buffer.from('relay_', 'latin1')
 
 /**
- * True only where the whole frame is one `input_audio_buffer.append` that every JSON parser must read the same way, so that the client's own
- * bytes may go upstream: an object of `type`, `audio` and perhaps `event_id`, each once, in any order, white space between them, no string
- * with a quote, a backslash, a control character or a byte beyond ASCII. Everything else takes the slow path, which parses and re-encodes.
- */
-export function isClientAudio(frame: Frame): boolean {
-  return clientAudioBytes(frame) >= 0
-}
-
-/**
- * Decoded length of the audio in bytes, by arithmetic on the base64 text, or -1 where `isClientAudio` is false. The alphabet is not checked:
- * the upstream decodes, so wrong base64 costs an error event there and can at most make the metered length too high.
+ * Decoded length in bytes of the audio in a client's frame, by arithmetic on its base64 text; -1 if the frame must take the slow path, which
+ * parses and re-encodes it. The client's own bytes may go upstream only if every JSON parser reads them as the same `input_audio_buffer.append`.
+ * Such a frame is one object of `type`, `audio` and at most `event_id`, each once, in any order, with white space between them. None of its
+ * strings has a quote, a backslash, a control character or a byte beyond ASCII. The base64 alphabet is not checked: the upstream decodes it and
+ * answers wrong base64 with an error event, and the metered length can only be too high.
  */
 export function clientAudioBytes(frame: Frame): number {
   if (startsAt(frame, COMPACT, 0)) {

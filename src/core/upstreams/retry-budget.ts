@@ -12,7 +12,7 @@ export interface RetryBudget {
 const SHARE = 0.1
 const PER_SECOND = 1
 /** Extra dials that quiet times save up, so that the first failures of a region are absorbed. */
-export const RETRY_BURST = 10
+const RETRY_BURST = 10
 
 export function fullBudget(now: number): RetryBudget {
   return { byDials: RETRY_BURST, byTime: PER_SECOND, at: now }

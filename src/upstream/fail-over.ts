@@ -6,14 +6,14 @@ import { type Choice, type ChoiceState, choose, type DialOutcome, dialled, limit
 import type { Health } from '../ports/health.js'
 import type { LimitStore } from '../ports/store.js'
 import type { UpstreamConnection, UpstreamProvider } from '../ports/upstream.js'
-import { limitsCache } from './limits-cache.js'
+import { createLimitsCache } from './limits-cache.js'
 
 export interface NamedUpstream {
   readonly config: UpstreamConfig
   readonly provider: UpstreamProvider
 }
 
-export interface FallOverDeps {
+export interface FailOverDeps {
   readonly store: Pick<LimitStore, 'recordLimits' | 'limitsOf'>
   /** Epoch milliseconds. */
   readonly now: () => number
@@ -25,7 +25,7 @@ export interface FallOverDeps {
   readonly onDialled?: (upstream: string, outcome: DialOutcome['is']) => void
 }
 
-export interface FallOver extends UpstreamProvider {
+export interface FailOver extends UpstreamProvider {
   /** For operators: breaker, pause and latency of each, and the name under which its limits are recorded. */
   views(): readonly (UpstreamView & { readonly deployment: string })[]
 }
@@ -35,14 +35,14 @@ type DialRequest = Parameters<UpstreamProvider['dial']>[0]
 /** What an upstream that says 429 without a time is left alone for. */
 const DEFAULT_PAUSE_SECONDS = 2
 
-export function fallOver(upstreams: readonly NamedUpstream[], deps: FallOverDeps): FallOver {
+export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOverDeps): FailOver {
   const { now, store } = deps
   const byName = new Map(upstreams.map((one) => [one.config.name, { ...one, limitKey: limitKeyOf(one.config, upstreams) }]))
   let state: ChoiceState = openingChoice(
     upstreams.map(({ config }) => config),
     now(),
   )
-  const limits = limitsCache([...byName.values()], {
+  const limits = createLimitsCache([...byName.values()], {
     store,
     now,
     seen: (name, found) => {
@@ -121,7 +121,7 @@ export function fallOver(upstreams: readonly NamedUpstream[], deps: FallOverDeps
 }
 
 /** Limits belong to a deployment; where several upstreams call theirs alike, in other regions, each has its own. */
-export function limitKeyOf(config: UpstreamConfig, all: readonly NamedUpstream[]): string {
+function limitKeyOf(config: UpstreamConfig, all: readonly NamedUpstream[]): string {
   return all.some((other) => other.config.deployment === config.deployment && other.config.name !== config.name) ? `${config.deployment}~${config.name}` : config.deployment
 }
 

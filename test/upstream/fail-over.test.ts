@@ -5,20 +5,21 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { UpstreamConfig } from '../../src/config/config.js'
 import { Secret } from '../../src/config/secret.js'
 import type { RefusalError } from '../../src/core/protocol/errors.js'
-import { RETRY_BURST } from '../../src/core/upstreams/retry-budget.js'
 import type { LimitStore } from '../../src/ports/store.js'
 import type { UpstreamConnection } from '../../src/ports/upstream.js'
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
-import { type FallOver, fallOver } from '../../src/upstream/fall-over.js'
+import { createFailOver, type FailOver } from '../../src/upstream/fail-over.js'
 import { createUpstream } from '../../src/upstream/provider.js'
 
 const quiet = { warn: () => undefined }
 const CONNECT_MS = 600
+/** Extra dials that quiet times have saved up (`core/upstreams/retry-budget.ts`). */
+const RETRY_BURST = 10
 let sims: Record<'a' | 'b', Simulator>
 let store: LimitStore
 let now: number
-let open: FallOver[]
+let open: FailOver[]
 let links: UpstreamConnection[]
 
 beforeEach(async () => {
@@ -40,9 +41,9 @@ function upstream(name: 'a' | 'b', over: Partial<UpstreamConfig> = {}): Upstream
   return { ...fixed, name, endpoint: new URL(sims[name].url), deployment: `gpt-${name}`, priority: name === 'a' ? 0 : 1, ...over }
 }
 
-function relay(configs: readonly UpstreamConfig[], own: Pick<LimitStore, 'recordLimits' | 'limitsOf'> = store): FallOver {
+function relay(configs: readonly UpstreamConfig[], own: Pick<LimitStore, 'recordLimits' | 'limitsOf'> = store): FailOver {
   const options = { connectTimeoutMs: CONNECT_MS, pingIntervalMs: 20_000, maxPayloadBytes: 1 << 20, log: quiet }
-  const made = fallOver(
+  const made = createFailOver(
     configs.map((config) => ({ config, provider: createUpstream(config, options) })),
     { store: own, now: () => now, random: () => 0, connectTimeoutMs: CONNECT_MS, log: quiet },
   )
@@ -50,18 +51,18 @@ function relay(configs: readonly UpstreamConfig[], own: Pick<LimitStore, 'record
   return made
 }
 
-async function dial(from: FallOver, signal = new AbortController().signal): Promise<string> {
+async function dial(from: FailOver, signal = new AbortController().signal): Promise<string> {
   const connection = await from.dial({ correlationId: 'corr-1', signal })
   links.push(connection)
   return connection.deployment
 }
 
-const refused = (from: FallOver, signal?: AbortSignal): Promise<RefusalError> =>
+const refused = (from: FailOver, signal?: AbortSignal): Promise<RefusalError> =>
   dial(from, signal).then(
     (deployment) => Promise.reject(new Error(`reached ${deployment}`)),
     (error: RefusalError) => error,
   )
-const breakers = (of: FallOver) => of.views().map((view) => view.breaker)
+const breakers = (of: FailOver) => of.views().map((view) => view.breaker)
 
 describe('fall-over at connect', () => {
   it('dials the first and leaves the second alone', async () => {
