@@ -1,10 +1,10 @@
 // Recorded sessions of Azure OpenAI and OpenAI, replayed through the whole relay: what either side gets is a rule over the recording.
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { JsonObject, RealtimeEvent } from '../../src/core/protocol/events.js'
-import { type Recording, recordings, type Seen, seenWithClientTools, seenWithServerTools } from '../support/recording.js'
 import type { Lab } from '../support/relay-lab.js'
-import { replay } from '../support/replay.js'
 import { hasShared, neededShared } from '../support/shared.js'
+import { type Recording, recordings, type Seen, seenWithClientTools, seenWithServerTools } from './recording.js'
+import { replay } from './replay.js'
 
 afterEach(() => vi.useRealTimers())
 

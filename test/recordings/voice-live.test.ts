@@ -3,10 +3,10 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { DialectName } from '../../src/core/protocol/dialect.js'
 import type { JsonObject, RealtimeEvent } from '../../src/core/protocol/events.js'
 import { unionTypes } from '../support/openai-unions.js'
-import { recordings } from '../support/recording.js'
 import type { Lab } from '../support/relay-lab.js'
-import { replay } from '../support/replay.js'
 import { hasShared, neededShared } from '../support/shared.js'
+import { recordings } from './recording.js'
+import { replay } from './replay.js'
 
 afterEach(() => vi.useRealTimers())
 

@@ -14,7 +14,7 @@ const ON_DEMAND = ['@azure/identity', '@fastify/swagger', '@modelcontextprotocol
 /** Packages loaded from start to stop. */
 async function loadedBy(name: string, env: Record<string, string>, asked?: string): Promise<Set<string>> {
   const file = join(folder, name)
-  const recorder = fileURLToPath(new URL('../support/record-imports.mjs', import.meta.url))
+  const recorder = fileURLToPath(new URL('./record-imports.mjs', import.meta.url))
   const command = await startCommand([], {
     env: {
       HOST: '127.0.0.1',

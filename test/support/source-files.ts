@@ -28,6 +28,16 @@ export function sourceFiles(folder: string): readonly SourceFile[] {
     .map((path) => read(path))
 }
 
+/** Lines of code that match, as `file:line match`. */
+export function linesWith(files: readonly SourceFile[], pattern: RegExp): readonly string[] {
+  return files.flatMap((file) =>
+    file.code.split('\n').flatMap((line, index) => {
+      const found = pattern.exec(line)
+      return found ? [`${file.path}:${index + 1} ${found[0].trim()}`] : []
+    }),
+  )
+}
+
 function read(path: string): SourceFile {
   const text = readFileSync(ROOT + path, 'utf8')
   const code = codeOnly(text)

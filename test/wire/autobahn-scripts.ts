@@ -1,5 +1,5 @@
 // What each case of the Autobahn list sends, and what must come of it, for a peer whose messages are Realtime events instead of echoes.
-import { BINARY, type Chop, CLOSE, CONTINUE, PING, PONG, type RawFrame, TEXT } from '../support/raw-websocket.js'
+import { BINARY, type Chop, CLOSE, CONTINUE, PING, PONG, type RawFrame, TEXT } from './raw-websocket.js'
 
 /** Makes a text message of exactly this many bytes that passes to the other side as it is. */
 export type Message = (bytes: number) => string

@@ -7,11 +7,11 @@ import { CLIENT_LIMITS, decodeEvent, encodeEvent } from '../../../src/core/proto
 import type { JsonObject, RealtimeEvent } from '../../../src/core/protocol/events.js'
 import { clientAudioBytes } from '../../../src/core/protocol/fast-lane.js'
 import { hostileFrame, mutatedFrame } from '../../support/hostile-json.js'
-import { asMaps, foldKeys, READINGS, readJson } from '../../support/json-reader.js'
 import { profile } from '../../support/playbook.js'
 import { fc } from '../../support/property.js'
 import { hasShared, neededShared, sharedJson, sharedPath } from '../../support/shared.js'
 import { generous, HIDDEN, view } from '../../support/view.js'
+import { asMaps, foldKeys, READINGS, readJson } from './json-reader.js'
 
 const RUNS = { numRuns: 1500 }
 const VIEWS: readonly SessionView[] = [view(), generous({ clientMaySeedHistory: true })]

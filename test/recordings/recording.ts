@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { SessionProfile, SessionTool, ToolDefinition, ToolOwner } from '../../src/core/policy/profile.js'
 import type { JsonObject, RealtimeEvent } from '../../src/core/protocol/events.js'
-import { hasShared, sharedPath } from './shared.js'
+import { hasShared, sharedPath } from '../support/shared.js'
 
 export interface RecordedLine {
   readonly from: 'client' | 'server'

@@ -3,9 +3,9 @@ import { expect } from 'vitest'
 import type { ToolOwner } from '../../src/core/policy/profile.js'
 import type { DialectName } from '../../src/core/protocol/dialect.js'
 import type { JsonObject, RealtimeEvent } from '../../src/core/protocol/events.js'
-import { settle } from './memory-link.js'
+import { settle } from '../support/memory-link.js'
+import { type Lab, openLab } from '../support/relay-lab.js'
 import { profileOf, type RecordedLine, type Recording } from './recording.js'
-import { type Lab, openLab } from './relay-lab.js'
 
 export interface ReplayOptions {
   readonly owner: ToolOwner
