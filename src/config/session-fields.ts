@@ -2,12 +2,13 @@
 
 import { SETTABLE } from '../core/policy/settable.js'
 import { isObject, type Json, type JsonObject } from '../core/protocol/events.js'
+import { shapesOf } from '../core/protocol/preview/session.js'
 import type { Problems } from './environment.js'
 import { quoted } from './json-fields.js'
 
 type Tree = { readonly [name: string]: Tree | true }
 
-/** Fields of the GA session object; source: protocol dossier 2.3. Those without a row in the settable table are passed as they are. */
+/** Fields of the GA session object (source: OpenAI API schema, `RealtimeSessionCreateRequestGA`). A field without a row in the settable table is passed as it is. */
 const FIELDS: Tree = {
   output_modalities: true,
   max_output_tokens: true,
@@ -30,16 +31,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   tools: 'belong in TOOLS',
   model: 'belongs to the upstream (AZURE_OPENAI_DEPLOYMENT, OPENAI_MODEL or UPSTREAMS)',
 }
-const PREVIEW: Readonly<Record<string, string>> = {
-  modalities: 'output_modalities',
-  voice: 'audio.output.voice',
-  turn_detection: 'audio.input.turn_detection',
-  input_audio_transcription: 'audio.input.transcription',
-  input_audio_noise_reduction: 'audio.input.noise_reduction',
-  input_audio_format: 'audio.input.format',
-  output_audio_format: 'audio.output.format',
-  max_response_output_tokens: 'max_output_tokens',
-}
+/** GA path of each field that preview spells otherwise. */
+const PREVIEW = new Map(shapesOf('preview').session.moves.flatMap(({ preview, ga }) => (preview === ga ? [] : [[preview, ga] as const])))
 
 /** The session to set, without `type`, which is always `realtime`. With `open`, names and shapes not known here are let through. */
 export function checkSession(session: JsonObject, subject: string, problems: Problems, open: boolean): JsonObject {
@@ -57,7 +50,7 @@ function checkNames(object: JsonObject, tree: Tree, prefix: string, subject: str
     else if (known !== undefined && isObject(value)) checkNames(value, known, `${path}.`, subject, problems, open)
     else if (known !== undefined) problems.add(subject, `${path} must be an object`)
     else if (Object.hasOwn(ELSEWHERE, path)) problems.add(subject, `${path} ${ELSEWHERE[path]}`)
-    else if (Object.hasOwn(PREVIEW, path)) problems.add(subject, `${path} is the preview name: use ${PREVIEW[path]}`)
+    else if (PREVIEW.has(path)) problems.add(subject, `${path} is the preview name: use ${PREVIEW.get(path)}`)
     else if (!open) problems.add(subject, `has an unknown field ${quoted(path)}; known here: ${Object.keys(tree).join(', ')}`)
   }
 }

@@ -1,8 +1,8 @@
 // What a client may set: each row a path, what is sent, what is kept (undefined: refused), and why.
 import { describe, expect, it } from 'vitest'
-import { readPath, writePath } from '../../../src/core/policy/paths.js'
 import { settableAt, settablePaths } from '../../../src/core/policy/settable.js'
 import type { Json, JsonObject } from '../../../src/core/protocol/events.js'
+import { readPath, writePath } from '../../../src/core/protocol/paths.js'
 
 const vad = { type: 'server_vad', threshold: 0.5, prefix_padding_ms: 300, silence_duration_ms: 200, idle_timeout_ms: null, create_response: true, interrupt_response: true }
 const { idle_timeout_ms: _, ...vadKept } = vad

@@ -7,7 +7,7 @@ export type ErrorPaths = readonly (readonly [string, string])[]
 
 export function errorPaths(shapes: Shapes): ErrorPaths {
   const rows = (prefix: string, moves: Shapes['session']['moves']) =>
-    moves.filter((move) => !move.readOnly).map(({ preview, ga }): readonly [string, string] => [`${prefix}.${preview}`, `${prefix}.${ga.join('.')}`])
+    moves.filter((move) => !move.readOnly).map(({ preview, ga }): readonly [string, string] => [`${prefix}.${preview}`, `${prefix}.${ga}`])
   return [...rows('session', shapes.session.moves), ...rows('response', shapes.responseCreate.moves)].filter(([preview, ga]) => preview !== ga)
 }
 

@@ -80,39 +80,39 @@ function leaveOut(keys: ReadonlySet<string>): (value: Json) => Json {
 export function shapesOf(flavour: Flavour): Shapes {
   const voice: FieldMove = {
     preview: 'voice',
-    ga: ['audio', 'output', 'voice'],
+    ga: 'audio.output.voice',
     toGa: voiceToGa,
     toPreview: (value) => (flavour === 'preview' && isObject(value) ? undefined : value),
   }
   const output: readonly FieldMove[] = [
-    { preview: 'modalities', ga: ['output_modalities'], toGa: modalitiesToGa, toPreview: modalitiesToPreview },
+    { preview: 'modalities', ga: 'output_modalities', toGa: modalitiesToGa, toPreview: modalitiesToPreview },
     voice,
-    { preview: 'output_audio_format', ga: ['audio', 'output', 'format'], toGa: formatToGa, toPreview: formatToPreview },
+    { preview: 'output_audio_format', ga: 'audio.output.format', toGa: formatToGa, toPreview: formatToPreview },
   ]
   const tools: readonly FieldMove[] = [
-    { preview: 'tool_choice', ga: ['tool_choice'], toGa: toolChoiceToGa, toPreview: (value) => toolChoiceToPreview(value, flavour) },
-    { preview: 'tools', ga: ['tools'], toPreview: toolsToPreview },
+    { preview: 'tool_choice', ga: 'tool_choice', toGa: toolChoiceToGa, toPreview: (value) => toolChoiceToPreview(value, flavour) },
+    { preview: 'tools', ga: 'tools', toPreview: toolsToPreview },
   ]
   // A name that some schemas have where the others have GA's.
-  const olderTokens: FieldMove = { preview: 'max_response_output_tokens', ga: ['max_output_tokens'], readOnly: true }
+  const olderTokens: FieldMove = { preview: 'max_response_output_tokens', ga: 'max_output_tokens', readOnly: true }
   const turnDetectionToPreview = flavour === 'preview' ? leaveOut(GA_TURN_DETECTION) : (value: Json) => value
   return {
     session: {
       moves: [
         ...output,
-        { preview: 'speed', ga: ['audio', 'output', 'speed'] },
-        { preview: 'input_audio_format', ga: ['audio', 'input', 'format'], toGa: formatToGa, toPreview: formatToPreview },
-        { preview: 'input_audio_transcription', ga: ['audio', 'input', 'transcription'], toPreview: leaveOut(GA_TRANSCRIPTION) },
-        { preview: 'input_audio_noise_reduction', ga: ['audio', 'input', 'noise_reduction'] },
-        { preview: 'turn_detection', ga: ['audio', 'input', 'turn_detection'], toGa: turnDetectionToGa, toPreview: turnDetectionToPreview },
-        { preview: 'max_response_output_tokens', ga: ['max_output_tokens'] },
+        { preview: 'speed', ga: 'audio.output.speed' },
+        { preview: 'input_audio_format', ga: 'audio.input.format', toGa: formatToGa, toPreview: formatToPreview },
+        { preview: 'input_audio_transcription', ga: 'audio.input.transcription', toPreview: leaveOut(GA_TRANSCRIPTION) },
+        { preview: 'input_audio_noise_reduction', ga: 'audio.input.noise_reduction' },
+        { preview: 'turn_detection', ga: 'audio.input.turn_detection', toGa: turnDetectionToGa, toPreview: turnDetectionToPreview },
+        { preview: 'max_response_output_tokens', ga: 'max_output_tokens' },
         ...tools,
       ],
       previewOnly: gapNames('preview', 'session'),
       gaOnly: gapNames('ga', 'session'),
     },
     responseCreate: {
-      moves: [...output, ...tools, olderTokens, { preview: 'input_items', ga: ['input'], readOnly: true }],
+      moves: [...output, ...tools, olderTokens, { preview: 'input_items', ga: 'input', readOnly: true }],
       previewOnly: gapNames('preview', 'response.create'),
       gaOnly: gapNames('ga', 'response.create'),
     },
