@@ -1,4 +1,4 @@
-// Serves wss directly: reads certificate and key, and takes up new ones when the files change.
+// Reads certificate and key for serving wss directly, and replaces them when their files change.
 import { readFileSync, unwatchFile, watchFile } from 'node:fs'
 import { createSecureContext, type SecureVersion } from 'node:tls'
 import type { Config } from '../config/config.js'
@@ -11,7 +11,7 @@ export interface TlsFiles {
 
 const MIN_VERSION: SecureVersion = 'TLSv1.2'
 
-/** Throws an error that names the setting to change when a file cannot be read or the two do not fit together. */
+/** Throws if a file cannot be read or the pair does not match. The error names the setting to change. */
 export function tlsOptions(tls: NonNullable<Config['tls']>): TlsFiles {
   const files: TlsFiles = { cert: read('TLS_CERT_FILE', tls.certFile), key: read('TLS_KEY_FILE', tls.keyFile), minVersion: MIN_VERSION }
   try {
@@ -31,8 +31,8 @@ function read(setting: string, file: string): Buffer {
 }
 
 /**
- * Looks at both files every `intervalMs` (by path, so that a swapped symbolic link counts) and gives the server the new pair; a pair that
- * does not fit, as between two writes, is reported and the old one stays. Returns how to stop.
+ * Checks both files every `intervalMs`, by path, so a swapped symbolic link counts. Gives the server each new pair. A pair that does not
+ * match, such as between two writes, is reported and the old one stays. Returns a function that stops watching.
  */
 export function watchTls(
   tls: NonNullable<Config['tls']>,

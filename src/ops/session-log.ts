@@ -1,11 +1,11 @@
-// Turns the relay's notes into log lines: who came and went and what was refused, never what was said.
+// Turns the relay's notes into log lines: sessions, refusals and failures, never what was said.
 import type { FastifyBaseLogger } from 'fastify'
 import type { Note, Recorder } from '../ports/notes.js'
 import { wordLabel } from './labels.js'
 
 type SessionLogger = Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn'>
 
-/** Each note to `counted` and then to the log, with the session's id. Never throws. A child logger for each session would be 1 KB for each. */
+/** Passes each note to `counted` and then to the log, with the session's id. Never throws. A child logger would take 1 KB per session. */
 export function createSessionRecorder(counted: Recorder, logger: SessionLogger, sessionId: string): Recorder {
   return {
     note(note) {
@@ -19,7 +19,7 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
   const { note: name, ...said } = note
   const fields = { sessionId, ...said }
   switch (note.note) {
-    // The ingress logs these itself, with the address.
+    // The ingress logs these itself, with the client's address.
     case 'upgrade_refused':
       return
     case 'session_opened':
@@ -45,7 +45,7 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
   }
 }
 
-/** Names a peer chose are logged only where they look like names. */
+/** A name that a peer chose is logged only if it looks like a name. */
 function plain(name: string): string {
   return /^[A-Za-z0-9_.:-]{1,64}$/.test(name) ? name : 'other'
 }
