@@ -27,7 +27,7 @@ export interface PoolOptions {
    * begins with it is answered at once. Fields that only some sessions set must not be in it, since a session that begins differently goes upstream.
    */
   readonly opening?: () => RealtimeEvent | undefined
-  /** A connection is replaced between 70 % and 95 % of this age. The upstream's session clock starts with the handshake, so keep this far below the upstream's limit. */
+  /** A connection is replaced between 70 % and 100 % of this age. The upstream's session clock starts with the handshake, so keep this far below the upstream's limit. */
   readonly maxAgeMs?: number
   /** First and longest pause after a failure; it doubles in between. */
   readonly pauseMs?: { readonly least: number; readonly most: number }
@@ -55,7 +55,7 @@ const SHORT_LIFE_MS = 30_000
 
 /**
  * Fills itself one connection at a time. Each connection taken pays for one dial, which its session would have made anyway. Beyond these, the pool
- * may dial twice its size at once (at least 4) and its size per minute (at least 6). A dial that finds no connection ready goes to `provider`.
+ * may dial twice its size at once (at least 4) and its size per minute (at least 6). A dial that finds no connection ready goes to `provider` and fails as it does.
  */
 export function createPool(provider: UpstreamProvider, options: PoolOptions): UpstreamPool {
   const { size, count, random } = options

@@ -1,4 +1,4 @@
-// Moves fields of one object between their preview and GA places, as tables say; fields no table names stay where they are.
+// Moves the fields of one object between their preview and GA places by a table. Fields that the table does not name stay.
 import type { Json, JsonObject } from '../events.js'
 import { readPath, writePath } from '../paths.js'
 
@@ -6,10 +6,10 @@ export interface FieldMove {
   readonly preview: string
   /** The GA field's path inside the same object, such as `audio.output.voice`. */
   readonly ga: string
-  /** Undefined: no counterpart, left out. */
+  /** If it returns undefined, the value has no counterpart and is left out. */
   readonly toGa?: (value: Json) => Json | undefined
   readonly toPreview?: (value: Json) => Json | undefined
-  /** An older spelling that is understood and never written. */
+  /** An older spelling that is read but never written. */
   readonly readOnly?: true
 }
 
@@ -19,7 +19,7 @@ export interface Shape {
   readonly gaOnly: ReadonlySet<string>
 }
 
-/** A field in its preview place wins over the same field in its GA place, unless `keepGa`. Never throws; nothing is shared that is written to. */
+/** A field in its preview place replaces the same field in its GA place, unless `keepGa`. Never throws and never changes `object` or its parts. */
 export function toGaShape(object: JsonObject, shape: Shape, keepGa = false): JsonObject {
   const moves = shape.moves.filter((move) => Object.hasOwn(object, move.preview))
   const taken = new Set(moves.map((move) => move.preview))
@@ -32,7 +32,7 @@ export function toGaShape(object: JsonObject, shape: Shape, keepGa = false): Jso
   return out
 }
 
-/** A field in its GA place wins over the same field in its preview place. What else is in a nested GA object has no counterpart. */
+/** A field in its GA place replaces the same field in its preview place. Other fields of a nested GA object have no counterpart and are left out. */
 export function toPreviewShape(object: JsonObject, shape: Shape): JsonObject {
   const written = shape.moves.filter((move) => !move.readOnly)
   const taken = new Set(written.map((move) => move.ga.split('.', 1)[0]))
@@ -46,7 +46,7 @@ export function toPreviewShape(object: JsonObject, shape: Shape): JsonObject {
   return out
 }
 
-/** The object without these keys; the same object where none was there. */
+/** The object without these keys, or the object itself if it has none of them. */
 export function without(object: JsonObject, keys: ReadonlySet<string>): JsonObject {
   return Object.keys(object).some((key) => keys.has(key)) ? Object.fromEntries(Object.entries(object).filter(([key]) => !keys.has(key))) : object
 }
