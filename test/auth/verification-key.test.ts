@@ -1,4 +1,4 @@
-// Keys at start: which are refused, with a message that names the setting, and what the accepted ones verify.
+// Keys at start: which are refused with a message that names the setting, and which algorithms the accepted ones verify.
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { createAuthenticator } from '../../src/auth/authenticator.js'
@@ -85,7 +85,7 @@ describe('keys at start', () => {
     }
   })
 
-  it('names every algorithm that would fit where a configured one does not', async () => {
+  it('names every algorithm that would fit if a configured one does not', async () => {
     const pss = generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).publicKey.export({ type: 'spki', format: 'pem' }).toString()
     const edwards = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString()
     const attempts: [Partial<AuthConfig>, string][] = [
@@ -106,7 +106,7 @@ describe('keys at start', () => {
     for (const [over, message] of attempts) await expect(authenticator(over)).rejects.toThrow(message)
   })
 
-  it('asks for a key set at once, without a token and without waiting for it; a configured key needs nobody', async () => {
+  it('fetches a key set at once, before any token and without waiting for it; a configured key needs no fetch', async () => {
     const calls: unknown[] = []
     const config: AuthConfig = {
       key: { kind: 'jwks', url: new URL('https://idp.example/keys') },

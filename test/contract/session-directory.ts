@@ -1,11 +1,11 @@
-// What every SessionDirectory must do, as a suite that runs against each implementation.
+// The contract of every SessionDirectory, run against each implementation.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { EndTarget, SessionRecord } from '../../src/ports/directory.js'
 import type { LimitStore } from '../../src/ports/store.js'
 
 const SINCE = Date.UTC(2026, 10, 25, 12)
 
-/** `open` gives a store that is ready to be asked; `closed` runs after each test. */
+/** `open` returns a store that is ready; `closed` runs after each test. */
 export function sessionDirectoryContract(name: string, open: () => Promise<LimitStore>): void {
   describe(`SessionDirectory contract: ${name}`, () => {
     let store: LimitStore
@@ -27,7 +27,7 @@ export function sessionDirectoryContract(name: string, open: () => Promise<Limit
     const eventually = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 5_000, interval: 10 })
     const ids = async (limit = 100) => (await store.directory.page(limit)).sessions.map(({ id }) => id)
 
-    it('shows a session whole until it is over, whatever the names', async () => {
+    it('shows a whole session until it is over, with any names', async () => {
       expect(await store.directory.page(10)).toEqual({ sessions: [], next: undefined })
       const odd = session('s1', { subject: 'é}{ %20\n\u0000\ud800', tenant: 'a:b', profile: '{}', deployment: 'd ~ d' })
       const hide = store.directory.show(odd)
@@ -37,7 +37,7 @@ export function sessionDirectoryContract(name: string, open: () => Promise<Limit
       await eventually(async () => expect(await ids()).toEqual([]))
     })
 
-    it('pages through them, oldest first, none twice and none left out, while others come and go', async () => {
+    it('pages through sessions oldest first, each exactly once, while others come and go', async () => {
       const hides = new Map(
         Array.from({ length: 25 }, (_, n) => [
           `s${String(n).padStart(2, '0')}`,
@@ -58,7 +58,7 @@ export function sessionDirectoryContract(name: string, open: () => Promise<Limit
       expect([second.next, third.next]).toEqual([expect.any(String), undefined])
     })
 
-    it('has no page beyond the last, also where it is full', async () => {
+    it('has no page beyond the last, even if that is full', async () => {
       for (const id of ['a', 'b']) store.directory.show(session(id))
       await eventually(async () => expect(await ids()).toEqual(['a', 'b']))
       expect((await store.directory.page(2)).next).toBeUndefined()
@@ -71,7 +71,7 @@ export function sessionDirectoryContract(name: string, open: () => Promise<Limit
       },
     )
 
-    it('has the process end what it is asked to, and says how many', async () => {
+    it('ends the sessions it is asked to and says how many', async () => {
       expect(await store.directory.end({ subject: 'alice' })).toEqual({ ended: 0, asked: 1, answered: 1, everywhere: true })
       const targets: EndTarget[] = []
       store.directory.onEnd((target) => targets.push(target))

@@ -1,11 +1,11 @@
-// What every LimitStore must do, as a suite that runs against each implementation with a clock that can be moved.
+// The contract of every LimitStore, run against each implementation with a clock that can be moved.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type HoldRequest, NO_AMOUNTS, type QuotaAmounts, type QuotaCheck } from '../../src/core/policy/quota.js'
 import type { Identity } from '../../src/ports/caller.js'
 import type { LimitReport, LimitStore, UsageOwner, UsageReport } from '../../src/ports/store.js'
 
 export interface LimitStoreHarness {
-  /** A new store over the same data, ready to be asked. */
+  /** A new store over the same data, ready for use. */
   open(now: () => number): Promise<LimitStore>
   /** Whether stores opened over the same data see each other. */
   readonly shared: boolean
@@ -44,11 +44,11 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
     const eventually = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 5_000, interval: 10 })
 
     describe('limits', () => {
-      it('knows nothing of a deployment nobody reported on', async () => {
+      it('knows nothing of a deployment without reports', async () => {
         expect(await store.limitsOf('unheard-of')).toEqual([])
       })
 
-      it('keeps the latest of every name, in whatever shape it came', async () => {
+      it('keeps the latest report of every name, in any of its shapes', async () => {
         store.recordLimits(event(T, [{ name: 'tokens', limit: 15_000_000, remaining: 14_998_954, resetSeconds: 0.004 }]))
         store.recordLimits(
           event(T + 1, [
@@ -74,7 +74,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         expect(await picture()).toMatchObject({ tokens: { remaining: 5, at: T + 10 }, requests: { remaining: 7, at: T + 5 } })
       })
 
-      it('lets usage fill in only where the provider has not spoken lately', async () => {
+      it('uses our own count only if the provider has not reported lately', async () => {
         store.recordLimits(event(T, [left('tokens', 5)]))
         store.recordLimits(event(T + 1_000, [left('tokens', 99), left('requests', 1)], 'usage'))
         await eventually(async () => expect(await picture()).toHaveProperty('requests'))
@@ -99,7 +99,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
       })
       const MINUTE = 60_000
 
-      it('adds up what was used where nobody says what is left, minute by minute', async () => {
+      it('adds up use minute by minute if no report says what is left', async () => {
         store.recordLimits(used(T + 1_000, { tokens: 100, requests: 1 }, 'resp_1'))
         store.recordLimits(used(T + 3_000, { tokens: 20, requests: 1 }, 'resp_2'))
         store.recordLimits(used(T + 2_000, { tokens: 3 }))
@@ -122,7 +122,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         await eventually(async () => expect(await picture()).toMatchObject({ tokens: { used: 105 }, requests: { used: 1 } }))
       })
 
-      it('says what is left by a limit that is known, the provider’s own before a configured one', async () => {
+      it('derives what is left from a known limit, the provider’s before a configured one', async () => {
         store.recordLimits(event(T, [{ name: 'tokens', limit: 1_000 }], 'configured'))
         await eventually(async () => expect(await picture()).toEqual({ tokens: { name: 'tokens', limit: 1_000, source: 'configured', at: T } }))
         store.recordLimits(used(T + 1, { tokens: 400 }, 'resp_1'))
@@ -139,7 +139,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         await eventually(async () => expect((await picture()).tokens).toMatchObject({ remaining: 0, used: 660 }))
       })
 
-      it('takes a refusal inside a session for the provider’s word', async () => {
+      it('counts a refusal inside a session as a report of the provider', async () => {
         store.recordLimits(event(T, [{ name: 'tokens', limit: 10, remaining: 9 }]))
         store.recordLimits(event(T + 1, [{ name: 'tokens', remaining: 0, resetSeconds: 2 }], 'inference_rate_limit_exceeded'))
         store.recordLimits(event(T + 1, [{ name: 'requests', remaining: 0 }], 'rate_limit_exceeded'))
@@ -151,7 +151,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         )
       })
 
-      it('ignores a use that is none', async () => {
+      it('ignores a use that is not a positive number', async () => {
         for (const amount of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) store.recordLimits(used(T, { tokens: amount }))
         store.recordLimits(used(Number.NaN, { tokens: 1 }))
         store.recordLimits(used(T, { 'a b': 1, requests: 1 }))
@@ -159,7 +159,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         expect(Object.keys(await picture())).toEqual(['requests'])
       })
 
-      it('keeps deployments apart, whatever they are called', async () => {
+      it('keeps deployments of any name apart', async () => {
         const names = ['gpt', 'gpt:log', 'gpt}', '{gpt', '%7Bgpt', '', '*', 'gpt\n', '\ud800', '\ufffd', '__proto__']
         names.forEach((deployment, index) => void store.recordLimits(event(T, [{ name: 'tokens', remaining: index }], 'event', deployment)))
         for (const [index, deployment] of names.entries()) {
@@ -167,7 +167,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         }
       })
 
-      it('ignores what is no limit, and never throws', async () => {
+      it('ignores values that are no limits, and never throws', async () => {
         store.recordLimits(
           event(T, [
             left('a b', 1),
@@ -203,7 +203,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         await eventually(async () => expect(await harness.usageOf(store, 'bob', DAY)).toEqual({ responses: 1 }))
       })
 
-      it('counts a report with an id once, also when it comes again after it was written, or after midnight', async () => {
+      it('counts a report with an id once, even if it comes again after it was written or after midnight', async () => {
         const once = usage({ counters: { input_tokens: 7 }, onceId: 'resp_1' })
         store.recordUsage(once)
         store.recordUsage(once)
@@ -232,14 +232,14 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         expect(await of('tenant', 'alice')).toEqual({})
       })
 
-      it('shows at once what this process has just reported', async () => {
+      it('shows at once what this process reported', async () => {
         for (let i = 1; i <= 5; i++) {
           store.recordUsage(usage({ counters: { responses: 1 }, onceId: `resp_${i}` }))
           expect(await store.usageOf({ kind: 'subject', name: 'alice' }, DAY)).toEqual({ responses: i })
         }
       })
 
-      it('counts for the user per month and minute where a report asks for it, each once per id', async () => {
+      it('also counts per user, month and minute if a report asks for it, each once per id', async () => {
         const windows = ['minute', 'month'] as const
         const of = (window: string, owner: UsageOwner = { kind: 'subject', name: 'alice' }) => store.usageOf(owner, window)
         store.recordUsage(usage({ windows, counters: { responses: 1 }, onceId: 'resp_1' }))
@@ -253,7 +253,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         expect(await of('2026-11', { kind: 'deployment', name: 'gpt-realtime' })).toEqual({})
       })
 
-      it('no owner can be taken for another', async () => {
+      it('never confuses two owners', async () => {
         const owners: UsageOwner[] = [
           { kind: 'subject', name: 'tenant:{a}' },
           { kind: 'tenant', name: 'a' },
@@ -275,7 +275,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         }
       })
 
-      it('ignores what is no counter, and never throws', async () => {
+      it('ignores values that are no counters, and never throws', async () => {
         store.recordUsage(usage({ counters: { 'a b': 1, nan: Number.NaN, inf: Number.POSITIVE_INFINITY, zero: 0, responses: 1 } }))
         store.recordUsage(usage({ counters: {}, onceId: 'resp_empty' }))
         store.recordUsage(usage({ counters: { responses: 1 }, at: Number.NaN }))
@@ -295,7 +295,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
       const used = (counters: Record<string, number>, onceId?: string) =>
         store.recordUsage({ subject: 'alice', deployment: 'd', at: T, windows: ['minute'], counters, ...(onceId !== undefined && { onceId }) })
 
-      it('counts what is held beside what is used, and says both', async () => {
+      it('counts reservations beside usage and reports both', async () => {
         used({ responses: 1 })
         expect(await store.hold(ask('s1', [daily(3)]))).toEqual({ granted: true, held: NO_AMOUNTS, windows: { [DAY]: { responses: 1 } } })
         expect(await store.hold(ask('s2', [daily(3)]))).toMatchObject({ granted: true, held: { responses: 1 } })
@@ -303,7 +303,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         expect(await store.hold(ask('s4', [daily(3)], { responses: 1 }, 'bob'))).toMatchObject({ granted: true, held: NO_AMOUNTS, windows: { [DAY]: {} } })
       })
 
-      it('lets of many that ask at once only as many start as there is place for', async () => {
+      it('grants simultaneous requests only as many reservations as there is room for', async () => {
         const others = await Promise.all([1, 2, 3].map(() => harness.open(() => now)))
         const stores = harness.shared ? [store, ...others] : [store]
         await Promise.all(stores.map((one) => eventually(async () => void (await one.hold(ask('first', [], {}))))))
@@ -312,7 +312,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         await Promise.all(others.map((other) => other.close(1_000)))
       })
 
-      it('is let go after what was used is counted, so that both are never missing', async () => {
+      it('is released after the usage is counted, so that one of both always counts', async () => {
         for (let n = 1; n <= 5; n++) {
           expect(await store.hold(ask('s1', [daily(5)]))).toMatchObject({ granted: true, held: NO_AMOUNTS, windows: { [DAY]: n === 1 ? {} : { responses: n - 1 } } })
           used({ responses: 1 }, `resp_${n}`)
@@ -321,7 +321,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         expect(await store.hold(ask('s1', [daily(5)]))).toMatchObject({ granted: false, held: NO_AMOUNTS, windows: { [DAY]: { responses: 5 } } })
       })
 
-      it('is let go by nobody else, and not by asking in vain', async () => {
+      it('is released by its holder only, and not by a refused request', async () => {
         await store.hold(ask('s1', [daily(1)]))
         store.letGo('alice', 's2')
         store.letGo('bob', 's1')
@@ -331,7 +331,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         await eventually(async () => expect(await store.hold(ask('s2', [daily(1)]))).toMatchObject({ granted: true }))
       })
 
-      it('is added to by its own holder, and all let go at once', async () => {
+      it('can be increased by its holder and is released as a whole', async () => {
         await store.hold(ask('s1', [daily(5)], { responses: 1, tokens: 10 }))
         await store.hold(ask('s1', [daily(5)], { responses: 1, tokens: 5.5 }))
         expect(await store.hold(ask('s2', []))).toMatchObject({ granted: true, held: { responses: 2, tokens: 15.5, audioMinutes: 0, money: 0 }, windows: {} })
@@ -339,7 +339,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         expect(await store.hold(ask('s3', []))).toMatchObject({ held: { responses: 1, tokens: 0 } })
       })
 
-      it('comes back by itself when nobody lets it go', async () => {
+      it('expires if it is never released', async () => {
         await store.hold(ask('of a dead relay', [daily(1)]))
         now += 59_999
         expect(await store.hold(ask('s2', [daily(1)]))).toMatchObject({ granted: false })
@@ -347,7 +347,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         expect(await store.hold(ask('s2', [daily(1)]))).toMatchObject({ granted: true, held: NO_AMOUNTS })
       })
 
-      it('keeps every rule in its own unit and window', async () => {
+      it('checks every rule in its own unit and window', async () => {
         used({ responses: 1, input_tokens: 60, output_tokens: 39, input_audio_seconds: 90, cost_usd: 0.5 })
         const minute: QuotaCheck = { of: 'tokens', window: '2026-11-25T12:00', max: 100, counters: ['input_tokens', 'output_tokens', 'never_heard_of'], each: 1 }
         const spoken: QuotaCheck = { of: 'audioMinutes', window: DAY, max: 1.6, counters: ['input_audio_seconds'], each: 60 }
@@ -368,7 +368,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
     describe('take', () => {
       const rule = { perSecond: 2, burst: 3 }
 
-      it('grants the burst, then tells how long to wait, then refills', async () => {
+      it('grants the burst, then says how long to wait, then refills', async () => {
         for (let i = 0; i < 3; i++) expect(await store.take('connect:alice', 1, rule)).toEqual({ ok: true, retryAfterMs: 0 })
         expect(await store.take('connect:alice', 1, rule)).toEqual({ ok: false, retryAfterMs: 500 })
         expect(await store.take('connect:bob', 1, rule)).toMatchObject({ ok: true })
@@ -380,7 +380,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         expect(await store.take('connect:alice', 1, rule)).toMatchObject({ ok: false })
       })
 
-      it('never takes a cost that is no positive number', async () => {
+      it('never charges a cost that is not a positive number', async () => {
         for (const cost of [0, -5, Number.NaN]) expect(await store.take('k', cost, rule)).toMatchObject({ ok: true })
         expect(await store.take('k', 3, rule)).toMatchObject({ ok: true })
         expect(await store.take('k', 1, rule)).toMatchObject({ ok: false })
@@ -388,7 +388,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
     })
 
     describe('lease', () => {
-      it('gives at most `max` places and takes them back once', async () => {
+      it('grants at most `max` places, and each can be released once', async () => {
         const first = await store.lease('alice', 's1', 2)
         const second = await store.lease('alice', 's2', 2)
         expect([first, second]).toEqual([expect.anything(), expect.anything()])
@@ -400,14 +400,14 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         expect(await store.lease('alice', 's6', 2)).toBeUndefined()
       })
 
-      it('gives none where none is allowed, and one session one place', async () => {
+      it('grants none if none is allowed, and one place per session', async () => {
         expect(await store.lease('alice', 's1', 0)).toBeUndefined()
         expect(await store.lease('alice', 's1', 1)).toBeDefined()
         expect(await store.lease('alice', 's1', 1)).toBeDefined()
         expect(await store.lease('alice', 's2', 1)).toBeUndefined()
       })
 
-      it('no subject can take another one’s places', async () => {
+      it('never gives one subject the places of another', async () => {
         const subjects = ['a', 'a}', '{a', 'a:b', '%7Ba', 'a%', '\ud800', '\udfff', '\ufffd', 'a\u0000', 'é', 'e\u0301']
         for (const subject of subjects) expect(await store.lease(subject, 's', 1), JSON.stringify(subject)).toBeDefined()
         for (const subject of subjects) expect(await store.lease(subject, 'other', 1), JSON.stringify(subject)).toBeUndefined()
@@ -437,7 +437,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         expect(await store.isRevoked(identity('alice'))).toBe(true)
       })
 
-      it('tells every listener once, also when one of them throws', async () => {
+      it('calls every listener once, even if one of them throws', async () => {
         const told: unknown[] = []
         store.onRevoked(() => {
           throw new Error('a listener of its own mind')
@@ -447,7 +447,7 @@ export function limitStoreContract(name: string, makeHarness: () => Promise<Limi
         await eventually(async () => expect(told).toEqual([{ tokenId: 't1' }, { subject: 'alice' }]))
       })
 
-      it('rejects an end that is no time', async () => {
+      it('rejects an end that is not a time', async () => {
         await expect(store.revoke({ subject: 'alice' }, Number.NaN)).rejects.toThrow(TypeError)
       })
     })

@@ -1,4 +1,4 @@
-// Fault 51: four relays, two hundred users, one Redis; a relay is killed, then Redis. No quota and no number of sessions is exceeded by more than one.
+// Fault 51: four instances, two hundred users, one Redis. One instance is killed, then Redis. No quota and no session limit is exceeded by more than one.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ const SESSIONS = 2
 const TALKERS_PER_USER = 4
 const RESPONSE_MS = 150
 const REFUSALS_OF_CUT_OFF = 10
-/** A crowd on two cores would make Redis seem away, and then each relay counts for itself. */
+/** With a crowd on two cores Redis would seem unreachable, and each instance would count for itself. */
 const HANDSHAKES_AT_ONCE = 4
 
 interface User {
@@ -26,13 +26,13 @@ interface User {
   /** Sessions open now, as its clients see it, and the most there were. */
   open: number
   most: number
-  /** Talkers that were told the day's quota is used up. */
+  /** Talkers that learned that the day's quota is used up. */
   told: number
   /** Had a session on the relay that was killed. */
   cutOff: boolean
 }
 
-/** At most `places` are inside at once, the others wait in order. */
+/** Lets at most `places` in at once; the others wait in order. */
 function turnstile(places: number) {
   const waiting: (() => void)[] = []
   let free = places
@@ -149,7 +149,7 @@ describe.skipIf(redisBinary() === undefined)('quotas and places of four relays (
     }
   }
 
-  it('51. are never exceeded by more than one, under kill -9 of a relay and of Redis', async () => {
+  it('51. are never exceeded by more than one after kill -9 of an instance and of Redis', async () => {
     const talking = Promise.all(users.flatMap((user, n) => Array.from({ length: TALKERS_PER_USER }, (_, k) => talk(user, n + k))))
     const total = () => [...upstream.started.values()].reduce((sum, count) => sum + count, 0)
     const underWay = (share: number) => expect.poll(() => upstream.active() > 5 && total() >= USERS * QUOTA * share, { timeout: 20_000, interval: 5 }).toBe(true)

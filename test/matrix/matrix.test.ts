@@ -1,4 +1,4 @@
-// Nothing forbidden arrives, whatever event carries it and however it is spelled; and the README's copy of the matrix is current where it has one.
+// No forbidden value arrives, in any event and any spelling. If the README has a copy of the matrix, it is current.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -12,7 +12,7 @@ const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8'
 const copy = /<!-- matrix -->\n([\s\S]*?)\n<!-- \/matrix -->/.exec(readme)?.[1]
 
 describe('the matrix', () => {
-  it('has a cell for every event, thing and dialect', () => {
+  it('has a cell for every event, forbidden value and dialect', () => {
     const client = (Object.keys(CLIENT_RULES).length + 4) * Object.keys(CLIENT_ATTACKS).length * 2
     const upstream = (Object.keys(SERVER_RULES).length + 4) * Object.keys(SERVER_ATTACKS).length * 2
     expect(cells).toHaveLength(client + upstream)
@@ -22,15 +22,15 @@ describe('the matrix', () => {
     expect(cells.filter((cell) => cell.outcome === 'arrived')).toEqual([])
   })
 
-  it('would notice each thing if it arrived', () => {
+  it('would notice each forbidden value that arrived', () => {
     for (const [thing, fields] of Object.entries({ ...CLIENT_ATTACKS, ...SERVER_ATTACKS })) expect(JSON.stringify(fields), thing).toMatch(ARRIVED)
   })
 
-  it('refuses, rewrites and drops: each has its place', () => {
+  it('has cells that refuse, cells that rewrite and cells that drop', () => {
     for (const outcome of ['refused', 'rewritten', 'dropped']) expect(cells.filter((cell) => cell.outcome === outcome).length, outcome).toBeGreaterThan(100)
   })
 
-  it.skipIf(copy === undefined)(`is in the README as it is now${copy === undefined ? ' (skipped: the README has no copy)' : ''}`, () => {
+  it.skipIf(copy === undefined)(`equals its copy in the README${copy === undefined ? ' (skipped: the README has no copy)' : ''}`, () => {
     expect(copy).toBe(matrixMarkdown(cells))
   })
 })

@@ -1,4 +1,4 @@
-// Every note becomes a number; what a peer can choose never becomes a new time series without bound.
+// Every note becomes a number. Values that a peer chooses never create time series without bound.
 import { fastify } from 'fastify'
 import { describe, expect, it } from 'vitest'
 import { createBoundedLabel } from '../../src/ops/labels.js'
@@ -40,14 +40,14 @@ describe('metrics', () => {
     for (const line of lines) expect(text).toContain(line)
   })
 
-  it('never throw, whatever number they are given', async () => {
+  it('never throw for any number', async () => {
     const metrics = createMetrics({ processMetrics: false })
     metrics.recorder.note({ note: 'lane', side: 'client', hits: -1, misses: Number.NaN })
     metrics.recorder.note({ note: 'configured', durationMs: 300 })
     expect(await metrics.text()).toContain('relay_configured_seconds_count 1')
   })
 
-  it('keep their time series few under made-up names', async () => {
+  it('have few time series even with made-up names', async () => {
     const metrics = createMetrics({ processMetrics: false })
     for (let index = 0; index < 1000; index++) metrics.recorder.note({ note: 'event_refused', type: `made.up.${index}`, code: 'event_not_allowed' })
     metrics.recorder.note({ note: 'event_refused', type: '"}\n# evil 😀', code: 'event_not_allowed' })
@@ -56,7 +56,7 @@ describe('metrics', () => {
     expect(series).toContain('relay_events_refused_total{type="other",code="event_not_allowed"} 801')
   })
 
-  it('know refusals before the upgrade and numbers read on demand', async () => {
+  it('count refusals before the upgrade, and read numbers on demand', async () => {
     const metrics = createMetrics({ processMetrics: false })
     metrics.recorder.note({ note: 'upgrade_refused', code: 'unauthenticated' })
     let length = 1
@@ -67,7 +67,7 @@ describe('metrics', () => {
     expect(text).toContain('relay_queue 7')
   })
 
-  it('are served with the process’s own numbers', async () => {
+  it('are served together with numbers of the process', async () => {
     const app = fastify()
     registerMetrics(app, { metrics: createMetrics(), sessionCount: () => 3 })
     const reply = await app.inject({ url: '/metrics' })
@@ -79,7 +79,7 @@ describe('metrics', () => {
 })
 
 describe('a label', () => {
-  it('is plain, and one of a bounded number', () => {
+  it('is plain, and the number of its values is bounded', () => {
     const label = createBoundedLabel()
     expect(['a.b', 'a b', '', 'ü', 'x'.repeat(65)].map(label)).toEqual(['a.b', 'other', 'other', 'other', 'other'])
   })

@@ -1,4 +1,4 @@
-// Replays a recorded session through the whole relay: the upstream's lines as they stand, the client's checked as they arrive upstream.
+// Replays a recorded session through the whole relay: sends the upstream's lines unchanged, and checks the client's as they arrive upstream.
 import { expect } from 'vitest'
 import type { ToolOwner } from '../../src/core/policy/profile.js'
 import type { DialectName } from '../../src/core/protocol/dialect.js'

@@ -10,7 +10,7 @@ import { replay } from './replay.js'
 
 afterEach(() => vi.useRealTimers())
 
-/** Ours, in the upstream's spelling: no GA field may be in it, since an unknown one voids the whole update. */
+/** Our update in the upstream's spelling. It must have no GA field, since one unknown field voids the whole update. */
 function onUpdate(update: RealtimeEvent, recorded: RealtimeEvent, lab: Lab): void {
   const { instructions } = recorded.session as JsonObject
   expect(update).toMatchObject({ type: 'session.update', session: { instructions, tools: lab.owned.tools.map((tool) => tool.definition), tool_choice: 'auto' } })
@@ -25,7 +25,7 @@ function onOpened(created: RealtimeEvent, updated: RealtimeEvent): void {
 
 const DELTAS = /^response\.(output_)?(text|audio|audio_transcript)\.delta$/
 
-/** What is said and played, by kind of delta in either spelling. */
+/** The texts and the audio, by kind of delta in either spelling. */
 function content(texts: readonly string[]): Record<string, string> {
   const said: Record<string, string> = {}
   for (const text of texts) {

@@ -1,4 +1,4 @@
-// One RFC 6455 frame as bytes, legal or not: whatever first byte and mask a test asks for.
+// One RFC 6455 frame as bytes, legal or not, with any first byte and mask.
 import { createRequire } from 'node:module'
 import type { Writable } from 'node:stream'
 
@@ -11,7 +11,7 @@ interface ReceiverOptions {
 
 const { Receiver } = createRequire(import.meta.url)('ws') as { Receiver: new (options: ReceiverOptions) => Writable }
 
-/** The parser of `ws` alone, which its types leave out. */
+/** The parser of `ws`, which its types leave out. */
 export function wsReceiver(options: ReceiverOptions): Writable {
   return new Receiver(options)
 }

@@ -1,4 +1,4 @@
-// A name resolves only to what was checked, and however many ask at once, the resolver is asked once.
+// A name resolves only to checked addresses, and simultaneous look-ups share one request to the resolver.
 import type { lookup } from 'node:dns'
 import { describe, expect, it } from 'vitest'
 import { publicOnlyLookup, sharedLookup } from '../../src/tools/host-lookup.js'
@@ -17,7 +17,7 @@ const ask = (looker: ReturnType<typeof sharedLookup>, all: boolean, host = 'tool
 const found = (...addresses: string[]) => addresses.map((address) => ({ address, family: 4 }))
 
 describe('sharedLookup', () => {
-  it('asks once for everyone who waits, again afterwards, and apart for another name', async () => {
+  it('asks once for all waiting callers, again afterwards, and separately for another name', async () => {
     const { asked, shared } = heldResolver()
     const first = [ask(shared, true), ask(shared, false), ask(shared, true)]
     const other = ask(shared, true, 'other.example')
@@ -40,11 +40,11 @@ describe('publicOnlyLookup', () => {
     asked[0]?.(null, found(...addresses))
     return answer
   }
-  it('hands on what it checked, in the shape that was asked for', async () => {
+  it('returns the checked addresses in the requested shape', async () => {
     expect(await answering(['8.8.8.8', '1.1.1.1'], false)).toEqual({ address: '8.8.8.8', family: 4 })
     expect(await answering(['8.8.8.8'], true)).toEqual({ address: found('8.8.8.8'), family: undefined })
   })
-  it('refuses all when one is private, and an empty answer', async () => {
+  it('refuses all addresses if one is private, and an empty answer', async () => {
     expect(await answering(['8.8.8.8', '10.0.0.1'], true)).toBe('private address')
     expect(await answering(['8.8.8.8', '10.0.0.1'], false)).toBe('private address')
     expect(await answering([], true)).toBe('no address')

@@ -1,4 +1,4 @@
-// Who is calling, as an HTTP tool's back end learns it: checked here as a back end would, with the secret and the request it got.
+// The caller's identity as an HTTP tool's back end sees it, checked as a back end would, with the secret and the received request.
 import { createHash, createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
@@ -74,12 +74,12 @@ it.each(['GET', 'POST'] as const)('headers: signed with method, URL and body of 
   expect(Math.abs(Date.now() / 1000 - Number(time))).toBeLessThan(60)
 })
 
-it('neither, unless the tool asks for it', async () => {
+it('sends neither unless the tool asks for it', async () => {
   const { headers } = await call(undefined)
   expect(Object.keys(headers).filter((name) => name.startsWith('x-relay'))).toEqual([])
 })
 
-it('a tool that asks for it without a secret is a mistake at start', () => {
+it('reports a tool that asks for it without a secret as a mistake at start', () => {
   const run: HttpToolRun = { method: 'POST', url: origin, headers: {}, timeoutMs: undefined, idempotent: false, denyPrivateAddresses: false, identity: 'jwt' }
   const problems: string[] = []
   createHttpSource([{ kind: 'http', definition: { type: 'function', name: 'weather' }, run }], testOptions(), problems)

@@ -1,4 +1,4 @@
-// What goes into a tool and comes out of it is in the log where the operator asked for it, bounded, and nowhere else.
+// A tool's arguments and output are logged only if the operator asked for it, and bounded.
 import { expect, it } from 'vitest'
 import { createLogger } from '../../src/ops/log.js'
 import { runTool } from '../../src/tools/run.js'
@@ -10,7 +10,7 @@ const bound = (answer: string) => ({
   check: () => undefined,
 })
 
-/** Lines of the relay's own logger at its most talkative. */
+/** All lines of the relay's own logger at level trace. */
 async function linesOf(logPayloads: boolean | undefined, args: string, answer: string): Promise<string> {
   let text = ''
   const write = (line: string): void => {
@@ -36,7 +36,7 @@ it('is logged with session, tool and outcome when asked for', async () => {
   })
 })
 
-it('is cut where it is long', async () => {
+it('is cut if it is long', async () => {
   const line = JSON.parse(await linesOf(true, `{"city":"${'é'.repeat(20_000)}"}`, 'x'.repeat(100_000)))
   expect(Buffer.byteLength(line.tool_arguments)).toBeLessThanOrEqual(8192)
   expect(line.tool_output).toBe('x'.repeat(8192))

@@ -6,7 +6,7 @@ const HOUR = 3_600_000
 const never = new AbortController().signal
 const quiet = { warn: () => undefined }
 
-/** A credential whose calls are answered one by one by the test. */
+/** A credential whose calls the test answers one by one. */
 function manual() {
   const calls: {
     succeed(token: string, lifetimeMs?: number): void
@@ -39,7 +39,7 @@ describe('Entra ID tokens', () => {
     vi.useRealTimers()
   })
 
-  it('asks once for many dials at a time, then hands the token out without asking', async () => {
+  it('requests one token for many simultaneous dials, then returns it without a request', async () => {
     const { calls, credential } = manual()
     tokens = createEntraTokens('scope', quiet, credential)
     const waiting = Promise.all([reveal(), reveal(), reveal()])
@@ -83,7 +83,7 @@ describe('Entra ID tokens', () => {
     expect(calls).toHaveLength(2)
   })
 
-  it('uses the last good token until its end while renewal fails, says so, and recovers', async () => {
+  it('uses the last good token until its end while renewal fails, reports that, and recovers', async () => {
     const { calls, credential } = manual()
     const logged: Readonly<Record<string, unknown>>[] = []
     tokens = createEntraTokens('scope', { warn: (fields) => void logged.push(fields) }, credential)
@@ -117,7 +117,7 @@ describe('Entra ID tokens', () => {
     expect(tokens.health().status).toBe('ok')
   })
 
-  it('dials right after a failure fail at once and do not ask again until the cool-down is over', async () => {
+  it('dials right after a failure fail at once and cause no request until the cool-down is over', async () => {
     const { calls, credential } = manual()
     tokens = createEntraTokens('scope', quiet, credential)
     await vi.advanceTimersByTimeAsync(0)
@@ -145,7 +145,7 @@ describe('Entra ID tokens', () => {
     expect(await reveal()).toBe('new')
   })
 
-  it('a waiting dial gives up by its own clock or when its caller leaves; the request goes on for the others', async () => {
+  it('a waiting dial gives up at its own time limit or when its caller leaves; the request goes on for the others', async () => {
     const { calls, credential } = manual()
     tokens = createEntraTokens('scope', quiet, credential)
     const impatient = expect(tokens.get(never, 100)).rejects.toMatchObject({ code: 'upstream_timeout' })

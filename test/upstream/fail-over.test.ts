@@ -1,4 +1,4 @@
-// Falling over between real upstreams: two simulators that refuse, hang or vanish, and what is recorded of it.
+// Fail-over between two simulators that refuse, hang or vanish, and the limits recorded meanwhile.
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -64,8 +64,8 @@ const refused = (from: FailOver, signal?: AbortSignal): Promise<RefusalError> =>
   )
 const breakers = (of: FailOver) => of.views().map((view) => view.breaker)
 
-describe('fall-over at connect', () => {
-  it('dials the first and leaves the second alone', async () => {
+describe('fail-over at connect', () => {
+  it('dials the first and not the second', async () => {
     expect(await dial(relay([upstream('a'), upstream('b')]))).toBe('gpt-a')
     expect([sims.a.sessions(), sims.b.sessions()]).toEqual([1, 0])
   })
@@ -86,7 +86,7 @@ describe('fall-over at connect', () => {
     expect(connection?.privateWords).toContain('gpt-b')
   })
 
-  it('leaves an upstream alone for as long as it asks, and records that for every relay', async () => {
+  it('pauses an upstream for as long as it asks, and records that for every instance', async () => {
     const both = relay([upstream('a'), upstream('b')])
     sims.a.setFaults({ refuse: { status: 429, retryAfterSeconds: 30 } })
     expect(await dial(both)).toBe('gpt-b')
@@ -101,7 +101,7 @@ describe('fall-over at connect', () => {
     expect(await dial(other)).toBe('gpt-a')
   })
 
-  it('says when to come back where none is left: the earliest', async () => {
+  it('reports the earliest time to come back if none is left', async () => {
     const both = relay([upstream('a'), upstream('b')])
     sims.a.setFaults({ refuse: { status: 429, retryAfterSeconds: 30 } })
     sims.b.setFaults({ refuse: { status: 429, retryAfterSeconds: 9 } })
@@ -110,14 +110,14 @@ describe('fall-over at connect', () => {
     expect(await refused(both), 'without a dial').toMatchObject({ code: 'rate_limited', why: 'none_left', retryAfterSeconds: 7 })
   })
 
-  it('says that the service refuses where nobody told a time', async () => {
+  it('reports that the service refuses if no upstream named a time', async () => {
     sims.a.setFaults({ refuse: { status: 500 } })
     sims.b.setFaults({ hang: true })
     expect(await refused(relay([upstream('a'), upstream('b')]))).toMatchObject({ code: 'upstream_timeout', why: 'connect' })
     expect(await refused(relay([upstream('b'), upstream('a', { priority: 5 })]))).toMatchObject({ code: 'upstream_refused', why: 'server_error' })
   })
 
-  it('stops dialling what keeps failing, probes it after a pause, and goes back to it', async () => {
+  it('stops dialling an upstream that keeps failing, probes it after a pause, and uses it again', async () => {
     const both = relay([upstream('a'), upstream('b')])
     sims.a.setFaults({ refuse: { status: 503 } })
     for (let i = 0; i < 3; i++) expect(await dial(both)).toBe('gpt-b')
@@ -131,7 +131,7 @@ describe('fall-over at connect', () => {
     expect(breakers(both)).toEqual(['closed', 'closed'])
   })
 
-  it('counts a silent upstream as failing, and says so when all are', async () => {
+  it('counts a silent upstream as failing, and reports a time-out if all are silent', async () => {
     const both = relay([upstream('a'), upstream('b')])
     sims.a.setFaults({ hang: true })
     for (let i = 0; i < 3; i++) expect(await dial(both)).toBe('gpt-b')
@@ -143,7 +143,7 @@ describe('fall-over at connect', () => {
     expect(await both.health()).toMatchObject({ status: 'down' })
   })
 
-  it('makes no extra dials beyond its budget when a crowd meets an upstream that just failed', async () => {
+  it('makes no extra dials beyond its budget if many clients meet an upstream that just failed', async () => {
     const both = relay([upstream('a'), upstream('b')])
     sims.a.setFaults({ refuse: { status: 503 } })
     const results = await Promise.all(
@@ -173,7 +173,7 @@ describe('fall-over at connect', () => {
 })
 
 describe('limits', () => {
-  it('belong to each upstream where deployments are called alike, and quotas of the configuration are recorded', async () => {
+  it('are separate for deployments of the same name, and configured quotas are recorded', async () => {
     const same = { deployment: 'gpt-realtime', limits: { tokens: 5_000, requests: 60 } }
     const both = relay([upstream('a', same), upstream('b', same)])
     expect(await dial(both)).toBe('gpt-realtime~a')
@@ -186,7 +186,7 @@ describe('limits', () => {
     )
   })
 
-  it('lead to the next upstream when one has nothing left', async () => {
+  it('lead to the next upstream if one has nothing left', async () => {
     const both = relay([upstream('a'), upstream('b')])
     store.recordLimits({ deployment: 'gpt-a', source: 'event', at: now, limits: [{ name: 'tokens', limit: 1_000, remaining: 0, resetSeconds: 60 }] })
     expect(await dial(both)).toBe('gpt-b')
@@ -197,7 +197,7 @@ describe('limits', () => {
     expect(await dial(alone)).toBe('gpt-b')
   })
 
-  it('are not waited for: a store that never answers, or says no, holds up no dial', async () => {
+  it('never delay a dial, even if the store never answers or rejects', async () => {
     const deaf = { recordLimits: () => undefined, limitsOf: () => new Promise<never>(() => undefined) }
     expect(await dial(relay([upstream('a'), upstream('b')], deaf))).toBe('gpt-a')
     const away = { recordLimits: () => undefined, limitsOf: () => Promise.reject(new Error('away')) }
@@ -216,7 +216,7 @@ describe('a single upstream', () => {
     expect(await dial(alone)).toBe('gpt-a')
   })
 
-  it('that nobody listens for is refused at once', async () => {
+  it('with a closed port is refused at once', async () => {
     const probe = createServer().listen(0, '127.0.0.1')
     await once(probe, 'listening')
     const { port } = probe.address() as { port: number }

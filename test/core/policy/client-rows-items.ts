@@ -1,4 +1,4 @@
-// Rows of the client sheet: conversation items. A client adds what a user says and what its own tools found, and touches nothing hidden.
+// Rows of the client sheet: conversation items. A client may add user messages and results of its own tools, and cannot touch hidden items.
 import { PREFIX } from '../../support/playbook.js'
 import { CLOSED_CALL, HIDDEN, OPEN_CALL, view } from '../../support/view.js'
 import type { Row } from './sheet.js'

@@ -1,4 +1,4 @@
-// Rows of the client sheet: session.update. Whatever is asked, the server's instructions, tools and tool choice go out with it.
+// Rows of the client sheet: session.update. The server's instructions, tools and tool choice always go out with it.
 import type { JsonObject } from '../../../src/core/protocol/events.js'
 import { profile } from '../../support/playbook.js'
 import { generous, view } from '../../support/view.js'
@@ -6,7 +6,7 @@ import type { Row } from './sheet.js'
 
 const owned = profile()
 
-/** What goes upstream for a client's `session.update` of which `wishes` were allowed. */
+/** The `session.update` that goes upstream if `wishes` of the client's were allowed. */
 export function owing(wishes: JsonObject = {}, extra: object = {}): { replace: object } {
   const tools = owned.tools.map((tool) => tool.definition)
   return { replace: { type: 'session.update', ...extra, session: { ...wishes, tool_choice: 'auto', type: 'realtime', instructions: owned.instructions, tools } } }

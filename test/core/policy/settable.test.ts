@@ -79,7 +79,7 @@ describe('what a client may set', () => {
     expect(settableAt(path)).toBeUndefined()
   })
 
-  it('keeps nothing that is inherited', () => {
+  it('keeps no inherited field', () => {
     const inherited = Object.create({ type: 'far_field' }) as { [key: string]: Json }
     expect(settableAt('audio.input.noise_reduction')?.(inherited)).toBeUndefined()
   })
@@ -93,7 +93,7 @@ describe('paths', () => {
     expect(readPath({ a: null }, 'a')).toBeNull()
   })
 
-  it('write into copies of what lies on the way, and make what is missing', () => {
+  it('write into copies of the objects on the way and create missing ones', () => {
     const shared = { input: { format: 'f' } }
     const object: JsonObject = { audio: shared, x: 1 }
     writePath(object, 'audio.output.voice', 'v')

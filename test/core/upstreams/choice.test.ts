@@ -278,7 +278,7 @@ describe('choose', () => {
     expect(viewOfUpstreams(state, now)[0]).toEqual({ name: 'a', breaker: 'closed', freeFrom: now, latencyMs: 3 })
   })
 
-  it('with nobody else left, probes a dead upstream a second after the last failure, one client at a time', () => {
+  it('probes a dead upstream that is the last one left a second after the last failure, one client at a time', () => {
     let state = openingChoice([spec('a'), spec('b')], T)
     let now = T
     const fail = (name: string, times = 1) => {
@@ -322,7 +322,7 @@ describe('choose', () => {
     expect(pauses).toEqual([1, 2, 4, 8, 16, 30, 30, 30])
   })
 
-  it('ends a storm of extra dials', () => {
+  it('bounds a storm of extra dials', () => {
     let state = openingChoice([spec('a'), spec('b'), spec('c')], T)
     let extra = 0
     for (let client = 0; client < 1_000; client++) {
@@ -366,7 +366,7 @@ describe('for any history', () => {
     about: fc.constantFrom('a', 'b', 'c', 'd'),
   })
 
-  it('dials only what is free and untried, refuses only when nothing is or the budget is spent, and keeps the budget', () => {
+  it('dials only free, untried upstreams, refuses only if there is none or the budget is spent, and keeps the budget', () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 60 }), (steps) => {
         let state = openingChoice(specs, T)
@@ -416,7 +416,7 @@ describe('for any history', () => {
     )
   })
 
-  it('comes back: whatever happened, after a minute of nothing every upstream is dialled again', () => {
+  it('dials every upstream again after a minute without events', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c', 'd'), outcome), { maxLength: 40 }), (history) => {
         const state = history.reduce((one, [name, result]) => dialled(one, name, result, T), openingChoice(specs, T))

@@ -1,4 +1,4 @@
-// How many sessions the chooser refuses beside an oracle that knows every quota and every failure in advance.
+// How many sessions the chooser refuses, compared with an oracle that knows every quota and failure in advance.
 import { describe, expect, it } from 'vitest'
 import { type Deployment, type Scenario, simulate } from './routing-simulation.js'
 
@@ -45,7 +45,7 @@ describe('routing simulation: ten deployments, three regions', () => {
     expect(Math.max(...runs.map((run) => run.slowestMs))).toBeLessThanOrEqual(slowestMs)
   })
 
-  it('is the same again for the same seed', () => {
+  it('gives the same result for the same seed', () => {
     const scenario: Scenario = { seed: 7, minutes: 4, deployments: deployments('near', 20), rate: bursts, reportMs: 1_000 }
     expect(simulate(scenario)).toEqual(simulate(scenario))
     expect(simulate({ ...scenario, seed: 8 })).not.toEqual(simulate(scenario))
