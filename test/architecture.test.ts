@@ -4,7 +4,7 @@ import { type Import, linesWith, type SourceFile, sourceFiles } from './support/
 
 const FILES = sourceFiles('src')
 
-/** What stays at the root of `src`: the ways in. Everything else has a room. */
+/** The entries, which stay at the root of `src`. Every other file has a room. */
 const ENTRIES = ['src/cli.ts', 'src/healthcheck.ts', 'src/main.ts']
 
 const PLUG = ['core', 'ports', 'time', 'config/config', 'config/secret']
@@ -47,7 +47,7 @@ function roomOf(path: string): string {
   return parts[0] === 'core' ? parts.slice(0, 2).join('/') : (parts[0] ?? '')
 }
 
-/** The target itself, without its ending, any folder above it, in the words of the table. */
+/** Whether the target is `allowed` itself (a file without its ending) or lies inside it. */
 function isIn(target: string, allowed: string): boolean {
   const path = target.slice('src/'.length).replace(/\.(d\.)?ts$/, '')
   return path === allowed || path.startsWith(`${allowed}/`)

@@ -20,7 +20,7 @@ describe('house rules', () => {
     expect(linesWith(FILES, /\bclass \w+(<[^>]*>)? extends (?!Error\b)\w+/)).toEqual([])
   })
 
-  it('no file name says only that it holds this and that', () => {
+  it('no file has a catch-all name', () => {
     const names = /\/(utils?|helpers?|types?|index|common|misc|shared|constants|base)\.ts$/
     expect([...FILES, ...TESTS].filter((file) => names.test(file.path) && file.path !== 'test/support/shared.ts').map((file) => file.path)).toEqual([])
   })

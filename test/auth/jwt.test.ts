@@ -54,7 +54,7 @@ describe('token with a secret', () => {
       expect(await whyOf(auth.verify(await sign({ ...good, iss: 'https://idp.example', ...(aud === undefined ? {} : { aud }) })))).toBe('wrong_audience')
   })
 
-  it('refuses other algorithms, whatever the header says', async () => {
+  it('refuses other algorithms for any header', async () => {
     const auth = await authenticator({ algorithms: ['HS256'] })
     const [, claims = '', signature = ''] = (await sign(good)).split('.')
     for (const header of [{ alg: 'none' }, { alg: 'None' }, { alg: 'HS512' }, {}, { alg: ['HS256'] }, { alg: null }, { alg: 'hs256' }, { alg: 'RS256' }])

@@ -155,7 +155,7 @@ function randomMessage(direction: Direction, index: number, maxChars: number, ru
   const chars = index === 0 ? 0 : index === 1 ? maxChars : Math.floor(maxChars ** Math.random())
   const text = filler(Math.floor(chars / 4) * 4)
   if (direction === 'up' && index % 8 === 5) return { payload: Buffer.from(`{"type":"input_audio_buffer.append","event_id":"evt_${index}","audio":"${text}"}`), text }
-  // Some encoders escape the slash. Order with the neighbours must hold even where a relay has to parse this one.
+  // Some encoders escape the slash. The order must stay even if a relay has to parse this message.
   if (direction === 'up' && index % 8 === 7) return { payload: audioPayload(direction, text.replaceAll('/', '\\/'), run), text }
   return { payload: audioPayload(direction, text, run), text }
 }

@@ -18,7 +18,7 @@ export interface RowHead {
 }
 
 export interface Row extends RowHead {
-  /** Target → one value a round; NaN where a round failed. */
+  /** Target → one value per round; NaN if the round failed. */
   readonly rounds: Partial<Record<TargetName, number[]>>
 }
 

@@ -15,7 +15,7 @@ import { verify } from './scenario-verify.js'
 import { TARGET_NAMES, type TargetName } from './targets.js'
 
 interface Options {
-  /** Those of `names` that were asked for. */
+  /** The requested ones among `names`. */
   readonly only: (names: readonly TargetName[]) => TargetName[]
   readonly rounds: (usual: number) => number
   readonly memorySessions: readonly number[]

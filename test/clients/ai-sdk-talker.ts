@@ -24,7 +24,7 @@ function Voice({ options, onRender }: { options: Experimental_UseRealtimeOptions
   return createElement('p', null, realtime.status)
 }
 
-/** A host with `?` in front: the way by an endpoint of the page's own server, here one that answers what it is asked to. */
+/** A host with a leading `?` means: use an endpoint of the page's own server, here one that answers with the given values. */
 export async function connect(host: string, token: string): Promise<Talker> {
   const byEndpoint = host.startsWith('?')
   const url = `wss://${host.replace('?', '')}/v1/realtime?model=gpt-realtime`

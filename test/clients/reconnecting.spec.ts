@@ -20,7 +20,7 @@ describe.each(UPSTREAMS)('on a %s upstream', (upstream) => {
   it.each([
     ['GA', undefined],
     ['legacy', '2024-10-01-preview'],
-  ])('LiveKit %s renews its session and gives the new one the history, where CLIENT_MAY_SEED_HISTORY allows it', async (_name, apiVersion) => {
+  ])('LiveKit %s renews its session and gives the new one the history, if CLIENT_MAY_SEED_HISTORY allows it', async (_name, apiVersion) => {
     const model = realtime.RealtimeModel.withAzure({
       azureEndpoint: `https://${lab.host}`,
       azureDeployment: 'voice',

@@ -131,7 +131,7 @@ describe('28. keys that must not be used', () => {
     const [one, two, weak, good] = [await signer('twice'), await signer('twice'), await signer('weak', 'RS256', { modulusLength: 2048 }), await signer('good')]
     const secret = new TextEncoder().encode('a secret that everybody can read in the key set')
     const shared = { kty: 'oct', kid: 'shared', k: Buffer.from(secret).toString('base64url'), alg: 'HS256' }
-    // The first half of the modulus: an RSA key of 1024 bits as far as anybody can tell.
+    // The first half of the modulus looks like an RSA key of 1024 bits.
     const short = {
       ...weak.jwk,
       n: Buffer.from(weak.jwk.n ?? '', 'base64url')

@@ -49,7 +49,7 @@ function turnstile(places: number) {
   }
 }
 
-describe.skipIf(redisBinary() === undefined)('quotas and places of four relays (skipped where no redis-server or valkey-server is installed: its file must outlast it)', () => {
+describe.skipIf(redisBinary() === undefined)('quotas and places of four instances (skipped if no redis-server or valkey-server is installed: its file must outlast it)', () => {
   const folder = mkdtempSync(join(tmpdir(), 'quotas-'))
   const users: User[] = []
   let relays: RelayProcess[] = []
@@ -96,7 +96,7 @@ describe.skipIf(redisBinary() === undefined)('quotas and places of four relays (
     rmSync(folder, { recursive: true, force: true })
   })
 
-  /** A session on this relay, or on the next one where it is dead; undefined where the user has no place left. */
+  /** A session on this instance, or on the next one if it is dead. Undefined if the user has no place left. */
   async function connect(user: User, first: number): Promise<{ client: RealtimeClient; relay: RelayProcess } | undefined> {
     for (let n = first; !over; n++) {
       const relay = relays[n % relays.length] as RelayProcess
@@ -185,7 +185,7 @@ describe.skipIf(redisBinary() === undefined)('quotas and places of four relays (
     asking.disconnect()
     for (const [n, user] of users.entries()) {
       const given = upstream.started.get(user.name) ?? 0
-      // What a killed relay had under way, at most one of each session, was never told to anybody.
+      // The usage of responses that a killed instance had under way, at most one per session, was never recorded.
       expect([user.name, (booked[n] ?? 0) <= given && (booked[n] ?? 0) >= given - (user.cutOff ? SESSIONS : 0)]).toEqual([user.name, true])
     }
     console.log(

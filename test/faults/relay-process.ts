@@ -22,7 +22,7 @@ export interface RelayProcess {
   readonly output: () => string
   connect(subject?: string): Promise<RealtimeClient>
   token(subject?: string, ttlSeconds?: number): Promise<string>
-  /** The sum of a metric over its labels; 0 where it has not been counted yet. */
+  /** The sum of a metric over its labels; 0 if it has not been counted yet. */
   metric(name: string): Promise<number>
   /** Waits until no session and no upstream connection is left, as before the fault. */
   nothingLeft(): Promise<void>

@@ -50,7 +50,7 @@ function version(persona: string, tool: string, maxTokens: number): Record<strin
   }
 }
 
-/** Inode, size and time of change stay as they are. They are all that a look at the files compares, so what takes this up was told to. */
+/** Keeps inode, size and modification time, which are all that the file watch compares. So only the signal can cause the reload. */
 function rewriteUnseen(files: Record<string, string>): void {
   for (const [name, text] of Object.entries(files)) {
     const file = openSync(join(folder, name), 'r+')
@@ -80,7 +80,7 @@ async function start(env: Record<string, string> = {}): Promise<RunningCommand> 
   return command
 }
 
-/** With what the upstream was told of it, as far as the files decide it. */
+/** Also returns the part of the upstream's session that the files decide. */
 async function open(url: string) {
   const client = await connectClient(`ws${url}/v1/realtime`, await mintToken(loadAuthConfig({ JWT_SECRET: SECRET }), { subject: 'alice', ttlSeconds: 600, claims: {} }))
   await client.next('session.created')

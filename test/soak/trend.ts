@@ -24,7 +24,7 @@ interface Limit {
 
 const MIB = 1024 * 1024
 
-/** An ended session that is kept costs several kilobytes of heap, so some thousand sessions show it. Resident memory moves in steps of a megabyte and more, so it is only asked for what is plain. */
+/** An ended session that is kept costs several kilobytes of heap, so some thousand sessions show it. Resident memory moves in steps of a megabyte and more, so only a large growth of it counts. */
 export const LIMITS: Readonly<Record<Figure, Limit>> = {
   heapBytes: { perSession: 100, allowance: 0.5 * MIB },
   externalBytes: { perSession: 100, allowance: 0.5 * MIB },

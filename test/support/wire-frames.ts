@@ -18,7 +18,7 @@ export function wsReceiver(options: ReceiverOptions): Writable {
 
 const KEY = [0x11, 0x92, 0x53, 0xe4] as const
 
-/** `first`: FIN, reserved bits and opcode. `size`: bytes of the header without the mask; the length takes its shortest form unless told otherwise. */
+/** `first`: FIN, reserved bits and opcode. `size`: bytes of the header without the mask; by default that of the shortest form of the length. */
 export function frameBytes(first: number, payload: Buffer, masked: boolean, size = headerSize(payload.length)): Buffer {
   const { length } = payload
   const header = Buffer.alloc(size + (masked ? 4 : 0))

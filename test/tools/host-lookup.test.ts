@@ -5,7 +5,7 @@ import { publicOnlyLookup, sharedLookup } from '../../src/tools/host-lookup.js'
 
 type Done = (error: Error | null, addresses?: { address: string; family: number }[]) => void
 
-/** A resolver that answers when told to. */
+/** A resolver that answers when the test lets it. */
 function heldResolver() {
   const asked: Done[] = []
   const resolve = ((_host: string, _options: object, done: Done) => void asked.push(done)) as unknown as typeof lookup

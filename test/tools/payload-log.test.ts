@@ -23,7 +23,7 @@ async function linesOf(logPayloads: boolean | undefined, args: string, answer: s
   return text
 }
 
-it('is logged with session, tool and outcome when asked for', async () => {
+it('is logged with session, tool and outcome if configured', async () => {
   const line = JSON.parse(await linesOf(true, '{"city":"Bergen"}', 'sunny'))
   expect(line).toMatchObject({
     level: 'info',

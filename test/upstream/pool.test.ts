@@ -63,7 +63,7 @@ const refusal = (dialled: Promise<unknown>): Promise<RefusalError> =>
     (error: RefusalError) => error,
   )
 
-/** The next `count` frames of a link that nobody has read yet. */
+/** The next `count` frames of a link that was not read before. */
 function frames(link: Link, count: number): Promise<string[]> {
   const seen: string[] = []
   return new Promise((resolve) => {

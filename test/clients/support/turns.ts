@@ -11,7 +11,7 @@ export interface Answer {
 /** One connected client, driven through its library's own calls. Each method resolves when the library says that the answer is complete. */
 export interface Talker {
   ask(text: string): Promise<Answer>
-  /** Says something for so long and waits for the answer. `heard`: the transcript, where the library shows it. */
+  /** Speaks for so long and waits for the answer. `heard`: the transcript, if the library shows it. */
   speak(speechMs?: number): Promise<Answer & { readonly heard?: string | undefined }>
   /** Asks for the client's own tool `show_on_screen`, which answers `it is on screen now`. Absent if the library has no tools. */
   ownTool?(text: string): Promise<Answer & { readonly called: readonly OwnCall[] }>

@@ -71,7 +71,7 @@ function holds(frame: string): void {
   }
 }
 
-describe('whatever a client sends', () => {
+describe('any frame of a client', () => {
   it('as an almost-event', () => {
     fc.assert(fc.property(hostileFrame, holds), RUNS)
   })
@@ -111,7 +111,7 @@ describe('whatever a client sends', () => {
         if (clientAudioBytes(Buffer.from(frame)) < 0) return
         everyReaderAgrees(frame)
         const slow = upstreamText(frame, view())
-        // The lane leaves the alphabet to the upstream; whatever else it lets pass is the same event.
+        // The lane leaves the base64 alphabet to the upstream. Otherwise a frame that it passes is the same event.
         if (slow !== undefined) expect(JSON.parse(slow)).toEqual(JSON.parse(frame))
       }),
       RUNS,

@@ -389,7 +389,7 @@ describe('for any history', () => {
           for (const result of outcomes) {
             const untried = viewOfUpstreams(state, now).filter((view) => !tried.has(view.name))
             const healthy = untried.filter((view) => view.freeFrom <= now)
-            // Dead ones may be probed where nobody else is left for a client's first dial.
+            // Dead upstreams may be probed if no other is left for a client's first dial.
             const free = healthy.length === 0 && tried.size === 0 ? untried.filter((view) => view.breaker === 'open' && 'dial' in choose(state, { now, draw, tried })[1]) : healthy
             const [next, choice] = choose(state, { now, draw, tried })
             state = next

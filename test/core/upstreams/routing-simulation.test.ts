@@ -34,7 +34,7 @@ describe('routing simulation: ten deployments, three regions', () => {
     const runs = [1, 2].map((seed) => simulate({ ...scenario, seed }))
     const sum = (key: 'clients' | 'refused' | 'refusedByOracle' | 'extraDials') => runs.reduce((total, run) => total + run[key], 0)
     const [clients, refused, oracle, extra] = [sum('clients'), sum('refused'), sum('refusedByOracle'), sum('extraDials')]
-    // Served is compared where the oracle refuses nobody: a ratio to zero says nothing.
+    // If the oracle refuses no client, the served clients are compared, since a ratio to zero says nothing.
     const ratio = oracle > 0 ? refused / oracle : clients / (clients - refused)
     console.log(
       `routing, ${id}: refused ${refused} of ${clients} sessions, the oracle ${oracle}: ratio ${ratio.toFixed(3)}; extra dials ${((100 * extra) / clients).toFixed(1)} %; slowest ${Math.round(Math.max(...runs.map((run) => run.slowestMs)))} ms`,

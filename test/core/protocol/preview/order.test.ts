@@ -78,7 +78,7 @@ describe('order of item events from a preview upstream', () => {
     expect(types(out)).toEqual(['conversation.item.added', 'conversation.item.done'])
   })
 
-  it('spoken words are complete at once, whatever their status says', () => {
+  it('spoken words are complete at once with any status', () => {
     expect(types(play([created({ ...user, status: 'in_progress' })]))).toEqual(['conversation.item.added', 'conversation.item.done'])
   })
 
