@@ -1,5 +1,5 @@
 # The relay alone: compiled JavaScript, production dependencies and Node, without shell, package manager or root.
-# Base images are named by version here; pin them by digest in your own build (deploy/README.md, "Image").
+# Base images are named by version here; pin them by digest in your own build (deploy/run-book.md, "Image").
 ARG NODE_IMAGE=node:24-bookworm-slim
 ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs24-debian12:nonroot
 

@@ -3,18 +3,16 @@ import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { Authenticator, Identity } from '../ports/caller.js'
-import type { LimitStore } from '../ports/store.js'
 import { AdminInputError, MAX_BODY_BYTES, sendProblem } from './problems.js'
 import { type AdminActions, addRoutes } from './routes.js'
 import { ERROR } from './schemas.js'
 
 export interface AdminApiDeps extends AdminActions {
   readonly authenticator: Pick<Authenticator, 'authenticate'>
-  readonly limits: AdminActions['limits'] & Pick<LimitStore, 'isRevoked'>
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void }
 }
 
-const ADMIN_SCOPE = 'relay:admin'
+export const ADMIN_SCOPE = 'relay:admin'
 const PREFIX = '/v1/admin'
 /** A subject of 256 characters, percent-encoded. */
 const MAX_PATH_PARAMETER = 2304
@@ -68,10 +66,10 @@ export async function createAdminApi(deps: AdminApiDeps): Promise<FastifyInstanc
 }
 
 /** Only the `Authorization` header counts: a foreign page in an operator's browser cannot send it. */
-async function authorize({ authenticator, limits }: AdminApiDeps, authorization: string | undefined): Promise<void> {
+async function authorize({ authenticator, store }: AdminApiDeps, authorization: string | undefined): Promise<void> {
   const identity = await authenticator.authenticate({ headers: { authorization }, query: new URLSearchParams() })
   if (!hasAdminScope(identity)) throw new RefusalError('forbidden', 'no_admin_scope')
-  if (await limits.isRevoked(identity)) throw new RefusalError('unauthenticated', 'revoked')
+  if (await store.revocations.isRevoked(identity)) throw new RefusalError('unauthenticated', 'revoked')
 }
 
 function hasAdminScope({ claims }: Identity): boolean {

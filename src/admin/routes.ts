@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { BreakerState } from '../core/upstreams/breaker.js'
 import type { EndOutcome, SessionRecord } from '../ports/directory.js'
-import type { LimitState, LimitStore } from '../ports/store.js'
+import type { LimitState, Store } from '../ports/store.js'
 import { AdminInputError, NoSessionError, StoreAwayError } from './problems.js'
 import { PAGE, SCHEMAS } from './schemas.js'
 
@@ -18,7 +18,7 @@ export interface UpstreamStatus {
 
 export interface AdminActions {
   readonly upstreams: () => readonly UpstreamStatus[]
-  readonly limits: Pick<LimitStore, 'limitsOf' | 'usageOf' | 'revoke' | 'directory'>
+  readonly store: Pick<Store, 'limits' | 'usage' | 'revocations' | 'directory'>
   /** Epoch milliseconds. */
   readonly now: () => number
 }
@@ -27,10 +27,10 @@ interface OfSubject {
   readonly Params: { readonly subject: string }
 }
 
-export function addRoutes(app: FastifyInstance, { upstreams, limits, now }: AdminActions): void {
+export function addRoutes(app: FastifyInstance, { upstreams, store, now }: AdminActions): void {
   app.get('/deployments', { schema: SCHEMAS.deployments }, async () => {
     const deployments = upstreams().map(async ({ name, deployment, breaker, freeFrom, latencyMs }) => {
-      const found = await limits.limitsOf(deployment).catch(() => undefined)
+      const found = await store.limits.limitsOf(deployment).catch(() => undefined)
       const free = freeFrom <= now() ? null : iso(freeFrom)
       return { upstream: name, deployment, breaker, freeFrom: free, latencyMs: latencyMs ?? null, limits: found?.map((limit) => limitShown(limit, now())) ?? null }
     })
@@ -39,14 +39,14 @@ export function addRoutes(app: FastifyInstance, { upstreams, limits, now }: Admi
 
   app.get<OfSubject & { Querystring: { readonly day?: string } }>('/usage/:subject', { schema: SCHEMAS.usage }, async ({ params: { subject }, query: { day } }) => {
     const window = day ?? iso(now()).slice(0, 10)
-    return { subject, day: window, counters: await limits.usageOf({ kind: 'subject', name: subject }, window).catch(storeAway) }
+    return { subject, day: window, counters: await store.usage.usageOf({ kind: 'subject', name: subject }, window).catch(storeAway) }
   })
 
   app.get<{ Querystring: { readonly limit?: number; readonly cursor?: string } }>(
     '/sessions',
     { schema: SCHEMAS.sessions, preValidation: readLimit },
     async ({ query: { limit, cursor } }) => {
-      const { sessions, next } = await limits.directory.page(limit ?? PAGE.default, cursor).catch((error: unknown) => {
+      const { sessions, next } = await store.directory.page(limit ?? PAGE.default, cursor).catch((error: unknown) => {
         if (error instanceof RangeError) throw new AdminInputError('cursor', 'cursor must be the next of another page.')
         return storeAway()
       })
@@ -55,18 +55,18 @@ export function addRoutes(app: FastifyInstance, { upstreams, limits, now }: Admi
   )
 
   app.post<{ Params: { readonly id: string } }>('/sessions/:id/end', { schema: SCHEMAS.endSession }, async ({ params: { id } }, reply) => {
-    const outcome = await limits.directory.end({ sessionId: id })
+    const outcome = await store.directory.end({ sessionId: id })
     if (outcome.ended === 0 && outcome.everywhere) throw new NoSessionError()
     return answerEnd(reply, outcome)
   })
 
-  app.post<OfSubject>('/users/:subject/end', { schema: SCHEMAS.endUser }, async ({ params: { subject } }, reply) => answerEnd(reply, await limits.directory.end({ subject })))
+  app.post<OfSubject>('/users/:subject/end', { schema: SCHEMAS.endUser }, async ({ params: { subject } }, reply) => answerEnd(reply, await store.directory.end({ subject })))
 
   app.post<{ Body: { readonly tokenId?: string; readonly subject?: string; readonly untilSeconds: number } }>('/revoke', { schema: SCHEMAS.revoke }, async ({ body }, reply) => {
     const { untilSeconds, ...target } = body
     const untilMs = untilSeconds * 1000
     if (untilMs <= now()) throw new AdminInputError('untilSeconds', 'untilSeconds must be a time to come, in whole seconds since 1970-01-01 as in the exp of a token.')
-    const everywhere = await limits.revoke(target, untilMs).then(
+    const everywhere = await store.revocations.revoke(target, untilMs).then(
       () => true,
       () => false,
     )
@@ -88,8 +88,9 @@ function answerEnd(reply: FastifyReply, { ended, asked, answered, everywhere }: 
   return reply.code(everywhere ? 200 : 202).send({ ended, asked, answered, everywhere })
 }
 
-function sessionShown({ since, ...session }: SessionRecord): object {
-  return { ...session, since: iso(since) }
+/** The API calls an instance a relay. */
+function sessionShown({ instance, since, ...session }: SessionRecord): object {
+  return { ...session, relay: instance, since: iso(since) }
 }
 
 function limitShown({ name, source, at, limit, remaining, resetAt, used, usedFrom }: LimitState, now: number): object {

@@ -5,7 +5,7 @@ import { configWarnings, describeConfig } from '../config/describe.js'
 import { loadConfig } from '../config/load.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { Health } from '../ports/health.js'
-import type { LimitStore } from '../ports/store.js'
+import type { Store } from '../ports/store.js'
 import { createStore } from '../server/store.js'
 import { toolRegistryOptions } from '../server/tools.js'
 import { createUpstreams } from '../server/upstreams.js'
@@ -47,7 +47,7 @@ export async function check(print: (line: string) => void): Promise<boolean> {
 }
 
 /** A store connects in the background: its first answers only say that it has not done so yet. Sessions can do without it, a check cannot. */
-async function settledHealth(store: LimitStore): Promise<Health> {
+async function settledHealth(store: Store): Promise<Health> {
   const end = performance.now() + STORE_MS
   for (;;) {
     const health = await store.health()

@@ -5,7 +5,7 @@ import type { SessionProfile } from '../core/policy/profile.js'
 import type { DialectName } from '../core/protocol/dialect.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { Authenticator, Identity } from '../ports/caller.js'
-import type { Lease, LimitStore } from '../ports/store.js'
+import type { Lease, Store } from '../ports/store.js'
 import type { ToolSet } from '../ports/tools.js'
 import type { Deadline } from './deadline.js'
 import { chooseDialect } from './dialect-choice.js'
@@ -16,7 +16,7 @@ import { chooseSubprotocol } from './subprotocol.js'
 export interface AdmissionDeps {
   readonly config: Pick<Config, 'allowedOrigins' | 'clientDialect' | 'limits'>
   readonly authenticator: Pick<Authenticator, 'authenticate'>
-  readonly limits: Pick<LimitStore, 'take' | 'lease' | 'isRevoked'>
+  readonly store: Pick<Store, 'rates' | 'leases' | 'revocations'>
   /** Throws or rejects with `forbidden` if the token does not allow the requested model or profile. */
   readonly profileFor: (identity: Identity, requestedModel: string | undefined) => SessionProfile | Promise<SessionProfile>
   readonly toolsFor: (profile: SessionProfile) => ToolSet | Promise<ToolSet>
@@ -36,6 +36,7 @@ export interface Admitted {
   readonly tools: ToolSet
   readonly dialect: DialectName
   readonly requestedModel: string | undefined
+  readonly trace: string | undefined
   readonly place: Place
 }
 
@@ -57,8 +58,8 @@ export interface OpeningCount {
 
 /** Resolves to what a session needs. Rejects with a `RefusalError` or the deadline's `ClientGone`; the place is then free again. */
 export async function admit(handshake: Handshake, address: string, opening: OpeningCount, deadline: Deadline, deps: AdmissionDeps): Promise<Admitted> {
-  const { config, limits } = deps
-  const { headers, query, offered, requestedModel } = handshake
+  const { config, store } = deps
+  const { headers, query, offered, requestedModel, trace } = handshake
   if (deps.draining()) throw new RefusalError('draining', 'draining', RETRY.draining)
   if (deps.overloaded?.()) throw new RefusalError('overloaded', 'memory', RETRY.overloaded)
   checkOrigin(headers.origin, config.allowedOrigins)
@@ -67,7 +68,7 @@ export async function admit(handshake: Handshake, address: string, opening: Open
   const dialect = chooseDialect({ target: handshake.target, query, betaHeader: headers['openai-beta'], offered }, config.clientDialect)
   await takeConnect(`connect:address:${addressKey(address)}`)
   const identity = await deadline.within(deps.authenticator.authenticate({ headers, query }))
-  if (await deadline.within(limits.isRevoked(identity))) throw new RefusalError('unauthenticated', 'revoked')
+  if (await deadline.within(store.revocations.isRevoked(identity))) throw new RefusalError('unauthenticated', 'revoked')
   await takeConnect(`connect:subject:${encodeURIComponent(identity.subject)}`)
   const sessionId = randomUUID()
   const place = await takePlace(identity, sessionId)
@@ -76,7 +77,7 @@ export async function admit(handshake: Handshake, address: string, opening: Open
     const tools = await deadline.within(deps.toolsFor(profile))
     // The checks above may have taken seconds.
     if (deps.draining()) throw new RefusalError('draining', 'draining', RETRY.draining)
-    return { sessionId, identity, profile, tools, dialect, requestedModel, place }
+    return { sessionId, identity, profile, tools, dialect, requestedModel, trace, place }
   } catch (error) {
     place.release()
     throw error
@@ -84,7 +85,7 @@ export async function admit(handshake: Handshake, address: string, opening: Open
 
   async function takeConnect(key: string): Promise<void> {
     const perSecond = config.limits.connectsPerSecond
-    const taken = await deadline.within(limits.take(key, 1, { perSecond, burst: Math.max(2, Math.ceil(2 * perSecond)) }))
+    const taken = await deadline.within(store.rates.take(key, 1, { perSecond, burst: Math.max(2, Math.ceil(2 * perSecond)) }))
     if (!taken.ok) throw new RefusalError('rate_limited', 'connect_rate', Math.max(1, Math.ceil(taken.retryAfterMs / 1000)))
   }
 
@@ -93,7 +94,7 @@ export async function admit(handshake: Handshake, address: string, opening: Open
     opening.value++
     try {
       const max = deps.sessionsAllowed?.(caller) ?? config.limits.maxSessionsPerUser
-      const lease = await deadline.within(limits.lease(caller.subject, id, max), (late) => late?.release())
+      const lease = await deadline.within(store.leases.lease(caller.subject, id, max), (late) => late?.release())
       if (!lease) throw new RefusalError('too_many_sessions', 'subject_full', RETRY.tooManySessions)
       return placeOf(lease, opening)
     } catch (error) {

@@ -14,11 +14,15 @@ export interface Handshake {
   readonly requestedModel: string | undefined
   /** The client's own id for this request, made safe to log. */
   readonly correlationId: string | undefined
+  /** A valid `traceparent` (W3C Trace Context); any other is left out. */
+  readonly trace: string | undefined
 }
 
 const KEY = /^[+/0-9A-Za-z]{22}==$/
 const MODEL = /^[A-Za-z0-9._:/-]{1,128}$/
 const MAX_CORRELATION_LENGTH = 128
+/** Version 00, and neither id all zeros (source: W3C Trace Context). */
+const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
 /** Throws `bad_request`. Checks everything that `ws` would otherwise refuse with a page of HTML. */
 export function readHandshake(request: IncomingMessage): Handshake {
@@ -40,6 +44,7 @@ export function readHandshake(request: IncomingMessage): Handshake {
     offered: offeredSubprotocols(headers['sec-websocket-protocol']),
     requestedModel: modelIn(query, 'model') ?? modelIn(query, 'deployment'),
     correlationId: cleanId(only('x-ms-client-request-id') ?? query.get('x-ms-client-request-id')),
+    trace: TRACEPARENT.test(only('traceparent') ?? '') ? only('traceparent') : undefined,
   }
 }
 

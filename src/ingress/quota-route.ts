@@ -2,14 +2,14 @@
 import type { FastifyInstance } from 'fastify'
 import type { QuotaLeft } from '../core/policy/quota.js'
 import { RefusalError } from '../core/protocol/errors.js'
-import { shown } from '../core/session/quota/gate.js'
+import { publicQuota } from '../core/session/quota/gate.js'
 import type { Authenticator, Identity } from '../ports/caller.js'
-import type { LimitStore } from '../ports/store.js'
+import type { Store } from '../ports/store.js'
 import { sendRefusal } from './refusal-reply.js'
 
 export interface QuotaRouteDeps {
   readonly authenticator: Pick<Authenticator, 'authenticate'>
-  readonly limits: Pick<LimitStore, 'take' | 'isRevoked'>
+  readonly store: Pick<Store, 'rates' | 'revocations'>
   /** Empty: this caller has no quota. Undefined: the store cannot be asked now. Throws `forbidden` for a token whose profile does not exist. */
   readonly quotaOf: (identity: Identity) => Promise<readonly QuotaLeft[] | undefined>
 }
@@ -18,16 +18,16 @@ export interface QuotaRouteDeps {
 const RULE = { perSecond: 5, burst: 20 }
 const UNKNOWN_RETRY_SECONDS = 5
 
-export function registerQuotaRoute(app: FastifyInstance, { authenticator, limits, quotaOf }: QuotaRouteDeps): void {
+export function registerQuotaRoute(app: FastifyInstance, { authenticator, store, quotaOf }: QuotaRouteDeps): void {
   app.get('/v1/quota', async (request, reply) => {
     try {
       await take(`quota:address:${encodeURIComponent(request.ip)}`)
       const identity = await authenticator.authenticate({ headers: request.headers, query: new URLSearchParams(request.raw.url?.split('?')[1] ?? '') })
-      if (await limits.isRevoked(identity)) throw new RefusalError('unauthenticated', 'revoked')
+      if (await store.revocations.isRevoked(identity)) throw new RefusalError('unauthenticated', 'revoked')
       await take(`quota:subject:${encodeURIComponent(identity.subject)}`)
       const left = await quotaOf(identity)
       if (!left) throw new RefusalError('internal', 'quota_unknown', UNKNOWN_RETRY_SECONDS)
-      return reply.header('cache-control', 'no-store').send({ quota: left.map(shown) })
+      return reply.header('cache-control', 'no-store').send({ quota: left.map(publicQuota) })
     } catch (error) {
       if (error instanceof RefusalError) return sendRefusal(reply, error)
       throw error
@@ -35,7 +35,7 @@ export function registerQuotaRoute(app: FastifyInstance, { authenticator, limits
   })
 
   async function take(key: string): Promise<void> {
-    const taken = await limits.take(key, 1, RULE)
+    const taken = await store.rates.take(key, 1, RULE)
     if (!taken.ok) throw new RefusalError('rate_limited', 'quota_rate', Math.max(1, Math.ceil(taken.retryAfterMs / 1000)))
   }
 }

@@ -98,7 +98,7 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
     const refusal = error instanceof RefusalError ? error : new RefusalError('internal', 'admission_failed')
     if (refusal !== error) deps.log.error(describeError(error), 'admission failed')
     deps.log.info({ code: refusal.code, why: refusal.why, address: request.ip }, 'upgrade refused')
-    deps.recorder.note({ note: 'upgrade_refused', code: refusal.code })
+    deps.recorder.note({ type: 'upgrade_refused', code: refusal.code })
     if (deps.config.refuseAfterUpgrade && !BEFORE_UPGRADE_ONLY.has(refusal.code)) outcomes.set(request.raw, { refused: refusal, response: reply.raw })
     else sendRefusal(reply, refusal)
   }
@@ -115,10 +115,10 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
       closeRefused(link, outcome.refused)
       return
     }
-    const { place, sessionId, identity, profile, tools, dialect, requestedModel } = outcome.admitted
+    const { place, sessionId, identity, profile, tools, dialect, requestedModel, trace } = outcome.admitted
     request.raw.socket.removeListener('close', place.release)
     try {
-      deps.openSession({ sessionId, identity, profile, tools, dialect, requestedModel, client: link, recorder: deps.recorder, onEnd: place.release })
+      deps.openSession({ sessionId, identity, profile, tools, dialect, requestedModel, trace, client: link, recorder: deps.recorder, onEnd: place.release })
       place.opened()
     } catch (error) {
       place.release()

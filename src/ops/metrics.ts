@@ -78,7 +78,7 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
   }
 
   function count(note: Note): void {
-    switch (note.note) {
+    switch (note.type) {
       case 'upgrade_refused':
         return refusals.inc({ code: note.code })
       case 'session_opened':
@@ -91,7 +91,7 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
         bytes.inc({ direction: 'up' }, note.upBytes)
         return bytes.inc({ direction: 'down' }, note.downBytes)
       case 'event_refused':
-        return eventsRefused.inc({ type: label.type(note.type), code: note.code })
+        return eventsRefused.inc({ type: label.type(note.eventType), code: note.code })
       case 'event_dropped':
         return eventsDropped.inc({ side: note.side, why: label.why(wordLabel(note.why)) })
       case 'tool_finished': {
@@ -111,6 +111,11 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
         return quotaRefusals.inc({ rule: note.rule })
       case 'backpressure':
         return backpressure.inc({ side: note.side })
+      // For logs and traces: what they would count is counted at their ends.
+      case 'response_started':
+      case 'first_audio':
+      case 'tool_started':
+        return undefined
       case 'lane':
         lane.inc({ side: note.side, result: 'hit' }, note.hits)
         return lane.inc({ side: note.side, result: 'miss' }, note.misses)

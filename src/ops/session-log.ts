@@ -3,32 +3,41 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Note, Recorder } from '../ports/notes.js'
 import { wordLabel } from './labels.js'
 
-type SessionLogger = Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn'>
+type SessionLogger = Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'level'>
 
-/** Passes each note to `counted` and then to the log, with the session's id. Never throws. A child logger would take 1 KB per session. */
-export function createSessionRecorder(counted: Recorder, logger: SessionLogger, sessionId: string): Recorder {
+/** Logs each note with the session's id. Never throws. A child logger would take 1 KB per session. */
+export function createLogRecorder(logger: SessionLogger, sessionId: string): Recorder {
+  return { note: (note) => logNote(logger, sessionId, note), traces: logger.level === 'debug' || logger.level === 'trace' }
+}
+
+/** Passes each note to all recorders, in order. */
+export function joinRecorders(...all: readonly Recorder[]): Recorder {
   return {
     note(note) {
-      counted.note(note)
-      logNote(logger, sessionId, note)
+      for (const recorder of all) recorder.note(note)
     },
+    traces: all.some((recorder) => recorder.traces === true),
   }
 }
 
 function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
-  const { note: name, ...said } = note
+  const { type: name, ...said } = note
   const fields = { sessionId, ...said }
-  switch (note.note) {
+  switch (note.type) {
     // The ingress logs these itself, with the client's address.
     case 'upgrade_refused':
       return
     case 'session_opened':
     case 'session_closed':
       return logger.info(fields, name)
+    case 'tool_started':
+      return logger.debug({ sessionId, callId: plain(note.callId), tool: plain(note.tool) }, name)
     case 'tool_finished':
-      return note.outcome === 'ok' ? logger.debug({ ...fields, tool: plain(note.tool) }, name) : logger.warn({ ...fields, tool: plain(note.tool) }, name)
+      return note.outcome === 'ok'
+        ? logger.debug({ ...fields, callId: plain(note.callId), tool: plain(note.tool) }, name)
+        : logger.warn({ ...fields, callId: plain(note.callId), tool: plain(note.tool) }, name)
     case 'event_refused':
-      return logger.info({ ...fields, type: plain(note.type) }, name)
+      return logger.info({ sessionId, type: plain(note.eventType), code: note.code }, name)
     case 'upstream_error':
       return logger.warn({ ...fields, code: plain(note.code) }, name)
     case 'event_dropped':
@@ -36,8 +45,14 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
     case 'backpressure':
     case 'quota_refused':
       return logger.info(fields, name)
-    case 'configured':
+    case 'response_started':
+      return logger.debug({ sessionId, responseId: plain(note.responseId) }, name)
+    case 'first_audio':
+      return logger.debug({ ...fields, responseId: plain(note.responseId) }, name)
+    // Of the usage only metrics and the store know what is a number.
     case 'response_done':
+      return logger.debug({ sessionId, responseId: plain(note.responseId), status: note.status }, name)
+    case 'configured':
     case 'lane':
       return logger.debug(fields, name)
     default:

@@ -1,12 +1,12 @@
 // Counts dials, tokens and money, and reads limits and breakers at each scrape. Never by user.
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { BreakerState } from '../core/upstreams/breaker.js'
-import type { LimitState, LimitStore, UsageReport } from '../ports/store.js'
+import type { LimitState, LimitsBook, UsageBook, UsageReport } from '../ports/store.js'
 import { createBoundedLabel } from './labels.js'
 
 export interface WatchedUpstreams {
   readonly upstreams: () => readonly { readonly name: string; readonly deployment: string; readonly breaker: BreakerState }[]
-  readonly limits: Pick<LimitStore, 'limitsOf'>
+  readonly limits: LimitsBook
 }
 
 export interface UpstreamMetrics {
@@ -14,8 +14,8 @@ export interface UpstreamMetrics {
   dialled(upstream: string, outcome: string): void
   /** Sets the upstreams whose limits and breakers are shown. */
   watch(upstreams: WatchedUpstreams): void
-  /** Returns the same store, but counts each usage report that passes through it. */
-  counted(store: LimitStore): LimitStore
+  /** Returns the same book, but counts each report that passes through it. */
+  counted(usage: UsageBook): UsageBook
 }
 
 const BREAKERS = ['closed', 'open', 'half_open'] as const satisfies readonly BreakerState[]
@@ -71,10 +71,10 @@ export function createUpstreamMetrics(registry: Registry): UpstreamMetrics {
     watch(upstreams) {
       watched = upstreams
     },
-    counted: (store) => ({
-      ...store,
+    counted: (usage) => ({
+      ...usage,
       recordUsage(report) {
-        store.recordUsage(report)
+        usage.recordUsage(report)
         count(report)
       },
     }),

@@ -1,4 +1,4 @@
-// The part of the ports that is about the live sessions of all relays: what operators see and end. Types only.
+// The live sessions of all instances of a relay: what operators see and end. Types only.
 import type { DialectName } from '../core/protocol/dialect.js'
 
 /** A live session as operators see it: no secret, no prompt, nothing that was said. */
@@ -10,8 +10,8 @@ export interface SessionRecord {
   readonly dialect: DialectName
   /** Name under which limits are recorded. */
   readonly deployment: string
-  /** Which process it lives in. */
-  readonly relay: string
+  /** The relay process it lives in. */
+  readonly instance: string
   /** Epoch milliseconds when its upstream was reached. */
   readonly since: number
 }
@@ -19,30 +19,34 @@ export interface SessionRecord {
 export type EndTarget = { readonly sessionId: string } | { readonly subject: string }
 
 export interface EndOutcome {
-  /** Sessions that ended, of those that answered. */
+  /** Sessions that ended on the instances that answered. */
   readonly ended: number
-  /** Relays known to live, this one included, and how many of them said within a second that they have done it. */
+  /** Live instances, this one included. */
   readonly asked: number
+  /** Instances that ended theirs and said so within a second. */
   readonly answered: number
-  /** Every relay has done it. */
+  /** Every instance answered. */
   readonly everywhere: boolean
 }
 
 export interface SessionPage {
-  /** By relay, then oldest first. */
+  /** By instance, then oldest first. */
   readonly sessions: readonly SessionRecord[]
   /** Where the next page begins; undefined after the last. */
   readonly next: string | undefined
 }
 
-/** The live sessions of all relays that share a store. */
+/** The live sessions of all instances that share a store. */
 export interface SessionDirectory {
-  /** Shows a session of this process until the function it returns is called. Neither blocks nor throws; what a dead relay showed goes with its leases. */
-  show(session: Omit<SessionRecord, 'relay'>): () => void
-  /** At most `limit` sessions after `cursor`. Rejects with a `RangeError` where the cursor is none of ours, and otherwise when the store cannot be asked. */
+  /**
+   * Lists a session of this instance until the returned function is called. Neither blocks nor throws.
+   * If the instance dies, its sessions disappear when its leases expire.
+   */
+  register(session: Omit<SessionRecord, 'instance'>): () => void
+  /** At most `limit` sessions after `cursor`. Rejects with a `RangeError` if the cursor is malformed, and otherwise if the store is unreachable. */
   page(limit: number, cursor?: string): Promise<SessionPage>
-  /** Ends sessions on every relay, within a second or so. Never rejects. */
+  /** Ends sessions on every instance, within about a second. Never rejects. */
   end(target: EndTarget): Promise<EndOutcome>
-  /** How this process ends its own; returns how many. The last one set counts. */
+  /** Sets how this instance ends its own sessions. The callback returns how many it ended. A later callback replaces it. */
   onEnd(callback: (target: EndTarget) => number): void
 }

@@ -1,25 +1,36 @@
-// What is worth counting or logging, and who hears of it.
+// What is worth counting, logging or tracing, and who hears of it. No secret, no speech, no prompt.
 import type { DialectName } from '../core/protocol/dialect.js'
 import type { RefusalCode } from '../core/protocol/errors.js'
+import type { Side } from '../core/protocol/events.js'
+import type { SessionNote } from '../core/session/notes.js'
 import type { ToolOutcome } from './tools.js'
 
-/** Something worth counting or logging. Label values come from fixed sets; no secret, no speech, no prompt. */
-export type Note =
-  | { note: 'upgrade_refused'; code: RefusalCode }
-  | { note: 'session_opened'; dialect: DialectName; profile: string }
-  | { note: 'session_closed'; code: RefusalCode | 'client_left'; why: string; durationMs: number; upMessages: number; downMessages: number; upBytes: number; downBytes: number }
-  | { note: 'event_refused'; type: string; code: RefusalCode }
-  | { note: 'event_dropped'; side: 'client' | 'upstream'; why: string }
-  | { note: 'tool_finished'; tool: string; outcome: ToolOutcome['outcome']; durationMs: number; cut: boolean }
-  | { note: 'upstream_error'; code: string }
-  | { note: 'configured'; durationMs: number }
-  | { note: 'response_done'; status: string }
-  /** `rule` as `responses_per_day`; `unknown`: nobody could tell what is left. */
-  | { note: 'quota_refused'; rule: string }
-  | { note: 'backpressure'; side: 'client' | 'upstream' }
-  | { note: 'lane'; side: 'client' | 'upstream'; hits: number; misses: number }
+/** Notes of core, of the relay and of ingress. */
+export type Note = SessionNote | RelayNote
 
-/** Metrics, audit, log. Never blocks, never throws. */
+type RelayNote =
+  | { readonly type: 'upgrade_refused'; readonly code: RefusalCode }
+  | { readonly type: 'session_opened'; readonly dialect: DialectName; readonly profile: string }
+  | {
+      readonly type: 'session_closed'
+      readonly code: RefusalCode | 'client_left'
+      readonly why: string
+      readonly durationMs: number
+      readonly upMessages: number
+      readonly downMessages: number
+      readonly upBytes: number
+      readonly downBytes: number
+    }
+  /** The first audio of a response, after its beginning. Only for recorders that trace. */
+  | { readonly type: 'first_audio'; readonly responseId: string; readonly afterMs: number }
+  | { readonly type: 'tool_started'; readonly callId: string; readonly tool: string }
+  | { readonly type: 'tool_finished'; readonly callId: string; readonly tool: string; readonly outcome: ToolOutcome['outcome']; readonly durationMs: number; readonly cut: boolean }
+  | { readonly type: 'backpressure'; readonly side: Side }
+  | { readonly type: 'lane'; readonly side: Side; readonly hits: number; readonly misses: number }
+
+/** Metrics, audit, log, traces. Never blocks, never throws. */
 export interface Recorder {
   note(note: Note): void
+  /** Wants the notes that cost something on the audio path as well. Absent: they are not made. */
+  readonly traces?: boolean
 }

@@ -16,6 +16,8 @@ export interface NewSession {
   readonly tools: ToolSet
   /** Model name the client asked for; echoed to it, never sent upstream. */
   readonly requestedModel: string | undefined
+  /** The client's `traceparent` header (W3C Trace Context). */
+  readonly trace?: string | undefined
   readonly recorder: Recorder
   readonly onEnd: () => void
 }

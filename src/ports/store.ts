@@ -1,47 +1,23 @@
-// What relays that work together share: limits, usage, quotas, rates, places, revocations.
+// The store that the instances of a relay share, in parts: limits, usage, quotas, rates, leases, revocations, live sessions.
 import type { LimitSource } from '../core/limits/merge.js'
-import type { HoldAnswer, HoldRequest } from '../core/policy/quota.js'
+import type { BucketRule } from '../core/limits/token-bucket.js'
+import type { ReserveAnswer, ReserveRequest } from '../core/policy/quota.js'
 import type { Identity } from './caller.js'
 import type { SessionDirectory } from './directory.js'
 import type { Health } from './health.js'
 
-/** One limit as reported for a deployment, in whatever shape the upstream gave it (source: recordings, protocol dossier 3.5). */
+/** Limits of one deployment, as one instance saw them. An event, a header or an error names only some of the numbers. */
 export interface LimitReport {
   readonly deployment: string
   readonly source: LimitSource
-  /** Epoch milliseconds when the relay saw it. */
+  /** Epoch milliseconds when the instance saw it. */
   readonly at: number
-  /** `used`: what one response took; the store adds it up per minute, over all relays. */
+  /** `used` is what one response took. The store adds it up per minute, over all instances. */
   readonly limits: readonly { name: string; limit?: number; remaining?: number; resetSeconds?: number; used?: number }[]
-  /** Its `used` counts once per id, however often it is reported. */
+  /** The store counts `used` once per id, however often it is reported. */
   readonly onceId?: string
   readonly sessionId?: string
   readonly subject?: string
-}
-
-/** Whose counters: of a user (the token's `sub`), or of everybody of a tenant, a profile or a deployment. */
-export interface UsageOwner {
-  readonly kind: 'subject' | 'tenant' | 'profile' | 'deployment'
-  readonly name: string
-}
-
-/** Added to the counters of every owner it names. */
-export interface UsageReport {
-  readonly subject: string
-  readonly deployment: string
-  readonly tenant?: string
-  readonly profile?: string
-  /** Counted for the user per minute and per month as well, so that a quota can be read. */
-  readonly windows?: readonly ('minute' | 'month')[]
-  readonly at: number
-  /** Counters to add: `responses`, `sessions`, `seconds`, `input_tokens`, `output_text_tokens`, … */
-  readonly counters: Readonly<Record<string, number>>
-  /** Counts once per id, however often it is reported. */
-  readonly onceId?: string
-}
-
-export interface Lease {
-  release(): void
 }
 
 export interface LimitState {
@@ -51,35 +27,101 @@ export interface LimitState {
   readonly resetAt?: number
   readonly source: LimitSource
   readonly at: number
-  /** What the relays saw used in the minute that began at `usedFrom`, epoch milliseconds. */
+  /** What all instances saw used in the minute that began at `usedFrom`, epoch milliseconds. */
   readonly used?: number
   readonly usedFrom?: number
 }
 
-export interface LimitStore {
-  readonly directory: SessionDirectory
-  /** Never blocks and never throws: queued within a bound, merged to the latest per deployment. */
+/** The limits of every deployment, as its upstream last reported them. */
+export interface LimitsBook {
+  /** Never blocks and never throws. The queue is bounded; reports of one deployment are merged to the latest. */
   recordLimits(report: LimitReport): void
-  /** Never blocks and never throws; queued within a bound, merged by adding. */
-  recordUsage(report: UsageReport): void
-  /** The latest of every limit of a deployment. Rejects when the store cannot be asked. */
+  /** The latest of every limit of a deployment. Rejects if the store is unreachable. */
   limitsOf(deployment: string): Promise<readonly LimitState[]>
-  /** One owner's counters of one UTC day (`yyyy-mm-dd`), and of a month (`yyyy-mm`) or minute (`yyyy-mm-ddThh:mm`) where reports asked for them; none: empty. Rejects when the store cannot be asked. */
+}
+
+/** Who owns a set of counters: a user (the token's `sub`), or a whole tenant, profile or deployment. */
+export interface UsageOwner {
+  readonly kind: 'subject' | 'tenant' | 'profile' | 'deployment'
+  readonly name: string
+}
+
+/** Adds `counters` to every owner it names. */
+export interface UsageReport {
+  readonly subject: string
+  readonly deployment: string
+  readonly tenant?: string
+  readonly profile?: string
+  /** Also counts for the user per minute and per month, so that a quota can read them. */
+  readonly windows?: readonly ('minute' | 'month')[]
+  readonly at: number
+  /** Amounts to add: `responses`, `sessions`, `seconds`, `input_tokens`, `output_text_tokens`, … */
+  readonly counters: Readonly<Record<string, number>>
+  /** The store counts the report once per id, however often it is made. */
+  readonly onceId?: string
+}
+
+/** Counters of what was used. */
+export interface UsageBook {
+  /** Never blocks and never throws. The queue is bounded; reports are merged by adding. */
+  recordUsage(report: UsageReport): void
+  /**
+   * One owner's counters of one UTC day (`yyyy-mm-dd`), month (`yyyy-mm`) or minute (`yyyy-mm-ddThh:mm`).
+   * Months and minutes exist only if reports asked for them. Resolves to {} if there are none. Rejects if the store is unreachable.
+   */
   usageOf(owner: UsageOwner, window: string): Promise<Readonly<Record<string, number>>>
-  /** In one step for all relays: granted where every check leaves something of what is used and held, and then held. Rejects when the store cannot be asked; it may then be held or not. */
-  hold(request: HoldRequest): Promise<HoldAnswer>
-  /** Gives back what a holder holds, after what was recorded before. Never blocks and never throws; where it fails the time to live ends it. */
-  letGo(subject: string, holder: string): void
-  /** One token-bucket decision. Falls back to this process's own arithmetic when the store is away. */
-  take(key: string, cost: number, rule: { perSecond: number; burst: number }): Promise<{ ok: boolean; retryAfterMs: number }>
-  /** A place among at most `max` sessions of `subject`, kept alive by the store until released; undefined when none is free. */
+}
+
+/** Amounts of a user's quota that running responses hold. */
+export interface QuotaHolds {
+  /**
+   * Atomic over all instances. Holds the amounts if every check still has room, counting what is used and what is held.
+   * Rejects if the store is unreachable; the hold may then exist or not.
+   */
+  reserve(request: ReserveRequest): Promise<ReserveAnswer>
+  /** Ends all holds of a holder, once everything recorded before is counted. Never blocks and never throws. If it fails, the holds expire. */
+  release(subject: string, holder: string): void
+}
+
+/** Token buckets that all instances share. */
+export interface ConnectRates {
+  /** Takes `cost` tokens from a bucket. If the store is unreachable, this instance decides alone. */
+  take(key: string, cost: number, rule: BucketRule): Promise<{ ok: boolean; retryAfterMs: number }>
+}
+
+export interface Lease {
+  release(): void
+}
+
+/** Places among a user's sessions. */
+export interface SessionLeases {
+  /** Takes a place among at most `max` sessions of `subject`. The store keeps it alive until it is released. Undefined if none is free. */
   lease(subject: string, sessionId: string, max: number): Promise<Lease | undefined>
-  /** Calls back for every revocation of a token id or subject from now on. */
-  onRevoked(callback: (revoked: { tokenId?: string; subject?: string }) => void): void
+}
+
+export interface RevocationTarget {
+  readonly tokenId?: string
+  readonly subject?: string
+}
+
+/** Tokens and subjects that are refused before their tokens expire. */
+export interface Revocations {
+  /** Calls back for every later revocation, with one token id or one subject each. */
+  onRevoked(callback: (revoked: RevocationTarget) => void): void
   isRevoked(identity: Identity): Promise<boolean>
-  /** Until when a token id or subject is refused, epoch milliseconds. */
-  revoke(target: { tokenId?: string; subject?: string }, untilMs: number): Promise<void>
+  /** Refuses a token id, a subject or both until `untilMs`, epoch milliseconds. */
+  revoke(target: RevocationTarget, untilMs: number): Promise<void>
+}
+
+export interface Store {
+  readonly limits: LimitsBook
+  readonly usage: UsageBook
+  readonly quota: QuotaHolds
+  readonly rates: ConnectRates
+  readonly leases: SessionLeases
+  readonly revocations: Revocations
+  readonly directory: SessionDirectory
   health(): Promise<Health>
-  /** Writes what is queued, within `deadlineMs`, then disconnects. Resolves whatever happens. */
+  /** Writes what is queued, within `deadlineMs`, then disconnects. Never rejects. */
   close(deadlineMs: number): Promise<void>
 }

@@ -13,6 +13,8 @@ export interface ToolCall {
 export interface ToolContext {
   readonly identity: Identity
   readonly sessionId: string
+  /** The client's `traceparent` header (W3C Trace Context), to be passed on; undefined: it sent none. */
+  readonly trace?: string | undefined
   readonly signal: AbortSignal
 }
 

@@ -13,12 +13,20 @@ export interface UpstreamConnection {
   readonly privateWords?: readonly string[]
 }
 
+export interface DialRequest {
+  /** Sent as `x-ms-client-request-id`. */
+  readonly correlationId: string
+  /** Sent as `traceparent`, if a socket is opened for this request. */
+  readonly trace?: string | undefined
+  readonly signal: AbortSignal
+}
+
 export interface UpstreamProvider {
   /**
    * Opens an upstream socket with the server's own credentials. Rejects with a `RefusalError`: `upstream_refused`,
    * `upstream_timeout` or `rate_limited` (with `retryAfterSeconds`). Aborting `signal` ends the dial.
    */
-  dial(request: { correlationId: string; signal: AbortSignal }): Promise<UpstreamConnection>
+  dial(request: DialRequest): Promise<UpstreamConnection>
   health(): Promise<Health>
   close(): Promise<void>
 }

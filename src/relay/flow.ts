@@ -2,11 +2,11 @@
 import type { Link } from '../ports/link.js'
 
 /** Reasons for which a link is not read; it is read again when none is left. */
-const REASONS = { not_live: 1, backlog: 2, rate: 4 } as const
+const REASONS = { held: 1, backlog: 2, rate: 4 } as const
 export type PauseReason = keyof typeof REASONS
 
 /** Whatever a link is not read for may be over at the next tick. */
-interface FollowsTicks {
+export interface FollowsTicks {
   followTicks(on: true): void
 }
 

@@ -1,4 +1,4 @@
-// Client frames that came before the session was live: kept in order, bounded in bytes and count.
+// Frames of one side that wait until core opens its lane: kept in order, bounded in bytes and count.
 import type { Frame } from '../core/protocol/events.js'
 
 export interface HeldFrame {
@@ -9,11 +9,12 @@ export interface HeldFrame {
 export interface HeldFrames {
   /** False: the bound is reached and the link must not be read on. The frame is kept either way, since it has been read already. */
   push(frame: Frame, isBinary: boolean): boolean
-  takeAll(): readonly HeldFrame[]
+  /** The oldest; undefined: none is left. */
+  shift(): HeldFrame | undefined
 }
 
 export function holdFrames(maxBytes: number, maxCount: number): HeldFrames {
-  let frames: HeldFrame[] = []
+  const frames: HeldFrame[] = []
   let bytes = 0
   return {
     push(frame, isBinary) {
@@ -21,11 +22,10 @@ export function holdFrames(maxBytes: number, maxCount: number): HeldFrames {
       bytes += frame.length
       return bytes < maxBytes && frames.length < maxCount
     },
-    takeAll() {
-      const taken = frames
-      frames = []
-      bytes = 0
-      return taken
+    shift() {
+      const oldest = frames.shift()
+      bytes -= oldest?.frame.length ?? 0
+      return oldest
     },
   }
 }

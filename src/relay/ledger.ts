@@ -1,14 +1,16 @@
 // Books what a session uses, in tokens, seconds and money: handed to the store before the client sees what it paid for.
+
+import { limitUse } from '../core/limits/report.js'
 import { costOf, type PriceTable, priceOf } from '../core/policy/price.js'
 import type { QuotaAmounts, QuotaPolicy } from '../core/policy/quota.js'
 import type { JsonObject } from '../core/protocol/events.js'
 import { type TokenUsage, tokenUsage } from '../core/protocol/token-usage.js'
 import { defaultMedia, type Media } from '../core/session/media.js'
 import type { Identity } from '../ports/caller.js'
-import type { LimitStore, UsageReport } from '../ports/store.js'
+import type { Store, UsageReport } from '../ports/store.js'
 import type { Meters } from './meters.js'
 import { windowsFor } from './quota.js'
-import { limitUse, nonZero, responseCounters, transcriptionCounters } from './usage.js'
+import { nonZero, responseCounters, transcriptionCounters } from './usage.js'
 
 export interface LedgerSettings {
   /** Absent: no money is counted. */
@@ -23,7 +25,7 @@ export interface BookedSession {
   readonly meters: Meters
   /** Empty until the upstream is reached. */
   readonly deployment: string
-  readonly deps: { readonly store: Pick<LimitStore, 'recordLimits' | 'recordUsage' | 'letGo'>; readonly now: () => number; readonly ledger?: LedgerSettings }
+  readonly deps: { readonly store: Pick<Store, 'limits' | 'usage' | 'quota'>; readonly now: () => number; readonly ledger?: LedgerSettings }
 }
 
 const MAX_TENANT = 256
@@ -60,7 +62,7 @@ export class SessionLedger {
     const { opened, deployment, deps } = this.session
     const { identity, sessionId } = opened
     const once = responseId === '' ? {} : { onceId: responseId }
-    deps.store.recordLimits({ deployment, at: deps.now(), source: 'usage', limits: limitUse(usage), sessionId, subject: identity.subject, ...once })
+    deps.store.limits.recordLimits({ deployment, at: deps.now(), source: 'usage', limits: limitUse(usage), sessionId, subject: identity.subject, ...once })
     const tokens = tokenUsage(usage)
     this.#book({ ...responseCounters(tokens), ...this.#audio(), ...this.#money(tokens, responseNames(deployment)) }, once)
   }
@@ -78,7 +80,7 @@ export class SessionLedger {
   ended(durationMs: number): void {
     const { opened, deployment, deps } = this.session
     if (deployment !== '') this.#book({ sessions: 1, seconds: durationMs / 1000, ...this.#audio() }, {})
-    if (opened.profile.quota) deps.store.letGo(opened.identity.subject, opened.sessionId)
+    if (opened.profile.quota) deps.store.quota.release(opened.identity.subject, opened.sessionId)
   }
 
   #book(counters: UsageReport['counters'], once: { readonly onceId?: string }): void {
@@ -87,7 +89,7 @@ export class SessionLedger {
     const windows = windowsFor(opened.profile.quota)
     for (const [name, amount] of Object.entries(counters)) this.#booked[name] = (this.#booked[name] ?? 0) + amount
     const owners = { subject: opened.identity.subject, deployment, profile: opened.profile.name, ...(tenant !== undefined && { tenant }) }
-    deps.store.recordUsage({ ...owners, at: deps.now(), counters, ...(windows && { windows }), ...once })
+    deps.store.usage.recordUsage({ ...owners, at: deps.now(), counters, ...(windows && { windows }), ...once })
   }
 
   /** Seconds heard and spoken since they were last booked. */

@@ -1,88 +1,86 @@
-// Carries out one action of core, at once and without waiting.
+// Carries out those actions of core that need a plug: tools, tokens, quotas, records. Each is done at once, and answered by an input later.
 import { RefusalError } from '../core/protocol/errors.js'
+import type { Action } from '../core/session/actions.js'
+import type { Input } from '../core/session/inputs.js'
 import type { QuotaCause } from '../core/session/quota/state.js'
-import type { Action } from '../core/session/state.js'
 import type { TokenOutcome } from '../core/session/token-term.js'
+import type { NewSession } from '../ports/session.js'
+import type { RelayDeps } from './deps.js'
+import type { SessionLedger } from './ledger.js'
 import { quotaUsage, reserveQuota } from './quota.js'
-import type { RelayedSession } from './session.js'
-import { limitsOfEvent } from './usage.js'
 
-export function perform(session: RelayedSession, action: Action): void {
-  switch (action.do) {
-    case 'send':
-      if (action.to === 'upstream') session.sendUpstreamEvent(action.event)
-      else if (action.frame) session.sendClient(action.frame)
-      else session.sendClientEvent(action.event)
-      return
-    case 'release.client':
-      session.releaseClient()
-      return
+/** Of a session, what its actions need. */
+export interface Effects {
+  readonly opened: NewSession
+  readonly deps: RelayDeps
+  readonly ledger: SessionLedger
+  readonly toolAborts: Map<string, AbortController>
+  /** Name under which limits are recorded. Empty until the upstream is reached. */
+  readonly deployment: string
+  /** The session rests on this token. */
+  tokenId: string | undefined
+  /** The session's own time, in milliseconds. */
+  clock(): number
+  /** False: the session has ended, and the input changed nothing. */
+  apply(input: Input): boolean
+}
+
+/** Actions on the links themselves are the session's own. */
+export type PlugAction = Exclude<Action, { type: 'send' | 'dial' | 'switch' | 'close' | 'note' }>
+
+export function perform(session: Effects, action: PlugAction): void {
+  switch (action.type) {
     case 'tool.start':
-      startTool(session, action)
-      return
+      return startTool(session, action)
     case 'tool.cancel':
-      session.toolAborts.get(action.callId)?.abort()
-      return
+      return session.toolAborts.get(action.callId)?.abort()
     case 'token.verify':
-      verifyToken(session, action.token)
-      return
+      return verifyToken(session, action.token)
     case 'token.use':
       session.tokenId = action.tokenId
       return
     case 'quota.ask':
-      askQuota(session, action.cause)
-      return
+      return askQuota(session, action.cause)
     case 'quota.reserve':
-      reserve(session, action)
-      return
+      return reserve(session, action)
     case 'quota.release':
-      session.deps.store.letGo(session.opened.identity.subject, session.opened.sessionId)
-      return
+      return session.deps.store.quota.release(session.opened.identity.subject, session.opened.sessionId)
     case 'record.limits':
-      recordLimits(session, action)
-      return
+      return recordLimits(session, action)
     case 'record.usage':
-      session.ledger.response(action.responseId, action.usage)
-      return
+      return session.ledger.response(action.responseId, action.usage)
     case 'record.transcription':
-      session.ledger.transcription(action.itemId, action.contentIndex, action.usage)
-      return
+      return session.ledger.transcription(action.itemId, action.contentIndex, action.usage)
     case 'media':
-      session.ledger.setMedia(action.media)
-      return
-    case 'close':
-      session.close(action.code, action.why)
-      return
-    case 'note':
-      session.opened.recorder.note(action.note)
-      return
+      return session.ledger.setMedia(action.media)
   }
 }
 
-function startTool(session: RelayedSession, call: Extract<Action, { do: 'tool.start' }>): void {
-  const { tools, identity, sessionId, recorder } = session.opened
+function startTool(session: Effects, call: Extract<Action, { type: 'tool.start' }>): void {
+  const { tools, identity, sessionId, trace, recorder } = session.opened
   const abort = new AbortController()
   session.toolAborts.set(call.callId, abort)
   const known = tools.tools.some((tool) => tool.definition.name === call.name)
   const done = (output: string, ok: boolean, durationMs: number) => {
     session.toolAborts.delete(call.callId)
-    session.apply({ is: 'tool.finished', callId: call.callId, output, ok, durationMs })
+    session.apply({ type: 'tool.finished', callId: call.callId, output, ok, durationMs })
   }
-  tools.run({ callId: call.callId, name: call.name, arguments: call.arguments }, { identity, sessionId, signal: abort.signal }).then(
+  recorder.note({ type: 'tool_started', callId: call.callId, tool: known ? call.name : 'unknown' })
+  tools.run({ callId: call.callId, name: call.name, arguments: call.arguments }, { identity, sessionId, trace, signal: abort.signal }).then(
     ({ output, outcome, durationMs, cut }) => {
-      recorder.note({ note: 'tool_finished', tool: known ? call.name : 'unknown', outcome, durationMs, cut })
+      recorder.note({ type: 'tool_finished', callId: call.callId, tool: known ? call.name : 'unknown', outcome, durationMs, cut })
       done(output, outcome === 'ok', durationMs)
     },
     () => done('The tool failed.', false, 0),
   )
 }
 
-/** Says whether the token may carry the session; who it belongs to is core's question. */
-function verifyToken(session: RelayedSession, token: string): void {
+/** Says whether the token may carry the session; core decides whether it belongs to the same caller. */
+function verifyToken(session: Effects, token: string): void {
   const { authenticator, store } = session.deps
   const check = async (): Promise<TokenOutcome> => {
     const identity = await authenticator.verify(token)
-    if (await store.isRevoked(identity)) return { ok: false, code: 'unauthenticated' }
+    if (await store.revocations.isRevoked(identity)) return { ok: false, code: 'unauthenticated' }
     return {
       ok: true,
       caller: { subject: identity.subject, issuer: identity.issuer },
@@ -94,28 +92,27 @@ function verifyToken(session: RelayedSession, token: string): void {
   const failed = (error: unknown): TokenOutcome => ({ ok: false, code: error instanceof RefusalError && error.code === 'unauthenticated' ? 'unauthenticated' : 'internal' })
   check()
     .catch(failed)
-    .then((outcome) => session.apply({ is: 'token.verified', outcome }))
+    .then((outcome) => session.apply({ type: 'token.verified', outcome }))
 }
 
-function askQuota(session: RelayedSession, cause: QuotaCause): void {
+function askQuota(session: Effects, cause: QuotaCause): void {
   const { identity, profile } = session.opened
   if (!profile.quota) return
-  quotaUsage(session.deps.store, identity.subject, profile.quota, session.deps.now(), session.ledger.booked).then((usage) => session.apply({ is: 'quota.left', usage, cause }))
+  quotaUsage(session.deps.store.usage, identity.subject, profile.quota, session.deps.now(), session.ledger.booked).then((usage) =>
+    session.apply({ type: 'quota.left', usage, cause }),
+  )
 }
 
-function reserve(session: RelayedSession, tokens: { readonly input: number; readonly output: number }): void {
+function reserve(session: Effects, tokens: { readonly input: number; readonly output: number }): void {
   const { opened, ledger, deps } = session
   if (!opened.profile.quota) return
   const [subject, holder] = [opened.identity.subject, opened.sessionId]
-  reserveQuota(deps.store, opened.profile.quota, deps.now(), { subject, holder, hold: ledger.estimate(tokens), session: ledger.booked }).then((answer) => {
-    // Not applied: a session that ended meanwhile has let go before it came to hold this.
-    if (!session.apply({ is: 'quota.reserved', answer })) deps.store.letGo(subject, holder)
+  reserveQuota(deps.store.quota, opened.profile.quota, deps.now(), { subject, holder, hold: ledger.estimate(tokens), session: ledger.booked }).then((answer) => {
+    // A session that ended meanwhile has released before this was reserved.
+    if (!session.apply({ type: 'quota.reserved', answer })) deps.store.quota.release(subject, holder)
   })
 }
 
-function recordLimits(session: RelayedSession, { event }: Extract<Action, { do: 'record.limits' }>): void {
-  const seen = limitsOfEvent(event)
-  if (!seen) return
-  const { identity, sessionId } = session.opened
-  session.deps.store.recordLimits({ ...seen, deployment: session.deployment, at: session.deps.now(), sessionId, subject: identity.subject })
+function recordLimits({ opened, deployment, deps }: Effects, { source, limits }: Extract<Action, { type: 'record.limits' }>): void {
+  deps.store.limits.recordLimits({ source, limits, deployment, at: deps.now(), sessionId: opened.sessionId, subject: opened.identity.subject })
 }

@@ -1,7 +1,8 @@
 // Asks the store what a caller has used in the periods of its quota, and lets its responses hold their part, within a time that a waiting response can bear.
 import { countersOf, NO_AMOUNTS, type PeriodUsage, type QuotaAmounts, type QuotaCheck, type QuotaPeriod, type QuotaPolicy, type QuotaUsage } from '../core/policy/quota.js'
-import type { QuotaReservation } from '../core/session/state.js'
-import type { LimitStore } from '../ports/store.js'
+import type { QuotaReservation } from '../core/session/inputs.js'
+import type { QuotaHolds, UsageBook } from '../ports/store.js'
+import { within } from '../time/within.js'
 
 /** A response waits for this at most. */
 const LOOK_UP_MS = 250
@@ -10,7 +11,7 @@ const HOLD_MS = 240_000
 
 /** Undefined: the store could not tell in time. `session`: counters of this session, where there is one. Never rejects. */
 export async function quotaUsage(
-  store: Pick<LimitStore, 'usageOf'>,
+  store: Pick<UsageBook, 'usageOf'>,
   subject: string,
   policy: QuotaPolicy,
   now: number,
@@ -37,7 +38,12 @@ export interface QuotaHolder {
 }
 
 /** Undefined: the store could not tell in time; whatever is held then is let go with the rest. Never rejects. */
-export async function reserveQuota(store: Pick<LimitStore, 'hold'>, policy: QuotaPolicy, now: number, { session, ...holder }: QuotaHolder): Promise<QuotaReservation | undefined> {
+export async function reserveQuota(
+  store: Pick<QuotaHolds, 'reserve'>,
+  policy: QuotaPolicy,
+  now: number,
+  { session, ...holder }: QuotaHolder,
+): Promise<QuotaReservation | undefined> {
   const periods = [...new Set(policy.rules.map(({ per }) => per))].flatMap((per) => (per === 'session' ? [] : [{ per, ...windowAt(per, now) }]))
   const checks = periods.flatMap(({ per, window }): QuotaCheck[] =>
     policy.rules.flatMap((rule) => {
@@ -47,23 +53,20 @@ export async function reserveQuota(store: Pick<LimitStore, 'hold'>, policy: Quot
     }),
   )
   // A spend cap of the session alone concerns nobody else.
-  const answer = checks.length === 0 ? { windows: {}, held: NO_AMOUNTS, granted: true } : await inTime(store.hold({ ...holder, ttlMs: HOLD_MS, checks }))
+  const answer = checks.length === 0 ? { windows: {}, held: NO_AMOUNTS, granted: true } : await inTime(store.reserve({ ...holder, ttlMs: HOLD_MS, checks }))
   if (!answer) return undefined
   const windows: Readonly<Record<string, PeriodUsage['counters']>> = answer.windows
   const usage: QuotaUsage = Object.fromEntries(periods.map(({ per, window, endsAt }) => [per, { counters: windows[window] ?? {}, endsAt }]))
   return { usage: { ...usage, session: { counters: session, endsAt: undefined } }, held: answer.held, granted: answer.granted }
 }
 
-async function inTime<T>(answer: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), LOOK_UP_MS)
-  })
-  try {
-    return await Promise.race([answer.catch(() => undefined), late])
-  } finally {
-    clearTimeout(timer)
-  }
+/** Undefined: no answer in time, or the store could not be asked. */
+function inTime<T>(answer: Promise<T>): Promise<T | undefined> {
+  return within(
+    LOOK_UP_MS,
+    answer.catch(() => undefined),
+    () => undefined,
+  )
 }
 
 /** The windows a user's usage must be counted in besides its days. */

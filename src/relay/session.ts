@@ -1,258 +1,257 @@
 // One session at work: frames in, fast lane or step, actions out in order. The only place where a client link meets an upstream link.
-import { encodeEvent } from '../core/protocol/codec.js'
-import type { Dialect } from '../core/protocol/dialect.js'
-import { dialectFor } from '../core/protocol/dialects.js'
-import { type RefusalCode, RefusalError, toErrorEvent, toWireClose } from '../core/protocol/errors.js'
-import type { Frame, RealtimeEvent } from '../core/protocol/events.js'
-import { audioDeltaTypeAt, clientAudioBytes, spliceAudioDeltaType } from '../core/protocol/fast-lane.js'
+import type { DialectName } from '../core/protocol/dialect.js'
+import { type RefusalCode, toErrorEvent, toWireClose } from '../core/protocol/errors.js'
+import type { Frame, RealtimeEvent, Side } from '../core/protocol/events.js'
+import type { Action } from '../core/session/actions.js'
 import { dueAt } from '../core/session/budget.js'
-import { type Input, type Lanes, lanesOf, openingState, type SessionState } from '../core/session/state.js'
+import type { Input } from '../core/session/inputs.js'
+import type { Lanes } from '../core/session/lanes.js'
+import { lanesOf, type SessionState } from '../core/session/state.js'
 import { step } from '../core/session/step.js'
 import type { Link } from '../ports/link.js'
 import type { NewSession } from '../ports/session.js'
+import type { UpstreamConnection } from '../ports/upstream.js'
+import { Alarm } from './alarm.js'
 import { ClientRate } from './client-rate.js'
-import { CoreClock } from './core-clock.js'
-import { Backlog, Reader } from './flow.js'
-import { readClientFrame, readUpstreamFrame } from './frame-inputs.js'
-import { type HeldFrames, holdFrames } from './held-frames.js'
+import type { RelayDeps } from './deps.js'
+import { dialUpstream, firstState } from './dialling.js'
+import { FirstAudio } from './first-audio.js'
+import { clientInputs, upstreamInputs } from './frame-inputs.js'
 import { SessionLedger } from './ledger.js'
-import { audioDeltaBytes, newMeters } from './meters.js'
-import { perform } from './perform.js'
-import type { RelayDeps } from './relay.js'
-import { recordEnd, show } from './session-report.js'
+import { Leg } from './leg.js'
+import { newMeters } from './meters.js'
+import { type Effects, perform } from './perform.js'
+import { recordEnd, register } from './session-report.js'
 import type { Timetable } from './timetable.js'
 
-export class RelayedSession {
+export class RelayedSession implements Effects {
   // What each frame needs comes first, and so lies together: among a thousand sessions every cache line of one is read from far away.
   #ended = false
   #lanes: Lanes
   readonly #rate: ClientRate
   readonly meters = newMeters()
-  readonly #client: Link
-  readonly #toClient: Backlog
-  upstream: Link | undefined
-  #toUpstream: Backlog | undefined
-  clientDialect: Dialect
-  upstreamDialect: Dialect = dialectFor('ga')
-  #held: HeldFrames | undefined
-  readonly #clientReader: Reader
-  #upstreamReader: Reader | undefined
+  readonly #client: Leg
+  /** Core speaks to this one. */
+  #upstream: Leg | undefined
+  /** Dialled, and not yet switched to. */
+  #next: Leg | undefined
   readonly opened: NewSession
   readonly deps: RelayDeps
   readonly ledger = new SessionLedger(this)
   readonly toolAborts = new Map<string, AbortController>()
-  deployment = ''
-  hide = (): void => undefined
+  #unregister = (): void => undefined
   #state: SessionState
-  readonly #coreClock: CoreClock
+  readonly #alarm: Alarm
   /** Until the upstream is reached: an idle session keeps no signal. */
-  #dialing: AbortController | undefined
+  #dialling: AbortController | undefined
   readonly clock: () => number
   readonly #startedAt: number
-  /** The session rests on this token. */
   tokenId: string | undefined
   readonly #onEnd: () => void
+  readonly #firstAudio: FirstAudio
 
   constructor(opened: NewSession, deps: RelayDeps, timetable: Timetable, onEnd: () => void) {
     this.opened = opened
-    this.#client = opened.client
     this.deps = deps
     this.#onEnd = onEnd
     this.clock = deps.steady ?? deps.now
     this.#startedAt = this.clock()
     this.#rate = new ClientRate(opened.profile.limits, deps.settings, timetable)
     this.tokenId = opened.identity.tokenId
-    this.clientDialect = dialectFor(opened.dialect)
-    this.#state = openingState({
-      profile: opened.profile,
-      relayIdPrefix: `relay_${deps.randomId()}_`,
-      requestedModel: opened.requestedModel,
-      now: this.#startedAt,
-      caller: { subject: opened.identity.subject, issuer: opened.identity.issuer },
-      expiresAt: this.#startedAt + opened.identity.expiresAtMs - deps.now(),
-      exp: opened.identity.expiresAtMs,
-    })
+    this.#firstAudio = new FirstAudio(opened.recorder)
+    this.#state = firstState(opened, deps, this.#startedAt)
     this.#lanes = lanesOf(this.#state)
-    this.#coreClock = new CoreClock(timetable, this, this.#startedAt, dueAt(this.#state))
-    this.#held = holdFrames(deps.settings.bufferBytes, deps.settings.heldFrames)
-    this.#clientReader = new Reader(this.#client, 'not_live', this.#coreClock)
-    this.#toClient = new Backlog(
-      this.#client,
-      () => this.#upstreamReader,
-      deps.settings.bufferBytes,
-      () => opened.recorder.note({ note: 'backpressure', side: 'client' }),
-    )
+    this.#alarm = new Alarm(timetable, this, dueAt(this.#state))
+    this.#client = this.#leg('client', opened.client, opened.dialect, 0, '')
+  }
+
+  #leg(side: Side, link: Link, dialect: DialectName, number: number, deployment: string): Leg {
+    const feeding = () => (side === 'client' ? this.#upstream : this.#client)
+    return new Leg({ side, link, dialect, number, deployment, feeding, alarm: this.#alarm, settings: this.deps.settings, recorder: this.opened.recorder })
+  }
+
+  get deployment(): string {
+    return this.#upstream?.deployment ?? ''
   }
 
   start(): void {
-    this.#client.onClose(() => this.end('client_left', 'client_left'))
-    this.#client.onFrame((frame, isBinary) => this.#fromClient(frame, isBinary))
-    // Read on while dialling, within the bound: what comes early is held, and a client that leaves is noticed.
-    this.#clientReader.resume('not_live')
-    this.opened.recorder.note({ note: 'session_opened', dialect: this.opened.dialect, profile: this.opened.profile.name })
-    this.#dialing = new AbortController()
-    this.deps.provider.dial({ correlationId: this.opened.sessionId, signal: this.#dialing.signal }).then(
-      ({ link, dialect, deployment, privateWords }) => {
-        if (this.#ended) return link.close(1000, '')
-        this.#dialing = undefined
-        this.upstream = link
-        this.deployment = deployment
-        this.hide = show(this)
-        this.upstreamDialect = dialectFor(dialect)
-        this.#upstreamReader = new Reader(link, 'not_live', this.#coreClock)
-        this.#toUpstream = new Backlog(
-          link,
-          () => this.#clientReader,
-          this.deps.settings.bufferBytes,
-          () => this.opened.recorder.note({ note: 'backpressure', side: 'upstream' }),
-        )
-        link.onClose((code) => this.apply({ is: 'upstream.closed', code }))
-        link.onFrame((frame, isBinary) => this.#fromUpstream(frame, isBinary))
-        this.apply({ is: 'upstream.opened', privateWords: (privateWords ?? []).concat(deployment) })
-        this.#upstreamReader.resume('not_live')
-      },
-      (error: unknown) => {
-        if (error instanceof RefusalError) this.close(error.code, error.why, error.retryAfterSeconds)
-        else this.close('internal', 'dial_failed')
-      },
-    )
+    const { link, reader } = this.#client
+    link.onClose((code) => this.apply({ type: 'client.closed', code }))
+    link.onFrame((frame, isBinary) => this.#fromClient(frame, isBinary))
+    // The client is read while the upstream is dialled: what comes early is held, and a client that leaves is noticed.
+    reader.resume('held')
+    this.opened.recorder.note({ type: 'session_opened', dialect: this.opened.dialect, profile: this.opened.profile.name })
+    this.apply({ type: 'client.attached' })
   }
 
   apply(input: Input): boolean {
-    if (this.#ended) return false
     const now = this.clock()
-    if (this.#coreClock.isBehind(now)) this.#tell(now)
-    return this.#step(input)
+    // What is due comes first, also between two ticks: an event after the end of a token is not handled.
+    if (this.#alarm.isDue(now)) this.#wake(now)
+    return this.#step(input, now)
   }
 
-  #tell(now: number): void {
-    this.#step(this.#coreClock.told(now, this.#rate.activeAt))
+  #wake(now: number): void {
+    this.#step({ type: 'tick', clientActiveAt: this.#rate.activeAt }, now)
   }
 
-  #step(input: Input): boolean {
+  #step(input: Input, now: number): boolean {
     if (this.#ended) return false
-    const [state, actions] = step(this.#state, input)
-    this.#state = state
-    this.#lanes = lanesOf(state)
-    this.#coreClock.setDue(dueAt(state))
-    for (const action of actions) perform(this, action)
+    const [state, actions] = step(this.#state, input, now)
+    const before = this.#lanes
+    if (state !== this.#state) {
+      this.#state = state
+      this.#lanes = lanesOf(state)
+      this.#alarm.setDue(dueAt(state))
+    }
+    for (const action of actions) this.#perform(action)
+    if (this.#lanes !== before) this.#release()
     return true
+  }
+
+  #perform(action: Action): void {
+    switch (action.type) {
+      case 'send':
+        if (action.to === 'upstream') this.#sendUpstream(action.event)
+        else if (action.frame) this.#sendClient(action.frame)
+        else this.#sendClientEvent(action.event)
+        return
+      case 'note':
+        if (action.note.type === 'response_started') this.#firstAudio.awaited(action.note.responseId, this.clock())
+        return this.opened.recorder.note(action.note)
+      case 'dial':
+        this.#dialling = dialUpstream(this, action.leg, (connection) => this.#connected(action.leg, connection))
+        return
+      case 'switch':
+        return this.#switch()
+      case 'close':
+        return this.#close(action.code, action.why, action.retryAfterSeconds)
+      default:
+        return perform(this, action)
+    }
+  }
+
+  #connected(number: number, { link, dialect, deployment, privateWords }: UpstreamConnection): void {
+    if (this.#ended) return link.close(1000, '')
+    this.#dialling = undefined
+    const leg = this.#leg('upstream', link, dialect, number, deployment)
+    this.#next = leg
+    link.onClose((code) => this.apply({ type: 'upstream.closed', leg: number, code }))
+    link.onFrame((frame, isBinary) => this.#fromUpstream(leg, frame, isBinary))
+    this.apply({ type: 'upstream.opened', leg: number, privateWords: (privateWords ?? []).concat(deployment) })
+    leg.reader.resume('held')
+  }
+
+  #switch(): void {
+    this.#upstream?.link.close(1000, '')
+    this.#upstream = this.#next
+    this.#next = undefined
+    this.#unregister()
+    this.#unregister = register(this)
   }
 
   #fromClient(frame: Frame, isBinary: boolean): void {
     if (this.#ended) return
     this.meters.upMessages++
     this.meters.upBytes += frame.length
-    if (!this.#rate.message(frame.length)) this.#clientReader.pause('rate')
-    if (this.#lanes.clientAudio === 'hold') {
-      if (!this.#held?.push(frame, isBinary)) this.#clientReader.pause('not_live')
-      return
-    }
-    this.#handleClientFrame(frame, isBinary)
+    if (!this.#rate.message(frame.length)) this.#client.reader.pause('rate')
+    if (this.#lanes.client === 'hold') this.#client.hold(frame, isBinary)
+    else this.#handleClientFrame(frame, isBinary)
   }
 
   #handleClientFrame(frame: Frame, isBinary: boolean): void {
-    const audioBytes = isBinary || this.#lanes.clientAudio !== 'pass' ? -1 : clientAudioBytes(frame)
-    if (audioBytes >= 0) {
+    const { wire } = this.#client
+    const upstream = this.#upstream
+    const audioBytes = isBinary || this.#lanes.client !== 'pass' || !upstream ? -1 : wire.audioIn(frame)
+    if (audioBytes >= 0 && upstream) {
       this.meters.laneHits++
       this.#countAudio(audioBytes)
-      this.sendUpstream(frame)
+      upstream.send(upstream.wire.audioOut(frame, wire))
       return
     }
     this.meters.laneMisses++
-    const { inputs, audioBytes: inEvent } = readClientFrame(frame, isBinary, this.clientDialect)
-    if (inEvent > 0) this.#countAudio(inEvent)
-    this.#tell(this.clock())
-    for (const input of inputs) this.apply(input)
+    const reading = wire.read(frame, isBinary)
+    if (reading.ok && reading.audioBytes > 0) this.#countAudio(reading.audioBytes)
+    for (const input of clientInputs(reading)) this.apply(input)
   }
 
   #countAudio(bytes: number): void {
     this.meters.clientAudioBytes += bytes
-    if (!this.#rate.audio(bytes)) this.#clientReader.pause('rate')
+    if (!this.#rate.audio(bytes)) this.#client.reader.pause('rate')
   }
 
-  #fromUpstream(frame: Frame, isBinary: boolean): void {
+  #fromUpstream(leg: Leg, frame: Frame, isBinary: boolean): void {
     if (this.#ended) return
-    const { audioDeltaType } = this.upstreamDialect
-    const typeAt = isBinary || this.#lanes.serverAudio !== 'pass' ? -1 : audioDeltaTypeAt(frame, audioDeltaType)
-    if (typeAt >= 0) {
-      this.meters.serverAudioBytes += audioDeltaBytes(frame, this.meters)
-      this.sendClient(spliceAudioDeltaType(frame, typeAt, audioDeltaType, this.clientDialect.audioDeltaType))
+    if (this.#lanes.upstream === 'hold') leg.hold(frame, isBinary)
+    else this.#handleUpstreamFrame(leg, frame, isBinary)
+  }
+
+  #handleUpstreamFrame(leg: Leg, frame: Frame, isBinary: boolean): void {
+    const audioBytes = isBinary || this.#lanes.upstream !== 'pass' || leg !== this.#upstream ? -1 : leg.wire.audioIn(frame)
+    if (audioBytes >= 0) {
+      this.meters.serverAudioBytes += audioBytes
+      if (this.#firstAudio.isAwaited) this.#firstAudio.heard(this.clock())
+      this.#sendClient(this.#client.wire.audioOut(frame, leg.wire))
       return
     }
-    const inputs = readUpstreamFrame(frame, isBinary, this.upstreamDialect, this.upstreamDialect.name === this.clientDialect.name)
-    if (typeof inputs === 'string') this.opened.recorder.note({ note: 'event_dropped', side: 'upstream', why: inputs })
-    else for (const input of inputs) this.apply(input)
+    const reading = leg.wire.read(frame, isBinary)
+    if (reading.ok) for (const input of upstreamInputs(reading, leg.number, frame, leg.wire.name === this.#client.wire.name)) this.apply(input)
+    else this.opened.recorder.note({ type: 'event_dropped', side: 'upstream', why: reading.problem === 'no_counterpart' ? 'no_counterpart' : 'not_an_event' })
   }
 
-  sendClient(data: Frame | string): void {
+  /** What a side sent while its lane was closed, in order, through the same rules. */
+  #release(): void {
+    const upstream = this.#upstream
+    if (this.#lanes.client !== 'hold')
+      this.#client.release(
+        () => !this.#ended && this.#lanes.client !== 'hold',
+        (frame, isBinary) => this.#handleClientFrame(frame, isBinary),
+      )
+    if (upstream && this.#lanes.upstream !== 'hold')
+      upstream.release(
+        () => !this.#ended && this.#lanes.upstream !== 'hold',
+        (frame, isBinary) => this.#handleUpstreamFrame(upstream, frame, isBinary),
+      )
+  }
+
+  #sendClient(data: Frame | string): void {
     this.meters.downMessages++
     this.meters.downBytes += data.length
     this.#client.send(data)
-    this.#toClient.check()
   }
 
-  sendUpstream(data: Frame | string): void {
-    this.upstream?.send(data)
-    this.#toUpstream?.check()
+  #sendClientEvent(event: RealtimeEvent): void {
+    const texts = this.#client.wire.write(event)
+    if (texts.length === 0) this.opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
+    for (const text of texts) this.#sendClient(text)
   }
 
-  /** In the client's spelling. An event that its dialect does not know is dropped and counted. */
-  sendClientEvent(event: RealtimeEvent): void {
-    const events = this.clientDialect.fromGa(event)
-    if (events.length === 0) this.opened.recorder.note({ note: 'event_dropped', side: 'client', why: 'no_counterpart' })
-    for (const one of events) this.sendClient(encodeEvent(one))
-  }
-
-  sendUpstreamEvent(event: RealtimeEvent): void {
-    for (const one of this.upstreamDialect.fromGa(event)) this.sendUpstream(encodeEvent(one))
-  }
-
-  /** What the client sent before the session was live, in order, through the same rules. */
-  releaseClient(): void {
-    const early = this.#held?.takeAll() ?? []
-    this.#held = undefined
-    for (const { frame, isBinary } of early) this.#handleClientFrame(frame, isBinary)
-    this.#clientReader.resume('not_live')
+  #sendUpstream(event: RealtimeEvent): void {
+    const upstream = this.#upstream
+    if (upstream) for (const text of upstream.wire.write(event)) upstream.send(text)
   }
 
   tick(now: number): void {
     const { slowClientMs } = this.deps.settings
-    if (this.#rate.refill()) this.#clientReader.resume('rate')
-    if (this.#toClient.stalledMs(now) >= slowClientMs) return this.close('slow_client', 'no_progress')
-    if ((this.#toUpstream?.stalledMs(now) ?? 0) >= slowClientMs) return this.close('upstream_lost', 'no_progress')
-    if (this.#coreClock.isDue(now)) this.#tell(now)
-    this.#coreClock.followTicks(this.#clientReader.paused || this.#upstreamReader?.paused === true)
+    if (this.#rate.refill()) this.#client.reader.resume('rate')
+    if (this.#client.stalledMs(now) >= slowClientMs) this.apply({ type: 'stalled', side: 'client' })
+    else if ((this.#upstream?.stalledMs(now) ?? 0) >= slowClientMs) this.apply({ type: 'stalled', side: 'upstream' })
+    else if (this.#alarm.isDue(now)) this.#wake(now)
+    if (!this.#ended) this.#alarm.followTicks(this.#client.reader.paused || this.#upstream?.reader.paused === true)
   }
 
-  drain(untilMs: number): void {
-    this.#tell(this.clock())
-    this.apply({ is: 'drain', untilMs })
-  }
-
-  isOf(target: { subject?: string; tokenId?: string }): boolean {
-    const { identity } = this.opened
-    return (target.subject !== undefined && target.subject === identity.subject) || (target.tokenId !== undefined && target.tokenId === this.tokenId)
-  }
-
-  /** Tells the client why, then ends both sides. */
-  close(code: RefusalCode, why: string, retryAfterSeconds?: number): void {
-    if (this.#ended) return
-    this.sendClientEvent(toErrorEvent(code, { eventId: 'event_relay_close', retryAfterSeconds }))
-    const wire = toWireClose(code, retryAfterSeconds)
-    this.#client.close(wire.code, wire.reason)
-    this.end(code, why)
-  }
-
-  end(code: RefusalCode | 'client_left', why: string): void {
-    if (this.#ended) return
+  #close(code: RefusalCode | 'client_left', why: string, retryAfterSeconds: number | undefined): void {
     this.#ended = true
-    this.#coreClock.stop()
-    this.#dialing?.abort()
+    if (code !== 'client_left') {
+      this.#sendClientEvent(toErrorEvent(code, { eventId: 'event_relay_close', retryAfterSeconds }))
+      const wire = toWireClose(code, retryAfterSeconds)
+      this.#client.link.close(wire.code, wire.reason)
+    }
+    this.#alarm.stop()
+    this.#dialling?.abort()
     for (const abort of this.toolAborts.values()) abort.abort()
-    this.upstream?.close(1000, '')
-    this.#held = undefined
-    this.hide()
+    for (const leg of [this.#upstream, this.#next]) leg?.link.close(1000, '')
+    this.#unregister()
     recordEnd(this, code, why, this.clock() - this.#startedAt)
     this.opened.onEnd()
     this.#onEnd()

@@ -1,16 +1,28 @@
 // The live sessions of this process: count them, find them, let time pass for all of them, drain them.
+
+import type { RefusalCode } from '../core/protocol/errors.js'
+import type { Input } from '../core/session/inputs.js'
 import type { EndTarget } from '../ports/directory.js'
-import type { RelayedSession } from './session.js'
+import type { NewSession } from '../ports/session.js'
+import { within } from '../time/within.js'
 import { TICK_MS, Timetable } from './timetable.js'
 
 /** Closes of a drain are spread over this share of it, so that clients do not all come back at once. */
 const SPREAD = 0.5
 
+/** Of a session, what those need that end it. */
+export interface LiveSession {
+  readonly opened: NewSession
+  /** The session rests on this token. */
+  readonly tokenId: string | undefined
+  apply(input: Input): boolean
+}
+
 export interface LiveSessions {
   readonly count: number
   readonly timetable: Timetable
-  add(session: RelayedSession): void
-  remove(session: RelayedSession): void
+  add(session: LiveSession): void
+  remove(session: LiveSession): void
   /** Ends every session of this subject or token, now. Returns how many. */
   end(target: { subject?: string; tokenId?: string }): number
   /** Ends this session, or every session of this subject, now: their clients may open new ones. Returns how many. */
@@ -21,8 +33,14 @@ export interface LiveSessions {
   stop(): void
 }
 
+function isOf({ opened, tokenId }: LiveSession, target: { subject?: string; tokenId?: string }): boolean {
+  const { subject } = opened.identity
+  return (target.subject !== undefined && target.subject === subject) || (target.tokenId !== undefined && target.tokenId === tokenId)
+}
+
 export function liveSessions(now: () => number): LiveSessions {
-  const all = new Set<RelayedSession>()
+  const all = new Set<LiveSession>()
+  const end = (session: LiveSession, code: RefusalCode, why: string) => session.apply({ type: 'end', code, why })
   let onEmpty: (() => void) | undefined
   let drainUntil: number | undefined
   const timetable = new Timetable(now())
@@ -37,7 +55,7 @@ export function liveSessions(now: () => number): LiveSessions {
     add(session) {
       all.add(session)
       // Admitted just before the drain began: told as soon as it has started.
-      if (drainUntil !== undefined) queueMicrotask(() => session.drain(drainUntil ?? 0))
+      if (drainUntil !== undefined) queueMicrotask(() => session.apply({ type: 'drain', untilMs: drainUntil ?? 0 }))
     },
     remove(session) {
       all.delete(session)
@@ -46,8 +64,8 @@ export function liveSessions(now: () => number): LiveSessions {
     end(target) {
       let ended = 0
       for (const session of all) {
-        if (session.isOf(target)) {
-          session.close('unauthenticated', 'token_revoked')
+        if (isOf(session, target)) {
+          end(session, 'unauthenticated', 'token_revoked')
           ended++
         }
       }
@@ -55,7 +73,7 @@ export function liveSessions(now: () => number): LiveSessions {
     },
     endByOperator(target) {
       const found = [...all].filter(({ opened }) => ('sessionId' in target ? opened.sessionId === target.sessionId : opened.identity.subject === target.subject))
-      for (const session of found) session.close('session_over', 'ended_by_operator')
+      for (const session of found) end(session, 'session_over', 'ended_by_operator')
       return found.length
     },
     async drain(withinMs) {
@@ -67,15 +85,10 @@ export function liveSessions(now: () => number): LiveSessions {
       })
       const sessions = [...all]
       const gap = (withinMs * SPREAD) / sessions.length
-      for (const [index, session] of sessions.entries()) setTimeout(() => session.drain(until), Math.floor(index * gap))
-      let timer: NodeJS.Timeout | undefined
-      const deadline = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, withinMs)
-      })
-      await Promise.race([empty, deadline])
-      clearTimeout(timer)
+      for (const [index, session] of sessions.entries()) setTimeout(() => session.apply({ type: 'drain', untilMs: until }), Math.floor(index * gap))
+      await within(withinMs, empty, () => undefined)
       // The clock may have been set back meanwhile, so the sessions' own deadline is not relied on.
-      for (const session of all) session.close('draining', 'drain_deadline')
+      for (const session of all) end(session, 'draining', 'drain_deadline')
     },
     stop() {
       clearInterval(timer)

@@ -16,14 +16,15 @@ import { registerHealthRoutes } from '../ops/health.js'
 import { createLogger } from '../ops/log.js'
 import { openLogSink } from '../ops/log-sink.js'
 import { createMetrics, type Metrics, type MetricsSnapshot, mergedText } from '../ops/metrics.js'
-import { createSessionRecorder } from '../ops/session-log.js'
+import { createLogRecorder, joinRecorders } from '../ops/session-log.js'
 import type { Identity } from '../ports/caller.js'
 import type { Peers } from '../ports/peers.js'
-import type { LimitStore } from '../ports/store.js'
+import type { UsageBook } from '../ports/store.js'
 import { AUDIO_SECOND_BYTES, maxSessionsPerUser, profileName, quotaPolicy } from '../profiles/choose.js'
 import { createLiveConfig } from '../profiles/live.js'
+import type { RelaySettings } from '../relay/deps.js'
 import { quotaUsage } from '../relay/quota.js'
-import { createRelay, type RelaySettings } from '../relay/relay.js'
+import { createRelay } from '../relay/relay.js'
 import { createToolRegistry } from '../tools/registry.js'
 import type { TokenCredential } from '../upstream/azure-credential.js'
 import { createFailOver } from '../upstream/fail-over.js'
@@ -76,7 +77,8 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
   const closers: (() => Promise<unknown>)[] = []
   try {
     const authenticator = await createAuthenticator(config.auth)
-    const store = metrics.upstreams.counted(await createStore(config, log))
+    const uncounted = await createStore(config, log)
+    const store = { ...uncounted, usage: metrics.upstreams.counted(uncounted.usage) }
     closers.push(() => store.close(FLUSH_MS))
     for (const warning of configWarnings(config)) log.warn(warning)
     const live = await createLiveConfig({
@@ -89,14 +91,14 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     closers.push(() => live.close())
     const { upstreamConnectTimeoutMs: connectTimeoutMs } = config.limits
     const provider = createFailOver(createWarmUpstreams(createUpstreams(config, log, extras.credential), live, log, metrics), {
-      store,
+      limits: store.limits,
       now: Date.now,
       random: Math.random,
       connectTimeoutMs,
       log,
       onDialled: metrics.upstreams.dialled,
     })
-    metrics.upstreams.watch({ upstreams: provider.views, limits: store })
+    metrics.upstreams.watch({ upstreams: provider.views, limits: store.limits })
     closers.push(() => provider.close())
     const relay = createRelay({
       provider,
@@ -133,11 +135,11 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     }
     registerHealthRoutes(app, health)
     await extras.publicRoutes?.(app)
-    registerQuotaRoute(app, { authenticator, limits: store, quotaOf: (identity) => quotaOf(live.config, store, identity) })
+    registerQuotaRoute(app, { authenticator, store, quotaOf: (identity) => quotaOf(live.config, store.usage, identity) })
     registerWebSocketRoutes(app, {
       config,
       authenticator,
-      limits: store,
+      store,
       profileFor: (identity, requestedModel) => live.profileFor(identity, requestedModel),
       toolsFor: (profile) => live.toolsFor(profile),
       sessionsAllowed: (identity) => maxSessionsPerUser(live.config, profileName(live.config, identity, undefined)),
@@ -147,7 +149,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
           letGo()
           session.onEnd()
         }
-        relay.openSession({ ...session, onEnd, recorder: createSessionRecorder(metrics.recorder, log, session.sessionId) })
+        relay.openSession({ ...session, onEnd, recorder: joinRecorders(metrics.recorder, createLogRecorder(log, session.sessionId)) })
       },
       recorder: metrics.recorder,
       draining: () => draining,
@@ -159,7 +161,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const admin = createAdminServer(
       { loggerInstance: log as FastifyBaseLogger, ...quiet },
       { metrics: peers ? ofAll(metrics, peers) : metrics, sessionCount: () => relay.sessions.count },
-      { authenticator, limits: store, upstreams: provider.views, now: Date.now, log },
+      { authenticator, store, upstreams: provider.views, now: Date.now, log },
     )
     closers.push(() => closeHttp(admin))
 
@@ -194,11 +196,11 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
   }
 }
 
-async function quotaOf(config: Config, store: LimitStore, identity: Identity): Promise<readonly QuotaLeft[] | undefined> {
+async function quotaOf(config: Config, usage: UsageBook, identity: Identity): Promise<readonly QuotaLeft[] | undefined> {
   const policy = quotaPolicy(config, profileName(config, identity, undefined), identity.claims)
   if (!policy) return []
-  const usage = await quotaUsage(store, identity.subject, policy, Date.now())
-  return usage && quotaLeft(policy, usage)
+  const used = await quotaUsage(usage, identity.subject, policy, Date.now())
+  return used && quotaLeft(policy, used)
 }
 
 function ofAll(metrics: Metrics, peers: Peers): Metrics {

@@ -1,20 +1,20 @@
-// Which store keeps limits, usage, places and revocations: Redis where one is configured, else this process.
+// Chooses the store: Redis if it is configured, else this process.
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Config } from '../config/config.js'
-import type { LimitStore } from '../ports/store.js'
+import type { Store } from '../ports/store.js'
 import { createMemoryStore } from '../store/memory/store.js'
 
 type StoreLog = Record<'info' | 'warn', (fields: object, message: string) => void>
 
-/** Rejects about a malformed `REDIS_URL`; never because Redis is away. */
-export async function createStore(config: Config, log: StoreLog): Promise<LimitStore> {
+/** Rejects if `REDIS_URL` is malformed, never because Redis is unreachable. */
+export async function createStore(config: Config, log: StoreLog): Promise<Store> {
   const { redis, usageRetentionDays } = config
-  // Unlike every other's, also where containers have one host name and one process each.
-  const relay = `${hostname()
+  // Unique, even if all containers share a host name and a process id.
+  const instance = `${hostname()
     .replaceAll(/[^A-Za-z0-9.-]/g, '-')
     .slice(0, 64)}-${process.pid}-${randomBytes(3).toString('hex')}`
-  if (!redis) return createMemoryStore({ usageRetentionDays, relay })
+  if (!redis) return createMemoryStore({ usageRetentionDays, instance })
   const { createRedisStore } = await import('../store/redis/store.js')
-  return createRedisStore({ ...redis, usageRetentionDays, relay, log: ({ level, msg }) => log[level]({}, msg) })
+  return createRedisStore({ ...redis, usageRetentionDays, instance, log: ({ level, msg }) => log[level]({}, msg) })
 }

@@ -1,25 +1,20 @@
-// The revocations this process knows of: who is refused until when, and who wants to be told.
+// The revocations this process knows: each member's end, and the listeners.
 import type { Identity } from '../ports/caller.js'
-
-/** As the port spells it: one of the two per call back. */
-export interface Revoked {
-  readonly tokenId?: string
-  readonly subject?: string
-}
+import type { RevocationTarget } from '../ports/store.js'
 
 export interface RevocationList {
-  /** False where this was known already (a revocation is never shortened) or is over. Listeners are told once per revocation in force. */
+  /** False if a revocation at least as long is known (none is ever shortened), or if its end has passed. Calls each listener once per revocation in force. */
   add(member: string, untilMs: number): boolean
   has(identity: Identity): boolean
-  /** Members still in force with their end, epoch milliseconds. */
+  /** Members in force, each with its end in epoch milliseconds. */
   entries(): (readonly [string, number])[]
-  onRevoked(callback: (revoked: Revoked) => void): void
+  onRevoked(callback: (revoked: RevocationTarget) => void): void
 }
 
-/** Beyond this the oldest is forgotten here; a shared store still knows it. */
+/** Beyond this the oldest is dropped here. Redis still knows it. */
 const MAX_ENTRIES = 50_000
 
-/** `jti:<id>` and `sub:<subject>`, as the shared store spells them. Throws a TypeError for an end that is no number. */
+/** `jti:<id>` and `sub:<subject>`, as Redis stores them. Throws a `TypeError` if the end is not a finite number. */
 export function membersOf(target: { tokenId?: string | undefined; subject?: string | undefined }, untilMs: number): string[] {
   if (!Number.isFinite(untilMs)) throw new TypeError('untilMs must be a finite number')
   return [...(target.tokenId === undefined ? [] : [`jti:${target.tokenId}`]), ...(target.subject === undefined ? [] : [`sub:${target.subject}`])]
@@ -27,7 +22,7 @@ export function membersOf(target: { tokenId?: string | undefined; subject?: stri
 
 export function createRevocationList(now: () => number): RevocationList {
   const untilOf = new Map<string, number>()
-  const callbacks: ((revoked: Revoked) => void)[] = []
+  const callbacks: ((revoked: RevocationTarget) => void)[] = []
 
   function makeRoom(): void {
     if (untilOf.size < MAX_ENTRIES) return
@@ -36,13 +31,13 @@ export function createRevocationList(now: () => number): RevocationList {
     if (untilOf.size >= MAX_ENTRIES && !oldest.done) untilOf.delete(oldest.value)
   }
 
-  function tell(member: string): void {
+  function notify(member: string): void {
     const revoked = member.startsWith('jti:') ? { tokenId: member.slice(4) } : { subject: member.slice(4) }
     for (const callback of callbacks) {
       try {
         callback(revoked)
       } catch {
-        // One listener's failure must not keep the others from ending their sessions.
+        // The other listeners must still end their sessions.
       }
     }
   }
@@ -53,7 +48,7 @@ export function createRevocationList(now: () => number): RevocationList {
       if (!/^(jti|sub):/.test(member) || untilMs <= known || untilMs <= now()) return false
       makeRoom()
       untilOf.set(member, untilMs)
-      if (known <= now()) tell(member)
+      if (known <= now()) notify(member)
       return true
     },
     has: (identity) => membersOf(identity, 0).some((member) => (untilOf.get(member) ?? 0) > now()),

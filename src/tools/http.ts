@@ -63,7 +63,7 @@ export function createHttpSource(configs: readonly HttpToolConfig[], options: So
       const dispatcher = run.denyPrivateAddresses ? agents.publicOnly : agents.any
       return await fetchText(
         method,
-        { ...request, headers: { ...request.headers, ...signed } },
+        { ...request, headers: { ...request.headers, ...traceHeader(context.trace, request.headers), ...signed } },
         { dispatcher, signal: context.signal, maxBytes: sourceBytes(options.maxBytes), retryOnce: run.idempotent },
       )
     } finally {
@@ -87,6 +87,11 @@ export function createHttpSource(configs: readonly HttpToolConfig[], options: So
       await Promise.all([agents.any.destroy(), agents.publicOnly.destroy()])
     },
   }
+}
+
+/** A `traceparent` of the admin's own stays the only one. */
+function traceHeader(trace: string | undefined, configured: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return trace === undefined || Object.keys(configured).some((name) => name.toLowerCase() === 'traceparent') ? {} : { traceparent: trace }
 }
 
 function agentWith(lookup: LookupFunction): Agent {

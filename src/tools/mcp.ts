@@ -38,7 +38,7 @@ export async function createMcpSource(config: McpConfig, options: SourceOptions,
     const client = connection.current()
     if (!client) throw new ToolFailure('unavailable')
     try {
-      const params = { name: remoteName, arguments: args as Record<string, unknown> }
+      const params = { name: remoteName, arguments: args as Record<string, unknown>, ...(context.trace !== undefined && { _meta: { traceparent: context.trace } }) }
       return await client.request({ method: 'tools/call', params }, CallToolResultSchema, { signal: context.signal, timeout: SDK_TIMEOUT_MS })
     } catch (error) {
       if (context.signal.aborted) throw error

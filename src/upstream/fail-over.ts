@@ -4,7 +4,7 @@ import { RefusalError } from '../core/protocol/errors.js'
 import type { BreakerState } from '../core/upstreams/breaker.js'
 import { type Choice, type ChoiceState, choose, type DialOutcome, dialled, limitsSeen, openingChoice, type UpstreamView, viewOfUpstreams } from '../core/upstreams/choice.js'
 import type { Health } from '../ports/health.js'
-import type { LimitStore } from '../ports/store.js'
+import type { LimitsBook } from '../ports/store.js'
 import type { UpstreamConnection, UpstreamProvider } from '../ports/upstream.js'
 import { createLimitsCache } from './limits-cache.js'
 
@@ -14,7 +14,7 @@ export interface NamedUpstream {
 }
 
 export interface FailOverDeps {
-  readonly store: Pick<LimitStore, 'recordLimits' | 'limitsOf'>
+  readonly limits: LimitsBook
   /** Epoch milliseconds. */
   readonly now: () => number
   /** At least 0 and below 1. */
@@ -36,14 +36,14 @@ type DialRequest = Parameters<UpstreamProvider['dial']>[0]
 const DEFAULT_PAUSE_SECONDS = 2
 
 export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOverDeps): FailOver {
-  const { now, store } = deps
+  const { now } = deps
   const byName = new Map(upstreams.map((one) => [one.config.name, { ...one, limitKey: limitKeyOf(one.config, upstreams) }]))
   let state: ChoiceState = openingChoice(
     upstreams.map(({ config }) => config),
     now(),
   )
   const limits = createLimitsCache([...byName.values()], {
-    store,
+    book: deps.limits,
     now,
     seen: (name, found) => {
       state = limitsSeen(state, name, found)
@@ -72,7 +72,7 @@ export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOv
       ended(name, request.signal.aborted ? { is: 'given_up' } : outcomeOf(refusal))
       if (refusal.code === 'rate_limited') {
         const resetSeconds = refusal.retryAfterSeconds ?? DEFAULT_PAUSE_SECONDS
-        store.recordLimits({ deployment: limitKey, source: 'http_429', at: now(), limits: [{ name: 'requests', remaining: 0, resetSeconds }] })
+        deps.limits.recordLimits({ deployment: limitKey, source: 'http_429', at: now(), limits: [{ name: 'requests', remaining: 0, resetSeconds }] })
       }
       throw timedOut ? new RefusalError('upstream_timeout', 'connect') : refusal
     }
@@ -121,7 +121,7 @@ export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOv
 }
 
 /** Limits are recorded by deployment. If several upstreams, in other regions, have deployments of the same name, the upstream's name is added. */
-function limitKeyOf(config: UpstreamConfig, all: readonly NamedUpstream[]): string {
+export function limitKeyOf(config: UpstreamConfig, all: readonly NamedUpstream[]): string {
   return all.some((other) => other.config.deployment === config.deployment && other.config.name !== config.name) ? `${config.deployment}~${config.name}` : config.deployment
 }
 

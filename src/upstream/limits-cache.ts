@@ -1,6 +1,6 @@
 // Caches what the store knows of each upstream's limits. It asks in the background, so a dial waits a moment at most.
 import type { UpstreamConfig } from '../config/config.js'
-import type { LimitState, LimitStore } from '../ports/store.js'
+import type { LimitState, LimitsBook } from '../ports/store.js'
 
 export interface LimitsCache {
   /** Asks again if the answers are old. Resolves at once unless they are too old, else with the new answers or after `FIRST_WAIT_MS`. Never rejects. */
@@ -8,7 +8,7 @@ export interface LimitsCache {
 }
 
 export interface LimitsCacheDeps {
-  readonly store: Pick<LimitStore, 'limitsOf' | 'recordLimits'>
+  readonly book: LimitsBook
   /** Epoch milliseconds. */
   readonly now: () => number
   readonly seen: (name: string, limits: readonly LimitState[]) => void
@@ -43,7 +43,7 @@ export function createLimitsCache(upstreams: readonly LimitedUpstream[], deps: L
 
   async function askOne({ config, limitKey }: LimitedUpstream): Promise<void> {
     try {
-      const limits = await deps.store.limitsOf(limitKey)
+      const limits = await deps.book.limitsOf(limitKey)
       deps.seen(config.name, limits)
       tellConfigured(config, limitKey, limits)
     } catch {
@@ -58,7 +58,7 @@ export function createLimitsCache(upstreams: readonly LimitedUpstream[], deps: L
     const at = deps.now()
     if (limits.length === 0 || at - (toldAt.get(config.name) ?? Number.NEGATIVE_INFINITY) < TELL_MS) return
     toldAt.set(config.name, at)
-    deps.store.recordLimits({ deployment: limitKey, source: 'configured', at, limits })
+    deps.book.recordLimits({ deployment: limitKey, source: 'configured', at, limits })
   }
 
   return {

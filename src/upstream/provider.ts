@@ -2,7 +2,7 @@
 import { createSecureContext, type SecureContext } from 'node:tls'
 import type { UpstreamConfig } from '../config/config.js'
 import { RefusalError } from '../core/protocol/errors.js'
-import type { UpstreamProvider } from '../ports/upstream.js'
+import type { DialRequest, UpstreamProvider } from '../ports/upstream.js'
 import { dialLink } from '../wire/dial-accept.js'
 import { createEntraTokens, type EntraTokens, type TokenCredential, type UpstreamLog } from './azure-credential.js'
 import { createDialOutcomes, refusalOf } from './dial-outcomes.js'
@@ -35,10 +35,11 @@ export function createUpstream(config: UpstreamConfig, options: UpstreamOptions)
   const dials = new Set<AbortController>()
   let closed = false
 
-  async function open(correlationId: string, signal: AbortSignal) {
+  async function open({ correlationId, trace }: DialRequest, signal: AbortSignal) {
     const deadline = performance.now() + options.connectTimeoutMs
     const headers = await credentialHeaders(config, tokens, signal, options.connectTimeoutMs)
     if (CORRELATION_ID.test(correlationId)) headers['x-ms-client-request-id'] = correlationId
+    if (trace !== undefined) headers.traceparent = trace
     return dialLink(target.url, {
       headers,
       timeoutMs: Math.max(deadline - performance.now(), 1),
@@ -50,7 +51,8 @@ export function createUpstream(config: UpstreamConfig, options: UpstreamOptions)
   }
 
   return {
-    async dial({ correlationId, signal }) {
+    async dial(request) {
+      const { signal } = request
       if (closed) throw new RefusalError('upstream_refused', 'closed')
       const dial = new AbortController()
       const onAbort = () => dial.abort()
@@ -58,7 +60,7 @@ export function createUpstream(config: UpstreamConfig, options: UpstreamOptions)
       else signal.addEventListener('abort', onAbort, { once: true })
       dials.add(dial)
       try {
-        const link = await open(correlationId, dial.signal)
+        const link = await open(request, dial.signal)
         outcomes.succeeded()
         return { link, dialect: target.dialect, deployment: config.deployment, privateWords: [config.endpoint.hostname] }
       } catch (error) {

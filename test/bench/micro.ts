@@ -6,7 +6,8 @@ import { CLIENT_LIMITS, decodeEvent, encodeEvent, UPSTREAM_LIMITS } from '../../
 import { dialectFor } from '../../src/core/protocol/dialects.js'
 import type { Frame, RealtimeEvent } from '../../src/core/protocol/events.js'
 import { audioDeltaTypeAt, clientAudioBytes, spliceAudioDeltaType } from '../../src/core/protocol/fast-lane.js'
-import { type Input, openingState, type SessionState } from '../../src/core/session/state.js'
+import type { Input } from '../../src/core/session/inputs.js'
+import { openingState, type SessionState } from '../../src/core/session/state.js'
 import { step } from '../../src/core/session/step.js'
 import { audioPayload, filler } from './audio-frames.js'
 import { closeResponse, GaSession, openResponse } from './ga-session.js'
@@ -129,37 +130,38 @@ function liveState(): SessionState {
   const upstream = new GaSession()
   const caller = { subject: 'bench', issuer: undefined }
   const seed = { profile: PROFILE, relayIdPrefix: 'relay_bench00000_', requestedModel: undefined, now: 0, caller, expiresAt: 3_600_000 }
-  let [state] = step(openingState(seed), { is: 'upstream.opened', privateWords: [] })
+  const [dialling] = step(openingState(seed), { type: 'client.attached' }, 0)
+  let [state] = step(dialling, { type: 'upstream.opened', leg: 1, privateWords: [] }, 0)
   let pending: Buffer[] = [upstream.created()]
   while (pending.length > 0) {
     const next: Buffer[] = []
     for (const frame of pending) {
-      const [after, actions] = step(state, { is: 'upstream.event', event: decoded(frame), frame })
+      const [after, actions] = step(state, { type: 'upstream.event', leg: 1, event: decoded(frame), frame }, 0)
       state = after
-      for (const action of actions) if (action.do === 'send' && action.to === 'upstream') next.push(...upstream.answer(action.event, 0))
+      for (const action of actions) if (action.type === 'send' && action.to === 'upstream') next.push(...upstream.answer(action.event, 0))
     }
     pending = next
   }
-  if (state.phase !== 'live') throw new Error(`the session is ${state.phase}, not live`)
+  if (state.upstream.phase !== 'ready') throw new Error(`the upstream is ${state.upstream.phase}, not ready`)
   return state
 }
 
 function stepFigures(): Figure[] {
   const live = liveState()
-  const [speaking] = step(live, { is: 'upstream.event', event: decoded(created), frame: created })
-  const fromUpstream = (frame: Frame | undefined): Input => ({ is: 'upstream.event', event: decoded(frame), frame })
+  const [speaking] = step(live, { type: 'upstream.event', leg: 1, event: decoded(created), frame: created }, 0)
+  const fromUpstream = (frame: Frame | undefined): Input => ({ type: 'upstream.event', leg: 1, event: decoded(frame), frame })
   const inputs: readonly (readonly [string, SessionState, Input])[] = [
-    ['tick', live, { is: 'tick', now: 1000, clientActiveAt: 1000 }],
-    ['session.update of a client', live, { is: 'client.event', event: decoded(clientUpdate) }],
-    ['response.create of a client', live, { is: 'client.event', event: { type: 'response.create' } }],
-    ['an event nobody knows, of a client', live, { is: 'client.event', event: { type: 'unheard.of' } }],
+    ['tick', live, { type: 'tick', clientActiveAt: 1000 }],
+    ['session.update of a client', live, { type: 'client.event', event: decoded(clientUpdate) }],
+    ['response.create of a client', live, { type: 'client.event', event: { type: 'response.create' } }],
+    ['an event nobody knows, of a client', live, { type: 'client.event', event: { type: 'unheard.of' } }],
     ['response.created', live, fromUpstream(created)],
     ['response.output_item.added', speaking, fromUpstream(itemAdded)],
     ['response.content_part.added', speaking, fromUpstream(partAdded)],
     ['transcript delta', speaking, fromUpstream(transcriptDelta)],
     ['response.done', speaking, fromUpstream(done)],
   ]
-  return inputs.map(([name, state, input]) => time(`step, ${name}`, () => step(state, input)))
+  return inputs.map(([name, state, input]) => time(`step, ${name}`, () => step(state, input, 1000)))
 }
 
 function main(): void {

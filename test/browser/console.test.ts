@@ -3,8 +3,8 @@ import { rmSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type RunningCommand, startCommand } from '../support/built-relay.js'
+import { type Browser, chromiumPath, complaintsOf, openBrowser } from '../support/chromium.js'
 import { hasEspeak, speechFile } from '../support/speech.js'
-import { type Browser, chromiumPath, complaintsOf, openBrowser } from './chromium.js'
 
 const missing = [...(chromiumPath() ? [] : ['Chromium']), ...(hasEspeak() ? [] : ['espeak-ng'])]
 const reason = missing.length > 0 ? ` (skipped: ${missing.join(' and ')} not installed)` : ''

@@ -88,6 +88,13 @@ export function upstreamContract(name: string, subject: UpstreamUnderTest): void
       expect(request?.headers.origin).toBeUndefined()
     })
 
+    it('passes a trace on, and sends none by itself', async () => {
+      const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+      links.push((await provider.dial({ correlationId: 'c', trace, signal: new AbortController().signal })).link)
+      links.push((await dial()).link)
+      expect(server.requests.map((request) => request.headers.traceparent)).toEqual([trace, undefined])
+    })
+
     it('leaves out a correlation id with unsafe characters', async () => {
       const connection = await provider.dial({ correlationId: 'a\r\nx-evil: 1', signal: new AbortController().signal })
       links.push(connection.link)

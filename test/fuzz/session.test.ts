@@ -65,11 +65,11 @@ interface Side {
 function feed(p: Play, side: Side, frame: Buffer): void {
   const decoded = decodeEvent(frame, side.name === 'client' ? CLIENT_LIMITS : UPSTREAM_LIMITS)
   if (!decoded.ok) {
-    if (side.name === 'client') p.input({ is: 'frame.refused', code: 'bad_event', message: 'no event' })
+    if (side.name === 'client') p.input({ type: 'frame.refused', code: 'bad_event', message: 'no event' })
     return
   }
   for (const event of dialectFor(side.dialect).toGa(decoded.event)) {
-    p.input(side.name === 'client' ? { is: 'client.event', event } : { is: 'upstream.event', event, frame: undefined })
+    p.input(side.name === 'client' ? { type: 'client.event', event } : { type: 'upstream.event', leg: 1, event, frame: undefined })
   }
 }
 

@@ -45,8 +45,8 @@ describe('limits before the 101', () => {
 
   it('refuses revoked tokens and subjects', async () => {
     front = await startFront()
-    await front.store.revoke({ subject: 'mallory' }, Date.now() + 60_000)
-    await front.store.revoke({ tokenId: 'stolen' }, Date.now() + 60_000)
+    await front.store.revocations.revoke({ subject: 'mallory' }, Date.now() + 60_000)
+    await front.store.revocations.revoke({ tokenId: 'stolen' }, Date.now() + 60_000)
     expect(await refused(`${front.ws}/v1/realtime`, { headers: await bearer({ sub: 'mallory' }) })).toMatchObject({ status: 401, code: 'unauthenticated' })
     expect(await refused(`${front.ws}/v1/realtime`, { headers: await bearer({ jti: 'stolen' }) })).toMatchObject({ status: 401 })
     expect(front.leases()).toBe(0)

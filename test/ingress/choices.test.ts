@@ -138,6 +138,24 @@ describe('readHandshake', () => {
     expect(read('/v1/realtime?x-ms-client-request-id=%0a').correlationId).toBeUndefined()
   })
 
+  it('reads a traceparent that is one, and leaves out any other', () => {
+    const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    const read = (...values: string[]) => readHandshake(request({ traceparent: values })).trace
+    expect(read(trace)).toBe(trace)
+    const others = [
+      trace.toUpperCase(),
+      `${trace}-x`,
+      trace.replace('00-', 'ff-'),
+      `00-${'0'.repeat(32)}-b7ad6b7169203331-01`,
+      `00-0af7651916cd43dd8448eb211c80319c-${'0'.repeat(16)}-01`,
+      `${trace}\r\nx: y`,
+      '',
+    ]
+    for (const other of others) expect(read(other), other).toBeUndefined()
+    expect(read(trace, trace)).toBeUndefined()
+    expect(readHandshake(request({})).trace).toBeUndefined()
+  })
+
   it('refuses calls and transcription sessions, which are not served', () => {
     expect(codeOf(() => checkIntent(queryOf('/v1/realtime?call_id=x')))).toBe('not_found')
     expect(codeOf(() => checkIntent(queryOf('/v1/realtime?intent=transcription')))).toBe('bad_request')

@@ -119,19 +119,20 @@ export async function startFront(options: FrontOptions = {}): Promise<Front> {
   registerWebSocketRoutes(app, {
     config,
     authenticator: await createAuthenticator({ ...auth, allowQueryToken: options.allowQueryToken ?? false }),
-    limits: {
-      take: store.take,
-      isRevoked: store.isRevoked,
-      lease: async (subject, sessionId, max) => {
-        const lease = await store.lease(subject, sessionId, max)
-        if (!lease) return undefined
-        leases++
-        return {
-          release: () => {
-            leases--
-            lease.release()
-          },
-        }
+    store: {
+      ...store,
+      leases: {
+        lease: async (subject, sessionId, max) => {
+          const lease = await store.leases.lease(subject, sessionId, max)
+          if (!lease) return undefined
+          leases++
+          return {
+            release: () => {
+              leases--
+              lease.release()
+            },
+          }
+        },
       },
     },
     profileFor: () => profile,

@@ -4,10 +4,12 @@ import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { RefusalError } from '../../src/core/protocol/errors.js'
+import type { Revocations } from '../../src/ports/store.js'
 import { eventually, type Front, HEAD, open, refused, startFront, token } from './front.js'
 
 let front: Front
 afterEach(() => front?.close())
+const revocations = (isRevoked: Revocations['isRevoked']): Revocations => ({ isRevoked, onRevoked: () => undefined, revoke: async () => undefined })
 const bearer = async (): Promise<{ authorization: string }> => ({ authorization: `Bearer ${await token()}` })
 
 describe('a client that resets during admission', () => {
@@ -16,16 +18,18 @@ describe('a client that resets during admission', () => {
     let holding = 0
     front = await startFront({
       deps: {
-        limits: {
-          take: async () => ({ ok: true, retryAfterMs: 0 }),
-          isRevoked: async () => {
+        store: {
+          rates: { take: async () => ({ ok: true, retryAfterMs: 0 }) },
+          revocations: revocations(async () => {
             await slow(10)
             return false
-          },
-          lease: async () => {
-            await slow(10)
-            holding++
-            return { release: () => holding-- }
+          }),
+          leases: {
+            lease: async () => {
+              await slow(10)
+              holding++
+              return { release: () => holding-- }
+            },
           },
         },
         toolsFor: async () => {
@@ -75,13 +79,15 @@ describe('parts that are slow or broken', () => {
     front = await startFront({
       limits: { handshakeTimeoutMs: 100 },
       deps: {
-        limits: {
-          take: async () => ({ ok: true, retryAfterMs: 0 }),
-          isRevoked: async () => false,
-          lease: () =>
-            new Promise((resolve) => {
-              grant = () => resolve({ release: () => released++ })
-            }),
+        store: {
+          rates: { take: async () => ({ ok: true, retryAfterMs: 0 }) },
+          revocations: revocations(async () => false),
+          leases: {
+            lease: () =>
+              new Promise((resolve) => {
+                grant = () => resolve({ release: () => released++ })
+              }),
+          },
         },
       },
     })
@@ -107,7 +113,15 @@ describe('parts that are slow or broken', () => {
     ['a profile that fails later', { deps: { profileFor: () => Promise.reject(new RefusalError('forbidden', 'profile_not_allowed')) } }, 403, 'forbidden'],
     [
       'a store that fails',
-      { deps: { limits: { take: () => Promise.reject(new Error('redis://:hunter2@host')), isRevoked: async () => false, lease: async () => undefined } } },
+      {
+        deps: {
+          store: {
+            rates: { take: () => Promise.reject(new Error('redis://:hunter2@host')) },
+            revocations: revocations(async () => false),
+            leases: { lease: async () => undefined },
+          },
+        },
+      },
       500,
       'internal',
     ],

@@ -110,9 +110,9 @@ function fromUpstream(event: RealtimeEvent, dialect: DialectName): Outcome {
 }
 
 function outcomeOf(verdict: Verdict, event: RealtimeEvent, towards: readonly DialectName[]): Outcome {
-  if (verdict.say === 'reject') return 'refused'
-  if (verdict.say === 'drop') return 'dropped'
-  const sent = verdict.say === 'replace' ? verdict.event : event
+  if (verdict.type === 'reject') return 'refused'
+  if (verdict.type === 'drop') return 'dropped'
+  const sent = verdict.type === 'replace' ? verdict.event : event
   const texts = [sent, ...towards.flatMap((name) => dialectFor(name).fromGa(sent))].map((one) => JSON.stringify(one))
   return texts.some((text) => ARRIVED.test(text)) ? 'arrived' : 'rewritten'
 }

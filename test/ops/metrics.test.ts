@@ -4,36 +4,42 @@ import { describe, expect, it } from 'vitest'
 import { createBoundedLabel } from '../../src/ops/labels.js'
 import { createLogger } from '../../src/ops/log.js'
 import { createMetrics, registerMetrics } from '../../src/ops/metrics.js'
-import { createSessionRecorder } from '../../src/ops/session-log.js'
+import { createLogRecorder, joinRecorders } from '../../src/ops/session-log.js'
 import type { Note } from '../../src/ports/notes.js'
 
 const notes: readonly (readonly [note: Note, ...lines: string[]])[] = [
-  [{ note: 'session_opened', dialect: 'ga', profile: 'default' }, 'relay_sessions_opened_total{dialect="ga",profile="default"} 1'],
+  [{ type: 'session_opened', dialect: 'ga', profile: 'default' }, 'relay_sessions_opened_total{dialect="ga",profile="default"} 1'],
   [
-    { note: 'session_closed', code: 'idle', why: 'idle', durationMs: 2000, upMessages: 3, downMessages: 4, upBytes: 5, downBytes: 6 },
+    { type: 'session_closed', code: 'idle', why: 'idle', durationMs: 2000, upMessages: 3, downMessages: 4, upBytes: 5, downBytes: 6 },
     'relay_sessions_closed_total{code="idle"} 1',
     'relay_session_seconds_sum 2',
     'relay_messages_total{direction="up"} 3',
     'relay_bytes_total{direction="down"} 6',
   ],
-  [{ note: 'event_refused', type: 'session.update', code: 'event_not_allowed' }, 'relay_events_refused_total{type="session.update",code="event_not_allowed"} 1'],
-  [{ note: 'event_dropped', side: 'upstream', why: 'hidden item' }, 'relay_events_dropped_total{side="upstream",why="hidden_item"} 1'],
+  [{ type: 'event_refused', eventType: 'session.update', code: 'event_not_allowed' }, 'relay_events_refused_total{type="session.update",code="event_not_allowed"} 1'],
+  [{ type: 'event_dropped', side: 'upstream', why: 'hidden item' }, 'relay_events_dropped_total{side="upstream",why="hidden_item"} 1'],
   [
-    { note: 'tool_finished', tool: 'get_weather', outcome: 'timeout', durationMs: 500, cut: true },
+    { type: 'tool_finished', callId: 'call_1', tool: 'get_weather', outcome: 'timeout', durationMs: 500, cut: true },
     'relay_tool_calls_total{tool="get_weather",outcome="timeout"} 1',
     'relay_tool_seconds_sum{tool="get_weather"} 0.5',
     'relay_tool_outputs_cut_total{tool="get_weather"} 1',
   ],
-  [{ note: 'tool_finished', tool: 'made_up', outcome: 'unknown_tool', durationMs: 0, cut: false }, 'relay_tool_calls_total{tool="unknown",outcome="unknown_tool"} 1'],
-  [{ note: 'upstream_error', code: 'server_error' }, 'relay_upstream_errors_total{code="server_error"} 1'],
-  [{ note: 'configured', durationMs: 300 }, 'relay_configured_seconds_sum 0.3'],
-  [{ note: 'response_done', status: 'completed' }, 'relay_responses_total{status="completed"} 1'],
-  [{ note: 'backpressure', side: 'client' }, 'relay_backpressure_total{side="client"} 1'],
-  [{ note: 'lane', side: 'client', hits: 10, misses: 2 }, 'relay_lane_frames_total{side="client",result="hit"} 10', 'relay_lane_frames_total{side="client",result="miss"} 2'],
+  [
+    { type: 'tool_finished', callId: 'call_1', tool: 'made_up', outcome: 'unknown_tool', durationMs: 0, cut: false },
+    'relay_tool_calls_total{tool="unknown",outcome="unknown_tool"} 1',
+  ],
+  [{ type: 'upstream_error', code: 'server_error' }, 'relay_upstream_errors_total{code="server_error"} 1'],
+  [{ type: 'configured', durationMs: 300 }, 'relay_configured_seconds_sum 0.3'],
+  [{ type: 'response_done', responseId: 'resp_1', status: 'completed', usage: undefined }, 'relay_responses_total{status="completed"} 1'],
+  [{ type: 'response_started', responseId: 'resp_1' }],
+  [{ type: 'first_audio', responseId: 'resp_1', afterMs: 120 }],
+  [{ type: 'tool_started', callId: 'call_1', tool: 'get_weather' }],
+  [{ type: 'backpressure', side: 'client' }, 'relay_backpressure_total{side="client"} 1'],
+  [{ type: 'lane', side: 'client', hits: 10, misses: 2 }, 'relay_lane_frames_total{side="client",result="hit"} 10', 'relay_lane_frames_total{side="client",result="miss"} 2'],
 ]
 
 describe('metrics', () => {
-  it.each(notes.map(([note, ...lines]) => ({ name: note.note, note, lines })))('count $name', async ({ note, lines }) => {
+  it.each(notes.map(([note, ...lines]) => ({ name: note.type, note, lines })))('count $name', async ({ note, lines }) => {
     const metrics = createMetrics({ processMetrics: false })
     metrics.recorder.note(note)
     const text = (await metrics.text()).split('\n')
@@ -42,15 +48,15 @@ describe('metrics', () => {
 
   it('never throw for any number', async () => {
     const metrics = createMetrics({ processMetrics: false })
-    metrics.recorder.note({ note: 'lane', side: 'client', hits: -1, misses: Number.NaN })
-    metrics.recorder.note({ note: 'configured', durationMs: 300 })
+    metrics.recorder.note({ type: 'lane', side: 'client', hits: -1, misses: Number.NaN })
+    metrics.recorder.note({ type: 'configured', durationMs: 300 })
     expect(await metrics.text()).toContain('relay_configured_seconds_count 1')
   })
 
   it('have few time series even with made-up names', async () => {
     const metrics = createMetrics({ processMetrics: false })
-    for (let index = 0; index < 1000; index++) metrics.recorder.note({ note: 'event_refused', type: `made.up.${index}`, code: 'event_not_allowed' })
-    metrics.recorder.note({ note: 'event_refused', type: '"}\n# evil 😀', code: 'event_not_allowed' })
+    for (let index = 0; index < 1000; index++) metrics.recorder.note({ type: 'event_refused', eventType: `made.up.${index}`, code: 'event_not_allowed' })
+    metrics.recorder.note({ type: 'event_refused', eventType: '"}\n# evil 😀', code: 'event_not_allowed' })
     const series = (await metrics.text()).split('\n').filter((line) => line.startsWith('relay_events_refused_total{'))
     expect(series).toHaveLength(201)
     expect(series).toContain('relay_events_refused_total{type="other",code="event_not_allowed"} 801')
@@ -58,7 +64,7 @@ describe('metrics', () => {
 
   it('count refusals before the upgrade, and read numbers on demand', async () => {
     const metrics = createMetrics({ processMetrics: false })
-    metrics.recorder.note({ note: 'upgrade_refused', code: 'unauthenticated' })
+    metrics.recorder.note({ type: 'upgrade_refused', code: 'unauthenticated' })
     let length = 1
     metrics.gauge('relay_queue', 'x', () => length)
     length = 7
@@ -90,13 +96,36 @@ describe('the log of a session', () => {
     const lines: Record<string, unknown>[] = []
     const logger = createLogger({ logLevel: 'debug' }, { write: (line) => lines.push(JSON.parse(line)), dropped: 0, flush: async () => undefined })
     const counted: string[] = []
-    const recorder = createSessionRecorder({ note: ({ note }) => counted.push(note) }, logger, 'session_1')
+    const recorder = joinRecorders({ note: ({ type }) => void counted.push(type) }, createLogRecorder(logger, 'session_1'))
     for (const [note] of notes) recorder.note(note)
-    recorder.note({ note: 'event_refused', type: 'I said\nsomething', code: 'bad_event' })
-    expect(counted).toEqual([...notes.map(([{ note }]) => note), 'event_refused'])
+    recorder.note({ type: 'event_refused', eventType: 'I said\nsomething', code: 'bad_event' })
+    expect(counted).toEqual([...notes.map(([{ type }]) => type), 'event_refused'])
     expect(lines.map((line) => line.sessionId)).toEqual(counted.map(() => 'session_1'))
     expect(lines[0]).toMatchObject({ level: 'info', msg: 'session_opened', dialect: 'ga', profile: 'default' })
     expect(lines.at(-1)).toMatchObject({ msg: 'event_refused', type: 'other' })
     expect(lines.filter((line) => line.msg === 'tool_finished').map((line) => line.level)).toEqual(['warn', 'warn'])
+  })
+
+  it('quotes no id or usage of a peer that is not a plain name or number', () => {
+    const lines: string[] = []
+    const logger = createLogger({ logLevel: 'debug' }, { write: (line) => lines.push(line), dropped: 0, flush: async () => undefined })
+    const recorder = createLogRecorder(logger, 'session_1')
+    const said = 'I said something'
+    for (const one of [
+      { type: 'response_started', responseId: said },
+      { type: 'first_audio', responseId: said, afterMs: 1 },
+      { type: 'response_done', responseId: said, status: 'completed', usage: { words: said } },
+      { type: 'tool_started', callId: said, tool: said },
+      { type: 'tool_finished', callId: said, tool: said, outcome: 'ok', durationMs: 1, cut: false },
+    ] as const)
+      recorder.note(one)
+    expect(lines).toHaveLength(5)
+    expect(lines.join()).not.toContain(said)
+  })
+
+  it('asks for the notes of a trace only if it writes them', () => {
+    const at = (logLevel: 'debug' | 'info') => createLogRecorder(createLogger({ logLevel }, { write: () => {}, dropped: 0, flush: async () => undefined }), 's')
+    const silent = { note: () => {} }
+    expect([at('debug'), at('info'), joinRecorders(silent, at('info')), joinRecorders(silent, at('debug'))].map((recorder) => recorder.traces)).toEqual([true, false, false, true])
   })
 })

@@ -1,7 +1,7 @@
 // Limits, breakers and usage in metrics: merged over processes, and served even if the store does not answer.
 import { describe, expect, it } from 'vitest'
 import { createMetrics, mergedText } from '../../src/ops/metrics.js'
-import type { LimitState, LimitStore } from '../../src/ports/store.js'
+import type { LimitState, LimitsBook } from '../../src/ports/store.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
 
 const limits = (remaining: number): LimitState[] => [
@@ -9,10 +9,10 @@ const limits = (remaining: number): LimitState[] => [
   { name: 'requests', limit: 5, source: 'configured', at: 1 },
 ]
 
-function watching(limitsOf: LimitStore['limitsOf'], breaker: 'closed' | 'open' = 'closed') {
+function watching(limitsOf: LimitsBook['limitsOf'], breaker: 'closed' | 'open' = 'closed') {
   const metrics = createMetrics({ processMetrics: false })
   const upstreams = ['a', 'b'].map((name) => ({ name, deployment: 'shared', breaker }))
-  metrics.upstreams.watch({ upstreams: () => upstreams, limits: { limitsOf } })
+  metrics.upstreams.watch({ upstreams: () => upstreams, limits: { limitsOf, recordLimits: () => undefined } })
   return metrics
 }
 
@@ -42,15 +42,15 @@ describe('what upstreams allow', () => {
 describe('usage', () => {
   it('is counted by profile on its way to the store, for any numbers', async () => {
     const metrics = createMetrics({ processMetrics: false })
-    const store = metrics.upstreams.counted(createMemoryStore({ now: () => 0 }))
+    const usage = metrics.upstreams.counted(createMemoryStore({ now: () => 0 }).usage)
     const report = { subject: 'canary-user', deployment: 'd', profile: 'gold', at: 0 }
-    for (let n = 0; n < 2; n++) store.recordUsage({ ...report, counters: { responses: 1, input_tokens: 5, input_text_tokens: 4, cost_eur: 0.25, seconds: 3 } })
-    store.recordUsage({ ...report, counters: { input_tokens: Number.NaN, output_tokens: -1, cost_eur: Number.POSITIVE_INFINITY } })
+    for (let n = 0; n < 2; n++) usage.recordUsage({ ...report, counters: { responses: 1, input_tokens: 5, input_text_tokens: 4, cost_eur: 0.25, seconds: 3 } })
+    usage.recordUsage({ ...report, counters: { input_tokens: Number.NaN, output_tokens: -1, cost_eur: Number.POSITIVE_INFINITY } })
     const text = await metrics.text()
     expect(text).toContain('relay_tokens_total{profile="gold",kind="input"} 10\n')
     expect(text).toContain('relay_tokens_total{profile="gold",kind="input_text"} 8\n')
     expect(text).toContain('relay_money_total{profile="gold",currency="eur"} 0.5\n')
     expect(text).not.toMatch(/canary-user|kind="output"|NaN/)
-    expect(await store.usageOf({ kind: 'subject', name: 'canary-user' }, '1970-01-01')).toMatchObject({ input_tokens: 10, cost_eur: 0.5 })
+    expect(await usage.usageOf({ kind: 'subject', name: 'canary-user' }, '1970-01-01')).toMatchObject({ input_tokens: 10, cost_eur: 0.5 })
   })
 })

@@ -150,7 +150,7 @@ describe('a revocation', () => {
     const lab = openLab({ dial: () => new Promise(() => {}) })
     lab.revoke({ subject: 'alice' })
     await endsWith(lab, 'unauthenticated', 4401)
-    expect(lab.dialSignal()?.aborted).toBe(true)
+    expect(lab.dialled()?.signal.aborted).toBe(true)
   })
 })
 
@@ -275,6 +275,6 @@ describe('what is written down at the end', () => {
         counters: { responses: 1, input_tokens: 5, output_tokens: 4, input_text_tokens: 2, input_audio_tokens: 3, input_cached_tokens: 1, output_audio_tokens: 4 },
       },
     ])
-    expect(lab.noted('response_done')).toEqual([{ note: 'response_done', status: 'completed' }])
+    expect(lab.noted('response_done')).toEqual([{ type: 'response_done', responseId: 'r', status: 'completed', usage }])
   })
 })

@@ -26,7 +26,7 @@ describe('a client that does not read', () => {
     const waiting = lab.upstream.unread
     expect(waiting).toBeGreaterThan(70)
     expect(lab.client.peakBytes).toBeLessThanOrEqual(HIGH + FRAME.length)
-    expect(lab.noted('backpressure')).toEqual([{ note: 'backpressure', side: 'client' }])
+    expect(lab.noted('backpressure')).toEqual([{ type: 'backpressure', side: 'client' }])
 
     lab.client.take(7)
     await lab.pass(250)
@@ -96,7 +96,7 @@ describe('an upstream that does not read', () => {
     expect(lab.client.linkPaused).toBe(true)
     expect(lab.client.unread).toBeGreaterThan(70)
     expect(lab.upstream.peakBytes).toBeLessThanOrEqual(HIGH + APPEND.length)
-    expect(lab.noted('backpressure')).toEqual([{ note: 'backpressure', side: 'upstream' }])
+    expect(lab.noted('backpressure')).toEqual([{ type: 'backpressure', side: 'upstream' }])
     lab.upstream.resume()
     const seen: string[] = []
     while (seen.length < 100) seen.push(...(await lab.upstream.rest()))

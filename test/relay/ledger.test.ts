@@ -3,7 +3,8 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { PriceTable } from '../../src/core/policy/price.js'
 import type { LimitReport, UsageReport } from '../../src/ports/store.js'
 import { type LedgerSettings, SessionLedger } from '../../src/relay/ledger.js'
-import { audioDeltaBytes, newMeters } from '../../src/relay/meters.js'
+import { newMeters } from '../../src/relay/meters.js'
+import { createMemoryStore } from '../../src/store/memory/store.js'
 
 const T = Date.UTC(2026, 10, 25)
 const PRICES: PriceTable = { currency: 'USD', date: '2026-11-25', prices: { gpt: { input_text: 4, output_text: 16 }, whisper: { minute: 0.6 } } }
@@ -19,7 +20,12 @@ beforeEach(() => {
 function open(ledger: LedgerSettings = {}, over: { deployment?: string; claims?: Record<string, unknown> } = {}) {
   const identity = { subject: 'alice', issuer: undefined, tokenId: undefined, expiresAtMs: 0, claims: over.claims ?? {} }
   const meters = newMeters()
-  const store = { recordLimits: (report: LimitReport) => void limits.push(report), recordUsage: (report: UsageReport) => void usage.push(report), letGo: () => undefined }
+  const { quota, ...parts } = createMemoryStore()
+  const store = {
+    quota,
+    limits: { ...parts.limits, recordLimits: (report: LimitReport) => void limits.push(report) },
+    usage: { ...parts.usage, recordUsage: (report: UsageReport) => void usage.push(report) },
+  }
   const session = { opened: { identity, sessionId: 's1', profile: { name: 'vip' } }, meters, deployment: over.deployment ?? 'gpt', deps: { store, now: () => T, ledger } }
   return { ledger: new SessionLedger(session), meters }
 }
@@ -124,16 +130,5 @@ describe('audio', () => {
   it('of a session that never reached an upstream is nobody’s', () => {
     open({}, { deployment: '' }).ledger.ended(100)
     expect(usage).toEqual([])
-  })
-
-  it.each([0, 1, 2, 3, 300, 4_800])('of a delta of %i bytes is told without decoding it', (bytes) => {
-    const delta = Buffer.alloc(bytes, 7).toString('base64')
-    const frame = Buffer.from(
-      JSON.stringify({ type: 'response.output_audio.delta', event_id: 'event_1', response_id: 'r', item_id: 'i', output_index: 0, content_index: 0, delta }),
-    )
-    const meters = newMeters()
-    expect(audioDeltaBytes(frame, meters) - bytes).toBeGreaterThanOrEqual(0)
-    expect(audioDeltaBytes(frame, meters) - bytes).toBeLessThanOrEqual(2)
-    expect(audioDeltaBytes(Buffer.from('{"type":"x"}'), meters)).toBe(0)
   })
 })

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { RefusalError } from '../../src/core/protocol/errors.js'
 import type { UpstreamConnection } from '../../src/ports/upstream.js'
 import { settle } from '../support/memory-link.js'
+import { ev } from '../support/playbook.js'
 import { openLab } from '../support/relay-lab.js'
 
 afterEach(() => vi.useRealTimers())
@@ -75,6 +76,17 @@ describe('what a client sends early', () => {
 })
 
 describe('the opening', () => {
+  it('hands the client’s traceparent to the upstream and to tools', async () => {
+    const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    const lab = openLab({ trace })
+    expect(lab.dialled()).toMatchObject({ correlationId: 'sess-4711', trace })
+    await lab.live()
+    lab.upstream.say(ev.created('r'))
+    lab.upstream.say(ev.itemDone('r', ev.call('call_0', 'get_weather')))
+    await settle()
+    expect(lab.tools[0]?.context.trace).toBe(trace)
+  })
+
   it('needs nothing from the client, and sends it no event before session.created', async () => {
     const lab = openLab({ requestedModel: 'gpt-of-the-client' })
     lab.upstream.say({ type: 'session.created', event_id: 'e', session: { id: 'sess_1', instructions: 'default' } })
@@ -110,7 +122,7 @@ describe('the opening', () => {
     const lab = openLab({ dial: never })
     await lab.pass(10_250)
     expect((await lab.client.closed).code).toBe(4504)
-    expect(lab.dialSignal()?.aborted).toBe(true)
+    expect(lab.dialled()?.signal.aborted).toBe(true)
   })
 
   it('goes no further on a session that is not what the server wants', async () => {
@@ -171,7 +183,7 @@ describe('a client that leaves', () => {
     })
     lab.client.close()
     await settle()
-    expect(lab.dialSignal()?.aborted).toBe(true)
+    expect(lab.dialled()?.signal.aborted).toBe(true)
     connected()
     expect((await lab.upstream.closed).code).toBe(1000)
     expect(lab.ended()).toBe(1)

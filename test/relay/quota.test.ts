@@ -1,6 +1,6 @@
 // The look at what a caller has used: which windows are read, until when they last, and that nobody waits for a store that does not answer.
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { type HoldAnswer, type HoldRequest, NO_AMOUNTS, type QuotaPolicy, type QuotaRule } from '../../src/core/policy/quota.js'
+import { NO_AMOUNTS, type QuotaPolicy, type QuotaRule, type ReserveAnswer, type ReserveRequest } from '../../src/core/policy/quota.js'
 import type { UsageOwner } from '../../src/ports/store.js'
 import { quotaUsage, reserveQuota, windowsFor } from '../../src/relay/quota.js'
 import { settle } from '../support/memory-link.js'
@@ -55,13 +55,13 @@ describe('reserveQuota', () => {
   const holder = { subject: 'alice', holder: 's1', hold: amounts, session: { cost_usd: 1 } }
 
   it('asks for every rule that others share, and tells what the periods hold', async () => {
-    const asked: HoldRequest[] = []
-    const hold = async (request: HoldRequest) => {
+    const asked: ReserveRequest[] = []
+    const reserve = async (request: ReserveRequest) => {
       asked.push(request)
       return { granted: true, held: amounts, windows: { '2026-12-31T23:59': { responses: 1 }, '2026-12': { responses: 5 } } }
     }
     const rules = policy(rule('minute'), rule('month', 'audioMinutes', 5), rule('minute', 'money', 9), rule('session', 'money'))
-    expect(await reserveQuota({ hold }, rules, NOW, holder)).toEqual({
+    expect(await reserveQuota({ reserve }, rules, NOW, holder)).toEqual({
       granted: true,
       held: amounts,
       usage: {
@@ -86,14 +86,14 @@ describe('reserveQuota', () => {
   })
 
   it('asks nobody about the session alone', async () => {
-    const hold = () => Promise.reject(new Error('asked'))
-    expect(await reserveQuota({ hold }, policy(rule('session', 'money')), NOW, holder)).toMatchObject({ granted: true, usage: { session: { counters: { cost_usd: 1 } } } })
+    const reserve = () => Promise.reject(new Error('asked'))
+    expect(await reserveQuota({ reserve }, policy(rule('session', 'money')), NOW, holder)).toMatchObject({ granted: true, usage: { session: { counters: { cost_usd: 1 } } } })
   })
 
   it('knows nothing when the store rejects, or takes too long', async () => {
-    expect(await reserveQuota({ hold: () => Promise.reject(new Error('away')) }, policy(rule('day')), NOW, holder)).toBeUndefined()
+    expect(await reserveQuota({ reserve: () => Promise.reject(new Error('away')) }, policy(rule('day')), NOW, holder)).toBeUndefined()
     vi.useFakeTimers()
-    const late = reserveQuota({ hold: () => new Promise(() => undefined) }, policy(rule('day')), NOW, holder)
+    const late = reserveQuota({ reserve: () => new Promise(() => undefined) }, policy(rule('day')), NOW, holder)
     await vi.advanceTimersByTimeAsync(250)
     expect(await late).toBeUndefined()
     expect(vi.getTimerCount()).toBe(0)
@@ -113,11 +113,11 @@ describe('windowsFor', () => {
 
 describe('a session under a quota', () => {
   const TODAY = new Date(LAB_NOW).toISOString().slice(0, 10)
-  const answer = (responses: number, granted = true): HoldAnswer => ({ granted, held: NO_AMOUNTS, windows: { [TODAY]: { responses } } })
+  const answer = (responses: number, granted = true): ReserveAnswer => ({ granted, held: NO_AMOUNTS, windows: { [TODAY]: { responses } } })
 
   function open() {
-    const asked: { request: HoldRequest; answer: (value: HoldAnswer) => void }[] = []
-    const lab = openLab({ profile: { tools: [], quota: policy(rule('day')) }, hold: (request) => new Promise((resolve) => asked.push({ request, answer: resolve })) })
+    const asked: { request: ReserveRequest; answer: (value: ReserveAnswer) => void }[] = []
+    const lab = openLab({ profile: { tools: [], quota: policy(rule('day')) }, reserve: (request) => new Promise((resolve) => asked.push({ request, answer: resolve })) })
     return { lab, asked }
   }
 
@@ -132,10 +132,10 @@ describe('a session under a quota', () => {
     expect(await lab.upstream.hear()).toMatchObject({ type: 'response.create', event_id: 'mine' })
     lab.upstream.say(ev.created('r'))
     await settle()
-    expect(lab.letGo).toEqual([])
+    expect(lab.released).toEqual([])
     lab.upstream.say(ev.done('r'))
     await settle()
-    expect(lab.letGo).toEqual([['alice', 'sess-4711']])
+    expect(lab.released).toEqual([['alice', 'sess-4711']])
     await lab.client.types()
     lab.client.say({ type: 'response.create', event_id: 'again' })
     await settle()
@@ -150,10 +150,10 @@ describe('a session under a quota', () => {
     await settle()
     lab.client.close(1000, '')
     await settle()
-    expect(lab.letGo).toHaveLength(1)
+    expect(lab.released).toHaveLength(1)
     asked.shift()?.answer(answer(0))
     await settle()
-    expect(lab.letGo).toEqual([
+    expect(lab.released).toEqual([
       ['alice', 'sess-4711'],
       ['alice', 'sess-4711'],
     ])

@@ -24,7 +24,7 @@ describe('a server-run tool', () => {
     expect(lab.tools).toHaveLength(1)
     expect(lab.tools[0]).toMatchObject({
       call: { callId: 'call_0', name: 'get_weather', arguments: '{"city":"Bergen"}' },
-      context: { sessionId: 'sess-4711', identity: { subject: 'alice', tokenId: 'token-1' }, signal: { aborted: false } },
+      context: { sessionId: 'sess-4711', trace: undefined, identity: { subject: 'alice', tokenId: 'token-1' }, signal: { aborted: false } },
     })
   })
 
@@ -34,7 +34,7 @@ describe('a server-run tool', () => {
     expect(await lab.upstream.hear()).toMatchObject({ type: 'conversation.item.create', item: { type: 'function_call_output', call_id: 'call_0', output: 'sunny' } })
     expect(await lab.upstream.hear()).toMatchObject({ type: 'response.create' })
     expect(await lab.client.rest()).toEqual([])
-    expect(lab.noted('tool_finished')).toEqual([{ note: 'tool_finished', tool: 'get_weather', outcome: 'ok', durationMs: 12, cut: true }])
+    expect(lab.noted('tool_finished')).toEqual([{ type: 'tool_finished', callId: 'call_0', tool: 'get_weather', outcome: 'ok', durationMs: 12, cut: true }])
   })
 
   it('that breaks its promise and rejects gives the model words without a reason', async () => {

@@ -128,6 +128,6 @@ describe('meters', () => {
     const [closed] = lab.noted('session_closed')
     expect(closed).toMatchObject({ code: 'client_left', upMessages: 2, upBytes: sent.join('').length, downMessages: 1 })
     expect(closed?.downBytes).toBeGreaterThan(100)
-    expect(lab.noted('lane')).toEqual([{ note: 'lane', side: 'client', hits: 1, misses: 1 }])
+    expect(lab.noted('lane')).toEqual([{ type: 'lane', side: 'client', hits: 1, misses: 1 }])
   })
 })

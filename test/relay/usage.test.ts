@@ -1,8 +1,9 @@
 // What the relay reads of limits and usage out of events, in every shape they come.
 import { describe, expect, it } from 'vitest'
+import { limitsOfEvent, limitUse } from '../../src/core/limits/report.js'
 import type { RealtimeEvent } from '../../src/core/protocol/events.js'
 import { tokenUsage } from '../../src/core/protocol/token-usage.js'
-import { limitsOfEvent, limitUse, responseCounters, transcriptionCounters } from '../../src/relay/usage.js'
+import { responseCounters, transcriptionCounters } from '../../src/relay/usage.js'
 
 const event = (type: string, rest: object) => ({ type, event_id: 'e', ...rest }) as unknown as RealtimeEvent
 const failed = (error: object | null) => event('response.done', { response: { id: 'r', status: 'failed', status_details: { type: 'failed', error } } })

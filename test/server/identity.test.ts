@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Secret } from '../../src/config/secret.js'
-import type { LimitStore } from '../../src/ports/store.js'
+import type { Store } from '../../src/ports/store.js'
 import { createRedisStore } from '../../src/store/redis/store.js'
 import { connectClient, type RealtimeClient, type Refused } from '../support/realtime-client.js'
 import { uniquePrefix } from '../support/redis.js'
@@ -129,7 +129,7 @@ describe('revocation through Redis, on two instances', () => {
   const prefix = uniquePrefix()
   const url = process.env.REDIS_URL ?? ''
   let relays: RunningRelay[] = []
-  let operator: LimitStore
+  let operator: Store
 
   beforeAll(async () => {
     const env = { REDIS_URL: url, REDIS_KEY_PREFIX: prefix }
@@ -155,7 +155,7 @@ describe('revocation through Redis, on two instances', () => {
     const others = await Promise.all(relays.map(async (running) => connect(running, await running.token('bob', { jti: 'token-78' }))))
     await Promise.all([...sessions, ...others].map((client) => client.next('session.created')))
     const before = performance.now()
-    await operator.revoke(target, Date.now() + 60_000)
+    await operator.revocations.revoke(target, Date.now() + 60_000)
     for (const client of sessions) {
       expect(await client.closed()).toMatchObject({ code: 4401 })
       expect(client.events.at(-1)).toMatchObject({ type: 'error', error: { code: 'unauthenticated' } })

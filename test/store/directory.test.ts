@@ -1,23 +1,23 @@
-// The live sessions of all relays: the contract in process and on Redis, several relays over one Redis, and relays that die or lose Redis.
+// The session directory: its contract in process and on Redis, several instances on one Redis, and instances that die or lose Redis.
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { Secret } from '../../src/config/secret.js'
 import type { EndTarget } from '../../src/ports/directory.js'
-import type { LimitStore } from '../../src/ports/store.js'
+import type { Store } from '../../src/ports/store.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
 import { createRedisStore, type RedisStoreOptions } from '../../src/store/redis/store.js'
-import { sessionDirectoryContract } from '../contract/session-directory.js'
+import { sessionDirectoryContract } from '../contract/store/directory.js'
 import { startRedis, uniquePrefix } from '../support/redis.js'
 
 const url = process.env.REDIS_URL ?? ''
 const raw = new Redis(url)
-const open: LimitStore[] = []
+const open: Store[] = []
 const eventually = (check: () => Promise<void> | void) => vi.waitFor(check, { timeout: 5_000, interval: 10 })
 
-async function openStore(prefix: string, rest: Partial<RedisStoreOptions> = {}): Promise<LimitStore> {
+async function openStore(prefix: string, rest: Partial<RedisStoreOptions> = {}): Promise<Store> {
   const store = createRedisStore({ url: new Secret(url), keyPrefix: prefix, usageRetentionDays: 35, ...rest })
   open.push(store)
-  // Its first heartbeat is what the others know it by.
+  // The other instances see it after its first heartbeat.
   await eventually(async () => {
     expect(await store.health()).toMatchObject({ status: 'ok' })
     if (!rest.url) expect(await raw.zcard(`${prefix}relays`)).toBeGreaterThan(0)
@@ -32,27 +32,27 @@ sessionDirectoryContract('in process', async () => createMemoryStore())
 sessionDirectoryContract('Redis', () => openStore(uniquePrefix()))
 
 const session = (id: string, subject = 'alice') => ({ id, subject, tenant: undefined, profile: 'default', dialect: 'ga' as const, deployment: 'dep', since: 1_800_000_000_000 })
-const places = async (store: LimitStore) => (await store.directory.page(100)).sessions.map(({ relay, id }) => `${relay} ${id}`)
+const places = async (store: Store) => (await store.directory.page(100)).sessions.map(({ instance, id }) => `${instance} ${id}`)
 
-describe('several relays over one Redis', () => {
-  it('list each other’s sessions, by relay', async () => {
+describe('several instances on one Redis', () => {
+  it('list each other’s sessions, ordered by instance', async () => {
     const prefix = uniquePrefix()
-    const [b, a] = [await openStore(prefix, { relay: 'b' }), await openStore(prefix, { relay: 'a' })]
-    b.directory.show(session('1'))
-    a.directory.show(session('2'))
-    a.directory.show(session('1'))
+    const [b, a] = [await openStore(prefix, { instance: 'b' }), await openStore(prefix, { instance: 'a' })]
+    b.directory.register(session('1'))
+    a.directory.register(session('2'))
+    a.directory.register(session('1'))
     await eventually(async () => expect(await places(b)).toEqual(['a 1', 'a 2', 'b 1']))
     const first = await a.directory.page(2)
-    expect((await b.directory.page(2, first.next)).sessions).toMatchObject([{ relay: 'b', id: '1' }])
+    expect((await b.directory.page(2, first.next)).sessions).toMatchObject([{ instance: 'b', id: '1' }])
     await a.close(1_000)
     expect(await places(b)).toEqual(['b 1'])
     expect(await raw.zrange(`${prefix}relays`, '0', '-1')).toEqual(['b'])
   })
 
-  it('end each other’s sessions, each once, within a second', async () => {
+  it('end each other’s sessions once each, within a second', async () => {
     const prefix = uniquePrefix()
     const names = ['a', 'b', 'c']
-    const stores = await Promise.all(names.map((relay) => openStore(prefix, { relay })))
+    const stores = await Promise.all(names.map((instance) => openStore(prefix, { instance })))
     await eventually(async () => expect(await raw.pubsub('NUMSUB', `${prefix}revoked`)).toEqual([`${prefix}revoked`, 3]))
     const targets: EndTarget[] = []
     for (const { directory } of stores) directory.onEnd((target) => targets.push(target) && 2)
@@ -63,9 +63,9 @@ describe('several relays over one Redis', () => {
     expect(targets).toEqual([{ subject }, { subject }, { subject }])
   })
 
-  it('do not wait for a dead one longer than a second, and say so; what it showed goes with its time', async () => {
+  it('wait a second for a dead instance and report it; its sessions expire', async () => {
     const prefix = uniquePrefix()
-    const store = await openStore(prefix, { relay: 'here', leaseTtlMs: 1_500 })
+    const store = await openStore(prefix, { instance: 'here', leaseTtlMs: 1_500 })
     await raw.zadd(`${prefix}relays`, String(Date.now() + 1_500), 'dead')
     await raw.eval(
       "redis.call('ZADD', KEYS[1], 0, ARGV[1]) redis.call('PEXPIRE', KEYS[1], 1500)",
@@ -81,21 +81,21 @@ describe('several relays over one Redis', () => {
     await eventually(async () => expect(await store.directory.end({ subject: 'alice' })).toMatchObject({ asked: 1, everywhere: true }))
   })
 
-  it('show sessions for as long as they live, and everything in Redis has an end', async () => {
+  it('list sessions while they live, with an expiry on every key', async () => {
     const prefix = uniquePrefix()
-    const store = await openStore(prefix, { relay: 'here', leaseTtlMs: 600 })
-    store.directory.show(session('1'))
+    const store = await openStore(prefix, { instance: 'here', leaseTtlMs: 600 })
+    store.directory.register(session('1'))
     await eventually(async () => expect(await places(store)).toEqual(['here 1']))
     const end = performance.now() + 1_500
     while (performance.now() < end) expect(await places(store)).toEqual(['here 1'])
     for (const key of [`${prefix}relays`, `${prefix}sessions:{here}`]) expect(await raw.pttl(key)).toBeGreaterThan(0)
   })
 
-  it('leave out what no relay wrote', async () => {
+  it('leave out members that no relay wrote', async () => {
     const prefix = uniquePrefix()
-    const store = await openStore(prefix, { relay: 'here' })
+    const store = await openStore(prefix, { instance: 'here' })
     await raw.zadd(`${prefix}sessions:{here}`, 0, 'rubbish', 0, `${'1'.repeat(15)} id {"subject":1}`, 0, `${'1'.repeat(15)} id {`)
-    store.directory.show(session('1'))
+    store.directory.register(session('1'))
     await eventually(async () => expect(await places(store)).toEqual(['here 1']))
     await raw.publish(`${prefix}revoked`, 'end:11111111-1111-1111-1111-111111111111:other:{"subject":1}')
     await raw.publish(`${prefix}revoked`, 'end:11111111-1111-1111-1111-111111111111:other:{')
@@ -103,20 +103,20 @@ describe('several relays over one Redis', () => {
   })
 })
 
-describe('a Redis that is away', () => {
-  it('keeps nobody from ending sessions here, and is told of what ended meanwhile', async () => {
+describe('while Redis is away', () => {
+  it('an instance ends its own sessions, and corrects its list when Redis is back', async () => {
     const server = await startRedis()
-    const store = await openStore('r:', { url: new Secret(server.url), relay: 'here', leaseTtlMs: 1_500 })
-    const hide = store.directory.show(session('gone'))
-    store.directory.show(session('stays'))
+    const store = await openStore('r:', { url: new Secret(server.url), instance: 'here', leaseTtlMs: 1_500 })
+    const unregister = store.directory.register(session('gone'))
+    store.directory.register(session('stays'))
     await eventually(async () => expect(await places(store)).toEqual(['here gone', 'here stays']))
     await server.kill()
     store.directory.onEnd(() => 1)
     await eventually(async () => expect(await store.health()).toMatchObject({ status: 'degraded' }))
     await expect(store.directory.page(10)).rejects.toThrow()
     expect(await store.directory.end({ subject: 'alice' })).toEqual({ ended: 1, asked: 1, answered: 1, everywhere: false })
-    hide()
-    store.directory.show(session('new'))
+    unregister()
+    store.directory.register(session('new'))
     await server.restart()
     await eventually(async () => expect(await places(store)).toEqual(['here new', 'here stays']))
     await server.stop()

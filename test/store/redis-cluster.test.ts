@@ -1,11 +1,11 @@
-// The Redis store on a real three-node cluster: every script stays in one slot, messages reach every relay, a lost node is survived.
+// The Redis store on a real cluster of three nodes: scripts stay in one slot, messages reach every instance, a lost node is survived.
 import { Cluster } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Secret } from '../../src/config/secret.js'
-import type { LimitStore } from '../../src/ports/store.js'
+import type { Store } from '../../src/ports/store.js'
 import { createRedisStore } from '../../src/store/redis/store.js'
-import { sessionDirectoryContract } from '../contract/session-directory.js'
-import { limitStoreContract } from '../contract/store.js'
+import { sessionDirectoryContract } from '../contract/store/directory.js'
+import { storeContract } from '../contract/store.js'
 import { redisBinary, uniquePrefix } from '../support/redis.js'
 import { type OwnCluster, startRedisCluster } from './redis-cluster.js'
 
@@ -14,10 +14,10 @@ const available = redisBinary() !== undefined
 describe.skipIf(!available)(`Redis Cluster${available ? '' : ' (skipped: no redis-server or valkey-server on this machine, and Docker cannot run a cluster on loopback)'}`, () => {
   let cluster: OwnCluster
   let raw: Cluster
-  const prefixes = new WeakMap<LimitStore, string>()
+  const prefixes = new WeakMap<Store, string>()
 
-  async function openStore(prefix: string, now?: () => number): Promise<LimitStore> {
-    const store = createRedisStore({ url: new Secret(cluster.url), keyPrefix: prefix, usageRetentionDays: 35, holdTimeoutMs: 5_000, ...(now && { now }) })
+  async function openStore(prefix: string, now?: () => number): Promise<Store> {
+    const store = createRedisStore({ url: new Secret(cluster.url), keyPrefix: prefix, usageRetentionDays: 35, reserveTimeoutMs: 5_000, ...(now && { now }) })
     prefixes.set(store, prefix)
     await vi.waitFor(async () => expect(await store.health()).toMatchObject({ status: 'ok' }), { timeout: 10_000, interval: 20 })
     return store
@@ -33,7 +33,7 @@ describe.skipIf(!available)(`Redis Cluster${available ? '' : ' (skipped: no redi
     await cluster.stop()
   })
 
-  limitStoreContract('Redis Cluster', async () => {
+  storeContract('Redis Cluster', async () => {
     const prefix = uniquePrefix()
     return {
       shared: true,
@@ -45,37 +45,37 @@ describe.skipIf(!available)(`Redis Cluster${available ? '' : ' (skipped: no redi
 
   sessionDirectoryContract('Redis Cluster', () => openStore(uniquePrefix()))
 
-  it('sessions are listed and ended by stores that are connected to other nodes', async () => {
+  it('stores connected to other nodes list and end sessions', async () => {
     const prefix = uniquePrefix()
     const stores = await Promise.all([1, 2, 3, 4].map(() => openStore(prefix)))
     for (const [n, { directory }] of stores.entries()) {
       directory.onEnd(() => 1)
-      directory.show({ id: String(n), subject: 'alice', tenant: undefined, profile: 'p', dialect: 'ga', deployment: 'd', since: 0 })
+      directory.register({ id: String(n), subject: 'alice', tenant: undefined, profile: 'p', dialect: 'ga', deployment: 'd', since: 0 })
     }
     await vi.waitFor(async () => expect((await stores[0]?.directory.page(10))?.sessions).toHaveLength(4), { timeout: 5_000, interval: 10 })
-    // Not before each has subscribed.
+    // Each store must have subscribed first.
     await vi.waitFor(async () => expect(await stores[0]?.directory.end({ subject: 'alice' })).toEqual({ ended: 4, asked: 4, answered: 4, everywhere: true }), { timeout: 10_000 })
     await Promise.all(stores.map((store) => store.close(500)))
   })
 
-  it('a revocation reaches a store that is connected to other nodes', async () => {
+  it('a revocation reaches stores connected to other nodes', async () => {
     const prefix = uniquePrefix()
     const stores = await Promise.all([1, 2, 3, 4].map(() => openStore(prefix)))
-    const told = new Set<number>()
-    stores.forEach((store, i) => void store.onRevoked(() => told.add(i)))
-    await stores[0]?.revoke({ subject: 'mallory' }, Date.now() + 60_000)
-    await vi.waitFor(() => expect(told.size).toBe(4), { timeout: 5_000, interval: 10 })
+    const heard = new Set<number>()
+    stores.forEach((store, i) => void store.revocations.onRevoked(() => heard.add(i)))
+    await stores[0]?.revocations.revoke({ subject: 'mallory' }, Date.now() + 60_000)
+    await vi.waitFor(() => expect(heard.size).toBe(4), { timeout: 5_000, interval: 10 })
     await Promise.all(stores.map((store) => store.close(500)))
   })
 
-  it('with one node frozen, everybody is answered in time, and what belongs there is written when it is back', async () => {
+  it('with one node frozen, `take` still answers in time, and reports for that node are written when it is back', async () => {
     const prefix = uniquePrefix()
     const store = await openStore(prefix)
     cluster.nodes[0]?.freeze()
     const deployments = Array.from({ length: 30 }, (_, i) => `d${i}`)
-    for (const deployment of deployments) store.recordLimits({ deployment, source: 'event', at: Date.now(), limits: [{ name: 'tokens', remaining: 1 }] })
+    for (const deployment of deployments) store.limits.recordLimits({ deployment, source: 'event', at: Date.now(), limits: [{ name: 'tokens', remaining: 1 }] })
     const start = performance.now()
-    const taken = await Promise.all(deployments.map((key) => store.take(key, 1, { perSecond: 1, burst: 1 })))
+    const taken = await Promise.all(deployments.map((key) => store.rates.take(key, 1, { perSecond: 1, burst: 1 })))
     expect(taken.every(({ ok }) => ok)).toBe(true)
     expect(performance.now() - start).toBeLessThan(900)
     cluster.nodes[0]?.thaw()

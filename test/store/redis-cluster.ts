@@ -11,7 +11,7 @@ export interface OwnCluster {
 
 const SLOTS = 16_384
 
-/** Wants a server on this machine (not Docker): the nodes must reach each other under the addresses the client sees. Ready within 20 s or rejects. */
+/** Needs a server on this machine, not in Docker: nodes and client must use the same addresses. Resolves within 20 s or rejects. */
 export async function startRedisCluster(): Promise<OwnCluster> {
   const nodes: OwnRedis[] = []
   try {

@@ -1,9 +1,9 @@
-// The Redis store when Redis is killed, frozen, slow, read-only, full or was never there: nobody waits, nothing throws, the last state is written.
+// The Redis store while Redis is killed, frozen, paused, read-only, full or absent: answers stay fast, nothing throws, the last state is written.
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Secret } from '../../src/config/secret.js'
 import type { Identity } from '../../src/ports/caller.js'
-import type { LimitStore } from '../../src/ports/store.js'
+import type { Store } from '../../src/ports/store.js'
 import { createRedisStore, type RedisStoreOptions } from '../../src/store/redis/store.js'
 import { freePort, type OwnRedis, startRedis, uniquePrefix } from '../support/redis.js'
 
@@ -15,32 +15,32 @@ const eventually = (check: () => Promise<void> | void, timeout = 8_000) => vi.wa
 let server: OwnRedis
 let raw: Redis
 let prefix: string
-let store: LimitStore
+let store: Store
 let logged: { level: string; msg: string }[]
-const open: LimitStore[] = []
+const open: Store[] = []
 
-function createStore(rest: Partial<RedisStoreOptions> = {}): LimitStore {
+function createStore(rest: Partial<RedisStoreOptions> = {}): Store {
   const made = createRedisStore({ url: new Secret(server.url), keyPrefix: prefix, usageRetentionDays: 35, log: (event) => void logged.push(event), ...rest })
   open.push(made)
   return made
 }
 
-const healthy = (of: LimitStore) => eventually(async () => expect(await of.health()).toMatchObject({ status: 'ok' }))
-const report = (remaining: number, at = T + remaining) => store.recordLimits({ deployment: 'd', source: 'event', at, limits: [{ name: 'tokens', remaining }] })
-const used = (onceId?: string) => store.recordUsage({ subject: 'alice', deployment: 'd', at: T, counters: { responses: 1 }, ...(onceId !== undefined && { onceId }) })
+const healthy = (of: Store) => eventually(async () => expect(await of.health()).toMatchObject({ status: 'ok' }))
+const report = (remaining: number, at = T + remaining) => store.limits.recordLimits({ deployment: 'd', source: 'event', at, limits: [{ name: 'tokens', remaining }] })
+const used = (onceId?: string) => store.usage.recordUsage({ subject: 'alice', deployment: 'd', at: T, counters: { responses: 1 }, ...(onceId !== undefined && { onceId }) })
 const remaining = () => raw.hget(`${prefix}limits:{d}`, 'tokens.remaining')
 
-/** Every question a session or a caller may ask is answered within the bound, by this process alone. */
-async function decidesAlone(of: LimitStore, boundMs = 600): Promise<void> {
+/** The store answers every question of a session or a caller within the bound, without Redis. */
+async function decidesAlone(of: Store, boundMs = 600): Promise<void> {
   const start = performance.now()
   const rule = { perSecond: 0.001, burst: 1 }
   const key = `alone:${start}`
-  const [first, lease, revoked] = await Promise.all([of.take(key, 1, rule), of.lease(key, 's1', 1), of.isRevoked(identity(key))])
+  const [first, lease, revoked] = await Promise.all([of.rates.take(key, 1, rule), of.leases.lease(key, 's1', 1), of.revocations.isRevoked(identity(key))])
   expect({ first: first.ok, lease: lease !== undefined, revoked }).toEqual({ first: true, lease: true, revoked: false })
-  expect(await of.take(key, 1, rule)).toMatchObject({ ok: false })
-  expect(await of.lease(key, 's2', 1)).toBeUndefined()
+  expect(await of.rates.take(key, 1, rule)).toMatchObject({ ok: false })
+  expect(await of.leases.lease(key, 's2', 1)).toBeUndefined()
   lease?.release()
-  expect(await of.lease(key, 's3', 1)).toBeDefined()
+  expect(await of.leases.lease(key, 's3', 1)).toBeDefined()
   expect(performance.now() - start).toBeLessThan(boundMs)
 }
 
@@ -71,21 +71,21 @@ afterEach(async () => {
 })
 
 describe('Redis faults', () => {
-  it('killed and restarted empty: the last state, every count, places and revocations are written again', async () => {
+  it('killed and restarted empty: writes the last state, every count, places and revocations again', async () => {
     report(1)
     await eventually(async () => expect(await remaining()).toBe('1'))
-    const lease = await store.lease('alice', 'sess_1', 1)
-    await store.revoke({ subject: 'mallory' }, Date.now() + 60_000)
+    const lease = await store.leases.lease('alice', 'sess_1', 1)
+    await store.revocations.revoke({ subject: 'mallory' }, Date.now() + 60_000)
     await server.kill()
     await eventually(async () => expect(await store.health()).toEqual({ status: 'degraded', detail: 'redis is not connected' }))
     for (let i = 2; i <= 999; i++) report(i)
     used()
     used('resp_1')
     used('resp_1')
-    await expect(store.limitsOf('d')).rejects.toThrow('redis is not connected')
+    await expect(store.limits.limitsOf('d')).rejects.toThrow('redis is not connected')
     await decidesAlone(store, 240)
-    await expect(store.revoke({ subject: 'eve' }, Date.now() + 60_000)).rejects.toThrow('redis is not connected')
-    expect(await store.isRevoked(identity('eve'))).toBe(true)
+    await expect(store.revocations.revoke({ subject: 'eve' }, Date.now() + 60_000)).rejects.toThrow('redis is not connected')
+    expect(await store.revocations.isRevoked(identity('eve'))).toBe(true)
     await server.restart()
     await recovers(performance.now())
     await eventually(async () => expect(await raw.hget(`${prefix}usage:{alice}:2026-11-25`, 'responses')).toBe('2'))
@@ -97,7 +97,7 @@ describe('Redis faults', () => {
     expect(logged.map(({ msg }) => msg)).toEqual(expect.arrayContaining(['redis is connected', 'redis is not connected']))
   })
 
-  it('frozen: nobody waits long, and counts whose answer was lost are counted once', async () => {
+  it('frozen: answers in time, and counts reports once even if Redis’s answer was lost', async () => {
     used()
     await eventually(async () => expect(await raw.hget(`${prefix}usage:{alice}:2026-11-25`, 'responses')).toBe('1'))
     server.freeze()
@@ -116,11 +116,11 @@ describe('Redis faults', () => {
     await healthy(store)
   })
 
-  it('frozen for longer than a connection is kept: the new connection brings the last state', async () => {
+  it('frozen for longer than a connection is kept: writes the last state over a new connection', async () => {
     server.freeze()
     report(999)
     used()
-    // By then the frozen server has several copies of both waiting on a connection nobody listens to.
+    // By then several copies of both wait in the frozen server, on a connection that the store has dropped.
     await eventually(() => expect(logged).toContainEqual({ level: 'warn', msg: 'redis is not connected' }))
     await decidesAlone(store)
     server.thaw()
@@ -129,7 +129,7 @@ describe('Redis faults', () => {
     expect(await raw.xlen(`${prefix}limits:{d}:log`)).toBe(1)
   })
 
-  it('a read-only replica: reconnects, and writes when it is a master again', async () => {
+  it('read-only replica: reconnects, and writes when it is a master again', async () => {
     const connections = async () => Number(/total_connections_received:(\d+)/.exec(await raw.info('stats'))?.[1])
     const before = await connections()
     const start = performance.now()
@@ -144,7 +144,7 @@ describe('Redis faults', () => {
     await healthy(store)
   })
 
-  it('full: refused writes wait, and are written when there is room', async () => {
+  it('full: keeps refused writes, and writes them when there is room', async () => {
     await raw.config('SET', 'maxmemory-policy', 'noeviction')
     await raw.config('SET', 'maxmemory', '1mb')
     for (let i = 1; i <= 999; i++) report(i)
@@ -165,28 +165,28 @@ describe('Redis faults', () => {
     await recovers(performance.now())
   })
 
-  it('a revocation made while one relay was cut off reaches it when it is back', async () => {
-    const told: unknown[] = []
-    store.onRevoked((revoked) => void told.push(revoked))
-    // In one step, so that no relay can be back in between.
+  it('a revocation made while an instance was cut off reaches it when it is back', async () => {
+    const heard: unknown[] = []
+    store.revocations.onRevoked((revoked) => void heard.push(revoked))
+    // In one transaction, so that the store cannot reconnect in between.
     await raw
       .multi()
       .call('CLIENT', 'KILL', 'TYPE', 'pubsub')
       .zadd(`${prefix}revoked`, Date.now() + 60_000, 'sub:mallory')
       .exec()
-    await eventually(() => expect(told).toEqual([{ subject: 'mallory' }]))
+    await eventually(() => expect(heard).toEqual([{ subject: 'mallory' }]))
   })
 
-  it('a key of another type under a limit’s name loses that batch, not the store', async () => {
+  it('a key of another type costs that batch, not the store', async () => {
     await raw.set(`${prefix}limits:{broken}`, 'something else')
-    store.recordLimits({ deployment: 'broken', source: 'event', at: T, limits: [{ name: 'tokens', remaining: 1 }] })
+    store.limits.recordLimits({ deployment: 'broken', source: 'event', at: T, limits: [{ name: 'tokens', remaining: 1 }] })
     report(999)
     await recovers(performance.now())
     await healthy(store)
     expect(logged).toContainEqual({ level: 'warn', msg: 'redis holds something else under this key' })
   })
 
-  it('close writes what waits when Redis comes back in time, and ends in time when it does not', async () => {
+  it('close writes what is queued if Redis comes back in time, and ends in time if it does not', async () => {
     await server.kill()
     report(999)
     const closing = store.close(5_000)
@@ -196,16 +196,16 @@ describe('Redis faults', () => {
     const other = createStore()
     await healthy(other)
     server.freeze()
-    other.recordLimits({ deployment: 'd', source: 'event', at: T, limits: [{ name: 'tokens', remaining: 1 }] })
-    await other.lease('alice', 's1', 1)
+    other.limits.recordLimits({ deployment: 'd', source: 'event', at: T, limits: [{ name: 'tokens', remaining: 1 }] })
+    await other.leases.lease('alice', 's1', 1)
     const start = performance.now()
     await other.close(300)
     expect(performance.now() - start).toBeLessThan(600)
   })
 })
 
-describe('a Redis that was never there, or does not want us', () => {
-  it('starts without it and decides alone', async () => {
+describe('a Redis that is absent or refuses the credentials', () => {
+  it('starts without Redis and decides alone', async () => {
     const port = await freePort()
     const lonely = createStore({ url: new Secret(`redis://:s3cret-word@127.0.0.1:${port}`) })
     await decidesAlone(lonely, 240)
@@ -215,19 +215,19 @@ describe('a Redis that was never there, or does not want us', () => {
     expect(performance.now() - start).toBeLessThan(500)
   })
 
-  it('says that the credentials are refused, and with the right ones works as an ACL user', async () => {
+  it('reports refused credentials, and works as an ACL user with the right ones', async () => {
     await raw.acl('SETUSER', 'relay', 'reset', 'on', '>p@ss/w:rd', `~${prefix}*`, 'resetchannels', `&${prefix}*`, '+@all')
     const wrong = createStore({ url: new Secret(`redis://relay:wrong-word@127.0.0.1:${server.port}`) })
     await eventually(async () => expect(await wrong.health()).toEqual({ status: 'degraded', detail: 'redis refuses the credentials' }))
     const right = createStore({ url: new Secret(`redis://relay:p%40ss%2Fw%3Ard@127.0.0.1:${server.port}/3`) })
     await healthy(right)
-    const told: unknown[] = []
-    right.onRevoked((revoked) => void told.push(revoked))
-    await right.revoke({ subject: 'mallory' }, Date.now() + 60_000)
-    right.recordLimits({ deployment: 'd', source: 'event', at: T, limits: [{ name: 'tokens', remaining: 1 }] })
-    await eventually(async () => expect(await right.limitsOf('d')).toHaveLength(1))
+    const heard: unknown[] = []
+    right.revocations.onRevoked((revoked) => void heard.push(revoked))
+    await right.revocations.revoke({ subject: 'mallory' }, Date.now() + 60_000)
+    right.limits.recordLimits({ deployment: 'd', source: 'event', at: T, limits: [{ name: 'tokens', remaining: 1 }] })
+    await eventually(async () => expect(await right.limits.limitsOf('d')).toHaveLength(1))
     expect(await remaining(), 'in database 3, not 0').toBeNull()
-    expect(told).toEqual([{ subject: 'mallory' }])
+    expect(heard).toEqual([{ subject: 'mallory' }])
     expect(JSON.stringify(logged)).not.toMatch(/word|p@ss|127\.0\.0\.1/)
   })
 })

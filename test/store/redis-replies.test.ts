@@ -1,4 +1,4 @@
-// What Redis answers to a command inside a script, in the words of each version.
+// Errors of commands inside a script, as each version of Redis words them.
 import { describe, expect, it } from 'vitest'
 import { replyOf } from '../../src/store/redis/connection.js'
 

@@ -1,4 +1,4 @@
-// The Redis store behind a sentinel: it finds the master, and after a failover the last state is on the new one.
+// The Redis store behind a sentinel: it finds the master, and writes the last state to the new one after a failover.
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Secret } from '../../src/config/secret.js'
@@ -15,13 +15,13 @@ describe.skipIf(!available)(`Redis Sentinel${available ? '' : ' (skipped: no red
   })
   afterAll(() => own.stop())
 
-  it('goes on with the new master after the old one was killed', async () => {
+  it('continues on the new master after the old one is killed', async () => {
     const prefix = uniquePrefix()
     const store = createRedisStore({ url: new Secret(own.url), keyPrefix: prefix, usageRetentionDays: 35 })
     const healthy = () => vi.waitFor(async () => expect(await store.health()).toMatchObject({ status: 'ok' }), { timeout: 15_000, interval: 20 })
     await healthy()
     await own.master.kill()
-    store.recordLimits({ deployment: 'd', source: 'event', at: Date.now(), limits: [{ name: 'tokens', remaining: 7 }] })
+    store.limits.recordLimits({ deployment: 'd', source: 'event', at: Date.now(), limits: [{ name: 'tokens', remaining: 7 }] })
     await healthy()
     const promoted = new Redis(own.replica.url)
     await vi.waitFor(async () => expect(await promoted.hget(`${prefix}limits:{d}`, 'tokens.remaining')).toBe('7'), { timeout: 5_000, interval: 20 })

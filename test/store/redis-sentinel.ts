@@ -15,10 +15,10 @@ export interface OwnSentinel {
   stop(): Promise<void>
 }
 
-/** Wants a server on this machine. The sentinel alone decides, half a second after the master fell silent. Ready within 20 s or rejects. */
+/** Needs a server on this machine. The sentinel alone decides, half a second after the last sign of the master. Resolves within 20 s or rejects. */
 export async function startSentinel(): Promise<OwnSentinel> {
   const binary = redisBinary()
-  if (!binary) throw new Error('a sentinel wants redis-server or valkey-server on this machine')
+  if (!binary) throw new Error('a sentinel needs redis-server or valkey-server on this machine')
   const master = await startRedis()
   const replica = await startRedis(['--replicaof', '127.0.0.1', String(master.port), '--repl-diskless-sync-delay', '0'])
   const port = await freePort()

@@ -1,4 +1,4 @@
-// What waits for Redis: merged, bounded, and sent again unchanged until it is settled.
+// Writes that wait for Redis are merged, bounded, and repeated unchanged until they are settled.
 import { describe, expect, it } from 'vitest'
 import type { LimitReport, UsageReport } from '../../src/ports/store.js'
 import { type Batch, createPending, PENDING_BOUNDS } from '../../src/store/redis/writes/pending.js'
@@ -20,7 +20,7 @@ describe('pending writes', () => {
     expect(batch.kind === 'limits' && batch.content.log.length).toBe(400)
   })
 
-  it('sends the same again with the same number until it is settled, and what came meanwhile next', () => {
+  it('repeats a batch under its number until it is settled, then sends what came meanwhile', () => {
     const pending = createPending()
     pending.addUsage(usage())
     const first = only(pending.batches())
@@ -35,7 +35,7 @@ describe('pending writes', () => {
     expect(pending.isEmpty()).toBe(true)
   })
 
-  it('a long log goes out in several batches, in order', () => {
+  it('sends a long log in several batches, in order', () => {
     const pending = createPending()
     for (let i = 0; i < 1_200; i++) pending.addLimits(report({ at: T + i }))
     const seen: string[] = []
@@ -48,7 +48,7 @@ describe('pending writes', () => {
     expect(seen).toEqual(Array.from({ length: 1_200 }, (_, i) => String(T + i)))
   })
 
-  it('drops and counts the oldest log entries beyond the bound, never the latest state', () => {
+  it('drops and counts the oldest log entries beyond the bound, but keeps the latest state', () => {
     const pending = createPending({ ...PENDING_BOUNDS, logEntries: 3 })
     for (let i = 0; i < 5; i++) pending.addLimits(report({ at: T + i }))
     pending.addLimits(report({ deployment: 'e', at: T + 9 }))
@@ -59,7 +59,7 @@ describe('pending writes', () => {
     expect(e?.kind === 'limits' && [e.content.log.length, e.content.records.get('tokens')?.at]).toEqual([0, T + 9])
   })
 
-  it('makes room again when batches are settled', () => {
+  it('makes room when batches are settled', () => {
     const pending = createPending({ ...PENDING_BOUNDS, logEntries: 2, onceIds: 2 })
     for (let round = 0; round < 3; round++) {
       for (const id of ['a', 'b']) {
@@ -74,7 +74,7 @@ describe('pending writes', () => {
     expect(pending.dropped()).toBe(0)
   })
 
-  it('keeps one use a response, and the minute’s sum of those without an id or beyond the bound of ids', () => {
+  it('keeps one use per response, and one sum per minute of uses without an id or beyond the bound of ids', () => {
     const pending = createPending({ ...PENDING_BOUNDS, onceIds: 2 })
     const use = (at: number, used: number, onceId?: string) =>
       pending.addLimits(report({ at, source: 'usage', limits: [{ name: 'tokens', used }], ...(onceId !== undefined && { onceId }) }))
@@ -89,7 +89,7 @@ describe('pending writes', () => {
       ['resp_1', 0, 5],
       ['', 3, 25],
     ])
-    // Of the minute before nothing is needed once a later one is known.
+    // Once a later minute has a use, the minute before is no longer needed.
     use(T + 4, 1)
     use(T + 60_000, 7)
     use(T + 5, 1)
@@ -113,7 +113,7 @@ describe('pending writes', () => {
     ])
   })
 
-  it('remembers the limit that a later report does not repeat', () => {
+  it('keeps a limit that a later report does not repeat', () => {
     const pending = createPending()
     pending.addLimits(report({ limits: [{ name: 'tokens', limit: 100, remaining: 50 }] }))
     pending.addLimits(report({ at: T + 1, source: 'http_429', limits: [{ name: 'tokens', remaining: 0 }] }))
@@ -133,7 +133,7 @@ describe('pending writes', () => {
     expect(pending.batches().map(({ content }) => ('owner' in content ? content.owner.name : content.deployment))).toEqual(['d', 'a', 'b'])
   })
 
-  it('adds one report to the counters of everybody it names', () => {
+  it('adds one report to every owner it names', () => {
     const pending = createPending()
     for (let i = 0; i < 2; i++) pending.addUsage(usage({ tenant: 'acme', profile: 'vip', deployment: 'd', onceId: 'r1' }))
     pending.addUsage(usage({ tenant: 'acme' }))
@@ -148,7 +148,7 @@ describe('pending writes', () => {
     ])
   })
 
-  it('counts beyond the bound of ids without one, and a known id never twice', () => {
+  it('counts reports beyond the bound of ids without their id, and a known id only once', () => {
     const pending = createPending({ ...PENDING_BOUNDS, onceIds: 1 })
     for (const onceId of ['r1', 'r1', 'r2']) pending.addUsage(usage({ onceId }))
     const batch = only(pending.batches())
@@ -157,7 +157,7 @@ describe('pending writes', () => {
     expect(batch.kind === 'usage' && only(pending.batches()).content).toBe(batch.content)
   })
 
-  it('names, texts and counters are bounded', () => {
+  it('bounds names, texts and counters', () => {
     const pending = createPending()
     for (let i = 0; i < 100; i++) pending.addLimits(report({ limits: [{ name: `n${i}`, remaining: 1 }], sessionId: 's'.repeat(1_000) }))
     pending.addUsage(usage({ counters: Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`c${i}`, 1])) }))

@@ -2,7 +2,9 @@
 import { expect } from 'vitest'
 import type { SessionProfile, SessionTool } from '../../src/core/policy/profile.js'
 import type { RealtimeEvent } from '../../src/core/protocol/events.js'
-import { type Action, type Input, openingState, type SessionState } from '../../src/core/session/state.js'
+import type { Action } from '../../src/core/session/actions.js'
+import type { Input } from '../../src/core/session/inputs.js'
+import { openingState, type SessionState } from '../../src/core/session/state.js'
 import { step } from '../../src/core/session/step.js'
 
 export const PREFIX = 'relay_0123456789_'
@@ -49,7 +51,9 @@ export interface Play {
   toolFinished(callId: string, output?: string, ok?: boolean): readonly string[]
   /** Feeds any other input and returns its actions as lines. */
   feed(input: Input): readonly string[]
-  /** Lets time pass to `now`, in milliseconds from the upgrade. */
+  /** Milliseconds from the upgrade; every input comes at this time. */
+  now: number
+  /** Lets time pass to `now` and looks at what is due. */
   tick(now: number, clientActive?: boolean): readonly string[]
   /** The last event sent to a side. */
   lastTo(side: 'client' | 'upstream'): RealtimeEvent | undefined
@@ -61,26 +65,31 @@ export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' |
   const owned = profile(change)
   const sent: { client: RealtimeEvent[]; upstream: RealtimeEvent[] } = { client: [], upstream: [] }
   const self: Play = {
+    now: 0,
     state: openingState({ profile: owned, relayIdPrefix: PREFIX, requestedModel: undefined, now: 0, caller: { subject: 'alice', issuer: undefined }, expiresAt }),
     input(input) {
-      const [state, actions] = step(self.state, input)
+      const [state, actions] = step(self.state, input, self.now)
       self.state = state
-      for (const action of actions) if (action.do === 'send') sent[action.to].push(action.event)
+      for (const action of actions) if (action.type === 'send') sent[action.to].push(action.event)
       return actions
     },
-    upstream: (event) => lines(self.input({ is: 'upstream.event', event: event as RealtimeEvent, frame: Buffer.from(JSON.stringify(event)) })),
-    client: (event) => lines(self.input({ is: 'client.event', event: event as RealtimeEvent })),
-    toolFinished: (callId, output = 'result', ok = true) => lines(self.input({ is: 'tool.finished', callId, output, ok, durationMs: 12.4 })),
+    upstream: (event) => lines(self.input({ type: 'upstream.event', leg: 1, event: event as RealtimeEvent, frame: Buffer.from(JSON.stringify(event)) })),
+    client: (event) => lines(self.input({ type: 'client.event', event: event as RealtimeEvent })),
+    toolFinished: (callId, output = 'result', ok = true) => lines(self.input({ type: 'tool.finished', callId, output, ok, durationMs: 12.4 })),
     feed: (input) => lines(self.input(input)),
-    tick: (now, clientActive = false) => lines(self.input({ is: 'tick', now, clientActiveAt: clientActive ? now : 0 })),
+    tick(now, clientActive = false) {
+      self.now = now
+      return lines(self.input({ type: 'tick', clientActiveAt: clientActive ? now : 0 }))
+    },
     lastTo: (side) => sent[side].at(-1),
     allTo: (side) => sent[side],
   }
-  self.input({ is: 'upstream.opened', privateWords: ['secret-deployment'] })
+  self.input({ type: 'client.attached' })
+  self.input({ type: 'upstream.opened', leg: 1, privateWords: ['secret-deployment'] })
   if (phase === 'live') {
     self.upstream({ type: 'session.created', event_id: 'event_0', session: { type: 'realtime', id: 'sess_1', instructions: 'default', tools: [] } })
     self.upstream(updated(owned))
-    expect(self.state.phase).toBe('live')
+    expect(self.state.upstream.phase).toBe('ready')
   }
   return self
 }
@@ -97,15 +106,17 @@ export function updated(owned: SessionProfile): RealtimeEvent {
 
 function lines(actions: readonly Action[]): readonly string[] {
   return actions.flatMap((action) => {
-    switch (action.do) {
+    switch (action.type) {
       case 'send':
         return [`${action.to} ${action.event.type}`]
       case 'tool.start':
         return [`start ${action.callId}`]
       case 'tool.cancel':
         return [`cancel ${action.callId}`]
-      case 'release.client':
-        return ['release']
+      case 'dial':
+        return [`dial ${action.leg} ${action.reason}`]
+      case 'switch':
+        return [`switch ${action.leg}`]
       case 'token.verify':
         return [`verify ${action.token}`]
       case 'token.use':

@@ -7,10 +7,11 @@ import { RefusalError } from '../../src/core/protocol/errors.js'
 import type { RealtimeEvent } from '../../src/core/protocol/events.js'
 import type { Identity } from '../../src/ports/caller.js'
 import type { Note } from '../../src/ports/notes.js'
-import type { LimitReport, LimitStore, UsageReport } from '../../src/ports/store.js'
+import type { LimitReport, QuotaHolds, UsageBook, UsageReport } from '../../src/ports/store.js'
 import type { ToolCall, ToolContext, ToolOutcome } from '../../src/ports/tools.js'
-import type { UpstreamConnection } from '../../src/ports/upstream.js'
-import { createRelay, type Relay, type RelaySettings } from '../../src/relay/relay.js'
+import type { DialRequest, UpstreamConnection } from '../../src/ports/upstream.js'
+import type { RelaySettings } from '../../src/relay/deps.js'
+import { createRelay, type Relay } from '../../src/relay/relay.js'
 import { type MemoryPeer, memoryPair, settle } from './memory-link.js'
 import { profile, updated } from './playbook.js'
 
@@ -21,15 +22,16 @@ export interface LabOptions {
   readonly clientDialect?: DialectName
   readonly upstreamDialect?: DialectName
   readonly requestedModel?: string
+  readonly trace?: string
   /** Default: an authenticator that refuses every token. */
   readonly verify?: (token: string) => Promise<Identity>
   readonly isRevoked?: (identity: Identity) => boolean
   /** A wall clock. Default: the one that runs with `pass`. */
   readonly wall?: () => number
   /** Default: a store without usage. */
-  readonly usageOf?: LimitStore['usageOf']
+  readonly usageOf?: UsageBook['usageOf']
   /** Default: a store in which every response may start. */
-  readonly hold?: LimitStore['hold']
+  readonly reserve?: QuotaHolds['reserve']
   /** Default: an upstream that answers at once. */
   readonly dial?: (signal: AbortSignal, connect: () => UpstreamConnection) => Promise<UpstreamConnection>
 }
@@ -61,11 +63,11 @@ export interface Lab {
   readonly notes: readonly Note[]
   readonly limits: readonly LimitReport[]
   readonly usage: readonly UsageReport[]
-  /** Subject and holder of every released reservation. */
-  readonly letGo: readonly (readonly [string, string])[]
+  /** Subject and holder of every release. */
+  readonly released: readonly (readonly [string, string])[]
   readonly tools: readonly RunningTool[]
   readonly ended: () => number
-  readonly dialSignal: () => AbortSignal | undefined
+  readonly dialled: () => DialRequest | undefined
   /** Plays the upstream's part of the opening until the session is live. The client's `session.created` has then been returned. */
   live(): Promise<void>
   /** Lets the relay's clock run. */
@@ -74,7 +76,7 @@ export interface Lab {
   /** Another session on the same relay. */
   another(options?: LabOptions): Lab
   /** The notes of one kind. */
-  noted<N extends Note['note']>(kind: N): readonly Extract<Note, { note: N }>[]
+  noted<N extends Note['type']>(kind: N): readonly Extract<Note, { type: N }>[]
 }
 
 export const NOW = 1_800_000_000_000
@@ -92,25 +94,29 @@ export function openLab(options: LabOptions = {}): Lab {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'], now: NOW })
   const limits: LimitReport[] = []
   const usage: UsageReport[] = []
-  const letGo: (readonly [string, string])[] = []
+  const released: (readonly [string, string])[] = []
   let revoke: (target: { tokenId?: string; subject?: string }) => void = () => {}
   let sessions = 0
-  const dials: ((signal: AbortSignal) => Promise<UpstreamConnection>)[] = []
+  const dials: ((request: DialRequest) => Promise<UpstreamConnection>)[] = []
   const relay = createRelay({
     provider: {
-      dial: ({ signal }) => dials.shift()?.(signal) ?? Promise.reject(new Error('nothing to dial')),
+      dial: (request) => dials.shift()?.(request) ?? Promise.reject(new Error('nothing to dial')),
       health: async () => ({ status: 'ok', detail: '' }),
       close: async () => {},
     },
     store: {
-      recordLimits: (report) => void limits.push(report),
-      recordUsage: (report) => void usage.push(report),
-      usageOf: options.usageOf ?? (async () => ({})),
-      hold: options.hold ?? (async () => ({ granted: true, held: NO_AMOUNTS, windows: {} })),
-      letGo: (subject, holder) => void letGo.push([subject, holder]),
-      isRevoked: async (identity) => options.isRevoked?.(identity) ?? false,
-      onRevoked(callback) {
-        revoke = callback
+      limits: { recordLimits: (report) => void limits.push(report), limitsOf: async () => [] },
+      usage: { recordUsage: (report) => void usage.push(report), usageOf: options.usageOf ?? (async () => ({})) },
+      quota: {
+        reserve: options.reserve ?? (async () => ({ granted: true, held: NO_AMOUNTS, windows: {} })),
+        release: (subject, holder) => void released.push([subject, holder]),
+      },
+      revocations: {
+        isRevoked: async (identity) => options.isRevoked?.(identity) ?? false,
+        revoke: async () => undefined,
+        onRevoked(callback) {
+          revoke = callback
+        },
       },
     },
     authenticator: { verify: options.verify ?? (() => Promise.reject(new RefusalError('unauthenticated', 'no_token_is_valid'))) },
@@ -119,16 +125,16 @@ export function openLab(options: LabOptions = {}): Lab {
     steady: () => Date.now(),
     randomId: () => `random${String(sessions++).padStart(4, '0')}`,
   })
-  const open = (one: LabOptions): Lab => openSession(relay, one, { limits, usage, letGo, revoke: (target) => revoke(target), dials, open })
+  const open = (one: LabOptions): Lab => openSession(relay, one, { limits, usage, released, revoke: (target) => revoke(target), dials, open })
   return open(options)
 }
 
 interface Shared {
   readonly limits: LimitReport[]
   readonly usage: UsageReport[]
-  readonly letGo: (readonly [string, string])[]
+  readonly released: (readonly [string, string])[]
   readonly revoke: Lab['revoke']
-  readonly dials: ((signal: AbortSignal) => Promise<UpstreamConnection>)[]
+  readonly dials: ((request: DialRequest) => Promise<UpstreamConnection>)[]
   readonly open: (options: LabOptions) => Lab
 }
 
@@ -139,10 +145,11 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
   const tools: RunningTool[] = []
   const owned = profile(options.profile)
   let ended = 0
-  let dialSignal: AbortSignal | undefined
+  let dialled: DialRequest | undefined
   const connect = (): UpstreamConnection => ({ link: upstream.link, dialect: options.upstreamDialect ?? 'ga', deployment: 'secret-deployment', privateWords: ['contoso.example'] })
-  shared.dials.push((signal) => {
-    dialSignal = signal
+  shared.dials.push((request) => {
+    const { signal } = request
+    dialled = request
     return options.dial ? options.dial(signal, connect) : Promise.resolve(connect())
   })
   relay.openSession({
@@ -159,6 +166,7 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
         }),
     },
     requestedModel: options.requestedModel,
+    trace: options.trace,
     recorder: { note: (note) => void notes.push(note) },
     onEnd: () => ended++,
   })
@@ -170,10 +178,10 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
     notes,
     limits: shared.limits,
     usage: shared.usage,
-    letGo: shared.letGo,
+    released: shared.released,
     tools,
     ended: () => ended,
-    dialSignal: () => dialSignal,
+    dialled: () => dialled,
     async live() {
       self.upstream.say({ type: 'session.created', event_id: 'event_0', session: { type: 'realtime', id: 'sess_1', instructions: 'default', tools: [] } })
       const update = await self.upstream.hear()
@@ -189,7 +197,7 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
     },
     revoke: shared.revoke,
     another: (more = {}) => shared.open(more),
-    noted: (kind) => notes.filter((note) => note.note === kind) as never,
+    noted: (kind) => notes.filter((note) => note.type === kind) as never,
   }
   return self
 }

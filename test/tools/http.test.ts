@@ -7,7 +7,7 @@ import { Secret } from '../../src/config/secret.js'
 import type { JsonObject } from '../../src/core/protocol/events.js'
 import { createToolRegistry, ToolConfigError, type ToolRegistry } from '../../src/tools/registry.js'
 import { type HostileBackend, SECRET, startHostileBackend } from './hostile-backend.js'
-import { contextFor, testOptions } from './tool-context.js'
+import { contextFor, TRACE, testOptions } from './tool-context.js'
 
 const OPEN: JsonObject = { type: 'object' }
 
@@ -56,6 +56,16 @@ describe('requests', () => {
     expect(backend.seen.at(-1)?.url).toBe('/orders/a%2Fb%20c/x?fixed=1&q=%C3%BC%26x%3D1&tags=one&tags=2')
     expect(backend.seen.at(-1)?.headers).toMatchObject({ 'x-q': 'q=%C3%BC%26x%3D1', 'x-team': 'blue/Alice%20M%C3%BCller' })
     expect(backend.seen.at(-1)?.body).toBe('')
+  })
+
+  it('carries the client’s traceparent, unless a header of that name is configured', async () => {
+    const headers = { TraceParent: new Secret('configured') }
+    const { registry } = await start([httpTool('plain', `${backend.url}/echo`), httpTool('own', `${backend.url}/echo`, { headers })])
+    const call = async (name: string, trace?: string) => {
+      await registry.toolSet(undefined).run({ callId: 'c', name, arguments: '{}' }, { ...contextFor(), trace })
+      return backend.seen.at(-1)?.headers.traceparent
+    }
+    expect([await call('plain', TRACE), await call('plain'), await call('own', TRACE)]).toEqual([TRACE, undefined, 'configured'])
   })
 
   it.each(['PUT', 'PATCH'] as const)('%s sends a body', async (method) => {

@@ -72,6 +72,8 @@ export function fixtureServer(state: FixtureState): Server {
     switch (params.name) {
       case 'echo':
         return text(String(params.arguments?.text))
+      case 'meta':
+        return text(JSON.stringify(params._meta ?? null))
       case 'fail':
         return { ...text(`Error: ${SECRET}`), isError: true }
       case 'rpc_error':

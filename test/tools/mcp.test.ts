@@ -9,7 +9,7 @@ import { Secret } from '../../src/config/secret.js'
 import type { McpConfig } from '../../src/tools/mcp-transport.js'
 import { createToolRegistry } from '../../src/tools/registry.js'
 import { type FixtureState, fixtureState, HOSTILE_TOOLS, startHttpFixture } from './mcp-fixture.js'
-import { contextFor, testOptions } from './tool-context.js'
+import { contextFor, TRACE, testOptions } from './tool-context.js'
 
 /** A correct server except for an encoding that was not requested: a small answer on the wire may unpack to any size. */
 const answerCompressed: RequestListener = async (request, response) => {
@@ -130,6 +130,14 @@ describe('list', () => {
 })
 
 describe('calls', () => {
+  it('carry the client’s traceparent, if there is one', async () => {
+    const state = fixtureState()
+    state.tools = [...state.tools, { name: 'meta', inputSchema: { type: 'object' } }]
+    const { registry } = await overHttp(state)
+    const meta = async (trace?: string) => (await registry.toolSet(['docs']).run({ callId: 'c', name: 'docs__meta', arguments: '{}' }, { ...contextFor(), trace })).output
+    expect([await meta(TRACE), await meta()]).toEqual([JSON.stringify({ traceparent: TRACE }), 'null'])
+  })
+
   it('checks arguments before they leave', async () => {
     const state = fixtureState()
     const { run } = await overHttp(state)

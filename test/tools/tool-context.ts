@@ -11,6 +11,8 @@ export const alice: Identity = {
   claims: { sub: 'alice', name: 'Alice Müller', exp: 4_000_000_000, iat: 1, jti: 'token-id-1', team: 'blue' },
 }
 
+export const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+
 export function contextFor(signal: AbortSignal = new AbortController().signal): ToolContext {
   return { identity: alice, sessionId: 'session-1', signal }
 }

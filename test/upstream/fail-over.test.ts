@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { UpstreamConfig } from '../../src/config/config.js'
 import { Secret } from '../../src/config/secret.js'
 import type { RefusalError } from '../../src/core/protocol/errors.js'
-import type { LimitStore } from '../../src/ports/store.js'
+import type { LimitsBook, Store } from '../../src/ports/store.js'
 import type { UpstreamConnection } from '../../src/ports/upstream.js'
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
@@ -17,7 +17,7 @@ const CONNECT_MS = 600
 /** Extra dials that quiet times have saved up (`core/upstreams/retry-budget.ts`). */
 const RETRY_BURST = 10
 let sims: Record<'a' | 'b', Simulator>
-let store: LimitStore
+let store: Store
 let now: number
 let open: FailOver[]
 let links: UpstreamConnection[]
@@ -41,11 +41,11 @@ function upstream(name: 'a' | 'b', over: Partial<UpstreamConfig> = {}): Upstream
   return { ...fixed, name, endpoint: new URL(sims[name].url), deployment: `gpt-${name}`, priority: name === 'a' ? 0 : 1, ...over }
 }
 
-function relay(configs: readonly UpstreamConfig[], own: Pick<LimitStore, 'recordLimits' | 'limitsOf'> = store): FailOver {
+function relay(configs: readonly UpstreamConfig[], own: LimitsBook = store.limits): FailOver {
   const options = { connectTimeoutMs: CONNECT_MS, pingIntervalMs: 20_000, maxPayloadBytes: 1 << 20, log: quiet }
   const made = createFailOver(
     configs.map((config) => ({ config, provider: createUpstream(config, options) })),
-    { store: own, now: () => now, random: () => 0, connectTimeoutMs: CONNECT_MS, log: quiet },
+    { limits: own, now: () => now, random: () => 0, connectTimeoutMs: CONNECT_MS, log: quiet },
   )
   open.push(made)
   return made
@@ -90,7 +90,7 @@ describe('fail-over at connect', () => {
     const both = relay([upstream('a'), upstream('b')])
     sims.a.setFaults({ refuse: { status: 429, retryAfterSeconds: 30 } })
     expect(await dial(both)).toBe('gpt-b')
-    expect(await store.limitsOf('gpt-a')).toEqual([{ name: 'requests', remaining: 0, resetAt: now + 30_000, source: 'http_429', at: now }])
+    expect(await store.limits.limitsOf('gpt-a')).toEqual([{ name: 'requests', remaining: 0, resetAt: now + 30_000, source: 'http_429', at: now }])
     sims.a.setFaults({})
     now += 29_000
     expect(await dial(both)).toBe('gpt-b')
@@ -179,7 +179,7 @@ describe('limits', () => {
     expect(await dial(both)).toBe('gpt-realtime~a')
     expect(links[0]?.privateWords).toEqual(expect.arrayContaining(['gpt-realtime', '127.0.0.1']))
     await vi.waitFor(async () =>
-      expect((await store.limitsOf('gpt-realtime~b')).map(({ name, limit, source }) => [name, limit, source])).toEqual([
+      expect((await store.limits.limitsOf('gpt-realtime~b')).map(({ name, limit, source }) => [name, limit, source])).toEqual([
         ['tokens', 5_000, 'configured'],
         ['requests', 60, 'configured'],
       ]),
@@ -188,9 +188,9 @@ describe('limits', () => {
 
   it('lead to the next upstream if one has nothing left', async () => {
     const both = relay([upstream('a'), upstream('b')])
-    store.recordLimits({ deployment: 'gpt-a', source: 'event', at: now, limits: [{ name: 'tokens', limit: 1_000, remaining: 0, resetSeconds: 60 }] })
+    store.limits.recordLimits({ deployment: 'gpt-a', source: 'event', at: now, limits: [{ name: 'tokens', limit: 1_000, remaining: 0, resetSeconds: 60 }] })
     expect(await dial(both)).toBe('gpt-b')
-    store.recordLimits({ deployment: 'gpt-b', source: 'event', at: now, limits: [{ name: 'tokens', limit: 1_000, remaining: 0, resetSeconds: 30 }] })
+    store.limits.recordLimits({ deployment: 'gpt-b', source: 'event', at: now, limits: [{ name: 'tokens', limit: 1_000, remaining: 0, resetSeconds: 30 }] })
     const alone = relay([upstream('b')])
     expect(await refused(alone)).toMatchObject({ code: 'rate_limited', retryAfterSeconds: 1 })
     now += 1_000

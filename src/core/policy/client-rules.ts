@@ -27,7 +27,7 @@ export const CLIENT_RULES: Readonly<Record<string, ClientRule>> = {
     const wishes = rebuildSessionWishes(session, view.profile.clientMaySet)
     if (!wishes.ok) return reject('bad_event', wishes.param, `'${wishes.param}' has a wrong value.`)
     const brought = rebuildClientTools(session, view.profile)
-    if (!brought.ok) return { say: 'reject', error: brought.error }
+    if (!brought.ok) return { type: 'reject', error: brought.error }
     const profile = brought.tools ? withClientTools(view.profile, brought.tools) : view.profile
     return replace(sessionUpdate(profile, wishes.fields, keepId(event)))
   },
@@ -62,7 +62,7 @@ export const CLIENT_RULES: Readonly<Record<string, ClientRule>> = {
       if (isPrivateItem(previous, view)) return unknownItem('previous_item_id')
     }
     const rebuilt = rebuildClientItem(item, view)
-    if (!rebuilt.ok) return { say: 'reject', error: rebuilt.error }
+    if (!rebuilt.ok) return { type: 'reject', error: rebuilt.error }
     return replace({ type: event.type, ...keepId(event), ...(typeof previous === 'string' ? { previous_item_id: previous } : {}), item: rebuilt.item })
   },
 
@@ -71,7 +71,7 @@ export const CLIENT_RULES: Readonly<Record<string, ClientRule>> = {
 
   'conversation.item.truncate': (event, view) => {
     const verdict = itemReference(event, view)
-    if (verdict.say !== 'replace') return verdict
+    if (verdict.type !== 'replace') return verdict
     const { content_index: index, audio_end_ms: end } = event
     if (!isCount(index)) return reject('bad_event', 'content_index', "'content_index' must be a whole number of 0 or more.")
     if (!isCount(end)) return reject('bad_event', 'audio_end_ms', "'audio_end_ms' must be a whole number of 0 or more.")
@@ -131,4 +131,19 @@ function isId(value: Json | undefined): value is string {
 
 function isCount(value: Json | undefined): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 1e9
+}
+
+/** What each rule does, for the table in this folder's README. */
+export const CLIENT_RULE_SAYS: Readonly<Record<string, string>> = {
+  'session.update': 'rebuilt: the fields in `CLIENT_MAY_SET`, with the server’s part put over them',
+  'response.create': 'rebuilt: `metadata` and the fields in `CLIENT_MAY_SET`; `conversation: "none"` and `input` are refused',
+  'response.cancel': 'rebuilt; also stops tools at work',
+  'conversation.item.create': 'rebuilt: user messages and results of the client’s own calls; anything else is refused',
+  'conversation.item.retrieve': 'rebuilt; a hidden item does not exist',
+  'conversation.item.delete': 'rebuilt; a hidden item does not exist',
+  'conversation.item.truncate': 'rebuilt; a hidden item does not exist',
+  'input_audio_buffer.append': 'as sent if it has one exact shape; else rebuilt',
+  'input_audio_buffer.commit': 'rebuilt',
+  'input_audio_buffer.clear': 'rebuilt',
+  'output_audio_buffer.clear': 'refused: WebRTC and SIP only',
 }

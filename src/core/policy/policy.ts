@@ -14,10 +14,10 @@ export interface Rejection {
 }
 
 export type Verdict =
-  | { readonly say: 'forward' }
-  | { readonly say: 'replace'; readonly event: RealtimeEvent }
-  | { readonly say: 'drop'; readonly why: string }
-  | { readonly say: 'reject'; readonly error: Rejection }
+  | { readonly type: 'forward' }
+  | { readonly type: 'replace'; readonly event: RealtimeEvent }
+  | { readonly type: 'drop'; readonly why: string }
+  | { readonly type: 'reject'; readonly error: Rejection }
 
 /** What policy may know about the session; a read-only window on its state. */
 export interface SessionView {
@@ -40,18 +40,18 @@ export interface SessionView {
   isClientCall(callId: string): boolean
 }
 
-export const FORWARD: Verdict = { say: 'forward' }
+export const FORWARD: Verdict = { type: 'forward' }
 
 export function drop(why: string): Verdict {
-  return { say: 'drop', why }
+  return { type: 'drop', why }
 }
 
 export function reject(code: RefusalCode, param: string | undefined, message: string): Verdict {
-  return { say: 'reject', error: param === undefined ? { code, message } : { code, param, message } }
+  return { type: 'reject', error: param === undefined ? { code, message } : { code, param, message } }
 }
 
 export function replace(event: RealtimeEvent): Verdict {
-  return { say: 'replace', event }
+  return { type: 'replace', event }
 }
 
 /** Keeps the named own fields; the same object when nothing else is there, so that untouched events can be told from changed ones. */

@@ -43,7 +43,7 @@ export interface SessionLimits {
   readonly toolMaxConcurrent: number
   /** Server-run calls per minute over time; sixteen, or a quarter of them, at once. */
   readonly toolCallsPerMinute: number
-  /** How long a client may take to approve a call, in milliseconds; up to a second less is counted. */
+  /** How long a client may take to approve a call, in milliseconds. */
   readonly toolApprovalMs: number
   /** Refused client events after which the session is closed as `bad_event`. */
   readonly maxViolations: number
@@ -74,7 +74,7 @@ export interface SessionProfile {
   /** Whether this client asked for `relay.*` events. */
   readonly relayEvents: boolean
   readonly limits: SessionLimits
-  /** How long a server-run tool runs before the client is told and `toolFiller` is said, in milliseconds, up to half a second more. Absent: the client is told at once. */
+  /** How long a server-run tool runs before the client is told and `toolFiller` is said, in milliseconds, a tick of the relay more at most. Absent: the client is told at once. */
   readonly toolNoticeMs?: number | undefined
   /** Instructions for a line the model says then. Absent: it says nothing. */
   readonly toolFiller?: string | undefined

@@ -44,20 +44,20 @@ export interface QuotaCheck {
   readonly each: number
 }
 
-/** A response that wants to start. */
-export interface HoldRequest {
+/** Asks whether one more response of the subject may start. */
+export interface ReserveRequest {
   readonly subject: string
-  /** Who holds, such as a session's id; what it holds already stays, and is added to. */
+  /** The session's id. What it holds already stays, and `hold` is added. */
   readonly holder: string
   readonly hold: QuotaAmounts
-  /** After this long it is nobody's: its relay has died. */
+  /** The hold ends by itself after this long, in case its instance has died. */
   readonly ttlMs: number
   readonly checks: readonly QuotaCheck[]
 }
 
-export interface HoldAnswer {
+export interface ReserveAnswer {
   readonly granted: boolean
-  /** What responses of the subject held before, the holder's own included. */
+  /** What responses of the subject held before, including the holder's own. */
   readonly held: QuotaAmounts
   /** The counters of every window that was checked. */
   readonly windows: Readonly<Record<string, Readonly<Record<string, number>>>>

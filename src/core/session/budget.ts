@@ -1,16 +1,17 @@
 // What the passing of time ends: configuring, the token, the session, idleness, and a drain.
 
-import { close, publicEventId, type SessionState, type Turn } from './state.js'
+import { isFree } from './responses/floor.js'
+import { close, isReady, publicEventId, type SessionState, type Step } from './state.js'
 import { noticeExpiry } from './token-refresh.js'
 import { lapseApprovals } from './tools/approval.js'
 import { firstAskedAt, hasUnanswered } from './tools/ledger.js'
 import { slowToolsDueAt, tickSlowTools } from './tools/slow.js'
 
-/** The earliest time at which a tick does more than move the clock; ticks before it may be left out. */
+/** The earliest time at which a tick does anything; ticks before it may be left out. */
 export function dueAt(state: SessionState): number {
-  const { phase, profile, openedAt, token, lastActive, drainUntil, calls } = state
+  const { upstream, profile, openedAt, token, lastActive, drainUntil, calls } = state
   const { limits } = profile
-  const opening = phase === 'connecting' || phase === 'configuring' ? openedAt + limits.configureTimeoutMs : Number.POSITIVE_INFINITY
+  const opening = upstream.phase === 'ready' ? Number.POSITIVE_INFINITY : openedAt + limits.configureTimeoutMs
   const notice = (profile.relayEvents ? token.noticeAt : undefined) ?? Number.POSITIVE_INFINITY
   const lapse = firstAskedAt(calls) + limits.toolApprovalMs
   return Math.min(
@@ -25,42 +26,54 @@ export function dueAt(state: SessionState): number {
   )
 }
 
-export function tick(turn: Turn, now: number, clientActiveAt: number): void {
-  const working = turn.s.responses.active !== undefined || hasUnanswered(turn.s.calls)
-  turn.s = { ...turn.s, now, lastActive: working ? now : Math.max(turn.s.lastActive, clientActiveAt) }
-  const { phase, profile, openedAt, token, lastActive } = turn.s
+export function tick(step: Step, clientActiveAt: number): void {
+  const { now } = step
+  // The relay counts in periods, whose end may still be to come.
+  const active = isWorking(step.state) ? now : Math.max(step.state.lastActive, Math.min(now, clientActiveAt))
+  if (active !== step.state.lastActive) step.state = { ...step.state, lastActive: active }
+  const { upstream, profile, openedAt, token, lastActive } = step.state
   const { limits } = profile
-  if (phase === 'closed') return
-  if ((phase === 'connecting' || phase === 'configuring') && now - openedAt >= limits.configureTimeoutMs) close(turn, 'upstream_timeout', `still_${phase}`)
-  else if (now >= token.expiresAt) close(turn, 'unauthenticated', 'token_expired')
-  else if (now - openedAt >= limits.maxSessionMs) close(turn, 'session_over', 'maximum_length')
-  else if (now - lastActive >= limits.idleTimeoutMs) close(turn, 'idle', 'idle')
+  if (upstream.phase !== 'ready' && now - openedAt >= limits.configureTimeoutMs)
+    close(step, 'upstream_timeout', upstream.phase === 'configuring' ? 'still_configuring' : 'still_connecting')
+  else if (now >= token.expiresAt) close(step, 'unauthenticated', 'token_expired')
+  else if (now - openedAt >= limits.maxSessionMs) close(step, 'session_over', 'maximum_length')
+  else if (now - lastActive >= limits.idleTimeoutMs) close(step, 'idle', 'idle')
   else {
-    if (phase === 'live' || phase === 'draining') {
-      noticeExpiry(turn)
-      lapseApprovals(turn)
-      tickSlowTools(turn)
+    if (isReady(step.state)) {
+      noticeExpiry(step)
+      lapseApprovals(step)
+      tickSlowTools(step)
     }
-    closeWhenDrained(turn)
+    closeWhenDrained(step)
   }
 }
 
-export function drain(turn: Turn, untilMs: number): void {
-  if (turn.s.phase === 'closed' || turn.s.phase === 'draining') return
-  const live = turn.s.phase === 'live'
-  turn.s = { ...turn.s, phase: live ? 'draining' : turn.s.phase, drainUntil: untilMs }
-  if (!live) {
-    close(turn, 'draining', 'not_live_yet')
+/** A session is idle from the end of its last work on, not from what the client sent before that. */
+export function noteEndOfWork(step: Step, before: SessionState): void {
+  const after = step.state
+  if (before.responses === after.responses && before.calls === after.calls) return
+  if (isWorking(before) && !isWorking(after)) step.state = { ...after, lastActive: step.now }
+}
+
+function isWorking({ responses, calls }: SessionState): boolean {
+  return responses.active !== undefined || hasUnanswered(calls)
+}
+
+export function drain(step: Step, untilMs: number): void {
+  if (step.state.life === 'draining') return
+  step.state = { ...step.state, life: 'draining', drainUntil: untilMs }
+  if (!isReady(step.state)) {
+    close(step, 'draining', 'not_live_yet')
     return
   }
-  if (turn.s.profile.relayEvents) turn.actions.push({ do: 'send', to: 'client', event: { type: 'relay.draining', event_id: publicEventId(turn) } })
-  closeWhenDrained(turn)
+  if (step.state.profile.relayEvents) step.actions.push({ type: 'send', to: 'client', event: { type: 'relay.draining', event_id: publicEventId(step) } })
+  closeWhenDrained(step)
 }
 
 /** A running answer, its tools and its follow-up finish first, until the deadline. */
-export function closeWhenDrained(turn: Turn): void {
-  const { phase, drainUntil, now, responses, calls, quota } = turn.s
-  if (phase !== 'draining' || drainUntil === undefined) return
-  const working = responses.active || responses.ours || responses.clients || quota.waiting || responses.owed.size > 0 || hasUnanswered(calls)
-  if (!working || now >= drainUntil) close(turn, 'draining', working ? 'drain_deadline' : 'drained')
+export function closeWhenDrained(step: Step): void {
+  const { life, drainUntil, responses, calls, quota } = step.state
+  if (life !== 'draining' || drainUntil === undefined) return
+  const working = !isFree(responses) || quota.waiting !== undefined || responses.unanswered.size > 0 || hasUnanswered(calls)
+  if (!working || step.now >= drainUntil) close(step, 'draining', working ? 'drain_deadline' : 'drained')
 }

@@ -1,57 +1,54 @@
 // Brings a session from its first upstream event to live: our configuration goes first and must be seen in force.
 
-import { refusedByLimit } from '../limits/refusal.js'
 import { openingUpdate, serverPartInForce } from '../policy/session-update.js'
 import { objectAt, stringAt } from '../protocol/events.js'
 import { codeLabel } from './error-codes.js'
 import { mediaOf } from './media.js'
-import { ownTurns, shownTurns } from './quota/gate.js'
-import type { Shown } from './responses/state.js'
+import { asIfUpstreamAnswered, leaveAnsweringToRelay } from './quota/gate.js'
+import type { UpstreamEvent } from './responses/state.js'
 import { handleServerEvent } from './server-events.js'
-import { show } from './show.js'
-import { close, MAX_EARLY, note, relayId, type Turn } from './state.js'
+import { close, MAX_EARLY, note, recordLimits, relayId, type Step } from './state.js'
+import { sendToClient } from './to-client.js'
 
-export function openingEvent(turn: Turn, shown: Shown): void {
-  const { event } = shown
+export function openingEvent(step: Step, received: UpstreamEvent): void {
+  const { event } = received
   if (event.type === 'error') {
-    refusedByUpstream(turn, shown)
+    refusedByUpstream(step, received)
     return
   }
-  if (turn.s.phase === 'connecting' && event.type === 'session.created') {
-    const eventId = relayId(turn)
-    turn.s = { ...turn.s, phase: 'configuring', sessionCreated: event, openingUpdateId: eventId }
-    turn.actions.push({ do: 'send', to: 'upstream', event: ownTurns(turn, openingUpdate(turn.s.profile, eventId), true) })
+  if (step.state.upstream.phase === 'dialling' && event.type === 'session.created') {
+    const eventId = relayId(step)
+    step.state = { ...step.state, upstream: { ...step.state.upstream, phase: 'configuring' }, sessionCreated: event }
+    step.actions.push({ type: 'send', to: 'upstream', event: leaveAnsweringToRelay(step, openingUpdate(step.state.profile, eventId), true) })
     return
   }
-  if (turn.s.phase === 'configuring' && event.type === 'session.updated') {
-    goLive(turn, shown)
+  if (step.state.upstream.phase === 'configuring' && event.type === 'session.updated') {
+    goLive(step, received)
     return
   }
-  if (turn.s.early.length < MAX_EARLY) turn.s = { ...turn.s, early: [...turn.s.early, shown] }
-  else note(turn, { note: 'event_dropped', side: 'upstream', why: 'too_early' })
+  if (step.state.early.length < MAX_EARLY) step.state = { ...step.state, early: [...step.state.early, received] }
+  else note(step, { type: 'event_dropped', side: 'upstream', why: 'too_early' })
 }
 
 /** The client sees one `session.created`, with the configuration that is really in force. */
-function goLive(turn: Turn, shown: Shown): void {
-  const session = objectAt(shown.event, 'session')
-  if (!session || !serverPartInForce(session, turn.s.profile)) {
-    close(turn, 'upstream_refused', 'configuration_not_in_force')
+function goLive(step: Step, received: UpstreamEvent): void {
+  const session = objectAt(received.event, 'session')
+  if (!session || !serverPartInForce(session, step.state.profile)) {
+    close(step, 'upstream_refused', 'configuration_not_in_force')
     return
   }
-  const { early, sessionCreated } = turn.s
-  turn.s = { ...turn.s, phase: 'live', early: [], sessionCreated: undefined, lastActive: turn.s.now }
-  note(turn, { note: 'configured', durationMs: turn.s.now - turn.s.openedAt })
-  turn.actions.push({ do: 'media', media: mediaOf(session) })
-  show(turn, { event: shownTurns(turn, { ...sessionCreated, type: 'session.created', session }), frame: undefined })
-  for (const one of early) handleServerEvent(turn, one)
-  turn.actions.push({ do: 'release.client' })
+  const { early, sessionCreated } = step.state
+  step.state = { ...step.state, upstream: { ...step.state.upstream, phase: 'ready' }, early: [], sessionCreated: undefined, lastActive: step.now }
+  note(step, { type: 'configured', durationMs: step.now - step.state.openedAt })
+  step.actions.push({ type: 'media', media: mediaOf(session) })
+  sendToClient(step, { event: asIfUpstreamAnswered(step, { ...sessionCreated, type: 'session.created', session }), frame: undefined })
+  for (const one of early) handleServerEvent(step, one)
 }
 
 /** Before the session is live any error is final: OpenAI answers bad credentials with 101, `error`, close (source: dossier 3.1). */
-function refusedByUpstream(turn: Turn, shown: Shown): void {
-  const error = objectAt(shown.event, 'error')
-  note(turn, { note: 'upstream_error', code: codeLabel(stringAt(error, 'code') ?? 'none') })
-  const overload = refusedByLimit(error) !== undefined
-  if (overload) turn.actions.push({ do: 'record.limits', event: shown.event })
-  close(turn, overload ? 'rate_limited' : 'upstream_refused', turn.s.phase === 'configuring' ? 'configuration_refused' : 'refused_after_101')
+function refusedByUpstream(step: Step, received: UpstreamEvent): void {
+  const error = objectAt(received.event, 'error')
+  note(step, { type: 'upstream_error', code: codeLabel(stringAt(error, 'code') ?? 'none') })
+  const overload = recordLimits(step, received.event)
+  close(step, overload ? 'rate_limited' : 'upstream_refused', step.state.upstream.phase === 'configuring' ? 'configuration_refused' : 'refused_after_101')
 }

@@ -3,7 +3,6 @@
 import { type Bucket, type BucketRule, takeTokens } from '../limits/token-bucket.js'
 import type { Rejection } from '../policy/policy.js'
 import type { SessionLimits } from '../policy/profile.js'
-import type { Turn } from './state.js'
 
 export interface Rates {
   readonly responses: Bucket | undefined
@@ -27,42 +26,40 @@ const REFRESH: BucketRule = { perSecond: 0.1, burst: 3 }
 /** Each is a question to the store. */
 const QUOTA: BucketRule = { perSecond: 0.5, burst: 5 }
 
-/** Counts one event that policy has let through; the refusal where it is one too many. Times are those of the last tick, a second old at most. */
-export function overRate(turn: Turn, type: string): Rejection | undefined {
-  const { limits } = turn.s.profile
+/** Counts one event of this type at `now`. The refusal, if it is one too many. Types without a rate pass. */
+export function takeEvent(rates: Rates, type: string, limits: SessionLimits, now: number): readonly [Rates, Rejection | undefined] {
   switch (type) {
     case 'response.create':
-      return take(turn, 'responses', perMinute(limits.responsesPerMinute, RESPONSE_BURST), 'Too many responses were asked for.')
+      return take(rates, 'responses', perMinute(limits.responsesPerMinute, RESPONSE_BURST), 'Too many responses were asked for.', now)
     case 'session.update':
-      return take(turn, 'updates', perMinute(limits.sessionUpdatesPerMinute, UPDATE_BURST), 'The session was updated too often.')
+      return take(rates, 'updates', perMinute(limits.sessionUpdatesPerMinute, UPDATE_BURST), 'The session was updated too often.', now)
     case 'relay.token.refresh':
-      return take(turn, 'refreshes', REFRESH, 'Too many tokens were sent.')
+      return take(rates, 'refreshes', REFRESH, 'Too many tokens were sent.', now)
     case 'relay.quota.get':
-      return take(turn, 'quotas', QUOTA, 'The quota was asked for too often.')
+      return take(rates, 'quotas', QUOTA, 'The quota was asked for too often.', now)
     case 'conversation.item.create':
-      return takeItem(turn, limits)
+      return takeItem(rates, limits)
     default:
-      return undefined
+      return [rates, undefined]
   }
 }
 
-/** Counts one call that is about to run; true: it is one too many. */
-export function overCallRate(turn: Turn): boolean {
-  const { toolCallsPerMinute: most } = turn.s.profile.limits
-  return take(turn, 'toolCalls', perMinute(most, Math.max(CALL_BURST, most / 4)), '') !== undefined
+/** Counts one server-run call at `now`. False: it exceeds the rate. */
+export function takeCall(rates: Rates, { toolCallsPerMinute: most }: SessionLimits, now: number): readonly [Rates, boolean] {
+  const [after, refusal] = take(rates, 'toolCalls', perMinute(most, Math.max(CALL_BURST, most / 4)), '', now)
+  return [after, refusal === undefined]
 }
 
-function take(turn: Turn, name: 'responses' | 'updates' | 'refreshes' | 'quotas' | 'toolCalls', rule: BucketRule, message: string): Rejection | undefined {
-  const taken = takeTokens(turn.s.rates[name], 1, rule, turn.s.now)
-  turn.s = { ...turn.s, rates: { ...turn.s.rates, [name]: taken.bucket } }
-  return taken.ok ? undefined : { code: 'rate_limited', message, retryAfterSeconds: Math.ceil(taken.retryAfterMs / 1000) }
+type Rate = 'responses' | 'updates' | 'refreshes' | 'quotas' | 'toolCalls'
+
+function take(rates: Rates, name: Rate, rule: BucketRule, message: string, now: number): readonly [Rates, Rejection | undefined] {
+  const { bucket, ok, retryAfterMs } = takeTokens(rates[name], 1, rule, now)
+  return [{ ...rates, [name]: bucket }, ok ? undefined : { code: 'rate_limited', message, retryAfterSeconds: Math.ceil(retryAfterMs / 1000) }]
 }
 
-function takeItem(turn: Turn, limits: SessionLimits): Rejection | undefined {
-  const { items } = turn.s.rates
-  if (items >= limits.maxItems) return { code: 'rate_limited', param: 'item', message: 'This session has taken all the items it may. Start a new session.' }
-  turn.s = { ...turn.s, rates: { ...turn.s.rates, items: items + 1 } }
-  return undefined
+function takeItem(rates: Rates, limits: SessionLimits): readonly [Rates, Rejection | undefined] {
+  if (rates.items >= limits.maxItems) return [rates, { code: 'rate_limited', param: 'item', message: 'This session has taken all the items it may. Start a new session.' }]
+  return [{ ...rates, items: rates.items + 1 }, undefined]
 }
 
 function perMinute(count: number, burst: number): BucketRule {

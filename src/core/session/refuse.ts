@@ -1,17 +1,32 @@
-// Answers a refused client event with an `error` naming what is wrong; too many wrong ones end the session.
+// Answers a refused client event with an `error` that names what is wrong, and counts what may be asked for only so often. Too many refusals end the session.
 import { MAX_EVENT_ID } from '../policy/client-rules.js'
 import type { Rejection } from '../policy/policy.js'
 import { toErrorEvent } from '../protocol/errors.js'
-import { close, note, publicEventId, type Turn } from './state.js'
+import { takeCall, takeEvent } from './rates.js'
+import { close, note, publicEventId, type Step } from './state.js'
 
 /** Too much at once is no violation: a client that keeps to the hint is not punished for what it sent before. */
-export function refuse(turn: Turn, error: Rejection, causeEventId: string | undefined, type: string): void {
-  note(turn, { note: 'event_refused', type, code: error.code })
-  const eventId = publicEventId(turn)
+export function refuse(step: Step, error: Rejection, causeEventId: string | undefined, type: string): void {
+  note(step, { type: 'event_refused', eventType: type, code: error.code })
+  const eventId = publicEventId(step)
   const cause = causeEventId !== undefined && causeEventId.length <= MAX_EVENT_ID ? causeEventId : undefined
   const { param, message, retryAfterSeconds } = error
-  turn.actions.push({ do: 'send', to: 'client', event: toErrorEvent(error.code, { eventId, causeEventId: cause, param, message, retryAfterSeconds }) })
+  step.actions.push({ type: 'send', to: 'client', event: toErrorEvent(error.code, { eventId, causeEventId: cause, param, message, retryAfterSeconds }) })
   if (error.code === 'rate_limited' || error.code === 'budget_spent') return
-  turn.s = { ...turn.s, violations: turn.s.violations + 1 }
-  if (turn.s.violations > turn.s.profile.limits.maxViolations) close(turn, 'bad_event', 'too_many_violations')
+  step.state = { ...step.state, violations: step.state.violations + 1 }
+  if (step.state.violations > step.state.profile.limits.maxViolations) close(step, 'bad_event', 'too_many_violations')
+}
+
+/** Counts one client event that policy let through. The refusal, if it is one too many. */
+export function overRate(step: Step, type: string): Rejection | undefined {
+  const [rates, refusal] = takeEvent(step.state.rates, type, step.state.profile.limits, step.now)
+  if (rates !== step.state.rates) step.state = { ...step.state, rates }
+  return refusal
+}
+
+/** Counts a server-run call. True: it exceeds the rate. */
+export function overCallRate(step: Step): boolean {
+  const [rates, ok] = takeCall(step.state.rates, step.state.profile.limits, step.now)
+  step.state = { ...step.state, rates }
+  return !ok
 }

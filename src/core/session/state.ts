@@ -1,45 +1,46 @@
-// A session's memory, what may happen to it (Input) and what it wants done (Action).
+// A session's memory, and one call of `step` at work on it.
+
+import { limitsOfEvent } from '../limits/report.js'
 import type { SessionView } from '../policy/policy.js'
-import type { SessionProfile } from '../policy/profile.js'
-import type { QuotaAmounts, QuotaUsage } from '../policy/quota.js'
+import type { SessionProfile, ToolOwner } from '../policy/profile.js'
 import type { RefusalCode } from '../protocol/errors.js'
-import type { Frame, JsonObject, RealtimeEvent, Side } from '../protocol/events.js'
+import type { RealtimeEvent } from '../protocol/events.js'
+import type { Action } from './actions.js'
 import { type Items, isHidden, noItems, visibleItem } from './items.js'
-import type { Media } from './media.js'
-import { noQuota, type QuotaCause, type QuotaState } from './quota/state.js'
+import { type Lanes, type Life, lanesFor, type UpstreamPhase } from './lanes.js'
+import type { SessionNote } from './notes.js'
+import { noQuota, type QuotaState } from './quota/state.js'
 import { noRates, type Rates } from './rates.js'
-import { noResponses, type Responses, type Shown } from './responses/state.js'
-import { type Caller, type TokenOutcome, type TokenTerm, termFrom } from './token-term.js'
+import { noResponses, type Responses, type UpstreamEvent } from './responses/state.js'
+import { type Caller, type TokenTerm, termFrom } from './token-term.js'
 import { noCalls, type ToolCalls } from './tools/ledger.js'
 
-export type Phase = 'connecting' | 'configuring' | 'live' | 'draining' | 'closed'
-
-/** Permission for the relay to move audio frames without asking; anything but `pass` goes through `step`. */
-export interface Lanes {
-  readonly clientAudio: 'pass' | 'hold' | 'drop'
-  readonly serverAudio: 'pass' | 'parse' | 'drop'
+/** The leg that the session speaks to, or waits for, and how far it is. */
+export interface UpstreamState {
+  readonly phase: UpstreamPhase
+  /** The number of its dial; 0 before the first. */
+  readonly leg: number
 }
 
 export interface SessionState {
-  readonly phase: Phase
+  readonly life: Life
+  readonly upstream: UpstreamState
   readonly profile: SessionProfile
-  readonly topology: 'inline' | 'sideband'
   readonly relayIdPrefix: string
   readonly requestedModel: string | undefined
   readonly privateWords: readonly string[]
   /** Ids given out so far: ours towards the upstream, and those of our own events towards the client. */
   readonly idsUsed: number
-  /** Milliseconds on the session's clock, as of the last tick: near the epoch's, and never set back nor forward. */
-  readonly now: number
+  /** On the session's clock, as every time in here: milliseconds near the epoch's, never set back nor forward. */
   readonly openedAt: number
   readonly caller: Caller
   readonly token: TokenTerm
+  /** When the client last sent something or work last ended, as far as core was told: `tick` brings the rest. */
   readonly lastActive: number
   readonly drainUntil: number | undefined
-  readonly openingUpdateId: string | undefined
   readonly sessionCreated: RealtimeEvent | undefined
   /** Events that came before the session was live, at most `MAX_EARLY`. */
-  readonly early: readonly Shown[]
+  readonly early: readonly UpstreamEvent[]
   readonly items: Items
   readonly calls: ToolCalls
   readonly responses: Responses
@@ -50,70 +51,59 @@ export interface SessionState {
 
 export const MAX_EARLY = 16
 
-export type Input =
-  | { readonly is: 'upstream.opened'; readonly privateWords: readonly string[] }
-  /** `frame`: the event's own bytes, when sending them on would be the same as sending the event. */
-  | { readonly is: 'upstream.event'; readonly event: RealtimeEvent; readonly frame: Frame | undefined }
-  | { readonly is: 'upstream.closed'; readonly code: number }
-  | { readonly is: 'client.event'; readonly event: RealtimeEvent }
-  | { readonly is: 'frame.refused'; readonly code: RefusalCode; readonly message: string; readonly causeEventId?: string | undefined }
-  | { readonly is: 'tool.finished'; readonly callId: string; readonly output: string; readonly ok: boolean; readonly durationMs: number }
-  | { readonly is: 'token.verified'; readonly outcome: TokenOutcome }
-  /** Answers `quota.ask`; undefined: nobody could tell in time. */
-  | { readonly is: 'quota.left'; readonly usage: QuotaUsage | undefined; readonly cause: QuotaCause }
-  /** Answers `quota.reserve`; undefined: nobody could tell in time. */
-  | { readonly is: 'quota.reserved'; readonly answer: QuotaReservation | undefined }
-  /** Before `dueAt` only the clock of what follows depends on it. `clientActiveAt`: when the client last sent anything, audio included. */
-  | { readonly is: 'tick'; readonly now: number; readonly clientActiveAt: number }
-  | { readonly is: 'drain'; readonly untilMs: number }
+/**
+ * One call of `step` at work: the state so far and the actions so far. Lives no longer than that call. To policy it is the view of the
+ * session, always of the state as it stands.
+ */
+export class Step implements SessionView {
+  readonly actions: Action[] = []
 
-/** `granted`: the response may start, and holds its part. `held`: by other responses of this user, before this one. */
-export interface QuotaReservation {
-  readonly usage: QuotaUsage
-  readonly held: QuotaAmounts
-  readonly granted: boolean
-}
+  /** `now`: the time of the input, on the session's clock. */
+  constructor(
+    public state: SessionState,
+    readonly now: number,
+  ) {}
 
-/** What the recorder counts; label values come from fixed sets. */
-export type SessionNote =
-  | { readonly note: 'event_refused'; readonly type: string; readonly code: RefusalCode }
-  | { readonly note: 'event_dropped'; readonly side: Side; readonly why: string }
-  | { readonly note: 'upstream_error'; readonly code: string }
-  | { readonly note: 'configured'; readonly durationMs: number }
-  | { readonly note: 'response_done'; readonly status: string }
-  /** `rule` as `responses_per_day`; `unknown`: nobody could tell what is left. */
-  | { readonly note: 'quota_refused'; readonly rule: string }
+  get profile(): SessionProfile {
+    return this.state.profile
+  }
 
-export type Action =
-  | { readonly do: 'send'; readonly to: Side; readonly event: RealtimeEvent; readonly frame?: Frame | undefined }
-  /** The session is live: what the client sent before may be handled now. */
-  | { readonly do: 'release.client' }
-  | { readonly do: 'tool.start'; readonly callId: string; readonly name: string; readonly arguments: string }
-  | { readonly do: 'tool.cancel'; readonly callId: string }
-  /** Answered by `token.verified`. The token goes to the authenticator and nowhere else. */
-  | { readonly do: 'token.verify'; readonly token: string }
-  /** The session rests on this token from now on: revoking it ends the session, revoking the one before does not. */
-  | { readonly do: 'token.use'; readonly tokenId: string | undefined }
-  /** `rate_limits.updated`, or an event with an error of `limit-refusals.ts`. */
-  | { readonly do: 'record.limits'; readonly event: RealtimeEvent }
-  | { readonly do: 'record.usage'; readonly responseId: string; readonly usage: JsonObject }
-  /** Billed apart from any response. */
-  | { readonly do: 'record.transcription'; readonly itemId: string; readonly contentIndex: number; readonly usage: JsonObject }
-  /** The session in force may have other audio from now on. */
-  | { readonly do: 'media'; readonly media: Media }
-  /** Answered by `quota.left`, soon and once. */
-  | { readonly do: 'quota.ask'; readonly cause: QuotaCause }
-  /** A response that wants to start holds this much, in tokens, until its usage is known. Answered by `quota.reserved`, soon and once. */
-  | { readonly do: 'quota.reserve'; readonly input: number; readonly output: number }
-  /** No response is under way any more: nothing is held for this session, once what it used is booked. */
-  | { readonly do: 'quota.release' }
-  | { readonly do: 'close'; readonly code: RefusalCode; readonly why: string }
-  | { readonly do: 'note'; readonly note: SessionNote }
+  get relayIdPrefix(): string {
+    return this.state.relayIdPrefix
+  }
 
-/** One call of `step` at work: the state so far and the actions so far. Lives no longer than that call. */
-export interface Turn {
-  s: SessionState
-  readonly actions: Action[]
+  get requestedModel(): string | undefined {
+    return this.state.requestedModel
+  }
+
+  get privateWords(): readonly string[] {
+    return this.state.privateWords
+  }
+
+  /** A name that nobody declared is the server's: its call is hidden and answered with an error the model can read. */
+  toolOwner(name: string | undefined): ToolOwner {
+    return this.state.profile.tools.find((tool) => tool.definition.name === name)?.owner ?? 'server'
+  }
+
+  isHiddenItem(itemId: string): boolean {
+    return isHidden(this.state.items, itemId)
+  }
+
+  visibleItem(itemId: string): string | null {
+    return visibleItem(this.state.items, itemId)
+  }
+
+  isClientCallItem(itemId: string): boolean {
+    return this.state.items.clientCallItems.has(itemId)
+  }
+
+  isOpenClientCall(callId: string): boolean {
+    return this.state.calls.client.get(callId)?.open === true
+  }
+
+  isClientCall(callId: string): boolean {
+    return this.state.calls.client.has(callId)
+  }
 }
 
 export interface SessionSeed {
@@ -130,20 +120,18 @@ export interface SessionSeed {
 
 export function openingState(seed: SessionSeed): SessionState {
   return {
-    phase: 'connecting',
+    life: 'open',
+    upstream: { phase: 'dialling', leg: 0 },
     profile: seed.profile,
-    topology: 'inline',
     relayIdPrefix: seed.relayIdPrefix,
     requestedModel: seed.requestedModel,
     privateWords: [],
     idsUsed: 0,
-    now: seed.now,
     openedAt: seed.now,
     caller: seed.caller,
     token: termFrom(seed.now, seed.expiresAt, seed.exp),
     lastActive: seed.now,
     drainUntil: undefined,
-    openingUpdateId: undefined,
     sessionCreated: undefined,
     early: [],
     items: noItems,
@@ -155,53 +143,44 @@ export function openingState(seed: SessionSeed): SessionState {
   }
 }
 
-const LIVE: Lanes = { clientAudio: 'pass', serverAudio: 'pass' }
-const CLOSED: Lanes = { clientAudio: 'drop', serverAudio: 'drop' }
-const OPENING: Lanes = { clientAudio: 'hold', serverAudio: 'parse' }
-
-export function lanesOf({ phase }: SessionState): Lanes {
-  if (phase === 'live' || phase === 'draining') return LIVE
-  return phase === 'closed' ? CLOSED : OPENING
+/** The client and a configured upstream may talk. */
+export function isReady({ life, upstream }: SessionState): boolean {
+  return life !== 'closed' && upstream.phase === 'ready'
 }
 
-export function viewOf(s: SessionState): SessionView {
-  return {
-    profile: s.profile,
-    relayIdPrefix: s.relayIdPrefix,
-    requestedModel: s.requestedModel,
-    privateWords: s.privateWords,
-    // A name nobody declared is the server's: its call is hidden and answered with an error the model can read.
-    toolOwner: (name) => s.profile.tools.find((tool) => tool.definition.name === name)?.owner ?? 'server',
-    isHiddenItem: (itemId) => isHidden(s.items, itemId),
-    visibleItem: (itemId) => visibleItem(s.items, itemId),
-    isClientCallItem: (itemId) => s.items.clientCallItems.has(itemId),
-    isOpenClientCall: (callId) => s.calls.client.get(callId)?.open === true,
-    isClientCall: (callId) => s.calls.client.has(callId),
-  }
+export function lanesOf({ life, upstream }: SessionState): Lanes {
+  return lanesFor(life, upstream.phase)
 }
 
 /** A fresh id for something of ours towards the upstream; at most 32 characters, the service's limit for item ids. */
-export function relayId(turn: Turn): string {
-  turn.s = { ...turn.s, idsUsed: turn.s.idsUsed + 1 }
-  return `${turn.s.relayIdPrefix}${turn.s.idsUsed}`
+export function relayId(step: Step): string {
+  step.state = { ...step.state, idsUsed: step.state.idsUsed + 1 }
+  return `${step.state.relayIdPrefix}${step.state.idsUsed}`
 }
 
 /** A fresh id for an event of ours towards the client; says nothing about `relayIdPrefix`. */
-export function publicEventId(turn: Turn): string {
-  turn.s = { ...turn.s, idsUsed: turn.s.idsUsed + 1 }
-  return `event_relay_${turn.s.idsUsed}`
+export function publicEventId(step: Step): string {
+  step.state = { ...step.state, idsUsed: step.state.idsUsed + 1 }
+  return `event_relay_${step.state.idsUsed}`
 }
 
-export function note(turn: Turn, what: SessionNote): void {
-  turn.actions.push({ do: 'note', note: what })
+export function note(step: Step, what: SessionNote): void {
+  step.actions.push({ type: 'note', note: what })
+}
+
+/** What an event says about the deployment's limits is recorded; returns whether it says anything. */
+export function recordLimits(step: Step, event: RealtimeEvent): boolean {
+  const seen = limitsOfEvent(event)
+  if (seen) step.actions.push({ type: 'record.limits', ...seen })
+  return seen !== undefined
 }
 
 /** Ends the session once; later closes are ignored. */
-export function close(turn: Turn, code: RefusalCode, why: string): void {
-  if (turn.s.phase === 'closed') return
-  for (const call of turn.s.calls.server.values()) {
-    if (call.atWork) turn.actions.push({ do: 'tool.cancel', callId: call.callId })
+export function close(step: Step, code: RefusalCode | 'client_left', why: string, retryAfterSeconds?: number): void {
+  if (step.state.life === 'closed') return
+  for (const call of step.state.calls.server.values()) {
+    if (call.atWork) step.actions.push({ type: 'tool.cancel', callId: call.callId })
   }
-  turn.s = { ...turn.s, phase: 'closed' }
-  turn.actions.push({ do: 'close', code, why })
+  step.state = { ...step.state, life: 'closed' }
+  step.actions.push({ type: 'close', code, why, retryAfterSeconds })
 }

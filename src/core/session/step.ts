@@ -1,64 +1,71 @@
-// The heart: one input, the next state, and the actions in order. Never throws, never waits, never looks at a clock.
-import { closeWhenDrained, drain, tick } from './budget.js'
+// The heart: one input and its time, the next state, and the actions in order. Never throws, never waits, never looks at a clock.
+import type { Action } from './actions.js'
+import { closeWhenDrained, drain, noteEndOfWork, tick } from './budget.js'
 import { handleClientEvent } from './client-events.js'
+import type { Input } from './inputs.js'
 import { openingEvent } from './opening.js'
 import { quotaReserved, releaseWhenIdle, tellLeft } from './quota/gate.js'
 import { refuse } from './refuse.js'
 import { handleServerEvent } from './server-events.js'
-import { type Action, close, type Input, note, type SessionState, type Turn } from './state.js'
+import { close, isReady, note, type SessionState, Step } from './state.js'
 import { tokenVerified } from './token-refresh.js'
 import { toolFinished } from './tools/run.js'
+import { clientAttached, upstreamClosed, upstreamOpened } from './upstream.js'
 
-export function step(state: SessionState, input: Input): [SessionState, readonly Action[]] {
-  const turn: Turn = { s: state, actions: [] }
-  if (state.phase === 'closed') return [state, turn.actions]
-  switch (input.is) {
-    case 'upstream.opened':
-      turn.s = { ...turn.s, privateWords: input.privateWords }
-      break
-    case 'upstream.event':
-      if (state.phase === 'live' || state.phase === 'draining') handleServerEvent(turn, input)
-      else openingEvent(turn, input)
-      closeWhenDrained(turn)
-      break
-    case 'upstream.closed':
-      upstreamClosed(turn, input.code)
-      break
-    case 'client.event':
-      if (state.phase === 'live' || state.phase === 'draining') handleClientEvent(turn, input.event)
-      else note(turn, { note: 'event_dropped', side: 'client', why: 'too_early' })
-      break
-    case 'frame.refused':
-      refuse(turn, { code: input.code, message: input.message }, input.causeEventId, 'unknown')
-      break
-    case 'tool.finished':
-      toolFinished(turn, input)
-      closeWhenDrained(turn)
-      break
-    case 'token.verified':
-      tokenVerified(turn, input.outcome)
-      break
-    case 'quota.left':
-      tellLeft(turn, input.usage, input.cause)
-      break
-    case 'quota.reserved':
-      for (const event of quotaReserved(turn, input.answer)) handleClientEvent(turn, event)
-      closeWhenDrained(turn)
-      break
-    case 'tick':
-      tick(turn, input.now, input.clientActiveAt)
-      break
-    case 'drain':
-      drain(turn, input.untilMs)
-      break
-  }
-  releaseWhenIdle(turn)
-  return [turn.s, turn.actions]
+/** `now`: the time of the input in milliseconds on the session's clock, not before that of the input before. The same state: nothing changed. */
+export function step(state: SessionState, input: Input, now: number): [SessionState, readonly Action[]] {
+  if (state.life === 'closed' || isStale(state, input)) return [state, []]
+  const step = new Step(state, now)
+  handle(step, input)
+  releaseWhenIdle(step)
+  noteEndOfWork(step, state)
+  return [step.state, step.actions]
 }
 
-/** 1001 is the service's way to end a session at its maximum length (source: dossier 3.9); before live it is a refusal. */
-function upstreamClosed(turn: Turn, code: number): void {
-  if (turn.s.phase === 'connecting' || turn.s.phase === 'configuring') close(turn, 'upstream_refused', 'closed_before_live')
-  else if (code === 1001) close(turn, 'session_over', 'upstream_session_over')
-  else close(turn, 'upstream_lost', 'upstream_closed')
+/** A socket that the session has left says nothing to it any more. */
+function isStale(state: SessionState, input: Input): boolean {
+  return 'leg' in input && input.leg !== state.upstream.leg
+}
+
+function handle(step: Step, input: Input): void {
+  switch (input.type) {
+    case 'client.attached':
+      return clientAttached(step)
+    case 'client.event':
+      if (isReady(step.state)) handleClientEvent(step, input.event)
+      else note(step, { type: 'event_dropped', side: 'client', why: 'too_early' })
+      return
+    case 'client.closed':
+      return close(step, 'client_left', 'client_left')
+    case 'frame.refused':
+      return refuse(step, { code: input.code, message: input.message }, input.causeEventId, 'unknown')
+    case 'upstream.opened':
+      return upstreamOpened(step, input.privateWords)
+    case 'upstream.failed':
+      return close(step, input.code, input.why, input.retryAfterSeconds)
+    case 'upstream.event':
+      if (isReady(step.state)) handleServerEvent(step, input)
+      else openingEvent(step, input)
+      return closeWhenDrained(step)
+    case 'upstream.closed':
+      return upstreamClosed(step, input.code)
+    case 'stalled':
+      return close(step, input.side === 'client' ? 'slow_client' : 'upstream_lost', 'no_progress')
+    case 'tool.finished':
+      toolFinished(step, input)
+      return closeWhenDrained(step)
+    case 'token.verified':
+      return tokenVerified(step, input.outcome)
+    case 'quota.left':
+      return tellLeft(step, input.usage, input.cause)
+    case 'quota.reserved':
+      for (const event of quotaReserved(step, input.answer)) handleClientEvent(step, event)
+      return closeWhenDrained(step)
+    case 'tick':
+      return tick(step, input.clientActiveAt)
+    case 'drain':
+      return drain(step, input.untilMs)
+    case 'end':
+      return close(step, input.code, input.why)
+  }
 }

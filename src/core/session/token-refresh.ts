@@ -1,8 +1,7 @@
 // Tells an opted-in client that its token expires, and lets a new token of the same caller carry the session on.
 import { type RealtimeEvent, stringAt } from '../protocol/events.js'
-import { overRate } from './rates.js'
-import { refuse } from './refuse.js'
-import { publicEventId, type Turn } from './state.js'
+import { overRate, refuse } from './refuse.js'
+import { publicEventId, type Step } from './state.js'
 import { type TokenOutcome, termFrom } from './token-term.js'
 
 /** Longer than any token the relay accepts. */
@@ -10,50 +9,50 @@ const MAX_TOKEN = 8192
 const TYPE = 'relay.token.refresh'
 
 /** At every tick of a live session. */
-export function noticeExpiry(turn: Turn): void {
-  const { token, now, profile } = turn.s
-  if (token.noticeAt === undefined || now < token.noticeAt || !profile.relayEvents) return
-  turn.s = { ...turn.s, token: { ...token, noticeAt: undefined } }
-  tell(turn, 'relay.token.expiring')
+export function noticeExpiry(step: Step): void {
+  const { token, profile } = step.state
+  if (token.noticeAt === undefined || step.now < token.noticeAt || !profile.relayEvents) return
+  step.state = { ...step.state, token: { ...token, noticeAt: undefined } }
+  tell(step, 'relay.token.expiring')
 }
 
 /** Only for sessions that asked for the relay's own events; one token at a time. */
-export function refreshRequested(turn: Turn, event: RealtimeEvent): void {
+export function refreshRequested(step: Step, event: RealtimeEvent): void {
   const eventId = stringAt(event, 'event_id')
   const token = stringAt(event, 'token')
   if (token === undefined || token === '' || token.length > MAX_TOKEN) {
-    refuse(turn, { code: 'bad_event', param: 'token', message: "'token' must be a string." }, eventId, TYPE)
+    refuse(step, { code: 'bad_event', param: 'token', message: "'token' must be a string." }, eventId, TYPE)
     return
   }
-  const tooMuch = turn.s.token.checking ? { code: 'rate_limited' as const, message: 'Another token is being checked.', retryAfterSeconds: 1 } : overRate(turn, TYPE)
+  const tooMuch = step.state.token.checking ? { code: 'rate_limited' as const, message: 'Another token is being checked.', retryAfterSeconds: 1 } : overRate(step, TYPE)
   if (tooMuch) {
-    refuse(turn, tooMuch, eventId, TYPE)
+    refuse(step, tooMuch, eventId, TYPE)
     return
   }
-  turn.s = { ...turn.s, token: { ...turn.s.token, checking: { eventId } } }
-  turn.actions.push({ do: 'token.verify', token })
+  step.state = { ...step.state, token: { ...step.state.token, checking: { eventId } } }
+  step.actions.push({ type: 'token.verify', token })
 }
 
 /** A refused token changes nothing: the session goes on as long as the present one carries it. */
-export function tokenVerified(turn: Turn, outcome: TokenOutcome): void {
-  const { token, caller, now } = turn.s
+export function tokenVerified(step: Step, outcome: TokenOutcome): void {
+  const { token, caller } = step.state
   if (!token.checking) return
   const { eventId } = token.checking
-  turn.s = { ...turn.s, token: { ...token, checking: undefined } }
+  step.state = { ...step.state, token: { ...token, checking: undefined } }
   if (!outcome.ok) {
-    refuse(turn, { code: outcome.code, param: 'token', message: outcome.code === 'internal' ? 'The token could not be checked.' : 'The token is not valid.' }, eventId, TYPE)
+    refuse(step, { code: outcome.code, param: 'token', message: outcome.code === 'internal' ? 'The token could not be checked.' : 'The token is not valid.' }, eventId, TYPE)
     return
   }
   if (outcome.caller.subject !== caller.subject || outcome.caller.issuer !== caller.issuer) {
-    refuse(turn, { code: 'forbidden', param: 'token', message: 'The token belongs to somebody else.' }, eventId, TYPE)
+    refuse(step, { code: 'forbidden', param: 'token', message: 'The token belongs to somebody else.' }, eventId, TYPE)
     return
   }
-  turn.s = { ...turn.s, token: termFrom(now, outcome.expiresAt, outcome.exp) }
-  turn.actions.push({ do: 'token.use', tokenId: outcome.tokenId })
-  tell(turn, 'relay.token.refreshed')
+  step.state = { ...step.state, token: termFrom(step.now, outcome.expiresAt, outcome.exp) }
+  step.actions.push({ type: 'token.use', tokenId: outcome.tokenId })
+  tell(step, 'relay.token.refreshed')
 }
 
 /** `expires_at` in whole seconds since 1970, as the service's own. */
-function tell(turn: Turn, type: string): void {
-  turn.actions.push({ do: 'send', to: 'client', event: { type, event_id: publicEventId(turn), expires_at: Math.floor(turn.s.token.exp / 1000) } })
+function tell(step: Step, type: string): void {
+  step.actions.push({ type: 'send', to: 'client', event: { type, event_id: publicEventId(step), expires_at: Math.floor(step.state.token.exp / 1000) } })
 }

@@ -1,17 +1,18 @@
-// The live sessions of this process alone.
+// The live sessions of this instance alone.
 import type { EndTarget, SessionDirectory, SessionRecord } from '../../ports/directory.js'
 import { pageOf } from '../session-pages.js'
 
 export interface LocalDirectory extends SessionDirectory {
-  readonly relay: string
-  /** All of them; as many as sessions are open. */
+  /** The name of this instance. */
+  readonly instance: string
+  /** Every session that is registered. */
   all(): readonly SessionRecord[]
-  /** Ends what fits here, and says how many. Never throws. */
+  /** Ends the sessions of this instance that fit, and returns how many. Never throws. */
   endHere(target: EndTarget): number
 }
 
-export function createLocalDirectory(relay: string): LocalDirectory {
-  const shown = new Set<SessionRecord>()
+export function createLocalDirectory(instance: string): LocalDirectory {
+  const registered = new Set<SessionRecord>()
   let callback: ((target: EndTarget) => number) | undefined
 
   function endHere(target: EndTarget): number {
@@ -23,15 +24,15 @@ export function createLocalDirectory(relay: string): LocalDirectory {
   }
 
   return {
-    relay,
-    all: () => [...shown],
+    instance,
+    all: () => [...registered],
     endHere,
-    show(session) {
-      const record = { ...session, relay }
-      shown.add(record)
-      return () => void shown.delete(record)
+    register(session) {
+      const record = { ...session, instance }
+      registered.add(record)
+      return () => void registered.delete(record)
     },
-    page: async (limit, cursor) => pageOf([...shown], limit, cursor),
+    page: async (limit, cursor) => pageOf([...registered], limit, cursor),
     end: async (target) => ({ ended: endHere(target), asked: 1, answered: 1, everywhere: true }),
     onEnd(how) {
       callback = how

@@ -1,39 +1,40 @@
-// What responses under way hold of a user's quota: when one more may start. The store's arithmetic in process; `HOLD` repeats it in Lua.
-import { type HoldAnswer, type HoldRequest, NO_AMOUNTS, QUOTA_UNITS, type QuotaAmounts } from '../../core/policy/quota.js'
+// Reserves amounts of a user's quota in this process. The script `scripts/hold.ts` repeats this arithmetic in Lua.
+import { NO_AMOUNTS, QUOTA_UNITS, type QuotaAmounts, type ReserveAnswer, type ReserveRequest } from '../../core/policy/quota.js'
 
 export interface Holds {
-  hold(request: HoldRequest, countersOf: (window: string) => Readonly<Record<string, number>>): HoldAnswer
-  letGo(subject: string, holder: string): void
+  /** `countersOf` gives what the subject used in a window. */
+  reserve(request: ReserveRequest, countersOf: (window: string) => Readonly<Record<string, number>>): ReserveAnswer
+  release(subject: string, holder: string): void
 }
 
-interface Held {
+interface Hold {
   readonly until: number
   readonly amounts: QuotaAmounts
 }
 
-/** Bounded by the sessions of this process, each of which holds and lets go under one name. */
+/** Needs no bound of its own: each session of this process holds under one name, and releases it. */
 export function createHolds(now: () => number): Holds {
-  const subjects = new Map<string, Map<string, Held>>()
+  const subjects = new Map<string, Map<string, Hold>>()
 
-  function hold({ subject, holder, hold: more, ttlMs, checks }: HoldRequest, countersOf: (window: string) => Readonly<Record<string, number>>): HoldAnswer {
-    const holders = subjects.get(subject) ?? new Map<string, Held>()
-    for (const [name, { until }] of holders) if (until <= now()) holders.delete(name)
-    const held = [...holders.values()].reduce((sum, { amounts }) => plus(sum, amounts), NO_AMOUNTS)
+  function reserve({ subject, holder, hold, ttlMs, checks }: ReserveRequest, countersOf: (window: string) => Readonly<Record<string, number>>): ReserveAnswer {
+    const holds = subjects.get(subject) ?? new Map<string, Hold>()
+    for (const [name, { until }] of holds) if (until <= now()) holds.delete(name)
+    const held = [...holds.values()].reduce((sum, { amounts }) => plus(sum, amounts), NO_AMOUNTS)
     const windows = Object.fromEntries(checks.map(({ window }) => [window, countersOf(window)]))
     const granted = checks.every(({ of, window, max, counters, each }) => counters.reduce((sum, name) => sum + amount(windows[window], name), 0) / each + held[of] < max)
-    if (granted) holders.set(holder, { until: now() + ttlMs, amounts: plus(holders.get(holder)?.amounts ?? NO_AMOUNTS, more) })
-    if (holders.size > 0) subjects.set(subject, holders)
+    if (granted) holds.set(holder, { until: now() + ttlMs, amounts: plus(holds.get(holder)?.amounts ?? NO_AMOUNTS, hold) })
+    if (holds.size > 0) subjects.set(subject, holds)
     else subjects.delete(subject)
     return { granted, held, windows }
   }
 
-  function letGo(subject: string, holder: string): void {
-    const holders = subjects.get(subject)
-    holders?.delete(holder)
-    if (holders?.size === 0) subjects.delete(subject)
+  function release(subject: string, holder: string): void {
+    const holds = subjects.get(subject)
+    holds?.delete(holder)
+    if (holds?.size === 0) subjects.delete(subject)
   }
 
-  return { hold, letGo }
+  return { reserve, release }
 }
 
 function plus(a: QuotaAmounts, b: QuotaAmounts): QuotaAmounts {

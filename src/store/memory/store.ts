@@ -1,23 +1,22 @@
-// The store in this process: the whole of it where there is no Redis, and what the Redis store falls back to.
+// The store in this process. It stands alone if there is no Redis, and the Redis store falls back to it.
 import { applyReported, isUse, type LimitPicture } from '../../core/limits/picture.js'
-import { type Bucket, isFull, takeTokens } from '../../core/limits/token-bucket.js'
-import type { Lease, LimitReport, LimitState, LimitStore, UsageOwner, UsageReport } from '../../ports/store.js'
-import { targetsOf } from '../redis/writes/usage.js'
+import { type Bucket, type BucketRule, isFull, takeTokens } from '../../core/limits/token-bucket.js'
+import type { Lease, LimitReport, LimitState, Store, UsageOwner, UsageReport } from '../../ports/store.js'
 import { createRevocationList, membersOf } from '../revocation-list.js'
-import { countersOf, dayOf, granularityOf, MAX_COUNTERS } from '../usage-windows.js'
+import { countersOf, dayOf, granularityOf, MAX_COUNTERS, targetsOf } from '../usage-windows.js'
 import { createLocalDirectory } from './directory.js'
 import { createHolds } from './holds.js'
 
 export interface MemoryStoreOptions {
-  /** Epoch milliseconds; the system's clock when absent. */
+  /** Epoch milliseconds; the system's clock by default. */
   readonly now?: () => number
-  /** What this process is called where sessions are listed. */
-  readonly relay?: string
-  /** Days a user's counters are kept; 35 when absent. */
+  /** The name of this instance in the list of sessions. */
+  readonly instance?: string
+  /** Days a user's counters are kept; 35 by default. */
   readonly usageRetentionDays?: number
 }
 
-/** Everything is bounded: beyond these the oldest goes first, except live leases, which the caller bounds. */
+/** Beyond these bounds the oldest is dropped. Live leases have none: the caller bounds them. */
 const MAX_BUCKETS = 10_000
 const MAX_DEPLOYMENTS = 1_000
 const MAX_NAMES = 64
@@ -25,7 +24,7 @@ const MAX_USAGE_DAYS = 20_000
 const MAX_ONCE_IDS = 100_000
 const DAY_MS = 86_400_000
 
-export function createMemoryStore(options: MemoryStoreOptions = {}): LimitStore {
+export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
   const now = options.now ?? Date.now
   const retentionMs = (options.usageRetentionDays ?? 35) * DAY_MS
   const deployments = new Map<string, Map<string, LimitPicture>>()
@@ -48,7 +47,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): LimitStore 
     if (pictures.size > 0) putNewest(deployments, report.deployment, pictures, MAX_DEPLOYMENTS)
   }
 
-  /** Remembers an id; true where it was known. Without one nothing is. */
+  /** Remembers an id. True if it was known before. */
   function seenBefore(kind: 'limits' | 'usage', owner: string, id: string | undefined): boolean {
     if (id === undefined) return false
     const key = JSON.stringify([kind, owner, id])
@@ -79,7 +78,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): LimitStore 
     const oldest = dayOf(now() - retentionMs) ?? ''
     if (oldest === oldestKept) return
     oldestKept = oldest
-    // A minute of an older day sorts before that day, a month before its days: kept while any day of it would be.
+    // A minute of an older day sorts before `oldest`. A month is compared by its month, so it stays while one of its days does.
     for (const [key, entry] of usage) if (entry.window < oldest.slice(0, entry.window.length)) usage.delete(key)
   }
 
@@ -87,7 +86,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): LimitStore 
     return Object.fromEntries(usage.get(ownerKey(owner, window))?.counters ?? [])
   }
 
-  async function take(key: string, cost: number, rule: { perSecond: number; burst: number }): Promise<{ ok: boolean; retryAfterMs: number }> {
+  async function take(key: string, cost: number, rule: BucketRule): Promise<{ ok: boolean; retryAfterMs: number }> {
     const result = takeTokens(buckets.get(key), cost, rule, now())
     if (isFull(result.bucket, rule, now())) buckets.delete(key)
     else putNewest(buckets, key, result.bucket, MAX_BUCKETS)
@@ -95,33 +94,35 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): LimitStore 
   }
 
   async function lease(subject: string, sessionId: string, max: number): Promise<Lease | undefined> {
-    const held = leases.get(subject) ?? new Set<string>()
-    if (!held.has(sessionId) && held.size >= max) return undefined
-    held.add(sessionId)
-    leases.set(subject, held)
+    const sessions = leases.get(subject) ?? new Set<string>()
+    if (!sessions.has(sessionId) && sessions.size >= max) return undefined
+    sessions.add(sessionId)
+    leases.set(subject, sessions)
     return {
       release: () => {
-        held.delete(sessionId)
-        if (held.size === 0 && leases.get(subject) === held) leases.delete(subject)
+        sessions.delete(sessionId)
+        if (sessions.size === 0 && leases.get(subject) === sessions) leases.delete(subject)
       },
     }
   }
 
   return {
-    directory: createLocalDirectory(options.relay ?? 'local'),
-    recordLimits,
-    recordUsage,
-    limitsOf: async (deployment) => [...(deployments.get(deployment)?.values() ?? [])].flatMap(limitStateOf),
-    usageOf: async (owner, window) => usedIn(owner, window),
-    hold: async (request) => holds.hold(request, (window) => usedIn({ kind: 'subject', name: request.subject }, window)),
-    letGo: holds.letGo,
-    take,
-    lease,
-    onRevoked: revocations.onRevoked,
-    isRevoked: async (identity) => revocations.has(identity),
-    revoke: async (target, untilMs) => {
-      for (const member of membersOf(target, untilMs)) revocations.add(member, untilMs)
+    limits: { recordLimits, limitsOf: async (deployment) => [...(deployments.get(deployment)?.values() ?? [])].flatMap(limitStateOf) },
+    usage: { recordUsage, usageOf: async (owner, window) => usedIn(owner, window) },
+    quota: {
+      reserve: async (request) => holds.reserve(request, (window) => usedIn({ kind: 'subject', name: request.subject }, window)),
+      release: holds.release,
     },
+    rates: { take },
+    leases: { lease },
+    revocations: {
+      onRevoked: revocations.onRevoked,
+      isRevoked: async (identity) => revocations.has(identity),
+      revoke: async (target, untilMs) => {
+        for (const member of membersOf(target, untilMs)) revocations.add(member, untilMs)
+      },
+    },
+    directory: createLocalDirectory(options.instance ?? 'local'),
     health: async () => ({ status: 'ok', detail: 'in this process only' }),
     close: async () => undefined,
   }
@@ -135,7 +136,7 @@ function limitStateOf({ shown, window }: LimitPicture): LimitState[] {
   return shown ? [{ ...shown, ...(window && { used: window.used, usedFrom: window.from }) }] : []
 }
 
-/** Puts `key` last in line for eviction and evicts the first in line beyond `max`. */
+/** Puts `key` last in line for eviction. Evicts the first in line if there are more than `max`. */
 function putNewest<V>(map: Map<string, V>, key: string, value: V, max: number): void {
   map.delete(key)
   map.set(key, value)

@@ -1,10 +1,11 @@
-// One connection to Redis that reconnects by itself, never queues while it is away, and answers or fails within a time the caller names.
+// One connection to Redis. It reconnects by itself, never queues a command, and answers or fails within the caller's time.
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { RedisTarget } from '../../config/redis-url.js'
+import { within } from '../../time/within.js'
 
 export type RedisClient = Redis | Cluster
 
-/** Why Redis did not do what it was asked, in words fit for a log. */
+/** Why a command failed, in words fit for a log. */
 export type RedisProblem =
   | 'redis is not connected'
   | 'redis does not answer'
@@ -16,7 +17,7 @@ export type RedisProblem =
   | 'redis holds something else under this key'
   | 'redis refuses the command'
 
-/** `message` is one of the fixed words: never a reply's own text, which may quote a key. */
+/** `message` is one of these sentences, never a reply's own text, which may quote a key. */
 export class RedisAway extends Error {
   override readonly name = 'RedisAway'
   constructor(readonly problem: RedisProblem) {
@@ -28,20 +29,20 @@ export interface RedisConnection {
   readonly client: RedisClient
   isReady(): boolean
   /**
-   * Runs a command. Rejects with `RedisAway` at once while not connected, and after `timeoutMs` without an answer: whether the command was done is then unknown.
-   * With `impatient` it also rejects at once for a second after an answer failed to come, so that a frozen Redis delays few callers.
+   * Runs a command. Rejects with `RedisAway` at once if not connected, and after `timeoutMs` without an answer. The command may then have run or not.
+   * With `impatient` it also rejects at once for a second after any timeout, so that a frozen Redis delays few callers.
    */
   ask<T>(command: (client: RedisClient) => Promise<T>, timeoutMs: number, impatient?: boolean): Promise<T>
-  /** Drops a connection that seems dead; a new one follows. */
+  /** Drops a connection that seems dead and opens a new one. */
   reconnect(): void
   close(): void
 }
 
-/** The longest wait between two attempts: recovery is noticed within it. */
+/** The longest pause between two attempts, so recovery is noticed within it. */
 const MAX_BACKOFF_MS = 1_000
 const COMMAND_TIMEOUT_MS = 1_500
 const CONNECT_TIMEOUT_MS = 2_000
-/** A connection whose commands stay without any answer for this long is given up. */
+/** A connection without any answer for this long is dropped. */
 const SILENCE_MS = 5_000
 const SUSPICION_MS = 1_000
 const READONLY_RECONNECT_MS = 1_000
@@ -63,7 +64,7 @@ export function connectRedis(target: RedisTarget, on: { ready: () => void; lost:
       if (!isReady()) throw new RedisAway('redis is not connected')
       if (impatient && performance.now() < suspectUntil) throw new RedisAway('redis does not answer')
       try {
-        const answer = await within(command(client), timeoutMs)
+        const answer = await within(timeoutMs, command(client), noAnswer)
         suspectUntil = 0
         return answer
       } catch (error) {
@@ -101,7 +102,7 @@ function clusterClient(target: RedisTarget): Cluster {
     enableOfflineQueue: false,
     maxRedirections: 4,
     slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
-    // With TLS the certificate is for the name, not for the address the name has today.
+    // The certificate names the host, not its current address.
     ...(target.tls && { dnsLookup: (host, callback) => callback(null, host) }),
   })
 }
@@ -122,13 +123,13 @@ function commonOptions(target: RedisTarget) {
   } satisfies RedisOptions
 }
 
-/** Milliseconds before the attempt: doubling from 50 ms, half of it by chance, so that a fleet does not come back in one instant. */
+/** Milliseconds before the attempt: doubles from 50 ms. Half of it is random, so that a fleet does not reconnect all at once. */
 function backoff(attempt: number): number {
   const full = Math.min(MAX_BACKOFF_MS, 50 * 2 ** Math.min(attempt, 10))
   return Math.round(full / 2 + (Math.random() * full) / 2)
 }
 
-/** A master that became a replica is left, at most once a second: another address may answer to the same name by now. */
+/** Reconnects if the master has become a replica, at most once a second. The host name may lead to another server by now. */
 function readonlyReconnect(): (error: Error) => boolean {
   let last = Number.NEGATIVE_INFINITY
   return (error) => {
@@ -138,11 +139,8 @@ function readonlyReconnect(): (error: Error) => boolean {
   }
 }
 
-function within<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new RedisAway('redis does not answer')), timeoutMs)
-    answer.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
+function noAnswer(): never {
+  throw new RedisAway('redis does not answer')
 }
 
 const REPLIES: readonly (readonly [RegExp, RedisProblem])[] = [
@@ -154,7 +152,7 @@ const REPLIES: readonly (readonly [RegExp, RedisProblem])[] = [
   [/timed out|timeout/i, 'redis does not answer'],
 ]
 
-/** Redis 6 wraps what a command in a script was answered (`ERR Error running script (call to f_…): @user_script:1: -READONLY …`), Redis 7 does not. */
+/** Redis 6 wraps the error of a command in a script (`ERR Error running script (call to f_…): @user_script:1: -READONLY …`). Redis 7 does not. */
 export function replyOf({ message }: Error): string {
   return message.replace(/^ERR Error running script .*@user_script: ?\d+: -?/s, '')
 }

@@ -1,4 +1,4 @@
-// Names of the Redis keys. Whatever comes from a token or a configuration is percent-encoded, so that it can forge no key and no hash tag.
+// Names of the Redis keys. Text from a token or the configuration is percent-encoded, so that it can forge no key and no hash tag.
 import type { UsageOwner } from '../../ports/store.js'
 import { granularityOf } from '../usage-windows.js'
 
@@ -11,11 +11,11 @@ export interface RedisKeys {
   readonly usage: (owner: UsageOwner, window: string) => string
   readonly usageOnce: (owner: UsageOwner, window: string) => string
   readonly usageApplied: (owner: UsageOwner, window: string) => string
-  readonly held: (subject: string) => string
+  readonly holds: (subject: string) => string
   readonly lease: (subject: string) => string
-  /** Live sessions of one relay. */
-  readonly sessions: (relay: string) => string
-  readonly relays: string
+  /** Live sessions of one instance. */
+  readonly sessions: (instance: string) => string
+  readonly instances: string
   readonly bucket: (key: string) => string
   readonly revoked: string
   readonly revokedChannel: string
@@ -33,10 +33,10 @@ export function redisKeys(prefix: string): RedisKeys {
     usage: (owner, window) => `${prefix}usage:${ownerPart(owner)}:${window}`,
     usageOnce: (owner, window) => `${prefix}usage:${ownerPart(owner)}:once${granularityOf(window) === 'day' ? '' : `:${granularityOf(window)}`}`,
     usageApplied: (owner, window) => `${prefix}usage:${ownerPart(owner)}:${window}:applied`,
-    held: (subject) => `${prefix}held:{${encodeKeyPart(subject)}}`,
+    holds: (subject) => `${prefix}held:{${encodeKeyPart(subject)}}`,
     lease: (subject) => `${prefix}lease:{${encodeKeyPart(subject)}}`,
-    sessions: (relay) => `${prefix}sessions:{${encodeKeyPart(relay)}}`,
-    relays: `${prefix}relays`,
+    sessions: (instance) => `${prefix}sessions:{${encodeKeyPart(instance)}}`,
+    instances: `${prefix}relays`,
     bucket: (key) => `${prefix}bucket:{${encodeKeyPart(key)}}`,
     revoked: `${prefix}revoked`,
     revokedChannel: `${prefix}revoked`,
@@ -44,14 +44,14 @@ export function redisKeys(prefix: string): RedisKeys {
   }
 }
 
-/** `{alice}` for a user, `tenant:{acme}` and so on for the others. */
+/** `{alice}` for a user, `tenant:{acme}` for a tenant, and so on. */
 function ownerPart({ kind, name }: UsageOwner): string {
   return `${kind === 'subject' ? '' : `${kind}:`}{${encodeKeyPart(name)}}`
 }
 
 /**
- * `encodeURIComponent` for any string, and different for different strings: a lone surrogate, which has no UTF-8, becomes
- * `%uD800`; the empty string, which would make the hash tag void, becomes `%`.
+ * `encodeURIComponent` for any string. Different strings get different results. A lone surrogate has no UTF-8 and becomes `%uD800`.
+ * An empty hash tag would be no hash tag, so the empty string becomes `%`.
  */
 export function encodeKeyPart(text: string): string {
   if (text === '') return '%'

@@ -1,19 +1,20 @@
-// Who is refused, on every relay: a set in Redis, a message for the live sessions, and a copy in each process for when Redis is away.
+// Revocations on every instance: a set in Redis, a message for the live sessions, and a copy in each process for when Redis is away.
 import type { Identity } from '../../ports/caller.js'
-import { membersOf, type RevocationList, type Revoked } from '../revocation-list.js'
+import type { Revocations, RevocationTarget } from '../../ports/store.js'
+import { membersOf, type RevocationList } from '../revocation-list.js'
 import type { RedisConnection } from './connection.js'
 import type { RedisKeys } from './keys.js'
-import { REVOKE } from './scripts/scripts.js'
+import { REVOKE } from './scripts/revoke.js'
 
-export interface RedisRevocations {
+export interface RedisRevocations extends Revocations {
   /**
-   * The copy here decides where it says yes; else Redis is asked. Where Redis does not answer in time the caller is let in (fail open):
-   * what this process has heard of is still refused, what was revoked elsewhere meanwhile is learnt when Redis is back, and ends live sessions then.
+   * Refuses what the copy knows, without asking Redis. If Redis does not answer in time, the caller is let in (fail open).
+   * Later revocations by other instances arrive when Redis is back, and end live sessions then.
    */
   isRevoked(identity: Identity): Promise<boolean>
-  /** In force here at once. Rejects where Redis could not be told: other relays then learn it when it is back, as long as this process lives. */
-  revoke(target: Revoked, untilMs: number): Promise<void>
-  /** Subscribes, then exchanges with Redis what either side does not know. Run whenever either connection becomes ready, and now and then. Never rejects. */
+  /** Takes effect here at once. Rejects if Redis was not reached; this process then tells it once Redis is back. */
+  revoke(target: RevocationTarget, untilMs: number): Promise<void>
+  /** Subscribes, then exchanges with Redis what either side lacks. Called when a connection becomes ready, and with every heartbeat. Never rejects. */
   catchUp(): Promise<void>
 }
 
@@ -27,10 +28,10 @@ export interface RedisRevocationOptions {
 }
 
 const WRITE_TIMEOUT_MS = 1_000
-/** Read at once; what is beyond is still found when its token is checked. */
+/** Read at once. A revocation beyond this is still found when its token is checked. */
 const MAX_LOADED = 10_000
 const PER_SCRIPT = 500
-/** What is over is cleaned away this much later, so that a relay whose clock runs ahead lifts nothing early elsewhere. */
+/** An expired revocation is deleted this much later. A clock that runs ahead then lifts nothing early elsewhere. */
 const CLOCKS_APART_MS = 3_600_000
 
 export function createRedisRevocations({ connection, subscriber, keys, list, now, timeoutMs }: RedisRevocationOptions): RedisRevocations {
@@ -51,7 +52,7 @@ export function createRedisRevocations({ connection, subscriber, keys, list, now
     return list.has(identity)
   }
 
-  async function revoke(target: Revoked, untilMs: number): Promise<void> {
+  async function revoke(target: RevocationTarget, untilMs: number): Promise<void> {
     const until = Math.floor(untilMs)
     const members = membersOf(target, until)
     for (const member of members) list.add(member, until)
@@ -75,9 +76,9 @@ export function createRedisRevocations({ connection, subscriber, keys, list, now
       const missing = list.entries().filter(([member, until]) => (known.get(member) ?? 0) < until)
       for (let start = 0; start < missing.length; start += PER_SCRIPT) await publish(missing.slice(start, start + PER_SCRIPT))
     } catch {
-      // Tried again with the next heartbeat, or when a connection becomes ready.
+      // The next heartbeat tries again, and so does a connection that becomes ready.
     }
   }
 
-  return { isRevoked, revoke, catchUp }
+  return { onRevoked: list.onRevoked, isRevoked, revoke, catchUp }
 }

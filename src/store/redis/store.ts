@@ -1,10 +1,11 @@
-// The store shared by all relays: Redis decides and remembers, this process goes on by itself while Redis is away.
+// The store that all instances share in Redis. While Redis is away, this instance decides alone and queues its writes.
 import { randomUUID } from 'node:crypto'
 import { parseRedisUrl } from '../../config/redis-url.js'
 import type { Secret } from '../../config/secret.js'
 import { isLimitName, isLimitSource } from '../../core/limits/merge.js'
+import type { BucketRule } from '../../core/limits/token-bucket.js'
 import type { Health } from '../../ports/health.js'
-import type { LimitState, LimitStore, UsageOwner } from '../../ports/store.js'
+import type { LimitReport, LimitState, Store, UsageOwner, UsageReport } from '../../ports/store.js'
 import { createLocalDirectory } from '../memory/directory.js'
 import { createMemoryStore } from '../memory/store.js'
 import { createRevocationList } from '../revocation-list.js'
@@ -14,40 +15,40 @@ import { createRedisHolds } from './holds.js'
 import { redisKeys } from './keys.js'
 import { createRedisLeases } from './leases.js'
 import { createRedisRevocations } from './revocations.js'
-import { TAKE } from './scripts/scripts.js'
+import { TAKE } from './scripts/bucket.js'
 import { writeBatch } from './writes/batch.js'
 import { createPending } from './writes/pending.js'
 import { createWriteQueue } from './writes/queue.js'
 
 export interface RedisStoreOptions {
-  /** See `redis-url.ts` for the forms. */
+  /** Its forms are in `config/redis-url.ts`. */
   readonly url: Secret
   readonly keyPrefix: string
   readonly usageRetentionDays: number
-  /** What this process is called where sessions are listed, of letters, digits, dots and hyphens, and unlike every other's; by chance when absent. */
-  readonly relay?: string
-  /** Fixed words: no key, no host, no reply of Redis. The same bad news at most once in 30 s. */
+  /** The unique name of this instance in the list of sessions: letters, digits, dots and hyphens. Random by default. */
+  readonly instance?: string
+  /** `msg` is a fixed sentence without key, host or reply of Redis. The same warning comes at most once in 30 s. */
   readonly log?: (event: { level: 'info' | 'warn'; msg: string }) => void
-  /** Epoch milliseconds. When given it also replaces the server's clock for leases and buckets, so that tests can move time. */
+  /** Epoch milliseconds. If given, it also replaces the server's clock in the scripts, so that tests can move time. */
   readonly now?: () => number
-  /** A dead relay's places come back after this long; 30 s when absent. */
+  /** The places of a dead instance expire after this long; 30 s by default. */
   readonly leaseTtlMs?: number
-  /** How long a response may wait for its part of a quota; 250 ms when absent. */
-  readonly holdTimeoutMs?: number
-  /** How often leases are renewed and the subscription is checked; a third of `leaseTtlMs` when absent, and never more. */
+  /** How long a response may wait for its quota; 250 ms by default. */
+  readonly reserveTimeoutMs?: number
+  /** Pause between heartbeats; a third of `leaseTtlMs` by default and at most. */
   readonly heartbeatMs?: number
 }
 
-/** What a caller waits for at most before this process decides alone. */
+/** Without an answer within this, this instance decides alone. */
 const DECISION_TIMEOUT_MS = 250
 const WRITE_TIMEOUT_MS = 1_000
 const DAY_MS = 86_400_000
-/** One may be under way without the newest report, and one may fail. */
+/** One attempt may have begun before the newest report, and one may fail. */
 const ATTEMPTS_BEFORE_READ = 3
-const SAME_WORDS_MS = 30_000
+const REPEAT_MS = 30_000
 
-/** Throws an Error about a malformed URL, without repeating it; never because Redis is away. */
-export function createRedisStore(options: RedisStoreOptions): LimitStore {
+/** Throws an Error if the URL is malformed, without quoting it. Never throws because Redis is away. */
+export function createRedisStore(options: RedisStoreOptions): Store {
   const now = options.now ?? Date.now
   const clock = () => (options.now ? String(Math.floor(options.now())) : '')
   const target = parseRedisUrl(options.url.reveal())
@@ -55,33 +56,33 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
   const local = createMemoryStore({ now })
   const list = createRevocationList(now)
   const pending = createPending()
-  const writer = { keys, instance: randomUUID(), usageRetentionMs: Math.ceil(options.usageRetentionDays * DAY_MS) }
+  const writer = { keys, id: randomUUID(), usageRetentionMs: Math.ceil(options.usageRetentionDays * DAY_MS) }
   const ttlMs = options.leaseTtlMs ?? 30_000
-  const said = new Map<string, number>()
-  /** Why there is no connection, where Redis or the network said so. */
+  const loggedAt = new Map<string, number>()
+  /** Why there is no connection, if Redis or the network gave a reason. */
   let lastProblem: RedisProblem = 'redis is not connected'
-  let lastWords = ''
+  let lastMessage = ''
   let closed = false
 
-  const connection = connectRedis(target, { ready: () => onReady('redis is connected'), lost: () => say('warn', 'redis is not connected'), problem: onProblem })
+  const connection = connectRedis(target, { ready: () => onReady('redis is connected'), lost: () => log('warn', 'redis is not connected'), problem: onProblem })
   const subscriber = connectRedis(target, { ready: () => onReady(), lost: () => undefined, problem: onProblem })
   const queue = createWriteQueue(pending, write, connection.isReady)
-  const leases = createRedisLeases({ connection, keys, local, ttlMs, timeoutMs: DECISION_TIMEOUT_MS, clock })
-  const directory = createRedisDirectory({ connection, subscriber, keys, local: createLocalDirectory(options.relay ?? writer.instance), ttlMs, clock })
+  const leases = createRedisLeases({ connection, keys, local: local.leases, ttlMs, timeoutMs: DECISION_TIMEOUT_MS, clock })
+  const directory = createRedisDirectory({ connection, subscriber, keys, local: createLocalDirectory(options.instance ?? writer.id), ttlMs, clock })
   const holds = createRedisHolds({
     connection,
     keys,
     flush: (name, windows) => flush({ kind: 'subject', name }, windows),
     flushAll,
-    timeoutMs: options.holdTimeoutMs ?? DECISION_TIMEOUT_MS,
+    timeoutMs: options.reserveTimeoutMs ?? DECISION_TIMEOUT_MS,
     clock,
   })
   const revocations = createRedisRevocations({ connection, subscriber, keys, list, now, timeoutMs: DECISION_TIMEOUT_MS })
   const heartbeat = setInterval(() => void beat(), Math.min(options.heartbeatMs ?? ttlMs / 3, ttlMs / 3)).unref()
 
-  function onReady(words?: string): void {
+  function onReady(message?: string): void {
     lastProblem = 'redis is not connected'
-    if (words) say('info', words)
+    if (message) log('info', message)
     queue.poke()
     void leases.renew()
     void directory.renew()
@@ -91,15 +92,15 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
 
   function onProblem(problem: RedisProblem): void {
     lastProblem = problem
-    say('warn', problem)
+    log('warn', problem)
   }
 
-  /** Good news is told whenever the last words were bad; bad news at most once in a while, so that a flapping Redis fills no log. */
-  function say(level: 'info' | 'warn', msg: string): void {
-    const repeated = level === 'info' ? lastWords === msg : performance.now() - (said.get(msg) ?? Number.NEGATIVE_INFINITY) < SAME_WORDS_MS
+  /** Logs good news unless it was the last message. Logs the same warning once per `REPEAT_MS`, so that a flapping Redis fills no log. */
+  function log(level: 'info' | 'warn', msg: string): void {
+    const repeated = level === 'info' ? lastMessage === msg : performance.now() - (loggedAt.get(msg) ?? Number.NEGATIVE_INFINITY) < REPEAT_MS
     if (closed || repeated) return
-    said.set(msg, performance.now())
-    lastWords = msg
+    loggedAt.set(msg, performance.now())
+    lastMessage = msg
     options.log?.({ level, msg })
   }
 
@@ -107,16 +108,16 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
     try {
       await connection.ask((client) => writeBatch(client, batch, writer), WRITE_TIMEOUT_MS)
     } catch (error) {
-      if (error instanceof RedisAway) say('warn', error.problem)
-      // Nobody else's key of this name will ever take the batch: it would be tried for ever.
+      if (error instanceof RedisAway) log('warn', error.problem)
+      // The key has another type, so retrying would never succeed: drop the batch.
       if (!(error instanceof RedisAway && error.problem === 'redis holds something else under this key')) throw error
     }
   }
 
   async function beat(): Promise<void> {
-    if (!connection.isReady()) say('warn', 'redis is not connected')
+    if (!connection.isReady()) log('warn', 'redis is not connected')
     await Promise.all([leases.renew(), directory.renew(), holds.catchUp(), revocations.catchUp(), checkSubscriber()])
-    if (pending.dropped() > 0) say('warn', 'records were dropped while redis was away')
+    if (pending.dropped() > 0) log('warn', 'records were dropped while redis was away')
   }
 
   async function checkSubscriber(): Promise<void> {
@@ -124,25 +125,41 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
     await subscriber.ask((client) => client.ping(), WRITE_TIMEOUT_MS).catch(() => subscriber.reconnect())
   }
 
-  async function take(key: string, cost: number, rule: { perSecond: number; burst: number }): Promise<{ ok: boolean; retryAfterMs: number }> {
+  async function take(key: string, cost: number, rule: BucketRule): Promise<{ ok: boolean; retryAfterMs: number }> {
     const price = Number.isFinite(cost) && cost > 0 ? cost : 0
     try {
       const answer = await connection.ask((client) => client.eval(TAKE, 1, keys.bucket(key), price, rule.perSecond, rule.burst, clock()), DECISION_TIMEOUT_MS, true)
       const [granted, wait] = Array.isArray(answer) ? answer : []
       return { ok: granted === 1, retryAfterMs: Number(wait) }
     } catch {
-      return local.take(key, cost, rule)
+      return local.rates.take(key, cost, rule)
     }
   }
 
-  /** What this process reported before is in it, where Redis takes it in a few attempts: a quota must see the response that has just ended. */
+  function recordLimits(report: LimitReport): void {
+    if (closed) return
+    pending.addLimits(report)
+    queue.poke()
+  }
+
+  async function limitsOf(deployment: string): Promise<LimitState[]> {
+    return limitRecords(await connection.ask((client) => client.hgetall(keys.limits(deployment)), WRITE_TIMEOUT_MS))
+  }
+
+  /** First tries to write what this instance has queued: a quota must see the response that has just ended. */
   async function usageOf(owner: UsageOwner, window: string): Promise<Record<string, number>> {
     await flush(owner, [window])
     return counterRecord(await connection.ask((client) => client.hgetall(keys.usage(owner, window)), WRITE_TIMEOUT_MS))
   }
 
+  function recordUsage(report: UsageReport): void {
+    if (closed) return
+    pending.addUsage(report)
+    queue.poke()
+  }
+
   async function flush(owner: UsageOwner, windows: readonly string[]): Promise<boolean> {
-    const waits = () => windows.some((window) => pending.holdsUsage(owner, window))
+    const waits = () => windows.some((window) => pending.hasUsage(owner, window))
     for (let attempts = 0; attempts < ATTEMPTS_BEFORE_READ && connection.isReady() && waits(); attempts++) await queue.attempt()
     return !waits()
   }
@@ -172,32 +189,19 @@ export function createRedisStore(options: RedisStoreOptions): LimitStore {
   }
 
   return {
+    limits: { recordLimits, limitsOf },
+    usage: { recordUsage, usageOf },
+    quota: holds,
+    rates: { take },
+    leases,
+    revocations,
     directory,
-    recordLimits: (report) => {
-      if (closed) return
-      pending.addLimits(report)
-      queue.poke()
-    },
-    recordUsage: (report) => {
-      if (closed) return
-      pending.addUsage(report)
-      queue.poke()
-    },
-    limitsOf: async (deployment) => limitRecords(await connection.ask((client) => client.hgetall(keys.limits(deployment)), WRITE_TIMEOUT_MS)),
-    usageOf,
-    hold: holds.hold,
-    letGo: holds.letGo,
-    take,
-    lease: leases.lease,
-    onRevoked: list.onRevoked,
-    isRevoked: revocations.isRevoked,
-    revoke: revocations.revoke,
     health,
     close,
   }
 }
 
-/** Reads the hash back; names without a valid time and source, and numbers that are none, are left out. */
+/** Reads the hash back. Leaves out names without a valid time and source, and numbers that are not finite. */
 function limitRecords(hash: Readonly<Record<string, string>>): LimitState[] {
   const fields = new Map(Object.entries(hash))
   const number = (field: string) => {

@@ -6,7 +6,7 @@ import { settableAt } from '../../../src/core/policy/settable.js'
 import type { Json, RealtimeEvent } from '../../../src/core/protocol/events.js'
 import { view } from '../../support/view.js'
 
-const says = (event: object) => judgeClientEvent(event as RealtimeEvent, view()).say
+const says = (event: object) => judgeClientEvent(event as RealtimeEvent, view()).type
 const truncate = (change: object) => ({ type: 'conversation.item.truncate', item_id: 'm1', content_index: 0, audio_end_ms: 0, ...change })
 const message = (change: object) => ({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [], ...change } })
 const parts = (count: number) => Array.from({ length: count }, () => ({ type: 'input_text', text: '' }))
@@ -113,7 +113,7 @@ describe('words a client may choose among', () => {
 
   it.each(['auto', 'low', 'high'])('detail of an image: %s', (detail) => {
     const image = { type: 'input_image', image_url: 'data:image/jpeg;base64,AAAA', detail }
-    expect(judgeClientEvent(message({ content: [image] }) as RealtimeEvent, view())).toMatchObject({ say: 'replace', event: { item: { content: [image] } } })
+    expect(judgeClientEvent(message({ content: [image] }) as RealtimeEvent, view())).toMatchObject({ type: 'replace', event: { item: { content: [image] } } })
   })
 
   it.each([
@@ -144,15 +144,15 @@ describe('words a client may choose among', () => {
     ['max_output_tokens', { max_output_tokens: 7 }],
   ])('%s of a response, if the profile allows it', (path, response) => {
     const event = { type: 'response.create', response } as unknown as RealtimeEvent
-    expect(judgeClientEvent(event, view({ clientMaySet: new Set([path]) }))).toEqual({ say: 'replace', event })
-    expect(judgeClientEvent(event, view({ clientMaySet: new Set() }))).toEqual({ say: 'replace', event: { type: 'response.create' } })
+    expect(judgeClientEvent(event, view({ clientMaySet: new Set([path]) }))).toEqual({ type: 'replace', event })
+    expect(judgeClientEvent(event, view({ clientMaySet: new Set() }))).toEqual({ type: 'replace', event: { type: 'response.create' } })
   })
 })
 
 describe('texts of the upstream', () => {
   const error = (message: string, more: object = {}) =>
     ({ type: 'error', event_id: 'e', error: { type: 'invalid_request_error', code: 'invalid_value', message, ...more } }) as RealtimeEvent
-  const passes = (event: RealtimeEvent) => judgeServerEvent(event, view()).say === 'forward'
+  const passes = (event: RealtimeEvent) => judgeServerEvent(event, view()).type === 'forward'
   const instructions = view().profile.instructions
 
   it('may be 400 characters long', () => {
@@ -198,7 +198,7 @@ describe('texts of the upstream', () => {
   it('keep a code of the known form only', () => {
     const code = (value: string) => {
       const verdict = judgeServerEvent(error('over https://x.example', { code: value }), view())
-      return verdict.say === 'replace' ? (verdict.event.error as { code: unknown }).code : 'untouched'
+      return verdict.type === 'replace' ? (verdict.event.error as { code: unknown }).code : 'untouched'
     }
     expect(code('a')).toBe('a')
     expect(code(`a${'b'.repeat(63)}`)).toBe(`a${'b'.repeat(63)}`)

@@ -89,7 +89,7 @@ describe('client sheet', () => {
     for (const row of ALL) {
       const seenBy = row.seenBy ?? view()
       const first = judgeClientEvent(row.event as RealtimeEvent, seenBy)
-      if (first.say === 'replace') expect(judgeClientEvent(first.event, seenBy), row.id).toEqual(first)
+      if (first.type === 'replace') expect(judgeClientEvent(first.event, seenBy), row.id).toEqual(first)
     }
   })
 })
@@ -115,7 +115,7 @@ describe('client rules are complete', () => {
       it(`${type}: nothing of the client's instructions, tools or input goes upstream`, () => {
         for (const example of examples) {
           const verdict = judgeClientEvent(example, generous())
-          const upstream = verdict.say === 'replace' ? JSON.stringify(verdict.event) : ''
+          const upstream = verdict.type === 'replace' ? JSON.stringify(verdict.event) : ''
           expect(upstream).not.toMatch(/creative assistant|display_color_palette|stripe|concise answer|item_reference|"none"/)
         }
       })

@@ -44,8 +44,8 @@ describe.skipIf(!hasShared(file))(`guard list${neededShared(file)}`, () => {
       it(`${path} of a client reaches no upstream`, () => {
         for (const value of VALUES) {
           const verdict = judgeClientEvent(eventWith(type, path, value), closed)
-          if (verdict.say === 'replace') expect(JSON.stringify(verdict.event)).not.toContain(CANARY)
-          else expect(verdict.say).toBe('reject')
+          if (verdict.type === 'replace') expect(JSON.stringify(verdict.event)).not.toContain(CANARY)
+          else expect(verdict.type).toBe('reject')
         }
       })
     }
@@ -53,17 +53,17 @@ describe.skipIf(!hasShared(file))(`guard list${neededShared(file)}`, () => {
 
   const refused = Object.entries(guard.client_to_upstream).filter(([, entry]) => entry.default === 'refuse')
   for (const [type] of refused) {
-    it(`${type} is refused`, () => expect(judgeClientEvent({ type, session: {} }, closed)).toMatchObject({ say: 'reject', error: { code: 'event_not_allowed' } }))
+    it(`${type} is refused`, () => expect(judgeClientEvent({ type, session: {} }, closed)).toMatchObject({ type: 'reject', error: { code: 'event_not_allowed' } }))
   }
 
   for (const [type, { action = '' }] of Object.entries(guard.upstream_to_client).filter(([name]) => Object.hasOwn(SERVER_RULES, name))) {
     if (/^(drop|record and drop)( \(|$)/.test(action) && !type.startsWith('response.function_call')) {
-      it(`${type} is dropped`, () => expect(judgeServerEvent({ type, item_id: 'x', arguments: '{}', rate_limits: [] }, view()).say).toBe('drop'))
+      it(`${type} is dropped`, () => expect(judgeServerEvent({ type, item_id: 'x', arguments: '{}', rate_limits: [] }, view()).type).toBe('drop'))
     }
     if (/hidden|unless item|visible/.test(action) || type.startsWith('response.function_call')) {
       it(`${type} of a hidden item is dropped`, () => {
         const item = { id: HIDDEN, type: 'message', role: 'assistant', content: [] }
-        expect(judgeServerEvent({ type, item_id: HIDDEN, response_id: 'r', item, delta: 'x' }, view()).say).toBe('drop')
+        expect(judgeServerEvent({ type, item_id: HIDDEN, response_id: 'r', item, delta: 'x' }, view()).type).toBe('drop')
       })
     }
   }

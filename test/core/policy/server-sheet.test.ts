@@ -25,9 +25,9 @@ describe('server sheet', () => {
     for (const row of ALL) {
       const seenBy = row.seenBy ?? view()
       const first = judgeServerEvent(row.event as RealtimeEvent, seenBy)
-      if (first.say !== 'replace') continue
+      if (first.type !== 'replace') continue
       const second = judgeServerEvent(first.event, seenBy)
-      expect(second.say === 'replace' ? second.event : second.say === 'forward' ? first.event : second, row.id).toEqual(first.event)
+      expect(second.type === 'replace' ? second.event : second.type === 'forward' ? first.event : second, row.id).toEqual(first.event)
     }
   })
 })
@@ -62,7 +62,7 @@ describe('server rules are complete', () => {
       it(`${type}: no instructions, tools or prompt of the example are shown`, () => {
         for (const example of examples) {
           const verdict = judgeServerEvent(example, view())
-          const shown = verdict.say === 'replace' ? JSON.stringify(verdict.event) : verdict.say === 'forward' ? JSON.stringify(example) : ''
+          const shown = verdict.type === 'replace' ? JSON.stringify(verdict.event) : verdict.type === 'forward' ? JSON.stringify(example) : ''
           expect(shown).not.toMatch(/knowledge cutoff|display_color_palette|color palette|get_weather|pmpt_|gpt-realtime-2025/i)
         }
       })
@@ -72,8 +72,8 @@ describe('server rules are complete', () => {
       for (const [type, examples] of [...Object.entries(server), ...composed]) {
         for (const example of examples) {
           const verdict = judgeServerEvent(poisoned(example) as RealtimeEvent, view({ forwardRateLimits: true }))
-          expect(verdict.say, type).not.toBe('forward')
-          if (verdict.say === 'replace') expect(JSON.stringify(verdict.event), type).not.toContain(CANARY)
+          expect(verdict.type, type).not.toBe('forward')
+          if (verdict.type === 'replace') expect(JSON.stringify(verdict.event), type).not.toContain(CANARY)
         }
       }
     })

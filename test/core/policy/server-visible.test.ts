@@ -95,7 +95,7 @@ describe('an event with all visible fields', () => {
     it(`${type} passes unchanged`, () => {
       for (const fields of events) {
         const event = { type, event_id: 'e1', ...fields } as RealtimeEvent
-        expect(judgeServerEvent(event, view({ forwardRateLimits: true }))).toEqual({ say: 'forward' })
+        expect(judgeServerEvent(event, view({ forwardRateLimits: true }))).toEqual({ type: 'forward' })
       }
     })
   }
@@ -120,7 +120,7 @@ describe('an error of the upstream about the client’s own doing', () => {
     'audio_unintelligible',
   ])('%s passes with its own words', (code) => {
     const event = { type: 'error', event_id: 'e1', error: { type: 'invalid_request_error', code, message: 'In words of its own.', param: null, event_id: 'c1' } } as RealtimeEvent
-    expect(judgeServerEvent(event, view())).toEqual({ say: 'forward' })
+    expect(judgeServerEvent(event, view())).toEqual({ type: 'forward' })
   })
 })
 
@@ -146,7 +146,7 @@ describe('turn detection and noise reduction of the session', () => {
   }
   it('are shown in full in the rebuilt event', () => {
     const verdict = judgeServerEvent({ type: 'session.updated', event_id: 'e1', session } as unknown as RealtimeEvent, view())
-    const shown = (verdict.say === 'replace' ? verdict.event.session : {}) as JsonObject
+    const shown = (verdict.type === 'replace' ? verdict.event.session : {}) as JsonObject
     const { audio, ...top } = session
     expect(shown).toMatchObject(top)
     expect(shown.audio).toEqual({ ...audio, input: { ...audio.input, transcription: { language: 'de' } } })

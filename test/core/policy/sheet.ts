@@ -25,7 +25,7 @@ export function runRow(row: Row, judge: (event: RealtimeEvent, view: SessionView
 }
 
 function outcome(verdict: Verdict): Expected {
-  switch (verdict.say) {
+  switch (verdict.type) {
     case 'forward':
       return 'forward'
     case 'replace':

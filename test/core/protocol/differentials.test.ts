@@ -21,8 +21,8 @@ function upstreamText(frame: string | Buffer, seenBy: SessionView): string | und
   const decoded = decodeEvent(Buffer.from(frame as string), CLIENT_LIMITS)
   if (!decoded.ok) return undefined
   const verdict = judgeClientEvent(decoded.event, seenBy)
-  if (verdict.say === 'replace') return encodeEvent(verdict.event)
-  expect(verdict.say).toBe('reject')
+  if (verdict.type === 'replace') return encodeEvent(verdict.event)
+  expect(verdict.type).toBe('reject')
   return undefined
 }
 

@@ -4,7 +4,7 @@ import { ev, play } from '../../support/playbook.js'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
-const drain = (untilMs: number) => ({ is: 'drain', untilMs }) as const
+const drain = (untilMs: number) => ({ type: 'drain', untilMs }) as const
 
 describe('idleness', () => {
   it('ends a session in which nobody did anything', () => {
@@ -52,11 +52,11 @@ describe('the longest session', () => {
   })
 
   it("is also the upstream's to end", () => {
-    expect(play().feed({ is: 'upstream.closed', code: 1001 })).toEqual(['close session_over upstream_session_over'])
+    expect(play().feed({ type: 'upstream.closed', leg: 1, code: 1001 })).toEqual(['close session_over upstream_session_over'])
   })
 
   it('is told from a lost upstream', () => {
-    for (const code of [1000, 1005, 1006, 1011, 4000]) expect(play().feed({ is: 'upstream.closed', code })).toEqual(['close upstream_lost upstream_closed'])
+    for (const code of [1000, 1005, 1006, 1011, 4000]) expect(play().feed({ type: 'upstream.closed', leg: 1, code })).toEqual(['close upstream_lost upstream_closed'])
   })
 })
 
@@ -80,7 +80,7 @@ describe('the end', () => {
     expect(p.upstream(ev.done('r', [one, two]))).toEqual([])
     expect(p.client({ type: 'response.create' })).toEqual([])
     expect(p.feed(drain(0))).toEqual([])
-    expect(p.feed({ is: 'upstream.closed', code: 1006 })).toEqual([])
+    expect(p.feed({ type: 'upstream.closed', leg: 1, code: 1006 })).toEqual([])
     expect(p.tick(2 * HOUR)).toEqual([])
   })
 })

@@ -47,7 +47,7 @@ describe("the client's session.update", () => {
     const p = play()
     p.client({ type: 'session.update', event_id: 'c1', session: {} })
     expect(p.upstream(ev.error('invalid_value', 'c1'))).toEqual(['client error'])
-    expect(p.state.phase).toBe('live')
+    expect(p.state.upstream.phase).toBe('ready')
   })
 
   it('that disarms the server in spite of everything ends the session', () => {
@@ -83,15 +83,15 @@ describe('refusals', () => {
   })
 
   it('are counted under the type only where it is a known one', () => {
-    const notes = (event: object) => play().input({ is: 'client.event', event: event as never })
-    expect(notes({ type: 'response.create', response: 7 })).toContainEqual({ do: 'note', note: { note: 'event_refused', type: 'response.create', code: 'bad_event' } })
-    expect(notes({ type: 'label-of-an-attacker' })).toContainEqual({ do: 'note', note: { note: 'event_refused', type: 'unknown', code: 'event_not_allowed' } })
+    const notes = (event: object) => play().input({ type: 'client.event', event: event as never })
+    expect(notes({ type: 'response.create', response: 7 })).toContainEqual({ type: 'note', note: { type: 'event_refused', eventType: 'response.create', code: 'bad_event' } })
+    expect(notes({ type: 'label-of-an-attacker' })).toContainEqual({ type: 'note', note: { type: 'event_refused', eventType: 'unknown', code: 'event_not_allowed' } })
   })
 
   it('are forgiven up to the limit, and end the session beyond it', () => {
     const p = play({ limits: { maxViolations: 2 } as never })
     expect(p.client({ type: 'nope' })).toEqual(['client error'])
-    expect(p.feed({ is: 'frame.refused', code: 'bad_event', message: 'The event is not valid JSON.' })).toEqual(['client error'])
+    expect(p.feed({ type: 'frame.refused', code: 'bad_event', message: 'The event is not valid JSON.' })).toEqual(['client error'])
     expect(p.lastTo('client')).toMatchObject({ error: { code: 'bad_event', message: 'The event is not valid JSON.', event_id: null } })
     expect(p.client({ type: 'input_audio_buffer.clear' })).toEqual(['upstream input_audio_buffer.clear'])
     expect(p.client({ type: 'nope' })).toEqual(['client error', 'close bad_event too_many_violations'])
@@ -128,7 +128,7 @@ describe('errors of the upstream', () => {
   it('end no session', () => {
     const p = play()
     for (const code of ['server_error', 'invalid_value', 'session_expired']) p.upstream(ev.error(code))
-    expect(p.state.phase).toBe('live')
+    expect(p.state.upstream.phase).toBe('ready')
   })
 })
 
@@ -185,9 +185,9 @@ describe('response.created', () => {
   it('carries the upstream’s own bytes on, also after being kept back', () => {
     const p = play()
     const frame = Buffer.from(JSON.stringify(ev.created('r')))
-    p.input({ is: 'upstream.event', event: ev.created('r') as never, frame })
-    const actions = p.input({ is: 'upstream.event', event: ev.itemAdded('r', ev.message('m')) as never, frame: undefined })
-    expect(actions[0]).toMatchObject({ do: 'send', to: 'client', frame })
+    p.input({ type: 'upstream.event', leg: 1, event: ev.created('r') as never, frame })
+    const actions = p.input({ type: 'upstream.event', leg: 1, event: ev.itemAdded('r', ev.message('m')) as never, frame: undefined })
+    expect(actions[0]).toMatchObject({ type: 'send', to: 'client', frame })
   })
 })
 
@@ -197,17 +197,17 @@ describe('recording', () => {
     const usage = { total_tokens: 5, input_tokens: 3, output_tokens: 2 }
     const call = ev.call('c', 'get_weather')
     const done = ev.done('r', [call])
-    expect(p.input({ is: 'upstream.event', event: { ...done, response: { ...done.response, usage } } as never, frame: undefined })).toContainEqual({
-      do: 'record.usage',
+    expect(p.input({ type: 'upstream.event', leg: 1, event: { ...done, response: { ...done.response, usage } } as never, frame: undefined })).toContainEqual({
+      type: 'record.usage',
       responseId: 'r',
       usage,
     })
   })
 
   it('takes rate limits and shows them only where the operator wants it', () => {
-    const event = { type: 'rate_limits.updated', event_id: 'e', rate_limits: [] } as never
-    const kinds = (forwardRateLimits: boolean) => play({ forwardRateLimits }).input({ is: 'upstream.event', event, frame: undefined })
-    expect(kinds(false).filter((action) => action.do !== 'note')).toEqual([{ do: 'record.limits', event }])
-    expect(kinds(true).map((action) => action.do)).toEqual(['record.limits', 'send'])
+    const event = { type: 'rate_limits.updated', event_id: 'e', rate_limits: [{ name: 'tokens', remaining: 5 }] } as never
+    const kinds = (forwardRateLimits: boolean) => play({ forwardRateLimits }).input({ type: 'upstream.event', leg: 1, event, frame: undefined })
+    expect(kinds(false).filter((action) => action.type !== 'note')).toEqual([{ type: 'record.limits', source: 'event', limits: [{ name: 'tokens', remaining: 5 }] }])
+    expect(kinds(true).map((action) => action.type)).toEqual(['record.limits', 'send'])
   })
 })

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { SessionProfile } from '../../../src/core/policy/profile.js'
 import { arrayAt, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../../src/core/protocol/events.js'
-import type { Action } from '../../../src/core/session/state.js'
+import type { Action } from '../../../src/core/session/actions.js'
 import { PREFIX, play, tool } from '../../support/playbook.js'
 import { fc } from '../../support/property.js'
 import { type Ending, modelUpstream, type Output } from './model-upstream.js'
@@ -46,12 +46,12 @@ function world(plans: readonly { outputs: readonly Output[]; ending: Ending }[],
 
   const take = (actions: readonly Action[]) => {
     for (const action of actions) {
-      if (action.do === 'tool.start') {
+      if (action.type === 'tool.start') {
         started.push(action.callId)
         atWork.push(action.callId)
-      } else if (action.do === 'close') throw new Error(`closed: ${action.why}`)
-      else if (action.do === 'send' && action.to === 'client') toClient(action.event)
-      else if (action.do === 'send') toUpstream(action.event)
+      } else if (action.type === 'close') throw new Error(`closed: ${action.why}`)
+      else if (action.type === 'send' && action.to === 'client') toClient(action.event)
+      else if (action.type === 'send') toUpstream(action.event)
     }
   }
   const toClient = (event: RealtimeEvent) => {
@@ -81,16 +81,16 @@ function world(plans: readonly { outputs: readonly Output[]; ending: Ending }[],
     if (item?.type === 'function_call_output') answered.push(String(item.call_id))
     upstream.receive(event)
   }
-  const client = (event: object) => take(p.input({ is: 'client.event', event: { event_id: `c${++clientIds}`, ...event } as unknown as RealtimeEvent }))
+  const client = (event: object) => take(p.input({ type: 'client.event', event: { event_id: `c${++clientIds}`, ...event } as unknown as RealtimeEvent }))
   const deliver = () => {
     const event = upstream.next()
     if (stringAt(objectAt(event, 'error'), 'event_id')?.startsWith(PREFIX)) oursOut--
-    if (event) take(p.input({ is: 'upstream.event', event, frame: undefined }))
+    if (event) take(p.input({ type: 'upstream.event', leg: 1, event, frame: undefined }))
     return event !== undefined
   }
   const finishTool = () => {
     const callId = atWork.shift()
-    if (callId !== undefined) take(p.input({ is: 'tool.finished', callId, output: 'result', ok: true, durationMs: 1 }))
+    if (callId !== undefined) take(p.input({ type: 'tool.finished', callId, output: 'result', ok: true, durationMs: 1 }))
     return callId !== undefined
   }
   const answerCalls = (): boolean => {
@@ -115,7 +115,8 @@ function world(plans: readonly { outputs: readonly Output[]; ending: Ending }[],
       else if (command === 'say') client({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [] } })
       else {
         time += 250
-        take(p.input({ is: 'tick', now: time, clientActiveAt: time }))
+        p.now = time
+        take(p.input({ type: 'tick', clientActiveAt: time }))
       }
     },
     finish() {
@@ -135,15 +136,15 @@ function world(plans: readonly { outputs: readonly Output[]; ending: Ending }[],
       ).toEqual([])
       expect(new Set(shown).size, 'a response was shown twice').toBe(shown.length)
       expect([...shown].sort(), 'responses shown and never ended').toEqual([...ended].sort())
-      const { active, ours, clients, filler, owed, absorbed, shell } = p.state.responses
-      expect({ active, ours, clients, filler, owed: [...owed.keys()], absorbed, shell }, 'left waiting').toEqual({
+      const { active, ourRequest, clientRequest, filler, unanswered, deferredRequest, hiddenResponse } = p.state.responses
+      expect({ active, ourRequest, clientRequest, filler, unanswered: [...unanswered.keys()], deferredRequest, hiddenResponse }, 'left waiting').toEqual({
         active: undefined,
-        ours: undefined,
-        clients: undefined,
+        ourRequest: undefined,
+        clientRequest: undefined,
         filler: undefined,
-        owed: [],
-        absorbed: undefined,
-        shell: undefined,
+        unanswered: [],
+        deferredRequest: undefined,
+        hiddenResponse: undefined,
       })
       // Those that were refused do not count. A background call is followed up twice: when it began and when its result came. One filler line at most for each response that called.
       expect(oursOut).toBeLessThanOrEqual((own.toolFiller ? 3 : 2) * started.length)

@@ -62,8 +62,8 @@ describe('links', () => {
 describe('calls', () => {
   it('start with the arguments the model wrote', () => {
     const p = play()
-    const actions = p.input({ is: 'upstream.event', event: ev.itemDone('r', ev.call('c', 'get_weather', '{"city":"Bergen"}')) as never, frame: undefined })
-    expect(actions).toContainEqual({ do: 'tool.start', callId: 'c', name: 'get_weather', arguments: '{"city":"Bergen"}' })
+    const actions = p.input({ type: 'upstream.event', leg: 1, event: ev.itemDone('r', ev.call('c', 'get_weather', '{"city":"Bergen"}')) as never, frame: undefined })
+    expect(actions).toContainEqual({ type: 'tool.start', callId: 'c', name: 'get_weather', arguments: '{"city":"Bergen"}' })
   })
 
   it('of the client’s belong to their response, whichever event shows them first', () => {
@@ -90,7 +90,7 @@ describe('calls', () => {
     for (const item of [mine, theirs]) p.upstream(ev.itemDone('r', item))
     p.upstream(ev.done('r', [mine, theirs]))
     p.toolFinished('c1')
-    expect(p.feed({ is: 'drain', untilMs: 60_000 })).toEqual([])
+    expect(p.feed({ type: 'drain', untilMs: 60_000 })).toEqual([])
     expect(p.tick(59_999)).toEqual([])
     expect(p.tick(60_000)).toEqual(['close draining drain_deadline'])
   })
@@ -108,7 +108,7 @@ describe('the opening', () => {
   it('sends none for anything else that comes first', () => {
     const p = play({}, 'connecting')
     expect(p.upstream({ type: 'conversation.created', event_id: 'e', conversation: { id: 'c' } })).toEqual([])
-    expect(p.state.phase).toBe('connecting')
+    expect(p.state.upstream.phase).toBe('dialling')
   })
 })
 
@@ -122,7 +122,7 @@ describe('the next tick that matters', () => {
       () => {
         const p = play()
         p.upstream(ev.created('r'))
-        p.feed({ is: 'drain', untilMs: 30_000 })
+        p.feed({ type: 'drain', untilMs: 30_000 })
         return p
       },
     ],

@@ -1,11 +1,12 @@
 // What a session records of limits and usage: always before the client learns of it, and refusals as well as reports.
 import { describe, expect, it } from 'vitest'
-import type { Action } from '../../../src/core/session/state.js'
+import type { Action } from '../../../src/core/session/actions.js'
 import { ev, play, profile, updated } from '../../support/playbook.js'
 
 const refusal = { type: 'invalid_request_error', code: 'inference_rate_limit_exceeded', message: 'Wait.' }
-const kinds = (actions: readonly Action[]) => actions.flatMap((action) => (action.do === 'note' ? [] : action.do === 'send' ? [`${action.to} ${action.event.type}`] : [action.do]))
-const feed = (p: ReturnType<typeof play>, event: object) => kinds(p.input({ is: 'upstream.event', event: event as never, frame: undefined }))
+const kinds = (actions: readonly Action[]) =>
+  actions.flatMap((action) => (action.type === 'note' ? [] : action.type === 'send' ? [`${action.to} ${action.event.type}`] : [action.type]))
+const feed = (p: ReturnType<typeof play>, event: object) => kinds(p.input({ type: 'upstream.event', leg: 1, event: event as never, frame: undefined }))
 const done = (status: string, rest: object) => {
   const made = ev.done('r', [], status)
   return { ...made, response: { ...made.response, ...rest } }
@@ -49,7 +50,7 @@ describe('a refusal by a limit is recorded', () => {
 
   it('as the answer to the opening, and the client is told to come back later', () => {
     const p = play({}, 'connecting')
-    const actions = p.input({ is: 'upstream.event', event: { type: 'error', error: refusal } as never, frame: undefined })
+    const actions = p.input({ type: 'upstream.event', leg: 1, event: { type: 'error', error: refusal } as never, frame: undefined })
     expect(kinds(actions)).toEqual(['record.limits', 'close'])
     expect(actions.at(-1)).toMatchObject({ code: 'rate_limited' })
   })
@@ -61,9 +62,9 @@ describe('transcripts', () => {
   it('are booked before the client sees them, under item and part', () => {
     const p = play()
     const usage = { type: 'duration', seconds: 3 }
-    const actions = p.input({ is: 'upstream.event', event: { ...completed, usage } as never, frame: undefined })
+    const actions = p.input({ type: 'upstream.event', leg: 1, event: { ...completed, usage } as never, frame: undefined })
     expect(kinds(actions)).toEqual(['record.transcription', `client ${completed.type}`])
-    expect(actions[0]).toEqual({ do: 'record.transcription', itemId: 'item_1', contentIndex: 0, usage })
+    expect(actions[0]).toEqual({ type: 'record.transcription', itemId: 'item_1', contentIndex: 0, usage })
   })
 
   it('without usage are passed on', () => {
@@ -78,7 +79,7 @@ describe('the audio of the session in force', () => {
     return { ...event, session: { ...(event.session as object), audio } }
   }
   const media = (p: ReturnType<typeof play>, audio: object) =>
-    p.input({ is: 'upstream.event', event: session(audio) as never, frame: undefined }).flatMap((action) => (action.do === 'media' ? [action.media] : []))
+    p.input({ type: 'upstream.event', leg: 1, event: session(audio) as never, frame: undefined }).flatMap((action) => (action.type === 'media' ? [action.media] : []))
 
   it('is told whenever it may have changed', () => {
     const p = play()
@@ -95,7 +96,7 @@ describe('the audio of the session in force', () => {
   it('is told at the start', () => {
     const p = play({}, 'connecting')
     p.upstream({ type: 'session.created', event_id: 'e', session: {} })
-    const actions = p.input({ is: 'upstream.event', event: session({ input: { format: { type: 'audio/pcma' } } }) as never, frame: undefined })
-    expect(actions).toContainEqual({ do: 'media', media: { inputBytesPerSecond: 8_000, outputBytesPerSecond: 48_000, transcriptionModel: undefined } })
+    const actions = p.input({ type: 'upstream.event', leg: 1, event: session({ input: { format: { type: 'audio/pcma' } } }) as never, frame: undefined })
+    expect(actions).toContainEqual({ type: 'media', media: { inputBytesPerSecond: 8_000, outputBytesPerSecond: 48_000, transcriptionModel: undefined } })
   })
 })

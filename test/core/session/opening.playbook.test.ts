@@ -59,12 +59,12 @@ describe('our session.update', () => {
 })
 
 describe('going live', () => {
-  it('waits for session.updated, then shows one session.created that tells nothing of the server’s, and releases the client', () => {
+  it('waits for session.updated, then shows one session.created that tells nothing of the server’s', () => {
     const p = configuring()
-    expect(p.state.phase).toBe('configuring')
+    expect(p.state.upstream.phase).toBe('configuring')
     expect(p.allTo('client')).toEqual([])
-    expect(p.upstream(inForce(p.state.profile, { audio: { output: { voice: 'marin' } } }))).toEqual(['client session.created', 'release'])
-    expect(p.state.phase).toBe('live')
+    expect(p.upstream(inForce(p.state.profile, { audio: { output: { voice: 'marin' } } }))).toEqual(['client session.created'])
+    expect(p.state.upstream.phase).toBe('ready')
     expect(p.lastTo('client')).toEqual({
       type: 'session.created',
       event_id: 'event_0',
@@ -82,13 +82,13 @@ describe('going live', () => {
 
   it('opens the lanes then and not before', () => {
     const p = play({}, 'connecting')
-    expect(lanesOf(p.state)).toEqual({ clientAudio: 'hold', serverAudio: 'parse' })
+    expect(lanesOf(p.state)).toEqual({ client: 'hold', upstream: 'parse' })
     p.upstream(created)
-    expect(lanesOf(p.state)).toEqual({ clientAudio: 'hold', serverAudio: 'parse' })
+    expect(lanesOf(p.state)).toEqual({ client: 'hold', upstream: 'parse' })
     p.upstream(updated(p.state.profile))
-    expect(lanesOf(p.state)).toEqual({ clientAudio: 'pass', serverAudio: 'pass' })
-    p.feed({ is: 'upstream.closed', code: 1006 })
-    expect(lanesOf(p.state)).toEqual({ clientAudio: 'drop', serverAudio: 'drop' })
+    expect(lanesOf(p.state)).toEqual({ client: 'pass', upstream: 'pass' })
+    p.feed({ type: 'upstream.closed', leg: 1, code: 1006 })
+    expect(lanesOf(p.state)).toEqual({ client: 'drop', upstream: 'drop' })
   })
 
   it('sends nothing of the client’s before, whatever it is', () => {
@@ -103,31 +103,31 @@ describe('going live', () => {
     const p = configuring()
     expect(p.upstream({ type: 'conversation.created', event_id: 'e', conversation: { id: 'conv_1' } })).toEqual([])
     expect(p.upstream({ type: 'input_audio_buffer.cleared', event_id: 'e' })).toEqual([])
-    expect(p.upstream(updated(p.state.profile))).toEqual(['client session.created', 'client conversation.created', 'client input_audio_buffer.cleared', 'release'])
+    expect(p.upstream(updated(p.state.profile))).toEqual(['client session.created', 'client conversation.created', 'client input_audio_buffer.cleared'])
   })
 
   it('keeps a bounded number of those', () => {
     const p = configuring()
     for (let n = 0; n < 40; n++) p.upstream({ type: 'input_audio_buffer.cleared', event_id: `e${n}` })
     const lines = p.upstream(updated(p.state.profile))
-    expect(lines).toHaveLength(18)
+    expect(lines).toHaveLength(17)
     expect(p.lastTo('client')?.event_id).toBe('e15')
   })
 
   it('happens once: a later session.created is not shown', () => {
     const p = play()
     expect(p.upstream(created)).toEqual([])
-    expect(p.state.phase).toBe('live')
+    expect(p.state.upstream.phase).toBe('ready')
   })
 
   it('takes instructions for ours that the upstream trimmed, as a file ends in a line break', () => {
     const p = configuring({ instructions: 'Line one.\r\nLine two.\n' })
-    expect(p.upstream(inForce(p.state.profile, { instructions: 'Line one.\nLine two.' }))).toEqual(['client session.created', 'release'])
+    expect(p.upstream(inForce(p.state.profile, { instructions: 'Line one.\nLine two.' }))).toEqual(['client session.created'])
   })
 
   it('leaves a default in force where the server sets no instructions, since upstream takes empty ones for none', () => {
     const p = configuring({ instructions: '' })
-    expect(p.upstream(inForce(p.state.profile, { instructions: 'Your knowledge cutoff is 2023-10.' }))).toEqual(['client session.created', 'release'])
+    expect(p.upstream(inForce(p.state.profile, { instructions: 'Your knowledge cutoff is 2023-10.' }))).toEqual(['client session.created'])
     expect(p.lastTo('client')?.session).toMatchObject({ instructions: '' })
   })
 })
@@ -169,7 +169,7 @@ describe('an upstream that refuses after 101', () => {
   it('is told by its error; the close that follows says nothing more', () => {
     const p = play({}, 'connecting')
     expect(p.upstream(ev.error('invalid_api_key'))).toEqual(['close upstream_refused refused_after_101'])
-    expect(p.feed({ is: 'upstream.closed', code: 3000 })).toEqual([])
+    expect(p.feed({ type: 'upstream.closed', leg: 1, code: 3000 })).toEqual([])
     expect(p.allTo('client')).toEqual([])
   })
 
@@ -179,17 +179,17 @@ describe('an upstream that refuses after 101', () => {
   })
 
   it('or only closes', () => {
-    expect(play({}, 'connecting').feed({ is: 'upstream.closed', code: 4004 })).toEqual(['close upstream_refused closed_before_live'])
-    expect(configuring().feed({ is: 'upstream.closed', code: 1001 })).toEqual(['close upstream_refused closed_before_live'])
+    expect(play({}, 'connecting').feed({ type: 'upstream.closed', leg: 1, code: 4004 })).toEqual(['close upstream_refused closed_before_live'])
+    expect(configuring().feed({ type: 'upstream.closed', leg: 1, code: 1001 })).toEqual(['close upstream_refused closed_before_live'])
   })
 
   it('counts its code under a fixed label', () => {
     const notes = (code: string) =>
       play({}, 'connecting')
-        .input({ is: 'upstream.event', event: ev.error(code) as RealtimeEvent, frame: undefined })
-        .filter((action) => action.do === 'note')
-    expect(notes('invalid_api_key')).toEqual([{ do: 'note', note: { note: 'upstream_error', code: 'invalid_api_key' } }])
-    expect(notes('user-chosen label 4711')).toEqual([{ do: 'note', note: { note: 'upstream_error', code: 'other' } }])
+        .input({ type: 'upstream.event', leg: 1, event: ev.error(code) as RealtimeEvent, frame: undefined })
+        .filter((action) => action.type === 'note')
+    expect(notes('invalid_api_key')).toEqual([{ type: 'note', note: { type: 'upstream_error', code: 'invalid_api_key' } }])
+    expect(notes('user-chosen label 4711')).toEqual([{ type: 'note', note: { type: 'upstream_error', code: 'other' } }])
   })
 })
 
@@ -211,7 +211,7 @@ describe('time to configure', () => {
     const p = play({}, 'connecting')
     p.upstream(created)
     p.tick(750)
-    const actions = p.input({ is: 'upstream.event', event: updated(p.state.profile), frame: undefined })
-    expect(actions).toContainEqual({ do: 'note', note: { note: 'configured', durationMs: 750 } })
+    const actions = p.input({ type: 'upstream.event', leg: 1, event: updated(p.state.profile), frame: undefined })
+    expect(actions).toContainEqual({ type: 'note', note: { type: 'configured', durationMs: 750 } })
   })
 })

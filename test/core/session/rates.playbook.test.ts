@@ -73,7 +73,7 @@ describe('what is refused for its rate', () => {
   it('is no violation, and each kind has a bucket of its own', () => {
     const p = playing({ maxItems: 2 })
     expect([passed(p, create, 300), passed(p, update, 300), passed(p, item, 300)]).toEqual([10, 20, 2])
-    expect(p.state).toMatchObject({ violations: 0, phase: 'live' })
+    expect(p.state).toMatchObject({ violations: 0, upstream: { phase: 'ready' } })
   })
 
   it('leaves audio alone', () => {
@@ -85,7 +85,7 @@ describe('what is refused for its rate', () => {
   it('is counted under its own name', () => {
     const p = playing()
     passed(p, create, 10)
-    const actions = p.input({ is: 'client.event', event: create })
-    expect(actions).toContainEqual({ do: 'note', note: { note: 'event_refused', type: 'response.create', code: 'rate_limited' } })
+    const actions = p.input({ type: 'client.event', event: create })
+    expect(actions).toContainEqual({ type: 'note', note: { type: 'event_refused', eventType: 'response.create', code: 'rate_limited' } })
   })
 })

@@ -9,7 +9,7 @@ const LONG = { maxSessionMs: 1e9, idleTimeoutMs: 1e9 } as never
 const refresh = (token: unknown = 'new.token', extra: object = {}) => ({ type: 'relay.token.refresh', event_id: 'c1', token, ...extra })
 const opted = (expiresAt = END, phase: 'live' | 'connecting' = 'live') => play({ relayEvents: true, limits: LONG }, phase, expiresAt)
 const valid = (expiresAt: number, subject = 'alice', issuer?: string): TokenOutcome => ({ ok: true, caller: { subject, issuer }, expiresAt, tokenId: 'token-2' })
-const verified = (p: Play, outcome: TokenOutcome) => p.feed({ is: 'token.verified', outcome })
+const verified = (p: Play, outcome: TokenOutcome) => p.feed({ type: 'token.verified', outcome })
 
 describe('the notice', () => {
   it('comes once, a minute before the end', () => {
@@ -38,7 +38,7 @@ describe('the notice', () => {
     expect(p.tick(11_000)).toEqual(['close upstream_timeout still_connecting'])
     const q = opted()
     q.upstream(ev.created('r'))
-    q.feed({ is: 'drain', untilMs: 1e9 })
+    q.feed({ type: 'drain', untilMs: 1e9 })
     expect(q.tick(END - MINUTE)).toEqual(['client relay.token.expiring'])
   })
 })

@@ -4,10 +4,10 @@ import type { RealtimeEvent } from '../../protocol/events.js'
 export interface QuotaState {
   /** The client's `response.create`, or a spoken turn, that waits for `quota.known`. */
   readonly waiting: RealtimeEvent | 'turn' | undefined
-  /** What the client sent after it, at most `MAX_HELD`. */
-  readonly held: readonly RealtimeEvent[]
+  /** What the client sent after it, at most `MAX_QUEUED`. */
+  readonly queued: readonly RealtimeEvent[]
   /** A spoken turn that wants an answer once nothing is active. */
-  readonly turnOwed: boolean
+  readonly turnUnanswered: boolean
   /** The client's own commits under way: their turns are answered by its own `response.create`. */
   readonly ownCommits: number
   /** Whether spoken turns are to be answered. */
@@ -21,4 +21,4 @@ export interface QuotaState {
 /** Why it was asked what is left: a response has ended, or the client wants to know. */
 export type QuotaCause = 'response' | { readonly eventId: string | undefined }
 
-export const noQuota: QuotaState = { waiting: undefined, held: [], turnOwed: false, ownCommits: 0, answersTurns: true, holds: false, lastInput: 0 }
+export const noQuota: QuotaState = { waiting: undefined, queued: [], turnUnanswered: false, ownCommits: 0, answersTurns: true, holds: false, lastInput: 0 }

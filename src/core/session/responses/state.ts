@@ -1,8 +1,8 @@
-// What a session knows about responses: the active one, what is owed for tool results, and whose `response.create` is under way.
+// What a session knows about responses: the active one, tool results without an answer, and whose `response.create` is under way.
 import type { Frame, JsonObject, RealtimeEvent } from '../../protocol/events.js'
 
 /** An event on its way to the client; `frame` holds the upstream's own bytes where nothing was changed. */
-export interface Shown {
+export interface UpstreamEvent {
   readonly event: RealtimeEvent
   readonly frame: Frame | undefined
 }
@@ -12,7 +12,7 @@ export interface ActiveResponse {
   /** What its `response.create` asked for, so that a follow-up answers in the same way and under the same metadata. */
   readonly request: JsonObject | undefined
   /** `response.created`, kept back until something visible comes: a response that only calls server-run tools is never shown. */
-  readonly held: Shown | undefined
+  readonly deferred: UpstreamEvent | undefined
   /** Every tool result we owe an answer for was in the conversation before it began. */
   readonly coversOutputs: boolean
   /** Results of background tools that were: once it is done, nothing more is owed for them. */
@@ -20,7 +20,7 @@ export interface ActiveResponse {
 }
 
 /** A completed response whose server-run calls want a follow-up. */
-export interface Owed {
+export interface Unanswered {
   readonly request: JsonObject | undefined
   /** It also called tools of the client, which will ask for a response of its own. */
   readonly mixed: boolean
@@ -28,7 +28,7 @@ export interface Owed {
   readonly late?: boolean
 }
 
-export interface OwnCreate {
+export interface OwnRequest {
   readonly eventId: string
   readonly request: JsonObject | undefined
   /** Ids of the responses, or of late results, that it answers. */
@@ -37,22 +37,28 @@ export interface OwnCreate {
   readonly awaited: boolean
 }
 
+/** A response that only called server-run tools, as the upstream sent it. */
+export interface HiddenResponse {
+  readonly created: UpstreamEvent
+  readonly done: UpstreamEvent
+}
+
 export interface Responses {
   readonly active: ActiveResponse | undefined
-  readonly owed: ReadonlyMap<string, Owed>
+  readonly unanswered: ReadonlyMap<string, Unanswered>
   /** Our own `response.create` on its way, not yet followed by a response or an error. */
-  readonly ours: OwnCreate | undefined
-  /** A response that began before our create can have been read was taken for its answer: if it is refused after all, this is owed again. */
-  readonly doubted: { readonly eventId: string; readonly owed: readonly (readonly [string, Owed])[] } | undefined
-  /** The client's, likewise. */
-  readonly clients: { readonly eventId: string | undefined; readonly request: JsonObject | undefined } | undefined
-  /** The client's create that waits: for a mixed response until the server-run calls are answered too, or for the end of a follow-up it knows nothing of. */
-  readonly absorbed: RealtimeEvent | undefined
-  /** Our follow-up to a mixed response is out; the client's create for the same answer is still to come and has no more to say. */
-  readonly swallowNext: boolean
-  /** A response nobody has seen, shown only if its follow-up fails. */
-  readonly shell: { readonly created: Shown; readonly done: Shown } | undefined
-  /** The line said while a tool takes long; `id` once it has begun, `until` the time after which nothing waits for it. */
+  readonly ourRequest: OwnRequest | undefined
+  /** A response that began before our create can have been read was taken for its answer. If it is refused after all, this is unanswered again. */
+  readonly uncertainAnswer: { readonly eventId: string; readonly unanswered: readonly (readonly [string, Unanswered])[] } | undefined
+  /** The client's `response.create` on its way, not yet followed by a response or an error. */
+  readonly clientRequest: { readonly eventId: string | undefined; readonly request: JsonObject | undefined } | undefined
+  /** The client's `response.create` that waits: until the server-run calls of a mixed response are answered, or for the end of a follow-up that the client does not know of. */
+  readonly deferredRequest: RealtimeEvent | undefined
+  /** Drop the client's next `response.create`: our follow-up to a mixed response has asked for that answer. */
+  readonly dropNextRequest: boolean
+  /** Shown only if its follow-up fails. */
+  readonly hiddenResponse: HiddenResponse | undefined
+  /** The line said while a tool takes long. `id`: once it has begun. `until`: nothing waits for it after that time. */
   readonly filler: { readonly eventId: string; readonly id: string | undefined; readonly until: number; readonly cancelled: boolean } | undefined
   /** The response whose tools the last one was said for. */
   readonly filledFor: string | undefined
@@ -71,13 +77,13 @@ export function statusLabel(status: string | undefined): string {
 
 export const noResponses: Responses = {
   active: undefined,
-  owed: new Map(),
-  ours: undefined,
-  doubted: undefined,
-  clients: undefined,
-  absorbed: undefined,
-  swallowNext: false,
-  shell: undefined,
+  unanswered: new Map(),
+  ourRequest: undefined,
+  uncertainAnswer: undefined,
+  clientRequest: undefined,
+  deferredRequest: undefined,
+  dropNextRequest: false,
+  hiddenResponse: undefined,
   filler: undefined,
   filledFor: undefined,
   userSpeaks: false,

@@ -2,7 +2,7 @@
 import { type RealtimeEvent, stringAt } from '../../protocol/events.js'
 import { refuse } from '../refuse.js'
 import { followUp } from '../responses/follow-up.js'
-import type { Turn } from '../state.js'
+import type { Step } from '../state.js'
 import { changeServerCall, type ServerCall } from './ledger.js'
 import { noticeFinished } from './notices.js'
 import { handOver, NOT_APPROVED, startCalls } from './run.js'
@@ -10,38 +10,38 @@ import { handOver, NOT_APPROVED, startCalls } from './run.js'
 const TYPE = 'relay.tool.approval'
 
 /** The id is of one asking only, so an answer cannot meet another call, or the same call with other arguments. */
-export function approvalGiven(turn: Turn, event: RealtimeEvent): void {
+export function approvalGiven(step: Step, event: RealtimeEvent): void {
   const eventId = stringAt(event, 'event_id')
   const id = stringAt(event, 'id')
-  const call = id === undefined ? undefined : asked(turn).find((one) => one.shownId === id)
+  const call = id === undefined ? undefined : asked(step).find((one) => one.publicId === id)
   if (!call) {
-    refuse(turn, { code: 'bad_event', param: 'id', message: 'No approval is asked for under this id.' }, eventId, TYPE)
+    refuse(step, { code: 'bad_event', param: 'id', message: 'No approval is asked for under this id.' }, eventId, TYPE)
     return
   }
   if (typeof event.approve !== 'boolean') {
-    refuse(turn, { code: 'bad_event', param: 'approve', message: "'approve' must be true or false." }, eventId, TYPE)
+    refuse(step, { code: 'bad_event', param: 'approve', message: "'approve' must be true or false." }, eventId, TYPE)
     return
   }
-  if (event.approve) turn.s = { ...turn.s, calls: changeServerCall(turn.s.calls, call.callId, { status: 'waiting', approved: true }) }
-  else deny(turn, call)
-  startCalls(turn)
-  followUp(turn)
+  if (event.approve) step.state = { ...step.state, calls: changeServerCall(step.state.calls, call.callId, { status: 'waiting', approved: true }) }
+  else deny(step, call)
+  startCalls(step)
+  followUp(step)
 }
 
 /** At every tick: who has not answered by now has said no. */
-export function lapseApprovals(turn: Turn): void {
-  const late = asked(turn).filter((call) => turn.s.now >= call.askedAt + turn.s.profile.limits.toolApprovalMs)
+export function lapseApprovals(step: Step): void {
+  const late = asked(step).filter((call) => step.now >= call.askedAt + step.state.profile.limits.toolApprovalMs)
   if (late.length === 0) return
-  for (const call of late) deny(turn, call)
-  startCalls(turn)
-  followUp(turn)
+  for (const call of late) deny(step, call)
+  startCalls(step)
+  followUp(step)
 }
 
-function asked({ s }: Turn): readonly ServerCall[] {
-  return [...s.calls.server.values()].filter((call) => call.status === 'asking')
+function asked({ state }: Step): readonly ServerCall[] {
+  return [...state.calls.server.values()].filter((call) => call.status === 'asking')
 }
 
-function deny(turn: Turn, call: ServerCall): void {
-  noticeFinished(turn, call, false, 0)
-  handOver(turn, call.callId, NOT_APPROVED)
+function deny(step: Step, call: ServerCall): void {
+  noticeFinished(step, call, false, 0)
+  handOver(step, call.callId, NOT_APPROVED)
 }

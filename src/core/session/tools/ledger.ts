@@ -8,13 +8,13 @@ export interface ServerCall {
   readonly status: 'waiting' | 'asking' | 'running' | 'answered'
   /** The tool runs; that of a background call also after the call was answered. */
   readonly atWork: boolean
-  /** The first tick that found the tool at work; undefined before. */
-  readonly seenAt: number | undefined
+  /** When the tool began. */
+  readonly startedAt: number
   /** Epoch milliseconds when the client was asked to approve the call. */
   readonly askedAt: number
   readonly approved: boolean
   /** Under which a client that asked for the relay's events knows the call; undefined: it was told nothing. */
-  readonly shownId: string | undefined
+  readonly publicId: string | undefined
   /** Item id of our `function_call_output`, once sent. */
   readonly outputItemId: string | undefined
   /** The upstream has the output in the conversation. */
@@ -46,10 +46,10 @@ export function addServerCall(calls: ToolCalls, call: Pick<ServerCall, 'callId' 
     ...call,
     status: 'waiting',
     atWork: false,
-    seenAt: undefined,
+    startedAt: 0,
     askedAt: 0,
     approved: false,
-    shownId: undefined,
+    publicId: undefined,
     outputItemId: undefined,
     acknowledged: false,
   })

@@ -1,24 +1,24 @@
 // Tells a client that asked for the relay's own events which tools run for it, by name, time and success, and shows arguments only where it is asked to approve them.
 import type { SessionProfile } from '../../policy/profile.js'
-import { publicEventId, type Turn } from '../state.js'
+import { publicEventId, type Step } from '../state.js'
 import { changeServerCall, type ServerCall } from './ledger.js'
 
 /** A name the model made up is text of the model, so calls of such names are not told. */
-export function noticeStarted(turn: Turn, call: ServerCall): void {
-  if (!isTold(turn.s.profile, call)) return
-  tell(turn, 'relay.tool.started', { id: shownIdOf(turn, call), name: call.name })
+export function noticeStarted(step: Step, call: ServerCall): void {
+  if (!isTold(step.state.profile, call)) return
+  tell(step, 'relay.tool.started', { id: publicIdOf(step, call), name: call.name })
 }
 
 /** Until the answer, the call is held with exactly these arguments. */
-export function askApproval(turn: Turn, call: ServerCall): void {
-  tell(turn, 'relay.tool.approval_request', { id: shownIdOf(turn, call), name: call.name, arguments: call.arguments })
-  turn.s = { ...turn.s, calls: changeServerCall(turn.s.calls, call.callId, { status: 'asking', askedAt: turn.s.now }) }
+export function askApproval(step: Step, call: ServerCall): void {
+  tell(step, 'relay.tool.approval_request', { id: publicIdOf(step, call), name: call.name, arguments: call.arguments })
+  step.state = { ...step.state, calls: changeServerCall(step.state.calls, call.callId, { status: 'asking', askedAt: step.now }) }
 }
 
 /** Only for a call that was told before, so that every `relay.tool.finished` has its beginning; a call that never ran after all took no time. */
-export function noticeFinished(turn: Turn, call: ServerCall, ok: boolean, durationMs: number): void {
-  if (call.shownId === undefined) return
-  tell(turn, 'relay.tool.finished', { id: call.shownId, name: call.name, ok, duration_ms: Math.round(durationMs) })
+export function noticeFinished(step: Step, call: ServerCall, ok: boolean, durationMs: number): void {
+  if (call.publicId === undefined) return
+  tell(step, 'relay.tool.finished', { id: call.publicId, name: call.name, ok, duration_ms: Math.round(durationMs) })
 }
 
 export function isTold({ relayEvents, tools }: SessionProfile, call: ServerCall): boolean {
@@ -26,14 +26,14 @@ export function isTold({ relayEvents, tools }: SessionProfile, call: ServerCall)
 }
 
 /** The id under which the client knows a call: ours, since the model's own belongs to hidden events. */
-function shownIdOf(turn: Turn, call: ServerCall): string {
-  if (call.shownId !== undefined) return call.shownId
-  turn.s = { ...turn.s, idsUsed: turn.s.idsUsed + 1 }
-  const shownId = `tool_relay_${turn.s.idsUsed}`
-  turn.s = { ...turn.s, calls: changeServerCall(turn.s.calls, call.callId, { shownId }) }
-  return shownId
+function publicIdOf(step: Step, call: ServerCall): string {
+  if (call.publicId !== undefined) return call.publicId
+  step.state = { ...step.state, idsUsed: step.state.idsUsed + 1 }
+  const publicId = `tool_relay_${step.state.idsUsed}`
+  step.state = { ...step.state, calls: changeServerCall(step.state.calls, call.callId, { publicId }) }
+  return publicId
 }
 
-function tell(turn: Turn, type: `relay.tool.${string}`, fields: Readonly<Record<string, string | number | boolean>>): void {
-  turn.actions.push({ do: 'send', to: 'client', event: { type, event_id: publicEventId(turn), ...fields } })
+function tell(step: Step, type: `relay.tool.${string}`, fields: Readonly<Record<string, string | number | boolean>>): void {
+  step.actions.push({ type: 'send', to: 'client', event: { type, event_id: publicEventId(step), ...fields } })
 }

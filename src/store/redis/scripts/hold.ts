@@ -1,9 +1,9 @@
-// The script that lets one more response start: atomic over what is used and what is held. The arithmetic is that of `holds.ts`.
-import { CLOCK } from './scripts.js'
+// The Lua script that reserves a response's quota, atomically over what is used and held. Its arithmetic is that of memory/holds.ts.
+import { CLOCK } from './lua-pieces.js'
 
 /**
- * KEYS: held hash (holder: `<expiry> <amount of each unit>`), then the hash of each window. ARGV: clock, time to live in ms, holder, an amount of
- * each of the four units, count of holders that let go, those, then for each check: key, unit, max, each, count of counters, counters.
+ * KEYS: the hash of holds (holder: `<expiry> <amount of each unit>`), then the hash of each window. ARGV: clock, time to live in ms, holder, an amount
+ * of each of the four units, count of holders to release, those holders, then for each check: key, unit, max, each, count of counters, counters.
  * Returns granted (0, 1), the amounts held before, and each window's hash.
  */
 export const HOLD = `${CLOCK}

@@ -1,23 +1,23 @@
-// The Lua script that takes reports into a deployment's limits: the arithmetic of core/limit-merge.ts and core/limit-picture.ts, atomically.
+// The Lua script that merges reports into a deployment's limits. Its arithmetic is that of core/limits/merge.ts and core/limits/picture.ts.
 import { CONFIGURED_HANDICAP_MS, PROVIDER_HEAD_START_MS, SOURCE_RANK } from '../../../core/limits/merge.js'
 import { WINDOW_MS } from '../../../core/limits/picture.js'
-import { ONCE } from './scripts.js'
+import { ONCE } from './lua-pieces.js'
 
-/** Entries of one deployment's log, roughly. */
+/** About how many entries one deployment's log keeps. */
 export const LOG_LENGTH = 10_000
-/** Names of limits of one deployment; a name beyond is logged only. */
+/** Most names of limits of one deployment. A name beyond is only logged. */
 export const MAX_LIMIT_NAMES = 64
 const FIELDS_PER_NAME = 7
-/** Use that is reported later than this is counted again; its minute is over by then, so it counts only where no later minute did. */
+/** A use repeated later than this counts again. Its minute is over by then, so it matters only if no later minute has a use. */
 const ONCE_MS = 600_000
 
 const ranks = Object.entries(SOURCE_RANK).map(([source, rank]) => `${source} = ${rank}`)
 
 /**
- * KEYS: limits hash, log, applied, windows and known limits, ids counted once. ARGV: instance, number; count of records, then six a record
- * (name, at, limit, remaining, reset_at, source); count of known limits, then four each (name, limit, at, 1 where configured); count of uses, then
- * for each: id, at, count of amounts, two an amount (name, amount); then nine a log entry (at, name, source, limit, remaining, reset_seconds, used,
- * session, subject). '' is absent. A property test holds this and core together.
+ * KEYS: limits hash, log, applied, windows and known limits, ids counted once. ARGV: writer's id, number; count of records, then six each
+ * (name, at, limit, remaining, reset_at, source); count of known limits, then four each (name, limit, at, 1 if configured); count of uses, then
+ * for each: id, at, count of amounts, two per amount (name, amount); then nine per log entry (at, name, source, limit, remaining, reset_seconds, used,
+ * session, subject). '' is absent. A property test compares this script with core.
  */
 export const APPLY_LIMITS = `${ONCE}
 local RANK = {${ranks.join(', ')}}

@@ -1,10 +1,10 @@
-// What waits to be written of one deployment's limits: the latest of each, what was used, and every report for the log.
+// One deployment's limits that wait to be written: the latest of each, what was used, and every report for the log.
 import { type LimitRecord, mergeLimit, toLimitRecord } from '../../../core/limits/merge.js'
 import { isUse, type KnownLimit, knownLimitOf, laterKnown, windowStart } from '../../../core/limits/picture.js'
 import type { LimitReport } from '../../../ports/store.js'
 import { MAX_LIMIT_NAMES } from '../scripts/limits.js'
 
-/** Amounts by name under one id, or, without an id, of one name and minute. */
+/** Amounts by name. With an id: of one response. Without: the sum of one name and minute. */
 export interface PendingUse {
   readonly id: string
   readonly at: number
@@ -16,14 +16,14 @@ export interface PendingLimits {
   readonly records: Map<string, LimitRecord>
   readonly known: Map<string, KnownLimit>
   readonly used: Map<string, PendingUse>
-  /** Nine strings an entry, as the script wants them. */
+  /** Nine strings per entry, in the order the script expects. */
   readonly log: (readonly string[])[]
 }
 
-/** Keeps one script short: the rest of a long log goes into the next batch. */
+/** Keep one script short. The rest goes into the next batch. */
 const LOG_ENTRIES_PER_BATCH = 500
 const USES_PER_BATCH = 200
-/** Far above the reports of one deployment that may wait, which are bounded elsewhere. */
+/** Never reached: far fewer reports of one deployment may wait. */
 const MAX_USES = 100_000
 export const MAX_ID_LENGTH = 256
 
@@ -31,7 +31,7 @@ export function emptyLimits(deployment: string): PendingLimits {
   return { deployment, records: new Map(), known: new Map(), used: new Map(), log: [] }
 }
 
-/** Nothing of a report is usable: it is neither kept nor logged. */
+/** Empty if nothing of the report is usable. It is then neither kept nor logged. */
 export function usableEntries(
   report: LimitReport,
 ): readonly { readonly record: LimitRecord | undefined; readonly name: string; readonly used: number; readonly entry: readonly string[] }[] {
@@ -49,7 +49,7 @@ export function addRecord({ records, known }: PendingLimits, record: LimitRecord
   if (limit) known.set(record.name, limit)
 }
 
-/** Without an id the amounts are added to each name's sum of its latest minute: older ones would count no more. */
+/** Without an id the amounts are added to each name's sum of its latest minute. Older minutes no longer count. */
 export function addUse({ used }: PendingLimits, id: string, at: number, amounts: ReadonlyMap<string, number>): void {
   if (id !== '') {
     if (!used.has(`id:${id}`)) used.set(`id:${id}`, { id, at, amounts })

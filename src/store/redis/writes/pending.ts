@@ -1,33 +1,33 @@
-// What waits to be written to Redis: merged to the latest per limit and to one sum per owner and day, and bounded.
+// Everything that waits to be written to Redis, within bounds: the latest of each limit, and one sum per owner and window.
 import type { LimitReport, UsageOwner, UsageReport } from '../../../ports/store.js'
-import { countersOf } from '../../usage-windows.js'
+import { countersOf, targetsOf } from '../../usage-windows.js'
 import { addRecord, addUse, cutLimits, emptyLimits, hasNoLimits, MAX_ID_LENGTH, type PendingLimits, usableEntries } from './limits.js'
-import { addPlain, cutUsage, emptyUsage, hasNoUsage, type PendingUsage, targetsOf } from './usage.js'
+import { addPlain, cutUsage, emptyUsage, hasNoUsage, type PendingUsage } from './usage.js'
 
-/** One write. It is repeated unchanged, with its number, until it is settled. */
+/** One write. It is repeated unchanged, under the same number, until it is settled. */
 export type Batch = { readonly number: number } & ({ readonly kind: 'limits'; readonly content: PendingLimits } | { readonly kind: 'usage'; readonly content: PendingUsage })
 
 export interface Pending {
   addLimits(report: LimitReport): void
   addUsage(report: UsageReport): void
-  /** At most one batch per deployment and per owner and day; the same again while unsettled. */
+  /** At most one batch per deployment, and one per owner and window. Returns the same batch again until it is settled. */
   batches(): Batch[]
-  /** Written, or given up: what was added meanwhile becomes the next batch. */
+  /** The batch was written or dropped. What was added meanwhile becomes the next one. */
   settle(batch: Batch): void
   isEmpty(): boolean
-  /** Whether anything of this owner and window is still to be written. */
-  holdsUsage(owner: UsageOwner, window: string): boolean
-  /** Reports, or log entries, lost to the bounds below since the start. */
+  /** Whether anything of this owner and window waits. */
+  hasUsage(owner: UsageOwner, window: string): boolean
+  /** How many reports and log entries the bounds have cost since the start. */
   dropped(): number
 }
 
 export interface PendingBounds {
   readonly deployments: number
-  /** Over all deployments; the oldest are dropped first. */
+  /** Over all deployments. A new entry replaces the oldest of its own deployment. */
   readonly logEntries: number
-  /** Users, tenants, profiles and deployments, each day, month and minute counting anew. */
+  /** Pairs of owner and window. */
   readonly owners: number
-  /** Reports with a `onceId`, over all owners, and again over all deployments; beyond, they are added up without asking Redis whether they were counted before. */
+  /** Reports with a `onceId`: so many of usage, and so many of limits. Reports beyond are added up, even if they were counted before. */
   readonly onceIds: number
 }
 
@@ -44,7 +44,7 @@ export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
   let logEntries = 0
   let onceIds = 0
   let useIds = 0
-  let lost = 0
+  let dropped = 0
   let lastNumber = 0
 
   function addLimits(report: LimitReport): void {
@@ -52,7 +52,7 @@ export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
     if (usable.length === 0) return
     let slot = limits.get(report.deployment)
     if (!slot) {
-      if (limits.size >= bounds.deployments) return void lost++
+      if (limits.size >= bounds.deployments) return void dropped++
       slot = { sent: undefined, next: emptyLimits(report.deployment) }
       limits.set(report.deployment, slot)
     }
@@ -71,9 +71,9 @@ export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
     useIds += next.used.size - before
   }
 
-  /** Makes room for one entry; false where none of this deployment's can go. */
+  /** Makes room for one entry. False if this deployment has none to drop. */
   function dropOldestEntry(log: (readonly string[])[]): boolean {
-    lost++
+    dropped++
     if (log.shift() === undefined) return false
     logEntries--
     return true
@@ -89,7 +89,7 @@ export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
     const key = usageKey(owner, window)
     let slot = usage.get(key)
     if (!slot) {
-      if (usage.size >= bounds.owners) return void lost++
+      if (usage.size >= bounds.owners) return void dropped++
       slot = { sent: undefined, next: emptyUsage(owner, window) }
       usage.set(key, slot)
     }
@@ -142,8 +142,8 @@ export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
     batches,
     settle,
     isEmpty: () => limits.size === 0 && usage.size === 0,
-    holdsUsage: (owner, window) => usage.has(usageKey(owner, window)),
-    dropped: () => lost,
+    hasUsage: (owner, window) => usage.has(usageKey(owner, window)),
+    dropped: () => dropped,
   }
 }
 

@@ -1,24 +1,24 @@
-// Writes what is pending, one round trip at a time, and tries again until Redis takes it.
+// Writes the pending batches, one round at a time, and retries until Redis takes them.
 import type { Batch, Pending } from './pending.js'
 
 export interface WriteQueue {
-  /** Something was added, or Redis is back: writes soon, never at once. */
+  /** Call when something was added or Redis is back. Writes soon, never synchronously. */
   poke(): void
-  /** Resolves when the attempt under way, or else the next one, is over, whatever came of it. */
+  /** Resolves when the current attempt ends, or the next one if none runs. Never rejects. */
   attempt(): Promise<void>
   /** Whether the last attempt to write failed. */
   isFailing(): boolean
-  /** Writes until nothing is left or `deadlineMs` have passed, then stops for good. Never rejects. */
+  /** Writes until nothing is left or `deadlineMs` are over, then stops for good. Never rejects. */
   drain(deadlineMs: number): Promise<void>
 }
 
-/** The longest wait between two attempts; with the connection's own back-off it keeps recovery within 2 s. */
+/** The longest pause between two attempts. With the connection's own back-off, recovery takes at most 2 s. */
 const MAX_RETRY_DELAY_MS = 250
 const CONCURRENT_WRITES = 50
 
 /**
- * `write` resolves to whether the batch is done with (written, or refused for good) and rejects when it is to be tried again.
- * `isReady` false: nothing is tried, which costs nothing while Redis is away.
+ * `write` resolves once the batch is written or refused for good, and rejects if it must be retried.
+ * While `isReady` is false nothing is tried, so an unreachable Redis costs nothing.
  */
 export function createWriteQueue(pending: Pending, write: (batch: Batch) => Promise<void>, isReady: () => boolean): WriteQueue {
   let running = false
@@ -56,7 +56,7 @@ export function createWriteQueue(pending: Pending, write: (batch: Batch) => Prom
     for (const wake of woken) wake()
   }
 
-  /** Whether everything offered was done with. Stops at the first group that fails: the rest would fail as well. */
+  /** Whether every batch was settled. Stops at the first group that fails, since the rest would fail as well. */
   async function writeRound(): Promise<boolean> {
     const batches = pending.batches()
     for (let start = 0; start < batches.length; start += CONCURRENT_WRITES) {

@@ -1,6 +1,6 @@
-// What waits to be written of one owner's counters of one day, month or minute: sums, and reports that count once.
-import type { UsageOwner, UsageReport } from '../../../ports/store.js'
-import { MAX_COUNTERS, windowsOf } from '../../usage-windows.js'
+// One owner's counters of one day, month or minute that wait to be written: sums, and reports that count once.
+import type { UsageOwner } from '../../../ports/store.js'
+import { MAX_COUNTERS } from '../../usage-windows.js'
 
 export interface PendingUsage {
   readonly owner: UsageOwner
@@ -10,22 +10,11 @@ export interface PendingUsage {
   readonly once: Map<string, { readonly at: number; readonly counters: readonly (readonly [string, number])[] }>
 }
 
-/** Keeps one script short. */
+/** Keeps one script short. The rest goes into the next batch. */
 const ONCE_IDS_PER_BATCH = 100
 
 export function emptyUsage(owner: UsageOwner, window: string): PendingUsage {
   return { owner, window, plain: new Map(), once: new Map() }
-}
-
-/** Everyone whose counters a report adds to, the user first. */
-function ownersOf({ subject, tenant, profile, deployment }: UsageReport): readonly UsageOwner[] {
-  const owner = (kind: UsageOwner['kind'], name: string | undefined): UsageOwner[] => (name === undefined || name === '' ? [] : [{ kind, name }])
-  return [{ kind: 'subject', name: subject }, ...owner('tenant', tenant), ...owner('profile', profile), ...owner('deployment', deployment)]
-}
-
-/** Where a report is added: its day for every owner, its month and minute for the user alone. */
-export function targetsOf(report: UsageReport): readonly (readonly [owner: UsageOwner, window: string])[] {
-  return ownersOf(report).flatMap((owner) => windowsOf(report.at, owner.kind === 'subject' ? report.windows : []).map((window) => [owner, window] as const))
 }
 
 export function addPlain({ plain }: PendingUsage, counters: readonly (readonly [string, number])[]): void {

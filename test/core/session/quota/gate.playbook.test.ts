@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import { NO_AMOUNTS, type QuotaPolicy, type QuotaUsage } from '../../../../src/core/policy/quota.js'
 import type { RealtimeEvent } from '../../../../src/core/protocol/events.js'
+import type { Action } from '../../../../src/core/session/actions.js'
 import type { QuotaCause } from '../../../../src/core/session/quota/state.js'
-import type { Action } from '../../../../src/core/session/state.js'
 import { ev, type Play, play, profile, updated } from '../../../support/playbook.js'
 
 const POLICY: QuotaPolicy = {
@@ -21,21 +21,21 @@ const usage = (responses: number, money = 0): QuotaUsage => ({
 })
 const seen = (actions: readonly Action[]) =>
   actions.flatMap((action) =>
-    action.do === 'send'
+    action.type === 'send'
       ? [`${action.to} ${action.event.type}`]
-      : action.do === 'quota.ask'
+      : action.type === 'quota.ask'
         ? ['ask']
-        : action.do === 'quota.reserve'
+        : action.type === 'quota.reserve'
           ? ['reserve']
-          : action.do === 'quota.release'
+          : action.type === 'quota.release'
             ? ['release']
             : [],
   )
-const client = (p: Play, event: object) => seen(p.input({ is: 'client.event', event: event as never }))
-const upstream = (p: Play, event: object) => seen(p.input({ is: 'upstream.event', event: event as never, frame: undefined }))
+const client = (p: Play, event: object) => seen(p.input({ type: 'client.event', event: event as never }))
+const upstream = (p: Play, event: object) => seen(p.input({ type: 'upstream.event', leg: 1, event: event as never, frame: undefined }))
 const known = (p: Play, left: QuotaUsage | undefined, { held = 0, granted = true } = {}) =>
-  seen(p.input({ is: 'quota.reserved', answer: left && { usage: left, held: { ...NO_AMOUNTS, responses: held }, granted } }))
-const told = (p: Play, left: QuotaUsage | undefined, cause: QuotaCause = 'response') => seen(p.input({ is: 'quota.left', usage: left, cause }))
+  seen(p.input({ type: 'quota.reserved', answer: left && { usage: left, held: { ...NO_AMOUNTS, responses: held }, granted } }))
+const told = (p: Play, left: QuotaUsage | undefined, cause: QuotaCause = 'response') => seen(p.input({ type: 'quota.left', usage: left, cause }))
 const create = { type: 'response.create', event_id: 'mine' }
 const item = (id: string) => ({ type: 'conversation.item.create', item: { id, type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hi' }] } })
 const committed = { type: 'input_audio_buffer.committed', event_id: 'e', item_id: 'item_1', previous_item_id: null }
@@ -95,7 +95,7 @@ describe('the client’s response.create', () => {
       expect(known(p, usage(0, 1.01))).toEqual(['client error', 'release'])
     }
     expect(p.lastTo('client')?.error).toMatchObject({ code: 'budget_spent', message: expect.stringContaining('The quota of money per day is used up. Retry after') })
-    expect(p.state.phase).toBe('live')
+    expect(p.state.upstream.phase).toBe('ready')
   })
 
   it('goes while nobody can tell what is left, or is refused, as the operator wants', () => {
@@ -264,16 +264,16 @@ describe('what is left', () => {
 })
 
 describe('what a response holds', () => {
-  const reserved = (p: Play, event: object) => p.input({ is: 'client.event', event: event as never }).find((action) => action.do === 'quota.reserve')
+  const reserved = (p: Play, event: object) => p.input({ type: 'client.event', event: event as never }).find((action) => action.type === 'quota.reserve')
 
   it('is what the last one read, and at most what it may say', () => {
     const p = under({}, { relayEvents: false, clientMaySet: new Set(['max_output_tokens']) })
-    expect(reserved(p, create)).toEqual({ do: 'quota.reserve', input: 0, output: 4096 })
+    expect(reserved(p, create)).toEqual({ type: 'quota.reserve', input: 0, output: 4096 })
     known(p, usage(0))
     upstream(p, ev.created('r'))
     const done = ev.done('r')
     upstream(p, { ...done, response: { ...done.response, usage: { input_tokens: 700, output_tokens: 5, total_tokens: 705 } } })
-    expect(reserved(p, { type: 'response.create', response: { max_output_tokens: 50 } })).toEqual({ do: 'quota.reserve', input: 700, output: 50 })
+    expect(reserved(p, { type: 'response.create', response: { max_output_tokens: 50 } })).toEqual({ type: 'quota.reserve', input: 700, output: 50 })
   })
 
   it('is the server’s cap, where the client cannot lift it', () => {
@@ -323,7 +323,7 @@ describe('the running answer finishes', () => {
   it('and a drain waits for a response.create that is being looked at', () => {
     const p = under({}, { relayEvents: false })
     client(p, create)
-    expect(p.feed({ is: 'drain', untilMs: 30_000 })).toEqual([])
+    expect(p.feed({ type: 'drain', untilMs: 30_000 })).toEqual([])
     expect(known(p, usage(0))).toEqual(['upstream response.create'])
     upstream(p, ev.created('r'))
     expect(p.upstream(ev.done('r'))).toEqual(['client response.done', 'close draining drained'])

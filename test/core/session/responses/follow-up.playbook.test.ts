@@ -34,7 +34,7 @@ describe('an active response in the way, told without an event id', () => {
   it('and any other error without an id is nobody’s in particular: shown, and our request still stands', () => {
     const p = followingUp()
     expect(p.upstream(ev.error('server_error'))).toEqual(['client error'])
-    expect(p.state.responses.ours).toBeDefined()
+    expect(p.state.responses.ourRequest).toBeDefined()
   })
 })
 

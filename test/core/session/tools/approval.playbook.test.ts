@@ -31,8 +31,8 @@ describe('a client that opted in', () => {
     const { p, id } = asking()
     p.upstream(ev.itemDone('resp_1', { ...mail, arguments: '{"to":"mallory"}' }))
     p.upstream(ev.done('resp_1', [{ ...mail, arguments: '{"to":"mallory"}' }]))
-    const actions = p.input({ is: 'client.event', event: approval(id) as never })
-    expect(actions.find((action) => action.do === 'tool.start')).toMatchObject({ callId: 'call_1', arguments: '{"to":"bob"}' })
+    const actions = p.input({ type: 'client.event', event: approval(id) as never })
+    expect(actions.find((action) => action.type === 'tool.start')).toMatchObject({ callId: 'call_1', arguments: '{"to":"bob"}' })
   })
 
   it('answers for the model with no', () => {

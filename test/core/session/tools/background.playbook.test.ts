@@ -57,7 +57,7 @@ describe('the result', () => {
     const before = creates(p)
     expect(p.upstream(ev.done('resp_vad', [ev.message('v')]))).toEqual(['client response.created', 'client response.done'])
     expect(creates(p)).toBe(before)
-    expect(p.state.responses.owed.size).toBe(0)
+    expect(p.state.responses.unanswered.size).toBe(0)
   })
 
   it('while the user speaks, who then takes it back, is spoken about', () => {
@@ -91,12 +91,12 @@ it('it counts among the tools at work, keeps the session from idling, and ends w
   expect(p.upstream(ev.itemDone('resp_3', ev.call('call_2', 'get_weather')))).toEqual([])
   p.upstream(ev.done('resp_3', [], 'cancelled'))
   expect(p.tick(5000)).toEqual([])
-  expect(p.feed({ is: 'upstream.closed', code: 1006 })).toEqual(['cancel call_1', 'close upstream_lost upstream_closed'])
+  expect(p.feed({ type: 'upstream.closed', leg: 1, code: 1006 })).toEqual(['cancel call_1', 'close upstream_lost upstream_closed'])
 })
 
 it('a drain waits for it, and for what the model says about it', () => {
   const p = inBackground()
-  expect(p.feed({ is: 'drain', untilMs: 60_000 })).toEqual([])
+  expect(p.feed({ type: 'drain', untilMs: 60_000 })).toEqual([])
   expect(p.toolFinished('call_1')).toEqual(['upstream conversation.item.create', 'upstream response.create'])
   p.upstream(ev.created('resp_3'))
   expect(p.upstream(ev.done('resp_3', [ev.message('m3')]))).toEqual(['client response.created', 'client response.done', 'close draining drained'])

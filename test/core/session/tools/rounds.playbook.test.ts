@@ -29,14 +29,14 @@ it('twenty rounds are followed up once each, the last without tools, and leave n
 
   p.upstream(ev.created('resp_answer'))
   expect(p.upstream(ev.done('resp_answer', [ev.message('m')]))).toEqual(['client response.created', 'client response.done'])
-  const { active, ours, clients, owed, shell, absorbed } = p.state.responses
-  expect({ active, ours, clients, shell, absorbed, owed: owed.size }).toEqual({
+  const { active, ourRequest, clientRequest, unanswered, hiddenResponse, deferredRequest } = p.state.responses
+  expect({ active, ourRequest, clientRequest, hiddenResponse, deferredRequest, unanswered: unanswered.size }).toEqual({
     active: undefined,
-    ours: undefined,
-    clients: undefined,
-    shell: undefined,
-    absorbed: undefined,
-    owed: 0,
+    ourRequest: undefined,
+    clientRequest: undefined,
+    hiddenResponse: undefined,
+    deferredRequest: undefined,
+    unanswered: 0,
   })
   expect([...p.state.calls.server.values()].every((call) => call.status === 'answered' && call.acknowledged && !call.atWork)).toBe(true)
 })
@@ -45,7 +45,7 @@ it('between rounds at most the last one is owed and held, and the conversationâ€
   const p = play({ limits: { toolMaxRounds: ROUNDS, toolCallsPerMinute: 400 } as never })
   for (let index = 0; index < ROUNDS; index++) {
     round(p, index)
-    expect(p.state.responses.owed.size).toBe(1)
+    expect(p.state.responses.unanswered.size).toBe(1)
     expect(p.state.calls.server.size).toBe((index + 1) * CALLS.length)
     expect(p.state.items.hidden.size).toBe((index + 1) * CALLS.length * 2)
   }
@@ -55,5 +55,5 @@ it('calls remembered are bounded, however many rounds there are', () => {
   const p = play({ limits: { toolMaxRounds: 1000, toolCallsPerMinute: 10_000 } as never })
   for (let index = 0; index < 400; index++) round(p, index)
   expect(p.state.calls.server.size).toBeLessThanOrEqual(512)
-  expect(p.state.responses.owed.size).toBe(1)
+  expect(p.state.responses.unanswered.size).toBe(1)
 })

@@ -8,10 +8,10 @@ const call = ev.call('call_1', 'get_weather')
 /** A response that called one tool is over, and the tool has been at work since time 1000. */
 function waiting(own: Parameters<typeof play>[0] = SLOW): ReturnType<typeof play> {
   const p = play(own)
+  p.tick(1000)
   p.upstream(ev.created('resp_1'))
   p.upstream(ev.itemDone('resp_1', call))
   p.upstream(ev.done('resp_1', [call]))
-  p.tick(1000)
   return p
 }
 
@@ -36,7 +36,7 @@ const lineDone = (p: ReturnType<typeof play>, status = 'completed') => lineEvent
 describe('the line', () => {
   it('is asked for out of band once the tool has been at work for that long, without tools and with the profile’s words', () => {
     const p = waiting()
-    expect(p.tick(2250)).toEqual([])
+    expect(p.tick(2499)).toEqual([])
     expect(p.tick(2500)).toEqual(['upstream response.create'])
     expect(p.lastTo('upstream')).toMatchObject({ response: { conversation: 'none', tools: [], tool_choice: 'none', instructions: SLOW.toolFiller } })
     expect(p.tick(60_000)).not.toContain('upstream response.create')
@@ -46,8 +46,8 @@ describe('the line', () => {
     const p = speaking()
     expect(p.lastTo('client')).toMatchObject({ type: 'response.created', response: { id: 'resp_line', metadata: null } })
     expect(p.upstream({ type: 'response.output_audio.delta', response_id: 'resp_line', item_id: 'item_line', delta: 'AAAA' })).toEqual(['client response.output_audio.delta'])
-    const done = p.input({ is: 'upstream.event', event: lineDone(p) as never, frame: undefined })
-    expect(done).toContainEqual({ do: 'record.usage', responseId: 'resp_line', usage: { total_tokens: 7 } })
+    const done = p.input({ type: 'upstream.event', leg: 1, event: lineDone(p) as never, frame: undefined })
+    expect(done).toContainEqual({ type: 'record.usage', responseId: 'resp_line', usage: { total_tokens: 7 } })
     expect(p.lastTo('client')).toMatchObject({ type: 'response.done', response: { metadata: null } })
     expect(JSON.stringify(p.allTo('client'))).not.toMatch(new RegExp(`relay_filler|${PREFIX}`))
   })

@@ -1,14 +1,14 @@
-// The contract of every SessionDirectory, run against each implementation.
+// What every SessionDirectory must do: list live sessions in pages, and end them.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { EndTarget, SessionRecord } from '../../src/ports/directory.js'
-import type { LimitStore } from '../../src/ports/store.js'
+import type { EndTarget, SessionRecord } from '../../../src/ports/directory.js'
+import type { Store } from '../../../src/ports/store.js'
 
 const SINCE = Date.UTC(2026, 10, 25, 12)
 
-/** `open` returns a store that is ready; `closed` runs after each test. */
-export function sessionDirectoryContract(name: string, open: () => Promise<LimitStore>): void {
+/** `open` resolves to a new, connected store. The suite closes it after each test. */
+export function sessionDirectoryContract(name: string, open: () => Promise<Store>): void {
   describe(`SessionDirectory contract: ${name}`, () => {
-    let store: LimitStore
+    let store: Store
     beforeEach(async () => {
       store = await open()
     })
@@ -27,39 +27,39 @@ export function sessionDirectoryContract(name: string, open: () => Promise<Limit
     const eventually = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 5_000, interval: 10 })
     const ids = async (limit = 100) => (await store.directory.page(limit)).sessions.map(({ id }) => id)
 
-    it('shows a whole session until it is over, with any names', async () => {
+    it('lists every field of a session until it ends, whatever characters it holds', async () => {
       expect(await store.directory.page(10)).toEqual({ sessions: [], next: undefined })
       const odd = session('s1', { subject: 'é}{ %20\n\u0000\ud800', tenant: 'a:b', profile: '{}', deployment: 'd ~ d' })
-      const hide = store.directory.show(odd)
-      await eventually(async () => expect(await store.directory.page(10)).toEqual({ sessions: [{ ...odd, relay: expect.stringMatching(/^\S+$/) }], next: undefined }))
-      hide()
-      hide()
+      const unregister = store.directory.register(odd)
+      await eventually(async () => expect(await store.directory.page(10)).toEqual({ sessions: [{ ...odd, instance: expect.stringMatching(/^\S+$/) }], next: undefined }))
+      unregister()
+      unregister()
       await eventually(async () => expect(await ids()).toEqual([]))
     })
 
-    it('pages through sessions oldest first, each exactly once, while others come and go', async () => {
-      const hides = new Map(
+    it('pages through sessions, oldest first, without repeats or gaps while others begin and end', async () => {
+      const registered = new Map(
         Array.from({ length: 25 }, (_, n) => [
           `s${String(n).padStart(2, '0')}`,
-          store.directory.show(session(`s${String(n).padStart(2, '0')}`, { since: SINCE + Math.floor(n / 10) })),
+          store.directory.register(session(`s${String(n).padStart(2, '0')}`, { since: SINCE + Math.floor(n / 10) })),
         ]),
       )
-      await eventually(async () => expect(await ids()).toEqual([...hides.keys()]))
+      await eventually(async () => expect(await ids()).toEqual([...registered.keys()]))
       const first = await store.directory.page(10)
       expect(first.sessions).toHaveLength(10)
-      // The one that the page ended with, and one of the next page.
-      hides.get('s09')?.()
-      hides.get('s12')?.()
-      store.directory.show(session('s00a', { since: SINCE }))
+      // The last session of the first page, and one of the second.
+      registered.get('s09')?.()
+      registered.get('s12')?.()
+      store.directory.register(session('s00a', { since: SINCE }))
       await eventually(async () => expect(await ids()).toContain('s00a'))
       const second = await store.directory.page(10, first.next)
       const third = await store.directory.page(10, second.next)
-      expect([...second.sessions, ...third.sessions].map(({ id }) => id)).toEqual([...hides.keys()].slice(10).filter((id) => id !== 's12'))
+      expect([...second.sessions, ...third.sessions].map(({ id }) => id)).toEqual([...registered.keys()].slice(10).filter((id) => id !== 's12'))
       expect([second.next, third.next]).toEqual([expect.any(String), undefined])
     })
 
-    it('has no page beyond the last, even if that is full', async () => {
-      for (const id of ['a', 'b']) store.directory.show(session(id))
+    it('has no page after the last, even if the last is full', async () => {
+      for (const id of ['a', 'b']) store.directory.register(session(id))
       await eventually(async () => expect(await ids()).toEqual(['a', 'b']))
       expect((await store.directory.page(2)).next).toBeUndefined()
     })
@@ -71,7 +71,7 @@ export function sessionDirectoryContract(name: string, open: () => Promise<Limit
       },
     )
 
-    it('ends the sessions it is asked to and says how many', async () => {
+    it('ends the sessions that the callback finds, and says how many', async () => {
       expect(await store.directory.end({ subject: 'alice' })).toEqual({ ended: 0, asked: 1, answered: 1, everywhere: true })
       const targets: EndTarget[] = []
       store.directory.onEnd((target) => targets.push(target))

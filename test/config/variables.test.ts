@@ -1,18 +1,6 @@
-// The README names every variable the relay reads, and every secret's file form.
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+// The table of variables, from which the document of settings is made: each row says what it is for, and secrets may come from files.
 import { describe, expect, it } from 'vitest'
 import { VARIABLES, variableNames } from '../../src/config/variables.js'
-
-const readme = join(import.meta.dirname, '../../README.md')
-const exists = existsSync(readme)
-
-describe.skipIf(!exists)(`README.md names every variable${exists ? '' : ' (skipped: README.md is not written yet)'}`, () => {
-  const text = exists ? readFileSync(readme, 'utf8') : ''
-  it.each(variableNames.map((name) => [name]))('%s', (name) => {
-    expect(text).toMatch(new RegExp(`\\b${name}\\b`))
-  })
-})
 
 describe('the table of variables', () => {
   it.each(variableNames.map((name) => [name, VARIABLES[name]] as const))('%s says what it is for', (name, variable) => {

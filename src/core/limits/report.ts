@@ -1,0 +1,59 @@
+// Reads what an event says about the deployment's limits, in whatever shape it comes; anything that is not a finite number is left out.
+import { arrayAt, isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
+import { isRefusalSource, type LimitSource, type RefusalSource, type ReportedLimit } from './merge.js'
+
+const NAME = /^[A-Za-z0-9_.-]{1,64}$/
+const LONGEST_RESET_SECONDS = 86_400
+
+export interface LimitsSeen {
+  readonly source: LimitSource
+  readonly limits: readonly ReportedLimit[]
+}
+
+/** What an event says about the deployment's limits; undefined: nothing. */
+export function limitsOfEvent(event: RealtimeEvent): LimitsSeen | undefined {
+  const limits = event.type === 'rate_limits.updated' ? reportedLimits(event) : []
+  if (limits.length > 0) return { source: 'event', limits }
+  const error = event.type === 'error' ? objectAt(event, 'error') : objectAt(objectAt(objectAt(event, 'response'), 'status_details'), 'error')
+  const source = refusedByLimit(error)
+  return source && { source, limits: [exhausted(stringAt(error, 'message') ?? '')] }
+}
+
+/** `rate_limits.updated` may carry any subset of names, with whole or broken numbers, or be empty (source: recordings). */
+function reportedLimits(event: RealtimeEvent): readonly ReportedLimit[] {
+  const limits: { name: string; limit?: number; remaining?: number; resetSeconds?: number }[] = []
+  for (const entry of arrayAt(event, 'rate_limits')) {
+    if (!isObject(entry)) continue
+    const name = stringAt(entry, 'name')
+    if (name === undefined || !NAME.test(name)) continue
+    limits.push({ name, ...numberAs('limit', entry, 'limit'), ...numberAs('remaining', entry, 'remaining'), ...numberAs('resetSeconds', entry, 'reset_seconds') })
+  }
+  return limits
+}
+
+/** Which limit, and for how long, is told in prose only: tokens where it does not speak of requests. */
+function exhausted(message: string): ReportedLimit {
+  const name = /requests? per|\bRP[MD]\b/i.test(message) ? 'requests' : 'tokens'
+  const [, amount, unit] = /(?:try again in|retry after)\s+(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m)/i.exec(message) ?? []
+  if (amount === undefined) return { name, remaining: 0 }
+  const seconds = Number(amount) * { ms: 0.001, s: 1, m: 60 }[(unit ?? 's').toLowerCase() as 'ms' | 's' | 'm']
+  return { name, remaining: 0, resetSeconds: Math.min(seconds, LONGEST_RESET_SECONDS) }
+}
+
+/** Whether an error says that a limit of the deployment is used up: by `code`, or by `type` if the code says something else. Both spellings are seen. */
+export function refusedByLimit(error: JsonObject | undefined): RefusalSource | undefined {
+  return [stringAt(error, 'code'), stringAt(error, 'type')].find(isRefusalSource)
+}
+
+/** What one response took of the deployment's limits: one request, and all of its tokens, cached ones included. */
+export function limitUse(usage: JsonObject): readonly ReportedLimit[] {
+  const { total_tokens: total, input_tokens: input, output_tokens: output } = usage
+  const count = (value: unknown) => (typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : 0)
+  const tokens = count(total) || count(input) + count(output)
+  return [{ name: 'requests', used: 1 }, ...(tokens > 0 ? [{ name: 'tokens', used: tokens }] : [])]
+}
+
+function numberAs<K extends string>(as: K, from: JsonObject, key: string): { [P in K]?: number } {
+  const value = from[key]
+  return typeof value === 'number' && Number.isFinite(value) ? ({ [as]: value } as { [P in K]?: number }) : {}
+}

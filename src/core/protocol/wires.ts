@@ -1,0 +1,101 @@
+// The wires of the Realtime API, GA, preview and Voice Live, on either side of the relay. A telephone's framing would be one more.
+import { CLIENT_LIMITS, decodeEvent, encodeEvent, UPSTREAM_LIMITS } from './codec.js'
+import type { Dialect, DialectName } from './dialect.js'
+import { dialectFor } from './dialects.js'
+import type { Frame, RealtimeEvent, Side } from './events.js'
+import { audioDeltaTypeAt, clientAudioBytes, spliceAudioDeltaType } from './fast-lane.js'
+import type { NoReading, Reading, Wire } from './wire.js'
+
+/** `side`: whose frames it reads. */
+export function wireFor(name: DialectName, side: Side): Wire {
+  return side === 'client' ? new ClientWire(dialectFor(name)) : new UpstreamWire(dialectFor(name))
+}
+
+// Classes: every session has two wires, and every frame asks them.
+
+class ClientWire implements Wire {
+  readonly name: DialectName
+  readonly #dialect: Dialect
+  /** Client audio is spelled alike in every dialect. */
+  readonly audioMark = undefined
+
+  constructor(dialect: Dialect) {
+    this.name = dialect.name
+    this.#dialect = dialect
+  }
+
+  audioIn(frame: Frame): number {
+    return clientAudioBytes(frame)
+  }
+
+  audioOut(frame: Frame, { audioMark }: Wire): Frame {
+    return audioMark ? spliceAudioDeltaType(frame, audioMark.at, audioMark.type, this.#dialect.audioDeltaType) : frame
+  }
+
+  read(frame: Frame, isBinary: boolean): Reading | NoReading {
+    if (isBinary) return { ok: false, problem: 'binary', eventId: undefined }
+    const decoded = decodeEvent(frame, CLIENT_LIMITS)
+    if (!decoded.ok) return { ok: false, problem: decoded.problem, eventId: undefined }
+    return inGa(decoded.event, this.#dialect, audioBytesOf(decoded.event))
+  }
+
+  write(event: RealtimeEvent): readonly string[] {
+    return this.#dialect.fromGa(event).map(encodeEvent)
+  }
+}
+
+const DELTA = Buffer.from('"delta"', 'latin1')
+
+class UpstreamWire implements Wire {
+  readonly name: DialectName
+  readonly #dialect: Dialect
+  readonly audioMark: { at: number; readonly type: string }
+  /** Where the audio of the last delta was: the next one has it in the same place, and a search costs more than a look. */
+  #deltaAt = -1
+
+  constructor(dialect: Dialect) {
+    this.name = dialect.name
+    this.#dialect = dialect
+    this.audioMark = { at: -1, type: dialect.audioDeltaType }
+  }
+
+  /** By arithmetic: the base64 text is the frame's last member in every upstream seen, so a few bytes too many at most. */
+  audioIn(frame: Frame): number {
+    const at = audioDeltaTypeAt(frame, this.#dialect.audioDeltaType)
+    this.audioMark.at = at
+    if (at < 0) return -1
+    if (!isDelta(frame, this.#deltaAt)) this.#deltaAt = frame.indexOf(DELTA)
+    // After the name come `:"`, at the end `"}`.
+    return this.#deltaAt < 0 ? 0 : Math.max(0, Math.floor(((frame.length - this.#deltaAt - DELTA.length - 4) * 3) / 4))
+  }
+
+  audioOut(frame: Frame): Frame {
+    return frame
+  }
+
+  read(frame: Frame, isBinary: boolean): Reading | NoReading {
+    const decoded = isBinary ? undefined : decodeEvent(frame, UPSTREAM_LIMITS)
+    if (!decoded) return { ok: false, problem: 'binary', eventId: undefined }
+    return decoded.ok ? inGa(decoded.event, this.#dialect, 0) : { ok: false, problem: decoded.problem, eventId: undefined }
+  }
+
+  write(event: RealtimeEvent): readonly string[] {
+    return this.#dialect.fromGa(event).map(encodeEvent)
+  }
+}
+
+function inGa(event: RealtimeEvent, dialect: Dialect, audioBytes: number): Reading | NoReading {
+  const events = dialect.toGa(event)
+  if (events.length === 0) return { ok: false, problem: 'no_counterpart', eventId: typeof event.event_id === 'string' ? event.event_id : undefined }
+  return { ok: true, events, whole: events.find((one) => one.type === event.type) ?? events[0], audioBytes }
+}
+
+function audioBytesOf({ type, audio }: RealtimeEvent): number {
+  return type === 'input_audio_buffer.append' && typeof audio === 'string' ? Math.floor((audio.length * 3) / 4) : 0
+}
+
+function isDelta(frame: Frame, at: number): boolean {
+  if (at < 0 || at + DELTA.length > frame.length) return false
+  for (let i = 0; i < DELTA.length; i++) if (frame[at + i] !== DELTA[i]) return false
+  return true
+}

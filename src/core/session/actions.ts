@@ -1,0 +1,40 @@
+// Everything a session may want done. The relay performs actions at once and in order.
+
+import type { LimitSource, ReportedLimit } from '../limits/merge.js'
+import type { RefusalCode } from '../protocol/errors.js'
+import type { Frame, JsonObject, RealtimeEvent, Side } from '../protocol/events.js'
+import type { Media } from './media.js'
+import type { SessionNote } from './notes.js'
+import type { QuotaCause } from './quota/state.js'
+
+export type Action =
+  /** `frame`: goes out instead of the event's encoding. */
+  | { readonly type: 'send'; readonly to: Side; readonly event: RealtimeEvent; readonly frame?: Frame | undefined }
+  /** Opens an upstream socket under this number. Answered by `upstream.opened` or `upstream.failed`. */
+  | { readonly type: 'dial'; readonly leg: number; readonly reason: DialReason }
+  /** What is sent upstream goes to this leg from now on. The leg before it is closed. */
+  | { readonly type: 'switch'; readonly leg: number }
+  | { readonly type: 'tool.start'; readonly callId: string; readonly name: string; readonly arguments: string }
+  | { readonly type: 'tool.cancel'; readonly callId: string }
+  /** Answered by `token.verified`. The token goes to the authenticator and nowhere else. */
+  | { readonly type: 'token.verify'; readonly token: string }
+  /** The session rests on this token from now on: revoking it ends the session, revoking the one before does not. */
+  | { readonly type: 'token.use'; readonly tokenId: string | undefined }
+  /** What an event says about the deployment's limits. */
+  | { readonly type: 'record.limits'; readonly source: LimitSource; readonly limits: readonly ReportedLimit[] }
+  | { readonly type: 'record.usage'; readonly responseId: string; readonly usage: JsonObject }
+  /** Billed apart from any response. */
+  | { readonly type: 'record.transcription'; readonly itemId: string; readonly contentIndex: number; readonly usage: JsonObject }
+  /** The session in force may have other audio from now on. */
+  | { readonly type: 'media'; readonly media: Media }
+  /** Answered by `quota.left`, soon and once. */
+  | { readonly type: 'quota.ask'; readonly cause: QuotaCause }
+  /** Reserves this much, in tokens, for a response that wants to start, until its usage is known. Answered by `quota.reserved`, soon and once. */
+  | { readonly type: 'quota.reserve'; readonly input: number; readonly output: number }
+  /** No response is under way any more: this session reserves nothing, once what it used is booked. */
+  | { readonly type: 'quota.release' }
+  /** The session is over: the client is told why, if it is there, and both sides are closed. */
+  | { readonly type: 'close'; readonly code: RefusalCode | 'client_left'; readonly why: string; readonly retryAfterSeconds?: number | undefined }
+  | { readonly type: 'note'; readonly note: SessionNote }
+
+export type DialReason = 'first'

@@ -1,0 +1,41 @@
+// Everything that may happen to a session.
+import type { QuotaAmounts, QuotaUsage } from '../policy/quota.js'
+import type { RefusalCode } from '../protocol/errors.js'
+import type { Frame, RealtimeEvent, Side } from '../protocol/events.js'
+import type { QuotaCause } from './quota/state.js'
+import type { TokenOutcome } from './token-term.js'
+
+/** `leg` is the number of the dial that the socket came of. Inputs of any leg but the session's present one change nothing. */
+export type Input =
+  /** The client is there: the first input of every session. */
+  | { readonly type: 'client.attached' }
+  | { readonly type: 'client.event'; readonly event: RealtimeEvent }
+  | { readonly type: 'client.closed'; readonly code: number }
+  /** A frame of the client that is no event it may send. */
+  | { readonly type: 'frame.refused'; readonly code: RefusalCode; readonly message: string; readonly causeEventId?: string | undefined }
+  | { readonly type: 'upstream.opened'; readonly leg: number; readonly privateWords: readonly string[] }
+  /** The dial came to nothing. `why` is a fixed word of ours. */
+  | { readonly type: 'upstream.failed'; readonly leg: number; readonly code: RefusalCode; readonly why: string; readonly retryAfterSeconds?: number | undefined }
+  /** `frame`: the event's own bytes, when sending them on would be the same as sending the event. */
+  | { readonly type: 'upstream.event'; readonly leg: number; readonly event: RealtimeEvent; readonly frame: Frame | undefined }
+  | { readonly type: 'upstream.closed'; readonly leg: number; readonly code: number }
+  /** This side's backlog has made no progress for as long as a slow client may take. */
+  | { readonly type: 'stalled'; readonly side: Side }
+  | { readonly type: 'tool.finished'; readonly callId: string; readonly output: string; readonly ok: boolean; readonly durationMs: number }
+  | { readonly type: 'token.verified'; readonly outcome: TokenOutcome }
+  /** Answers `quota.ask`; undefined: nobody could tell in time. */
+  | { readonly type: 'quota.left'; readonly usage: QuotaUsage | undefined; readonly cause: QuotaCause }
+  /** Answers `quota.reserve`; undefined: nobody could tell in time. */
+  | { readonly type: 'quota.reserved'; readonly answer: QuotaReservation | undefined }
+  /** Something may be due. `clientActiveAt`: when the client last sent anything, audio included. */
+  | { readonly type: 'tick'; readonly clientActiveAt: number }
+  | { readonly type: 'drain'; readonly untilMs: number }
+  /** The relay's part ends the session: a revoked token, an operator, the end of a drain. */
+  | { readonly type: 'end'; readonly code: RefusalCode; readonly why: string }
+
+/** `granted`: the response may start, and its part is reserved. `held`: reserved by other responses of this user before this one. */
+export interface QuotaReservation {
+  readonly usage: QuotaUsage
+  readonly held: QuotaAmounts
+  readonly granted: boolean
+}

@@ -1,0 +1,28 @@
+// Where a session stands, in two dimensions, and what each side's audio may do there without asking.
+
+/** `draining`: what is at work may finish. */
+export type Life = 'open' | 'draining' | 'closed'
+
+/** `dialling`: from the dial to the upstream's first event. `configuring`: until our configuration is seen in force. `lost`: there is no upstream. */
+export type UpstreamPhase = 'dialling' | 'configuring' | 'ready' | 'lost'
+
+/** `pass`: audio frames go on without `step`. `parse`: every frame goes through `step`. `hold`: frames wait in order. `drop`: nothing is read. */
+export type Lane = 'pass' | 'parse' | 'hold' | 'drop'
+
+export interface Lanes {
+  readonly client: Lane
+  readonly upstream: Lane
+}
+
+const OVER: Lanes = { client: 'drop', upstream: 'drop' }
+
+const LANES: Readonly<Record<UpstreamPhase, Lanes>> = {
+  dialling: { client: 'hold', upstream: 'parse' },
+  configuring: { client: 'hold', upstream: 'parse' },
+  ready: { client: 'pass', upstream: 'pass' },
+  lost: { client: 'hold', upstream: 'drop' },
+}
+
+export function lanesFor(life: Life, phase: UpstreamPhase): Lanes {
+  return life === 'closed' ? OVER : LANES[phase]
+}

@@ -1,0 +1,26 @@
+// Who has the floor: the service runs one response of the conversation at a time, so a new one starts only while nothing else does.
+import { isReady, type SessionState } from '../state.js'
+import type { Responses } from './state.js'
+
+/** `upstream`: a response runs. `asked`: a `response.create` is on its way. `filler`: the line that is said while a tool takes long. */
+export type Floor = 'free' | 'upstream' | 'asked' | 'filler'
+
+export function floorOf({ active, ourRequest, clientRequest, filler }: Responses): Floor {
+  if (active) return 'upstream'
+  if (ourRequest || clientRequest) return 'asked'
+  return filler ? 'filler' : 'free'
+}
+
+export function isFree(responses: Responses): boolean {
+  return floorOf(responses) === 'free'
+}
+
+/**
+ * Whether the relay may ask for a response now. `results`: the answer to tool results, which a draining session still gets. `turn`: the answer
+ * to a spoken turn. `filler`: also not while the user speaks. What waits for the quota goes first.
+ */
+export function mayStart(state: SessionState, what: 'results' | 'turn' | 'filler'): boolean {
+  if (!isFree(state.responses) || !isReady(state)) return false
+  if (what === 'results') return true
+  return state.life === 'open' && state.quota.waiting === undefined && !(what === 'filler' && state.responses.userSpeaks)
+}

@@ -1,0 +1,34 @@
+// What the relay is built from.
+import type { Authenticator } from '../ports/caller.js'
+import type { SessionDirectory } from '../ports/directory.js'
+import type { Store } from '../ports/store.js'
+import type { UpstreamProvider } from '../ports/upstream.js'
+import type { ClientRates } from './client-rate.js'
+import type { LedgerSettings } from './ledger.js'
+
+/** A client that sends more than its rates over time is not read on; bursts of five seconds' worth pass. */
+export interface RelaySettings extends ClientRates {
+  /** Bytes held for a side whose lane is closed, and the high mark of either outgoing buffer. */
+  readonly bufferBytes: number
+  /** Frames held for a side whose lane is closed. */
+  readonly heldFrames: number
+  /** A side whose backlog makes no progress for this long is closed. */
+  readonly slowClientMs: number
+}
+
+export interface RelayDeps {
+  readonly provider: UpstreamProvider
+  readonly store: Pick<Store, 'limits' | 'usage' | 'quota' | 'revocations'>
+  /** Where operators see live sessions. Absent: they see none. */
+  readonly directory?: SessionDirectory
+  /** For a new token within a session. */
+  readonly authenticator: Pick<Authenticator, 'verify'>
+  readonly settings: RelaySettings
+  readonly ledger?: LedgerSettings
+  /** Epoch milliseconds. */
+  readonly now: () => number
+  /** What sessions live by: near `now` and never set, so that a wall clock that jumps ends none of them. Absent: `now`. */
+  readonly steady?: () => number
+  /** Ten characters of [a-z0-9] that nobody can guess. */
+  readonly randomId: () => string
+}

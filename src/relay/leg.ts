@@ -1,0 +1,82 @@
+// One side of a session: its socket, the wire it speaks, what is held of it, and the back-pressure towards the other side.
+
+import type { DialectName } from '../core/protocol/dialect.js'
+import type { Frame, Side } from '../core/protocol/events.js'
+import type { Wire } from '../core/protocol/wire.js'
+import { wireFor } from '../core/protocol/wires.js'
+import type { Link } from '../ports/link.js'
+import type { Recorder } from '../ports/notes.js'
+import { Backlog, type FollowsTicks, Reader } from './flow.js'
+import { type HeldFrames, holdFrames } from './held-frames.js'
+
+export interface LegOptions {
+  readonly side: Side
+  readonly link: Link
+  readonly dialect: DialectName
+  /** The number of the dial that opened it; 0: the client's. */
+  readonly number: number
+  /** Name under which limits are recorded; empty: the client's. */
+  readonly deployment: string
+  readonly alarm: FollowsTicks
+  /** `bufferBytes`: the high mark of the outgoing buffer, and of what is held. */
+  readonly settings: { readonly bufferBytes: number; readonly heldFrames: number }
+  /** The side whose frames this leg sends: it is not read while this one's buffer is full. */
+  readonly feeding: () => Leg | undefined
+  readonly recorder: Recorder
+}
+
+export class Leg {
+  readonly link: Link
+  readonly wire: Wire
+  readonly #backlog: Backlog
+  readonly reader: Reader
+  #held: HeldFrames | undefined
+  #releasing = false
+  readonly number: number
+  readonly deployment: string
+  readonly #settings: LegOptions['settings']
+
+  constructor({ side, link, dialect, number, deployment, alarm, settings, feeding, recorder }: LegOptions) {
+    this.link = link
+    this.wire = wireFor(dialect, side)
+    this.number = number
+    this.deployment = deployment
+    this.#settings = settings
+    this.reader = new Reader(link, 'held', alarm)
+    this.#backlog = new Backlog(
+      link,
+      () => feeding()?.reader,
+      settings.bufferBytes,
+      () => recorder.note({ type: 'backpressure', side }),
+    )
+  }
+
+  send(data: Frame | string): void {
+    this.link.send(data)
+    this.#backlog.check()
+  }
+
+  /** Keeps a frame until `release`. At the bound this side is not read on; the frame is kept all the same. */
+  hold(frame: Frame, isBinary: boolean): void {
+    this.#held ??= holdFrames(this.#settings.bufferBytes, this.#settings.heldFrames)
+    if (!this.#held.push(frame, isBinary)) this.reader.pause('held')
+  }
+
+  /** Hands over what was held, in order, for as long as `isOpen`, and then reads on. */
+  release(isOpen: () => boolean, handle: (frame: Frame, isBinary: boolean) => void): void {
+    if (this.#releasing) return
+    this.#releasing = true
+    while (this.#held && isOpen()) {
+      const next = this.#held.shift()
+      if (next) handle(next.frame, next.isBinary)
+      else this.#held = undefined
+    }
+    this.#releasing = false
+    if (!this.#held) this.reader.resume('held')
+  }
+
+  /** At every tick. Milliseconds without any progress while blocked; 0 when not blocked. */
+  stalledMs(now: number): number {
+    return this.#backlog.stalledMs(now)
+  }
+}

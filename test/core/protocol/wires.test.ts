@@ -1,0 +1,80 @@
+// The wires: what counts as audio on either side, what one leg's audio is to another, and what a frame is read as.
+import { describe, expect, it } from 'vitest'
+import type { DialectName } from '../../../src/core/protocol/dialect.js'
+import type { RealtimeEvent } from '../../../src/core/protocol/events.js'
+import { wireFor } from '../../../src/core/protocol/wires.js'
+
+const NAMES: readonly DialectName[] = ['ga', 'preview', 'voice-live']
+const DELTA_TYPE = { ga: 'response.output_audio.delta', preview: 'response.audio.delta', 'voice-live': 'response.audio.delta' }
+const frame = (event: object) => Buffer.from(JSON.stringify(event))
+const delta = (name: DialectName, bytes: number) =>
+  frame({ type: DELTA_TYPE[name], event_id: 'event_1', response_id: 'r', item_id: 'i', output_index: 0, content_index: 0, delta: Buffer.alloc(bytes, 7).toString('base64') })
+
+describe('audio', () => {
+  it.each([0, 1, 2, 3, 300, 4_800])('of a delta of %i bytes is told without decoding it, two bytes too many at most', (bytes) => {
+    for (const name of NAMES) {
+      const wire = wireFor(name, 'upstream')
+      for (let n = 0; n < 2; n++) expect([0, 1, 2]).toContain(wire.audioIn(delta(name, bytes)) - bytes)
+      expect(wire.audioIn(frame({ type: 'x', delta: 'AAAA' }))).toBe(-1)
+    }
+  })
+
+  it('of a client is the same on every wire, and goes on as it is', () => {
+    const append = frame({ type: 'input_audio_buffer.append', audio: 'AAAA' })
+    for (const from of NAMES) {
+      for (const to of NAMES) {
+        const client = wireFor(from, 'client')
+        expect(client.audioIn(append)).toBe(3)
+        expect(wireFor(to, 'upstream').audioOut(append, client)).toBe(append)
+      }
+    }
+  })
+
+  it('of the upstream is spelled as the client reads it', () => {
+    for (const from of NAMES) {
+      for (const to of NAMES) {
+        const upstream = wireFor(from, 'upstream')
+        const given = delta(from, 30)
+        const event = JSON.parse(String(given))
+        expect(upstream.audioIn(given)).toBeGreaterThanOrEqual(30)
+        expect(JSON.parse(String(wireFor(to, 'client').audioOut(given, upstream)))).toEqual({ ...event, type: DELTA_TYPE[to] })
+      }
+    }
+  })
+})
+
+describe('reading', () => {
+  it('says what is wrong, and the id of an event without a counterpart', () => {
+    expect(wireFor('ga', 'client').read(frame({ type: 'a' }), true)).toEqual({ ok: false, problem: 'binary', eventId: undefined })
+    expect(wireFor('ga', 'upstream').read(frame({ type: 'a' }), true)).toMatchObject({ ok: false, problem: 'binary' })
+    expect(wireFor('ga', 'client').read(Buffer.from('{'), false)).toMatchObject({ ok: false, problem: 'not_json' })
+    expect(wireFor('preview', 'client').read(frame({ type: 'transcription_session.update', event_id: 'e', session: {} }), false)).toEqual({
+      ok: false,
+      problem: 'no_counterpart',
+      eventId: 'e',
+    })
+  })
+
+  it('counts the audio of an append that is not on the lane', () => {
+    expect(wireFor('ga', 'client').read(frame({ type: 'input_audio_buffer.append', audio: 'AAAAAAAA' }), false)).toMatchObject({ ok: true, audioBytes: 6 })
+    expect(wireFor('ga', 'client').read(frame({ type: 'input_audio_buffer.clear' }), false)).toMatchObject({ ok: true, audioBytes: 0 })
+  })
+
+  it('names the event that the whole frame stands for', () => {
+    const event = { type: 'response.created', response: { id: 'r' } }
+    const reading = wireFor('ga', 'upstream').read(frame(event), false)
+    expect(reading).toMatchObject({ ok: true, events: [event] })
+    if (reading.ok) expect(reading.whole).toBe(reading.events[0])
+  })
+})
+
+it('writes one text a message, and nothing for an event that the leg does not know', () => {
+  const done = { type: 'response.output_text.done', text: 'x' } as unknown as RealtimeEvent
+  expect(wireFor('ga', 'client').write(done)).toEqual([JSON.stringify(done)])
+  expect(
+    wireFor('preview', 'client')
+      .write(done)
+      .map((text) => JSON.parse(text).type),
+  ).toEqual(['response.text.done'])
+  expect(wireFor('preview', 'client').write({ type: 'input_audio_buffer.timeout_triggered' })).toEqual([])
+})

@@ -1,0 +1,83 @@
+// What an operator reads about each refusal beside its codes: when it can come, what happened, and what to do.
+import type { RefusalCode } from '../../src/core/protocol/errors.js'
+
+export interface RefusalNote {
+  /** `before`: there can be no WebSocket to tell it over. `both`: before the upgrade, or after it. */
+  readonly when: 'before' | 'after' | 'both'
+  readonly happened: string
+  readonly operator: string
+}
+
+export const REFUSAL_NOTES: Readonly<Record<RefusalCode, RefusalNote>> = {
+  bad_request: {
+    when: 'before',
+    happened: 'the request line, a header or the query is malformed or sent twice',
+    operator: 'mend the client or the proxy; the log’s `why` says which part',
+  },
+  subprotocol_required: { when: 'before', happened: 'the client offered the credential as its only subprotocol', operator: 'offer `realtime` beside it' },
+  unauthenticated: {
+    when: 'both',
+    happened: 'no token, a bad one, or one that expired or was revoked, also during a session',
+    operator:
+      'read `why` in the log: `expired`, `wrong_issuer`, `wrong_audience`, `bad_signature`, `unknown_key`, `algorithm_not_allowed`, `revoked`, …; compare it with `JWT_*`; check the clocks',
+  },
+  ambiguous_credentials: { when: 'both', happened: 'one request has two different credentials', operator: 'let the client send one' },
+  forbidden: {
+    when: 'both',
+    happened: 'the origin is not listed, or the token names a profile that does not exist',
+    operator: 'check `ALLOWED_ORIGINS` (exact spelling), `PROFILES_FILE` and the claim named by `JWT_PROFILE_CLAIM`',
+  },
+  not_found: { when: 'before', happened: 'there is no such path', operator: 'use one of the four realtime paths' },
+  upgrade_required: { when: 'before', happened: 'a realtime path was asked for without WebSocket', operator: 'look for a proxy that drops `Upgrade`, or a browser tab' },
+  event_not_allowed: {
+    when: 'after',
+    happened: 'policy does not allow a client’s event or field; the session closes only after many of them',
+    operator: '`relay_events_refused_total` shows the type; change `CLIENT_MAY_SET` or the client',
+  },
+  bad_event: { when: 'after', happened: 'an event is not JSON, too deep, binary, or has a key twice', operator: 'mend the client' },
+  rate_limited: {
+    when: 'both',
+    happened: '`CONNECTS_PER_SECOND`, a quota per minute, or the deployment’s own limit (HTTP 429)',
+    operator: 'the log’s `why` says which; raise the limit, add to `UPSTREAMS`, or wait for as long as the hint says',
+  },
+  too_many_sessions: {
+    when: 'both',
+    happened: '`process_full` (`MAX_SESSIONS`) or `subject_full` (`MAX_SESSIONS_PER_USER`)',
+    operator: 'scale out, or close the user’s other tabs; places of a crashed relay come back by themselves',
+  },
+  idle: { when: 'after', happened: 'nothing happened for `IDLE_TIMEOUT_SECONDS`', operator: 'normal' },
+  session_over: {
+    when: 'after',
+    happened: 'the session reached `MAX_SESSION_SECONDS` or the upstream’s own limit, or an operator ended it (`ended_by_operator`)',
+    operator: 'normal; the client opens a new one',
+  },
+  budget_spent: {
+    when: 'after',
+    happened: 'a quota of the user’s profile per day, month or session is used up (`limits.quota` in `PROFILES_FILE`); the running answer finishes',
+    operator: 'raise the quota, or leave it: the user reads what is left at `GET /v1/quota`',
+  },
+  slow_client: {
+    when: 'after',
+    happened: 'the client took nothing for `SLOW_CLIENT_SECONDS`',
+    operator: 'check its network, or a paused tab; see [slow clients](../../../deploy/run-book.md#slow-clients)',
+  },
+  message_too_big: { when: 'both', happened: 'a message is above `MAX_MESSAGE_BYTES`', operator: 'send smaller audio frames or images' },
+  upstream_refused: {
+    when: 'both',
+    happened: 'the upstream said 401, 403, 404 or another refusal, or did not run the session as asked',
+    operator: 'run `realtime-relay check`; check role, key, deployment name, region, API version',
+  },
+  upstream_lost: {
+    when: 'after',
+    happened: 'the upstream’s connection broke during a session, or it stopped reading',
+    operator: 'check the status of Azure, and proxies on the way out',
+  },
+  upstream_timeout: { when: 'both', happened: 'no connection, or no configured session, in time', operator: 'check DNS, egress rules and the status of Azure' },
+  overloaded: {
+    when: 'both',
+    happened: 'memory is nearly full: `MAX_MEMORY_BYTES`, or 90 % of V8’s heap',
+    operator: 'scale out, or lower `MAX_SESSIONS` or `CLIENT_BUFFER_BYTES`; see [memory](../../../deploy/run-book.md#memory)',
+  },
+  draining: { when: 'both', happened: 'this relay is stopping', operator: 'normal during a rollout; the client reconnects' },
+  internal: { when: 'both', happened: 'the relay failed', operator: 'the log line beside it has the place; please report it' },
+}
