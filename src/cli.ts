@@ -2,9 +2,11 @@
 // The command line: serve, demo, check, call, token, explain, simulate.
 import { parseArgs } from 'node:util'
 import { loadAuthConfig, loadConfig } from './config/load.js'
+import { tuneHeap } from './process/heap.js'
 import { runUntilSignal, serve } from './process/run.js'
 import { startupProblem } from './process/startup-problem.js'
 import type { Simulator } from './simulator/simulator.js'
+import { checkTools } from './tools/check.js'
 
 const USAGE = `realtime-relay <command>
 
@@ -36,14 +38,16 @@ try {
 async function run(command: string | undefined, args: string[]): Promise<void> {
   switch (command) {
     case 'serve':
-      return serve(loadConfig(), process)
+      tuneHeap()
+      return serve(() => loadConfig(checkTools), process)
     case 'demo': {
+      tuneHeap()
       const { startDemo } = await import('./cli/demo.js')
       return runUntilSignal(startDemo(print), process)
     }
     case 'check': {
       const tools = options(args, { tools: { type: 'boolean' } }).tools
-      const check = tools ? (await import('./cli/tools.js')).checkTools : (await import('./cli/check.js')).check
+      const check = tools ? (await import('./cli/tools.js')).listTools : (await import('./cli/check.js')).check
       process.exit((await check(print)) ? 0 : 1)
       return
     }

@@ -6,7 +6,7 @@ import { probeTarget } from './process/probe-target.js'
 const TIMEOUT_MS = 2000
 
 const { url, tls } = probeTarget()
-// The peer is this host's own process, and its certificate names the public host: there is nobody to verify.
+// The certificate names the public host, not this one, so it cannot be verified here. The peer is this host's own process.
 const request = tls ? httpsRequest(url, { rejectUnauthorized: false, timeout: TIMEOUT_MS }) : httpRequest(url, { timeout: TIMEOUT_MS })
 process.exitCode = 1
 request.on('response', (response) => {

@@ -13,11 +13,8 @@ export interface AuthenticatorDeps {
   readonly now?: () => number
 }
 
-/**
- * Rejects with an error that names the setting to change. A key set is asked for at once but not waited for: a key host that is away shows in
- * `health()` and refuses tokens, it does not stop the start.
- */
-export async function createAuthenticator(config: AuthConfig, deps: AuthenticatorDeps = {}): Promise<Authenticator> {
+/** Asks for a key set at once and does not wait for it. A key host that is away shows in `health()` and refuses tokens; it does not stop the start. */
+export function createAuthenticator(config: AuthConfig, deps: AuthenticatorDeps = {}): Authenticator {
   const verifier = createTokenVerifier(config, { fetch: deps.fetch ?? ((url, init) => fetch(url, init)), now: deps.now ?? Date.now })
   void verifier.health()
   return {

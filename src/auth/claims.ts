@@ -4,13 +4,13 @@ import { RefusalError } from '../core/protocol/errors.js'
 import type { Identity } from '../ports/caller.js'
 
 const MAX_SUBJECT_LENGTH = 256
-/** The last moment a Date can hold, in seconds. */
+/** The last moment that a Date can hold, in seconds. */
 const MAX_EXPIRY_SECONDS = 8_640_000_000_000
 
 /** Control and format characters (bidirectional and zero-width ones), lone surrogates, line and paragraph separators. */
 const ODD_CHARACTER = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u
 
-/** The signature, `exp`, `nbf`, `iss` and `aud` have been checked by `jose`; types that it leaves open are checked here. */
+/** `jose` has checked the signature, `exp`, `nbf`, `iss` and `aud`. This checks the types that it leaves open. */
 export function identityOf(payload: JWTPayload): Identity {
   const { sub, iss, jti, exp, aud } = payload as Record<string, unknown>
   if (typeof sub !== 'string' || sub.length === 0 || sub.length > MAX_SUBJECT_LENGTH || ODD_CHARACTER.test(sub)) throw new RefusalError('unauthenticated', 'bad_subject')

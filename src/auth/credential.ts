@@ -1,16 +1,14 @@
 // Finds the one credential of an upgrade request: which channels count, in which order, and what counts as absent.
+import { CREDENTIAL_SUBPROTOCOL } from '../core/protocol/credentials.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { UpgradeRequest } from '../ports/caller.js'
-
-/** Subprotocols with this prefix carry a credential and must never be answered. */
-export const CREDENTIAL_SUBPROTOCOL = 'openai-insecure-api-key.'
 
 /** What clients send when they have no credential. */
 const ABSENT = new Set(['', 'null', 'undefined', '<Missing Key>'])
 
 /**
- * The token of the first channel that has one: `Authorization`, `api-key`, subprotocol, then, with `allowQuery`, the query's `api-key`,
- * `Authorization` and `access_token`. Undefined when none has. Throws `ambiguous_credentials` when two present ones differ.
+ * Returns the token of the first channel that has one: `Authorization`, `api-key`, subprotocol, then, with `allowQuery`, the query's `api-key`,
+ * `Authorization` and `access_token`. Undefined if no channel has one. Throws `ambiguous_credentials` if two of them differ.
  */
 export function extractCredential(request: UpgradeRequest, allowQuery: boolean): string | undefined {
   const present = candidates(request, allowQuery).filter((token) => !ABSENT.has(token))
@@ -31,13 +29,13 @@ function candidates(request: UpgradeRequest, allowQuery: boolean): string[] {
   return tokens.filter((token) => token !== undefined).map((token) => (token.startsWith('ek_') ? token.slice(3) : token))
 }
 
-/** A header sent twice arrives as a list or joined by commas; no token and no subprotocol contains one. */
+/** A header sent twice arrives as a list or joined by commas. No token and no subprotocol contains a comma. */
 function valuesOf(header: string | string[] | undefined): string[] {
   if (header === undefined) return []
   return (Array.isArray(header) ? header : [header]).flatMap((value) => value.split(',')).map((value) => value.trim())
 }
 
-/** Undefined for another scheme: that is no credential of ours. */
+/** Undefined for another scheme, which carries no credential of the relay. */
 function bearerToken(value: string): string | undefined {
   return /^bearer(?:\s+(.*))?$/is
     .exec(value.trim())

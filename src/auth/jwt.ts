@@ -1,14 +1,14 @@
-// Verifies one bare token: syntax first, then signature and claims with jose; every failure is the same refusal with a fixed word for the log.
-import type { webcrypto } from 'node:crypto'
+// Verifies one bare token: syntax first, then signature and claims with jose. Every failure is the same refusal, with a fixed word for the log.
+import type { KeyObject, webcrypto } from 'node:crypto'
 import { errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
 import type { AuthConfig } from '../config/config.js'
+import type { Secret } from '../config/secret.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { Identity } from '../ports/caller.js'
 import type { Health } from '../ports/health.js'
 import { identityOf } from './claims.js'
-import { type RemoteKeysDeps, remoteKeys } from './remote-keys.js'
+import { createRemoteKeys, type RemoteKeysDeps } from './remote-keys.js'
 import { isWellFormedToken } from './token-syntax.js'
-import { keySetAlgorithms, publicKey, secretKey, type VerificationKey } from './verification-key.js'
 
 export interface TokenVerifier {
   /** Rejects with a `RefusalError` (`unauthenticated`) whose `why` is one fixed word. */
@@ -16,28 +16,26 @@ export interface TokenVerifier {
   health(): Promise<Health>
 }
 
-/** Throws an error that names the setting to change when the key is too weak or does not fit the algorithms. */
+/** Trusts the configuration that the key is strong enough and fits the algorithms. */
 export function createTokenVerifier(config: AuthConfig, deps: RemoteKeysDeps): TokenVerifier {
-  if (config.key.kind !== 'jwks') {
-    const fixed = config.key.kind === 'secret' ? secretKey(config.key.secret.reveal(), config.algorithms) : publicKey(config.key.pem, config.algorithms)
-    const key = fixed.key instanceof Uint8Array ? importedOnce(fixed.key) : fixed.key
-    return { verify: verifierOf(config, fixed.algorithms, key, deps.now), health: async () => ({ status: 'ok', detail: 'key configured' }) }
+  const { key } = config
+  if (key.kind === 'jwks') {
+    const keys = createRemoteKeys(key.url, deps)
+    return { verify: createVerify(config, keys.keyFor, deps.now), health: keys.health }
   }
-  // A shared key host signs for many services, so a token must name this one.
-  if (config.issuer === undefined || config.audience === undefined) throw new Error('JWKS_URL: JWT_ISSUER and JWT_AUDIENCE are required with it')
-  const keys = remoteKeys(config.key.url, deps)
-  return { verify: verifierOf(config, keySetAlgorithms(config.algorithms), keys.keyFor, deps.now), health: keys.health }
+  const fixed = key.kind === 'secret' ? importedOnce(key.secret) : key.key
+  return { verify: createVerify(config, fixed, deps.now), health: async () => ({ status: 'ok', detail: 'key configured' }) }
 }
 
-function verifierOf(config: AuthConfig, algorithms: readonly string[], key: VerificationKey['key'] | JWTVerifyGetKey, now: () => number): TokenVerifier['verify'] {
-  const options: JWTVerifyOptions = { algorithms: [...algorithms], clockTolerance: config.clockToleranceMs / 1000, requiredClaims: ['exp', 'sub'] }
+function createVerify(config: AuthConfig, key: KeyObject | JWTVerifyGetKey, now: () => number): TokenVerifier['verify'] {
+  const options: JWTVerifyOptions = { algorithms: [...config.algorithms], clockTolerance: config.clockToleranceMs / 1000, requiredClaims: ['exp', 'sub'] }
   if (config.issuer !== undefined) options.issuer = config.issuer
   if (config.audience !== undefined) options.audience = config.audience
   return async (token) => {
     if (!isWellFormedToken(token)) throw new RefusalError('unauthenticated', 'malformed_token')
     try {
       const dated = { ...options, currentDate: new Date(now()) }
-      // A key and a function that finds one go the same way; only jose's types hold them apart.
+      // jose takes a key or a function that finds one in the same place, but its types tell them apart.
       const { payload } = await jwtVerify(token, key as JWTVerifyGetKey, dated)
       return identityOf(payload)
     } catch (error) {
@@ -46,13 +44,14 @@ function verifierOf(config: AuthConfig, algorithms: readonly string[], key: Veri
   }
 }
 
-/** Importing the secret for each token would cost as much as checking it. jose asks only for algorithms it was told to accept. */
-function importedOnce(secret: Uint8Array): JWTVerifyGetKey {
+/** Importing the secret for each token would cost as much as checking the token. jose asks only for algorithms that it was told to accept. */
+function importedOnce(secret: Secret): JWTVerifyGetKey {
+  const bytes = new Uint8Array(Buffer.from(secret.reveal(), 'utf8'))
   const keys = new Map<string, Promise<webcrypto.CryptoKey>>()
   return ({ alg }) => {
     let key = keys.get(alg)
     if (!key) {
-      key = crypto.subtle.importKey('raw', new Uint8Array(secret), { name: 'HMAC', hash: `SHA-${alg.slice(2)}` }, false, ['verify'])
+      key = crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: `SHA-${alg.slice(2)}` }, false, ['verify'])
       keys.set(alg, key)
     }
     return key

@@ -1,21 +1,21 @@
-// Which keys of a remote key set are usable: asymmetric, strong, and named by one kid each.
+// Picks the usable keys of a remote key set: asymmetric, strong, and with a kid that names no other key.
 import type { JWK } from 'jose'
+import { MIN_RSA_BITS } from '../config/key-strength.js'
 import { isObject } from '../core/protocol/events.js'
-import { MIN_RSA_BITS } from './verification-key.js'
 
 const MAX_KEYS = 200
 
-/** The usable keys of a fetched document, or undefined when it is no key set at all. */
+/** The usable keys of a fetched document, or undefined if it is no key set. */
 export function usableKeys(document: unknown): JWK[] | undefined {
   if (!isObject(document) || !Array.isArray(document.keys) || document.keys.length > MAX_KEYS) return undefined
   const keys = document.keys.filter(isObject)
   const timesUsed = new Map<unknown, number>()
   for (const key of keys) timesUsed.set(key.kid, (timesUsed.get(key.kid) ?? 0) + 1)
-  // A kid that names two keys names none: which one a signer meant cannot be known.
+  // If a kid names two keys, neither is used: nothing says which one a signer meant.
   return keys.filter((key) => (key.kid === undefined || timesUsed.get(key.kid) === 1) && isStrongPublicKey(key)) as JWK[]
 }
 
-/** A secret in a public document is no secret, and a private key in one is everybody's. */
+/** A public document that holds a secret or a private key gives it away, so such a key is not used. */
 function isStrongPublicKey(key: Record<string, unknown>): boolean {
   if (key.d !== undefined || key.k !== undefined) return false
   if (key.kty === 'EC' || key.kty === 'OKP') return true

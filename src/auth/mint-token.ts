@@ -5,11 +5,11 @@ import type { AuthConfig } from '../config/config.js'
 export interface MintOptions {
   readonly subject: string
   readonly ttlSeconds: number
-  /** Further claims; `sub`, `exp`, `iat`, `iss` and `aud` come from elsewhere and win. */
+  /** Further claims. `sub`, `exp`, `iat`, `iss` and `aud` come from elsewhere and win. */
   readonly claims?: Readonly<Record<string, unknown>>
 }
 
-/** Rejects when tokens are not verified with a shared secret: only then does the relay hold a key that can sign. */
+/** Rejects unless tokens are verified with a shared secret: only then does the relay hold a key that can sign. */
 export async function mintToken(auth: AuthConfig, options: MintOptions): Promise<string> {
   if (auth.key.kind !== 'secret') throw new Error('JWT_SECRET is required to sign a token')
   const algorithm = auth.algorithms.find((name) => name.startsWith('HS')) ?? 'HS256'

@@ -1,4 +1,4 @@
-// Keys from a JWKS URL: fetched once for everybody, seldom, within limits, and kept when the key host fails.
+// Fetches keys from a JWKS URL: seldom, once for all callers, within limits. Keeps them if the key host fails.
 import { createLocalJWKSet, errors, type JWSHeaderParameters, type JWTVerifyGetKey } from 'jose'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { Health } from '../ports/health.js'
@@ -6,14 +6,14 @@ import { usableKeys } from './key-set.js'
 
 const FETCH_TIMEOUT_MS = 5000
 const MAX_BYTES = 1024 * 1024
-/** Keys older than this are fetched anew before use; a removed key is refused after it. */
+/** Keys older than this are fetched anew before use. So a removed key is refused after this time. */
 const MAX_AGE_MS = 600_000
-/** How long keys go on without a successful fetch. */
+/** Keys are used for this long without a successful fetch. */
 const MAX_STALE_MS = 24 * 3600_000
-/** Pause between two fetches. It doubles with each fetch that brings nothing new, so that made-up kids cannot drive the key host. */
+/** Pause between two fetches. It doubles with each fetch that brings nothing new, so that made-up kids cannot flood the key host. */
 const MIN_COOL_DOWN_MS = 2000
 const MAX_COOL_DOWN_MS = 30_000
-/** A caller with an unknown kid waits this long for a cool-down to end, so that a valid token of a new key is not refused. */
+/** A caller with an unknown kid waits this long for the cool-down to end, since the token may be valid and its key new. */
 const MAX_WAIT_MS = 4000
 const MAX_WAITING = 1000
 
@@ -30,8 +30,8 @@ export interface RemoteKeys {
 
 type Keys = ReturnType<typeof createLocalJWKSet>
 
-/** Never fetches anything but `url`, whatever a token's header says. `keyFor` waits for two fetches and one cool-down at most. */
-export function remoteKeys(url: URL, deps: RemoteKeysDeps): RemoteKeys {
+/** Fetches only `url`, whatever a token's header says. `keyFor` waits for two fetches and one cool-down at most. */
+export function createRemoteKeys(url: URL, deps: RemoteKeysDeps): RemoteKeys {
   let keys: Keys | undefined
   let text = ''
   let fetchedAt = Number.NEGATIVE_INFINITY
@@ -60,18 +60,18 @@ export function remoteKeys(url: URL, deps: RemoteKeysDeps): RemoteKeys {
       failing = false
     } catch {
       failing = true
-      // Without any key nobody gets in, so that a key host that comes back is noticed soon.
+      // Without any key every caller is refused, so the next attempt comes soon.
       coolDownMs = keys ? Math.min(coolDownMs * 2, MAX_COOL_DOWN_MS) : MIN_COOL_DOWN_MS
     }
   }
-  /** One fetch at a time, whoever asks. Never rejects. */
+  /** Joins the fetch under way or starts one. Never rejects. */
   const fetchNow = (): Promise<void> => {
     fetching ??= load().finally(() => {
       fetching = undefined
     })
     return fetching
   }
-  /** The next fetch that the cool-down allows; resolves at once, without one, when that is too far off or too many wait. */
+  /** Waits for the next fetch that the cool-down allows. Resolves at once if that is too far off or too many callers wait. */
   const fetchSoon = async (): Promise<void> => {
     if (fetching) return fetching
     const left = coolDownLeft()
@@ -110,7 +110,7 @@ export function remoteKeys(url: URL, deps: RemoteKeysDeps): RemoteKeys {
   }
 }
 
-/** Rejects on anything but a 200 of at most `MAX_BYTES` after decompression within the time limit. */
+/** Rejects unless it gets a 200 of at most `MAX_BYTES`, after decompression, within the time limit. */
 async function fetchText(url: URL, fetch: Fetch): Promise<string> {
   const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(FETCH_TIMEOUT_MS), headers: { accept: 'application/json, application/jwk-set+json' } })
   if (response.status !== 200 || !response.body) {

@@ -1,11 +1,11 @@
-// The check before any cryptography: one spelling per token, three parts, small, and a header that says one thing.
+// Checks a token's syntax before any cryptography: one spelling, three parts, small, and a header that says one thing.
+import { MAX_TOKEN_BYTES } from '../core/protocol/credentials.js'
 
-export const MAX_TOKEN_BYTES = 8192
 const MAX_HEADER_BYTES = 2048
 
 /**
- * Whether `token` is a compact JWS in canonical base64url. `jose` also takes padding and white space, so that one signature would have
- * many spellings; here it has one.
+ * Whether `token` is a compact JWS in canonical base64url. `jose` also takes padding and white space, which would give one signature many
+ * spellings.
  */
 export function isWellFormedToken(token: string): boolean {
   if (token.length > MAX_TOKEN_BYTES) return false
@@ -19,7 +19,7 @@ function isCanonicalBase64Url(part: string): boolean {
   return part.length > 0 && Buffer.from(part, 'base64url').toString('base64url') === part
 }
 
-/** Readers differ on which of two equal names wins. */
+/** JSON readers differ on which of two equal names wins. */
 function namesAlgorithmOnce(header: string): boolean {
   return (header.match(/"alg"\s*:/g) ?? []).length === 1
 }

@@ -1,4 +1,4 @@
-// Tells a tool's back end who is calling: a short-lived token of the relay's own, or signed headers; never the caller's token.
+// Tells a tool's back end who is calling, by a short-lived token of the relay's own or by signed headers, never by the caller's token.
 import { createHash, createHmac, randomUUID } from 'node:crypto'
 import { SignJWT } from 'jose'
 import type { Secret } from '../config/secret.js'
@@ -9,8 +9,8 @@ const LIFE_SECONDS = 60
 const ISSUER = 'realtime-relay'
 
 /**
- * `jwt`: `x-relay-identity`, HS256, for the origin it is sent to and the tool it is sent for. `headers`: subject, issuer and time, and an
- * HMAC-SHA256 in hex of the lines time, subject, issuer, method, URL and SHA-256 of the body, in this order, joined by line feeds.
+ * `jwt` sends `x-relay-identity`: an HS256 token for the origin it is sent to and the tool it is sent for. `headers` sends subject, issuer, time
+ * and a signature: HMAC-SHA256 in hex of the lines time, subject, issuer, method, URL and SHA-256 of the body, joined by line feeds.
  */
 export function createIdentitySigner(secret: Secret, now: () => number = Date.now): IdentitySigner {
   const key = new TextEncoder().encode(secret.reveal())

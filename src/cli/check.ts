@@ -1,4 +1,4 @@
-// `check`: reaches everything the relay depends on, prints a table, and says whether it would work.
+// The command `check`: reaches everything that the relay depends on, prints a table, and says whether it would work.
 import { setTimeout as delay } from 'node:timers/promises'
 import { createAuthenticator } from '../auth/authenticator.js'
 import { configWarnings, describeConfig } from '../config/describe.js'
@@ -9,14 +9,15 @@ import type { Store } from '../ports/store.js'
 import { createStore } from '../server/store.js'
 import { toolRegistryOptions } from '../server/tools.js'
 import { createUpstreams } from '../server/upstreams.js'
+import { checkTools } from '../tools/check.js'
 import { createToolRegistry } from '../tools/registry.js'
 
 const DIAL_MS = 15_000
 const STORE_MS = 3000
 
-/** Prints one line per part. Throws `ConfigError` for a configuration that cannot be loaded; false when any part is down. */
+/** Prints one line per part. False if any part is down. Rejects with a `ConfigError`. */
 export async function check(print: (line: string) => void): Promise<boolean> {
-  const config = loadConfig()
+  const config = loadConfig(checkTools)
   const silent = { debug() {}, info() {}, warn() {}, error() {} }
   let allWell = true
   const report = (part: string, { status, detail }: Health): void => {
@@ -30,7 +31,7 @@ export async function check(print: (line: string) => void): Promise<boolean> {
     status: 'ok',
     detail: `${config.upstreams.length} upstream(s), ${Object.keys(config.profiles).length} profile(s), ${config.tools.length} tool source(s)`,
   })
-  const authenticator = await createAuthenticator(config.auth)
+  const authenticator = createAuthenticator(config.auth)
   report('token keys', await authenticator.health())
   for (const { config: upstream, provider } of createUpstreams(config, silent)) {
     report(`upstream ${upstream.name}`, await dialOnce(provider.dial({ correlationId: 'check', signal: AbortSignal.timeout(DIAL_MS) })))
@@ -46,7 +47,7 @@ export async function check(print: (line: string) => void): Promise<boolean> {
   return allWell
 }
 
-/** A store connects in the background: its first answers only say that it has not done so yet. Sessions can do without it, a check cannot. */
+/** Waits a while, since a store connects in the background. Sessions can do without it, a check cannot. */
 async function settledHealth(store: Store): Promise<Health> {
   const end = performance.now() + STORE_MS
   for (;;) {

@@ -1,4 +1,4 @@
-// `demo`: relay, simulated Azure and sample tools on this machine; prints what to open and stays up.
+// The command `demo`: runs relay, simulated Azure and sample tools on this machine, and prints what to open.
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
@@ -11,6 +11,7 @@ import { startDemoToolServer } from '../demo/tool-server.js'
 import type { Runnable } from '../process/run.js'
 import { startServer } from '../server/server.js'
 import { startSimulator } from '../simulator/simulator.js'
+import { checkTools } from '../tools/check.js'
 
 const INSTRUCTIONS = 'You are the friendly voice of a small shop by the sea. Answer in one or two short sentences. Use the tools when they help.'
 const TOKEN_SECONDS = 12 * 3600
@@ -20,7 +21,7 @@ const CONSOLE_HEADERS = {
   'referrer-policy': 'no-referrer',
 }
 
-/** Anything set in the environment wins over the demo's own settings, but for the upstream, which is always the simulator unless one is configured. */
+/** The environment wins over the demo's own settings. The upstream is the simulator unless one is configured. */
 export async function startDemo(print: (line: string) => void): Promise<Runnable> {
   const env = processEnvironment()
   const ownUpstream = ['AZURE_OPENAI_ENDPOINT', 'OPENAI_API_KEY', 'UPSTREAMS', 'UPSTREAMS_FILE'].some((name) => env[name])
@@ -32,7 +33,7 @@ export async function startDemo(print: (line: string) => void): Promise<Runnable
     HOST: '127.0.0.1',
     PORT: port,
     ADMIN_PORT: '0',
-    // Its warnings are for who runs a relay in earnest.
+    // Warnings are for relays in production.
     LOG_LEVEL: 'error',
     JWT_SECRET: randomBytes(32).toString('hex'),
     INSTRUCTIONS,
@@ -41,7 +42,7 @@ export async function startDemo(print: (line: string) => void): Promise<Runnable
     ...(simulator ? { AZURE_OPENAI_ENDPOINT: simulator.url, AZURE_OPENAI_DEPLOYMENT: 'gpt-realtime', AZURE_OPENAI_API_KEY: 'simulated' } : {}),
     ALLOWED_ORIGINS: `http://localhost:${port},http://127.0.0.1:${port}`,
   }
-  const config = loadConfig({ ...demo, ...env, PORT: port }, { mode: 'demo', cwd: process.cwd() })
+  const config = loadConfig(checkTools, { ...demo, ...env, PORT: port }, { mode: 'demo', cwd: process.cwd() })
   const server = await startServer(config, {
     async publicRoutes(app) {
       await app.register(fastifyStatic, {
@@ -49,7 +50,7 @@ export async function startDemo(print: (line: string) => void): Promise<Runnable
         prefix: '/console/',
         setHeaders: (reply) => void Object.entries(CONSOLE_HEADERS).map(([name, value]) => reply.header(name, value)),
       })
-      // A browser keeps the fragment, and with it the token, across the redirect.
+      // Across the redirect a browser keeps the fragment, which has the token.
       app.get('/', (_request, reply) => reply.redirect('/console/index.html'))
     },
   })

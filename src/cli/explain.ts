@@ -1,4 +1,4 @@
-// `explain`: what a token's session would be, and which claim or variable decided it.
+// The command `explain`: says what a token's session would be, and which claim or variable decided it.
 import { createHash } from 'node:crypto'
 import { createAuthenticator } from '../auth/authenticator.js'
 import type { Config } from '../config/config.js'
@@ -8,12 +8,13 @@ import { RefusalError } from '../core/protocol/errors.js'
 import type { Identity } from '../ports/caller.js'
 import { chooseProfile, maxSessionsPerUser } from '../profiles/choose.js'
 import { toolRegistryOptions } from '../server/tools.js'
+import { checkTools } from '../tools/check.js'
 import { createToolRegistry } from '../tools/registry.js'
 
-/** False where the token is refused. The instructions appear as a hash: whoever holds the token need not know them. Throws `ConfigError`. */
+/** False if the token is refused. Prints only a hash of the instructions, which the holder of a token need not know. Rejects with a `ConfigError`. */
 export async function explain(token: string, print: (line: string) => void): Promise<boolean> {
-  const config = loadConfig()
-  const authenticator = await createAuthenticator(config.auth)
+  const config = loadConfig(checkTools)
+  const authenticator = createAuthenticator(config.auth)
   const registry = await createToolRegistry(config.tools, toolRegistryOptions(config))
   try {
     const identity = await authenticator.verify(token)

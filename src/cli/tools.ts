@@ -1,12 +1,13 @@
-// `check --tools` and `call`: what the model could call and whether it can be reached, and one call by hand.
+// The commands `check --tools` and `call`: list what the model could call and whether it can be reached, and make one call by hand.
 import { loadConfig } from '../config/load.js'
 import type { Identity } from '../ports/caller.js'
-import type { ToolOutcome } from '../ports/tools.js'
+import type { ToolOutcome, ToolRegistry } from '../ports/tools.js'
 import { toolRegistryOptions } from '../server/tools.js'
-import { createToolRegistry, type ToolRegistry } from '../tools/registry.js'
+import { checkTools } from '../tools/check.js'
+import { createToolRegistry } from '../tools/registry.js'
 
-/** Calls no tool: connects to hosts and MCP servers and loads modules, as a start does. False when any source is not well. Throws `ConfigError`. */
-export async function checkTools(print: (line: string) => void): Promise<boolean> {
+/** Calls no tool. Connects to hosts and MCP servers and loads modules, as a start does. False if any source is not well. Rejects with a `ConfigError`. */
+export async function listTools(print: (line: string) => void): Promise<boolean> {
   return withRegistry(async (registry) => {
     const sources = await registry.healthBySource()
     for (const { spec, source, health } of await registry.listing()) {
@@ -22,7 +23,7 @@ export async function checkTools(print: (line: string) => void): Promise<boolean
   })
 }
 
-/** Undefined where no tool that the relay runs has this name; `names` are those that do. Throws `ConfigError`. */
+/** `outcome` is undefined if the relay runs no tool of this name. `names` lists the tools that it runs. Rejects with a `ConfigError`. */
 export async function callTool(
   name: string,
   args: string,
@@ -39,7 +40,7 @@ export async function callTool(
 }
 
 async function withRegistry<T>(use: (registry: ToolRegistry) => Promise<T>): Promise<T> {
-  const config = loadConfig()
+  const config = loadConfig(checkTools)
   const registry = await createToolRegistry(config.tools, toolRegistryOptions(config))
   try {
     return await use(registry)

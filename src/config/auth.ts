@@ -1,18 +1,16 @@
-// How callers' tokens are verified: exactly one key, algorithms of its family only, and nothing weaker than the algorithm promises.
+// Reads how callers' tokens are verified: exactly one key, strong enough, and algorithms that fit it.
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { AuthConfig } from './config.js'
 import type { EnvReader, Problems } from './environment.js'
+import { HMAC_BYTES, MIN_RSA_BITS } from './key-strength.js'
 import type { VariableName } from './variables.js'
 
 const KEYS: readonly VariableName[] = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWKS_URL']
-/** Source: RFC 7518 section 3.2: an HMAC key is at least as long as the hash. */
-const HMAC_BYTES: Readonly<Record<string, number>> = { HS256: 32, HS384: 48, HS512: 64 }
-const RSA = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']
+const RSA_PSS = ['PS256', 'PS384', 'PS512']
+const RSA = ['RS256', 'RS384', 'RS512', ...RSA_PSS]
 const CURVES: Readonly<Record<string, string>> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' }
 const ED25519 = ['EdDSA', 'Ed25519']
 const ASYMMETRIC = [...RSA, ...Object.values(CURVES), ...ED25519]
-/** Source: RFC 7518 section 3.3. */
-const MIN_RSA_BITS = 2048
 
 type Key = AuthConfig['key']
 
@@ -65,7 +63,7 @@ function readPublicKey(env: EnvReader, asked: readonly string[] | undefined, pro
   if (text === undefined) return undefined
   const pem = text.includes('\n') ? text : text.replaceAll('\\n', '\n')
   if (pem.includes('PRIVATE KEY')) {
-    problems.add('JWT_PUBLIC_KEY', 'holds a private key: give the public half, the private one belongs to whoever signs tokens')
+    problems.add('JWT_PUBLIC_KEY', 'holds a private key: give the public half, the private one belongs to the service that signs tokens')
     return undefined
   }
   let key: KeyObject
@@ -82,18 +80,39 @@ function readPublicKey(env: EnvReader, asked: readonly string[] | undefined, pro
   }
   const family = familyOf(key)
   if (family.length === 0) {
-    problems.add('JWT_PUBLIC_KEY', 'is of a kind that signs no tokens: RSA, P-256, P-384, P-521 and Ed25519 do')
+    problems.add('JWT_PUBLIC_KEY', key.asymmetricKeyType === 'rsa-pss' ? oddPss(key) : 'is of a kind that signs no tokens: RSA, P-256, P-384, P-521 and Ed25519 do')
     return undefined
   }
   const algorithms = allowed(asked ?? family.slice(0, 1), family, 'JWT_PUBLIC_KEY', problems)
-  return algorithms && { key: { kind: 'public', pem: key.export({ type: 'spki', format: 'pem' }).toString() }, algorithms }
+  return algorithms && { key: { kind: 'public', key: key.asymmetricKeyType === 'rsa-pss' ? plainRsa(key) : key }, algorithms }
 }
 
 function familyOf(key: KeyObject): readonly string[] {
   if (key.asymmetricKeyType === 'rsa') return RSA
+  if (key.asymmetricKeyType === 'rsa-pss') return pssFamily(key)
   if (key.asymmetricKeyType === 'ed25519') return ED25519
   const curve = CURVES[key.asymmetricKeyDetails?.namedCurve ?? '']
   return curve === undefined ? [] : [curve]
+}
+
+/** A key may be bound to one hash. Source: RFC 7518 section 3.5: the hash and that of MGF1 are one, named by the algorithm. */
+function pssFamily(key: KeyObject): readonly string[] {
+  const { hashAlgorithm, mgf1HashAlgorithm } = key.asymmetricKeyDetails ?? {}
+  return hashAlgorithm === undefined ? RSA_PSS : RSA_PSS.filter((name) => hashAlgorithm === `sha${name.slice(2)}` && mgf1HashAlgorithm === hashAlgorithm)
+}
+
+function oddPss(key: KeyObject): string {
+  const { hashAlgorithm, mgf1HashAlgorithm } = key.asymmetricKeyDetails ?? {}
+  return `is an RSA-PSS key for ${hashAlgorithm} and MGF1 with ${mgf1HashAlgorithm}, which no token algorithm uses: make one for SHA-256, SHA-384 or SHA-512 and MGF1 with the same`
+}
+
+/**
+ * The same modulus and exponent as a plain RSA key, the only kind that Web Crypto, and so jose, verifies with. In the DER of a key of at least
+ * `MIN_RSA_BITS` bits, 4 bytes begin the whole, 2 the algorithm and its parameters, 5 the string that holds the plain key.
+ */
+function plainRsa(key: KeyObject): KeyObject {
+  const der = key.export({ type: 'spki', format: 'der' })
+  return createPublicKey({ key: der.subarray(4 + 2 + der.readUInt8(5) + 5), format: 'der', type: 'pkcs1' })
 }
 
 function allowed(names: readonly string[], family: readonly string[], keyName: string, problems: Problems): readonly string[] | undefined {

@@ -1,7 +1,7 @@
-// What an operator may see of a configuration: a summary without secrets, and what deserves a warning at start.
+// Describes a configuration to an operator: a summary without secrets, and warnings for the start.
 import type { Config, ToolConfig, UpstreamConfig } from './config.js'
 
-/** Rows of name and value for `check`; no credential, no instructions text. */
+/** Rows of name and value for `check`, without credentials and without the text of instructions. */
 export function describeConfig(config: Config): readonly (readonly [name: string, value: string])[] {
   const { limits, toolLimits } = config
   return [
@@ -22,7 +22,7 @@ export function describeConfig(config: Config): readonly (readonly [name: string
   ]
 }
 
-/** Settings that are weaker than they could be, and settings that make something not work; each one sentence, to be logged at start. */
+/** One sentence for each setting that is weaker than it could be or keeps something from working. The server logs them at start. */
 export function configWarnings(config: Config): readonly string[] {
   const plain = config.tools
     .filter((tool) => urlOf(tool)?.protocol === 'http:')

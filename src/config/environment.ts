@@ -1,4 +1,4 @@
-// Reads variables by name from one environment record, through NAME_FILE where allowed, and collects every mistake.
+// Reads variables by name from one environment record, or from the file that NAME_FILE names, and collects every mistake.
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { VARIABLES, type Variable, type VariableName } from './variables.js'
@@ -9,11 +9,11 @@ export type Problems = { add(subject: string, problem: string): void; readonly f
 type ValueOf<N extends VariableName> = (typeof VARIABLES)[N] extends Variable<infer T> ? ((typeof VARIABLES)[N]['default'] extends string ? T : T | undefined) : never
 
 export interface EnvReader {
-  /** The parsed value, or the default. After a mistake: noted, and the default or undefined. */
+  /** The parsed value, or the default. A mistake is noted and answered with the default or undefined. */
   get<N extends VariableName>(name: N): ValueOf<N>
-  /** Whether the variable or its `_FILE` form is given and not empty. */
+  /** Whether the variable or its `_FILE` form is set and not empty. */
   isSet(name: VariableName): boolean
-  /** A value of the user's own naming, for `${NAME}`; `NAME_FILE` works as well. Undefined: neither is set. */
+  /** The variable that a `${NAME}` refers to, or the content of the file that `NAME_FILE` names. Undefined if neither is set. */
   free(name: string): string | undefined
   /** Names used by `free`. */
   readonly freeNames: ReadonlySet<string>
@@ -22,12 +22,12 @@ export interface EnvReader {
 /** A mistyped path to a device or a huge file must not hang or fill the process. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024
 
-export function problemList(): Problems {
+export function createProblemList(): Problems {
   const found: string[] = []
   return { add: (subject, problem) => found.push(`${subject} ${problem}`), found }
 }
 
-export function envReader(env: Environment, cwd: string, problems: Problems): EnvReader {
+export function createEnvReader(env: Environment, cwd: string, problems: Problems): EnvReader {
   const cache = new Map<VariableName, unknown>()
   const freeNames = new Set<string>()
   const given = (name: string) => (env[name] === undefined || env[name].trim() === '' ? undefined : env[name])
@@ -73,7 +73,7 @@ export function envReader(env: Environment, cwd: string, problems: Problems): En
   }
 }
 
-/** The whole file as text; `problem` completes "NAME …". */
+/** The whole file as text. `problem` completes "NAME …". */
 export function readTextFile(path: string): { value: string } | { problem: string } {
   try {
     const file = statSync(path)

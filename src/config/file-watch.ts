@@ -1,16 +1,16 @@
-// Notices that files changed, by looking at them now and then: works on every file system, and for a link that is swapped.
+// Notices changed files by looking at them now and then, which works on every file system and for a link that is swapped.
 import { statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 
-/** By absolute path, what tells one version of a file from the next. */
-export type SeenFiles = ReadonlyMap<string, string>
+/** What tells one version of a file from the next, by absolute path. */
+type SeenFiles = ReadonlyMap<string, string>
 
-/** To be called before the files are read, so that no change falls between reading and watching. */
+/** Call this before the files are read, so that no change falls between reading and watching. */
 export function seeFiles(files: readonly string[]): SeenFiles {
   return new Map(files.map((file) => [file, signature(statSync(file, { throwIfNoEntry: false }))]))
 }
 
-/** Calls back once for each look that finds any of them changed since the look before; the one before the first is `files`. Returns how to stop. */
+/** Calls `changed` once for each look that finds a change since the last one. The first look compares with `files`. Returns how to stop. */
 export function watchFiles(files: SeenFiles, intervalMs: number, changed: () => void): () => void {
   if (files.size === 0) return () => undefined
   const seen = new Map(files)

@@ -1,4 +1,4 @@
-// Reads JSON that users write: where it is broken, fields by name and kind, unknown fields, and `${NAME}` filled from the environment.
+// Reads JSON that users write: names the place where it is broken, reads fields by name and kind, reports unknown ones, fills in `${NAME}`.
 
 import { isObject, type Json, type JsonObject } from '../core/protocol/events.js'
 import type { EnvReader, Problems } from './environment.js'
@@ -8,7 +8,7 @@ import { Secret } from './secret.js'
 /** Deeper than any tool schema needs, and far from what makes recursion fail. */
 const MAX_DEPTH = 64
 
-/** Undefined after a mistake, which names line and column and quotes nothing: the text may hold keys. */
+/** Undefined after a mistake. The mistake names line and column and quotes nothing, since the text may hold keys. */
 export function parseJson(text: string, subject: string, problems: Problems): Json | undefined {
   let value: Json
   try {
@@ -36,21 +36,21 @@ function depthOf(value: Json): number {
   return depth
 }
 
-/** One JSON object, each of whose fields is asked for once; `done` reports those nobody asked for. */
+/** One JSON object. Ask for each known field, then call `done`, which reports the other fields as unknown. */
 export interface Fields {
   readonly subject: string
   has(key: string): boolean
   raw(key: string): Json | undefined
   string(key: string): string | undefined
-  /** As `string`, and a mistake where it is absent or empty. */
+  /** As `string`. It is a mistake if the field is absent or empty. */
   need(key: string): string | undefined
   parsed<T>(key: string, parse: Parse<T>): T | undefined
   boolean(key: string, fallback: boolean): boolean
-  /** Number, or a string holding one, as the same parser reads it from the environment. */
+  /** A JSON number, read by the parser that reads such a value from the environment. */
   number(key: string, parse: Parse<number>): number | undefined
   strings(key: string): readonly string[] | undefined
   fields(key: string): Fields | undefined
-  /** A map of text to text, with `${NAME}` filled; the values are secrets from here on. */
+  /** A map of text to text, with `${NAME}` filled in. Its values are secrets from here on. */
   secrets(key: string, use?: 'template'): Readonly<Record<string, Secret>>
   bad(key: string, problem: string): void
   done(): void
@@ -139,8 +139,8 @@ export function fieldsOf(object: JsonObject, subject: string, problems: Problems
 }
 
 /**
- * `${NAME}` from the environment or from the file that NAME_FILE names; a missing one is a mistake. In a `template`, braces
- * in a value would be read as an {argument}, so they are a mistake there.
+ * Fills in `${NAME}` from the environment or from the file that NAME_FILE names. A missing one is a mistake. So is a brace in a value
+ * for a `template`, which would read it as an {argument}.
  */
 export function fillNames(text: string, subject: string, problems: Problems, env: EnvReader, use?: 'template'): string {
   return text.replace(/\$\{([^{}]*)\}/g, (_, name: string) => {
@@ -156,7 +156,7 @@ export function fillNames(text: string, subject: string, problems: Problems, env
   })
 }
 
-/** A name users wrote, bounded and on one line. */
+/** A name that a user wrote, cut short and on one line. */
 export function quoted(name: string): string {
   return JSON.stringify(name.length > 64 ? `${name.slice(0, 64)}…` : name)
 }

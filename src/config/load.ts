@@ -1,30 +1,24 @@
-// Environment in, one frozen Config out; every mistake is listed at once. Nothing else reads the process's environment.
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+// Turns the environment into one frozen Config and lists every mistake at once. Nothing else reads the process's environment.
+import { KeyObject } from 'node:crypto'
 import { resolve } from 'node:path'
 import { readAuth } from './auth.js'
-import type { AuthConfig, Config } from './config.js'
-import { type Environment, type EnvReader, envReader, type Problems, problemList, readTextFile } from './environment.js'
+import type { AuthConfig, CheckTools, Config } from './config.js'
+import { ConfigError } from './config-error.js'
+import { createEnvReader, createProblemList, type Environment, type EnvReader, type Problems } from './environment.js'
 import { seeFiles } from './file-watch.js'
 import { reportUnknown } from './misspelt.js'
 import { readPrices } from './prices.js'
 import { readProfiles } from './profiles.js'
 import { Secret } from './secret.js'
+import { readTlsPair } from './tls-files.js'
 import { readTools } from './tools.js'
 import { readUpstreams } from './upstreams.js'
 
-export interface LoadOptions {
-  /** `demo` does not report unknown variables: a developer's shell holds anything. */
+interface LoadOptions {
+  /** `demo` does not report unknown variables, since a developer's shell holds many. */
   readonly mode: 'serve' | 'demo'
-  /** Folder that relative file names start from. */
+  /** Relative file names start from this folder. */
   readonly cwd: string
-}
-
-/** Every mistake, one line each: the variable, what is wrong, what would be right. Never a value that may be secret. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-  constructor(readonly problems: readonly string[]) {
-    super(`The configuration has ${problems.length === 1 ? 'one mistake' : `${problems.length} mistakes`}:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
-  }
 }
 
 /** The process's own environment, for `demo` to build upon. */
@@ -34,14 +28,14 @@ export function processEnvironment(): Environment {
 
 const LIVE_FILES = ['TOOLS_FILE', 'PROFILES_FILE', 'INSTRUCTIONS_FILE', 'SESSION_FILE'] as const
 
-/** Throws `ConfigError`. Reads files named by the environment, dials nothing. */
-export function loadConfig(environment: Environment = process.env, options: LoadOptions = { mode: 'serve', cwd: process.cwd() }): Config {
-  const problems = problemList()
-  const env = envReader(environment, options.cwd, problems)
+/** Throws `ConfigError`. Reads the files that the environment names and dials nothing. `checkTools` comes from the part that runs tools. */
+export function loadConfig(checkTools: CheckTools, environment: Environment = process.env, options: LoadOptions = { mode: 'serve', cwd: process.cwd() }): Config {
+  const problems = createProblemList()
+  const env = createEnvReader(environment, options.cwd, problems)
   const liveFiles = seeFiles(LIVE_FILES.flatMap((name) => (environment[name]?.trim() ? [resolve(options.cwd, environment[name])] : [])))
   const upstreams = readUpstreams(env, environment, problems)
   const auth = readAuth(env, problems)
-  const tools = readTools(env, options.cwd, problems)
+  const tools = readTools(env, options.cwd, checkTools, problems)
   const profiles = readProfiles({
     env,
     problems,
@@ -98,17 +92,17 @@ export function loadConfig(environment: Environment = process.env, options: Load
   return deepFreeze({ ...settings, auth })
 }
 
-/** Counters in one process would let a user have as many sessions in every other one. */
+/** With counters in each process, a user could have as many sessions in every one of them. */
 function checkWorkers(workers: number, maxSessions: number, redis: boolean, problems: Problems): void {
   if (workers === 1) return
   if (!redis) problems.add('WORKERS', `is ${workers} and REDIS_URL is missing: limits of users and revocations hold over several processes only through Redis`)
   if (maxSessions < workers) problems.add('MAX_SESSIONS', `is ${maxSessions}, less than the ${workers} WORKERS it is divided among`)
 }
 
-/** The part that verifies tokens, alone: all that `token` needs. Throws `ConfigError`. */
+/** Only the settings that verify tokens, which is all that the command `token` needs. Throws `ConfigError`. */
 export function loadAuthConfig(environment: Environment = process.env, cwd: string = process.cwd()): AuthConfig {
-  const problems = problemList()
-  const auth = readAuth(envReader(environment, cwd, problems), problems)
+  const problems = createProblemList()
+  const auth = readAuth(createEnvReader(environment, cwd, problems), problems)
   if (problems.found.length > 0 || !auth) throw new ConfigError(problems.found)
   return deepFreeze(auth)
 }
@@ -141,29 +135,14 @@ function readTls(env: EnvReader, cwd: string, problems: Problems): Config['tls']
   const missing = names.filter((name) => !env.isSet(name))
   if (missing.length === 2) return undefined
   for (const name of missing) problems.add(name, `is missing: ${names.filter((other) => other !== name).join()} is set, and one is of no use without the other`)
-  const [certificate, key] = names.map((name) => (env.isSet(name) ? readPem(name, env, cwd, problems) : undefined))
-  if (certificate?.certificate && key?.key && !certificate.certificate.checkPrivateKey(key.key)) problems.add('TLS_KEY_FILE', 'does not belong to the certificate in TLS_CERT_FILE')
-  return certificate && key ? { certFile: certificate.file, keyFile: key.file } : undefined
+  const [certFile, keyFile] = names.map((name) => (env.isSet(name) ? resolve(cwd, env.get(name) ?? '') : undefined))
+  for (const { setting, problem } of readTlsPair(certFile, keyFile).problems) problems.add(setting, problem)
+  return certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined
 }
 
-function readPem(name: 'TLS_CERT_FILE' | 'TLS_KEY_FILE', env: EnvReader, cwd: string, problems: Problems) {
-  const file = resolve(cwd, env.get(name) ?? '')
-  const content = readTextFile(file)
-  if ('problem' in content) {
-    problems.add(name, content.problem)
-    return undefined
-  }
-  try {
-    return name === 'TLS_CERT_FILE' ? { file, certificate: new X509Certificate(content.value) } : { file, key: createPrivateKey(content.value) }
-  } catch {
-    problems.add(name, name === 'TLS_CERT_FILE' ? 'holds no PEM certificate' : 'holds no PEM private key without a passphrase')
-    return undefined
-  }
-}
-
-/** Plain objects and lists only: URLs and secrets have no public state to protect. */
+/** Plain objects and lists only. URLs, keys and secrets have no public state to protect, and a key keeps what it looked up in itself. */
 function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || value instanceof URL || value instanceof Secret) return value
+  if (typeof value !== 'object' || value === null || value instanceof URL || value instanceof KeyObject || value instanceof Secret) return value
   for (const part of Object.values(value)) deepFreeze(part)
   return Object.freeze(value)
 }

@@ -1,13 +1,13 @@
-// Which set variables are likely meant for the relay and misspelt; everything else in a container's environment is left alone.
+// Finds variables that were likely meant for the relay and are misspelt. It leaves everything else in a container's environment alone.
 import type { Environment, Problems } from './environment.js'
 import { VARIABLES, variableNames } from './variables.js'
 
-/** Nobody else uses names that begin like this, so any unknown one is a mistake however far it is from a known one. */
+/** No other program's variables begin like this. An unknown one is a mistake, however far it is from a known one. */
 const OWN_PREFIXES = ['JWT_', 'JWKS_', 'AZURE_OPENAI_', 'CLIENT_MAY_']
-/** Injected by Kubernetes for every Service, whatever it is called. */
+/** Kubernetes sets these for every Service, whatever its name. */
 const SERVICE_LINK = /_SERVICE_(HOST|PORT)(_|$)|_PORT(_\d+_(TCP|UDP|SCTP)(_|$)|$)/
 
-/** `used`: names that tools or upstreams refer to as `${NAME}`. */
+/** `used` has the names that tools or upstreams refer to as `${NAME}`. */
 export function reportUnknown(env: Environment, used: ReadonlySet<string>, problems: Problems): void {
   const known = new Set<string>(variableNames.flatMap((name) => (VARIABLES[name].file ? [name, `${name}_FILE`] : [name])))
   const candidates = [...known]
@@ -20,7 +20,7 @@ export function reportUnknown(env: Environment, used: ReadonlySet<string>, probl
   }
 }
 
-/** Within two edits; within one for short names, which ordinary words come close to. */
+/** Within two edits. Within one for short names, since ordinary words come close to those. */
 function nearest(name: string, candidates: readonly string[]): string | undefined {
   for (const limit of [1, 2]) {
     const found = candidates.find(
@@ -31,12 +31,12 @@ function nearest(name: string, candidates: readonly string[]): string | undefine
   return undefined
 }
 
-/** At most one edit may be in the first word: `SSL_CERT_FILE` is OpenSSL's own and not a misspelt `TLS_CERT_FILE`. */
+/** The first word may have one edit: `SSL_CERT_FILE` is OpenSSL's own and no misspelt `TLS_CERT_FILE`. */
 function sameFamily(name: string, known: string): boolean {
   return distance(name.split('_', 1)[0] ?? '', known.split('_', 1)[0] ?? '', 1) <= 1
 }
 
-/** Edits between two names: insertions, deletions, replacements, swaps of neighbours. Given up, as more than `limit`, where no row comes below: an environment has many names. */
+/** Counts the edits between two names: insertions, deletions, replacements, swaps of neighbours. Stops above `limit`, since an environment has many names. */
 function distance(a: string, b: string, limit: number): number {
   let before: number[] = []
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)

@@ -1,22 +1,22 @@
-// How the text of one environment variable becomes a value: small parsers that say what would be right instead of throwing.
+// Parses the text of one environment variable. A parser never throws: it says what would be right.
 import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { parseRedisUrl } from './redis-url.js'
 import { Secret } from './secret.js'
 
 export type Parsed<T> = { readonly value: T } | { readonly problem: string }
-/** `problem` completes the sentence "NAME …" and never repeats the text, which may be a secret in the wrong place. */
+/** `problem` completes the sentence "NAME …". It never repeats the text, which may be a secret in the wrong place. */
 export type Parse<T> = (text: string) => Parsed<T>
 
 const BYTE_UNITS: Readonly<Record<string, number>> = { '': 1, kb: 1000, mb: 1_000_000, kib: 1024, mib: 1_048_576 }
 
 export const plainText: Parse<string> = (text) => ({ value: text })
 
-/** Printable ASCII without blanks: what a header can carry and a copied line break cannot spoil. */
+/** Printable ASCII without blanks, so that a header can carry it and a copied line break is noticed. */
 export const secretToken: Parse<Secret> = (text) =>
   /^[\u0021-\u007e]+$/.test(text) ? { value: new Secret(text) } : { problem: 'must be printable ASCII without blanks or line breaks' }
 
-/** Used byte for byte as it stands, so a stray blank at either end would verify nothing. */
+/** Used byte for byte, so a stray blank at either end would verify no token. */
 export const sharedSecret: Parse<{ readonly secret: Secret; readonly bytes: number }> = (text) =>
   text === text.trim() ? { value: { secret: new Secret(text), bytes: Buffer.byteLength(text) } } : { problem: 'must not begin or end with a blank or line break' }
 
@@ -43,7 +43,7 @@ export function wholeNumber(low: number, high: number): Parse<number> {
   }
 }
 
-/** `auto` is one for each processor this process may use. */
+/** `auto` means one for each processor that this process may use. */
 export function processes(high: number): Parse<number> {
   return (text) => {
     if (text.toLowerCase() === 'auto') return { value: Math.min(high, availableParallelism()) }
@@ -82,7 +82,7 @@ export function memory(low: number, high: number): Parse<number | 'auto' | 'off'
   return (text) => (text === 'auto' || text === 'off' ? { value: text } : bytes(low, high)(text))
 }
 
-/** A comma list; each entry checked on its own, empty ones left out, at least one needed. */
+/** A comma list of at least one entry. Each is checked on its own, empty ones are left out. */
 export function list<T>(entry: Parse<T>): Parse<readonly T[]> {
   return (text) => {
     const values: T[] = []
@@ -99,7 +99,7 @@ export function list<T>(entry: Parse<T>): Parse<readonly T[]> {
   }
 }
 
-/** Credentials would leave in clear over plain http, so only loopback may be reached that way. */
+/** Plain http would send credentials in clear, so it is for loopback only. */
 export const httpUrl: Parse<URL> = (text) => {
   if (!URL.canParse(text)) return { problem: 'must be a URL such as https://name.example.com' }
   const url = new URL(text)
@@ -109,18 +109,18 @@ export const httpUrl: Parse<URL> = (text) => {
   return { value: url }
 }
 
-/** As `httpUrl`, and without query and fragment, which would be lost where paths are appended. */
+/** As `httpUrl`, but without query and fragment: they would be lost when a path is appended. */
 export const endpointUrl: Parse<URL> = (text) => {
   const parsed = httpUrl(text)
   if ('problem' in parsed) return parsed
   return parsed.value.search === '' && parsed.value.hash === '' ? parsed : { problem: 'must have no ? or # part: give the resource, such as https://my-resource.openai.azure.com' }
 }
 
-export function isLoopback(hostname: string): boolean {
+function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || (isIP(hostname) === 4 && hostname.startsWith('127.'))
 }
 
-/** As a browser serializes it: compared as a string, so any other spelling would never match. */
+/** Spelled as browsers spell it. Origins are compared as strings, so another spelling would never match. */
 export const origin: Parse<string> = (text) => {
   if (text === '*' || text === 'null') return { problem: 'must be an exact origin: neither * nor null is accepted' }
   const right = 'must be an origin: scheme, host and port alone, such as https://app.example.com or http://localhost:3000'
@@ -132,7 +132,7 @@ export const origin: Parse<string> = (text) => {
 
 const PROXY_RANGES = ['loopback', 'linklocal', 'uniquelocal']
 
-/** Addresses whose `X-Forwarded-*` headers are believed. */
+/** The relay believes `X-Forwarded-*` headers from these addresses. */
 export const trustedProxies: Parse<string | boolean> = (text) => {
   const asBoolean = boolean(text)
   if ('value' in asBoolean) return asBoolean

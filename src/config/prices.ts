@@ -1,4 +1,4 @@
-// What models cost: a dated table of prices by deployment or model, from PRICES_FILE.
+// Reads what models cost: a dated table of prices by deployment or model, from PRICES_FILE.
 import { resolve } from 'node:path'
 import { PRICE_FIELDS, type Price, type PriceTable } from '../core/policy/price.js'
 import { isObject } from '../core/protocol/events.js'
@@ -11,7 +11,7 @@ const MAX_PRICE = 1_000_000
 const currency = matching(/^[A-Z]{3}$/, 'a currency of three capital letters, such as USD')
 const date = matching(/^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/, 'a day such as 2026-11-25')
 
-/** Undefined where none is named, or after a mistake. */
+/** Undefined if no file is named, or after a mistake. */
 export function readPrices(env: EnvReader, cwd: string, problems: Problems): PriceTable | undefined {
   const file = env.get('PRICES_FILE')
   if (file === undefined) return undefined
@@ -28,7 +28,7 @@ export function readPrices(env: EnvReader, cwd: string, problems: Problems): Pri
 }
 
 function readTable(fields: Fields, problems: Problems, env: EnvReader): PriceTable | undefined {
-  // Words for people; a table says where its numbers are from.
+  // For people to read, such as where the numbers are from.
   fields.string('note')
   const inCurrency = fields.need('currency') === undefined ? undefined : fields.parsed('currency', currency)
   const since = fields.need('date') === undefined ? undefined : fields.parsed('date', date)

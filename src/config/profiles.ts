@@ -1,4 +1,4 @@
-// What the server owns for each kind of caller: the default profile from single variables, the others from PROFILES_FILE.
+// Reads what the server owns for each kind of caller: the default profile from single variables, the others from PROFILES_FILE.
 import { resolve } from 'node:path'
 import { SETTABLE, settablePaths } from '../core/policy/settable.js'
 import { isObject, type JsonObject } from '../core/protocol/events.js'
@@ -10,24 +10,24 @@ import { readQuota } from './quota.js'
 import { checkSession } from './session-fields.js'
 
 const MAX_PROFILES = 1000
-/** Far above what an upstream takes; a bound against a wrong file. */
+/** Far above what an upstream takes: it catches a wrong file. */
 const MAX_INSTRUCTIONS = 200_000
-/** A line, not a speech. */
+/** One spoken line. */
 const MAX_FILLER = 500
 const PROFILE_NAME = /^[A-Za-z0-9_.-]{1,64}$/
 
-export interface ProfileContext {
+interface ProfileContext {
   readonly env: EnvReader
   readonly problems: Problems
   readonly cwd: string
   readonly tools: readonly ToolConfig[]
-  /** Session fields beyond OpenAI's are let through where a Voice Live upstream may read them. */
+  /** With a Voice Live upstream, session fields that OpenAI does not have are let through. */
   readonly voiceLive: boolean
-  /** Whether money can be counted. */
+  /** Whether there are prices, so that money can be counted. */
   readonly withPrices: boolean
 }
 
-/** Always has `default`; a file's profile inherits from it what it does not say. */
+/** Always has `default`. A profile of the file inherits what it does not say from `default`'s single variables. */
 export function readProfiles(context: ProfileContext): Readonly<Record<string, ProfileConfig>> {
   const { env, problems } = context
   const fallback: ProfileConfig = {
@@ -111,7 +111,7 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
   }
 }
 
-/** A function's name, an MCP server's label, or a name that server is allowed to offer. */
+/** The names of functions, the labels of MCP servers, and the tools that a server may offer. */
 function knownTools(tools: readonly ToolConfig[]): ReadonlySet<string> {
   return new Set(tools.flatMap((tool) => (tool.kind === 'mcp' ? [tool.label, ...(tool.allowedTools ?? [])] : [tool.definition.name])))
 }

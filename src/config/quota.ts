@@ -1,4 +1,4 @@
-// What a profile allows its callers to use, per minute, day, month and session: an amount, or an amount with the claim that may set another.
+// Reads what a profile lets its callers use per minute, day, month and session: an amount, or an amount and a claim that replaces it.
 
 import { QUOTA_UNITS, type QuotaPeriod, type QuotaUnit } from '../core/policy/quota.js'
 import { MOST_QUOTA, type QuotaSetting } from '../core/policy/quota-claims.js'
@@ -16,12 +16,12 @@ const PERIODS: readonly (readonly [string, QuotaPeriod])[] = [
 
 const amount = decimal(0, MOST_QUOTA)
 
-/** Undefined where the profile has none. `withPrices`: whether money can be counted at all. */
+/** Undefined if the profile has none. `withPrices` says whether money can be counted. */
 export function readQuota(fields: Fields | undefined, withPrices: boolean, problems: Problems): readonly QuotaSetting[] | undefined {
   if (!fields) return undefined
   const rules = PERIODS.flatMap(([key, per]) => readPeriod(fields.fields(key), per))
   fields.done()
-  if (rules.some((rule) => rule.of === 'money') && !withPrices) problems.add(fields.subject, 'limits money, which nobody counts: set PRICES_FILE')
+  if (rules.some((rule) => rule.of === 'money') && !withPrices) problems.add(fields.subject, 'limits money, which is counted only with PRICES_FILE: set it')
   return rules.length > 0 ? rules : undefined
 }
 
@@ -36,7 +36,7 @@ function readPeriod(fields: Fields | undefined, per: QuotaPeriod): readonly Quot
   return rules
 }
 
-/** `max` must be there: it is what holds when the claim does not. */
+/** `max` is required: it holds if the token has no such claim. */
 function readSetting(fields: Fields | undefined, of: QuotaUnit, per: QuotaPeriod): readonly QuotaSetting[] {
   if (!fields) return []
   if (!fields.has('max')) fields.bad('max', 'is missing')
@@ -45,7 +45,7 @@ function readSetting(fields: Fields | undefined, of: QuotaUnit, per: QuotaPeriod
   const claim = fields.string('claim')
   if (claim === '') fields.bad('claim', 'is empty')
   const claimMax = fields.number('claimMax', amount)
-  if (claimMax !== undefined && !fields.has('claim')) fields.bad('claimMax', 'bounds a claim, and none is named')
+  if (claimMax !== undefined && !fields.has('claim')) fields.bad('claimMax', 'needs claim: it bounds what the claim sets')
   fields.done()
   return max === undefined ? [] : [{ of, per, max, ...(warnAt !== undefined && { warnAt }), ...(claim !== undefined && { claim }), ...(claimMax !== undefined && { claimMax }) }]
 }

@@ -1,10 +1,10 @@
 // Reads REDIS_URL: one server, a cluster or a sentinel-watched master, plain or with TLS.
 
 /**
- * The forms, `s` after `redis` meaning TLS; user and password are percent-decoded and may be left out, a user alone may not:
+ * The forms. `s` after `redis` means TLS. User and password are percent-decoded. Both may be left out, the password alone may not:
  * - `redis[s]://[[user]:password@]host[:6379][/db]`
  * - `redis[s]+cluster://[[user]:password@]host[:6379][,host[:6379]…]`
- * - `redis[s]+sentinel://[[user]:password@]host[:26379][,host[:26379]…]/<master>[/db]`; user and password are the master's, the sentinels are asked without
+ * - `redis[s]+sentinel://[[user]:password@]host[:26379][,host[:26379]…]/<master>[/db]`. User and password are the master's; sentinels are asked without.
  */
 export interface RedisTarget {
   readonly kind: 'single' | 'cluster' | 'sentinel'

@@ -1,6 +1,6 @@
-// A secret on its way from configuration to its one user: prints as [secret] everywhere else.
+// Carries a secret from the configuration to the part that uses it. Anything that prints it prints [secret].
 
-/** `.reveal()` is called in `upstream/`, `auth/`, `tools/` and `limits/redis*.ts` only; `test/architecture.test.ts` checks that. */
+/** Only `upstream/`, `auth/`, `tools/` and `store/redis/` call `.reveal()`: `test/architecture.test.ts` checks that. */
 export class Secret {
   readonly #value: string
   constructor(value: string) {

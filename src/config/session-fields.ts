@@ -1,4 +1,4 @@
-// Which session fields a server may set: known GA names with values of the right shape, instructions and tools elsewhere.
+// Checks the session fields that a server sets: known GA names and values of the right shape. Instructions and tools belong elsewhere.
 
 import { SETTABLE } from '../core/policy/settable.js'
 import { isObject, type Json, type JsonObject } from '../core/protocol/events.js'
@@ -8,7 +8,7 @@ import { quoted } from './json-fields.js'
 
 type Tree = { readonly [name: string]: Tree | true }
 
-/** Fields of the GA session object (source: OpenAI API schema, `RealtimeSessionCreateRequestGA`). A field without a row in the settable table is passed as it is. */
+/** Fields of the GA session object, as in OpenAI's reference of `session.update`. Those without a row in the settable table pass as they are. */
 const FIELDS: Tree = {
   output_modalities: true,
   max_output_tokens: true,
@@ -25,7 +25,7 @@ const FIELDS: Tree = {
   },
 }
 
-/** Never session fields here, whatever the upstream. */
+/** These are never session fields here, whatever the upstream. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   instructions: 'belongs in INSTRUCTIONS or in a profile',
   tools: 'belong in TOOLS',
@@ -34,7 +34,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 /** GA path of each field that preview spells otherwise. */
 const PREVIEW = new Map(shapesOf('preview').session.moves.flatMap(({ preview, ga }) => (preview === ga ? [] : [[preview, ga] as const])))
 
-/** The session to set, without `type`, which is always `realtime`. With `open`, names and shapes not known here are let through. */
+/** Returns the session to set, without `type`, which is always `realtime`. With `open`, unknown names and shapes pass. */
 export function checkSession(session: JsonObject, subject: string, problems: Problems, open: boolean): JsonObject {
   const { type, ...rest } = session
   if (type !== undefined && type !== 'realtime') problems.add(subject, 'type must be realtime')

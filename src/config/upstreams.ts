@@ -1,4 +1,4 @@
-// Which models the relay dials: one Azure or OpenAI deployment from single variables, or several from UPSTREAMS.
+// Reads which models the relay dials: one Azure or OpenAI deployment from single variables, or several from UPSTREAMS.
 
 import { isObject } from '../core/protocol/events.js'
 import type { UpstreamConfig } from './config.js'

@@ -1,4 +1,4 @@
-// Every environment variable the relay reads: name, parser, default and one line of documentation. README and checks are made from this table.
+// Lists every environment variable that the relay reads: name, parser, default, one line of documentation. README's table is made from it.
 
 import { settablePaths } from '../core/policy/settable.js'
 import {
@@ -25,7 +25,7 @@ import {
 
 export interface Variable<T> {
   readonly parse: Parse<T>
-  /** As one would write it in the environment; undefined: no default. */
+  /** As it would be written in the environment. Undefined if there is none. */
   readonly default: string | undefined
   readonly doc: string
   /** Whether `NAME_FILE` may name a file that holds the value. */
@@ -38,7 +38,7 @@ const trimmed =
     parse(text.trim())
 const required = <T>(parse: Parse<T>, fallback: string, doc: string): Variable<T> & { readonly default: string } => ({ parse: trimmed(parse), default: fallback, doc, file: false })
 const optional = <T>(parse: Parse<T>, doc: string): Variable<T> & { readonly default: undefined } => ({ parse: trimmed(parse), default: undefined, doc, file: false })
-/** Blanks count: what signs tokens elsewhere was not trimmed either. */
+/** Not trimmed, since the service that signs with it does not trim it either. */
 const exact = <T>(parse: Parse<T>, doc: string): Variable<T> & { readonly default: undefined } => ({ parse, default: undefined, doc, file: false })
 const orFile = <V extends Variable<unknown>>(variable: V): V => ({ ...variable, file: true })
 
@@ -55,14 +55,14 @@ export const ENTRA_SCOPE = 'https://cognitiveservices.azure.com/.default'
 export const API_VERSION: Parse<string> = matching(/^(v1|\d{4}-\d{2}-\d{2}(-preview)?)$/, 'v1 or a dated version such as 2025-04-01-preview')
 
 export const VARIABLES = {
-  PORT: required(wholeNumber(0, 65_535), '8080', 'Port for clients, `/livez` and `/readyz`; 0 takes a free one.'),
+  PORT: required(wholeNumber(0, 65_535), '8080', 'Port for clients, `/livez` and `/readyz`. 0 takes a free one.'),
   HOST: required(host, '0.0.0.0', 'Address to listen on.'),
   LOG_LEVEL: required(
     oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
     'info',
     'Least severe level that is logged. No level logs speech, prompts or credentials.',
   ),
-  TLS_CERT_FILE: optional(plainText, 'PEM certificate chain, to serve `wss` directly; reloaded when the file changes. Unset: plain, for use behind a TLS proxy.'),
+  TLS_CERT_FILE: optional(plainText, 'PEM certificate chain, to serve `wss` directly. Reloaded when the file changes. Unset: plain `ws`, for use behind a TLS proxy.'),
   TLS_KEY_FILE: optional(plainText, 'PEM private key that belongs to `TLS_CERT_FILE`.'),
 
   AZURE_OPENAI_ENDPOINT: optional(endpointUrl, 'Azure resource, `https://<resource>.openai.azure.com`. Plain `http` on loopback only.'),
@@ -81,28 +81,28 @@ export const VARIABLES = {
   ),
 
   JWT_SECRET: orFile(exact(sharedSecret, 'Shared secret that verifies tokens (HS256: at least 32 bytes, HS384: 48, HS512: 64).')),
-  JWT_PUBLIC_KEY: orFile(optional(plainText, 'PEM public key or certificate that verifies tokens.')),
-  JWKS_URL: optional(httpUrl, 'Key set that verifies tokens; needs `JWT_ISSUER` and `JWT_AUDIENCE`.'),
+  JWT_PUBLIC_KEY: orFile(optional(plainText, 'PEM public key or certificate that verifies tokens: RSA, RSA-PSS, P-256, P-384, P-521 or Ed25519.')),
+  JWKS_URL: optional(httpUrl, 'Key set that verifies tokens. Needs `JWT_ISSUER` and `JWT_AUDIENCE`.'),
   JWT_ISSUER: optional(plainText, 'Required `iss`, compared exactly.'),
   JWT_AUDIENCE: optional(plainText, 'Required `aud`, compared exactly.'),
   JWT_ALGORITHMS: optional(
     list(matching(/^[A-Za-z0-9]{2,10}$/, 'an algorithm name such as RS256')),
-    'Comma list of accepted algorithms. Unset: HS256 for a secret, RS256 for a key set, the key’s own for a public key.',
+    'Comma list of accepted algorithms. Unset: HS256 for a secret, RS256 for a key set, for a public key the first that fits (RSA: RS256, RSA-PSS: PS256).',
   ),
   JWT_CLOCK_TOLERANCE_S: required(seconds(0, 60), '5', 'Seconds of clock skew accepted on `exp` and `nbf`.'),
   JWT_PROFILE_CLAIM: required(claim, 'profile', 'Claim that chooses the profile.'),
-  JWT_TENANT_CLAIM: required(claim, 'tenant', 'Claim that names the tenant whose usage a user’s sessions count for as well.'),
-  ALLOW_QUERY_TOKEN: required(boolean, 'false', 'Accept the token in the query string, where proxies and browsers log it.'),
-  ALLOWED_ORIGINS: optional(list(origin), 'Comma list of exact origins; browsers from elsewhere get 403, requests without `Origin` pass. Unset: no browser.'),
+  JWT_TENANT_CLAIM: required(claim, 'tenant', 'Claim that names the tenant. A user’s usage counts for the tenant as well.'),
+  ALLOW_QUERY_TOKEN: required(boolean, 'false', 'Accept tokens in the query string. Proxies and browsers may log them there.'),
+  ALLOWED_ORIGINS: optional(list(origin), 'Comma list of exact origins. Browsers from elsewhere get 403, requests without `Origin` pass. Unset: browsers are refused.'),
 
-  INSTRUCTIONS: orFile(optional(plainText, 'What the model is told; `{{claims.name}}` is filled from the verified token.')),
+  INSTRUCTIONS: orFile(optional(plainText, 'Instructions for the model. `{{claims.name}}` is filled from the verified token.')),
   TOOLS: orFile(optional(plainText, 'JSON list of tools.')),
   SESSION: orFile(optional(plainText, 'JSON session fields in GA form that the server sets.')),
   CLIENT_MAY_SET: required(paths, 'audio.output.voice,audio.input.turn_detection,output_modalities', 'Comma list of session fields a client may override, or `none`.'),
   CLIENT_MAY_SEED_HISTORY: required(boolean, 'false', 'Let clients add earlier assistant messages to the conversation.'),
   PROFILES_FILE: optional(plainText, 'JSON map of name to `{instructions, tools, session, clientMaySet, limits, relayEvents, clientTools, toolNoticeMs, toolFiller}`.'),
-  PRICES_FILE: optional(plainText, 'JSON table of what models cost, by deployment or model; see `deploy/examples/prices.json`. Unset: no money is counted.'),
-  QUOTA_FAIL_OPEN: required(boolean, 'true', 'Let users with a quota go on while Redis cannot tell what they used; `false` refuses their responses meanwhile.'),
+  PRICES_FILE: optional(plainText, 'JSON table of what models cost, by deployment or model, such as `deploy/examples/prices.json`. Unset: no money is counted.'),
+  QUOTA_FAIL_OPEN: required(boolean, 'true', 'Let users with a quota go on while Redis is unreachable. `false` refuses their responses meanwhile.'),
   FORWARD_RATE_LIMITS: required(boolean, 'false', 'Pass `rate_limits.updated` on to clients.'),
 
   REDIS_URL: orFile(
@@ -114,52 +114,56 @@ export const VARIABLES = {
   REDIS_KEY_PREFIX: required(matching(/^[A-Za-z0-9:_.-]{1,64}$/, '1 to 64 letters, digits, or : _ . -'), 'relay:', 'Begins every Redis key.'),
   USAGE_RETENTION_DAYS: required(wholeNumber(1, 3660), '35', 'Days after which usage records expire.'),
 
-  MAX_SESSIONS: required(wholeNumber(1, 1_000_000), '1000', 'Sessions at once in this relay; divided among its `WORKERS`.'),
+  MAX_SESSIONS: required(wholeNumber(1, 1_000_000), '1000', 'Most sessions at once in this relay. Divided among its `WORKERS`.'),
   MAX_MEMORY_BYTES: required(
     memory(16_777_216, 1_099_511_627_776),
     'auto',
-    'Resident memory, of all `WORKERS` together, above which new sessions are refused until no more than three quarters of it are in use, as they are at 90 % of V8’s heap. `auto`: 90 % of the container’s limit; `off`: never.',
+    'Refuse new sessions above this much resident memory (all `WORKERS` together), until three quarters of it are in use at most. `auto`: 90 % of the container’s limit. `off`: never. Unless `off`, new sessions are also refused above 90 % of V8’s heap.',
   ),
-  MAX_SESSIONS_PER_USER: required(wholeNumber(1, 100_000), '5', 'Sessions at once of one subject, over all relays that share a Redis.'),
+  MAX_SESSIONS_PER_USER: required(wholeNumber(1, 100_000), '5', 'Most sessions at once of one subject, over all relays that share a Redis.'),
   MAX_SESSION_SECONDS: required(seconds(0.1, MAX_SECONDS), '1740', 'Longest session. The default ends just before an upstream that allows 30 minutes would.'),
   IDLE_TIMEOUT_SECONDS: required(seconds(0.1, DAY), '300', 'Longest time without a client event, a response or a running tool.'),
-  DRAIN_SECONDS: required(seconds(0, 3600), '25', 'Longest shutdown after SIGTERM; keep it below the platform’s own limit.'),
+  DRAIN_SECONDS: required(seconds(0, 3600), '25', 'Longest shutdown after SIGTERM. Keep it below the platform’s own limit.'),
   HANDSHAKE_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest time from connection to upgrade.'),
-  UPSTREAM_CONNECT_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest upstream dial, and longest wait for the configured session.'),
-  PING_INTERVAL_SECONDS: required(
-    seconds(0.1, 3600),
-    '20',
-    'Longest time on a connection, either side, without a byte sent or heard before there is a ping; a peer that is silent for two is gone.',
+  UPSTREAM_CONNECT_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest dial of an upstream, and longest wait for the configured session after it.'),
+  PING_INTERVAL_SECONDS: required(seconds(0.1, 3600), '20', 'Send a ping after this long without traffic in one direction. Disconnect a peer that stays silent for twice as long.'),
+  MAX_MESSAGE_BYTES: required(bytes(1024, 67_108_864), '4 MiB', 'Largest message that a client may send.'),
+  MESSAGES_PER_SECOND: required(
+    decimal(1, 100_000),
+    '200',
+    'Most messages a second from one client. A client that sends more is read more slowly. A burst may be five seconds’ worth.',
   ),
-  MAX_MESSAGE_BYTES: required(bytes(1024, 67_108_864), '4 MiB', 'Largest message of a client.'),
-  MESSAGES_PER_SECOND: required(decimal(1, 100_000), '200', 'Messages a second of one client; a client that sends more is read more slowly. Five seconds’ worth passes at once.'),
-  BYTES_PER_SECOND: required(bytes(16_384, 1_073_741_824), '2 MiB', 'Bytes a second of one client, likewise.'),
+  BYTES_PER_SECOND: required(bytes(16_384, 1_073_741_824), '2 MiB', 'Most bytes a second from one client, with the same bursts.'),
   AUDIO_SECONDS_PER_SECOND: required(
     decimal(1, 10_000),
     '20',
-    'Seconds of audio a second of one client, likewise; counted as 24 kHz PCM, so that G.711 may come six times as fast.',
+    'Most seconds of audio a second from one client, with the same bursts. Counted as 24 kHz PCM, so G.711 may come six times as fast.',
   ),
-  RESPONSES_PER_MINUTE: required(decimal(1, 100_000), '60', 'Responses a minute that one client may ask for, ten of them at once.'),
-  SESSION_UPDATES_PER_MINUTE: required(decimal(1, 100_000), '60', 'Session updates a minute of one client, twenty of them at once.'),
-  MAX_ITEMS_PER_SESSION: required(wholeNumber(1, 1_000_000), '2000', 'Conversation items that one client may create in a session.'),
-  CLIENT_BUFFER_BYTES: required(bytes(16_384, 268_435_456), '1 MiB', 'Bytes held for a client before its session is live, and high mark of either outgoing buffer.'),
-  SLOW_CLIENT_SECONDS: required(seconds(0.1, 3600), '30', 'Time without any progress after which a client that does not read is closed.'),
-  CONNECTS_PER_SECOND: required(decimal(0.01, 100_000), '50', 'New connections a second of one address and of one subject, with twice as many at once.'),
-  TOOL_TIMEOUT_SECONDS: required(seconds(0.05, 600), '10', 'Longest tool call that sets no limit of its own.'),
-  TOOL_MAX_BYTES: required(bytes(256, 8_388_608), '64 KiB', 'Longest tool output; the rest is cut.'),
-  TOOL_MAX_ROUNDS: required(wholeNumber(1, 100), '8', 'Tool rounds in a row without a new turn of the user.'),
-  TOOL_MAX_CONCURRENT: required(wholeNumber(1, 64), '4', 'Tool calls at work at once in one session.'),
-  TOOL_CALLS_PER_MINUTE: required(decimal(1, 100_000), '60', 'Tool calls a minute in one session, sixteen of them at once.'),
-  TOOL_APPROVAL_TIMEOUT_SECONDS: required(seconds(1, 600), '30', 'Time a client has to approve a call that needs it; no answer means no.'),
-  TOOL_IDENTITY_SECRET: orFile(exact(sharedSecret, 'Secret that signs who is calling, for HTTP tools with `identity`; at least 32 bytes.')),
-  LOG_TOOL_PAYLOADS: required(boolean, 'false', 'Log what tools are given and what they answer, personal data included; for a search of mistakes, never for production.'),
+  RESPONSES_PER_MINUTE: required(decimal(1, 100_000), '60', 'Most responses a minute that one client may ask for. A burst may be ten.'),
+  SESSION_UPDATES_PER_MINUTE: required(decimal(1, 100_000), '60', 'Most session updates a minute from one client. A burst may be twenty.'),
+  MAX_ITEMS_PER_SESSION: required(wholeNumber(1, 1_000_000), '2000', 'Most conversation items that one client may create in a session.'),
+  CLIENT_BUFFER_BYTES: required(
+    bytes(16_384, 268_435_456),
+    '1 MiB',
+    'Most bytes held for a client before its session is live, and in either outgoing buffer before reading pauses.',
+  ),
+  SLOW_CLIENT_SECONDS: required(seconds(0.1, 3600), '30', 'Disconnect a client if output waits for it and it reads nothing for this long.'),
+  CONNECTS_PER_SECOND: required(decimal(0.01, 100_000), '50', 'Most new connections a second from one address, and of one subject. A burst may be twice as many.'),
+  TOOL_TIMEOUT_SECONDS: required(seconds(0.05, 600), '10', 'Longest call of a tool that sets no limit of its own.'),
+  TOOL_MAX_BYTES: required(bytes(256, 8_388_608), '64 KiB', 'Longest output of a tool. The rest is cut.'),
+  TOOL_MAX_ROUNDS: required(wholeNumber(1, 100), '8', 'Most rounds of tool calls in a row without a new turn of the user.'),
+  TOOL_MAX_CONCURRENT: required(wholeNumber(1, 64), '4', 'Most tool calls at work at once in one session.'),
+  TOOL_CALLS_PER_MINUTE: required(decimal(1, 100_000), '60', 'Most tool calls a minute in one session. A burst may be sixteen.'),
+  TOOL_APPROVAL_TIMEOUT_SECONDS: required(seconds(1, 600), '30', 'Time that a client has to approve a call that needs it. No answer means no.'),
+  TOOL_IDENTITY_SECRET: orFile(exact(sharedSecret, 'Secret that signs who is calling, for HTTP tools with `identity`. At least 32 bytes.')),
+  LOG_TOOL_PAYLOADS: required(boolean, 'false', 'Log arguments and outputs of tools, personal data included. For finding mistakes, never for production.'),
 
-  TRUST_PROXY: optional(trustedProxies, 'Proxies whose `X-Forwarded-*` headers are believed: `true`, or a comma list of addresses and ranges.'),
+  TRUST_PROXY: optional(trustedProxies, 'Believe the `X-Forwarded-*` headers of these proxies: `true`, or a comma list of addresses and ranges.'),
   REFUSE_AFTER_UPGRADE: required(boolean, 'false', 'Refuse with an `error` event and a close code after the upgrade, which browser pages can read.'),
-  CLIENT_DIALECT: required(oneOf('ga', 'preview'), 'ga', 'Dialect where path, headers and query do not tell.'),
-  WARM_POOL_SIZE: required(wholeNumber(0, 256), '0', 'Connections kept open ahead to each upstream, so that a session need not wait for a handshake.'),
-  WORKERS: required(processes(128), '1', 'Processes that share the ports; `auto`: one a processor. More than one needs `REDIS_URL`.'),
-  ADMIN_PORT: required(wholeNumber(0, 65_535), '9090', 'Port for `/metrics` and the operator’s pages; 0 takes a free one.'),
+  CLIENT_DIALECT: required(oneOf('ga', 'preview'), 'ga', 'Dialect of a client if path, headers and query do not tell.'),
+  WARM_POOL_SIZE: required(wholeNumber(0, 256), '0', 'Connections kept open ahead to each upstream, so that a session does not wait for a handshake.'),
+  WORKERS: required(processes(128), '1', 'Processes that share the ports. `auto`: one for each processor. More than one needs `REDIS_URL`.'),
+  ADMIN_PORT: required(wholeNumber(0, 65_535), '9090', 'Port for `/metrics` and the admin API. 0 takes a free one.'),
   ADMIN_HOST: required(host, '127.0.0.1', 'Address of the admin port.'),
 } as const
 

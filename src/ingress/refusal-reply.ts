@@ -19,15 +19,8 @@ export function sendError(error: FastifyError | Error, request: FastifyRequest, 
   if (error instanceof RefusalError) return sendRefusal(reply, error)
   const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500
   if (status >= 400 && status < 500) return sendRefusal(reply, new RefusalError('bad_request', 'bad_http_request'), status)
-  request.log.error(describeError(error), 'request failed')
+  request.log.error({ err: error }, 'request failed')
   return sendRefusal(reply, new RefusalError('internal', 'request_failed'))
-}
-
-/** An error's name and place without its message, which may quote the client. */
-export function describeError(error: unknown): { error: string; at: string[] } {
-  if (!(error instanceof Error)) return { error: typeof error, at: [] }
-  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
-  return { error: error.name, at: frames.slice(0, 4).map((line) => line.trim()) }
 }
 
 const STATUS_TEXT: Readonly<Record<number, string>> = { 400: 'Bad Request', 408: 'Request Timeout', 431: 'Request Header Fields Too Large' }

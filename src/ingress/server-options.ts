@@ -6,7 +6,7 @@ import type { Config } from '../config/config.js'
 import { serverOptions } from '../wire/dial-accept.js'
 import { rawRefusal, sendError } from './refusal-reply.js'
 import { chooseSubprotocol } from './subprotocol.js'
-import type { TlsFiles } from './tls.js'
+import type { TlsOptions } from './tls.js'
 
 /** A token in a subprotocol or header can exceed Node's default of 16 KiB. */
 const MAX_HEADER_BYTES = 32_768
@@ -18,7 +18,7 @@ type ServerSettings = FastifyServerOptions & Pick<FastifyHttpOptions<never>, 'ht
  * Every option but the logger. Pass `tls` to serve TLS. The handshake's time limit also ends a request head that drips in and a socket
  * that sends nothing.
  */
-export function fastifyServerOptions(config: Pick<Config, 'trustProxy' | 'limits'>, tls?: TlsFiles): ServerSettings {
+export function fastifyServerOptions(config: Pick<Config, 'trustProxy' | 'limits'>, tls?: TlsOptions): ServerSettings {
   const headMs = Math.min(MAX_HEAD_MS, config.limits.handshakeTimeoutMs)
   const http = {
     maxHeaderSize: MAX_HEADER_BYTES,

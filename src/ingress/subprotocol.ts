@@ -1,7 +1,7 @@
 // Chooses the subprotocol of the answer: one of those offered, and never one that carries a credential.
+import { CREDENTIAL_SUBPROTOCOL } from '../core/protocol/credentials.js'
 import { RefusalError } from '../core/protocol/errors.js'
 
-const CREDENTIAL = 'openai-insecure-api-key.'
 /** RFC 9110 section 5.6.2: the characters of a subprotocol's name. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
@@ -18,7 +18,7 @@ export function offeredSubprotocols(header: readonly string[] | undefined): read
  */
 export function chooseSubprotocol(offered: readonly string[]): string | undefined {
   if (offered.includes('realtime')) return 'realtime'
-  const harmless = offered.find((name) => !name.toLowerCase().startsWith(CREDENTIAL))
+  const harmless = offered.find((name) => !name.toLowerCase().startsWith(CREDENTIAL_SUBPROTOCOL))
   if (offered.length > 0 && harmless === undefined) throw new RefusalError('subprotocol_required', 'only_credential_offered')
   return harmless
 }

@@ -1,56 +1,39 @@
-// Reads certificate and key for serving wss directly, and replaces them when their files change.
-import { readFileSync, unwatchFile, watchFile } from 'node:fs'
-import { createSecureContext, type SecureVersion } from 'node:tls'
+// Serves wss directly, with a certificate and key that are taken up anew when their files change.
+import type { SecureVersion } from 'node:tls'
 import type { Config } from '../config/config.js'
+import { ConfigError } from '../config/config-error.js'
+import { seeFiles, watchFiles } from '../config/file-watch.js'
+import { readTlsPair, type TlsPair } from '../config/tls-files.js'
 
-export interface TlsFiles {
-  readonly cert: Buffer
-  readonly key: Buffer
+export interface TlsOptions extends TlsPair {
   readonly minVersion: SecureVersion
 }
 
 const MIN_VERSION: SecureVersion = 'TLSv1.2'
 
-/** Throws if a file cannot be read or the pair does not match. The error names the setting to change. */
-export function tlsOptions(tls: NonNullable<Config['tls']>): TlsFiles {
-  const files: TlsFiles = { cert: read('TLS_CERT_FILE', tls.certFile), key: read('TLS_KEY_FILE', tls.keyFile), minVersion: MIN_VERSION }
-  try {
-    createSecureContext(files)
-  } catch {
-    throw new Error('TLS_CERT_FILE and TLS_KEY_FILE: these are no certificate and private key that belong together')
-  }
-  return files
-}
-
-function read(setting: string, file: string): Buffer {
-  try {
-    return readFileSync(file)
-  } catch {
-    throw new Error(`${setting}: the file cannot be read`)
-  }
+/** Throws a `ConfigError` if a file cannot be read or the two do not belong together. */
+export function tlsOptions(tls: NonNullable<Config['tls']>): TlsOptions {
+  const { pair, problems } = readTlsPair(tls.certFile, tls.keyFile)
+  if (!pair) throw new ConfigError(problems.map(({ setting, problem }) => `${setting} ${problem}`))
+  return { ...pair, minVersion: MIN_VERSION }
 }
 
 /**
- * Checks both files every `intervalMs`, by path, so a swapped symbolic link counts. Gives the server each new pair. A pair that does not
- * match, such as between two writes, is reported and the old one stays. Returns a function that stops watching.
+ * Looks at both files every `intervalMs` and gives the server a changed pair. A pair that does not fit, as between two writes, is reported and the
+ * old one stays. Returns how to stop.
  */
 export function watchTls(
   tls: NonNullable<Config['tls']>,
-  server: { setSecureContext(options: TlsFiles): void },
+  server: { setSecureContext(options: TlsOptions): void },
   report: (result: 'reloaded' | 'kept the old certificate') => void,
   intervalMs = 5000,
 ): () => void {
-  const reload = (): void => {
+  return watchFiles(seeFiles([tls.certFile, tls.keyFile]), intervalMs, () => {
     try {
       server.setSecureContext(tlsOptions(tls))
       report('reloaded')
     } catch {
       report('kept the old certificate')
     }
-  }
-  const files = [tls.certFile, tls.keyFile]
-  for (const file of files) watchFile(file, { persistent: false, interval: intervalMs }, reload)
-  return () => {
-    for (const file of files) unwatchFile(file, reload)
-  }
+  })
 }

@@ -14,7 +14,7 @@ import { ClientGone, startDeadline } from './deadline.js'
 import { readHandshake } from './handshake.js'
 import { corsHeaders, preflightHeaders } from './origin.js'
 import { REALTIME_PATHS } from './paths.js'
-import { describeError, sendError, sendNotFound, sendRefusal } from './refusal-reply.js'
+import { sendError, sendNotFound, sendRefusal } from './refusal-reply.js'
 
 export interface IngressDeps extends AdmissionDeps {
   readonly config: Pick<Config, 'allowedOrigins' | 'clientDialect' | 'limits' | 'refuseAfterUpgrade'>
@@ -96,7 +96,7 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
 
   function refuse(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
     const refusal = error instanceof RefusalError ? error : new RefusalError('internal', 'admission_failed')
-    if (refusal !== error) deps.log.error(describeError(error), 'admission failed')
+    if (refusal !== error) deps.log.error({ err: error }, 'admission failed')
     deps.log.info({ code: refusal.code, why: refusal.why, address: request.ip }, 'upgrade refused')
     deps.recorder.note({ type: 'upgrade_refused', code: refusal.code })
     if (deps.config.refuseAfterUpgrade && !BEFORE_UPGRADE_ONLY.has(refusal.code)) outcomes.set(request.raw, { refused: refusal, response: reply.raw })
@@ -122,7 +122,7 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
       place.opened()
     } catch (error) {
       place.release()
-      deps.log.error({ ...describeError(error), sessionId }, 'session could not be opened')
+      deps.log.error({ err: error, sessionId }, 'session could not be opened')
       closeRefused(link, new RefusalError('internal', 'open_failed'))
     }
   }

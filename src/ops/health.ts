@@ -1,6 +1,7 @@
 // Says whether this process lives and whether it can take new sessions, for probes and load balancers.
 import type { FastifyInstance } from 'fastify'
 import type { Health } from '../ports/health.js'
+import { within } from '../time/within.js'
 
 export interface HealthDeps {
   readonly auth: () => Promise<Health>
@@ -57,16 +58,10 @@ async function askAll(deps: HealthDeps): Promise<Readiness['checks']> {
 }
 
 async function ask(check: () => Promise<Health>): Promise<Health> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<Health>((resolve) => {
-    timer = setTimeout(() => resolve({ status: 'down', detail: 'no answer in time' }), CHECK_TIMEOUT_MS)
-  })
   try {
-    const { status, detail } = await Promise.race([check(), late])
+    const { status, detail } = await within(CHECK_TIMEOUT_MS, check(), (): Health => ({ status: 'down', detail: 'no answer in time' }))
     return { status, detail }
   } catch {
     return { status: 'down', detail: 'the check failed' }
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -1,7 +1,8 @@
 // Counts dials, tokens and money, and reads limits and breakers at each scrape. Never by user.
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { BreakerState } from '../core/upstreams/breaker.js'
-import type { LimitState, LimitsBook, UsageBook, UsageReport } from '../ports/store.js'
+import type { LimitsBook, UsageBook, UsageReport } from '../ports/store.js'
+import { within } from '../time/within.js'
 import { createBoundedLabel } from './labels.js'
 
 export interface WatchedUpstreams {
@@ -87,21 +88,9 @@ async function remainingOf({ upstreams, limits }: WatchedUpstreams): Promise<rea
   const byDeployment = new Map([...upstreams()].reverse().map(({ name, deployment }) => [deployment, name]))
   const found = await Promise.all(
     [...byDeployment].map(async ([deployment, upstream]) => {
-      const known = await inTime(limits.limitsOf(deployment))
+      const known = await within(LOOK_UP_MS, limits.limitsOf(deployment), () => []).catch(() => [])
       return known.flatMap(({ name, remaining: value }) => (value === undefined ? [] : [{ upstream, name, value }]))
     }),
   )
   return found.flat()
-}
-
-async function inTime(asked: Promise<readonly LimitState[]>): Promise<readonly LimitState[]> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<readonly LimitState[]>((resolve) => {
-    timer = setTimeout(() => resolve([]), LOOK_UP_MS)
-  })
-  try {
-    return await Promise.race([asked.catch(() => []), late])
-  } finally {
-    clearTimeout(timer)
-  }
 }

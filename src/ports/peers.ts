@@ -1,8 +1,8 @@
-// The processes that share this one's ports, for what belongs to all of them.
+// Type of the other processes that share this one's ports, for what concerns all of them.
 
 export interface Peers {
-  /** Sets what this process says to `question`; a rejection counts as no answer. */
+  /** Sets how this process answers `question`. A rejection counts as no answer. */
   answer(question: string, how: (data: unknown) => Promise<unknown>): void
-  /** What all processes say to it, this one included; those that say nothing within a second are left out. Never rejects. */
+  /** Resolves to the answers of all processes, this one included. Those that do not answer within a second are left out. Never rejects. */
   ask(question: string, data?: unknown): Promise<readonly unknown[]>
 }

@@ -1,34 +1,35 @@
-// Runs several copies of this process that share their ports: starts them, replaces those that die, passes questions round, and drains them all at once.
+// Runs several copies of this process that share their ports: starts them, replaces those that die, passes on questions, drains them all at once.
 import cluster, { type Worker } from 'node:cluster'
+import { within } from '../time/within.js'
 import { ANSWER_MS, type FromPrimary, type FromWorker } from './messages.js'
 
 export interface PrimaryOptions {
   /** 2 or more. */
   readonly count: number
-  /** What a worker needs at most to drain, in milliseconds. */
+  /** Longest time that a worker needs to drain, in milliseconds. */
   readonly drainMs: number
   readonly log: Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>
 }
 
 export interface Primary {
-  /** Resolves when the last worker has ended; rejects when one had to be killed. */
+  /** Resolves when the last worker has ended. Rejects if one had to be killed. */
   drain(): Promise<void>
-  /** Has every worker look at its configuration, one that is starting once it is ready. */
+  /** Makes every worker read its configuration again. A worker that is starting does so once it is ready. */
   reload(): Promise<void>
 }
 
-/** A worker said on standard error why it cannot start. */
+/** The worker has said on standard error why it cannot start. */
 export class WorkerStartError extends Error {
   override readonly name = 'WorkerStartError'
 }
 
-/** On top of its drain time: writing what is queued, and exit. */
+/** Time to write what is queued and to exit, on top of the drain time. */
 const DRAIN_SPARE_MS = 5000
 const PAUSE_MS = { least: 250, most: 30_000 }
-/** A worker that lived so long did not die of how it was started. */
+/** The death of a worker that lived this long has nothing to do with its start. */
 const STEADY_MS = 60_000
 
-/** Resolves when the first worker is ready, the others starting; rejects with a `WorkerStartError` when the first cannot start. */
+/** Resolves once the first worker is ready and the others are starting. Rejects with a `WorkerStartError` if the first cannot start. */
 export async function startWorkers({ count, drainMs, log }: PrimaryOptions): Promise<Primary> {
   const running = new Set<Worker>()
   const ready = new Set<Worker>()
@@ -40,7 +41,7 @@ export async function startWorkers({ count, drainMs, log }: PrimaryOptions): Pro
   let replaced = 0
   let onEmpty: (() => void) | undefined
   const pauses = new Set<NodeJS.Timeout>()
-  // Numbers that JSON does not know, such as the NaN of an empty histogram, arrive as they are.
+  // Carries numbers that JSON cannot, such as the NaN of an empty histogram.
   cluster.setupPrimary({ serialization: 'advanced' })
 
   /** `started` resolves to whether the worker became ready. */
@@ -52,15 +53,15 @@ export async function startWorkers({ count, drainMs, log }: PrimaryOptions): Pro
     return new Promise((started) => {
       worker.on('error', () => undefined)
       worker.on('message', (message: FromWorker) => {
-        if (message.relay === 'ready') {
+        if (message.type === 'ready') {
           ready.add(worker)
           log.info({ worker: worker.process.pid, url: message.url, adminUrl: message.adminUrl, ready: ready.size }, 'worker ready')
-          // It may have read its files before, and hears nothing until it is ready.
-          if (reloads > reloadsBefore) tell(worker, { relay: 'reload' })
-          if (draining) tell(worker, { relay: 'drain' })
+          // It may have read its files before the reload, and gets no message until it is ready.
+          if (reloads > reloadsBefore) tell(worker, { type: 'reload' })
+          if (draining) tell(worker, { type: 'drain' })
           started(true)
-        } else if (message.relay === 'ask') ask(worker, message)
-        else if (message.relay === 'answer') answered(worker, message)
+        } else if (message.type === 'ask') void ask(worker, message)
+        else if (message.type === 'answer') answered(worker, message)
       })
       worker.once('exit', (code, signal) => {
         const wasReady = ready.delete(worker)
@@ -91,20 +92,17 @@ export async function startWorkers({ count, drainMs, log }: PrimaryOptions): Pro
     if (worker.isConnected()) worker.send(message, () => undefined)
   }
 
-  function ask(asker: Worker, { id: askersId, question, data }: Extract<FromWorker, { relay: 'ask' }>): void {
+  async function ask(asker: Worker, { id: askersId, question, data }: Extract<FromWorker, { type: 'ask' }>): Promise<void> {
     const id = ++lastQuestion
     const values: unknown[] = question === 'metrics' ? [ownMetrics(ready.size, replaced)] : []
-    const timer = setTimeout(() => finish(), ANSWER_MS)
-    const finish = () => {
-      clearTimeout(timer)
-      questions.delete(id)
-      tell(asker, { relay: 'answers', id: askersId, values })
-    }
-    questions.set(id, { waitingFor: new Set(ready), finish, values })
-    for (const worker of ready) tell(worker, { relay: 'question', id, question, data })
+    const finished = new Promise<void>((finish) => questions.set(id, { waitingFor: new Set(ready), finish, values }))
+    for (const worker of ready) tell(worker, { type: 'question', id, question, data })
+    await within(ANSWER_MS, finished, () => undefined)
+    questions.delete(id)
+    tell(asker, { type: 'answers', id: askersId, values })
   }
 
-  function answered(worker: Worker, { id, value }: Extract<FromWorker, { relay: 'answer' }>): void {
+  function answered(worker: Worker, { id, value }: Extract<FromWorker, { type: 'answer' }>): void {
     const question = questions.get(id)
     if (!question?.waitingFor.delete(worker)) return
     if (value !== undefined) question.values.push(value)
@@ -116,41 +114,40 @@ export async function startWorkers({ count, drainMs, log }: PrimaryOptions): Pro
     if (question?.waitingFor.size === 0) question.finish()
   }
 
-  // One alone first: a port in use or a tool that does not load is said once and not by each.
+  // One worker starts alone, so that a port in use or a tool that does not load is reported once and not by each.
   if (!(await launch())) throw new WorkerStartError('No worker could start.')
   for (let n = 1; n < count; n++) void launch()
 
   return {
     async reload() {
       reloads++
-      for (const worker of ready) tell(worker, { relay: 'reload' })
+      for (const worker of ready) tell(worker, { type: 'reload' })
     },
     async drain() {
       draining = true
       log.info({ workers: running.size }, 'draining')
       for (const pause of pauses) clearTimeout(pause)
-      for (const worker of ready) tell(worker, { relay: 'drain' })
-      const late = await ended(drainMs + DRAIN_SPARE_MS)
-      if (late > 0) throw new Error(`${late} workers did not end in time`)
+      for (const worker of ready) tell(worker, { type: 'drain' })
+      const killed = await allEnded(drainMs + DRAIN_SPARE_MS)
+      if (killed > 0) throw new Error(`${killed} workers did not end in time`)
       log.info({}, 'stopped')
     },
   }
 
-  /** How many had to be killed. */
-  function ended(withinMs: number): Promise<number> {
-    return new Promise((resolve) => {
-      let killed = 0
-      const timer = setTimeout(() => {
-        killed = running.size
-        log.error({ workers: killed }, 'workers killed')
-        killWorkers()
-      }, withinMs)
-      onEmpty = () => {
-        clearTimeout(timer)
-        resolve(killed)
-      }
-      if (running.size === 0) onEmpty()
+  /** Kills the workers that have not ended by themselves after `ms`. Resolves to how many it killed, once all have ended. */
+  async function allEnded(ms: number): Promise<number> {
+    let killed = 0
+    const empty = new Promise<void>((resolve) => {
+      onEmpty = resolve
+      if (running.size === 0) resolve()
     })
+    await within(ms, empty, () => {
+      killed = running.size
+      log.error({ workers: killed }, 'workers killed')
+      killWorkers()
+      return empty
+    })
+    return killed
   }
 }
 
@@ -158,7 +155,7 @@ export function killWorkers(): void {
   for (const worker of Object.values(cluster.workers ?? {})) worker?.kill('SIGKILL')
 }
 
-/** In the form of a worker's snapshot, to be merged with theirs. */
+/** In the form of a worker's snapshot, so that it merges with theirs. */
 function ownMetrics(ready: number, replaced: number): readonly object[] {
   const metric = (name: string, help: string, type: 'gauge' | 'counter', value: number) => ({ name, help, type, aggregator: 'sum', values: [{ value, labels: {} }] })
   return [

@@ -1,11 +1,11 @@
-// Where this host's own relay answers its liveness probe, read from the same variables as the relay reads.
+// Says where the relay on this host answers its liveness probe, from the variables that the relay reads.
 
 export interface ProbeTarget {
   readonly url: string
   readonly tls: boolean
 }
 
-/** Only what a probe needs: a mistake in any other variable is the relay's to report. */
+/** Reads only what a probe needs. The relay itself reports mistakes in other variables. */
 export function probeTarget(environment: Readonly<Record<string, string | undefined>> = process.env): ProbeTarget {
   const host = environment.HOST?.trim() || '0.0.0.0'
   const port = environment.PORT?.trim() || '8080'

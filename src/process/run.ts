@@ -1,16 +1,14 @@
-// Runs a server, or several processes of it, until a signal ends it: the first drains and exits 0, a second ends the process now; a hang-up reloads.
+// Runs a server, or several processes of it, until a signal: the first drains and exits 0, a second exits at once, a hang-up reloads.
 import type { Worker } from 'node:cluster'
 import type { Config } from '../config/config.js'
-import { loadConfig } from '../config/load.js'
-import type { Peers } from '../ports/peers.js'
-import type { RelayServer } from '../server/server.js'
+import type { RelayServer, ServerExtras } from '../server/server.js'
 import { joinPrimary, shareOf } from './worker.js'
 
-/** What can be run: a server, or anything else that stops when told to. */
+/** A server, or anything else that can be told to stop. */
 export interface Runnable {
-  /** Finishes what is at work and stops; resolves within its own deadline. */
+  /** Finishes the work under way and stops. Resolves within its own deadline. */
   drain(): Promise<void>
-  /** Takes up a changed configuration. Without it, a hang-up ends what runs. Never rejects. */
+  /** Takes up a changed configuration. Never rejects. Without this method, a hang-up drains. */
   reload?(): Promise<void>
 }
 
@@ -20,8 +18,8 @@ export interface ProcessHooks {
 }
 
 /**
- * Listens for signals at once, so that none is missed while the server starts; rejects when it cannot start. `hooks.exit` is called at the end,
- * within the drain time and a second.
+ * Listens for signals at once, so that none is missed while the server starts. Rejects if it cannot start. Calls `hooks.exit` at the end, within
+ * the drain time and a second.
  */
 export async function runUntilSignal(starting: Promise<Runnable>, hooks: ProcessHooks): Promise<void> {
   let stopping = false
@@ -48,19 +46,20 @@ export async function runUntilSignal(starting: Promise<Runnable>, hooks: Process
   await starting
 }
 
-/** The relay as configured, in this process or in `WORKERS` of them. Rejects when it cannot start. */
-export async function serve(config: Config, hooks: ProcessHooks): Promise<void> {
-  if (config.workers === 1) return runUntilSignal(startRelay(config), hooks)
+/** Runs the relay that `load` configures, in this process or in `WORKERS` of them. `load` is called again on a reload. Rejects when it cannot start. */
+export async function serve(load: () => Config, hooks: ProcessHooks): Promise<void> {
+  const config = load()
+  if (config.workers === 1) return runUntilSignal(startRelay(config, { load }), hooks)
   const { default: cluster } = await import('node:cluster')
-  return cluster.worker ? serveAsWorker(config, cluster.worker, hooks) : serveInWorkers(config, hooks)
+  return cluster.worker ? serveAsWorker(config, load, cluster.worker, hooks) : serveInWorkers(config, hooks)
 }
 
-async function startRelay(config: Config, peers?: Peers): Promise<RelayServer> {
+async function startRelay(config: Config, extras: ServerExtras): Promise<RelayServer> {
   const { startServer } = await import('../server/server.js')
-  return startServer(config, { load: loadConfig, ...(peers && { peers }) })
+  return startServer(config, extras)
 }
 
-/** Loads nothing that serves. */
+/** The primary process loads no part that serves. */
 async function serveInWorkers(config: Config, hooks: ProcessHooks): Promise<void> {
   let killWorkers = (): void => undefined
   const start = async (): Promise<Runnable> => {
@@ -77,10 +76,10 @@ async function serveInWorkers(config: Config, hooks: ProcessHooks): Promise<void
   })
 }
 
-/** A terminal sends its signal to every process at once, and the primary says the same: both mean one drain. A second signal ends the worker. */
-async function serveAsWorker(config: Config, worker: Worker, hooks: ProcessHooks): Promise<void> {
+/** A terminal sends its signal to every process, and the primary sends `drain` as well: both mean one drain. A second signal ends the worker. */
+async function serveAsWorker(config: Config, load: () => Config, worker: Worker, hooks: ProcessHooks): Promise<void> {
   const joined = joinPrimary(worker)
-  const starting = startRelay(shareOf(config), joined.peers)
+  const starting = startRelay(shareOf(config), { load, peers: joined.peers })
   let signals = 0
   let told = false
   await runUntilSignal(starting, {

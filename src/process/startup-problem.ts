@@ -1,6 +1,5 @@
-// What to print when the relay cannot start: our own errors as they are, anything else by its kind only.
-import { ConfigError } from '../config/load.js'
-import { ToolConfigError } from '../tools/registry.js'
+// Says why the relay cannot start: in an error's own words if they are ours, else by the kind of error only.
+import { ConfigError } from '../config/config-error.js'
 
 /** System errors that an operator can act on by their code alone. */
 const SYSTEM: Readonly<Record<string, string>> = {
@@ -11,7 +10,7 @@ const SYSTEM: Readonly<Record<string, string>> = {
 
 /** Never quotes a foreign error's text, which may hold a setting. */
 export function startupProblem(error: unknown): string {
-  if (error instanceof ConfigError || error instanceof ToolConfigError) return error.message
+  if (error instanceof ConfigError) return error.message
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
   if (Object.hasOwn(SYSTEM, code)) return SYSTEM[code] as string
   return `The relay could not start (${code || (error instanceof Error ? error.name : 'unknown error')}).`

@@ -1,12 +1,13 @@
-// One of several processes that share their ports: what it asks of the others, when it drains, and which share of the limits it has.
+// Makes this process one of several that share their ports: what it asks of the others, when it drains, and its share of the limits.
 import type { Worker } from 'node:cluster'
 import type { Config } from '../config/config.js'
 import type { Peers } from '../ports/peers.js'
+import { within } from '../time/within.js'
 import { ANSWER_MS, type FromPrimary, type FromWorker } from './messages.js'
 
 export interface WorkerProcess {
   readonly peers: Peers
-  /** Calls back once, when the primary says so or is gone. */
+  /** Calls back once: when the primary says so, or is gone. */
   onDrain(callback: () => void): void
   /** Calls back whenever the primary says so. */
   onReload(callback: () => void): void
@@ -20,15 +21,15 @@ export function joinPrimary(worker: Worker): WorkerProcess {
   let told = false
   let onDrain: (() => void) | undefined
   let onReload: (() => void) | undefined
-  // Without it Node ends this process at once when the primary is gone, and every call with it.
+  // Else Node ends this process as soon as the primary is gone, and every call with it.
   worker.exitedAfterDisconnect = true
   worker.on('error', () => undefined)
   worker.on('disconnect', drain)
   worker.on('message', (message: FromPrimary) => {
-    if (message.relay === 'drain') drain()
-    else if (message.relay === 'reload') onReload?.()
-    else if (message.relay === 'question') void answer(message)
-    else if (message.relay === 'answers') asked.get(message.id)?.(message.values)
+    if (message.type === 'drain') drain()
+    else if (message.type === 'reload') onReload?.()
+    else if (message.type === 'question') void answer(message)
+    else if (message.type === 'answers') asked.get(message.id)?.(message.values)
   })
 
   function send(message: FromWorker): void {
@@ -41,28 +42,24 @@ export function joinPrimary(worker: Worker): WorkerProcess {
     onDrain = undefined
   }
 
-  async function answer({ id, question, data }: Extract<FromPrimary, { relay: 'question' }>): Promise<void> {
+  async function answer({ id, question, data }: Extract<FromPrimary, { type: 'question' }>): Promise<void> {
     const value = await answers
       .get(question)?.(data)
       .catch(() => undefined)
-    send({ relay: 'answer', id, value })
+    send({ type: 'answer', id, value })
   }
 
   return {
     peers: {
       answer: (question, how) => void answers.set(question, how),
-      ask: (question, data) =>
-        new Promise((resolve) => {
-          const id = ++lastId
-          const settle = (values: readonly unknown[]) => {
-            clearTimeout(timer)
-            asked.delete(id)
-            resolve(values)
-          }
-          const timer = setTimeout(() => settle([]), 2 * ANSWER_MS)
-          asked.set(id, settle)
-          send({ relay: 'ask', id, question, data })
-        }),
+      async ask(question, data) {
+        const id = ++lastId
+        const answered = new Promise<readonly unknown[]>((resolve) => asked.set(id, resolve))
+        send({ type: 'ask', id, question, data })
+        const values = await within(2 * ANSWER_MS, answered, () => [])
+        asked.delete(id)
+        return values
+      },
     },
     onDrain(callback) {
       if (told) callback()
@@ -71,13 +68,13 @@ export function joinPrimary(worker: Worker): WorkerProcess {
     onReload(callback) {
       onReload = callback
     },
-    ready: ({ url, adminUrl }) => send({ relay: 'ready', url, adminUrl }),
+    ready: ({ url, adminUrl }) => send({ type: 'ready', url, adminUrl }),
   }
 }
 
 /**
- * What one of `config.workers` processes may use, so that all together stay within what was configured: sessions are divided and rounded down,
- * connections open ahead rounded up. Limits of users and addresses hold over all workers through Redis and stay whole.
+ * The share of one of `config.workers` processes. Sessions are divided and rounded down, connections open ahead rounded up. Limits of users and
+ * addresses stay whole, since they hold over all workers through Redis.
  */
 export function shareOf(config: Config): Config {
   const { workers, warmPoolSize, limits } = config

@@ -1,4 +1,4 @@
-// Chooses what the server owns for a caller: profile by claim, tools pinned, instructions filled from the verified token.
+// Chooses what the server owns for a caller: the profile by a claim, its tools, and instructions filled from the verified token.
 import type { Config, ProfileConfig } from '../config/config.js'
 import { fillInstructions, hasClaimSlots } from '../core/policy/instructions.js'
 import type { SessionProfile } from '../core/policy/profile.js'
@@ -13,12 +13,12 @@ export interface ChosenProfile {
   readonly tools: ToolSet
 }
 
-/** A second of 24 kHz PCM16; of G.711 six seconds. */
+/** One second of 24 kHz PCM16, or six seconds of G.711. */
 export const AUDIO_SECOND_BYTES = 48_000
-/** Refused events after which a client is taken for hostile or broken. */
+/** After so many refused events, a client counts as hostile or broken. */
 const MAX_VIOLATIONS = 100
 
-/** Throws `forbidden` when the claim names a profile that does not exist. `requestedModel` picks among the profiles the token allows. */
+/** Throws `forbidden` if the claim names a profile that does not exist. `requestedModel` picks among the profiles that the token allows. */
 export function chooseProfile(config: Config, toolSet: (names: readonly string[] | undefined) => ToolSet, identity: Identity, requestedModel: string | undefined): ChosenProfile {
   const name = profileName(config, identity, requestedModel)
   const chosen = config.profiles[name] as ProfileConfig
@@ -40,7 +40,7 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
     limits: {
       maxSessionMs: chosen.limits.maxSessionMs ?? limits.maxSessionMs,
       idleTimeoutMs: chosen.limits.idleTimeoutMs ?? limits.idleTimeoutMs,
-      // Counted from the upgrade: as long again as the dial may take.
+      // Counted from the upgrade, so it has the time of the dial and as much again.
       configureTimeoutMs: 2 * limits.upstreamConnectTimeoutMs,
       toolMaxRounds: toolLimits.maxRounds,
       toolMaxConcurrent: toolLimits.maxConcurrent,
@@ -58,26 +58,26 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
   return { profile, tools }
 }
 
-/** The profile every caller gets, whoever it is; undefined where callers differ in profile or instructions. */
+/** The profile that every caller gets, or undefined if callers differ in profile or instructions. */
 export function commonProfile(config: Config, toolSet: (names: readonly string[] | undefined) => ToolSet): SessionProfile | undefined {
   const [only, ...others] = Object.values(config.profiles)
   if (!only || others.length > 0 || hasClaimSlots(only.instructions)) return undefined
-  const nobody: Identity = { subject: 'nobody', issuer: undefined, tokenId: undefined, expiresAtMs: 0, claims: {} }
-  return chooseProfile(config, toolSet, nobody, undefined).profile
+  const anyone: Identity = { subject: 'anyone', issuer: undefined, tokenId: undefined, expiresAtMs: 0, claims: {} }
+  return chooseProfile(config, toolSet, anyone, undefined).profile
 }
 
-/** Undefined where the profile has no quota. Amounts are those of these claims. */
+/** Undefined if the profile has no quota. The claims may set its amounts. */
 export function quotaPolicy({ profiles, quotaFailOpen, prices }: Config, profileName: string, claims: Identity['claims']): QuotaPolicy | undefined {
   const settings = profiles[profileName]?.quota
   return settings && { rules: settings.map((setting) => ruleFor(setting, claims).rule), failOpen: quotaFailOpen, currency: prices?.currency }
 }
 
-/** The profile's own limit of sessions per user, or the general one. */
+/** The profile's own limit of sessions per user, or else the general one. */
 export function maxSessionsPerUser(config: Config, profileName: string): number {
   return config.profiles[profileName]?.limits.maxSessionsPerUser ?? config.limits.maxSessionsPerUser
 }
 
-/** The claim may be one name or a list of allowed names; without it, `default`. */
+/** The claim has one name or a list of allowed names. A token without it gets `default`. */
 export function profileName(config: Config, identity: Identity, requestedModel: string | undefined): string {
   const claim = Object.hasOwn(identity.claims, config.profileClaim) ? identity.claims[config.profileClaim] : undefined
   if (claim === undefined || claim === null) return 'default'

@@ -1,35 +1,34 @@
-// The part of the configuration that changes while the relay runs: tools, profiles, instructions. New sessions get the newest version, running ones keep theirs.
+// Keeps the versions of what changes while the relay runs: tools, profiles, instructions. New sessions get the newest, running ones keep theirs.
 
 import type { Config } from '../config/config.js'
 import { configWarnings } from '../config/describe.js'
 import { watchFiles } from '../config/file-watch.js'
 import type { SessionProfile } from '../core/policy/profile.js'
 import type { Identity } from '../ports/caller.js'
-import type { ToolSet } from '../ports/tools.js'
-import type { ToolRegistry } from '../tools/registry.js'
+import type { ToolRegistry, ToolSet } from '../ports/tools.js'
 import { chooseProfile } from './choose.js'
 
-export interface LiveConfigOptions {
+interface LiveConfigOptions {
   readonly config: Config
-  /** The configuration as it is now; throws an error with `problems` for a bad one. Undefined: it never changes. */
+  /** Reads the configuration as it is now. Throws an error with `problems` for a bad one. If undefined, the configuration never changes. */
   readonly load: (() => Config) | undefined
-  /** Rejects likewise for tools that cannot be used. */
+  /** Rejects with such an error for tools that cannot be used. */
   readonly createTools: (config: Config) => Promise<ToolRegistry>
   readonly log: Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>
   readonly count: (result: 'reloaded' | 'refused') => void
-  /** How often the files are looked at, in milliseconds. */
+  /** Time between two looks at the files, in milliseconds. */
   readonly watchMs?: number
 }
 
 export interface LiveConfig {
   readonly config: Config
   readonly tools: ToolRegistry
-  /** Throws what `chooseProfile` throws. The profile is tied to the version it came from. */
+  /** Throws what `chooseProfile` throws. The profile stays with the version it came from. */
   profileFor(identity: Identity, requestedModel: string | undefined): SessionProfile
   toolsFor(profile: SessionProfile): ToolSet
-  /** A session with this profile has opened: its tools stay until what is returned is called. */
-  hold(profile: SessionProfile): () => void
-  /** Takes up what the files say now, or logs every mistake and keeps what is in force. Never rejects; asked again meanwhile, it looks again. */
+  /** Keeps the version that this profile came from, with its tools, until `release` is called. */
+  pin(profile: SessionProfile): { release(): void }
+  /** Takes up what the files say now, or logs every mistake and keeps what is in force. Looks again if it is called meanwhile. Never rejects. */
   reload(): Promise<void>
   close(): Promise<void>
 }
@@ -43,7 +42,7 @@ interface Version {
 
 const WATCH_MS = 2000
 
-/** Rejects where the tools of the first version cannot be used. */
+/** Rejects if the tools of the first version cannot be used. */
 export async function createLiveConfig(options: LiveConfigOptions): Promise<LiveConfig> {
   const { load, createTools, log, count } = options
   let building = true
@@ -63,7 +62,7 @@ export async function createLiveConfig(options: LiveConfigOptions): Promise<Live
   let reloading: Promise<void> | undefined
   let closed = false
 
-  async function take(loadNow: () => Config): Promise<void> {
+  async function takeUp(loadNow: () => Config): Promise<void> {
     let tools: ToolRegistry | undefined
     try {
       const { tools: toolConfigs, profiles } = loadNow()
@@ -83,7 +82,7 @@ export async function createLiveConfig(options: LiveConfigOptions): Promise<Live
     }
   }
 
-  /** A caller who was given this version and is not through the upgrade yet is admitted within the handshake's time. */
+  /** Waits for callers that got this version and are not through the upgrade yet: that takes no longer than a handshake may. */
   function retire(version: Version): void {
     const timer = setTimeout(() => {
       version.retired = true
@@ -102,7 +101,7 @@ export async function createLiveConfig(options: LiveConfigOptions): Promise<Live
     reloading ??= (async () => {
       while (again && !closed) {
         again = false
-        await take(load)
+        await takeUp(load)
       }
       reloading = undefined
     })()
@@ -125,15 +124,17 @@ export async function createLiveConfig(options: LiveConfigOptions): Promise<Live
       return profile
     },
     toolsFor: (profile) => chosen.get(profile)?.tools ?? current.tools.toolSet([]),
-    hold(profile) {
+    pin(profile) {
       const version = chosen.get(profile)?.version
-      if (!version) return () => undefined
+      if (!version) return { release: () => undefined }
       version.sessions++
-      let held = true
-      return () => {
-        if (held) version.sessions--
-        held = false
-        closeUnused(version)
+      let pinned = true
+      return {
+        release() {
+          if (pinned) version.sessions--
+          pinned = false
+          closeUnused(version)
+        },
       }
     },
     reload,
@@ -146,7 +147,7 @@ export async function createLiveConfig(options: LiveConfigOptions): Promise<Live
   }
 }
 
-/** Of a configuration or its tools: our own words. Anything else says only what kind of error it is. */
+/** Our own words, if the error is about the configuration or its tools. Of any other error, only its kind. */
 function problemsOf(error: unknown): readonly string[] {
   if (error instanceof Error && 'problems' in error && Array.isArray(error.problems)) return error.problems.map(String)
   return [error instanceof Error ? error.name : 'unknown']

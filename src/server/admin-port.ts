@@ -1,9 +1,9 @@
-// The admin port: metrics at once, the admin API from its first request on, so that a relay nobody administers loads none of it.
+// Builds the admin port's server: metrics at once, the admin API at its first request, so that a relay without one loads nothing of it.
 import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { AdminApiDeps } from '../admin/api.js'
 import { type MetricsDeps, registerMetrics } from '../ops/metrics.js'
 
-/** Listens nowhere yet. */
+/** The server does not listen yet. */
 export function createAdminServer(options: FastifyServerOptions, metrics: MetricsDeps, api: AdminApiDeps): FastifyInstance {
   const admin: FastifyInstance = fastify(options)
   registerMetrics(admin, metrics)

@@ -1,4 +1,4 @@
-// Says when memory is nearly full, so that new sessions are refused and running ones go on, before the process dies of it.
+// Says when memory is nearly full. New sessions are refused then and running ones go on, before the process dies of it.
 import { totalmem } from 'node:os'
 import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8'
 import type { Config } from '../config/config.js'
@@ -9,16 +9,16 @@ import { collectAll } from '../wire/young-garbage.js'
 /** Bytes. */
 export interface MemoryReading {
   readonly resident: number
-  /** What V8 keeps account of: its heap, and outside of it the contents of buffers and TLS connections. */
+  /** What V8 counts: its heap, and outside of it the contents of buffers and TLS connections. */
   readonly accounted: number
-  /** Of the old generation: what has lived a while. */
+  /** Used by the old generation: objects that have lived a while. */
   readonly heapUsed: number
-  /** V8 ends the process where the old generation gets there, whatever the machine has. */
+  /** V8 ends the process if the old generation grows to this, however much memory the machine has. */
   readonly heapLimit: number
 }
 
 export interface MemoryWatch {
-  /** Measured at most once a second, when asked. */
+  /** Measures when asked, at most once a second. */
   full(): boolean
   /** `down` while full. Never rejects. */
   health(): Promise<Health>
@@ -26,10 +26,10 @@ export interface MemoryWatch {
 
 export interface MemoryWatchOptions {
   readonly setting: Config['maxMemory']
-  /** Processes that share the memory, each with an equal part. */
+  /** So many processes share the memory in equal parts. */
   readonly processes: number
   readonly sessionCount: () => number
-  /** What other threads may take, of which V8 tells this one nothing. */
+  /** What other threads may take. V8 does not count it in this one. */
   readonly threadBytes?: () => number
   readonly read?: () => MemoryReading
   readonly collect?: () => void
@@ -37,21 +37,21 @@ export interface MemoryWatchOptions {
   readonly now?: () => number
 }
 
-/** Of a container's memory and of V8's heap: garbage is collected long before, and what a session may still ask for fits above. */
+/** Share of a container's memory and of V8's heap. Garbage is collected long before, and running sessions have room above. */
 const SHARE = 0.9
 /**
- * Of the mark. What is freed mostly stays with the process, for its next use: after a burst, resident memory would be above the mark for good. So callers
- * are taken again when this much is in use at most. The rest is for what V8 keeps no account of, and for free memory in pieces of the wrong size.
+ * Share of the mark. A process mostly keeps the memory it frees, so after a burst its resident memory may stay above the mark for good. It takes callers
+ * again once no more than this share is in use. The rest is for memory that V8 does not count, and for free memory in pieces of the wrong size.
  */
 const IN_USE_SHARE = 0.75
 const MAX_AGE_MS = 1000
 /**
- * V8 collects garbage as memory is asked for: with callers refused and others gone, never. A collection stops everything, for 0.1 s with 6,000 sessions, so
- * there is one when this share of the sessions is left of the most since the last, and after a minute anyway.
+ * V8 collects garbage when the program asks for memory, and a relay that refuses callers asks for little. So it collects itself: when the sessions fall to
+ * this share of the most since the last collection, or after a minute. Not more often, since one stops everything for 0.1 s with 6,000 sessions.
  */
 const LEFT_SHARE = 0.9
 const COLLECT_AFTER_MS = 60_000
-/** V8's limit has the young generation in it: three half-spaces of 16 MiB, unless `--max-semi-space-size` says otherwise. */
+/** V8's limit includes the young generation: three half-spaces of 16 MiB, unless `--max-semi-space-size` says otherwise. */
 const YOUNG_BYTES = 48 * 1024 * 1024
 
 export function watchMemory({
@@ -76,7 +76,7 @@ export function watchMemory({
     if (sessions >= mostSessions * LEFT_SHARE && at - collectedAt < COLLECT_AFTER_MS) return
     collect()
     collectedAt = at
-    // Who left since the last reading may still be held by what is closing.
+    // Sessions that left since the last reading may still be in memory while they close.
     mostSessions = Math.max(sessions, sessionsBefore)
   }
 
@@ -98,8 +98,8 @@ export function watchMemory({
 }
 
 /**
- * Bytes of resident memory above which one process takes no new session, unless much of it is free; infinite where nothing limits it. `container` is what Node
- * finds: 0 or more than the machine has where there is no limit.
+ * Above so many bytes of resident memory, one process takes no new session unless much of it is free. Infinite without a limit. `container` is what Node
+ * finds: without a limit it is 0, or more than the machine has.
  */
 export function memoryMark(setting: Config['maxMemory'], processes: number, container: number, machine: number): number {
   if (setting === 'off') return Number.POSITIVE_INFINITY

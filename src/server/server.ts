@@ -1,6 +1,5 @@
-// Composition root: builds every part, plugs it into its port, and listens.
+// Builds every part, plugs it into its port, and listens.
 import { randomInt } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Server as TlsServer } from 'node:tls'
 import fastifyWebsocket from '@fastify/websocket'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
@@ -25,6 +24,7 @@ import { createLiveConfig } from '../profiles/live.js'
 import type { RelaySettings } from '../relay/deps.js'
 import { quotaUsage } from '../relay/quota.js'
 import { createRelay } from '../relay/relay.js'
+import { within } from '../time/within.js'
 import { createToolRegistry } from '../tools/registry.js'
 import type { TokenCredential } from '../upstream/azure-credential.js'
 import { createFailOver } from '../upstream/fail-over.js'
@@ -40,35 +40,35 @@ export interface RelayServer {
   readonly url: string
   readonly adminUrl: string
   readonly log: FastifyBaseLogger
-  /** Takes up changed tools, profiles and instructions for new sessions; a bad file is refused whole and logged. Never rejects. */
+  /** Takes up changed tools, profiles and instructions for new sessions. A bad file is logged and changes nothing. Never rejects. */
   reload(): Promise<void>
   /** Lets running answers finish within `DRAIN_SECONDS`, spreads the closes, writes what is queued, and stops listening. */
   drain(): Promise<void>
 }
 
 export interface ServerExtras {
-  /** Reads the configuration anew when its files change; absent: it never changes. */
+  /** Reads the configuration again when its files change. If absent, it never changes. */
   readonly load?: () => Config
-  /** Adds routes to the public listener; the demo serves its page this way. */
+  /** Adds routes to the public listener, such as the demo's page. */
   readonly publicRoutes?: (app: FastifyInstance) => Promise<void>
   /** Instead of `@azure/identity`'s default chain. */
   readonly credential?: TokenCredential
-  /** The processes that share the ports with this one: metrics are those of all. */
+  /** The processes that share the ports with this one. The metrics page then covers all of them. */
   readonly peers?: Peers
 }
 
-/** Share of the drain time kept for writing what the store has queued. */
+/** Part of the drain time that is kept for writing what the store has queued. */
 const FLUSH_MS = 2000
 const HELD_FRAMES = 1024
 const LOG_FLUSH_MS = 500
-/** A request under way gets this long at shutdown; what has not said a whole one by then never will. */
+/** At shutdown, a request under way gets this long. */
 const HTTP_GRACE_MS = 500
 /** Longest wait for the parts to close once no session is left. */
 const CLOSING_MS = 5000
-/** No route has a schema, and loading what would compile one is a third of the time to start. */
+/** No route has a schema, and loading a compiler for schemas would take a third of the time to start. */
 const NO_SCHEMAS = { compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas } }
 
-/** Rejects when a part cannot be built or a port cannot be opened; nothing is left open then. */
+/** Rejects if a part cannot be built or a port cannot be opened. It closes whatever was open by then. */
 export async function startServer(config: Config, extras: ServerExtras = {}): Promise<RelayServer> {
   const sink = openLogSink(1)
   const log = createLogger(config, sink)
@@ -76,7 +76,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
   metrics.gauge('relay_log_lines_dropped', 'Log lines dropped because nobody read them fast enough.', () => sink.dropped)
   const closers: (() => Promise<unknown>)[] = []
   try {
-    const authenticator = await createAuthenticator(config.auth)
+    const authenticator = createAuthenticator(config.auth)
     const uncounted = await createStore(config, log)
     const store = { ...uncounted, usage: metrics.upstreams.counted(uncounted.usage) }
     closers.push(() => store.close(FLUSH_MS))
@@ -111,10 +111,10 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       steady: steadyNow,
       randomId,
     })
-    // Our own lines say what happened to a request; Fastify's would repeat it for every probe.
+    // The relay's own lines say what happened to a request. Fastify's would repeat that for every probe.
     const quiet = {
       logController: new LogController({ disableRequestLogging: true }),
-      // A logger for each request would go through redaction for the request's number alone: 30 KB of garbage a session.
+      // A logger for each request would redact anew for the sake of the request's number: 30 KB of garbage a session.
       childLoggerFactory: (logger: FastifyBaseLogger) => logger,
       schemaController: NO_SCHEMAS,
     }
@@ -144,9 +144,9 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       toolsFor: (profile) => live.toolsFor(profile),
       sessionsAllowed: (identity) => maxSessionsPerUser(live.config, profileName(live.config, identity, undefined)),
       openSession(session) {
-        const letGo = live.hold(session.profile)
+        const pinned = live.pin(session.profile)
         const onEnd = () => {
-          letGo()
+          pinned.release()
           session.onEnd()
         }
         relay.openSession({ ...session, onEnd, recorder: joinRecorders(metrics.recorder, createLogRecorder(log, session.sessionId)) })
@@ -160,7 +160,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const { peers } = extras
     const admin = createAdminServer(
       { loggerInstance: log as FastifyBaseLogger, ...quiet },
-      { metrics: peers ? ofAll(metrics, peers) : metrics, sessionCount: () => relay.sessions.count },
+      { metrics: peers ? mergedMetrics(metrics, peers) : metrics, sessionCount: () => relay.sessions.count },
       { authenticator, store, upstreams: provider.views, now: Date.now, log },
     )
     closers.push(() => closeHttp(admin))
@@ -185,7 +185,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
         await relay.sessions.drain(Math.max(0, config.limits.drainMs - FLUSH_MS))
         relay.sessions.stop()
         const left = Math.min(Math.max(end - performance.now(), FLUSH_MS), CLOSING_MS)
-        await Promise.race([Promise.all(closers.map((close) => close().catch(() => undefined))), delay(left, undefined, { ref: false })])
+        await within(left, Promise.all(closers.map((close) => close().catch(() => undefined))), () => undefined)
         log.info('stopped')
         await sink.flush(LOG_FLUSH_MS)
       },
@@ -203,7 +203,7 @@ async function quotaOf(config: Config, usage: UsageBook, identity: Identity): Pr
   return used && quotaLeft(policy, used)
 }
 
-function ofAll(metrics: Metrics, peers: Peers): Metrics {
+function mergedMetrics(metrics: Metrics, peers: Peers): Metrics {
   peers.answer('metrics', () => metrics.snapshot())
   return { ...metrics, text: async () => mergedText((await peers.ask('metrics')) as MetricsSnapshot[]) }
 }
@@ -212,7 +212,7 @@ function refuseSchemas(): never {
   throw new Error('routes of the relay have no schemas')
 }
 
-/** The wall clock as it was at the start, carried on by a clock that nobody sets. */
+/** The wall clock at the start, carried on by a clock that cannot be set. */
 function steadyNow(): number {
   return performance.timeOrigin + performance.now()
 }
@@ -225,18 +225,20 @@ function relaySettings(config: Config): RelaySettings {
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'
 
-/** Ten characters, 51 bits: nobody guesses one within a session. */
+/** Ten characters, 51 bits: too many to guess within a session. */
 function randomId(): string {
   return Array.from({ length: 10 }, () => LETTERS[randomInt(LETTERS.length)]).join('')
 }
 
 async function closeHttp(app: FastifyInstance): Promise<void> {
-  const late = setTimeout(() => app.server.closeAllConnections(), HTTP_GRACE_MS)
-  await app.close()
-  clearTimeout(late)
+  const closing = app.close()
+  await within(HTTP_GRACE_MS, closing, () => {
+    app.server.closeAllConnections()
+    return closing
+  })
 }
 
-/** In reverse order of building; one part that fails to close does not keep the others open. */
+/** Closes in reverse order of building. If one part fails to close, the others are closed all the same. */
 async function closeAll(closers: (() => Promise<unknown>)[]): Promise<void> {
   for (const close of closers.splice(0).reverse()) await close().catch(() => undefined)
 }

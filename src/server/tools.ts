@@ -1,4 +1,4 @@
-// What the configuration says about running tools, for the server and for the commands that try them.
+// Takes from the configuration what tools are run with, for the server and for the commands that try them.
 import { createIdentitySigner } from '../auth/tool-identity.js'
 import type { Config } from '../config/config.js'
 import type { SourceOptions } from '../tools/source-options.js'

@@ -4,7 +4,7 @@ import type { TokenCredential, UpstreamLog } from '../upstream/azure-credential.
 import type { NamedUpstream } from '../upstream/fail-over.js'
 import { createUpstream } from '../upstream/provider.js'
 
-/** A message of the upstream: audio deltas and sessions with many tools are far smaller. */
+/** Longest message of an upstream. Audio deltas and sessions with many tools are far smaller. */
 const MAX_UPSTREAM_MESSAGE_BYTES = 32 * 1024 * 1024
 
 export function createUpstreams(config: Config, log: UpstreamLog, credential?: TokenCredential): readonly NamedUpstream[] {

@@ -1,4 +1,4 @@
-// Opens connections to the upstreams ahead if `WARM_POOL_SIZE` is set, configured as most sessions need them.
+// Opens connections to the upstreams ahead, configured as most sessions want them, if `WARM_POOL_SIZE` asks for that.
 import { openingUpdate } from '../core/policy/session-update.js'
 import type { Metrics } from '../ops/metrics.js'
 import { commonProfile } from '../profiles/choose.js'
@@ -6,7 +6,7 @@ import type { LiveConfig } from '../profiles/live.js'
 import type { NamedUpstream } from '../upstream/fail-over.js'
 import { createPool, type PoolOptions } from '../upstream/pool.js'
 
-/** Returns the upstreams unchanged if `WARM_POOL_SIZE` is 0. */
+/** Returns the upstreams as they are if `WARM_POOL_SIZE` is 0. */
 export function createWarmUpstreams(upstreams: readonly NamedUpstream[], live: LiveConfig, log: PoolOptions['log'], metrics: Metrics): readonly NamedUpstream[] {
   const { config } = live
   if (config.warmPoolSize === 0) return upstreams

@@ -1,4 +1,4 @@
-// Resolves the host names of tools: one question per name at a time, and for some tools public addresses only.
+// Resolves the host names of tools: one question per name at a time, and only public addresses for tools that ask for that.
 import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { isPrivateAddress } from './private-address.js'
@@ -6,10 +6,10 @@ import { isPrivateAddress } from './private-address.js'
 type Answer = (error: NodeJS.ErrnoException | null, addresses: readonly LookupAddress[]) => void
 
 /**
- * Whoever asks for a name while it is being resolved gets the same answer. Look-ups block threads that the whole process shares, so
- * a name server that does not answer costs one of them for each host, not one for each connection.
+ * Callers that ask for a name while it is being resolved get the same answer. A look-up blocks one of the few threads that the process has
+ * for them. A name server that does not answer then blocks one thread per host, not one per connection.
  */
-export function sharedLookup(resolve: typeof systemLookup = systemLookup): LookupFunction {
+export function createSharedLookup(resolve: typeof systemLookup = systemLookup): LookupFunction {
   const waiting = new Map<string, Answer[]>()
   return (hostname, options, callback) => {
     const settle = settling(options.all === true, callback)
@@ -26,10 +26,10 @@ export function sharedLookup(resolve: typeof systemLookup = systemLookup): Looku
 }
 
 /**
- * What it checked is what gets connected to, so that a name which changes its answer in between gains nothing. One private address
- * among the answers refuses them all. An address in place of a name is never looked up and must be checked before.
+ * The connection uses the addresses checked here, so a name that changes its answer in between gains nothing. One private address among them
+ * refuses them all. An address in place of a name is never looked up, so `checkTools` checks it.
  */
-export function publicOnlyLookup(lookup: LookupFunction): LookupFunction {
+export function createPublicLookup(lookup: LookupFunction): LookupFunction {
   return (hostname, options, callback) => {
     const settle = settling(options.all === true, callback)
     lookup(hostname, { ...options, all: true }, (error, found) => {

@@ -1,15 +1,15 @@
-// One HTTP exchange of a tool: no redirect, text only, and never more bytes in memory than the model may read.
+// Makes one HTTP exchange of a tool: no redirect, text only, and never more bytes in memory than the model may read.
 import { TextDecoder } from 'node:util'
 import { type Dispatcher, fetch, type Response } from 'undici'
 import type { FilledRequest } from './http-template.js'
 import { type FailureReason, ToolFailure } from './tool-failure.js'
 
-export interface FetchLimits {
+interface FetchLimits {
   readonly dispatcher: Dispatcher
   readonly signal: AbortSignal
-  /** Bytes read after decompression; the connection is dropped where the answer goes on. */
+  /** Most bytes read, after decompression. If the answer goes on, the connection is dropped. */
   readonly maxBytes: number
-  /** One more attempt after a connection error or 502, 503, 504. */
+  /** Try once more after a connection error or 502, 503, 504. */
   readonly retryOnce: boolean
 }
 
@@ -26,7 +26,7 @@ const REASONS: Readonly<Record<number, FailureReason>> = {
   429: 'rate_limited',
 }
 
-/** Rejects with a `ToolFailure` for everything but a 2xx answer that is text; with anything once `signal` aborted. */
+/** Rejects with a `ToolFailure` for any answer but a 2xx with text. May reject with anything once `signal` aborted. */
 export async function fetchText(method: string, request: FilledRequest, limits: FetchLimits): Promise<string> {
   const response = await exchange(method, request, limits)
   try {
@@ -76,7 +76,7 @@ async function readText(response: Response, maxBytes: number): Promise<string> {
   if ((type !== '' && !TEXT_TYPE.test(type)) || encodings.length > 1 || !encodings.every((coding) => ENCODINGS.has(coding))) throw new ToolFailure('not_text')
 
   const { bytes, whole } = await readBytes(response, maxBytes)
-  // Without a type it is text only if all of it decodes; a cut may end inside a character, which is no proof against it.
+  // Without a type, it is text only if all of it decodes. A cut may end inside a character, which proves nothing.
   const decoder = decoderFor(parameters, type === '')
   let text: string
   try {

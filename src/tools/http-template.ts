@@ -1,4 +1,4 @@
-// Fills an HTTP tool's URL and headers with arguments in such a way that host, path shape and header shape stay what the template says.
+// Fills an HTTP tool's URL and headers with arguments. Host, shape of the path and shape of headers stay what the template says.
 import type { HttpToolRun } from '../config/config.js'
 import { type Json, type JsonObject, stringAt } from '../core/protocol/events.js'
 import { ArgumentsRefused, ToolFailure } from './tool-failure.js'
@@ -6,11 +6,11 @@ import { ArgumentsRefused, ToolFailure } from './tool-failure.js'
 export interface FilledRequest {
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
-  /** JSON text for a body method, undefined for the others. */
+  /** JSON text, if the method has a body. */
   readonly body: string | undefined
 }
 
-/** Throws `ArgumentsRefused` for a value that cannot go where the template wants it, `ToolFailure` for a claim the caller does not have. */
+/** Throws `ArgumentsRefused` if a value cannot go where the template wants it, `ToolFailure` if the caller lacks a claim. */
 export type FillTemplate = (args: JsonObject, claims: Readonly<Record<string, unknown>>) => FilledRequest
 
 type Part = { readonly literal: string } | { readonly slot: string } | { readonly claim: string }
@@ -20,14 +20,42 @@ const CLAIM = /\{\{claims\.([A-Za-z0-9_.:/-]+)\}\}/
 const URL_SHAPE = /^(https?:\/\/)([^/?]*)([^?]*)(?:\?(.*))?$/i
 const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
 const OWN_HEADERS = new Set(['host', 'connection', 'content-length', 'transfer-encoding', 'upgrade', 'expect', 'te', 'trailer', 'keep-alive', 'accept-encoding'])
-/** Deeper than any server decodes; what is encoded more often is taken for an attack. */
+/** More often than any server decodes. A value encoded more often is taken for an attack. */
 const MAX_ENCODINGS = 8
 const BODY_METHODS = new Set(['POST', 'PUT', 'PATCH'])
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f]/
 
-/** Checks a template against the tool's parameters. `problems` names every mistake and quotes no header value. */
-export function compileTemplate(run: HttpToolRun, parameters: JsonObject | undefined): { fill: FillTemplate } | { problems: readonly string[] } {
+/** A template taken apart, right or wrong: `templateProblems` names what is wrong with it. */
+interface Template {
+  readonly scheme: string
+  readonly authority: string
+  readonly segments: readonly (readonly Part[])[]
+  readonly pairs: readonly QueryPair[]
+  readonly headers: readonly { readonly name: string; readonly parts: readonly Part[] }[]
+}
+
+interface QueryPair {
+  readonly name: string
+  readonly value: readonly Part[]
+  /** Has no `=`. */
+  readonly bare: boolean
+}
+
+function parseTemplate(run: HttpToolRun): Template {
+  const [, scheme = '', authority = '', path = '', query] = URL_SHAPE.exec(run.url) ?? []
+  return {
+    scheme,
+    authority,
+    segments: (path || '/').split('/').map((segment) => split(segment, SLOT)),
+    pairs: query === undefined ? [] : query.split('&').map(splitPair),
+    headers: Object.entries(run.headers).map(([name, value]) => ({ name: name.toLowerCase(), parts: splitHeader(value.reveal()) })),
+  }
+}
+
+/** Every mistake of a template, judged against the tool's parameters. Quotes no header value. */
+export function templateProblems(run: HttpToolRun, parameters: JsonObject | undefined): string[] {
+  const { scheme, authority, segments, pairs, headers } = parseTemplate(run)
   const problems: string[] = []
   const declared = parameters?.properties
   const known = (name: string) => typeof declared === 'object' && declared !== null && Object.hasOwn(declared, name)
@@ -37,16 +65,12 @@ export function compileTemplate(run: HttpToolRun, parameters: JsonObject | undef
         problems.push(where === 'url' ? `url: {${part.slot}} is not one of the tool's parameters` : `${where}: an {argument} that is not one of the tool's parameters`)
   }
 
-  const shape = URL_SHAPE.exec(run.url)
-  const [, scheme = '', authority = '', rawPath = '', rawQuery] = shape ?? []
   // biome-ignore lint/suspicious/noControlCharactersInRegex: as above
   if (/[\u0000-\u0020\u007f\\#]/.test(run.url)) problems.push('url: spaces, control characters, \\ and # are not allowed')
-  if (!shape || authority === '') problems.push('url: must begin with http:// or https:// and a host')
+  if (authority === '') problems.push('url: must begin with http:// or https:// and a host')
   else if (/[{}@]/.test(authority)) problems.push('url: scheme, host and port are fixed: no {argument} and no user name there')
   else if (!URL.canParse(`${scheme}${authority}/`)) problems.push('url: the host is not valid')
 
-  const segments = (rawPath || '/').split('/').map((segment) => split(segment, SLOT))
-  const pairs = rawQuery === undefined ? [] : rawQuery.split('&').map((pair) => splitPair(pair))
   for (const parts of segments) {
     checkSlots(parts, 'url')
     if (parts.every((part) => 'literal' in part) && hasDotSegment(parts.map((part) => ('literal' in part ? part.literal : '')).join(''))) {
@@ -59,21 +83,24 @@ export function compileTemplate(run: HttpToolRun, parameters: JsonObject | undef
   }
   if (/[{}]/.test(run.url.replace(new RegExp(SLOT, 'g'), ''))) problems.push('url: a brace that is not part of an {argument}')
 
-  const headers = Object.entries(run.headers).map(([name, value]) => ({ name: name.toLowerCase(), parts: splitHeader(value.reveal()) }))
   for (const { name, parts } of headers) {
     if (!HEADER_NAME.test(name) || OWN_HEADERS.has(name)) problems.push(`headers: the name ${JSON.stringify(name)} cannot be used`)
     checkSlots(parts, `header ${name}`)
     if (parts.some((part) => 'literal' in part && !/^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(part.literal)))
       problems.push(`header ${name}: the value holds a character no header may hold`)
   }
-  if (problems.length > 0) return { problems }
+  return problems
+}
 
+/** Takes a template in which `templateProblems` found nothing. */
+export function compileTemplate(run: HttpToolRun): FillTemplate {
+  const { scheme, authority, segments, pairs, headers } = parseTemplate(run)
   const origin = new URL(`${scheme}${authority}/`).origin
   const hasBody = BODY_METHODS.has(run.method)
   const slots = new Set([...segments, ...pairs.map((pair) => pair.value), ...headers.map((header) => header.parts)].flat().flatMap((part) => ('slot' in part ? [part.slot] : [])))
   const fixedNames = new Set(pairs.flatMap((pair) => [...new URLSearchParams(`${pair.name}=`).keys()]).map((name) => name.toLowerCase()))
 
-  const fill: FillTemplate = (args, claims) => {
+  return (args, claims) => {
     const path = segments.map((parts) => fillSegment(parts, args)).join('/')
     const query = pairs.flatMap((pair) => fillPair(pair, args))
     if (!hasBody) {
@@ -89,7 +116,6 @@ export function compileTemplate(run: HttpToolRun, parameters: JsonObject | undef
     for (const { name, parts } of headers) filledHeaders[name] = parts.map((part) => fillHeaderPart(part, args, claims)).join('')
     return { url, headers: filledHeaders, body: hasBody ? JSON.stringify(args) : undefined }
   }
-  return { fill }
 }
 
 function split(text: string, pattern: RegExp): Part[] {
@@ -100,7 +126,7 @@ function splitHeader(text: string): Part[] {
   return text.split(new RegExp(CLAIM, 'g')).flatMap((piece, index): Part[] => (index % 2 === 0 ? split(piece, SLOT) : [{ claim: piece }]))
 }
 
-function splitPair(pair: string): { name: string; value: readonly Part[]; bare: boolean } {
+function splitPair(pair: string): QueryPair {
   const at = pair.indexOf('=')
   return at < 0 ? { name: pair, value: [], bare: true } : { name: pair.slice(0, at), value: split(pair.slice(at + 1), SLOT), bare: false }
 }
@@ -117,13 +143,13 @@ function fillSegment(parts: readonly Part[], args: JsonObject): string {
       filled += encodeURIComponent(value)
     }
   }
-  // Each argument alone may be harmless: `%2` beside `e`.
+  // Arguments that are harmless alone may not be together: `%2` beside `e`.
   if (hasDotSegment(filled)) throw new ArgumentsRefused('the path would contain a . or .. segment')
   return filled
 }
 
-/** A pair whose argument was not given is left out. */
-function fillPair(pair: ReturnType<typeof splitPair>, args: JsonObject): string[] {
+/** Leaves out a pair whose argument was not given. */
+function fillPair(pair: QueryPair, args: JsonObject): string[] {
   if (pair.bare) return [pair.name]
   let filled = ''
   for (const part of pair.value) {
@@ -149,7 +175,7 @@ function fillHeaderPart(part: Part, args: JsonObject, claims: Readonly<Record<st
   return encodeURIComponent(value)
 }
 
-/** An argument outside the template: a list becomes repeated parameters, an object JSON text, null nothing. */
+/** An argument that the template does not name. A list becomes repeated parameters, an object becomes JSON text, null is left out. */
 function queryPairs(name: string, value: Json): string[] {
   if (value === null) return []
   const values = Array.isArray(value) ? value : [value]
@@ -169,7 +195,7 @@ function wellFormed(text: string): string {
   return Buffer.from(text, 'utf8').toString('utf8')
 }
 
-/** Also in encoded form and behind encoded separators: some servers decode more than once, or before they look at the path. */
+/** Finds encoded segments and separators too: some servers decode more than once, or before they split the path. */
 function hasDotSegment(value: string): boolean {
   let text = value
   for (let round = 0; round < MAX_ENCODINGS; round++) {

@@ -1,21 +1,21 @@
-// Tools as HTTP endpoints: a fixed template each, a bound on connections, and a probe that says whether the hosts can be reached.
+// Runs tools that are HTTP endpoints: a fixed template each, bounded connections, and a probe that says whether hosts can be reached.
 import { connect, type LookupFunction } from 'node:net'
 import { Agent } from 'undici'
 import type { ToolConfig } from '../config/config.js'
 import type { JsonObject } from '../core/protocol/events.js'
 import type { Health } from '../ports/health.js'
 import type { ToolContext, ToolSource, ToolSpec } from '../ports/tools.js'
-import { publicOnlyLookup, sharedLookup } from './host-lookup.js'
+import { createPublicLookup, createSharedLookup } from './host-lookup.js'
 import { fetchText } from './http-fetch.js'
 import { compileTemplate, type FillTemplate } from './http-template.js'
-import { isPrivateAddress } from './private-address.js'
 import { type SourceOptions, sourceBytes } from './source-options.js'
 import { ToolFailure } from './tool-failure.js'
 
 export type HttpToolConfig = Extract<ToolConfig, { kind: 'http' }>
 
-/** Connections to one host, and calls of one tool at work or waiting for a connection. */
+/** Most connections to one host. */
 const MAX_CONNECTIONS = 32
+/** Most calls of one tool, at work or waiting for a connection. */
 const MAX_CALLS_PER_TOOL = 128
 const CONNECT_TIMEOUT_MS = 5000
 const PROBE_TIMEOUT_MS = 2000
@@ -33,19 +33,12 @@ interface Target {
   readonly reached: boolean
 }
 
-/** Pushes every mistake of a template to `problems` and leaves that tool out. */
-export function createHttpSource(configs: readonly HttpToolConfig[], options: SourceOptions, problems: string[]): ToolSource {
-  const lookup = sharedLookup()
-  const publicLookup = publicOnlyLookup(lookup)
+/** Takes tools that `checkTools` accepted. */
+export function createHttpSource(configs: readonly HttpToolConfig[], options: SourceOptions): ToolSource {
+  const lookup = createSharedLookup()
+  const publicLookup = createPublicLookup(lookup)
   const agents = { any: agentWith(lookup), publicOnly: agentWith(publicLookup) }
-  const tools = new Map<string, HttpTool>()
-  for (const config of configs) {
-    const compiled = compileTemplate(config.run, config.definition.parameters)
-    if ('problems' in compiled) problems.push(...compiled.problems.map((problem) => `tool ${config.definition.name}: ${problem}`))
-    else if (config.run.identity && !options.signIdentity) problems.push(`tool ${config.definition.name}: identity: needs TOOL_IDENTITY_SECRET`)
-    else if (config.run.denyPrivateAddresses && isPrivateLiteral(config.run.url)) problems.push(`tool ${config.definition.name}: url: the host is a private address`)
-    else tools.set(config.definition.name, { config, fill: compiled.fill, calls: 0 })
-  }
+  const tools = new Map(configs.map((config): [string, HttpTool] => [config.definition.name, { config, fill: compileTemplate(config.run), calls: 0 }]))
   const targets = new Map([...tools.values()].map(({ config: { run } }) => [targetOf(run), { origin: originOf(run), lookup: run.denyPrivateAddresses ? publicLookup : lookup }]))
   const probe = cached(() => probeAll(targets), PROBE_MAX_AGE_MS)
 
@@ -59,6 +52,8 @@ export function createHttpSource(configs: readonly HttpToolConfig[], options: So
       const request = tool.fill(args as JsonObject, context.identity.claims)
       const { identity } = context
       const { method } = run
+      // A back end that must hear who is calling is never called without that.
+      if (run.identity && !options.signIdentity) throw new ToolFailure('failed')
       const signed = run.identity && options.signIdentity ? await options.signIdentity({ how: run.identity, identity, tool: name, method, ...request }) : {}
       const dispatcher = run.denyPrivateAddresses ? agents.publicOnly : agents.any
       return await fetchText(
@@ -98,17 +93,11 @@ function agentWith(lookup: LookupFunction): Agent {
   return new Agent({ connections: MAX_CONNECTIONS, pipelining: 1, keepAliveTimeout: 10_000, connect: { timeout: CONNECT_TIMEOUT_MS, lookup } })
 }
 
-/** Names are judged when they are resolved; an address in the URL never is, so it is judged here. */
-function isPrivateLiteral(url: string): boolean {
-  const { hostname } = new URL(url.replace(/[{}]/g, ''))
-  return (hostname.startsWith('[') || /^[0-9.]+$/.test(hostname)) && isPrivateAddress(hostname)
-}
-
 function originOf(run: HttpToolConfig['run']): string {
   return new URL(run.url.replace(/[{}]/g, '')).origin
 }
 
-/** What is probed once: a host that one tool may reach at any address can be out of reach for another that must not use private ones. */
+/** Tools with the same target share a probe. A tool that must not use private addresses may not reach a host that another tool reaches. */
 function targetOf(run: HttpToolConfig['run']): string {
   return `${run.denyPrivateAddresses ? 'public' : 'any'} ${originOf(run)}`
 }
@@ -117,7 +106,7 @@ async function probeAll(targets: ReadonlyMap<string, Omit<Target, 'reached'>>): 
   return new Map(await Promise.all([...targets].map(async ([key, target]) => [key, { ...target, reached: await canConnect(target.origin, target.lookup) }] as const)))
 }
 
-/** Counts hosts, not tools: one that any of its tools cannot reach is missing. */
+/** Counts hosts, not tools. A host is missing if any of its tools cannot reach it. */
 function summary(targets: ReadonlyMap<string, Target>): Health {
   const all = [...targets.values()]
   const hosts = new Set(all.map(({ origin }) => origin)).size
@@ -139,7 +128,7 @@ function canConnect(origin: string, lookup: LookupFunction): Promise<boolean> {
   })
 }
 
-/** Single flight and a maximum age: however often health is asked, the hosts see one connection per interval. */
+/** Asks again only after `maxAgeMs`, and once at a time: however often health is asked, hosts see one connection per interval. */
 function cached<T>(ask: () => Promise<T>, maxAgeMs: number): () => Promise<T> {
   let answer: Promise<T> | undefined
   let askedAt = 0

@@ -1,7 +1,8 @@
-// Tools as functions in the operator's own modules, each module in its own thread, away from the relay's loop, memory and environment.
+// Runs tools that are functions in the operator's modules. Each module has a thread, apart from the relay's loop, memory and environment.
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { ToolConfig } from '../config/config.js'
+import { ConfigError } from '../config/config-error.js'
 import type { Identity } from '../ports/caller.js'
 import type { ToolSource, ToolSpec } from '../ports/tools.js'
 import { createModuleHost, type ModuleHost } from './module-host.js'
@@ -9,27 +10,34 @@ import type { SourceOptions } from './source-options.js'
 import type { ToolCaller } from './tool.js'
 import { ToolFailure } from './tool-failure.js'
 
-export type ModuleToolConfig = Extract<ToolConfig, { kind: 'module' }>
+type ModuleToolConfig = Extract<ToolConfig, { kind: 'module' }>
 
 const TOKEN_CLAIMS = new Set(['exp', 'iat', 'nbf', 'jti'])
 
 /**
- * Loads every module; pushes those that cannot be loaded, and functions they do not export, to `problems`. A thread keeps a tool from
- * stopping the relay; it is no sandbox: a module can still read files and open connections as the relay's user.
+ * Loads every module. Rejects with a `ConfigError` that names each module that does not load and each function that a module does not
+ * export; no thread is left running then. A thread keeps a tool from stopping the relay. It is no sandbox: a module can still read files
+ * and open connections as the relay's user.
  */
-export async function createModuleSource(configs: readonly ModuleToolConfig[], options: SourceOptions, problems: string[]): Promise<ToolSource> {
+export async function createModuleSource(configs: readonly ModuleToolConfig[], options: SourceOptions): Promise<ToolSource> {
   const hosts = new Map<string, ModuleHost>()
   for (const { file } of configs) {
     if (!hosts.has(file)) hosts.set(file, createModuleHost(pathToFileURL(resolve(options.baseDir, file)), { maxBytes: options.maxBytes, log: options.log, label: file }))
   }
   const functions = new Map(await Promise.all([...hosts].map(async ([file, host]) => [file, await host.start()] as const)))
-  const tools = new Map<string, ModuleToolConfig>()
-  for (const config of configs) {
-    const exported = functions.get(config.file)
-    if (!exported) problems.push(`tool ${config.definition.name}: the module ${config.file} cannot be loaded`)
-    else if (!exported.includes(config.exportName)) problems.push(`tool ${config.definition.name}: the module ${config.file} exports no function ${config.exportName}`)
-    else tools.set(config.definition.name, config)
+  const closeAll = async (): Promise<void> => {
+    await Promise.all([...hosts.values()].map((host) => host.close()))
   }
+  const problems = configs.flatMap(({ definition, file, exportName }) => {
+    const exported = functions.get(file)
+    if (!exported) return `TOOLS ${JSON.stringify(definition.name)}: run module ${file} cannot be loaded`
+    return exported.includes(exportName) ? [] : `TOOLS ${JSON.stringify(definition.name)}: run module ${file} exports no function ${exportName}`
+  })
+  if (problems.length > 0) {
+    await closeAll()
+    throw new ConfigError(problems)
+  }
+  const tools = new Map(configs.map((config) => [config.definition.name, config]))
 
   return {
     name: 'module',
@@ -44,9 +52,7 @@ export async function createModuleSource(configs: readonly ModuleToolConfig[], o
       const down = [...hosts.values()].filter((host) => !host.healthy()).length
       return down === 0 ? { status: 'ok', detail: 'running' } : { status: 'degraded', detail: `${down} of ${hosts.size} modules cannot be loaded` }
     },
-    close: async () => {
-      await Promise.all([...hosts.values()].map((host) => host.close()))
-    },
+    close: closeAll,
   }
 }
 

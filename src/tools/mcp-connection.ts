@@ -1,4 +1,4 @@
-// Keeps one connection to one MCP server: connects, notices when it is gone, connects again with growing pauses.
+// Keeps one connection to one MCP server: connects, notices a lost connection, connects again after growing pauses.
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { ErrorCode, ListToolsResultSchema, McpError, type Tool, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js'
 import { type McpConfig, type McpTransport, openMcpTransport } from './mcp-transport.js'
@@ -9,24 +9,24 @@ const PING_WITHIN_MS = 5000
 const PING_EVERY_MS = 30_000
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 30_000
-/** Least time between two readings of the list, however often the server announces a change. */
+/** Least time between two readings of the list, however often the server says that it changed. */
 const LIST_PAUSE_MS = 250
 const MAX_LIST_PAGES = 10
 const MAX_LISTED = 1000
 
 export interface McpConnection {
-  /** The connected client, or undefined while there is none. */
+  /** The connected client, if there is one. */
   current(): Client | undefined
-  /** The attempt under way, or a new one at once. Never rejects. */
+  /** Joins the attempt under way or starts one at once. Never rejects. */
   connect(): Promise<void>
-  /** Asks whether the server still answers, and reconnects where it does not. */
+  /** Asks whether the server still answers, and reconnects if it does not. */
   suspect(client: Client): void
-  /** Gives this client up and reconnects. */
+  /** Gives up this client and reconnects. */
   drop(client: Client): void
   close(): Promise<void>
 }
 
-/** `onTools` is called with every list read, `onDown` when a connection is lost. */
+/** Calls `onTools` with every list that it reads. */
 export function createMcpConnection(config: McpConfig, options: SourceOptions, onTools: (tools: readonly Tool[]) => void): McpConnection {
   const log = { tool_source: `mcp:${config.label}` }
   const transports = new Map<Client, McpTransport>()
@@ -141,7 +141,7 @@ export function createMcpConnection(config: McpConfig, options: SourceOptions, o
   }
 }
 
-/** Read directly, since the SDK's own call would compile the server's output schemas and refuse a list for one it cannot compile. */
+/** Does not use the SDK's own call: that compiles the server's output schemas and refuses the whole list if one does not compile. */
 async function listTools(client: Client): Promise<readonly Tool[]> {
   const tools: Tool[] = []
   let cursor: string | undefined
@@ -154,7 +154,7 @@ async function listTools(client: Client): Promise<readonly Tool[]> {
   return tools.slice(0, MAX_LISTED)
 }
 
-/** A class of failure, without the server's words. */
+/** The kind of failure, without the server's words. */
 export function reasonOf(error: unknown): string {
   if (error instanceof McpError) return error.code === ErrorCode.RequestTimeout ? 'timeout' : 'protocol error'
   return error instanceof Error ? error.name : 'error'

@@ -1,28 +1,29 @@
-// Turns what an MCP server says into what the model sees: a bounded list of tools with the server's label in their names, and results as text.
+// Turns an MCP server's tools and results into what the model sees: a bounded list with the server's label in each name, and text.
 import type { CallToolResult, Tool } from '@modelcontextprotocol/sdk/types.js'
 import { cutToBytes } from '../core/protocol/errors.js'
 import type { JsonObject } from '../core/protocol/events.js'
 import type { ToolSpec } from '../ports/tools.js'
 import { type ArgumentCheck, compileSchema } from './tool-schema.js'
 
-/** Tools taken from one server, and bytes of a description and of a schema. */
-export const MAX_TOOLS_PER_SERVER = 64
-export const MAX_DESCRIPTION_BYTES = 4096
+/** Most tools of one server. */
+const MAX_TOOLS_PER_SERVER = 64
+const MAX_DESCRIPTION_BYTES = 4096
 const MAX_SCHEMA_BYTES = 32 * 1024
-const NAME = /^[A-Za-z0-9_-]{1,64}$/
+/** A function's name as upstreams take it. Source: the GA schema of a function tool. */
+export const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/
 
 export interface CheckedTool {
   readonly spec: ToolSpec
   readonly check: ArgumentCheck
 }
 
-/** Never throws: a tool with an unusable name or schema, a second one of the same name and whatever goes beyond the bounds are left out and counted. */
+/** Never throws. Leaves out and counts tools with an unusable name or schema, with a name used before, or beyond the bounds. */
 export function adoptTools(label: string, listed: readonly Tool[], allowed: readonly string[] | undefined): { tools: readonly CheckedTool[]; leftOut: number } {
   const wanted = allowed ? listed.filter((tool) => allowed.includes(tool.name)) : listed
   const tools = new Map<string, CheckedTool>()
   for (const tool of wanted) {
     const name = namespaced(label, tool.name)
-    const adopted = NAME.test(name) && !tools.has(name) && tools.size < MAX_TOOLS_PER_SERVER ? adopt(name, tool) : undefined
+    const adopted = TOOL_NAME.test(name) && !tools.has(name) && tools.size < MAX_TOOLS_PER_SERVER ? adopt(name, tool) : undefined
     if (adopted) tools.set(name, adopted)
   }
   return { tools: [...tools.values()], leftOut: wanted.length - tools.size }
@@ -42,7 +43,7 @@ function adopt(name: string, tool: Tool): CheckedTool | undefined {
   }
 }
 
-/** Text parts as they are, everything else named: a model that hears text cannot use an image's bytes. */
+/** Text parts as they are. Other parts are only named, since the model reads text and cannot use an image's bytes. */
 export function resultText(result: CallToolResult): string {
   const text = result.content.map(partText).join('\n')
   return text === '' && result.structuredContent !== undefined ? JSON.stringify(result.structuredContent) : text
@@ -62,7 +63,7 @@ function partText(part: CallToolResult['content'][number]): string {
   }
 }
 
-/** The name a model sees: `<label>__<tool>`. */
+/** The name that the model sees: `<label>__<tool>`. */
 export function namespaced(label: string, tool: string): string {
   return `${label}__${tool}`
 }

@@ -5,11 +5,12 @@ import type { FetchLike, Transport } from '@modelcontextprotocol/sdk/shared/tran
 import { Agent, fetch, Headers, type HeadersInit } from 'undici'
 import type { ToolConfig } from '../config/config.js'
 import type { Secret } from '../config/secret.js'
+import { within } from '../time/within.js'
 import type { SourceOptions } from './source-options.js'
 
 export type McpConfig = Extract<ToolConfig, { kind: 'mcp' }>
 
-/** Longest answer or message of a server, in bytes; a stream of notifications that reached it is opened again. */
+/** Longest answer or message of a server, in bytes. A stream of notifications that reaches it is opened again. */
 const MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 const MAX_CONNECTIONS = 16
 const CONNECT_TIMEOUT_MS = 5000
@@ -17,7 +18,7 @@ const GOODBYE_MS = 1000
 
 export interface McpTransport {
   readonly transport: Transport
-  /** Ends session, connections or child. Resolves whatever happens, within about four seconds. */
+  /** Ends session, connections or child process. Always resolves, within about four seconds. */
   end(): Promise<void>
 }
 
@@ -28,16 +29,16 @@ export function openMcpTransport(config: McpConfig, options: SourceOptions): Mcp
 
 function openHttp(url: URL, headers: Readonly<Record<string, Secret>>, timeoutMs: number): McpTransport {
   const connect = { timeout: CONNECT_TIMEOUT_MS }
-  // An abandoned request is let go of soon after its time limit; the stream of notifications may be silent for as long as it likes.
+  // An abandoned request ends soon after its time limit. The stream of notifications may be silent for any time.
   const requests = new Agent({ connections: MAX_CONNECTIONS, maxResponseSize: MAX_RESPONSE_BYTES, headersTimeout: timeoutMs + 5000, bodyTimeout: timeoutMs + 5000, connect })
   const notifications = new Agent({ connections: 2, maxResponseSize: MAX_RESPONSE_BYTES, bodyTimeout: 0, connect })
 
-  // The SDK types its fetch by the global one, whose types are those of an older undici; the two agree at run time.
+  // The SDK types its fetch by the global one, which has the types of an older undici. The two agree at run time.
   const boundedFetch = (async (target: string | URL, init: Parameters<typeof fetch>[1] = {}) => {
     const asked = new Headers(init.headers as HeadersInit)
     asked.set('accept-encoding', 'identity')
     const response = await fetch(target, { ...init, headers: Object.fromEntries(asked), dispatcher: init.method === 'GET' ? notifications : requests })
-    // The size limit counts bytes on the wire, so nothing that grows when unpacked is read.
+    // The size limit counts bytes on the wire, so an answer that grows when unpacked is not read.
     if ((response.headers.get('content-encoding') ?? 'identity') !== 'identity') {
       await response.body?.cancel().catch(() => {})
       throw new Error('compressed answer')
@@ -53,15 +54,15 @@ function openHttp(url: URL, headers: Readonly<Record<string, Secret>>, timeoutMs
   return {
     transport: transport as Transport,
     end: async () => {
-      await within(GOODBYE_MS, transport.terminateSession())
-      await within(GOODBYE_MS, transport.close())
+      await inTime(transport.terminateSession())
+      await inTime(transport.close())
       await Promise.all([requests.destroy(), notifications.destroy()])
     },
   }
 }
 
 function openChild(command: string, args: readonly string[], env: Readonly<Record<string, Secret>>, cwd: string): McpTransport {
-  // The SDK hands on HOME, USER and the like; an undefined value takes one away again, so that PATH alone remains.
+  // The SDK hands on HOME, USER and the like. An undefined value takes one away again, so that only PATH remains.
   const withheld = Object.fromEntries(DEFAULT_INHERITED_ENV_VARS.filter((name) => name !== 'PATH').map((name) => [name, undefined]))
   const configured = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value.reveal()]))
   const transport = new StdioClientTransport({
@@ -69,20 +70,14 @@ function openChild(command: string, args: readonly string[], env: Readonly<Recor
     args: [...args],
     env: { ...(withheld as unknown as Record<string, string>), PATH: getDefaultEnvironment().PATH ?? '', ...configured },
     cwd,
-    // What a server prints there may quote arguments; the relay's log stays free of them.
+    // A server's printing may quote arguments, which must not reach the relay's log.
     stderr: 'ignore',
     maxBufferSize: MAX_RESPONSE_BYTES,
   })
   return { transport, end: () => transport.close().catch(() => {}) }
 }
 
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  await Promise.race([
-    work.catch(() => {}),
-    new Promise((resolve) => {
-      timer = setTimeout(resolve, ms)
-    }),
-  ])
-  clearTimeout(timer)
+/** Never rejects: a goodbye that fails changes nothing. */
+async function inTime(goodbye: Promise<unknown>): Promise<void> {
+  await within(GOODBYE_MS, goodbye, () => undefined).catch(() => undefined)
 }

@@ -1,4 +1,4 @@
-// Tools of an MCP server: the list is read at start and when the server says it changed; a call goes to the server, and its failures become fixed words.
+// Runs tools of an MCP server. Reads its list at start and when the server says that it changed, and turns its failures into fixed words.
 import { StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { type CallToolResult, CallToolResultSchema, ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js'
 import { cutToBytes } from '../core/protocol/errors.js'
@@ -9,14 +9,14 @@ import type { McpConfig } from './mcp-transport.js'
 import { type SourceOptions, sourceBytes } from './source-options.js'
 import { ToolFailure } from './tool-failure.js'
 
-/** Calls of one server at work. */
+/** Most calls of one server at work. */
 const MAX_CALLS = 64
-/** The run's own limit ends a call first; this is what the SDK is told. */
+/** Given to the SDK. The run's own limit always ends a call first. */
 const SDK_TIMEOUT_MS = 24 * 3600 * 1000
 
 /**
- * Resolves after the first attempt to connect, within about twenty seconds; a server that is away is tried again in the background.
- * `onTools` is called with the tools of every list that was read, before this resolves where the first attempt succeeds.
+ * Resolves after the first attempt to connect, within about twenty seconds. If the server is away, it is tried again in the background.
+ * Calls `onTools` with the tools of every list that it reads. If the first attempt succeeds, it does so before it resolves.
  */
 export async function createMcpSource(config: McpConfig, options: SourceOptions, onTools: (tools: readonly CheckedTool[]) => void): Promise<ToolSource> {
   const name = `mcp:${config.label}`
@@ -64,7 +64,7 @@ export async function createMcpSource(config: McpConfig, options: SourceOptions,
       calls++
       try {
         const result = await callRemote(toolName.slice(prefix.length), args, context, true)
-        // Servers put the text of their exceptions here.
+        // Here servers put the text of their exceptions.
         if (result.isError) throw new ToolFailure('failed')
         return cutToBytes(resultText(result), sourceBytes(options.maxBytes))
       } finally {

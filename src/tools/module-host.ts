@@ -1,24 +1,24 @@
-// Keeps one thread for one tool module: starts it, bounds what waits for it, ends it when it no longer answers, and replaces it.
+// Keeps one thread for one tool module: starts it, bounds its calls, ends it if it no longer answers, and replaces it.
 import { Worker } from 'node:worker_threads'
 import { type FromWorker, MODULE_WORKER, type ToWorker, type WorkerData } from './module-worker.js'
 import { sourceBytes, type ToolLog } from './source-options.js'
 import { ToolFailure } from './tool-failure.js'
 
-/** Calls of one module at work or waiting for its thread. */
+/** Most calls of one module, at work or waiting for its thread. */
 const MAX_CALLS = 64
-/** A thread that does not answer an abort within this time is blocked, and is ended. */
+/** A thread that does not answer an abort within this time is blocked. It is ended. */
 const ANSWER_WITHIN_MS = 500
 const START_WITHIN_MS = 10_000
-/** Calls that were aborted and never returned; beyond this a thread is replaced as soon as its other calls are done. */
+/** Most calls that were aborted and never returned. A thread with more is replaced once its other calls are done. */
 const MAX_ABANDONED = 16
-/** After a thread that failed to start, calls fail at once for this long. */
+/** After a thread fails to start, calls fail at once for this long. */
 const RESTART_AFTER_MS = 1000
 const MEMORY = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 32, codeRangeSizeMb: 16, stackSizeMb: 4 }
 const HEAP_BYTES = (MEMORY.maxOldGenerationSizeMb + MEMORY.maxYoungGenerationSizeMb) * 1024 * 1024
 
 let threadsAlive = 0
 
-/** Bytes that the heaps of all modules' threads may grow to. */
+/** Most bytes that the heaps of all modules' threads may take. */
 export function moduleHeapBytes(): number {
   return threadsAlive * HEAP_BYTES
 }
@@ -33,7 +33,7 @@ interface Call {
 
 interface Thread {
   readonly worker: Worker
-  /** Resolves to the module's exported functions, or undefined when it could not be loaded. */
+  /** Resolves to the module's exported functions, or to undefined if it did not load. */
   readonly ready: Promise<readonly string[] | undefined>
   readonly calls: Map<number, Call>
   /** Aborted calls that the module has not returned from. */
@@ -43,9 +43,9 @@ interface Thread {
 }
 
 export interface ModuleHost {
-  /** Names of the module's exported functions; undefined when it cannot be loaded. */
+  /** Resolves to the names of the module's exported functions, or to undefined if it does not load. */
   start(): Promise<readonly string[] | undefined>
-  /** Rejects with a `ToolFailure`. Aborting `signal` ends the call; where the module blocks its thread, it ends the thread. */
+  /** Rejects with a `ToolFailure`. Aborting `signal` ends the call, and the thread as well if the module blocks it. */
   call(exportName: string, args: unknown, identity: unknown, signal: AbortSignal): Promise<string>
   healthy(): boolean
   close(): Promise<void>
@@ -69,7 +69,7 @@ export function createModuleHost(moduleUrl: URL, options: { maxBytes: number; lo
     const workerData: WorkerData = { module: moduleUrl.href, maxLength: sourceBytes(options.maxBytes) }
     const worker = new Worker(MODULE_WORKER, { eval: true, workerData, env: {}, argv: [], execArgv: [], stdout: true, stderr: true, resourceLimits: MEMORY })
     threadsAlive++
-    // A tool's own printing would break the relay's line-by-line JSON log; tools have `log`.
+    // A tool's printing would break the relay's log, which is one JSON object a line. Tools have `log` instead.
     worker.stdout.resume()
     worker.stderr.resume()
     let loaded = false
@@ -113,7 +113,7 @@ export function createModuleHost(moduleUrl: URL, options: { maxBytes: number; lo
     retireIfIdle(from)
   }
 
-  /** Calls that had begun fail; those that had not are given to the next thread, since nothing of them has happened. */
+  /** Calls that had begun fail. The others go to the next thread. */
   function end(ended: Thread): void {
     threads.delete(ended)
     if (newest === ended) newest = undefined
@@ -146,7 +146,7 @@ export function createModuleHost(moduleUrl: URL, options: { maxBytes: number; lo
     const endIfBlocked = () => {
       if (thread.unanswered.has(message.id)) void thread.worker.terminate()
     }
-    // After a stall of the relay's own loop, an answer that is already here is read before this looks for it.
+    // If the relay's own loop stalled, an answer may be here already: it is read before this looks.
     setTimeout(() => setImmediate(endIfBlocked), ANSWER_WITHIN_MS)
     retireIfIdle(thread)
   }

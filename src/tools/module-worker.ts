@@ -1,11 +1,11 @@
-// The program of a tool module's thread, and the messages it exchanges with the relay.
+// Holds the program of a tool module's thread, and the messages it exchanges with the relay.
 
 /** Sent to the thread. Each `call` gets one `started` and then one `done` or `failed`; each `abort` gets one `alive`. */
 export type ToWorker =
   | { readonly kind: 'call'; readonly id: number; readonly exportName: string; readonly args: unknown; readonly identity: unknown }
   | { readonly kind: 'abort'; readonly id: number }
 
-/** `failed.error` is the error's class and place, never its message. */
+/** `failed.error` has the error's class and place, never its message. */
 export type FromWorker =
   | { readonly kind: 'ready'; readonly functions: readonly string[] }
   | { readonly kind: 'started'; readonly id: number }
@@ -17,13 +17,13 @@ export type FromWorker =
 export interface WorkerData {
   /** `file:` URL of the tool module. */
   readonly module: string
-  /** Longest output in UTF-16 units; a longer one is cut before it leaves the thread. */
+  /** Longest output in UTF-16 units. The thread cuts a longer one. */
   readonly maxLength: number
 }
 
 /**
- * Plain JavaScript as text, because a thread's entry must load unchanged from `dist/`, and from the sources under a test runner whose
- * loader does not reach into threads. Kept to what the messages above need.
+ * Plain JavaScript as text: it must load unchanged from `dist/`, and from the sources under a test runner whose loader does not reach into
+ * threads. It does only what the messages above need.
  */
 export const MODULE_WORKER = `
 const { parentPort, workerData } = require('node:worker_threads')

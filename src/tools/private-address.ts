@@ -1,4 +1,4 @@
-// Says which addresses are private, local, translated or otherwise no host on the public internet.
+// Says which addresses are no host on the public internet: private, local, translated or reserved ones.
 import { BlockList, isIP } from 'node:net'
 
 // IANA special-purpose registries (RFC 6890 and its updates): nothing in these ranges is a host on the public internet.
@@ -19,7 +19,7 @@ function listOf(ranges: string, family: 'ipv4' | 'ipv6'): BlockList {
   return list
 }
 
-/** True for anything that is not an address too. Brackets around IPv6 are accepted. */
+/** Also true for text that is no address. Accepts brackets around IPv6. */
 export function isPrivateAddress(address: string): boolean {
   const bare = address.replace(/^\[|\]$/g, '').replace(/%.*$/, '')
   const family = isIP(bare)

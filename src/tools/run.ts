@@ -1,4 +1,4 @@
-// Runs one tool call: arguments checked, time and size limited, and every failure turned into an output the model can read.
+// Runs one tool call: checks its arguments, limits time and size, and turns every failure into an output that the model can read.
 import { cutToBytes } from '../core/protocol/errors.js'
 import type { ToolCall, ToolContext, ToolOutcome, ToolSource, ToolSpec } from '../ports/tools.js'
 import type { ToolLog } from './source-options.js'
@@ -13,14 +13,14 @@ export interface BoundTool {
   readonly check: ArgumentCheck
 }
 
-export interface RunLimits {
+interface RunLimits {
   readonly timeoutMs: number
   readonly maxBytes: number
   readonly log: ToolLog
   readonly logPayloads?: boolean
 }
 
-/** Of arguments and of output, each. */
+/** Most bytes logged of the arguments, and of the output. */
 const MAX_LOGGED_BYTES = 8192
 
 type Answer = Pick<ToolOutcome, 'output' | 'outcome'>
@@ -71,7 +71,7 @@ async function answerOf(tool: BoundTool | undefined, call: ToolCall, context: To
 
 const ABORTED: Answer = { outcome: 'aborted', output: 'The tool call was cancelled.' }
 
-/** Async, so that a source which throws at once is a rejection like any other. */
+/** Async, so that a source that throws rejects like any other. */
 async function callSource(tool: BoundTool, args: unknown, context: ToolContext): Promise<string> {
   const output: unknown = await tool.source.call(tool.spec.definition.name, args, context)
   return typeof output === 'string' ? output : (JSON.stringify(output) ?? '')
@@ -92,7 +92,7 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.name : typeof error
 }
 
-/** Well-formed UTF-16 of at most `maxBytes` bytes of UTF-8, the note about the cut included where it fits. */
+/** Well-formed UTF-16 of at most `maxBytes` bytes of UTF-8. This includes the note about the cut, if it fits. */
 function limitOutput(output: string, maxBytes: number): { text: string; cut: boolean } {
   const text = Buffer.from(output, 'utf8').toString('utf8')
   if (Buffer.byteLength(text) <= maxBytes) return { text, cut: false }

@@ -1,7 +1,7 @@
-// What every tool source is given when it is built: limits, a log, and where relative files are looked for.
+// Says what every tool source is built with: limits, a log, and the folder of relative files.
 import type { IdentitySigner } from '../ports/tools.js'
 
-/** Fields hold names and numbers only: no arguments, outputs, hosts or error texts, unless the operator asked for payloads. A pino logger fits. */
+/** Fields hold names and numbers, but no arguments, outputs, hosts or error texts unless the operator asked for payloads. A pino logger fits. */
 export interface ToolLog {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
@@ -10,18 +10,18 @@ export interface ToolLog {
 export interface SourceOptions {
   /** Default time limit of one call, in milliseconds. */
   readonly timeoutMs: number
-  /** Longest output of one call, in bytes of UTF-8. Sources return at most `sourceBytes(maxBytes)`; the rest is never read. */
+  /** Longest output of one call, in bytes of UTF-8. Sources read at most `sourceBytes(maxBytes)`. */
   readonly maxBytes: number
   readonly log: ToolLog
-  /** Writes what goes into a tool and what comes out to the log: speech and personal data, in all likelihood. */
+  /** Whether arguments and outputs are logged, which likely hold speech and personal data. */
   readonly logPayloads?: boolean
-  /** Absolute folder that relative module files and MCP commands start from. */
+  /** Relative module files and MCP commands start from this absolute folder. */
   readonly baseDir: string
-  /** For HTTP tools that tell who is calling; a tool that wants it is a mistake without. */
+  /** Signs who is calling, for the HTTP tools that ask for it. Without it their calls fail. */
   readonly signIdentity?: IdentitySigner
 }
 
-/** A little more than the limit, so that whoever cuts can tell a full answer from one that went on. */
+/** A little more than the limit, so that the cut can tell a full answer from one that went on. */
 export function sourceBytes(maxBytes: number): number {
   return maxBytes + 4
 }

@@ -1,14 +1,14 @@
-// Reads the arguments a model wrote: bounded in size and depth, an object, without names that reach a prototype.
+// Reads the arguments that a model wrote: an object, bounded in size and depth, without names that reach a prototype.
 import { isObject, type JsonObject } from '../core/protocol/events.js'
 
-/** Bytes of JSON text in one call's arguments. */
-export const MAX_ARGUMENT_BYTES = 64 * 1024
+/** Most bytes of JSON text in one call's arguments. */
+const MAX_ARGUMENT_BYTES = 64 * 1024
 const MAX_DEPTH = 32
 const FORBIDDEN_NAMES = new Set(['__proto__', 'constructor', 'prototype'])
 
 export type ParsedArguments = { readonly ok: true; readonly args: JsonObject } | { readonly ok: false; readonly problem: string }
 
-/** Never throws. Blank text counts as no arguments: models write that for tools without any. */
+/** Never throws. Blank text counts as no arguments, since models write that for tools without any. */
 export function parseArguments(text: string): ParsedArguments {
   if (text.length > MAX_ARGUMENT_BYTES || Buffer.byteLength(text) > MAX_ARGUMENT_BYTES) return refuse(`longer than ${MAX_ARGUMENT_BYTES} bytes`)
   if (text.trim() === '') return { ok: true, args: {} }
@@ -29,7 +29,7 @@ function refuse(problem: string): ParsedArguments {
   return { ok: false, problem }
 }
 
-/** Counted on the text, so that no recursive reader ever meets a deep value. */
+/** Counts on the text, so that no recursive reader meets a deep value. */
 function depthOf(text: string): number {
   let depth = 0
   let deepest = 0

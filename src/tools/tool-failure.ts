@@ -1,4 +1,4 @@
-// Why a tool gave no answer, in fixed words that the model may read; a back end's own words never travel in it.
+// Says why a tool gave no answer, in fixed words that the model may read, never in a back end's own words.
 
 const TEXTS = {
   failed: 'The tool failed.',
@@ -17,7 +17,7 @@ const TEXTS = {
 
 export type FailureReason = keyof typeof TEXTS
 
-/** The only error of a tool source whose text the model reads: one of the fixed texts above. */
+/** The model reads the text of this error of a tool source and of no other. */
 export class ToolFailure extends Error {
   override readonly name = 'ToolFailure'
   constructor(readonly reason: FailureReason) {
@@ -25,7 +25,7 @@ export class ToolFailure extends Error {
   }
 }
 
-/** Arguments that passed the schema and still cannot be sent. `problem` names the argument and says what is wrong in our own words; the model repairs it. */
+/** Arguments that passed the schema and still cannot be sent. `problem` says in our own words what is wrong, for the model to repair. */
 export class ArgumentsRefused extends Error {
   override readonly name = 'ArgumentsRefused'
   constructor(readonly problem: string) {

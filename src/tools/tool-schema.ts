@@ -5,23 +5,22 @@ import type { FormatsPlugin } from 'ajv-formats'
 import { cutToBytes } from '../core/protocol/errors.js'
 import type { JsonObject } from '../core/protocol/events.js'
 
-/** Loaded with the first schema, without a wait: a relay without tools starts faster for it. */
+/** Loads with the first schema, without a wait, so that a relay without tools starts faster. */
 const load = createRequire(import.meta.url)
 
-/** What is wrong with the arguments, one line; undefined when nothing is. */
+/** Returns what is wrong with the arguments in one line, or undefined. */
 export type ArgumentCheck = (args: JsonObject) => string | undefined
 
 const MAX_PROBLEMS = 8
 const MAX_PROBLEM_BYTES = 1000
 const OPEN_SCHEMA_WORDS = ['additionalProperties', 'unevaluatedProperties', 'patternProperties', 'allOf', 'anyOf', 'oneOf', 'if', '$ref', '$dynamicRef', 'dependentSchemas']
 
-/** A peer's regular expression can take minutes on a hostile string; the server that declared it checks it again anyway. */
+/** A peer's regular expression can take minutes on a hostile string. The server that declared it checks it anyway. */
 const ignorePatterns = Object.assign(() => ({ test: () => true }), { code: '(() => ({ test: () => true }))' })
 
 /**
- * Throws what ajv says where the schema cannot be compiled. `origin: 'operator'` refuses arguments that a plain schema does not
- * declare (default deny: a back end must not receive a field that a model or a user made up); `origin: 'peer'` leaves
- * both that and `pattern` to the peer.
+ * Throws ajv's error if the schema does not compile. `origin: 'operator'` refuses arguments that a plain schema does not declare, so that a back end
+ * never receives a field that a model or a user made up. `origin: 'peer'` leaves that and `pattern` to the peer.
  */
 export function compileSchema(parameters: JsonObject | undefined, origin: 'operator' | 'peer'): ArgumentCheck {
   const schema = parameters ?? { type: 'object', properties: {} }

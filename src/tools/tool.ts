@@ -1,4 +1,4 @@
-// What a module tool looks like: types for those who write one, nothing at run time.
+// Types for those who write a module tool. Nothing of this exists at run time.
 
 /** Who is calling, from the verified token alone. No token, token id or expiry is part of it. */
 export interface ToolCaller {
@@ -10,7 +10,7 @@ export interface ToolCaller {
 
 export interface ToolEnvironment {
   readonly identity: ToolCaller
-  /** Aborts when the caller leaves, the response is cancelled or the time limit passes. A tool that blocks its thread instead is ended with the thread. */
+  /** Aborts when the caller leaves, the response is cancelled or the time limit passes. If the tool blocks its thread, the thread is ended. */
   readonly signal: AbortSignal
   /** Writes one line (1000 characters at most) to the relay's log. Keep secrets and speech out of it. */
   log(message: string): void
@@ -18,7 +18,7 @@ export interface ToolEnvironment {
 
 /**
  * A tool as a function: `export const lookupOrder: Tool<{ id: string }> = async ({ id }, { identity }) => …`.
- * `args` has passed the declared JSON schema. What it returns is read by the model: a string as it is, anything else as JSON.
- * What it throws is never shown to the model; return a sentence to say what went wrong.
+ * `args` has passed the declared JSON schema. The model reads what the function returns: a string as it is, anything else as JSON.
+ * The model never sees what it throws. Return a sentence to say what went wrong.
  */
 export type Tool<Args = Readonly<Record<string, unknown>>> = (args: Args, environment: ToolEnvironment) => unknown

@@ -3,6 +3,7 @@
 import { Secret } from '../config/secret.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { Health } from '../ports/health.js'
+import { within } from '../time/within.js'
 
 /** The part of an `@azure/identity` credential that is used. `expiresOnTimestamp` is in epoch milliseconds. */
 export interface TokenCredential {
@@ -85,7 +86,7 @@ export function createEntraTokens(scope: string, log: UpstreamLog, credential: T
     const attempt = new AbortController()
     const answer = source().then((from) => from.getToken(scope, { abortSignal: attempt.signal }))
     try {
-      const fetched = await within(answer, closing.signal, ATTEMPT_TIMEOUT_MS)
+      const fetched = await inTime(ATTEMPT_TIMEOUT_MS, closing.signal, answer)
       const now = Date.now()
       if (!fetched || !/^[\x21-\x7e]+$/.test(fetched.token) || !(fetched.expiresOnTimestamp > now + EXPIRY_MARGIN_MS)) throw new RefusalError('upstream_refused', 'unusable_token')
       const lead = Math.min((fetched.expiresOnTimestamp - now) / 2, LEAD_MS.least + Math.random() * LEAD_MS.spread)
@@ -106,7 +107,7 @@ export function createEntraTokens(scope: string, log: UpstreamLog, credential: T
         return good.token
       }
       if (coolingDown && !flight) throw new RefusalError('upstream_refused', 'entra_token')
-      return within(renew(), signal, timeoutMs)
+      return inTime(timeoutMs, signal, renew())
     },
     health() {
       if (usable()) return failedAt === undefined ? { status: 'ok', detail: 'Entra ID token valid' } : { status: 'degraded', detail: 'Entra ID token not renewed' }
@@ -120,23 +121,21 @@ export function createEntraTokens(scope: string, log: UpstreamLog, credential: T
   }
 }
 
-/** Settles as `promise` does. Rejects after `ms` (`upstream_timeout`) or once `signal` aborts (`upstream_refused`); a later outcome is ignored. */
-function within<T>(promise: Promise<T>, signal: AbortSignal, ms: number): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = () => settle(() => reject(new RefusalError('upstream_refused', 'aborted')))
-    const deadline = setTimeout(() => settle(() => reject(new RefusalError('upstream_timeout', 'entra_token'))), Math.max(ms, 0))
-    function settle(act: () => void): void {
-      clearTimeout(deadline)
-      signal.removeEventListener('abort', onAbort)
-      act()
-    }
-    promise.then(
-      (value) => settle(() => resolve(value)),
-      (error: unknown) => settle(() => reject(error)),
-    )
-    if (signal.aborted) onAbort()
-    else signal.addEventListener('abort', onAbort, { once: true })
+/** Rejects after `ms` (`upstream_timeout`) or when `signal` aborts (`upstream_refused`). A later outcome of `promise` is ignored. */
+async function inTime<T>(ms: number, signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  let onAbort = (): void => undefined
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(new RefusalError('upstream_refused', 'aborted'))
   })
+  if (signal.aborted) onAbort()
+  else signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await within(ms, Promise.race([aborted, promise]), () => {
+      throw new RefusalError('upstream_timeout', 'entra_token')
+    })
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
 }
 
 function defaultCredential(): () => Promise<TokenCredential> {

@@ -1,6 +1,7 @@
 // Caches what the store knows of each upstream's limits. It asks in the background, so a dial waits a moment at most.
 import type { UpstreamConfig } from '../config/config.js'
 import type { LimitState, LimitsBook } from '../ports/store.js'
+import { within } from '../time/within.js'
 
 export interface LimitsCache {
   /** Asks again if the answers are old. Resolves at once unless they are too old, else with the new answers or after `FIRST_WAIT_MS`. Never rejects. */
@@ -65,16 +66,7 @@ export function createLimitsCache(upstreams: readonly LimitedUpstream[], deps: L
     async refreshed() {
       const now = deps.now()
       if (!asking && now - askedAt >= REFRESH_MS) asking = askAll()
-      if (asking && now - answeredAt >= TOO_OLD_MS) await within(asking, FIRST_WAIT_MS)
+      if (asking && now - answeredAt >= TOO_OLD_MS) await within(FIRST_WAIT_MS, asking, () => undefined)
     },
   }
-}
-
-async function within(promise: Promise<void>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms)
-  })
-  await Promise.race([promise, late])
-  clearTimeout(timer)
 }

@@ -1,7 +1,7 @@
 // When keys are fetched, kept and dropped: every time and bound at its edge, with a clock and timers that the test moves.
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
-import { type Fetch, type RemoteKeys, remoteKeys } from '../../src/auth/remote-keys.js'
+import { createRemoteKeys, type Fetch, type RemoteKeys } from '../../src/auth/remote-keys.js'
 
 const URL_OF_KEYS = new URL('https://idp.example/keys')
 const START = 1_800_000_000_000
@@ -30,7 +30,7 @@ function keyHost(count = 1): Host {
     host.calls.push(call)
     return host.answer()
   }
-  const host: Host = { keys: remoteKeys(URL_OF_KEYS, { now: () => now, fetch }), calls: [], answer: () => served(count) }
+  const host: Host = { keys: createRemoteKeys(URL_OF_KEYS, { now: () => now, fetch }), calls: [], answer: () => served(count) }
   return host
 }
 const served = (count: number) => new Response(JSON.stringify({ keys: jwks.slice(0, count) }))

@@ -61,8 +61,15 @@ async function keyHost(): Promise<KeyHost> {
   return host
 }
 
-function authenticator(host: KeyHost): Promise<Authenticator> {
-  const config: AuthConfig = { key: { kind: 'jwks', url: host.url }, issuer: ISSUER, audience: AUDIENCE, algorithms: [], clockToleranceMs: 5000, allowQueryToken: false }
+function authenticator(host: KeyHost): Authenticator {
+  const config: AuthConfig = {
+    key: { kind: 'jwks', url: host.url },
+    issuer: ISSUER,
+    audience: AUDIENCE,
+    algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+    clockToleranceMs: 5000,
+    allowQueryToken: false,
+  }
   return createAuthenticator(config, { now: () => now })
 }
 
@@ -86,7 +93,7 @@ describe('remote key set', () => {
   it('fetches once for many callers and keeps the keys', async () => {
     const host = await keyHost()
     host.serve([one().jwk, two().jwk])
-    const auth = await authenticator(host)
+    const auth = authenticator(host)
     const tokens = await Promise.all(Array.from({ length: 50 }, (_, n) => (n % 2 ? one() : two()).token()))
     expect(await Promise.all(tokens.map((token) => outcome(auth, token)))).toEqual(Array(50).fill('alice'))
     expect(host.requests).toBe(1)
@@ -96,7 +103,7 @@ describe('remote key set', () => {
   it('accepts a token of a new key at once after the cool-down, and drops the old key', async () => {
     const host = await keyHost()
     host.serve([one().jwk])
-    const auth = await authenticator(host)
+    const auth = authenticator(host)
     expect(await outcome(auth, await one().token())).toBe('alice')
     now += 10_000
     host.serve([two().jwk])
@@ -107,7 +114,7 @@ describe('remote key set', () => {
   it('lets a token of a new key wait for the next fetch during the cool-down', async () => {
     const host = await keyHost()
     host.serve([one().jwk])
-    const auth = await authenticator(host)
+    const auth = authenticator(host)
     expect(await outcome(auth, await one().token())).toBe('alice')
     host.serve([one().jwk, two().jwk])
     now += 1900
@@ -119,7 +126,7 @@ describe('remote key set', () => {
   it('does not let made-up kids cause fetches without bound', async () => {
     const host = await keyHost()
     host.serve([one().jwk])
-    const auth = await authenticator(host)
+    const auth = authenticator(host)
     await outcome(auth, await one().token())
     for (let second = 0; second < 120; second++) {
       // The clock moves, the timers do not.
@@ -132,7 +139,7 @@ describe('remote key set', () => {
   it('uses the kept keys while the key host fails in any way', async () => {
     const host = await keyHost()
     host.serve([one().jwk])
-    const auth = await authenticator(host)
+    const auth = authenticator(host)
     expect(await outcome(auth, await one().token())).toBe('alice')
     const failures: RequestListener[] = [
       (_request, response) => response.writeHead(500).end('boom'),
@@ -160,7 +167,7 @@ describe('remote key set', () => {
   it('gives up on a hanging key host within its time limit', async () => {
     const host = await keyHost()
     host.answer = () => {}
-    const auth = await authenticator(host)
+    const auth = authenticator(host)
     const started = performance.now()
     expect(await outcome(auth, await one().token())).toBe('no_keys')
     expect(performance.now() - started).toBeLessThan(8000)
@@ -169,7 +176,7 @@ describe('remote key set', () => {
 
   it('says it is down without keys, and recovers', async () => {
     const host = await keyHost()
-    const auth = await authenticator(host)
+    const auth = authenticator(host)
     expect(await auth.health()).toEqual({ status: 'down', detail: 'no signing keys' })
     host.serve([one().jwk])
     now += 3000
@@ -179,7 +186,7 @@ describe('remote key set', () => {
   it('refuses kept keys after a day without a fetch', async () => {
     const host = await keyHost()
     host.serve([one().jwk])
-    const auth = await authenticator(host)
+    const auth = authenticator(host)
     expect(await outcome(auth, await one().token())).toBe('alice')
     host.answer = (_request, response) => response.writeHead(500).end()
     now += 25 * 3600_000
@@ -200,7 +207,7 @@ describe('remote key set', () => {
       7,
       { kty: {} },
     ])
-    const auth = await authenticator(host)
+    const auth = authenticator(host)
     expect(await outcome(auth, await one().token())).toBe('alice')
     expect(await outcome(auth, await weak.token())).toBe('unknown_key')
     now += 60_000
@@ -212,7 +219,7 @@ describe('remote key set', () => {
   it('accepts a token without kid only if exactly one key is possible', async () => {
     const host = await keyHost()
     host.serve([one().jwk])
-    const auth = await authenticator(host)
+    const auth = authenticator(host)
     expect(await outcome(auth, await one().token(null))).toBe('alice')
     now += 60_000
     host.serve([one().jwk, two().jwk])
@@ -225,7 +232,7 @@ describe('remote key set', () => {
     const evil = await keyHost()
     host.serve([one().jwk])
     evil.serve([two().jwk])
-    const auth = await authenticator(host)
+    const auth = authenticator(host)
     await outcome(auth, await one().token())
     const claims = { sub: 'alice', iss: evil.url.origin, aud: AUDIENCE, exp: now / 1000 + 60 }
     const pair = await generateKeyPair('ES256', { extractable: true })

@@ -13,11 +13,11 @@ const base: AuthConfig = {
   key: { kind: 'secret', secret: new Secret(SECRET) },
   issuer: undefined,
   audience: undefined,
-  algorithms: [],
+  algorithms: ['HS256', 'HS384', 'HS512'],
   clockToleranceMs: 5000,
   allowQueryToken: false,
 }
-export const authenticator = (over: Partial<AuthConfig> = {}): Promise<Authenticator> => createAuthenticator({ ...base, ...over }, { now: () => NOW * 1000 })
+export const authenticator = (over: Partial<AuthConfig> = {}): Authenticator => createAuthenticator({ ...base, ...over }, { now: () => NOW * 1000 })
 
 export function part(value: unknown): string {
   return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')

@@ -47,7 +47,10 @@ describe('start', () => {
       AZURE_OPENAI_ENDPOINT: 'http://example.com',
       AZURE_OPENAI_API_KEY: 'canary key with blanks',
       REDIS_URL: `http://user:${PASSWORD}@redis`,
-      TOOLS: JSON.stringify([{ type: 'function', name: 'x', run: { http: { method: 'GET', url: 'http://x', headers: { a: ['$', '{MISSING_NAME}'].join('') } } } }]),
+      TOOLS: JSON.stringify([
+        { type: 'function', name: 'x', run: { http: { method: 'GET', url: 'http://x', headers: { a: ['$', '{MISSING_NAME}'].join('') } } } },
+        { type: 'mcp', server_label: 'a__b', url: 'http://127.0.0.1:9' },
+      ]),
       SESSION: '{"instructions":"lighthouse"}',
       CLIENT_MAY_SET: 'instructions',
       MAX_SESIONS: '3',
@@ -59,6 +62,7 @@ describe('start', () => {
       expect(code).toBe(1)
       for (const name of Object.keys(bad).filter((one) => one !== 'HOST')) expect(output, name).toMatch(new RegExp(`- ${name}\\b.{10,}`))
       expect(output).toContain('MISSING_NAME')
+      expect(output).toContain('- TOOLS entry 2 ("a__b"): server_label must be')
       expect(output).toContain('AZURE_OPENAI_DEPLOYMENT is missing')
       expect(output).toContain('did you mean MAX_SESSIONS?')
       expect(output).not.toMatch(CANARIES)
@@ -72,6 +76,14 @@ describe('start', () => {
     expect(code).toBe(1)
     expect(errors).toContain('JWT_SECRET')
     expect(errors).toContain('AZURE_OPENAI_ENDPOINT')
+  })
+
+  it('with a tool that only a start can find unusable: in the same words, exit 1', async () => {
+    const module = join(import.meta.dirname, '../support/order-tool.mjs')
+    const TOOLS = JSON.stringify([{ type: 'function', name: 'x', run: { module: `${module}#noSuchFunction` } }])
+    const { code, errors } = await runCommand([], { env: { ...env, TOOLS } })
+    expect(code).toBe(1)
+    expect(errors).toBe(`The configuration has one mistake:\n  - TOOLS "x": run module ${module} exports no function noSuchFunction\n`)
   })
 
   it('on a port in use: says so, exit 1', async () => {
@@ -94,7 +106,7 @@ describe('start', () => {
 describe('token', () => {
   it('signs what the relay verifies', async () => {
     const token = await tokenOf('--sub', 'alice', '--claims', '{"profile":"default"}', '--ttl', '2h')
-    const identity = await (await createAuthenticator(loadAuthConfig({ JWT_SECRET: SECRET }))).verify(token)
+    const identity = await createAuthenticator(loadAuthConfig({ JWT_SECRET: SECRET })).verify(token)
     expect(identity).toMatchObject({ subject: 'alice', claims: { profile: 'default' } })
     expect(identity.expiresAtMs - Date.now()).toBeGreaterThan(7100_000)
   })

@@ -9,8 +9,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ToolConfig } from '../../src/config/config.js'
 import { Secret } from '../../src/config/secret.js'
-import type { ToolOutcome } from '../../src/ports/tools.js'
-import { createToolRegistry, type ToolRegistry } from '../../src/tools/registry.js'
+import type { ToolOutcome, ToolRegistry } from '../../src/ports/tools.js'
+import { createToolRegistry } from '../../src/tools/registry.js'
 import { contextFor, testOptions } from '../tools/tool-context.js'
 
 const PACKAGES = join(import.meta.dirname, 'node_modules/@modelcontextprotocol')

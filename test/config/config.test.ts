@@ -6,6 +6,7 @@ import { inspect } from 'node:util'
 import { afterAll, describe, expect, it } from 'vitest'
 import { configWarnings, describeConfig } from '../../src/config/describe.js'
 import { loadAuthConfig, loadConfig } from '../../src/config/load.js'
+import { checkTools } from '../../src/tools/check.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'relay-config-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -18,7 +19,7 @@ const file = (name: string, text: string) => {
 const slot = (name: string) => `$\{${name}}`
 const secret = 'a-shared-secret-of-more-than-32-bytes'
 const least = { AZURE_OPENAI_ENDPOINT: 'https://r.openai.azure.com', AZURE_OPENAI_DEPLOYMENT: 'voice', JWT_SECRET: secret }
-const load = (env: Record<string, string> = {}) => loadConfig({ ...least, ...env }, options)
+const load = (env: Record<string, string> = {}) => loadConfig(checkTools, { ...least, ...env }, options)
 
 it('counts the processors for WORKERS=auto', () => {
   expect(load({ WORKERS: 'auto', REDIS_URL: 'redis://localhost' }).workers).toBe(availableParallelism())
@@ -111,6 +112,7 @@ describe('values', () => {
 
   it('come from files, without the line break at the end', () => {
     const config = loadConfig(
+      checkTools,
       {
         AZURE_OPENAI_ENDPOINT: least.AZURE_OPENAI_ENDPOINT,
         AZURE_OPENAI_DEPLOYMENT: 'voice',
@@ -138,7 +140,7 @@ describe('values', () => {
 
 describe('upstreams', () => {
   it('OpenAI with its defaults', () => {
-    const [upstream] = loadConfig({ OPENAI_API_KEY: 'sk-x', JWT_SECRET: secret }, options).upstreams
+    const [upstream] = loadConfig(checkTools, { OPENAI_API_KEY: 'sk-x', JWT_SECRET: secret }, options).upstreams
     expect(upstream).toMatchObject({ provider: 'openai', deployment: 'gpt-realtime', endpoint: new URL('https://api.openai.com/v1') })
     expect(upstream?.apiKey?.reveal()).toBe('sk-x')
   })
@@ -150,7 +152,7 @@ describe('upstreams', () => {
       { name: 'v', provider: 'voice-live', endpoint: 'https://v.example.com', deployment: 'm', entra: 'https://ai.azure.com/.default' },
       { name: 'o', provider: 'openai', deployment: 'gpt', apiKey: 'sk' },
     ])
-    const { upstreams } = loadConfig({ UPSTREAMS, JWT_SECRET: secret, KEY_A_FILE: file('key-a', 'kkk\n') }, options)
+    const { upstreams } = loadConfig(checkTools, { UPSTREAMS, JWT_SECRET: secret, KEY_A_FILE: file('key-a', 'kkk\n') }, options)
     expect(upstreams.map(({ name, provider, priority, weight, entraScope, apiVersion }) => [name, provider, priority, weight, entraScope, apiVersion])).toEqual([
       ['a', 'azure', 1, 3, 'https://cognitiveservices.azure.com/.default', undefined],
       ['e', 'azure', 0, 1, 'https://cognitiveservices.azure.com/.default', '2025-04-01-preview'],
@@ -227,7 +229,7 @@ describe('tools and profiles', () => {
 
   it('Voice Live sessions may hold fields of its own, but never instructions', () => {
     const UPSTREAMS = JSON.stringify([{ provider: 'voice-live', endpoint: 'https://v.example.com', deployment: 'm', entra: true }])
-    const voiceLive = (session: object) => loadConfig({ UPSTREAMS, JWT_SECRET: secret, SESSION: JSON.stringify(session) }, options)
+    const voiceLive = (session: object) => loadConfig(checkTools, { UPSTREAMS, JWT_SECRET: secret, SESSION: JSON.stringify(session) }, options)
     expect(
       voiceLive({ audio: { output: { voice: { type: 'azure-standard', name: 'en-US-AvaNeural' } } }, input_audio_echo_cancellation: {} }).profiles.default?.session,
     ).toHaveProperty('input_audio_echo_cancellation')

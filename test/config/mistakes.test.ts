@@ -1,11 +1,14 @@
 // Every mistake is listed, all at once, by the name of its variable, with what would be right; nothing that may be secret is repeated.
+import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { ConfigError, loadConfig } from '../../src/config/load.js'
+import { ConfigError } from '../../src/config/config-error.js'
+import { loadConfig } from '../../src/config/load.js'
 import { VARIABLES, variableNames } from '../../src/config/variables.js'
+import { checkTools } from '../../src/tools/check.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'relay-mistakes-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -21,7 +24,7 @@ const least = { ...upstream, JWT_SECRET: secret }
 
 function mistakes(env: Record<string, string | undefined>, mode: 'serve' | 'demo' = 'serve'): readonly string[] {
   try {
-    loadConfig(env, { mode, cwd: folder })
+    loadConfig(checkTools, env, { mode, cwd: folder })
     return []
   } catch (error) {
     if (error instanceof ConfigError) return error.problems
@@ -29,7 +32,7 @@ function mistakes(env: Record<string, string | undefined>, mode: 'serve' | 'demo
   }
 }
 
-const pair = (type: 'rsa' | 'ec' | 'ed25519' | 'x25519', options: object = {}) =>
+const pair = (type: 'rsa' | 'rsa-pss' | 'ec' | 'ed25519' | 'x25519', options: object = {}) =>
   generateKeyPairSync(type as 'rsa', { modulusLength: 2048, publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, ...options })
 const rsa = pair('rsa')
 const p256 = pair('ec', { namedCurve: 'P-256' })
@@ -52,6 +55,24 @@ const rows: readonly (readonly [why: string, env: Record<string, string>, ...say
   ['no key', { JWT_SECRET: '', JWT_PUBLIC_KEY: 'ssh-rsa AAAA' }, /^JWT_PUBLIC_KEY is not a public key/],
   ['a weak RSA key', { JWT_SECRET: '', JWT_PUBLIC_KEY: pair('rsa', { modulusLength: 1024 }).publicKey }, /has 1024 bits/],
   ['a key that does not sign', { JWT_SECRET: '', JWT_PUBLIC_KEY: pair('x25519').publicKey }, /kind that signs no tokens/],
+  ['an odd curve', { JWT_SECRET: '', JWT_PUBLIC_KEY: pair('ec', { namedCurve: 'secp256k1' }).publicKey }, /kind that signs no tokens/],
+  [
+    'an RSA-PSS key with another algorithm',
+    { JWT_SECRET: '', JWT_PUBLIC_KEY: pair('rsa-pss').publicKey, JWT_ALGORITHMS: 'RS256' },
+    /RS256, which JWT_PUBLIC_KEY cannot verify; it can verify PS256, PS384, PS512/,
+  ],
+  [
+    'an RSA-PSS key with another hash',
+    { JWT_SECRET: '', JWT_PUBLIC_KEY: pair('rsa-pss', { hashAlgorithm: 'sha256', mgf1HashAlgorithm: 'sha256' }).publicKey, JWT_ALGORITHMS: 'PS512' },
+    /PS512, which JWT_PUBLIC_KEY cannot verify; it can verify PS256$/,
+  ],
+  [
+    'an RSA-PSS key with a hash of no algorithm',
+    { JWT_SECRET: '', JWT_PUBLIC_KEY: pair('rsa-pss', { hashAlgorithm: 'sha1', mgf1HashAlgorithm: 'sha1' }).publicKey },
+    /^JWT_PUBLIC_KEY is an RSA-PSS key for sha1 and MGF1 with sha1, which no token algorithm uses: make one for SHA-256, SHA-384 or SHA-512/,
+  ],
+  ['a weak RSA-PSS key', { JWT_SECRET: '', JWT_PUBLIC_KEY: pair('rsa-pss', { modulusLength: 1024 }).publicKey }, /has 1024 bits/],
+  ['an algorithm with the name of a method', { JWT_ALGORITHMS: 'toString' }, /^JWT_ALGORITHMS names toString, which/],
   ['an algorithm of another curve', { JWT_SECRET: '', JWT_PUBLIC_KEY: p256.publicKey, JWT_ALGORITHMS: 'ES384' }, /ES384, which JWT_PUBLIC_KEY cannot verify; it can verify ES256/],
   ['a clock tolerance beyond a minute', { JWT_CLOCK_TOLERANCE_S: '61' }, /^JWT_CLOCK_TOLERANCE_S must be/],
 
@@ -146,6 +167,27 @@ describe('a mistake is named', () => {
       'ALLOWED_ORIGINS',
       'MAX_SESSIONS',
       'MAX_SESION_SECONDS',
+    ])
+  })
+
+  it('with what is wrong in a tool, by its entry', () => {
+    const mcp = (label: string) => ({ type: 'mcp', server_label: label, url: 'https://a.example.com' })
+    const entries = [
+      mcp('a__b'),
+      mcp('docs'),
+      { ...tool, name: 'docs__search' },
+      { ...tool, name: 'no spaces', run: undefined },
+      { ...tool, name: 'long', description: 'x'.repeat(4097) },
+      { ...tool, name: 'inside', run: { http: { url: 'http://10.0.0.1/', denyPrivateAddresses: true } } },
+    ]
+    expect(mistakes({ ...least, PORT: '99999', TOOLS: JSON.stringify(entries) }).toSorted()).toEqual([
+      expect.stringMatching(/^PORT must be a whole number/),
+      'TOOLS entry 1 ("a__b"): server_label must be 1 to 32 letters, digits, - or _, without __ and without _ at either end',
+      'TOOLS entry 3 ("docs__search"): name begins with docs__, which marks the tools of the MCP server "docs": choose another',
+      'TOOLS entry 4 ("no spaces"): name must be 1 to 64 letters, digits, - or _',
+      expect.stringMatching(/^TOOLS entry 4 \("no spaces"\): run is missing/),
+      'TOOLS entry 5 ("long"): description is longer than 4096 characters',
+      'TOOLS entry 6 ("inside"): run http url: the host is a private address, which denyPrivateAddresses refuses',
     ])
   })
 
@@ -343,11 +385,17 @@ describe('TLS files', () => {
 
   it('that belong together are taken', () => {
     const TLS_KEY_FILE = pem('localhost-key.pem')
-    expect(loadConfig({ ...least, TLS_CERT_FILE, TLS_KEY_FILE }, { mode: 'serve', cwd: folder }).tls).toEqual({ certFile: TLS_CERT_FILE, keyFile: TLS_KEY_FILE })
+    expect(loadConfig(checkTools, { ...least, TLS_CERT_FILE, TLS_KEY_FILE }, { mode: 'serve', cwd: folder }).tls).toEqual({ certFile: TLS_CERT_FILE, keyFile: TLS_KEY_FILE })
   })
 
   it('that do not are a mistake', () => {
     expect(mistakes({ ...least, TLS_CERT_FILE, TLS_KEY_FILE: file('other.pem', p256.privateKey) })).toEqual(['TLS_KEY_FILE does not belong to the certificate in TLS_CERT_FILE'])
     expect(mistakes({ ...least, TLS_CERT_FILE, TLS_KEY_FILE: TLS_CERT_FILE })).toEqual(['TLS_KEY_FILE holds no PEM private key without a passphrase'])
+  })
+
+  it('that belong together and that TLS refuses are a mistake', () => {
+    const [cert, key] = [join(folder, 'short-cert.pem'), join(folder, 'short-key.pem')]
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:512', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-keyout', key, '-out', cert], { stdio: 'ignore' })
+    expect(mistakes({ ...least, TLS_CERT_FILE: cert, TLS_KEY_FILE: key })).toEqual([expect.stringMatching(/^TLS_CERT_FILE holds a certificate that TLS refuses/)])
   })
 })

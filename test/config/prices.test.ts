@@ -3,13 +3,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { ConfigError, loadConfig } from '../../src/config/load.js'
+import { ConfigError } from '../../src/config/config-error.js'
+import { loadConfig } from '../../src/config/load.js'
+import { checkTools } from '../../src/tools/check.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'prices-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const least = { AZURE_OPENAI_ENDPOINT: 'https://a.openai.azure.com', AZURE_OPENAI_DEPLOYMENT: 'd', JWT_SECRET: 'a shared secret of the tests, 32 bytes or more' }
-const load = (PRICES_FILE: string) => loadConfig({ ...least, PRICES_FILE }, { mode: 'serve', cwd: join(import.meta.dirname, '../..') }).prices
+const load = (PRICES_FILE: string) => loadConfig(checkTools, { ...least, PRICES_FILE }, { mode: 'serve', cwd: join(import.meta.dirname, '../..') }).prices
 
 function written(table: unknown): string {
   const file = join(folder, 'prices.json')

@@ -3,8 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { ConfigError, loadConfig } from '../../src/config/load.js'
+import { ConfigError } from '../../src/config/config-error.js'
+import { loadConfig } from '../../src/config/load.js'
 import { quotaPolicy } from '../../src/profiles/choose.js'
+import { checkTools } from '../../src/tools/check.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'quota-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -16,7 +18,11 @@ function file(name: string, content: object): string {
 const least = { AZURE_OPENAI_ENDPOINT: 'https://a.openai.azure.com', AZURE_OPENAI_DEPLOYMENT: 'd', JWT_SECRET: 'a shared secret of the tests, 32 bytes or more' }
 const prices = { PRICES_FILE: file('prices.json', { currency: 'EUR', date: '2026-11-25', prices: { d: {} } }) }
 const load = (quota: object | undefined, env: Record<string, string> = {}) =>
-  loadConfig({ ...least, PROFILES_FILE: file('profiles.json', { vip: { limits: { maxSessionSeconds: 60, ...(quota && { quota }) } } }), ...env }, { mode: 'serve', cwd: folder })
+  loadConfig(
+    checkTools,
+    { ...least, PROFILES_FILE: file('profiles.json', { vip: { limits: { maxSessionSeconds: 60, ...(quota && { quota }) } } }), ...env },
+    { mode: 'serve', cwd: folder },
+  )
 
 describe('a profile’s quota', () => {
   it('is a rule for each amount and period', () => {
@@ -63,10 +69,14 @@ describe('a profile’s quota', () => {
     ['a misspelt period', { perWeek: { tokens: 1 } }, /^PROFILES_FILE "vip": limits quota has unknown fields: "perWeek"/],
     ['no object', { perDay: 5 }, /^PROFILES_FILE "vip": limits quota perDay must be an object/],
     ['a claim without an amount of its own', { perDay: { tokens: { claim: 'tokens' } } }, /^PROFILES_FILE "vip": limits quota perDay tokens max is missing/],
-    ['a bound without a claim', { perDay: { tokens: { max: 1, claimMax: 5 } } }, /^PROFILES_FILE "vip": limits quota perDay tokens claimMax bounds a claim, and none is named/],
+    [
+      'a bound without a claim',
+      { perDay: { tokens: { max: 1, claimMax: 5 } } },
+      /^PROFILES_FILE "vip": limits quota perDay tokens claimMax needs claim: it bounds what the claim sets/,
+    ],
     ['a share above one', { perDay: { tokens: { max: 1, warnAt: 20 } } }, /^PROFILES_FILE "vip": limits quota perDay tokens warnAt must be a number from 0 to 1/],
     ['a misspelt field', { perDay: { tokens: { max: 1, cap: 2 } } }, /tokens has unknown fields: "cap"; known: max, warnAt, claim, claimMax/],
-    ['money nobody counts', { perDay: { money: 5 } }, /^PROFILES_FILE "vip": limits quota limits money, which nobody counts: set PRICES_FILE/],
+    ['money nobody counts', { perDay: { money: 5 } }, /^PROFILES_FILE "vip": limits quota limits money, which is counted only with PRICES_FILE: set it/],
   ])('names the mistake: %s', (_, quota, says) => {
     const problems = (() => {
       try {

@@ -1,9 +1,12 @@
 // What an upstream of UPSTREAMS may be told about its own limits.
 import { describe, expect, it } from 'vitest'
-import { ConfigError, loadConfig } from '../../src/config/load.js'
+import { ConfigError } from '../../src/config/config-error.js'
+import { loadConfig } from '../../src/config/load.js'
+import { checkTools } from '../../src/tools/check.js'
 
 const load = (rest: object) =>
   loadConfig(
+    checkTools,
     { JWT_SECRET: 'a shared secret of the tests, 32 bytes or more', UPSTREAMS: JSON.stringify([{ endpoint: 'https://a.example.com', deployment: 'd', apiKey: 'k', ...rest }]) },
     { mode: 'serve', cwd: process.cwd() },
   ).upstreams[0]

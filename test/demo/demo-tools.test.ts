@@ -1,10 +1,11 @@
 // The demo's tools, read as configuration and run the way the relay runs them.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { envReader, problemList } from '../../src/config/environment.js'
+import { createEnvReader, createProblemList } from '../../src/config/environment.js'
 import { readTools } from '../../src/config/tools.js'
 import { demoTools } from '../../src/demo/demo-tools.js'
 import { startDemoToolServer } from '../../src/demo/tool-server.js'
 import type { ToolSet } from '../../src/ports/tools.js'
+import { checkTools } from '../../src/tools/check.js'
 import { createToolRegistry } from '../../src/tools/registry.js'
 import { contextFor, testOptions } from '../tools/tool-context.js'
 
@@ -14,9 +15,9 @@ const closing: (() => Promise<void>)[] = []
 beforeAll(async () => {
   const server = await startDemoToolServer()
   url = server.url
-  const problems = problemList()
+  const problems = createProblemList()
   const cwd = process.cwd()
-  const configs = readTools(envReader({ TOOLS: JSON.stringify(demoTools(url, './test/demo/orders-from-source.mjs')) }, cwd, problems), cwd, problems)
+  const configs = readTools(createEnvReader({ TOOLS: JSON.stringify(demoTools(url, './test/demo/orders-from-source.mjs')) }, cwd, problems), cwd, checkTools, problems)
   expect(problems.found).toEqual([])
   const registry = await createToolRegistry(configs, testOptions())
   tools = registry.toolSet(undefined)

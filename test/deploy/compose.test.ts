@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load.js'
 import { VARIABLES, variableNames } from '../../src/config/variables.js'
+import { checkTools } from '../../src/tools/check.js'
 import { missing, readYaml } from './yaml.js'
 
 interface Service {
@@ -57,7 +58,7 @@ describe.skipIf(missing !== '')(`docker-compose.yml${missing}`, () => {
     expect(simulator?.network_mode).toBe('service:relay')
     const flag = (name: string) => simulator?.command?.[simulator.command.indexOf(name) + 1] ?? ''
     const env = { AZURE_OPENAI_ENDPOINT: `http://localhost:${flag('--port')}`, AZURE_OPENAI_DEPLOYMENT: flag('--deployment'), AZURE_OPENAI_API_KEY: flag('--api-key') }
-    const config = loadConfig({ ...env, JWT_SECRET: 'x'.repeat(32) }, { mode: 'serve', cwd: import.meta.dirname })
+    const config = loadConfig(checkTools, { ...env, JWT_SECRET: 'x'.repeat(32) }, { mode: 'serve', cwd: import.meta.dirname })
     expect(config.upstreams[0]).toMatchObject({ endpoint: new URL('http://localhost:9100'), deployment: 'simulated' })
   })
 })

@@ -2,10 +2,12 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load.js'
+import { checkTools } from '../../src/tools/check.js'
 
 describe('deploy/examples', () => {
   it('are a valid configuration', () => {
     const config = loadConfig(
+      checkTools,
       {
         AZURE_OPENAI_ENDPOINT: 'https://r.openai.azure.com',
         AZURE_OPENAI_DEPLOYMENT: 'voice',

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load.js'
+import { checkTools } from '../../src/tools/check.js'
 import { missing, readYaml } from './yaml.js'
 
 type Manifest = { readonly kind: string; readonly metadata: { readonly name: string }; readonly [key: string]: unknown }
@@ -100,7 +101,7 @@ describe.skipIf(missing !== '')(`deploy/kubernetes${missing}`, () => {
       for (const [name, content] of Object.entries({ ...mounted, ...secrets })) writeFileSync(join(place, name), content)
       const env = Object.fromEntries([...Object.entries(settings), ...pod().spec.containers[0].env.map(({ name, value }) => [name, value] as const)])
       const local = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value.replace(/^\/(config|secrets)\//, `${place}/`)]))
-      const config = loadConfig(local, { mode: 'serve', cwd: place })
+      const config = loadConfig(checkTools, local, { mode: 'serve', cwd: place })
       expect(config.upstreams[0]?.apiKey).toBeUndefined()
       expect(config.tools).toHaveLength(1)
       expect(config.redis).toBeDefined()

@@ -4,8 +4,6 @@ import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { anchorsOf, DOCUMENTS, filesIn, proseOf, ROOT, readDocument } from './documents.js'
 
-/** Named before it is written; out of this list as soon as it is there. */
-const PLANNED = ['src/core/protocol/wires.ts']
 const SOURCES = ['src', 'test'].flatMap(filesIn)
 /** A longer line is hard to read and to compare; a table's row has no choice. */
 const LONGEST_LINE = 220
@@ -28,10 +26,6 @@ describe('the documents', () => {
     expect(DOCUMENTS.filter((path) => !reached.has(path))).toEqual([])
   })
 
-  it('name no file as planned that is there', () => {
-    expect(PLANNED.filter((path) => existsSync(join(ROOT, path)))).toEqual([])
-  })
-
   it('make anchors as GitHub does', () => {
     expect([...anchorsOf('# A `b` & [c](d) …?\n## A b  c\n# A b  c\n```\n# not\n```\n')]).toEqual(['a-b--c-', 'a-b--c', 'a-b--c-1'])
   })
@@ -50,12 +44,12 @@ describe.each(DOCUMENTS)('%s', (path) => {
 
   it('names files that exist', () => {
     const named = [...prose.matchAll(/`((?:src|test|deploy|kubernetes)\/[\w./*-]*|Dockerfile|docker-compose\.yml|\.ci\/run)`/g)].map(([, name]) => name ?? '')
-    const missing = named.filter((name) => !PLANNED.includes(name) && !existsSync(join(ROOT, name.startsWith('kubernetes/') ? `deploy/${name}` : name)))
+    const missing = named.filter((name) => !existsSync(join(ROOT, name.startsWith('kubernetes/') ? `deploy/${name}` : name)))
     expect(missing).toEqual([])
   })
 
   it('names source files that exist, by any part of their path', () => {
-    const named = [...prose.matchAll(/`([\w-][\w./-]*\.ts)`/g)].map(([, name]) => name ?? '').filter((name) => !PLANNED.includes(name))
+    const named = [...prose.matchAll(/`([\w-][\w./-]*\.ts)`/g)].map(([, name]) => name ?? '')
     expect(named.filter((name) => !SOURCES.some((file) => `/${file}`.endsWith(`/${name}`)))).toEqual([])
   })
 

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load.js'
+import { checkTools } from '../../src/tools/check.js'
 import { type RunningCommand, startCommand } from '../support/built-relay.js'
 import { chromiumPath, complaintsOf, openBrowser } from '../support/chromium.js'
 import { hasEspeak, speechFile } from '../support/speech.js'
@@ -102,6 +103,7 @@ describe('JSON in the documents', () => {
     const kind = kindOf(value)
     writeFileSync(join(folder, 'profiles.json'), kind === 'PROFILES' ? text : '{}')
     const config = loadConfig(
+      checkTools,
       {
         ...(kind === 'UPSTREAMS' ? {} : { AZURE_OPENAI_ENDPOINT: 'https://r.openai.azure.com', AZURE_OPENAI_DEPLOYMENT: 'voice' }),
         ...(kind === 'PROFILES' ? {} : { [kind]: text }),

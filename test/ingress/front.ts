@@ -10,7 +10,7 @@ import type { AuthConfig } from '../../src/config/config.js'
 import { Secret } from '../../src/config/secret.js'
 import type { SessionProfile } from '../../src/core/policy/profile.js'
 import { fastifyServerOptions, websocketPluginOptions } from '../../src/ingress/server-options.js'
-import { type TlsFiles, tlsOptions } from '../../src/ingress/tls.js'
+import { type TlsOptions, tlsOptions } from '../../src/ingress/tls.js'
 import { type IngressDeps, registerWebSocketRoutes } from '../../src/ingress/websocket.js'
 import { createLogger } from '../../src/ops/log.js'
 import type { NewSession } from '../../src/ports/session.js'
@@ -107,7 +107,7 @@ export async function startFront(options: FrontOptions = {}): Promise<Front> {
       ...options.limits,
     },
   }
-  const tls: TlsFiles | undefined = options.tls && tlsOptions(options.tls)
+  const tls: TlsOptions | undefined = options.tls && tlsOptions(options.tls)
   const remember = (line: string): void => {
     logs += line
   }
@@ -118,7 +118,7 @@ export async function startFront(options: FrontOptions = {}): Promise<Front> {
   await app.register(fastifyWebsocket, websocketPluginOptions(config))
   registerWebSocketRoutes(app, {
     config,
-    authenticator: await createAuthenticator({ ...auth, allowQueryToken: options.allowQueryToken ?? false }),
+    authenticator: createAuthenticator({ ...auth, allowQueryToken: options.allowQueryToken ?? false }),
     store: {
       ...store,
       leases: {

@@ -1,5 +1,6 @@
 // Certificate files: checked at start and reloaded when they change. A bad pair never replaces a good one.
 import { execFileSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
@@ -23,10 +24,12 @@ afterEach(() => rmSync(folder, { recursive: true }))
 describe('tlsOptions', () => {
   it('names the setting that is wrong', () => {
     expect(tlsOptions(files).minVersion).toBe('TLSv1.2')
-    expect(() => tlsOptions({ ...files, certFile: join(folder, 'none.pem') })).toThrow(/^TLS_CERT_FILE: the file cannot be read$/)
-    expect(() => tlsOptions({ ...files, keyFile: join(folder, 'none.pem') })).toThrow(/^TLS_KEY_FILE: the file cannot be read$/)
+    expect(() => tlsOptions({ ...files, certFile: join(folder, 'none.pem') })).toThrow(/- TLS_CERT_FILE names a file that does not exist$/)
+    expect(() => tlsOptions({ ...files, keyFile: join(folder, 'none.pem') })).toThrow(/- TLS_KEY_FILE names a file that does not exist$/)
     writeFileSync(files.keyFile, 'nonsense')
-    expect(() => tlsOptions(files)).toThrow(/belong together/)
+    expect(() => tlsOptions(files)).toThrow(/- TLS_KEY_FILE holds no PEM private key/)
+    writeFileSync(files.keyFile, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }))
+    expect(() => tlsOptions(files)).toThrow(/- TLS_KEY_FILE does not belong/)
   })
 })
 

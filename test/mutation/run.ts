@@ -28,7 +28,6 @@ const CLOSEST: readonly (readonly [file: RegExp, test: RegExp])[] = [
   [/protocol\/errors/, /protocol\/errors/],
   [/auth\/(credential|authenticator)/, /credential/],
   [/auth\/key-set/, /key-set/],
-  [/auth\/verification-key/, /verification-key/],
   [/auth\/(jwt|claims|token-syntax)/, /jwt|claims/],
   [/auth\/remote-keys/, /remote-keys-times/],
   [/auth\/tool-identity/, /tool-identity/],

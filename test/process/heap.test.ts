@@ -1,7 +1,14 @@
-// What reading leaves behind is collected while it is young, every 4 MiB.
+// Who sets V8's flags: the entries that start a relay do, importing a file does not. With them, what reading leaves behind is collected every 4 MiB.
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 import { getHeapSpaceStatistics } from 'node:v8'
-import { expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { tuneHeap } from '../../src/process/heap.js'
+import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
 import { countRead } from '../../src/wire/young-garbage.js'
+import { builtRelay, startCommand } from '../support/built-relay.js'
 
 const MIB = 1024 * 1024
 
@@ -13,6 +20,7 @@ function leaveGarbage(): void {
 }
 
 it('a young collection follows every 4 MiB read, and not before', () => {
+  tuneHeap()
   countRead(4 * MIB)
   leaveGarbage()
   const before = youngBytes()
@@ -20,4 +28,53 @@ it('a young collection follows every 4 MiB read, and not before', () => {
   expect(youngBytes()).toBeGreaterThanOrEqual(before)
   countRead(1)
   expect(youngBytes()).toBeLessThan(before - 100_000)
+})
+
+describe('V8’s flags', () => {
+  /** Whether a garbage collector would be found, at the end of the process. */
+  const SAYS = "import { runInNewContext } from 'node:vm'; process.on('exit', () => console.error('gc', runInNewContext('typeof gc')))"
+  const preload = `--import=data:text/javascript,${encodeURIComponent(SAYS)}`
+  let simulator: Simulator
+  beforeAll(async () => {
+    simulator = await startSimulator({ apiKey: 'key', deployments: ['voice'] })
+  })
+  afterAll(() => simulator.close())
+
+  it.each(['wire/web-socket-link.js', 'wire/dial-accept.js', 'server/server.js', 'process/run.js', 'process/heap.js'])('are left alone by importing %s', async (name) => {
+    const url = pathToFileURL(join(await builtRelay(), name)).href
+    const read = name.startsWith('wire') ? "import { countRead } from './young-garbage.js'; countRead(8 << 20); " : ''
+    const code = `${read.replace('./', pathToFileURL(join(await builtRelay(), 'wire/')).href)}await import(${JSON.stringify(url)})`
+    const { stderr } = await promisify(execFile)(process.execPath, [preload, '--input-type=module', '--eval', code])
+    expect(stderr).toMatch(/gc undefined/)
+  })
+
+  it.each([
+    [[], {}, 1],
+    [['serve'], {}, 1],
+    [['demo'], { LOG_LEVEL: 'info' }, 1],
+    [[], { WORKERS: '2', REDIS_URL: process.env.REDIS_URL ?? '' }, 3],
+  ])('are set by the entry that starts a relay: %j %j', async (words, env, processes) => {
+    const command = await startCommand(words, {
+      env: {
+        HOST: '127.0.0.1',
+        PORT: '0',
+        ADMIN_PORT: '0',
+        JWT_SECRET: 'a shared secret of the tests, 32 bytes or more',
+        AZURE_OPENAI_ENDPOINT: simulator.url,
+        AZURE_OPENAI_DEPLOYMENT: 'voice',
+        AZURE_OPENAI_API_KEY: 'key',
+        NODE_OPTIONS: preload,
+        ...env,
+      },
+    })
+    try {
+      await command.says(processes > 1 ? /"ready":2,"msg":"worker ready"/ : /"msg":"listening"/, 60_000)
+      command.child.kill('SIGTERM')
+      expect(await command.ended).toMatchObject({ code: 0 })
+    } finally {
+      await command.stop()
+    }
+    expect(command.errors.match(/gc function/g)).toHaveLength(processes)
+    expect(command.errors).not.toContain('gc undefined')
+  })
 })

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mintToken } from '../../src/auth/mint-token.js'
 import { loadConfig } from '../../src/config/load.js'
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
+import { checkTools } from '../../src/tools/check.js'
 import { type RunningCommand, startCommand } from '../support/built-relay.js'
 import { connectClient, type RealtimeClient } from '../support/realtime-client.js'
 
@@ -54,7 +55,7 @@ async function startRelay(over: Record<string, string> = {}): Promise<Relay> {
   const command = await startCommand([], { env })
   commands.push(command)
   const [, url, adminUrl] = await command.says(/"url":"http([^"]+)","adminUrl":"([^"]+)","ready":2,"msg":"worker ready"/, 60_000)
-  const { auth } = loadConfig(env, { mode: 'serve', cwd: '/' })
+  const { auth } = loadConfig(checkTools, env, { mode: 'serve', cwd: '/' })
   const connect = async (subject: string) => connectClient(`ws${url}/v1/realtime`, await mintToken(auth, { subject, ttlSeconds: 600, claims: {} }))
   const workers = () => [...command.output.matchAll(/"worker":(\d+),[^\n]*"msg":"worker ready"/g)].map((found) => Number(found[1]))
   return { command, wsUrl: `ws${url}`, adminUrl: adminUrl as string, workers, connect, metrics: async () => (await fetch(`${adminUrl}/metrics`)).text() }
@@ -149,7 +150,7 @@ describe('a relay of two processes', () => {
 describe('the admin API of two processes', () => {
   it('lists and ends the sessions of both, whichever process answers, and keeps revoked users out', async () => {
     const relay = await startRelay()
-    const { auth } = loadConfig(environment(), { mode: 'serve', cwd: '/' })
+    const { auth } = loadConfig(checkTools, environment(), { mode: 'serve', cwd: '/' })
     const token = await mintToken(auth, { subject: 'operator', ttlSeconds: 600, claims: { scope: 'relay:admin' } })
     const ask = async (method: string, path: string, body?: object) => {
       // A connection each, so that either process may answer.

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load.js'
 import { createLiveConfig } from '../../src/profiles/live.js'
+import { checkTools } from '../../src/tools/check.js'
 import { createToolRegistry } from '../../src/tools/registry.js'
 import { connectClient } from '../support/realtime-client.js'
 import { type RunningRelay, runRelay, SECRET } from '../support/running-relay.js'
@@ -38,7 +39,7 @@ const files = () => ({
   INSTRUCTIONS_FILE: join(folder, 'instructions.txt'),
   PROFILES_FILE: join(folder, 'profiles.json'),
 })
-const load = () => loadConfig({ ...files(), JWT_SECRET: SECRET, AZURE_OPENAI_ENDPOINT: 'http://localhost:1', AZURE_OPENAI_DEPLOYMENT: 'x' })
+const load = () => loadConfig(checkTools, { ...files(), JWT_SECRET: SECRET, AZURE_OPENAI_ENDPOINT: 'http://localhost:1', AZURE_OPENAI_DEPLOYMENT: 'x' })
 
 describe('a running relay', () => {
   const start = async () => {
@@ -129,7 +130,7 @@ describe('the versions', () => {
   it('close once their last session has ended, and not before', async () => {
     const { live, closed } = await versions()
     const profile = live.profileFor(alice, undefined)
-    const letGo = live.hold(profile)
+    const { release } = live.pin(profile)
     write('tools.json', [order('find_parcel')])
     await live.reload()
     expect(names(live.profileFor(alice, undefined))).toEqual(['find_parcel'])
@@ -144,8 +145,8 @@ describe('the versions', () => {
     await live.reload()
     // Nobody uses the second: it goes when no caller can be on the way to it any more.
     await expect.poll(() => closed).toEqual(['find_parcel'])
-    letGo()
-    letGo()
+    release()
+    release()
     await expect.poll(() => closed).toEqual(['find_parcel', 'lookup_order'])
     await live.close()
     expect(closed).toEqual(['find_parcel', 'lookup_order', 'third'])
@@ -156,9 +157,9 @@ describe('the versions', () => {
     const profile = live.profileFor(alice, undefined)
     write('tools.json', [order('find_parcel')])
     await live.reload()
-    const letGo = live.hold(profile)
+    const { release } = live.pin(profile)
     expect(names(live.toolsFor(profile))).toEqual(['lookup_order'])
-    letGo()
+    release()
     expect(closed).toEqual([])
     await live.close()
     expect(closed.sort()).toEqual(['find_parcel', 'lookup_order'])

@@ -6,7 +6,9 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { mintToken } from '../../src/auth/mint-token.js'
 import { loadConfig } from '../../src/config/load.js'
+import { tuneHeap } from '../../src/process/heap.js'
 import { startServer } from '../../src/server/server.js'
+import { checkTools } from '../../src/tools/check.js'
 import { startRedis } from '../support/redis.js'
 import { sampleTools } from '../support/running-relay.js'
 import type { Order, Result, Surroundings } from './soak-load.js'
@@ -19,7 +21,7 @@ const SECRET = 'a shared secret of the soak, 32 bytes or more'
 const QUIET_MS = 10_000
 const STEADY_MS = 500
 
-setFlagsFromString('--expose-gc')
+tuneHeap()
 // Compiled code is added for an hour and lies in the heap that is measured here.
 setFlagsFromString('--no-opt')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -80,6 +82,7 @@ async function main(minutes: number): Promise<number> {
   const load = fork(fileURLToPath(new URL('./soak-load.ts', import.meta.url)))
   const { simulatorUrl, toolUrl } = await received<Surroundings>(load)
   const config = loadConfig(
+    checkTools,
     {
       HOST: '127.0.0.1',
       PORT: '0',

@@ -8,6 +8,7 @@ import { mintToken } from '../../src/auth/mint-token.js'
 import { loadConfig } from '../../src/config/load.js'
 import { type RelayServer, type ServerExtras, startServer } from '../../src/server/server.js'
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/simulator.js'
+import { checkTools } from '../../src/tools/check.js'
 
 export const SECRET = 'a shared secret of the tests, 32 bytes or more'
 export const API_KEY = 'canary-upstream-key-7f3a'
@@ -52,6 +53,7 @@ export async function runRelay(options: RunningOptions = {}): Promise<RunningRel
   await once(backEnd, 'listening')
   const backEndUrl = `http://127.0.0.1:${(backEnd.address() as AddressInfo).port}`
   const config = loadConfig(
+    checkTools,
     {
       HOST: '127.0.0.1',
       PORT: '0',

@@ -1,7 +1,7 @@
 // A name resolves only to checked addresses, and simultaneous look-ups share one request to the resolver.
 import type { lookup } from 'node:dns'
 import { describe, expect, it } from 'vitest'
-import { publicOnlyLookup, sharedLookup } from '../../src/tools/host-lookup.js'
+import { createPublicLookup, createSharedLookup } from '../../src/tools/host-lookup.js'
 
 type Done = (error: Error | null, addresses?: { address: string; family: number }[]) => void
 
@@ -9,14 +9,14 @@ type Done = (error: Error | null, addresses?: { address: string; family: number 
 function heldResolver() {
   const asked: Done[] = []
   const resolve = ((_host: string, _options: object, done: Done) => void asked.push(done)) as unknown as typeof lookup
-  return { asked, shared: sharedLookup(resolve) }
+  return { asked, shared: createSharedLookup(resolve) }
 }
 
-const ask = (looker: ReturnType<typeof sharedLookup>, all: boolean, host = 'tool.example') =>
+const ask = (looker: ReturnType<typeof createSharedLookup>, all: boolean, host = 'tool.example') =>
   new Promise<unknown>((resolve) => looker(host, { all }, (error, address, family) => resolve(error ? error.message : { address, family })))
 const found = (...addresses: string[]) => addresses.map((address) => ({ address, family: 4 }))
 
-describe('sharedLookup', () => {
+describe('createSharedLookup', () => {
   it('asks once for all waiting callers, again afterwards, and separately for another name', async () => {
     const { asked, shared } = heldResolver()
     const first = [ask(shared, true), ask(shared, false), ask(shared, true)]
@@ -33,10 +33,10 @@ describe('sharedLookup', () => {
   })
 })
 
-describe('publicOnlyLookup', () => {
+describe('createPublicLookup', () => {
   const answering = async (addresses: string[], all: boolean) => {
     const { asked, shared } = heldResolver()
-    const answer = ask(publicOnlyLookup(shared), all)
+    const answer = ask(createPublicLookup(shared), all)
     asked[0]?.(null, found(...addresses))
     return answer
   }
@@ -51,7 +51,7 @@ describe('publicOnlyLookup', () => {
   })
   it('passes an error on', async () => {
     const { asked, shared } = heldResolver()
-    const answer = ask(publicOnlyLookup(shared), true)
+    const answer = ask(createPublicLookup(shared), true)
     asked[0]?.(new Error('EAI_AGAIN'))
     expect(await answer).toBe('EAI_AGAIN')
   })

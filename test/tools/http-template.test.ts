@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { Secret } from '../../src/config/secret.js'
 import type { JsonObject } from '../../src/core/protocol/events.js'
-import { compileTemplate, type FillTemplate } from '../../src/tools/http-template.js'
+import { compileTemplate, type FillTemplate, templateProblems } from '../../src/tools/http-template.js'
 import { ArgumentsRefused } from '../../src/tools/tool-failure.js'
 import { fc } from '../support/property.js'
 
@@ -17,9 +17,8 @@ function template(url: string, headers: Record<string, string> = {}): FillTempla
     idempotent: false,
     denyPrivateAddresses: false,
   }
-  const compiled = compileTemplate(run, parameters)
-  if ('problems' in compiled) throw new Error(compiled.problems.join())
-  return compiled.fill
+  expect(templateProblems(run, parameters)).toEqual([])
+  return compileTemplate(run)
 }
 
 const nasty = fc.oneof(

@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { HttpToolRun, ToolConfig } from '../../src/config/config.js'
 import { Secret } from '../../src/config/secret.js'
 import type { JsonObject } from '../../src/core/protocol/events.js'
-import { createToolRegistry, ToolConfigError, type ToolRegistry } from '../../src/tools/registry.js'
+import type { ToolRegistry } from '../../src/ports/tools.js'
+import { checkTools } from '../../src/tools/check.js'
+import { createToolRegistry } from '../../src/tools/registry.js'
 import { type HostileBackend, SECRET, startHostileBackend } from './hostile-backend.js'
 import { contextFor, TRACE, testOptions } from './tool-context.js'
 
@@ -204,6 +206,11 @@ describe('repeating', () => {
 })
 
 describe('configuration and health', () => {
+  const problemsOf = (url: string, run: Partial<HttpToolRun> = {}, parameters = OPEN) => {
+    const tool = httpTool('t', url, run, parameters)
+    return checkTools([{ name: 't', parameters, http: tool.kind === 'http' ? tool.run : undefined }]).map(({ problem }) => problem)
+  }
+
   it.each([
     ['ftp://host/x', 'must begin with http'],
     ['https://{id}.example/x', 'fixed'],
@@ -219,22 +226,20 @@ describe('configuration and health', () => {
     ['https://host/{id', 'a brace'],
     ['https://host/x?{id}=1', 'not for its name'],
     ['https:///x', 'a host'],
-  ])('refuses the template %s', async (url, words) => {
-    const error = await createToolRegistry([httpTool('t', url, {}, { type: 'object', properties: { id: {} } })], testOptions()).catch((reason: unknown) => reason)
-    expect(error).toBeInstanceOf(ToolConfigError)
-    expect((error as ToolConfigError).message).toContain(words)
+  ])('refuses the template %s', (url, words) => {
+    expect(problemsOf(url, {}, { type: 'object', properties: { id: {} } }).join()).toContain(words)
   })
 
-  it('refuses header names of the transport and values that are illegal in headers, without printing the value', async () => {
+  it('refuses header names of the transport and values that are illegal in headers, without printing the value', () => {
     const headers = { Host: new Secret('evil'), 'x y': new Secret('1'), 'x-key': new Secret(`${SECRET}\r\nx: 1`) }
-    const error = await createToolRegistry([httpTool('t', 'https://host/', { headers })], testOptions()).catch((reason: unknown) => reason as ToolConfigError)
-    expect((error as ToolConfigError).problems.length).toBe(3)
-    expect(String(error)).not.toContain(SECRET)
+    const problems = problemsOf('https://host/', { headers })
+    expect(problems.length).toBe(3)
+    expect(problems.join()).not.toContain(SECRET)
   })
 
   it('reaches no private address if that is denied, neither by address nor by name', async () => {
-    const literal = await createToolRegistry([httpTool('t', `${backend.url}/x`, { denyPrivateAddresses: true })], testOptions()).catch((reason: unknown) => String(reason))
-    expect(literal).toContain('private address')
+    expect(problemsOf(`${backend.url}/x`, { denyPrivateAddresses: true })).toEqual(['run http url: the host is a private address, which denyPrivateAddresses refuses'])
+    expect(problemsOf('http://[::1]/{id}', { denyPrivateAddresses: true }, { type: 'object', properties: { id: {} } }).length).toBe(1)
     const before = backend.seen.length
     const { run } = await start([httpTool('t', `${backend.url.replace('127.0.0.1', 'localhost')}/x`, { denyPrivateAddresses: true })])
     expect(await run('t')).toMatchObject({ outcome: 'error', output: 'The tool is not available right now. Try again later.' })

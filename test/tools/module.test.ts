@@ -1,9 +1,11 @@
 // Module tools in their threads: results, the caller as the tool sees it, and tools that throw, spin, crash, hang or exhaust memory.
 import { afterEach, describe, expect, it } from 'vitest'
 import type { ToolConfig } from '../../src/config/config.js'
+import { ConfigError } from '../../src/config/config-error.js'
+import type { ToolRegistry } from '../../src/ports/tools.js'
 import { watchMemory } from '../../src/server/memory.js'
 import { moduleHeapBytes } from '../../src/tools/module-host.js'
-import { createToolRegistry, ToolConfigError, type ToolRegistry } from '../../src/tools/registry.js'
+import { createToolRegistry } from '../../src/tools/registry.js'
 import { contextFor, testOptions } from './tool-context.js'
 
 const FIXTURE = './test/tools/module-fixture.mjs'
@@ -175,13 +177,13 @@ it('names every missing module and function, without a module’s own words', as
     moduleTool('notAFunction'),
     moduleTool('toString'),
   ]
-  const error = await createToolRegistry(configs, testOptions()).catch((reason: unknown) => reason as ToolConfigError)
-  expect(error).toBeInstanceOf(ToolConfigError)
-  expect((error as ToolConfigError).problems).toEqual([
-    'tool echo: the module ./missing.mjs cannot be loaded',
-    'tool fail: the module ./test/tools/module-broken.mjs cannot be loaded',
-    `tool notAFunction: the module ${FIXTURE} exports no function notAFunction`,
-    `tool toString: the module ${FIXTURE} exports no function toString`,
+  const error = await createToolRegistry(configs, testOptions()).catch((reason: unknown) => reason as ConfigError)
+  expect(error).toBeInstanceOf(ConfigError)
+  expect((error as ConfigError).problems).toEqual([
+    'TOOLS "echo": run module ./missing.mjs cannot be loaded',
+    'TOOLS "fail": run module ./test/tools/module-broken.mjs cannot be loaded',
+    `TOOLS "notAFunction": run module ${FIXTURE} exports no function notAFunction`,
+    `TOOLS "toString": run module ${FIXTURE} exports no function toString`,
   ])
   expect(String(error)).not.toContain(SECRET)
 })

@@ -45,7 +45,7 @@ toolSourceContract('http', async () => {
       run: { method: 'GET', url: `${origin}/${name}`, headers: {}, timeoutMs: undefined, idempotent: false, denyPrivateAddresses: false },
     }),
   )
-  const source = createHttpSource(configs, options, [])
+  const source = createHttpSource(configs, options)
   return {
     source,
     name: (tool) => tool,
@@ -60,7 +60,7 @@ toolSourceContract('http', async () => {
 toolSourceContract('module', async () => {
   const file = './test/tools/module-fixture.mjs'
   const configs = TOOLS.map((name) => ({ kind: 'module' as const, definition: { type: 'function' as const, name }, file, exportName: name, timeoutMs: undefined }))
-  return { source: await createModuleSource(configs, options, []), name: (tool) => tool, close: async () => {} }
+  return { source: await createModuleSource(configs, options), name: (tool) => tool, close: async () => {} }
 })
 
 toolSourceContract('mcp over http', async () => {

@@ -33,8 +33,9 @@ describe('Entra ID tokens', () => {
   const { signal } = new AbortController()
   const reveal = async () => (await tokens.get(signal, 1_000)).reveal()
   beforeEach(() => vi.useFakeTimers())
-  afterEach(() => {
+  afterEach(async () => {
     tokens.close()
+    await vi.advanceTimersByTimeAsync(0)
     expect(vi.getTimerCount()).toBe(0)
     vi.useRealTimers()
   })
