@@ -18,7 +18,7 @@ const TARGETS: readonly { readonly folder: string; readonly tests: readonly stri
 ]
 /** Run first if they test the file: they notice most mutants. */
 const CLOSEST: readonly (readonly [file: RegExp, test: RegExp])[] = [
-  [/policy\/(client|settable|wishes|paths|session-update)/, /client-sheet|settable/],
+  [/policy\/(client|settable|requested|paths|session-update)/, /client-sheet|settable/],
   [/policy\/(server|public-text)/, /server-sheet|server-visible/],
   [/policy\/instructions/, /instructions/],
   [/protocol\/(codec|json-scan)/, /codec/],

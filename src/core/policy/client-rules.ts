@@ -6,8 +6,8 @@ import { liftMixedGa } from '../protocol/preview/lift-mixed.js'
 import { rebuildClientItem } from './client-items.js'
 import { rebuildClientTools, withClientTools } from './client-tools.js'
 import { reject, replace, type SessionView, type Verdict } from './policy.js'
+import { requestedResponse, requestedSession } from './requested.js'
 import { sessionUpdate } from './session-update.js'
-import { rebuildResponseWishes, rebuildSessionWishes } from './wishes.js'
 
 /** Longest `event_id` a client may choose (source: schema of the GA client events). */
 export const MAX_EVENT_ID = 512
@@ -24,12 +24,12 @@ export const CLIENT_RULES: Readonly<Record<string, ClientRule>> = {
     if (!session) return reject('bad_event', 'session', "'session' must be an object.")
     const type = stringAt(session, 'type')
     if (type !== undefined && type !== 'realtime') return reject('event_not_allowed', 'session.type', 'Only realtime sessions are available.')
-    const wishes = rebuildSessionWishes(session, view.profile.clientMaySet)
-    if (!wishes.ok) return reject('bad_event', wishes.param, `'${wishes.param}' has a wrong value.`)
+    const requested = requestedSession(session, view.profile.clientMaySet)
+    if (!requested.ok) return reject('bad_event', requested.param, `'${requested.param}' has a wrong value.`)
     const brought = rebuildClientTools(session, view.profile)
     if (!brought.ok) return { type: 'reject', error: brought.error }
     const profile = brought.tools ? withClientTools(view.profile, brought.tools) : view.profile
-    return replace(sessionUpdate(profile, wishes.fields, keepId(event)))
+    return replace(sessionUpdate(profile, requested.fields, keepId(event)))
   },
 
   'response.create': (event, view) => {
@@ -41,10 +41,10 @@ export const CLIENT_RULES: Readonly<Record<string, ClientRule>> = {
       return reject('event_not_allowed', 'response.conversation', 'Responses outside the conversation are not available.')
     }
     if (Array.isArray(response.input) && response.input.length > 0) return reject('event_not_allowed', 'response.input', 'A response cannot be given its own input.')
-    const wishes = rebuildResponseWishes(response, view.profile.clientMaySet)
-    if (!wishes.ok) return reject('bad_event', wishes.param, `'${wishes.param}' has a wrong value.`)
-    const hasWishes = Object.keys(wishes.fields).length > 0
-    return replace({ type: event.type, ...keepId(event), ...(hasWishes ? { response: wishes.fields } : {}) })
+    const requested = requestedResponse(response, view.profile.clientMaySet)
+    if (!requested.ok) return reject('bad_event', requested.param, `'${requested.param}' has a wrong value.`)
+    const hasFields = Object.keys(requested.fields).length > 0
+    return replace({ type: event.type, ...keepId(event), ...(hasFields ? { response: requested.fields } : {}) })
   },
 
   'response.cancel': (event) => {

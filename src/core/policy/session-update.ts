@@ -13,17 +13,17 @@ export function openingUpdate(profile: SessionProfile, eventId: string): Realtim
 }
 
 /**
- * A client's wishes with the server's part put over them again. The fields a client may set are sent only where it set them: an
- * upstream changes just the fields that are present, so earlier wishes and the server's other settings stay (source: dossier 2.3).
+ * The settings a client asks for, with the server's part put over them again. A field that the client may set is sent only if the client set
+ * it: an upstream changes just the fields that are present, so earlier settings stay.
  */
-export function sessionUpdate(profile: SessionProfile, wishes: JsonObject, ids: JsonObject): RealtimeEvent {
+export function sessionUpdate(profile: SessionProfile, requested: JsonObject, ids: JsonObject): RealtimeEvent {
   const toolChoice = profile.session.tool_choice ?? 'auto'
-  const session: JsonObject = { ...wishes, tool_choice: toolChoice, ...serverPart(profile) }
+  const session: JsonObject = { ...requested, tool_choice: toolChoice, ...serverPart(profile) }
   nameTranscription(session, profile)
   return { type: 'session.update', ...ids, session }
 }
 
-/** Clients name OpenAI's models, Azure wants a deployment (source: dossier 1.7): where the server names one, a client's wish to be transcribed means that one. */
+/** Clients name OpenAI's models, Azure wants a deployment. If the server names one, a client that asks for transcription gets that one. */
 function nameTranscription(session: JsonObject, profile: SessionProfile): void {
   const model = readPath(profile.session, `${TRANSCRIPTION}.model`)
   if (typeof model === 'string' && isObject(readPath(session, TRANSCRIPTION))) writePath(session, `${TRANSCRIPTION}.model`, model)

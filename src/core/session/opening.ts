@@ -3,10 +3,9 @@
 import { openingUpdate, serverPartInForce } from '../policy/session-update.js'
 import { objectAt, stringAt } from '../protocol/events.js'
 import { codeLabel } from './error-codes.js'
-import { mediaOf } from './media.js'
 import { asIfUpstreamAnswered, leaveAnsweringToRelay } from './quota/gate.js'
 import type { UpstreamEvent } from './responses/state.js'
-import { handleServerEvent } from './server-events.js'
+import { confirm, handleServerEvent } from './server-events.js'
 import { close, MAX_EARLY, note, recordLimits, relayId, type Step } from './state.js'
 import { sendToClient } from './to-client.js'
 
@@ -40,7 +39,7 @@ function goLive(step: Step, received: UpstreamEvent): void {
   const { early, sessionCreated } = step.state
   step.state = { ...step.state, upstream: { ...step.state.upstream, phase: 'ready' }, early: [], sessionCreated: undefined, lastActive: step.now }
   note(step, { type: 'configured', durationMs: step.now - step.state.openedAt })
-  step.actions.push({ type: 'media', media: mediaOf(session) })
+  confirm(step, session)
   sendToClient(step, { event: asIfUpstreamAnswered(step, { ...sessionCreated, type: 'session.created', session }), frame: undefined })
   for (const one of early) handleServerEvent(step, one)
 }

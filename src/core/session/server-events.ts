@@ -1,8 +1,10 @@
 // What each server event means for a live session, beyond what policy says about showing it.
 
+import { requestedInForce } from '../policy/requested.js'
 import { isVisibleItem } from '../policy/server-rules.js'
 import { serverPartInForce } from '../policy/session-update.js'
-import { isObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
+import { isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
+import { remembered } from './conversation.js'
 import { codeLabel } from './error-codes.js'
 import { mediaOf } from './media.js'
 import { answerTurn, asIfUpstreamAnswered, commitRefused, turnCommitted } from './quota/gate.js'
@@ -18,6 +20,7 @@ import { cancelFiller, fillerRefused, fillerSeen } from './tools/slow.js'
 
 export function handleServerEvent(step: Step, received: UpstreamEvent): void {
   const { event } = received
+  remember(step, event)
   switch (event.type) {
     case 'response.created':
       if (fillerSeen(step, received)) return
@@ -36,7 +39,7 @@ export function handleServerEvent(step: Step, received: UpstreamEvent): void {
       return
     case 'session.updated':
       if (!serverPartInForce(objectAt(event, 'session'), step.state.profile)) return close(step, 'upstream_refused', 'configuration_not_in_force')
-      step.actions.push({ type: 'media', media: mediaOf(objectAt(event, 'session')) })
+      confirm(step, objectAt(event, 'session'))
       sendToClient(step, step.state.profile.quota ? { event: asIfUpstreamAnswered(step, event), frame: undefined } : received)
       return
     case 'conversation.item.input_audio_transcription.completed':
@@ -73,6 +76,18 @@ export function handleServerEvent(step: Step, received: UpstreamEvent): void {
   if (event.type === 'input_audio_buffer.committed') turnCommitted(step)
   if (event.type === 'response.output_item.done') startCalls(step)
   else if (event.type === 'input_audio_buffer.cleared') followUp(step)
+}
+
+function remember(step: Step, event: RealtimeEvent): void {
+  const conversation = remembered(step.state.conversation, event)
+  if (conversation !== step.state.conversation) step.state = { ...step.state, conversation }
+}
+
+/** The upstream has shown this session in force. */
+export function confirm(step: Step, session: JsonObject | undefined): void {
+  step.actions.push({ type: 'media', media: mediaOf(session) })
+  const { clientMaySet } = step.state.profile
+  if (clientMaySet.size > 0) step.state = { ...step.state, inForce: requestedInForce(session ?? {}, clientMaySet) }
 }
 
 function recordTranscription(step: Step, event: RealtimeEvent): void {

@@ -4,8 +4,9 @@ import { limitsOfEvent } from '../limits/report.js'
 import type { SessionView } from '../policy/policy.js'
 import type { SessionProfile, ToolOwner } from '../policy/profile.js'
 import type { RefusalCode } from '../protocol/errors.js'
-import type { RealtimeEvent } from '../protocol/events.js'
+import type { JsonObject, RealtimeEvent } from '../protocol/events.js'
 import type { Action } from './actions.js'
+import { type Conversation, noConversation } from './conversation.js'
 import { type Items, isHidden, noItems, visibleItem } from './items.js'
 import { type Lanes, type Life, lanesFor, type UpstreamPhase } from './lanes.js'
 import type { SessionNote } from './notes.js'
@@ -42,6 +43,9 @@ export interface SessionState {
   /** Events that came before the session was live, at most `MAX_EARLY`. */
   readonly early: readonly UpstreamEvent[]
   readonly items: Items
+  readonly conversation: Conversation
+  /** Of the session in force, as last confirmed: the fields that this client may set. The rest is the profile's. */
+  readonly inForce: JsonObject
   readonly calls: ToolCalls
   readonly responses: Responses
   readonly violations: number
@@ -135,6 +139,8 @@ export function openingState(seed: SessionSeed): SessionState {
     sessionCreated: undefined,
     early: [],
     items: noItems,
+    conversation: noConversation,
+    inForce: {},
     calls: noCalls,
     responses: noResponses,
     violations: 0,

@@ -6,10 +6,10 @@ import type { Row } from './sheet.js'
 
 const owned = profile()
 
-/** The `session.update` that goes upstream if `wishes` of the client's were allowed. */
-export function owing(wishes: JsonObject = {}, extra: object = {}): { replace: object } {
+/** The `session.update` that goes upstream if `allowed` of the client's fields pass. */
+export function owing(allowed: JsonObject = {}, extra: object = {}): { replace: object } {
   const tools = owned.tools.map((tool) => tool.definition)
-  return { replace: { type: 'session.update', ...extra, session: { ...wishes, tool_choice: 'auto', type: 'realtime', instructions: owned.instructions, tools } } }
+  return { replace: { type: 'session.update', ...extra, session: { ...allowed, tool_choice: 'auto', type: 'realtime', instructions: owned.instructions, tools } } }
 }
 
 const update = (session: unknown): object => ({ type: 'session.update', session })

@@ -1,10 +1,10 @@
-// What a client wishes for its session or a response, rebuilt from the settable table: only paths the profile opens, only valid values.
+// The settings that a client asks for, for its session or a response, rebuilt from the settable table: only paths the profile opens, only valid values.
 import type { Json, JsonObject } from '../protocol/events.js'
 import { isObject } from '../protocol/events.js'
 import { readPath, writePath } from '../protocol/paths.js'
 import { SETTABLE } from './settable.js'
 
-export type Wishes = { readonly ok: true; readonly fields: JsonObject } | { readonly ok: false; readonly param: string }
+export type Requested = { readonly ok: true; readonly fields: JsonObject } | { readonly ok: false; readonly param: string }
 
 /** Session paths that a single response may override, as GA spells them there too (source: schema of `response.create`). */
 const RESPONSE_PATHS: readonly string[] = ['audio.output.voice', 'audio.output.format', 'output_modalities', 'max_output_tokens']
@@ -12,28 +12,40 @@ const RESPONSE_PATHS: readonly string[] = ['audio.output.voice', 'audio.output.f
 const METADATA = { pairs: 16, key: 64, value: 512 }
 
 /** Everything not open to this client is left out without a word: real SDKs send their whole configuration and stop on errors. */
-export function rebuildSessionWishes(session: JsonObject, clientMaySet: ReadonlySet<string>): Wishes {
+export function requestedSession(session: JsonObject, clientMaySet: ReadonlySet<string>): Requested {
   return rebuild(session, [...clientMaySet], 'session')
 }
 
-export function rebuildResponseWishes(response: JsonObject, clientMaySet: ReadonlySet<string>): Wishes {
-  const wishes = rebuild(
+export function requestedResponse(response: JsonObject, clientMaySet: ReadonlySet<string>): Requested {
+  const requested = rebuild(
     response,
     RESPONSE_PATHS.filter((path) => clientMaySet.has(path)),
     'response',
   )
-  if (!wishes.ok || !Object.hasOwn(response, 'metadata') || response.metadata === null) return wishes
+  if (!requested.ok || !Object.hasOwn(response, 'metadata') || response.metadata === null) return requested
   const metadata = rebuildMetadata(response.metadata)
-  return metadata ? { ok: true, fields: { ...wishes.fields, metadata } } : { ok: false, param: 'response.metadata' }
+  return metadata ? { ok: true, fields: { ...requested.fields, metadata } } : { ok: false, param: 'response.metadata' }
 }
 
-function rebuild(from: JsonObject, paths: readonly string[], prefix: string): Wishes {
+/** Of a session in force, what this client may set. Values that the table does not know are left out. */
+export function requestedInForce(session: JsonObject, clientMaySet: ReadonlySet<string>): JsonObject {
+  const fields: JsonObject = {}
+  for (const path of clientMaySet) {
+    const given = readPath(session, path)
+    const settable = Object.hasOwn(SETTABLE, path) ? SETTABLE[path] : undefined
+    const value = given === undefined ? undefined : settable?.(given)
+    if (value !== undefined) writePath(fields, path, value)
+  }
+  return fields
+}
+
+function rebuild(from: JsonObject, paths: readonly string[], prefix: string): Requested {
   const fields: JsonObject = {}
   for (const path of paths) {
     const settable = Object.hasOwn(SETTABLE, path) ? SETTABLE[path] : undefined
-    const wish = readPath(from, path)
-    if (!settable || wish === undefined) continue
-    const value = settable(wish)
+    const given = readPath(from, path)
+    if (!settable || given === undefined) continue
+    const value = settable(given)
     if (value === undefined) return { ok: false, param: `${prefix}.${path}` }
     writePath(fields, path, value)
   }

@@ -1,0 +1,162 @@
+// The conversation as the service knows it: its items in order, and what was said in them. Bounded in bytes; audio is kept as its transcript.
+import { arrayAt, isObject, type JsonObject, type RealtimeEvent, stringAt } from '../protocol/events.js'
+
+export interface KeptItem {
+  readonly id: string
+  readonly type: 'message' | 'function_call' | 'function_call_output'
+  /** Of a message. */
+  readonly role: 'user' | 'assistant' | 'system' | undefined
+  /** Of a message its text or transcript, of a call its arguments, of a result its output. */
+  readonly text: string
+  readonly callId: string | undefined
+  /** Of a call, the tool's. */
+  readonly name: string | undefined
+  /** Milliseconds of a spoken message that were heard, if it was truncated. */
+  readonly heardMs: number | undefined
+  /** It is complete: what it says does not change any more. */
+  readonly done: boolean
+}
+
+export interface Conversation {
+  /** In the service's order. */
+  readonly items: readonly KeptItem[]
+  /** UTF-16 code units of text in them, and `ITEM_SIZE` for each. */
+  readonly size: number
+  /** Items that were dropped at the bound: the conversation began before the first of `items`. */
+  readonly leftOut: number
+}
+
+export const noConversation: Conversation = { items: [], size: 0, leftOut: 0 }
+
+/** About what an item costs in memory besides its text, in bytes. */
+const ITEM_SIZE = 200
+/** Text of an hour of talk at 150 words a minute, both sides, is about half of it. */
+export const MAX_CONVERSATION_SIZE = 128 * 1024
+
+/** What this event changes in the conversation; the same object: nothing. */
+export function remembered(conversation: Conversation, event: RealtimeEvent): Conversation {
+  switch (event.type) {
+    case 'conversation.item.added':
+    case 'conversation.item.created':
+      return added(conversation, event)
+    case 'conversation.item.done':
+    // Of a response outside the conversation this comes alone: what was never added is not kept.
+    case 'response.output_item.done':
+      return changed(conversation, itemOf(event, true))
+    case 'conversation.item.input_audio_transcription.completed':
+      return transcribed(conversation, stringAt(event, 'item_id'), stringAt(event, 'transcript'))
+    case 'conversation.item.truncated':
+      return truncated(conversation, stringAt(event, 'item_id'), event.audio_end_ms)
+    case 'conversation.item.deleted':
+      return deleted(conversation, stringAt(event, 'item_id'))
+    default:
+      return conversation
+  }
+}
+
+/** After `previous_item_id` if that is known; an item that names none, or one that was dropped, comes last, as the service itself adds items. */
+function added(conversation: Conversation, event: RealtimeEvent): Conversation {
+  const item = itemOf(event, false)
+  if (!item) return conversation
+  if (placeOf(conversation, item.id) >= 0) return changed(conversation, item)
+  const previous = stringAt(event, 'previous_item_id')
+  const after = previous === undefined ? -1 : placeOf(conversation, previous)
+  const place = after < 0 ? conversation.items.length : after + 1
+  const items = place === conversation.items.length ? [...conversation.items, item] : conversation.items.toSpliced(place, 0, item)
+  return within({ ...conversation, items, size: conversation.size + sizeOf(item) })
+}
+
+function changed(conversation: Conversation, item: KeptItem | undefined): Conversation {
+  const place = item ? placeOf(conversation, item.id) : -1
+  const before = conversation.items[place]
+  if (!item || !before || (before.done && !item.done)) return conversation
+  // An event that repeats an item may leave out what another has said of it: a spoken turn is added, and done, without its transcript.
+  return put(conversation, place, { ...item, text: item.text === '' ? before.text : item.text, heardMs: before.heardMs })
+}
+
+function transcribed(conversation: Conversation, itemId: string | undefined, text: string | undefined): Conversation {
+  const place = itemId === undefined ? -1 : placeOf(conversation, itemId)
+  const item = conversation.items[place]
+  return item && text !== undefined ? put(conversation, place, { ...item, text }) : conversation
+}
+
+function truncated(conversation: Conversation, itemId: string | undefined, audioEndMs: unknown): Conversation {
+  const place = itemId === undefined ? -1 : placeOf(conversation, itemId)
+  const item = conversation.items[place]
+  return item && typeof audioEndMs === 'number' ? put(conversation, place, { ...item, heardMs: Math.max(0, audioEndMs) }) : conversation
+}
+
+function deleted(conversation: Conversation, itemId: string | undefined): Conversation {
+  const place = itemId === undefined ? -1 : placeOf(conversation, itemId)
+  const item = conversation.items[place]
+  return item ? { ...conversation, items: conversation.items.toSpliced(place, 1), size: conversation.size - sizeOf(item) } : conversation
+}
+
+function put(conversation: Conversation, place: number, item: KeptItem): Conversation {
+  const before = conversation.items[place] as KeptItem
+  if (same(before, item)) return conversation
+  return within({ ...conversation, items: conversation.items.with(place, item), size: conversation.size - sizeOf(before) + sizeOf(item) })
+}
+
+function same(a: KeptItem, b: KeptItem): boolean {
+  return a.text === b.text && a.done === b.done && a.heardMs === b.heardMs
+}
+
+/** From the end: nearly every event is about one of the last items. */
+function placeOf({ items }: Conversation, id: string): number {
+  for (let place = items.length - 1; place >= 0; place--) if (items[place]?.id === id) return place
+  return -1
+}
+
+function sizeOf({ text }: KeptItem): number {
+  return text.length + ITEM_SIZE
+}
+
+/** Drops the oldest, a call with its result, but never the last turn of the user nor a call without a result. */
+function within(conversation: Conversation): Conversation {
+  if (conversation.size <= MAX_CONVERSATION_SIZE) return conversation
+  const { items } = conversation
+  const answered = new Set(items.flatMap((item) => (item.type === 'function_call_output' ? [item.callId] : [])))
+  const lastTurn = items.findLastIndex((item) => item.role === 'user')
+  const dropped = new Set<KeptItem>()
+  let { size } = conversation
+  const drop = (item: KeptItem) => {
+    if (dropped.has(item)) return
+    dropped.add(item)
+    size -= sizeOf(item)
+  }
+  for (const [place, item] of items.entries()) {
+    if (size <= MAX_CONVERSATION_SIZE) break
+    if (place === lastTurn || (item.type === 'function_call' && !answered.has(item.callId))) continue
+    drop(item)
+    if (item.type !== 'message') for (const other of items) if (other.type !== 'message' && other.callId === item.callId) drop(other)
+  }
+  return { items: items.filter((item) => !dropped.has(item)), size, leftOut: conversation.leftOut + dropped.size }
+}
+
+/** Of an event that carries a whole item. Kinds of item that the relay never has (MCP) are not kept. */
+function itemOf({ item }: RealtimeEvent, complete: boolean): KeptItem | undefined {
+  if (!isObject(item)) return undefined
+  const id = stringAt(item, 'id')
+  if (id === undefined) return undefined
+  const done = complete || stringAt(item, 'status') === 'completed'
+  const base = { id, role: undefined, callId: stringAt(item, 'call_id'), name: undefined, heardMs: undefined, done }
+  switch (item.type) {
+    case 'message': {
+      const role = stringAt(item, 'role')
+      if (role !== 'user' && role !== 'assistant' && role !== 'system') return undefined
+      return { ...base, type: 'message', role, callId: undefined, text: textOf(item) }
+    }
+    case 'function_call':
+      return { ...base, type: 'function_call', name: stringAt(item, 'name'), text: stringAt(item, 'arguments') ?? '' }
+    case 'function_call_output':
+      return { ...base, type: 'function_call_output', text: stringAt(item, 'output') ?? '', done: true }
+    default:
+      return undefined
+  }
+}
+
+function textOf(item: JsonObject): string {
+  const texts = arrayAt(item, 'content').map((part) => (isObject(part) ? (stringAt(part, 'text') ?? stringAt(part, 'transcript') ?? '') : ''))
+  return texts.length === 1 ? (texts[0] ?? '') : texts.filter((text) => text !== '').join('\n')
+}

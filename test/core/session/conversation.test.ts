@@ -1,0 +1,124 @@
+// What a session keeps of its conversation: order, words, what was heard, and a bound that spares what is still needed.
+import { describe, expect, it } from 'vitest'
+import type { RealtimeEvent } from '../../../src/core/protocol/events.js'
+import { type Conversation, MAX_CONVERSATION_SIZE, noConversation, remembered } from '../../../src/core/session/conversation.js'
+import { fc } from '../../support/property.js'
+
+const event = (type: string, fields: object) => ({ type, event_id: 'e', ...fields }) as unknown as RealtimeEvent
+const message = (id: string, role: string, content: object[] = [], status = 'completed') => ({ id, type: 'message', role, status, content })
+const spoken = (id: string) => message(id, 'user', [{ type: 'input_audio', transcript: null }])
+const call = (id: string, callId: string, args = '{}') => ({ id, type: 'function_call', status: 'completed', name: 'get_weather', call_id: callId, arguments: args })
+const result = (id: string, callId: string, output = 'sunny') => ({ id, type: 'function_call_output', call_id: callId, output })
+const added = (item: object, previous: string | null = null) => event('conversation.item.added', { previous_item_id: previous, item })
+const done = (item: object) => event('conversation.item.done', { previous_item_id: null, item })
+const told = (...events: RealtimeEvent[]): Conversation => events.reduce(remembered, noConversation)
+const ids = ({ items }: Conversation) => items.map((item) => item.id)
+const texts = ({ items }: Conversation) => items.map((item) => item.text)
+
+describe('order', () => {
+  it('is the service’s: after the item that is named, else last', () => {
+    expect(ids(told(added(message('a', 'user')), added(message('b', 'assistant'), 'a'), added(message('c', 'user'), 'b')))).toEqual(['a', 'b', 'c'])
+    expect(ids(told(added(message('a', 'user')), added(message('c', 'user'), 'a'), added(message('b', 'system'), 'a')))).toEqual(['a', 'b', 'c'])
+    expect(ids(told(added(message('a', 'user')), added(message('b', 'user'), 'gone')))).toEqual(['a', 'b'])
+  })
+
+  it('has an item once, however often it is announced', () => {
+    const item = message('a', 'user', [{ type: 'input_text', text: 'hi' }])
+    expect(ids(told(added(item), added(item, 'x'), event('conversation.item.created', { item }), done(item)))).toEqual(['a'])
+  })
+
+  it('loses what is deleted', () => {
+    const conversation = told(added(message('a', 'user')), added(message('b', 'user'), 'a'), event('conversation.item.deleted', { item_id: 'a' }))
+    expect(ids(conversation)).toEqual(['b'])
+    expect(conversation.size).toBe(told(added(message('b', 'user'))).size)
+  })
+})
+
+describe('words', () => {
+  it('of a spoken turn are its transcript, whenever that comes', () => {
+    const transcript = event('conversation.item.input_audio_transcription.completed', { item_id: 'a', content_index: 0, transcript: 'Hello.' })
+    expect(texts(told(added(spoken('a')), transcript, done(spoken('a'))))).toEqual(['Hello.'])
+    expect(texts(told(added(spoken('a')), done(spoken('a')), transcript))).toEqual(['Hello.'])
+  })
+
+  it('of an answer come when it is done, as text or as transcript', () => {
+    const open = message('b', 'assistant', [], 'in_progress')
+    expect(told(added(open)).items).toMatchObject([{ text: '', done: false }])
+    const closed = message('b', 'assistant', [{ type: 'output_audio', transcript: 'Hi there.' }])
+    expect(told(added(open), event('response.output_item.done', { response_id: 'r', item: closed })).items).toMatchObject([{ text: 'Hi there.', done: true }])
+    const two = message('b', 'assistant', [
+      { type: 'output_text', text: 'One.' },
+      { type: 'output_text', text: 'Two.' },
+    ])
+    expect(texts(told(added(open), done(two)))).toEqual(['One.\nTwo.'])
+  })
+
+  it('of a call are its arguments, of a result its output', () => {
+    const args = '{"city":"Bergen"}'
+    const conversation = told(added(call('c', 'call_1', '')), done(call('c', 'call_1', args)), added(result('o', 'call_1'), 'c'))
+    expect(conversation.items).toMatchObject([
+      { type: 'function_call', name: 'get_weather', callId: 'call_1', text: args },
+      { type: 'function_call_output', callId: 'call_1', text: 'sunny' },
+    ])
+  })
+
+  it('that were heard are known of an answer that was truncated, and stay known', () => {
+    const item = message('b', 'assistant', [{ type: 'output_audio', transcript: 'A long answer.' }])
+    const cut = event('conversation.item.truncated', { item_id: 'b', content_index: 0, audio_end_ms: 700 })
+    expect(told(added(item), cut, done(item)).items).toMatchObject([{ heardMs: 700, text: 'A long answer.' }])
+  })
+})
+
+it('keeps nothing of a response outside the conversation, and no kind of item that the relay never has', () => {
+  expect(told(event('response.output_item.done', { response_id: 'r', item: message('x', 'assistant', [{ type: 'output_text', text: 'aside' }]) }))).toBe(noConversation)
+  expect(told(added({ id: 'm', type: 'mcp_call', name: 'x' }), added({ type: 'message', role: 'user' }), event('conversation.item.added', { item: 'text' }))).toBe(noConversation)
+})
+
+it('is the same object if nothing changes, so that a step costs nothing', () => {
+  const conversation = told(added(spoken('a')), done(spoken('a')))
+  for (const one of [
+    done(spoken('a')),
+    event('response.output_audio_transcript.delta', { item_id: 'a', delta: 'x' }),
+    event('conversation.item.deleted', { item_id: 'gone' }),
+    event('rate_limits.updated', {}),
+  ])
+    expect(remembered(conversation, one)).toBe(conversation)
+})
+
+describe('at its bound', () => {
+  const long = 'x'.repeat(10_000)
+
+  it('drops the oldest first, a call with its result, and says how much', () => {
+    let conversation = told(added(call('c', 'call_1', long)), added(result('o', 'call_1', long), 'c'))
+    for (let n = 0; n < 20; n++) conversation = remembered(conversation, added(message(`m${n}`, 'assistant', [{ type: 'output_text', text: long }]), `m${n - 1}`))
+    expect(conversation.size).toBeLessThanOrEqual(MAX_CONVERSATION_SIZE)
+    expect(ids(conversation)).toEqual(Array.from({ length: 12 }, (_, n) => `m${n + 8}`))
+    expect(conversation.leftOut).toBe(10)
+  })
+
+  it('never drops the user’s last turn, nor a call that has no result yet', () => {
+    let conversation = told(added(call('c', 'call_1')), added(message('turn', 'user', [{ type: 'input_text', text: 'the question' }]), 'c'))
+    for (let n = 0; n < 30; n++) conversation = remembered(conversation, added(message(`m${n}`, 'assistant', [{ type: 'output_text', text: long }])))
+    expect(ids(conversation).slice(0, 2)).toEqual(['c', 'turn'])
+  })
+
+  it('counts what it keeps, whatever came', () => {
+    const id = fc.constantFrom('a', 'b', 'c', 'd')
+    const text = fc.constantFrom('', 'short', long)
+    const anything = fc.oneof(
+      fc.tuple(id, id, text).map(([one, previous, words]) => added(message(one, 'user', [{ type: 'input_text', text: words }]), previous)),
+      fc.tuple(id, id, text).map(([one, callId, words]) => added(call(one, callId, words))),
+      fc.tuple(id, id, text).map(([one, callId, words]) => added(result(one, callId, words))),
+      fc.tuple(id, text).map(([one, transcript]) => event('conversation.item.input_audio_transcription.completed', { item_id: one, transcript })),
+      fc.tuple(id, text).map(([one, words]) => done(message(one, 'assistant', [{ type: 'output_text', text: words }]))),
+      id.map((one) => event('conversation.item.deleted', { item_id: one })),
+    )
+    const check = (events: readonly RealtimeEvent[]) => {
+      const conversation = told(...events)
+      const whole = conversation.items.reduce((sum, item) => sum + item.text.length + 200, 0)
+      expect(conversation.size).toBe(whole)
+      expect(new Set(ids(conversation)).size).toBe(conversation.items.length)
+    }
+    fc.assert(fc.property(fc.array(anything, { maxLength: 60 }), check))
+  })
+})

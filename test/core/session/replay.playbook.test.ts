@@ -1,0 +1,99 @@
+// Playbooks for what a new upstream leg would be told: the session in force and the conversation, in order, under the ids they had.
+import { deserialize, serialize } from 'node:v8'
+import { describe, expect, it } from 'vitest'
+import type { JsonObject } from '../../../src/core/protocol/events.js'
+import { replay } from '../../../src/core/session/replay.js'
+import type { SessionState } from '../../../src/core/session/state.js'
+import { ev, PREFIX, play, updated } from '../../support/playbook.js'
+
+const user = (id: string, text: string) => ({ id, type: 'message', status: 'completed', role: 'user', content: [{ type: 'input_text', text }] })
+const items = (state: SessionState) =>
+  replay(state)
+    .slice(1)
+    .map((event) => event.item as JsonObject)
+
+/** A turn with a tool, its answer, and an answer that was interrupted. */
+function talked(): ReturnType<typeof play> {
+  const p = play()
+  p.upstream(ev.added(user('item_1', 'How is the weather in Bergen?')))
+  p.upstream(ev.created('r1'))
+  p.upstream(ev.itemAdded('r1', ev.call('call_1', 'get_weather', '', 'in_progress')))
+  p.upstream(ev.added(ev.call('call_1', 'get_weather', '', 'in_progress'), 'item_1'))
+  p.upstream(ev.itemDone('r1', ev.call('call_1', 'get_weather', '{"city":"Bergen"}')))
+  p.upstream(ev.done('r1', [ev.call('call_1', 'get_weather', '{"city":"Bergen"}')]))
+  p.toolFinished('call_1', 'rain')
+  const output = p.allTo('upstream').find((event) => (event.item as JsonObject | undefined)?.type === 'function_call_output')
+  p.upstream(ev.added(output?.item as JsonObject, 'item_call_1'))
+  p.upstream(ev.created('r2'))
+  p.upstream(ev.added({ ...ev.message('item_2', ''), status: 'in_progress', content: [] }, String((output?.item as JsonObject).id)))
+  p.upstream(ev.itemDone('r2', { ...ev.message('item_2'), content: [{ type: 'output_audio', transcript: 'It rains in Bergen today, as it does on most days of the year.' }] }))
+  p.upstream(ev.done('r2', [ev.message('item_2')]))
+  p.upstream({ type: 'conversation.item.truncated', event_id: 'x', item_id: 'item_2', content_index: 0, audio_end_ms: 1500 })
+  return p
+}
+
+describe('replay', () => {
+  it('of a session that has said nothing is the session alone', () => {
+    const p = play()
+    const [update, ...rest] = replay(p.state)
+    expect(rest).toEqual([])
+    expect(update).toMatchObject({
+      type: 'session.update',
+      event_id: `${PREFIX}replay_1`,
+      session: { type: 'realtime', instructions: p.state.profile.instructions, tool_choice: 'auto' },
+    })
+  })
+
+  it('creates every item in order, hidden ones too, with the words that were heard', () => {
+    const { state } = talked()
+    const outputId = state.conversation.items[2]?.id
+    expect(items(state)).toEqual([
+      { id: 'item_1', type: 'message', role: 'user', content: [{ type: 'input_text', text: 'How is the weather in Bergen?' }] },
+      { id: 'item_call_1', type: 'function_call', call_id: 'call_1', name: 'get_weather', arguments: '{"city":"Bergen"}' },
+      { id: outputId, type: 'function_call_output', call_id: 'call_1', output: 'rain' },
+      { id: 'item_2', type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'It rains in Bergen' }] },
+    ])
+    const eventIds = replay(state).map((event) => event.event_id)
+    expect(new Set(eventIds).size).toBe(eventIds.length)
+    expect(eventIds.every((id) => String(id).startsWith(PREFIX))).toBe(true)
+  })
+
+  it('is pure: twice the same, and the state is as it was', () => {
+    const { state } = talked()
+    const before = deserialize(serialize(state.conversation))
+    expect(replay(state)).toEqual(replay(state))
+    expect(state.conversation).toEqual(before)
+  })
+
+  it('says that earlier parts are left out, once they are', () => {
+    const p = play()
+    for (let n = 0; n < 20; n++) p.upstream(ev.added(user(`item_${n}`, 'x'.repeat(10_000)), `item_${n - 1}`))
+    expect(items(p.state)[0]).toEqual({ type: 'message', role: 'system', content: [{ type: 'input_text', text: 'Earlier parts of this conversation are left out.' }] })
+  })
+
+  it('leaves out what has no words, half a call, and ids the service would refuse', () => {
+    const p = play()
+    p.upstream(ev.added({ ...user('item_1', ''), content: [{ type: 'input_audio', transcript: null }] }))
+    p.upstream(ev.added(ev.call('call_1', 'get_weather', '{"ci', 'in_progress'), 'item_1'))
+    p.upstream(ev.added(user('i'.repeat(33), 'hello'), 'item_1'))
+    expect(items(p.state)).toEqual([{ type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hello' }] }])
+  })
+
+  it('asks for what the client had set, as last confirmed, and leaves answering as it was', () => {
+    const p = play()
+    p.client({ type: 'session.update', session: { audio: { output: { voice: 'cedar' } } } })
+    const inForce = updated(p.state.profile)
+    p.upstream({
+      ...inForce,
+      session: { ...(inForce.session as JsonObject), output_modalities: ['text'], audio: { output: { voice: 'cedar', speed: 1.2 }, input: { turn_detection: null } } },
+    })
+    const [update] = replay(p.state)
+    expect(update?.session).toMatchObject({ output_modalities: ['text'], audio: { output: { voice: 'cedar' }, input: { turn_detection: null } } })
+    expect(update).not.toHaveProperty('session.audio.output.speed')
+  })
+})
+
+it('a session’s state is plain data, so that another process could go on with it', () => {
+  const { state } = talked()
+  expect(deserialize(serialize(state))).toEqual(state)
+})
