@@ -5,6 +5,7 @@ import type { SessionProfile } from '../core/policy/profile.js'
 import type { QuotaPolicy } from '../core/policy/quota.js'
 import { ruleFor } from '../core/policy/quota-claims.js'
 import { RefusalError } from '../core/protocol/errors.js'
+import { PCM_BYTES_PER_SECOND } from '../core/session/media.js'
 import type { Identity } from '../ports/caller.js'
 import type { ToolSet } from '../ports/tools.js'
 
@@ -13,8 +14,6 @@ export interface ChosenProfile {
   readonly tools: ToolSet
 }
 
-/** One second of 24 kHz PCM16, or six seconds of G.711. */
-export const AUDIO_SECOND_BYTES = 48_000
 /** After so many refused events, a client counts as hostile or broken. */
 const MAX_VIOLATIONS = 100
 
@@ -52,7 +51,7 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
       maxItems: chosen.limits.maxItems ?? limits.maxItems,
       messagesPerSecond: chosen.limits.messagesPerSecond,
       bytesPerSecond: chosen.limits.bytesPerSecond,
-      audioBytesPerSecond: chosen.limits.audioSecondsPerSecond && chosen.limits.audioSecondsPerSecond * AUDIO_SECOND_BYTES,
+      audioBytesPerSecond: chosen.limits.audioSecondsPerSecond && chosen.limits.audioSecondsPerSecond * PCM_BYTES_PER_SECOND,
     },
   }
   return { profile, tools }

@@ -7,6 +7,7 @@ import { createAuthenticator } from '../auth/authenticator.js'
 import type { Config } from '../config/config.js'
 import { configWarnings } from '../config/describe.js'
 import { type QuotaLeft, quotaLeft } from '../core/policy/quota.js'
+import { PCM_BYTES_PER_SECOND } from '../core/session/media.js'
 import { registerQuotaRoute } from '../ingress/quota-route.js'
 import { fastifyServerOptions, websocketPluginOptions } from '../ingress/server-options.js'
 import { tlsOptions, watchTls } from '../ingress/tls.js'
@@ -19,7 +20,7 @@ import { createLogRecorder, joinRecorders } from '../ops/session-log.js'
 import type { Identity } from '../ports/caller.js'
 import type { Peers } from '../ports/peers.js'
 import type { UsageBook } from '../ports/store.js'
-import { AUDIO_SECOND_BYTES, maxSessionsPerUser, profileName, quotaPolicy } from '../profiles/choose.js'
+import { maxSessionsPerUser, profileName, quotaPolicy } from '../profiles/choose.js'
 import { createLiveConfig } from '../profiles/live.js'
 import type { RelaySettings } from '../relay/deps.js'
 import { quotaUsage } from '../relay/quota.js'
@@ -219,7 +220,7 @@ function steadyNow(): number {
 
 function relaySettings(config: Config): RelaySettings {
   const { clientBufferBytes, slowClientMs, messagesPerSecond, bytesPerSecond, audioSecondsPerSecond } = config.limits
-  const rates = { messagesPerSecond, bytesPerSecond, audioBytesPerSecond: audioSecondsPerSecond * AUDIO_SECOND_BYTES }
+  const rates = { messagesPerSecond, bytesPerSecond, audioBytesPerSecond: audioSecondsPerSecond * PCM_BYTES_PER_SECOND }
   return { bufferBytes: clientBufferBytes, heldFrames: HELD_FRAMES, slowClientMs, ...rates }
 }
 

@@ -12,7 +12,7 @@ import { sessionUpdate } from './session-update.js'
 /** Longest `event_id` a client may choose (source: schema of the GA client events). */
 export const MAX_EVENT_ID = 512
 const MAX_ID = 256
-/** Audio of one append, base64 characters: 15 MiB decoded is the service's own limit (source: dossier 3.10). */
+/** Audio of one append, base64 characters: 15 MiB decoded is the service's own limit (source: OpenAI's API reference, `input_audio_buffer.append`). */
 const MAX_AUDIO_CHARS = 20 * 1024 * 1024
 const BASE64 = /^[A-Za-z0-9+/_-]*={0,2}$/
 
@@ -87,7 +87,7 @@ export const CLIENT_RULES: Readonly<Record<string, ClientRule>> = {
   'input_audio_buffer.commit': bare,
   'input_audio_buffer.clear': bare,
 
-  // Belongs to WebRTC and SIP; a WebSocket upstream does not know it (source: dossier 2.1).
+  // Belongs to WebRTC and SIP; a WebSocket upstream does not know it (source: OpenAI's API reference, `output_audio_buffer.clear`).
   'output_audio_buffer.clear': () => reject('event_not_allowed', 'type', "'output_audio_buffer.clear' has no use on a WebSocket."),
 }
 

@@ -2,25 +2,8 @@
 import type { JsonObject, RealtimeEvent } from '../protocol/events.js'
 import { objectAt, stringAt } from '../protocol/events.js'
 import type { SessionView } from './policy.js'
+import { hasPublicText } from './upstream-codes.js'
 
-/** Codes whose texts speak of the client's own doing (source: error list of the protocol dossier). */
-const KNOWN_CODES = new Set([
-  'conversation_already_has_active_response',
-  'response_cancel_not_active',
-  'input_audio_buffer_commit_empty',
-  'item_retrieve_invalid_item_id',
-  'item_truncate_invalid_item_id',
-  'item_delete_invalid_item_id',
-  'item_create_invalid_previous_item_id',
-  'invalid_value',
-  'invalid_event',
-  'missing_required_parameter',
-  'unknown_parameter',
-  'rate_limit_exceeded',
-  'inference_rate_limit_exceeded',
-  'session_expired',
-  'audio_unintelligible',
-])
 const CODE = /^[a-z][a-z0-9_]{0,63}$/
 /** URLs, key-like words and account ids never belong in a text for a user. */
 const PRIVATE_TEXT = /(https?|wss?):\/\/|\.azure\.com|\b(sk|ek)[-_]|api[-_ ]?key|bearer|\b(org|proj|asst)[-_][A-Za-z0-9]|deployment|instructions|tools?\b/i
@@ -46,8 +29,7 @@ export function publicError(error: JsonObject, view: SessionView): JsonObject {
   const param = stringAt(error, 'param')
   const known = Object.entries(error).every(([key, value]) => ERROR_FIELDS.has(key) && (value === null || typeof value === 'string'))
   const harmless = (text: string | undefined) => text === undefined || isPublicText(text, view)
-  if (known && (code === undefined ? error.type === 'server_error' : KNOWN_CODES.has(code)) && harmless(message) && harmless(param) && harmless(stringAt(error, 'type')))
-    return error
+  if (known && (code === undefined ? error.type === 'server_error' : hasPublicText(code)) && harmless(message) && harmless(param) && harmless(stringAt(error, 'type'))) return error
   const type = stringAt(error, 'type')
   const rebuilt = generic(type !== undefined && CODE.test(type) ? type : 'server_error', code !== undefined && CODE.test(code) && isPublicText(code, view) ? code : null)
   return Object.hasOwn(error, 'event_id') ? { ...rebuilt, event_id: stringAt(error, 'event_id') ?? null } : rebuilt

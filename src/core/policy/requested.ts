@@ -2,7 +2,7 @@
 import type { Json, JsonObject } from '../protocol/events.js'
 import { isObject } from '../protocol/events.js'
 import { readPath, writePath } from '../protocol/paths.js'
-import { SETTABLE } from './settable.js'
+import { settableAt } from './settable.js'
 
 export type Requested = { readonly ok: true; readonly fields: JsonObject } | { readonly ok: false; readonly param: string }
 
@@ -32,7 +32,7 @@ export function requestedInForce(session: JsonObject, clientMaySet: ReadonlySet<
   const fields: JsonObject = {}
   for (const path of clientMaySet) {
     const given = readPath(session, path)
-    const settable = Object.hasOwn(SETTABLE, path) ? SETTABLE[path] : undefined
+    const settable = settableAt(path)
     const value = given === undefined ? undefined : settable?.(given)
     if (value !== undefined) writePath(fields, path, value)
   }
@@ -42,7 +42,7 @@ export function requestedInForce(session: JsonObject, clientMaySet: ReadonlySet<
 function rebuild(from: JsonObject, paths: readonly string[], prefix: string): Requested {
   const fields: JsonObject = {}
   for (const path of paths) {
-    const settable = Object.hasOwn(SETTABLE, path) ? SETTABLE[path] : undefined
+    const settable = settableAt(path)
     const given = readPath(from, path)
     if (!settable || given === undefined) continue
     const value = settable(given)

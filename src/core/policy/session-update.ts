@@ -37,7 +37,7 @@ function serverPart(profile: SessionProfile): JsonObject {
 
 /**
  * Whether a `session.updated` shows the server's instructions and tools in force. An upstream that drops a bad update keeps its own
- * defaults and says so only in an `error` (source: dossier 3.1), so nothing goes live on hope.
+ * defaults and says so only in an `error`, so nothing goes live on hope.
  */
 export function serverPartInForce(session: JsonObject | undefined, profile: SessionProfile): boolean {
   if (!session) return false

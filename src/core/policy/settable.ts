@@ -6,7 +6,7 @@ export type Settable = (value: Json) => Json | undefined
 
 /**
  * Instructions, tools, tool choice, model, prompt and tracing are absent because they belong to the server: a configuration that names them is
- * refused. Names and bounds: protocol dossier, 2.3.
+ * refused. Names and bounds: OpenAI's API reference, `session.update` of the Realtime API.
  */
 export const SETTABLE: Readonly<Record<string, Settable>> = {
   'audio.output.voice': voice,
@@ -29,7 +29,7 @@ export function settablePaths(): readonly string[] {
   return Object.keys(SETTABLE)
 }
 
-/** The validator of `path`, or undefined where no client may ever set it. */
+/** The validator of `path`. Undefined: no client may ever set it. */
 export function settableAt(path: string): Settable | undefined {
   return Object.hasOwn(SETTABLE, path) ? SETTABLE[path] : undefined
 }

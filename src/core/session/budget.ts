@@ -1,5 +1,6 @@
 // What the passing of time ends: configuring, the token, the session, idleness, and a drain.
 
+import { isOpen } from './gate.js'
 import { isFree } from './responses/floor.js'
 import { close, isReady, publicEventId, type SessionState, type Step } from './state.js'
 import { noticeExpiry } from './token-refresh.js'
@@ -72,8 +73,8 @@ export function drain(step: Step, untilMs: number): void {
 
 /** A running answer, its tools and its follow-up finish first, until the deadline. */
 export function closeWhenDrained(step: Step): void {
-  const { life, drainUntil, responses, calls, quota } = step.state
+  const { life, drainUntil, responses, calls, gate } = step.state
   if (life !== 'draining' || drainUntil === undefined) return
-  const working = !isFree(responses) || quota.waiting !== undefined || responses.unanswered.size > 0 || hasUnanswered(calls)
+  const working = !isFree(responses) || !isOpen(gate) || responses.unanswered.size > 0 || hasUnanswered(calls)
   if (!working || step.now >= drainUntil) close(step, 'draining', working ? 'drain_deadline' : 'drained')
 }

@@ -2,7 +2,8 @@
 import { CLIENT_RULES, judgeClientEvent } from '../policy/client-rules.js'
 import { withToolsOf } from '../policy/client-tools.js'
 import { arrayAt, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
-import { changeQuota, createWithinQuota, leaveAnsweringToRelay, queueBehindQuota, quotaRequested } from './quota/gate.js'
+import { isOpen, queueBehind } from './gate.js'
+import { changeQuota, createWithinQuota, leaveAnsweringToRelay, quotaRequested } from './quota/gate.js'
 import { overRate, refuse } from './refuse.js'
 import { clientRequestDeferred, deferredRequestOver, hiddenResponseOver, nextRequestWanted, turnTaken } from './responses/machine.js'
 import { note, type Step } from './state.js'
@@ -26,7 +27,10 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
     quotaRequested(step, event)
     return
   }
-  if (queueBehindQuota(step, event)) return
+  if (!isOpen(step.state.gate)) {
+    waitBehindGate(step, event)
+    return
+  }
   const verdict = judgeClientEvent(event, step)
   if (verdict.type === 'reject') {
     refuse(step, verdict.error, stringAt(event, 'event_id'), Object.hasOwn(CLIENT_RULES, event.type) ? event.type : 'unknown')
@@ -63,6 +67,13 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
     default:
       step.actions.push({ type: 'send', to: 'upstream', event: rebuilt })
   }
+}
+
+/** The client's order is kept: nothing overtakes its `response.create`. */
+function waitBehindGate(step: Step, event: RealtimeEvent): void {
+  const gate = queueBehind(step.state.gate, event)
+  if (gate) step.state = { ...step.state, gate }
+  else refuse(step, { code: 'rate_limited', message: 'Too many events at once.', retryAfterSeconds: 1 }, stringAt(event, 'event_id'), 'unknown')
 }
 
 function clientCreates(step: Step, event: RealtimeEvent): void {

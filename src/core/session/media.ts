@@ -7,7 +7,8 @@ export interface Media {
   readonly transcriptionModel: string | undefined
 }
 
-const PCM_BYTES_PER_SECOND = 48_000
+/** 24 kHz, 16 bits, one channel: what the service takes and gives unless it is told otherwise. */
+export const PCM_BYTES_PER_SECOND = 48_000
 const G711_BYTES_PER_SECOND = 8_000
 
 export const defaultMedia: Media = { inputBytesPerSecond: PCM_BYTES_PER_SECOND, outputBytesPerSecond: PCM_BYTES_PER_SECOND, transcriptionModel: undefined }

@@ -1,8 +1,8 @@
 // Brings a session from its first upstream event to live: our configuration goes first and must be seen in force.
 
 import { openingUpdate, serverPartInForce } from '../policy/session-update.js'
+import { codeLabel } from '../policy/upstream-codes.js'
 import { objectAt, stringAt } from '../protocol/events.js'
-import { codeLabel } from './error-codes.js'
 import { asIfUpstreamAnswered, leaveAnsweringToRelay } from './quota/gate.js'
 import type { UpstreamEvent } from './responses/state.js'
 import { confirm, handleServerEvent } from './server-events.js'
@@ -44,7 +44,7 @@ function goLive(step: Step, received: UpstreamEvent): void {
   for (const one of early) handleServerEvent(step, one)
 }
 
-/** Before the session is live any error is final: OpenAI answers bad credentials with 101, `error`, close (source: dossier 3.1). */
+/** Before the session is live any error is final: OpenAI answers bad credentials with 101, `error`, close. */
 function refusedByUpstream(step: Step, received: UpstreamEvent): void {
   const error = objectAt(received.event, 'error')
   note(step, { type: 'upstream_error', code: codeLabel(stringAt(error, 'code') ?? 'none') })

@@ -7,6 +7,7 @@ import type { RefusalCode } from '../protocol/errors.js'
 import type { JsonObject, RealtimeEvent } from '../protocol/events.js'
 import type { Action } from './actions.js'
 import { type Conversation, noConversation } from './conversation.js'
+import { type Gate, openGate } from './gate.js'
 import { type Items, isHidden, noItems, visibleItem } from './items.js'
 import { type Lanes, type Life, lanesFor, type UpstreamPhase } from './lanes.js'
 import type { SessionNote } from './notes.js'
@@ -50,6 +51,7 @@ export interface SessionState {
   readonly responses: Responses
   readonly violations: number
   readonly rates: Rates
+  readonly gate: Gate
   readonly quota: QuotaState
 }
 
@@ -145,6 +147,7 @@ export function openingState(seed: SessionSeed): SessionState {
     responses: noResponses,
     violations: 0,
     rates: noRates,
+    gate: openGate,
     quota: noQuota,
   }
 }

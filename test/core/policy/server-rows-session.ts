@@ -83,7 +83,38 @@ const scrubbed = (message: string, change: object = {}): Pick<Row, 'event' | 've
   verdict: { replace: failure(ours) },
 })
 
+/** What the service says when a client's own event is wrong, as it words it. */
+const ofDailyLife: readonly (readonly [code: string, message: string, param: string | null])[] = [
+  ['unsupported_content_type', 'Only model output audio messages can be truncated', null],
+  ['cannot_update_voice', "Cannot update a conversation's voice if assistant audio is present.", null],
+  ['string_above_max_length', "Invalid 'item.id': string too long. Expected a string with maximum length 32, but got a string with length 36 instead.", 'item.id'],
+  ['string_below_min_length', "Invalid 'item.content[0].text': string too short.", 'item.content[0].text'],
+  ['invalid_type', "Invalid type for 'item.content': expected an array, but got null instead.", 'item.content'],
+  ['invalid_value', 'Audio content of 2865ms is already shorter than 2950ms', 'audio_end_ms'],
+  ['integer_below_min_value', "Invalid 'audio_end_ms': integer below minimum value.", 'audio_end_ms'],
+  ['integer_above_max_value', "Invalid 'response.max_output_tokens': integer above maximum value.", 'response.max_output_tokens'],
+  ['decimal_above_max_value', "Invalid 'session.audio.output.speed': decimal above maximum value.", 'session.audio.output.speed'],
+  ['array_above_max_length', "Invalid 'item.content': array too long.", 'item.content'],
+  ['audio_unintelligible', 'The audio could not be understood.', null],
+]
+
 const errors: readonly Row[] = [
+  ...ofDailyLife.map(
+    ([code, message, param]): Row => ({
+      id: `err-life-${code}`,
+      event: failure({ ...plain, code, message, param }),
+      verdict: 'forward',
+      because: 'the client’s own doing, in the service’s words',
+    }),
+  ),
+  ...['invalid_api_key', 'insufficient_quota', 'model_not_found', 'invalid_json', 'DeploymentNotFound'].map(
+    (code): Row => ({
+      id: `err-own-${code}`,
+      event: failure({ ...plain, code }),
+      verdict: { replace: failure({ ...ours, code: code === 'invalid_api_key' || code === 'DeploymentNotFound' ? null : code }) },
+      because: 'the relay’s own doing, or its account',
+    }),
+  ),
   { id: 'err-1', event: failure(plain), verdict: 'forward', because: 'a known code with a harmless text' },
   { id: 'err-2', ...scrubbed(`The deployment ${DEPLOYMENT} failed.`), because: 'names the deployment' },
   { id: 'err-3', ...scrubbed('Ask CONTOSO.EXAMPLE about it.'), because: 'names the host, in any case' },

@@ -1,9 +1,10 @@
-// Lets a response start only when the caller's quota was looked at: what waits for that, in order, and what the client is told of it.
+// Gates responses on the caller's quota, and reports what is left of it to a client that wants to know.
 import type { Rejection } from '../../policy/policy.js'
 import type { SessionProfile } from '../../policy/profile.js'
 import { type QuotaLeft, type QuotaPolicy, type QuotaUsage, quotaLeft, spentRule } from '../../policy/quota.js'
 import { type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
 import { tokenUsage } from '../../protocol/token-usage.js'
+import { closeGate, type GatedRequest, isOpen, openGate } from '../gate.js'
 import type { QuotaReservation } from '../inputs.js'
 import { overRate, refuse } from '../refuse.js'
 import { isFree, mayStart } from '../responses/floor.js'
@@ -12,7 +13,6 @@ import { note, publicEventId, type Step } from '../state.js'
 import { withAnswers, withoutAnswers } from './own-turns.js'
 import type { QuotaCause, QuotaState } from './state.js'
 
-const MAX_QUEUED = 64
 const UNKNOWN: Rejection = { code: 'rate_limited', message: 'The quota cannot be checked now.', retryAfterSeconds: 5 }
 /** Most answers are over by then. */
 const HELD_RETRY_SECONDS = 3
@@ -21,15 +21,6 @@ const MOST_OUTPUT_TOKENS = 4096
 
 export function changeQuota(step: Step, change: Partial<QuotaState>): void {
   step.state = { ...step.state, quota: { ...step.state.quota, ...change } }
-}
-
-/** True: the event waits behind a `response.create`, so that the client's order is kept. */
-export function queueBehindQuota(step: Step, event: RealtimeEvent): boolean {
-  const { waiting, queued } = step.state.quota
-  if (waiting === undefined) return false
-  if (queued.length < MAX_QUEUED) changeQuota(step, { queued: [...queued, event] })
-  else refuse(step, { code: 'rate_limited', message: 'Too many events at once.', retryAfterSeconds: 1 }, stringAt(event, 'event_id'), 'unknown')
-  return true
 }
 
 /** A `session.update` on its way upstream, with the answering of turns left to us. */
@@ -45,7 +36,7 @@ export function asIfUpstreamAnswered(step: Step, event: RealtimeEvent): Realtime
   return step.state.profile.quota ? withAnswers(event, step.state.quota.answersTurns) : event
 }
 
-/** The client's `response.create`, at once where there is no quota. */
+/** The client's `response.create`. Without a quota it goes at once. */
 export function createWithinQuota(step: Step, event: RealtimeEvent): void {
   if (step.state.profile.quota) ask(step, event)
   else createForClient(step, event)
@@ -79,7 +70,7 @@ export function tellAfterResponse(step: Step): void {
   if (step.state.profile.quota && step.state.profile.relayEvents) step.actions.push({ type: 'quota.ask', cause: 'response' })
 }
 
-/** `relay.quota.get` of an opted-in client; answered by `relay.quota`, empty where there is no quota, or by an error. */
+/** `relay.quota.get` of an opted-in client; answered by `relay.quota`, empty if there is no quota, or by an error. */
 export function quotaRequested(step: Step, event: RealtimeEvent): void {
   const eventId = stringAt(event, 'event_id')
   const tooMuch = overRate(step, event.type)
@@ -88,47 +79,52 @@ export function quotaRequested(step: Step, event: RealtimeEvent): void {
   else tell(step, [])
 }
 
-/** Unasked nothing is said where nobody knows. */
+/** If the usage is unknown, stay silent unless the client asked. */
 export function tellLeft(step: Step, usage: QuotaUsage | undefined, cause: QuotaCause): void {
   const policy = step.state.profile.quota
   if (policy && usage) tell(step, quotaLeft(policy, usage))
   else if (cause !== 'response') refuse(step, UNKNOWN, cause.eventId, 'relay.quota.get')
 }
 
-/** Returns what the client sent meanwhile, to be handled now. */
+/** Opens the gate. Returns what the client sent meanwhile, to be handled now. */
 export function quotaReserved(step: Step, answer: QuotaReservation | undefined): readonly RealtimeEvent[] {
   const policy = step.state.profile.quota
-  const { waiting, queued } = step.state.quota
-  if (!policy || waiting === undefined) return []
-  changeQuota(step, { waiting: undefined, queued: [] })
+  const { waiting, queue } = step.state.gate
+  if (!policy || waiting?.why !== 'quota') return []
+  const { request } = waiting
+  step.state = { ...step.state, gate: openGate }
   const refusal = refusalOf(policy, answer, step.now)
   if (refusal) {
     note(step, { type: 'quota_refused', rule: refusal.rule })
-    refuse(step, refusal.error, waiting === 'turn' ? undefined : stringAt(waiting, 'event_id'), 'response.create')
-  } else if (waiting === 'turn') createForTurn(step)
-  else createForClient(step, waiting)
-  return queued
+    refuse(step, refusal.error, request === 'turn' ? undefined : stringAt(request, 'event_id'), 'response.create')
+  } else if (request === 'turn') createForTurn(step)
+  else createForClient(step, request)
+  return queue
 }
 
-/** What a response read tells what the next one will read. */
+/** The next response reads about as much as this one did. */
 export function readTokens(step: Step, usage: JsonObject): void {
   if (step.state.profile.quota) changeQuota(step, { lastInput: tokenUsage(usage).input })
 }
 
-/** After every input: an answer holds its part of the quota until it is over with its server-run tools, however it ends. */
+/** After every input. An answer's part stays reserved until the answer and its server-run tools are over, however they end. */
 export function releaseWhenIdle(step: Step): void {
-  const { holds, waiting } = step.state.quota
-  if (!holds || waiting !== undefined || !isFree(step.state.responses) || [...step.state.responses.unanswered.values()].some((one) => !one.mixed && !one.late)) return
+  const { quota, gate } = step.state
+  if (!quota.holds || !isOpen(gate) || !isFree(step.state.responses) || [...step.state.responses.unanswered.values()].some((one) => !one.mixed && !one.late)) return
   changeQuota(step, { holds: false })
   step.actions.push({ type: 'quota.release' })
 }
 
-function ask(step: Step, waiting: RealtimeEvent | 'turn'): void {
-  // What the answer before held must not count beside what it used.
+function ask(step: Step, request: GatedRequest): void {
+  // What the answer before reserved must not count beside what it used.
   releaseWhenIdle(step)
-  changeQuota(step, { waiting, holds: true })
-  const request = waiting === 'turn' ? undefined : objectAt(waiting, 'response')
-  step.actions.push({ type: 'quota.reserve', input: step.state.quota.lastInput, output: outputCap(step.state.profile, request) })
+  changeQuota(step, { holds: true })
+  step.state = { ...step.state, gate: closeGate(step.state.gate, 'quota', request) }
+  step.actions.push({
+    type: 'quota.reserve',
+    input: step.state.quota.lastInput,
+    output: outputCap(step.state.profile, request === 'turn' ? undefined : objectAt(request, 'response')),
+  })
 }
 
 /** The most tokens a response may speak or write; a session's own cap counts where the client cannot lift it. */

@@ -1,18 +1,12 @@
-// What a session under a quota remembers between asking what is left and being told.
-import type { RealtimeEvent } from '../../protocol/events.js'
-
+// What a session under a quota remembers from one response to the next.
 export interface QuotaState {
-  /** The client's `response.create`, or a spoken turn, that waits for `quota.known`. */
-  readonly waiting: RealtimeEvent | 'turn' | undefined
-  /** What the client sent after it, at most `MAX_QUEUED`. */
-  readonly queued: readonly RealtimeEvent[]
   /** A spoken turn that wants an answer once nothing is active. */
   readonly turnUnanswered: boolean
   /** The client's own commits under way: their turns are answered by its own `response.create`. */
   readonly ownCommits: number
   /** Whether spoken turns are to be answered. */
   readonly answersTurns: boolean
-  /** Something may be held of the quota for a response of this session. */
+  /** Something may be reserved for a response of this session. */
   readonly holds: boolean
   /** What the last response read, in tokens: the next one reads about as much. */
   readonly lastInput: number
@@ -21,4 +15,4 @@ export interface QuotaState {
 /** Why it was asked what is left: a response has ended, or the client wants to know. */
 export type QuotaCause = 'response' | { readonly eventId: string | undefined }
 
-export const noQuota: QuotaState = { waiting: undefined, queued: [], turnUnanswered: false, ownCommits: 0, answersTurns: true, holds: false, lastInput: 0 }
+export const noQuota: QuotaState = { turnUnanswered: false, ownCommits: 0, answersTurns: true, holds: false, lastInput: 0 }

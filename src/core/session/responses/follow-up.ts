@@ -1,5 +1,6 @@
 // Decides when our own `response.create` for tool results may go: once for all of them, never while another response is active.
 import { objectAt } from '../../protocol/events.js'
+import { isOpen } from '../gate.js'
 import { createWithinQuota } from '../quota/gate.js'
 import { relayId, type Step } from '../state.js'
 import { changeResponses, sendToClient } from '../to-client.js'
@@ -12,8 +13,8 @@ export function followUp(step: Step): void {
   if (!mayStart(step.state, 'results')) return
   const { unanswered, deferredRequest, rounds, userSpeaks } = step.state.responses
   if (unanswered.size === 0) {
-    // A request that waits for its quota answers the client too. This runs again after it.
-    if (!deferredRequest || step.state.quota.waiting !== undefined) return
+    // A request that waits at the gate answers the client too. This runs again after it.
+    if (!deferredRequest || !isOpen(step.state.gate)) return
     changeResponses(step, deferredRequestOver(step.state.responses))
     createWithinQuota(step, deferredRequest)
     return
