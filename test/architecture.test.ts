@@ -1,12 +1,10 @@
-// The import rules, the purity of core and the house rules, read from the source: nobody can switch them off with a comment.
+// The import rules and the purity of core, read from the source: no comment can switch them off.
 import { describe, expect, it } from 'vitest'
-import { type Import, type SourceFile, sourceFiles } from './support/source-files.js'
+import { type Import, linesWith, type SourceFile, sourceFiles } from './support/source-files.js'
 
 const FILES = sourceFiles('src')
-/** A configuration file of vitest must export a default. */
-const TESTS = sourceFiles('test').filter((file) => !file.path.endsWith('.config.ts'))
 
-/** What stays at the root of `src`: the ways in. Everything else has a room. */
+/** The entries, which stay at the root of `src`. Every other file has a room. */
 const ENTRIES = ['src/cli.ts', 'src/healthcheck.ts', 'src/main.ts']
 
 const PLUG = ['core', 'ports', 'time', 'config/config', 'config/secret']
@@ -46,7 +44,7 @@ function roomOf(path: string): string {
   return parts[0] === 'core' ? parts.slice(0, 2).join('/') : (parts[0] ?? '')
 }
 
-/** The target itself, without its ending, any folder above it, in the words of the table. */
+/** Whether the target is `allowed` itself (a file without its ending) or lies inside it. */
 function isIn(target: string, allowed: string): boolean {
   const path = target.slice('src/'.length).replace(/\.(d\.)?ts$/, '')
   return path === allowed || path.startsWith(`${allowed}/`)
@@ -59,15 +57,6 @@ function inside(folder: string): readonly SourceFile[] {
 /** Every import of these files that `allowed` does not accept, as `file → target`. */
 function forbidden(files: readonly SourceFile[], allowed: (one: Import, file: SourceFile) => boolean): readonly string[] {
   return files.flatMap((file) => file.imports.filter((one) => !allowed(one, file)).map((one) => `${file.path} → ${one.target}${one.typeOnly ? ' (types)' : ''}`))
-}
-
-function lines(files: readonly SourceFile[], pattern: RegExp): readonly string[] {
-  return files.flatMap((file) =>
-    file.code.split('\n').flatMap((line, index) => {
-      const found = pattern.exec(line)
-      return found ? [`${file.path}:${index + 1} ${found[0].trim()}`] : []
-    }),
-  )
 }
 
 const isOwn = (target: string) => target.startsWith('src/')
@@ -101,18 +90,18 @@ describe('who may import whom', () => {
     })
   }
 
-  it('nobody imports an entry', () => {
+  it('no file imports an entry', () => {
     expect(forbidden(FILES, ({ target }) => !ENTRIES.includes(target))).toEqual([])
   })
 
-  it('ports and the shape of the configuration are types', () => {
+  it('ports and the shape of the configuration hold types only', () => {
     const files = FILES.filter((file) => file.path.startsWith('src/ports/') || file.path === 'src/config/config.ts')
     expect(files.length).toBeGreaterThan(5)
     expect(forbidden(files, ({ typeOnly }) => typeOnly)).toEqual([])
-    expect(lines(files, /^(export )?(const|let|function|class|default)\b/)).toEqual([])
+    expect(linesWith(files, /^(export )?(const|let|function|class|default)\b/)).toEqual([])
   })
 
-  it('packages stay where they are wrapped', () => {
+  it('each package is imported only where it is wrapped', () => {
     const homes: readonly (readonly [string, RegExp])[] = [
       ['ws', /^src\/(wire\/(dial-accept|web-socket-link)\.ts|simulator\/)/],
       ['bufferutil', /^src\/wire\/frame-(reader|writer)\.ts$/],
@@ -131,24 +120,18 @@ describe('who may import whom', () => {
     expect(forbidden(FILES, ({ target, typeOnly }, file) => !target.startsWith('@fastify/') || typeOnly || SERVERS.test(file.path) || file.path === 'src/cli/demo.ts')).toEqual([])
   })
 
-  it('only packages the project depends on, by their names', () => {
-    const declared =
-      /^(node:|(@azure\/identity|@fastify\/(static|swagger|websocket)|@modelcontextprotocol\/sdk|ajv|ajv-formats|bufferutil|fastify|ioredis|jose|pino|prom-client|undici|ws)$)/
-    expect(forbidden(FILES, ({ target }) => isOwn(target) || declared.test(target))).toEqual([])
-  })
-
-  it('no file imports itself through others, types aside', () => {
-    const runtime = new Map(FILES.map((file) => [file.path, file.imports.filter((one) => !one.typeOnly && isOwn(one.target)).map((one) => one.target)]))
-    const cycles: string[] = []
+  it('no file imports itself through others, types included', () => {
+    const imports = new Map(FILES.map((file) => [file.path, file.imports.map((one) => one.target).filter(isOwn)]))
+    const circles: string[] = []
     const done = new Set<string>()
     const visit = (path: string, trail: readonly string[]) => {
-      if (trail.includes(path)) cycles.push([...trail.slice(trail.indexOf(path)), path].join(' → '))
+      if (trail.includes(path)) circles.push([...trail.slice(trail.indexOf(path)), path].join(' → '))
       if (trail.includes(path) || done.has(path)) return
-      for (const next of runtime.get(path) ?? []) visit(next, [...trail, path])
+      for (const next of imports.get(path) ?? []) visit(next, [...trail, path])
       done.add(path)
     }
     for (const file of FILES) visit(file.path, [])
-    expect(cycles).toEqual([])
+    expect(circles).toEqual([])
   })
 })
 
@@ -158,87 +141,31 @@ describe('core is pure', () => {
     ...['\\basync\\b', '\\bawait\\b', '\\bPromise\\b', '\\bfetch\\(', '\\bperformance\\b', '\\bcrypto\\b', '\\brequire\\(', '\\bimport\\('],
   ]
   it('no clock, no randomness, no promise, no I/O', () => {
-    expect(lines(inside('core'), new RegExp(impure.join('|')))).toEqual([])
+    expect(linesWith(inside('core'), new RegExp(impure.join('|')))).toEqual([])
   })
 
-  it('nothing on the level of a module that a session could change', () => {
-    expect(lines(inside('core'), /^(export )?(let|var)\b/)).toEqual([])
+  it('no variable on the level of a module, which sessions would share', () => {
+    expect(linesWith(inside('core'), /^(export )?(let|var)\b/)).toEqual([])
   })
 })
 
-describe('process', () => {
-  it('its environment is read by the configuration, signals and exit belong to the entries', () => {
+describe('the process', () => {
+  it('only the configuration reads its environment; only the entries and the commands touch signals and exit', () => {
     const others = (allowed: RegExp) => FILES.filter((file) => !allowed.test(file.path))
-    expect(lines(others(/^src\/(config\/|process\/probe-target\.ts$)/), /(?<!\.)\bprocess(\.env\b|\s*\[)/)).toEqual([])
-    expect(lines(others(/^src\/(main\.ts|cli\.ts|cli\/)/), /(?<!\.)\bprocess\.(exit|kill|abort|on|once|addListener)\b/)).toEqual([])
+    expect(linesWith(others(/^src\/(config\/|process\/probe-target\.ts$)/), /(?<!\.)\bprocess(\.env\b|\s*\[)/)).toEqual([])
+    expect(linesWith(others(/^src\/(main\.ts|cli\.ts|cli\/)/), /(?<!\.)\bprocess\.(exit|kill|abort|on|once|addListener)\b/)).toEqual([])
   })
 
-  it('and is never caught at the edge', () => {
+  it('has no handler for uncaught exceptions or rejections', () => {
     expect(FILES.filter((file) => /uncaughtException|unhandledRejection/.test(file.text)).map((file) => file.path)).toEqual([])
   })
 })
 
-describe('house rules', () => {
-  it('about 250 lines a file', () => {
-    expect(FILES.filter((file) => file.text.split('\n').length > 261).map((file) => `${file.path}: ${file.text.split('\n').length - 1}`)).toEqual([])
-  })
-
-  it('the first line says what the file decides or does', () => {
-    const wrong = [...FILES, ...TESTS].filter((file) => !/^(#!.*\n)?\/\/ \S.{10,}/.test(file.text) || /^\/\/ (TODO|eslint|biome)/.test(file.text))
-    expect(wrong.map((file) => file.path)).toEqual([])
-  })
-
-  it('no default export, no enum, no any, no decorator, no base class but Error', () => {
-    expect(lines([...FILES, ...TESTS], /\bexport default\b|\bexport \{[^}]*\bdefault\b/)).toEqual([])
-    expect(lines([...FILES, ...TESTS], /^\s*(export |declare )?(const )?enum \w/)).toEqual([])
-    const ownAny = /\b(const any\b|import \{[^}]*\bany\b)/
-    expect(
-      lines(
-        [...FILES, ...TESTS].filter((file) => !ownAny.test(file.code)),
-        /(:|<|\bas|,|\|)\s*any\b(?!\s*[:(.])/,
-      ),
-    ).toEqual([])
-    expect(lines(FILES, /^\s*@\w+/)).toEqual([])
-    expect(lines(FILES, /\bclass \w+(<[^>]*>)? extends (?!Error\b)\w+/)).toEqual([])
-  })
-
-  it('no catch-all file, no barrel', () => {
-    const names = /\/(utils?|helpers?|types?|index|common|misc|shared|constants|base)\.ts$/
-    expect([...FILES, ...TESTS].filter((file) => names.test(file.path) && file.path !== 'test/support/shared.ts').map((file) => file.path)).toEqual([])
-    expect(lines(FILES, /^export \* from\b/)).toEqual([])
-  })
-
-  it('file names are kebab-case', () => {
-    expect(FILES.filter((file) => !/^[a-z0-9/-]+(\.d)?\.ts$/.test(file.path)).map((file) => file.path)).toEqual([])
-  })
-
-  it('nothing unfinished', () => {
-    const words = /\b(TODO|FIXME|XXX|HACK|stub|placeholder|for now)\b/
-    expect(FILES.flatMap((file) => (words.test(file.text) ? [`${file.path}: ${words.exec(file.text)?.[0]}`] : []))).toEqual([])
-  })
-
-  it('no test that is switched off without a reason, or alone', () => {
-    expect(lines(TESTS, /\b(it|test|describe)\.(only|skip|todo|fails)\(/)).toEqual([])
-    const conditional = TESTS.flatMap((file) => [...file.code.matchAll(/\.(skipIf|runIf)\(/g)].map((found) => ({ path: file.path, title: titleAfter(file, found.index) })))
-    expect(conditional.filter(({ title }) => !/skipped|\$\{/.test(title))).toEqual([])
-  })
-})
-
-/** The title in `it.skipIf(condition)(title, …)`, also where `.each(table)` stands between. */
-function titleAfter(file: SourceFile, from: number): string {
-  let at = file.code.indexOf('(', from)
-  do {
-    at = file.code.indexOf('(', at) + 1
-    for (let depth = 1; depth > 0 && at < file.code.length; at++) depth += file.code[at] === '(' ? 1 : file.code[at] === ')' ? -1 : 0
-  } while (file.code.startsWith('.each(', at))
-  return /^\(\s*(['"`][^\n]*)/.exec(file.text.slice(at))?.[1] ?? ''
-}
-
 describe('secrets', () => {
-  it('are revealed where they are used, and nowhere else', () => {
+  it('are revealed only in the rooms that use them', () => {
     const homes = /^src\/(upstream|auth|tools|store\/redis)\//
     expect(
-      lines(
+      linesWith(
         FILES.filter((file) => !homes.test(file.path)),
         /\.reveal\b/,
       ),

@@ -1,4 +1,4 @@
-// The admin API below `/v1/admin`: lets operators in and has their requests checked, done and described by one set of schemas.
+// The admin API below `/v1/admin`: authorises operators. One set of schemas checks their requests and describes the API.
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import { RefusalError } from '../core/protocol/errors.js'
@@ -16,10 +16,10 @@ export const ADMIN_SCOPE = 'relay:admin'
 const PREFIX = '/v1/admin'
 /** A subject of 256 characters, percent-encoded. */
 const MAX_PATH_PARAMETER = 2304
-/** What comes is checked and not mended. Of a body within the limit all that is wrong may be looked for. */
+/** Input is checked and never changed. All errors are collected, since the size of the body is bounded. */
 const CHECKS = { removeAdditional: false, useDefaults: false, coerceTypes: false, allErrors: true } as const
 
-/** A server of its own that listens nowhere. Making it compiles its schemas: one or two hundred milliseconds in which nothing else moves, once. */
+/** A separate server that does not listen. Creating it compiles its schemas, which blocks the event loop once, for one or two hundred milliseconds. */
 export async function createAdminApi(deps: AdminApiDeps): Promise<FastifyInstance> {
   const app = fastify({
     logger: false,
@@ -38,7 +38,7 @@ export async function createAdminApi(deps: AdminApiDeps): Promise<FastifyInstanc
   app.addContentTypeParser('application/json', { parseAs: 'string' }, async (_request: unknown, body: string | Buffer) => parsed(String(body)))
   app.setErrorHandler((error, _request, reply) => sendProblem(reply, error, deps.log))
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, new RefusalError('not_found', 'unknown_path'), deps.log))
-  // Compiled serialisers would take half as long again; the tests compare what is sent with its schema.
+  // Compiling serialisers as well would take half as long again. The tests check the answers against their schemas instead.
   app.setSerializerCompiler(() => JSON.stringify)
   app.addSchema(ERROR)
   await app.register(swagger, {
@@ -65,7 +65,7 @@ export async function createAdminApi(deps: AdminApiDeps): Promise<FastifyInstanc
   return app
 }
 
-/** Only the `Authorization` header counts: a page in an operator's browser cannot send it. */
+/** Only the `Authorization` header counts: a foreign page in an operator's browser cannot send it. */
 async function authorize({ authenticator, store }: AdminApiDeps, authorization: string | undefined): Promise<void> {
   const identity = await authenticator.authenticate({ headers: { authorization }, query: new URLSearchParams() })
   if (!hasAdminScope(identity)) throw new RefusalError('forbidden', 'no_admin_scope')
@@ -78,7 +78,7 @@ function hasAdminScope({ claims }: Identity): boolean {
   return words.includes(ADMIN_SCOPE)
 }
 
-/** An empty body is none: clients set the type whether or not they send anything. */
+/** An empty body counts as none: clients set the content type even if they send nothing. */
 function parsed(body: string): unknown {
   if (body.trim() === '') return undefined
   try {

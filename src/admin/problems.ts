@@ -1,8 +1,8 @@
-// Answers what goes wrong in the admin API in the same shape as elsewhere, and says which field is wrong and how.
+// Answers errors of the admin API in the shape of every other refusal, and says which field is wrong and how.
 import type { FastifyError, FastifyReply } from 'fastify'
 import { RefusalError, refusalEntry, toErrorBody } from '../core/protocol/errors.js'
 
-/** `field` is named as the caller spells it; the message quotes no value. */
+/** `field` is spelled as the caller spells it. The message quotes no value. */
 export class AdminInputError extends Error {
   override readonly name = 'AdminInputError'
   constructor(
@@ -13,12 +13,12 @@ export class AdminInputError extends Error {
   }
 }
 
-/** Redis, or whatever keeps limits and usage, does not answer. */
+/** The store of limits and usage does not answer. */
 export class StoreAwayError extends Error {
   override readonly name = 'StoreAwayError'
 }
 
-/** No relay has a live session of the id. */
+/** No instance has a live session with the id. */
 export class NoSessionError extends Error {
   override readonly name = 'NoSessionError'
 }
@@ -46,7 +46,7 @@ export function sendProblem(reply: FastifyReply, error: unknown, log: { error(fi
   return reply.code(500).send(toErrorBody('internal'))
 }
 
-/** Of all that ajv found: what is unknown first, since a misspelt field is missing as well. Its messages quote the schema, never a value. */
+/** Of all errors that ajv found, an unknown field comes first, since a misspelt field is missing as well. Ajv's messages quote the schema, never a value. */
 function wordsOf(found: NonNullable<FastifyError['validation']>, context: string): { field: string; message: string } {
   const place = context === 'querystring' ? 'query' : context
   const unknown = found.find(({ keyword }) => keyword === 'additionalProperties')?.params.additionalProperty

@@ -1,4 +1,4 @@
-// What each route of the admin API does.
+// The routes of the admin API.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { BreakerState } from '../core/upstreams/breaker.js'
 import type { EndOutcome, SessionRecord } from '../ports/directory.js'
@@ -8,10 +8,10 @@ import { PAGE, SCHEMAS } from './schemas.js'
 
 export interface UpstreamStatus {
   readonly name: string
-  /** Name under which its limits are recorded. */
+  /** The name under which its limits are recorded. */
   readonly deployment: string
   readonly breaker: BreakerState
-  /** Epoch milliseconds; not after now: it may be dialled. */
+  /** Epoch milliseconds. It may be dialled from then on. */
   readonly freeFrom: number
   readonly latencyMs: number | undefined
 }
@@ -74,7 +74,7 @@ export function addRoutes(app: FastifyInstance, { upstreams, store, now }: Admin
   })
 }
 
-/** In a query everything is text. */
+/** Makes a number of `limit`, since every value of a query is text. */
 async function readLimit({ query }: FastifyRequest): Promise<void> {
   const given = query as { limit?: unknown }
   if (typeof given.limit === 'string' && /^\d{1,9}$/.test(given.limit)) given.limit = Number(given.limit)

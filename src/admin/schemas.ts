@@ -1,9 +1,9 @@
-// The shapes of what the admin API takes and answers: they check what comes and describe both.
+// The schemas of the admin API. They check requests and describe requests and answers.
 import { refusalCodes } from '../core/protocol/errors.js'
 
 export type JsonSchema = Readonly<Record<string, unknown>>
 
-/** Every property required unless `required` says otherwise, and no others. */
+/** An object with exactly these properties. All are required unless `required` lists fewer. */
 export function object(properties: Readonly<Record<string, JsonSchema>>, required: readonly string[] = Object.keys(properties)): JsonSchema {
   return { type: 'object', properties, required, additionalProperties: false }
 }
@@ -11,9 +11,9 @@ export function object(properties: Readonly<Record<string, JsonSchema>>, require
 const TEXT = { type: 'string' }
 const COUNT = { type: 'integer', minimum: 0 }
 const TIME = { type: 'string', format: 'date-time' }
-/** As in a token: a longer one would be nobody's. */
+/** At most as long as in a token, since a longer subject belongs to no user. */
 const SUBJECT = { type: 'string', minLength: 1, maxLength: 256, description: 'The `sub` of the user’s tokens, percent-encoded.' }
-/** The last second of the year 9999; a time in milliseconds is far beyond it. */
+/** The last second of the year 9999. A time given in milliseconds by mistake is far beyond it. */
 const LAST_SECOND = 253_402_300_799
 export const PAGE = { default: 100, most: 500 }
 
@@ -25,7 +25,7 @@ export const ERROR = {
 const LIMIT = object(
   {
     name: TEXT,
-    source: { type: 'string', description: 'Who said so. All numbers of one limit but `used` are of one report.' },
+    source: { type: 'string', description: 'Source of the report. All numbers of one limit except `used` come from one report.' },
     ageSeconds: { type: 'number', minimum: 0 },
     limit: { type: 'number' },
     remaining: { type: 'number' },
@@ -39,20 +39,20 @@ const DEPLOYMENT = object({
   upstream: TEXT,
   deployment: TEXT,
   breaker: { type: 'string', enum: ['closed', 'open', 'half_open'] },
-  freeFrom: { type: ['string', 'null'], format: 'date-time', description: 'Null: it may be dialled now.' },
-  latencyMs: { type: ['number', 'null'], description: 'Of the last dials of this process. Null: there was none.' },
-  limits: { type: ['array', 'null'], items: LIMIT, description: 'Null: Redis does not answer.' },
+  freeFrom: { type: ['string', 'null'], format: 'date-time', description: 'Null if it may be dialled now.' },
+  latencyMs: { type: ['number', 'null'], description: 'Of the last dials of this process. Null if there was none.' },
+  limits: { type: ['array', 'null'], items: LIMIT, description: 'Null if Redis does not answer.' },
 })
 
 const SESSION = object(
-  { id: TEXT, subject: TEXT, tenant: TEXT, profile: TEXT, dialect: TEXT, deployment: TEXT, relay: { type: 'string', description: 'The process it lives in.' }, since: TIME },
+  { id: TEXT, subject: TEXT, tenant: TEXT, profile: TEXT, dialect: TEXT, deployment: TEXT, relay: { type: 'string', description: 'The instance that runs it.' }, since: TIME },
   ['id', 'subject', 'profile', 'dialect', 'deployment', 'relay', 'since'],
 )
 
 const ENDED = object({
   ended: { ...COUNT, description: 'Sessions.' },
-  asked: { ...COUNT, description: 'Relays known to live.' },
-  answered: { ...COUNT, description: 'Of those.' },
+  asked: { ...COUNT, description: 'Instances known to be alive.' },
+  answered: { ...COUNT, description: 'Instances that answered.' },
   everywhere: { type: 'boolean' },
 })
 
@@ -60,28 +60,28 @@ const REVOKED = object({ tokenId: TEXT, subject: TEXT, until: TIME, everywhere: 
 
 const REFUSALS = {
   400: 'A field is missing, unknown or wrong; `param` names it.',
-  401: 'No token, or one that is not valid.',
+  401: 'The token is missing or invalid.',
   403: 'The token has no `relay:admin` in its `scope`.',
   500: 'The relay failed.',
 }
 const STORE_AWAY = { 503: 'Redis does not answer.' }
-const ENDINGS = { 200: answer('Done on every relay.', ENDED), 202: answer('Done here; not every relay answered within a second, or Redis does not answer.', ENDED) }
+const ENDINGS = { 200: answer('Done on every instance.', ENDED), 202: answer('Done here, but an instance did not answer within a second, or Redis does not answer.', ENDED) }
 
 export const SCHEMAS = {
   deployments: {
     operationId: 'deployments',
-    summary: 'Every upstream with its breaker, as this process sees it, and its limits, as all relays recorded them.',
+    summary: 'Every upstream, with its breaker as this process sees it and its limits as all instances recorded them.',
     querystring: object({}),
     response: { 200: answer('In the order of the configuration.', object({ deployments: { type: 'array', items: DEPLOYMENT } })), ...errors() },
   },
   usage: {
     operationId: 'usage',
-    summary: 'What a user used on one day (UTC), over all relays.',
+    summary: 'What a user used on one day (UTC), on all instances.',
     params: object({ subject: SUBJECT }),
-    querystring: object({ day: { type: 'string', format: 'date', description: 'Today where it is left out.' } }, []),
+    querystring: object({ day: { type: 'string', format: 'date', description: 'Default: today.' } }, []),
     response: {
       200: answer(
-        'No counters: nothing is kept of that day.',
+        'No counters if nothing is kept of that day.',
         object({ subject: TEXT, day: { type: 'string', format: 'date' }, counters: { type: 'object', additionalProperties: { type: 'number' } } }),
       ),
       ...errors(STORE_AWAY),
@@ -89,54 +89,51 @@ export const SCHEMAS = {
   },
   sessions: {
     operationId: 'sessions',
-    summary: 'The live sessions of all relays, once their upstream is reached.',
+    summary: 'The live sessions of all instances whose upstream has been reached.',
     querystring: object(
       {
-        limit: { type: 'integer', minimum: 1, maximum: PAGE.most, description: `${PAGE.default} where it is left out.` },
-        cursor: { type: 'string', minLength: 1, maxLength: 1024, description: 'The `next` of the page before.' },
+        limit: { type: 'integer', minimum: 1, maximum: PAGE.most, description: `Default: ${PAGE.default}.` },
+        cursor: { type: 'string', minLength: 1, maxLength: 1024, description: 'The `next` of the previous page.' },
       },
       [],
     ),
     response: {
-      200: answer(
-        'By relay, oldest first.',
-        object({ sessions: { type: 'array', items: SESSION }, next: { type: ['string', 'null'], description: 'Null: this is the last page.' } }),
-      ),
+      200: answer('By instance, oldest first.', object({ sessions: { type: 'array', items: SESSION }, next: { type: ['string', 'null'], description: 'Null on the last page.' } })),
       ...errors(STORE_AWAY),
     },
   },
   endSession: {
     operationId: 'endSession',
-    summary: 'Ends one live session, on whichever relay.',
-    params: object({ id: { type: 'string', minLength: 1, maxLength: 128, description: 'As in the list of sessions and in the log.' } }),
+    summary: 'Ends one live session, on any instance.',
+    params: object({ id: { type: 'string', minLength: 1, maxLength: 128, description: 'The id in the list of sessions and in the log.' } }),
     querystring: object({}),
     response: { ...ENDINGS, ...errors({ 404: 'No relay has a live session of this id.' }) },
   },
   endUser: {
     operationId: 'endUser',
-    summary: 'Ends every live session of a user, on every relay. The user may connect again; `revoke` keeps out.',
+    summary: 'Ends every live session of a user, on every instance. The user may connect again; `revoke` prevents that.',
     params: object({ subject: SUBJECT }),
     querystring: object({}),
     response: { ...ENDINGS, ...errors() },
   },
   revoke: {
     operationId: 'revoke',
-    summary: 'Refuses a token, a user, or both, and ends their live sessions, on every relay. It cannot be shortened.',
+    summary: 'Refuses a token, a user, or both, and ends their live sessions, on every instance. It cannot be shortened.',
     querystring: object({}),
     body: {
       ...object(
         {
           tokenId: { type: 'string', minLength: 1, maxLength: 1024, description: 'The `jti` of a token.' },
           subject: { ...SUBJECT, description: 'The `sub` of a user’s tokens.' },
-          untilSeconds: { type: 'integer', minimum: 1, maximum: LAST_SECOND, description: 'A time to come, in seconds since 1970-01-01; for a token best its `exp`.' },
+          untilSeconds: { type: 'integer', minimum: 1, maximum: LAST_SECOND, description: 'A future time in seconds since 1970-01-01; for a token, its `exp`.' },
         },
         ['untilSeconds'],
       ),
       anyOf: [{ required: ['tokenId'] }, { required: ['subject'] }],
     },
     response: {
-      200: answer('In force on every relay.', REVOKED),
-      202: answer('In force in this process; Redis does not answer, so other relays learn it when it is back, if this process still lives then.', REVOKED),
+      200: answer('In force on every instance.', REVOKED),
+      202: answer('In force in this process. Redis does not answer; other instances learn of it when Redis is back, if this process still runs then.', REVOKED),
       ...errors(),
     },
   },

@@ -2,6 +2,7 @@
 
 import { SETTABLE } from '../core/policy/settable.js'
 import { isObject, type Json, type JsonObject } from '../core/protocol/events.js'
+import { shapesOf } from '../core/protocol/preview/session.js'
 import type { Problems } from './environment.js'
 import { quoted } from './json-fields.js'
 
@@ -30,16 +31,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   tools: 'belong in TOOLS',
   model: 'belongs to the upstream (AZURE_OPENAI_DEPLOYMENT, OPENAI_MODEL or UPSTREAMS)',
 }
-const PREVIEW: Readonly<Record<string, string>> = {
-  modalities: 'output_modalities',
-  voice: 'audio.output.voice',
-  turn_detection: 'audio.input.turn_detection',
-  input_audio_transcription: 'audio.input.transcription',
-  input_audio_noise_reduction: 'audio.input.noise_reduction',
-  input_audio_format: 'audio.input.format',
-  output_audio_format: 'audio.output.format',
-  max_response_output_tokens: 'max_output_tokens',
-}
+/** GA path of each field that preview spells otherwise. */
+const PREVIEW = new Map(shapesOf('preview').session.moves.flatMap(({ preview, ga }) => (preview === ga ? [] : [[preview, ga] as const])))
 
 /** Returns the session to set, without `type`, which is always `realtime`. With `open`, unknown names and shapes pass. */
 export function checkSession(session: JsonObject, subject: string, problems: Problems, open: boolean): JsonObject {
@@ -57,7 +50,7 @@ function checkNames(object: JsonObject, tree: Tree, prefix: string, subject: str
     else if (known !== undefined && isObject(value)) checkNames(value, known, `${path}.`, subject, problems, open)
     else if (known !== undefined) problems.add(subject, `${path} must be an object`)
     else if (Object.hasOwn(ELSEWHERE, path)) problems.add(subject, `${path} ${ELSEWHERE[path]}`)
-    else if (Object.hasOwn(PREVIEW, path)) problems.add(subject, `${path} is the preview name: use ${PREVIEW[path]}`)
+    else if (PREVIEW.has(path)) problems.add(subject, `${path} is the preview name: use ${PREVIEW.get(path)}`)
     else if (!open) problems.add(subject, `has an unknown field ${quoted(path)}; known here: ${Object.keys(tree).join(', ')}`)
   }
 }

@@ -1,4 +1,4 @@
-// Microphone in and speaker out, both 24 kHz PCM16 as the Realtime API wants it.
+// Microphone input and speaker output, both as 24 kHz PCM16, as the Realtime API requires.
 const RATE = 24000
 
 export async function openMicrophone(context, onAudio) {
@@ -20,13 +20,13 @@ export function newAudioContext() {
   return new AudioContext({ sampleRate: RATE })
 }
 
-/** Plays deltas one after the other; knows how much of the current item has been heard. */
+/** Plays deltas one after another and knows how much of the current item has been heard. */
 export function speaker(context) {
   const playing = new Set()
   let next = 0
   let itemId
   let itemStart = 0
-  /** Silence inside the item, where deltas came too late. */
+  /** Silence inside the item because deltas came too late. */
   let gap = 0
   return {
     play(id, base64) {
@@ -50,7 +50,7 @@ export function speaker(context) {
       playing.add(source)
       source.onended = () => playing.delete(source)
     },
-    /** Silence at once. Returns what was heard of the item that was playing, or undefined when nothing was. */
+    /** Stops at once. Returns how much was heard of the item that was playing, or undefined if none was. */
     stop() {
       if (playing.size === 0) return undefined
       for (const source of playing) source.stop()

@@ -1,6 +1,6 @@
-// One socket to the relay at a time: opened when first needed, and again after it was closed.
+// One socket to the relay at a time. It opens when first needed, and again after it was closed.
 
-/** `onStatus` gets one short sentence, `onEvent` every server event, `onSent` every client event. */
+/** `onStatus` receives one short sentence, `onEvent` every server event, `onSent` every client event. */
 export function connection({ address, onStatus, onEvent, onSent, onClosed }) {
   let socket
   let opening
@@ -14,7 +14,7 @@ export function connection({ address, onStatus, onEvent, onSent, onClosed }) {
       mine.onmessage = ({ data }) => {
         const event = JSON.parse(data)
         onEvent(event)
-        // The relay says this once the session is configured: before it, nothing would be answered.
+        // The relay sends this once the session is configured. Earlier events would get no answer.
         if (event.type === 'session.created') resolve()
       }
       mine.onclose = ({ code, reason }) => {
@@ -28,7 +28,7 @@ export function connection({ address, onStatus, onEvent, onSent, onClosed }) {
   }
 
   return {
-    /** Resolves once the session is live; rejects when the socket closes first. */
+    /** Resolves once the session is live. Rejects if the socket closes before. */
     open() {
       opening ??= dial()
       return opening

@@ -1,4 +1,4 @@
-// A page to talk to the relay with: it connects as any browser client does and shows every event it is given.
+// A page to talk to the relay. It connects as any browser client does and shows every event.
 import { newAudioContext, openMicrophone, speaker } from './audio.js'
 import { connection } from './connection.js'
 import { eventList } from './event-list.js'
@@ -28,7 +28,7 @@ let audio
 let voice
 let microphone
 let answering = false
-/** Something waits for an answer, and the model can be asked for it only when this response is over. */
+/** An answer is still needed. It can be requested only after the current response. */
 let goOn = false
 
 function handle(event) {
@@ -62,20 +62,20 @@ function handle(event) {
       responseDone(event.response)
       break
     case 'error':
-      // A response that this page does not see, such as one that calls a tool of the server, is at work.
+      // A response that this page does not see is active, such as one that calls a tool of the server.
       if (event.error.code === 'conversation_already_has_active_response') goOn = true
       else line(event.event_id, 'problem', event.error.message)
       break
   }
 }
 
-/** The answer is spoken or typed over: tell the model how much of it was heard. */
+/** The user speaks or types during the answer. Tells the model how much of it was heard. */
 function interrupt() {
   const cut = voice?.stop()
   if (cut) relay.send({ type: 'conversation.item.truncate', item_id: cut.itemId, content_index: 0, audio_end_ms: cut.heardMs })
 }
 
-/** The one tool this page runs itself; the others are the server's, and their calls never arrive here. */
+/** Runs the page's own tool. All other tools are the server's, and their calls never arrive here. */
 function answerCall({ call_id, arguments: json }) {
   at('screen').textContent = JSON.parse(json).text
   at('screen').hidden = false
@@ -112,7 +112,7 @@ function say(text) {
   at('status').textContent = text
 }
 
-/** Browsers let a page make sound only after a click or a key. */
+/** Call it after a click or a key: browsers allow sound only then. */
 function startAudio() {
   audio ??= newAudioContext()
   voice ??= speaker(audio)
@@ -130,7 +130,7 @@ function showTalking() {
   at('talk').textContent = microphone ? 'Stop' : 'Talk'
 }
 
-/** Whatever goes wrong is told in the conversation. */
+/** Shows any failure of `work` in the conversation. */
 async function attempt(work) {
   try {
     await startAudio()

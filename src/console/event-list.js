@@ -1,9 +1,9 @@
-// The list of events: one row each, a stream of deltas or audio in one row with its count, the latest JSON a click away.
+// The list of events. Each event has a row; a stream of deltas or audio shares one row with a count. A click shows the latest JSON.
 const MOST_ROWS = 500
-/** Longer strings are audio. */
+/** Longer strings are taken for audio. */
 const LONGEST = 400
 
-/** Rows looked back for a stream to go on in, since deltas of several kinds and audio of both sides alternate. */
+/** How many rows back a stream may continue, since deltas of several kinds and audio of both sides alternate. */
 const LOOK_BACK = 4
 
 export function eventList(list) {

@@ -1,4 +1,4 @@
-// Gathers 100 ms of microphone samples at a time and hands them over as PCM16.
+// Collects 100 ms of microphone samples at a time and posts them as PCM16.
 const SAMPLES = 2400
 
 class Microphone extends AudioWorkletProcessor {

@@ -1,6 +1,6 @@
 // The demo's tools in the JSON form of `TOOLS`: one of each kind that needs nothing installed.
 
-/** `toolServerUrl` is what `startDemoToolServer` gave; `ordersModulePath` the compiled `orders.js`, absolute or relative to the working folder. */
+/** `toolServerUrl` comes from `startDemoToolServer`. `ordersModulePath` is the compiled `orders.js`, absolute or relative to the working folder. */
 export function demoTools(toolServerUrl: string, ordersModulePath: string): unknown[] {
   const city = { type: 'object', properties: { city: { type: 'string', description: 'Name of the city, such as Lisbon', minLength: 1, maxLength: 100 } }, required: ['city'] }
   return [

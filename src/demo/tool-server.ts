@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 
 const MAX_BODY_BYTES = 16 * 1024
 const WEATHER = ['sunny', 'partly cloudy', 'overcast', 'light rain', 'windy', 'foggy'] as const
-/** Cities people ask for that have no time zone named after them. */
+/** Popular cities that have no time zone of their own name. */
 const ZONES: Readonly<Record<string, string>> = {
   seattle: 'America/Los_Angeles',
   redmond: 'America/Los_Angeles',

@@ -17,15 +17,15 @@ export interface AdmissionDeps {
   readonly config: Pick<Config, 'allowedOrigins' | 'clientDialect' | 'limits'>
   readonly authenticator: Pick<Authenticator, 'authenticate'>
   readonly store: Pick<Store, 'rates' | 'leases' | 'revocations'>
-  /** Throws or rejects with `forbidden` where the token does not allow the model or profile asked for. */
+  /** Throws or rejects with `forbidden` if the token does not allow the requested model or profile. */
   readonly profileFor: (identity: Identity, requestedModel: string | undefined) => SessionProfile | Promise<SessionProfile>
   readonly toolsFor: (profile: SessionProfile) => ToolSet | Promise<ToolSet>
-  /** Sessions at once of this caller, where a profile says otherwise than `MAX_SESSIONS_PER_USER`. */
+  /** Concurrent sessions of this caller, if a profile overrides `MAX_SESSIONS_PER_USER`. */
   readonly sessionsAllowed?: (identity: Identity) => number
   readonly draining: () => boolean
-  /** True while the process must not take on more, for want of memory. Absent: never. */
+  /** True while the process is short of memory and must refuse new sessions. Absent: never. */
   readonly overloaded?: () => boolean
-  /** Sessions now open in this process. */
+  /** Open sessions of this process. */
   readonly sessionCount: () => number
 }
 
@@ -40,23 +40,23 @@ export interface Admitted {
   readonly place: Place
 }
 
-/** One caller's place among the sessions of this process and of its subject. Both calls may be repeated. */
+/** Counts one caller against the session limits of this process and of its subject. Both calls may be repeated. */
 export interface Place {
-  /** The session counts by itself from now on. */
+  /** The session is open, so `sessionCount` includes it from now on. */
   opened(): void
-  /** Gives everything back. */
+  /** Frees the place in the process and the subject's lease. */
   release(): void
 }
 
-/** Retry hints, in seconds, where the store gives none. */
+/** Retry hints in seconds, for refusals that the store does not time. */
 const RETRY = { draining: 1, overloaded: 5, tooManySessions: 5 }
 
-/** Places held by callers that are being admitted, so that many at once cannot pass `MAX_SESSIONS` together. */
+/** Callers being admitted now. Counting them keeps a crowd from exceeding `MAX_SESSIONS`. */
 export interface OpeningCount {
   value: number
 }
 
-/** Resolves to what a session needs, or rejects with a `RefusalError` or the deadline's `ClientGone`, holding no place then. */
+/** Resolves to what a session needs. Rejects with a `RefusalError` or the deadline's `ClientGone`; the place is then free again. */
 export async function admit(handshake: Handshake, address: string, opening: OpeningCount, deadline: Deadline, deps: AdmissionDeps): Promise<Admitted> {
   const { config, store } = deps
   const { headers, query, offered, requestedModel, trace } = handshake
@@ -75,7 +75,7 @@ export async function admit(handshake: Handshake, address: string, opening: Open
   try {
     const profile = await deadline.within(deps.profileFor(identity, requestedModel))
     const tools = await deadline.within(deps.toolsFor(profile))
-    // All the questions above may have taken seconds.
+    // The checks above may have taken seconds.
     if (deps.draining()) throw new RefusalError('draining', 'draining', RETRY.draining)
     return { sessionId, identity, profile, tools, dialect, requestedModel, trace, place }
   } catch (error) {
@@ -121,7 +121,7 @@ function placeOf(lease: Lease, opening: OpeningCount): Place {
   }
 }
 
-/** An IPv6 subscriber owns a /64, so that is what counts as one address. */
+/** An IPv6 subscriber owns a whole /64, so a /64 counts as one address. */
 function addressKey(address: string): string {
   const plain = address.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '')
   if (!plain.includes(':')) return encodeURIComponent(plain.slice(0, 64))

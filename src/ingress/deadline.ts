@@ -1,16 +1,16 @@
-// One deadline for everything between an upgrade request and its answer; the client leaving ends it too.
+// One deadline for all work between an upgrade request and its answer. It also ends when the client leaves.
 import type { Socket } from 'node:net'
 import { RefusalError } from '../core/protocol/errors.js'
 
-/** The client's socket closed while it was being admitted: there is nobody to answer. */
+/** The client's socket closed during admission, so no answer can be sent. */
 export class ClientGone extends Error {
   override readonly name = 'ClientGone'
 }
 
 export interface Deadline {
   /**
-   * Settles as `work` does, or rejects as soon as the time is over (`internal`) or the client is gone (`ClientGone`). What `work` yields
-   * after that goes to `discard`; its late failure goes nowhere.
+   * Settles as `work` does, or rejects once the time is over (`internal`) or the client has left (`ClientGone`). A later value of `work`
+   * goes to `discard`; a later failure is ignored.
    */
   within<T>(work: Promise<T> | T, discard?: (late: T) => void): Promise<T>
   end(): void

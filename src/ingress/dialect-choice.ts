@@ -1,4 +1,4 @@
-// Which dialect a client speaks: the first rule that matches, never its User-Agent.
+// Chooses the client's dialect by the first rule that matches. The User-Agent never counts.
 import type { DialectName } from '../core/protocol/dialect.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import { canonicalPath } from './paths.js'
@@ -11,7 +11,7 @@ export interface DialectSigns {
   readonly offered: readonly string[]
 }
 
-/** Throws `bad_request` for a `?dialect=` that is reached and unknown. */
+/** Throws `bad_request` for an unknown `?dialect=` if no earlier rule matches. */
 export function chooseDialect(signs: DialectSigns, otherwise: DialectName): DialectName {
   const path = canonicalPath(signs.target)
   if (asksForBeta(signs.betaHeader) || signs.offered.includes('openai-beta.realtime-v1')) return 'preview'

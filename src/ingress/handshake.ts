@@ -1,4 +1,4 @@
-// Reads an upgrade request and refuses one that is malformed, before anything is asked of anybody.
+// Reads an upgrade request and refuses a malformed one before any other check runs.
 import type { IncomingMessage } from 'node:http'
 import { RefusalError } from '../core/protocol/errors.js'
 import { queryOf } from './paths.js'
@@ -7,12 +7,12 @@ import { offeredSubprotocols } from './subprotocol.js'
 export interface Handshake {
   readonly target: string
   readonly query: URLSearchParams
-  /** Every value of every header: Node's joined form hides that one was sent twice. */
+  /** Every value of every header: Node's joined form hides that a header was sent twice. */
   readonly headers: Readonly<Record<string, string[] | undefined>>
   readonly offered: readonly string[]
-  /** `model`, else `deployment`: up to 128 harmless characters. */
+  /** The query's `model`, else `deployment`: up to 128 harmless characters. */
   readonly requestedModel: string | undefined
-  /** The client's own name for this request, made safe to log. */
+  /** The client's own id for this request, made safe to log. */
   readonly correlationId: string | undefined
   /** A valid `traceparent` (W3C Trace Context); any other is left out. */
   readonly trace: string | undefined
@@ -24,14 +24,14 @@ const MAX_CORRELATION_LENGTH = 128
 /** Version 00, and neither id all zeros (source: W3C Trace Context). */
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
-/** Throws `bad_request`: with these checks passed, nothing is left that `ws` would refuse with a page of HTML. */
+/** Throws `bad_request`. Checks everything that `ws` would otherwise refuse with a page of HTML. */
 export function readHandshake(request: IncomingMessage): Handshake {
   const headers = request.headersDistinct
   const only = (name: string): string | undefined => (headers[name]?.length === 1 ? headers[name][0] : undefined)
   if (request.method !== 'GET' || request.httpVersion !== '1.1') throw new RefusalError('bad_request', 'bad_upgrade_method')
   if (only('upgrade')?.toLowerCase() !== 'websocket') throw new RefusalError('bad_request', 'bad_upgrade_header')
   if (!KEY.test(only('sec-websocket-key') ?? '')) throw new RefusalError('bad_request', 'bad_websocket_key')
-  // Version 8 names its origin in another header, past the check.
+  // Version 8 sends its origin in another header, which the origin check does not read.
   if (only('sec-websocket-version') !== '13') throw new RefusalError('bad_request', 'bad_websocket_version')
   if (headers['transfer-encoding'] || Number(only('content-length') ?? (headers['content-length'] ? Number.NaN : 0)) !== 0)
     throw new RefusalError('bad_request', 'upgrade_with_body')
@@ -48,7 +48,7 @@ export function readHandshake(request: IncomingMessage): Handshake {
   }
 }
 
-/** What we do not serve is refused by name, rather than answered with an ordinary conversation. */
+/** Refuses the calls and transcription sessions that the relay does not serve. Otherwise they would get an ordinary conversation. */
 export function checkIntent(query: URLSearchParams): void {
   if (query.has('call_id')) throw new RefusalError('not_found', 'unknown_call')
   if (query.get('intent') === 'transcription') throw new RefusalError('bad_request', 'transcription_not_served')

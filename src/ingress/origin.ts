@@ -1,7 +1,7 @@
-// Which web pages may connect: an exact list of origins for upgrades, and the same list for CORS on HTTP paths.
+// Decides which web pages may connect: one exact list of origins, for upgrades and for CORS on HTTP paths.
 import { RefusalError } from '../core/protocol/errors.js'
 
-/** Throws `bad_request` for more than one `Origin`, `forbidden` for one that is not listed. No `Origin`: no browser, passes. */
+/** Throws `bad_request` for more than one `Origin`, and `forbidden` for one that is not listed. A request without `Origin` comes from no browser and passes. */
 export function checkOrigin(header: readonly string[] | undefined, allowed: readonly string[] | undefined): void {
   if (header === undefined || header.length === 0) return
   if (header.length > 1) throw new RefusalError('bad_request', 'several_origins')
@@ -10,14 +10,17 @@ export function checkOrigin(header: readonly string[] | undefined, allowed: read
 
 const REQUEST_HEADERS = new Set(['authorization', 'api-key', 'content-type', 'x-openai-agents-sdk', 'x-ms-client-request-id'])
 
-/** Headers that let a listed origin's page read the answer; undefined for any other request. */
+/** Headers that let a page of a listed origin read the answer; undefined for any other request. */
 export function corsHeaders(header: readonly string[] | undefined, allowed: readonly string[] | undefined): Record<string, string> | undefined {
   const origin = header?.length === 1 ? header[0] : undefined
   if (origin === undefined || !allowed?.includes(origin)) return undefined
   return { 'access-control-allow-origin': origin, 'access-control-expose-headers': 'Location', vary: 'Origin' }
 }
 
-/** The further headers of a preflight's answer. `asked` is its `Access-Control-Request-Headers`; a list cannot say `x-stainless-*`, so those asked for are repeated. */
+/**
+ * Further headers of the answer to a preflight. `asked` is its `Access-Control-Request-Headers`. CORS has no wildcard for `x-stainless-*`,
+ * so the answer repeats those that were asked for.
+ */
 export function preflightHeaders(asked: string | undefined): Record<string, string> {
   const stainless = (asked ?? '')
     .slice(0, 2048)

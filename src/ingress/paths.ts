@@ -1,14 +1,14 @@
-// The paths that speak Realtime, all at the root, where the SDKs look for them.
+// The paths that speak Realtime. All lie at the root, where the SDKs expect them.
 
 export const REALTIME_PATHS = ['/v1/realtime', '/openai/v1/realtime', '/openai/realtime', '/realtime'] as const
 
-/** A request target without its query, lower case, without doubled or trailing slashes: as the router compares it. */
+/** A request target as the router compares it: without query, in lower case, without doubled or trailing slashes. */
 export function canonicalPath(target: string): string {
   const path = (target.split('?', 1)[0] ?? '').toLowerCase().replace(/\/{2,}/g, '/')
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
 }
 
-/** Never throws: undecodable escapes stay as they are. */
+/** Never throws: escapes that cannot be decoded stay as they are. */
 export function queryOf(target: string): URLSearchParams {
   const start = target.indexOf('?')
   return new URLSearchParams(start < 0 ? '' : target.slice(start + 1))

@@ -1,4 +1,4 @@
-// `GET /v1/quota`: what the caller of this token has left, in the same words as `relay.quota`.
+// `GET /v1/quota`: what the token's owner has left, in the same format as the event `relay.quota`.
 import type { FastifyInstance } from 'fastify'
 import type { QuotaLeft } from '../core/policy/quota.js'
 import { RefusalError } from '../core/protocol/errors.js'
@@ -10,11 +10,11 @@ import { sendRefusal } from './refusal-reply.js'
 export interface QuotaRouteDeps {
   readonly authenticator: Pick<Authenticator, 'authenticate'>
   readonly store: Pick<Store, 'rates' | 'revocations'>
-  /** Empty: this caller has no quota. Undefined: nobody can tell now. Throws `forbidden` for a token whose profile does not exist. */
+  /** Empty: this caller has no quota. Undefined: the store cannot be asked now. Throws `forbidden` for a token whose profile does not exist. */
   readonly quotaOf: (identity: Identity) => Promise<readonly QuotaLeft[] | undefined>
 }
 
-/** Of one address, and of one subject. */
+/** Requests of one address, and of one subject. */
 const RULE = { perSecond: 5, burst: 20 }
 const UNKNOWN_RETRY_SECONDS = 5
 

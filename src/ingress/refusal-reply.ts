@@ -1,4 +1,4 @@
-// Answers a refused HTTP request: JSON with our own words, the right status and hints, and an end to the connection.
+// Answers a refused HTTP request with JSON in our own words, status and hints, and closes the connection.
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { type RefusalCode, RefusalError, refusalEntry, toErrorBody } from '../core/protocol/errors.js'
 
@@ -14,7 +14,7 @@ export function sendNotFound(_request: FastifyRequest, reply: FastifyReply): Fas
   return sendRefusal(reply, new RefusalError('not_found', 'unknown_path'))
 }
 
-/** For Fastify's own errors and for anything a handler throws: an exception's text never reaches the client. */
+/** For Fastify's own errors and for anything a handler throws. The text of an exception never reaches the client. */
 export function sendError(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (error instanceof RefusalError) return sendRefusal(reply, error)
   const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500
@@ -25,7 +25,7 @@ export function sendError(error: FastifyError | Error, request: FastifyRequest, 
 
 const STATUS_TEXT: Readonly<Record<number, string>> = { 400: 'Bad Request', 408: 'Request Timeout', 431: 'Request Header Fields Too Large' }
 
-/** The answer to bytes that are no HTTP request, as one string for the raw socket. */
+/** The answer to bytes that are not an HTTP request, as one string for the raw socket. */
 export function rawRefusal(errorCode: string | undefined): string {
   const status = errorCode === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : errorCode === 'HPE_HEADER_OVERFLOW' ? 431 : 400
   const code: RefusalCode = 'bad_request'

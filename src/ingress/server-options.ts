@@ -1,4 +1,4 @@
-// What the HTTP server and its WebSocket plugin must be built with, so that none of their defaults opens a hole.
+// Options of the HTTP server and its WebSocket plugin, none of which keeps an unsafe default.
 import type { Socket } from 'node:net'
 import type { WebsocketPluginOptions } from '@fastify/websocket'
 import type { FastifyHttpOptions, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
@@ -8,15 +8,15 @@ import { rawRefusal, sendError } from './refusal-reply.js'
 import { chooseSubprotocol } from './subprotocol.js'
 import type { TlsOptions } from './tls.js'
 
-/** Tokens in a subprotocol or header can be long; Node's default of 16 KiB refuses some. */
+/** A token in a subprotocol or header can exceed Node's default of 16 KiB. */
 const MAX_HEADER_BYTES = 32_768
 const MAX_HEAD_MS = 10_000
 
 type ServerSettings = FastifyServerOptions & Pick<FastifyHttpOptions<never>, 'http'> & { https?: object }
 
 /**
- * Everything but the logger. Pass `tls` to serve TLS. No time limit is longer than the handshake's: heads that drip and sockets that say nothing
- * end with it.
+ * Every option but the logger. Pass `tls` to serve TLS. The handshake's time limit also ends a request head that drips in and a socket
+ * that sends nothing.
  */
 export function fastifyServerOptions(config: Pick<Config, 'trustProxy' | 'limits'>, tls?: TlsOptions): ServerSettings {
   const headMs = Math.min(MAX_HEAD_MS, config.limits.handshakeTimeoutMs)
@@ -25,24 +25,24 @@ export function fastifyServerOptions(config: Pick<Config, 'trustProxy' | 'limits
     insecureHTTPParser: false,
     headersTimeout: headMs,
     requestTimeout: headMs,
-    // How often Node looks for heads that are late; its default of 30 s would triple every limit above.
+    // How often Node checks for late request heads. Its default of 30 s would triple every limit above.
     connectionsCheckingInterval: Math.min(1000, headMs),
   }
   return {
     ...(tls ? { https: { ...http, ...tls } } : { http }),
     requestTimeout: headMs,
-    // Ends as soon as a socket is upgraded.
+    // No longer applies once a socket is upgraded.
     connectionTimeout: config.limits.handshakeTimeoutMs + 1000,
     keepAliveTimeout: 5000,
     bodyLimit: 65_536,
     trustProxy: config.trustProxy ?? false,
-    // Draining answers 503 by itself, in the shape of every other refusal.
+    // While draining, our own 503 is sent, in the shape of every other refusal.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     requestIdHeader: false,
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, caseSensitive: false },
     frameworkErrors: (error, request, reply) => {
-      // No hook runs for these, so nothing else would end an upgrade's socket.
+      // No hook runs for these errors, so nothing else would end the socket of an upgrade.
       reply.raw.once('finish', () => request.raw.socket.destroySoon())
       sendError(error, request as FastifyRequest, reply as FastifyReply)
     },
@@ -58,12 +58,12 @@ function refuseRawSocket(error: { code?: string }, socket: Socket): void {
   socket.end(rawRefusal(error.code), () => socket.destroy())
 }
 
-/** For `@fastify/websocket`, registered before the routes. Its own closing behaviour ends clients without a code, so draining is left to the relay. */
+/** For `@fastify/websocket`, which must be registered before the routes. Its own closing would end clients without a close code, so the relay drains them instead. */
 export function websocketPluginOptions(config: Pick<Config, 'limits'>): WebsocketPluginOptions {
   return {
     options: serverOptions({ maxPayloadBytes: config.limits.maxMessageBytes, chooseSubprotocol }),
     errorHandler: (error, _socket, request) => {
-      // The link answers a protocol error with its close code; cutting the socket here would lose it.
+      // The link answers a protocol error with its close code. Cutting the socket here would lose the code.
       request.log.debug({ code: 'code' in error ? error.code : undefined }, 'websocket error')
     },
     preClose: (done) => done(),

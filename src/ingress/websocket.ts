@@ -1,4 +1,4 @@
-// The realtime paths: upgrades that were admitted become links, everything else gets a JSON answer.
+// The realtime paths: an admitted upgrade becomes a link; any other request gets a JSON answer.
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { WebSocket } from '@fastify/websocket'
@@ -23,17 +23,17 @@ export interface IngressDeps extends AdmissionDeps {
   readonly log: FastifyBaseLogger
 }
 
-/** What the upgrade's handler does with the socket: decided before the 101, done after it. */
+/** What the upgrade's handler will do with the socket. It is decided before the 101 and done after it. */
 type Outcome = ({ readonly admitted: Admitted } | { readonly refused: RefusalError }) & { readonly response: ServerResponse }
 
-/** Refusals that cannot be told over a WebSocket, because there can be none. */
+/** Refusals after which no WebSocket can exist, so they are always sent over HTTP. */
 const BEFORE_UPGRADE_ONLY = new Set(['bad_request', 'subprotocol_required', 'not_found'])
 
 const SPARE_CONNECTIONS = 1000
 
 /**
- * Registers the realtime paths, CORS, and JSON answers for every other request of `app`. `@fastify/websocket` must have been registered
- * with `websocketPluginOptions`, the server built with `fastifyServerOptions`.
+ * Registers the realtime paths, CORS, and JSON answers for every other request of `app`. The server must be built with
+ * `fastifyServerOptions`, and `@fastify/websocket` registered with `websocketPluginOptions`.
  */
 export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps): void {
   const outcomes = new WeakMap<IncomingMessage, Outcome>()
@@ -41,14 +41,14 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
   let closing = false
   const admission: AdmissionDeps = { ...deps, draining: () => closing || deps.draining() }
 
-  // Beyond the sessions there is room for callers being admitted and for probes; what a flood adds is dropped when accepted.
+  // The spare connections are for callers being admitted and for probes. Node drops further ones as soon as it accepts them.
   app.server.maxConnections = deps.config.limits.maxSessions + SPARE_CONNECTIONS
   app.addHook('preClose', (done) => {
     closing = true
     done()
   })
   app.addHook('onRequest', (request, reply, done) => answerCors(request, reply, deps.config.allowedOrigins, done))
-  // The plugin would upgrade any route; only the realtime paths may be. An unknown path is refused before its body is read.
+  // The plugin would upgrade any route, so all but the realtime paths are refused here. An unknown path is refused before its body is read.
   app.addHook('onRequest', (request, reply, done) => {
     if (request.is404 || (request.ws && !isRealtimeRoute(request))) sendNotFound(request, reply)
     else done()
@@ -79,7 +79,7 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
     try {
       const handshake = readHandshake(request.raw)
       const admitted = await admit(handshake, request.ip, opening, deadline, admission)
-      // Until the handler takes over, a socket that closes is the only sign that the session will never open.
+      // Until the handler runs, only the closing of the socket says that the session will never open.
       socket.once('close', admitted.place.release)
       outcomes.set(request.raw, { admitted, response: reply.raw })
       deps.log.info({ sessionId: admitted.sessionId, correlationId: handshake.correlationId, dialect: admitted.dialect, profile: admitted.profile.name }, 'upgrade admitted')
@@ -103,12 +103,12 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
     else sendRefusal(reply, refusal)
   }
 
-  /** Synchronous from the 101 to the listeners of the session: a frame in the same packet is not lost. */
+  /** Synchronous from the 101 until the session listens, so a frame in the same packet is not lost. */
   function take(socket: WebSocket, request: FastifyRequest): void {
     const { pingIntervalMs, maxMessageBytes: maxPayloadBytes } = deps.config.limits
     const link = acceptLink(socket, request.raw.socket, { pingIntervalMs, maxPayloadBytes })
     const outcome = outcomes.get(request.raw)
-    // A response that stays with its socket holds the request, its headers and its logger for as long as the session lives.
+    // An attached response would hold the request, its headers and its logger for the whole session.
     outcome?.response.detachSocket(request.raw.socket)
     if (!outcome) return closeRefused(link, new RefusalError('internal', 'no_outcome'))
     if ('refused' in outcome) {

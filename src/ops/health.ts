@@ -1,8 +1,7 @@
-// Says whether this process lives and whether it can take new sessions, for probes and load balancers; plus the metrics page of the admin port.
+// Says whether this process lives and whether it can take new sessions, for probes and load balancers.
 import type { FastifyInstance } from 'fastify'
 import type { Health } from '../ports/health.js'
 import { within } from '../time/within.js'
-import type { Metrics } from './metrics.js'
 
 export interface HealthDeps {
   readonly auth: () => Promise<Health>
@@ -10,7 +9,7 @@ export interface HealthDeps {
   readonly limits: () => Promise<Health>
   readonly tools: () => Promise<Health>
   readonly memory: () => Promise<Health>
-  /** True from the first SIGTERM on. */
+  /** True after the first SIGTERM. */
   readonly draining: () => boolean
 }
 
@@ -19,14 +18,14 @@ export interface Readiness {
   readonly checks: Readonly<Record<'auth' | 'upstream' | 'limits' | 'tools' | 'memory', Health>>
 }
 
-/** Longest wait for one part; probes give up after a second or a few. */
+/** Longest wait for one part. Probes give up after one second or a few. */
 const CHECK_TIMEOUT_MS = 1500
-/** Answers are kept that long, so that a flood of requests on the public port asks nobody anything. */
+/** Answers are reused for this long, so a flood of requests on the public port does not reach the parts. */
 const MAX_AGE_MS = 1000
 
 /**
- * `GET /livez`: 200 while the event loop turns. `GET /readyz`: 200 when new sessions work (also `degraded`: something is missing), 503 when
- * they do not or the process is draining; the body names each part. Both public: details are fixed words.
+ * `GET /livez`: 200 while the event loop runs. `GET /readyz`: 200 if new sessions work, even if `degraded`; 503 if they do not or the process
+ * is draining. Its body names each part. Both are public, so details are fixed texts.
  */
 export function registerHealthRoutes(app: FastifyInstance, deps: HealthDeps): void {
   const readiness = createReadiness(deps)
@@ -41,19 +40,7 @@ export function registerHealthRoutes(app: FastifyInstance, deps: HealthDeps): vo
   })
 }
 
-export interface AdminDeps {
-  readonly metrics: Metrics
-  /** Sessions open now in this process. */
-  readonly sessionCount: () => number
-}
-
-/** `GET /metrics`, on the admin port only. */
-export function registerAdminRoutes(app: FastifyInstance, { metrics, sessionCount }: AdminDeps): void {
-  metrics.gauge('relay_sessions', 'Sessions open now.', sessionCount)
-  app.get('/metrics', async (_request, reply) => reply.header('content-type', metrics.contentType).send(await metrics.text()))
-}
-
-/** Asks every part at once, each within its time limit; one question at a time. Never rejects. */
+/** Asks all parts at once, each within its time limit. Never rejects. */
 export function createReadiness(deps: HealthDeps, now: () => number = () => performance.now()): () => Promise<Readiness> {
   let asked: { readonly at: number; readonly checks: Promise<Readiness['checks']> } | undefined
   return async () => {

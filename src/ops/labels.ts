@@ -1,11 +1,11 @@
-// Keeps label values plain and few: what a peer can choose must not become a new time series each time.
+// Keeps label values plain and few: a value that a peer chooses must not create time series without bound.
 
 /** Distinct values a label may take before the rest counts as `other`. */
 const MAX_VALUES = 200
 const PLAIN = /^[A-Za-z0-9_.:-]{1,64}$/
 
-/** Returns a function that passes known values on and turns odd ones, and those beyond the bound, into `other`. */
-export function boundedLabel(): (value: string) => string {
+/** Returns a function that keeps up to `MAX_VALUES` plain values and turns every other value into `other`. */
+export function createBoundedLabel(): (value: string) => string {
   const seen = new Set<string>()
   return (value) => {
     if (seen.has(value)) return value
@@ -15,7 +15,7 @@ export function boundedLabel(): (value: string) => string {
   }
 }
 
-/** For words from code that are phrases: `tool output` becomes `tool_output`. */
+/** Makes a label of a phrase in our code: `tool output` becomes `tool_output`. */
 export function wordLabel(text: string): string {
   return text.replace(/\s+/g, '_')
 }

@@ -1,20 +1,20 @@
-// Where log lines go: a bounded buffer in front of a file descriptor, so that a slow or dead log reader costs lines and nothing else.
+// A bounded buffer between the log and its file descriptor. A slow or dead log reader costs lines and nothing else.
 import { fstatSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { pino } from 'pino'
 
 export interface LogSink {
-  /** One line. Never blocks on a pipe, never throws; dropped and counted when the buffer is full, the reader is gone or the disk is. */
+  /** Writes one line. Never blocks on a pipe and never throws. The line is dropped and counted if the buffer or the disk is full or the reader is gone. */
   write(line: string): void
   /** Lines lost since the start. */
   readonly dropped: number
-  /** Resolves when everything accepted has been taken, or after `deadlineMs`. */
+  /** Resolves when every accepted line has been written, or after `deadlineMs`. */
   flush(deadlineMs: number): Promise<void>
 }
 
 /** Buffered bytes above which lines are dropped. */
 const MAX_BUFFERED_BYTES = 1024 * 1024
-/** A single line that long is a mistake; it would push hundreds of good ones out. */
+/** A longer line is a mistake and would take the room of hundreds of good ones. */
 const MAX_LINE_LENGTH = 64 * 1024
 
 /** `fd`: 1 is standard output. */
@@ -58,7 +58,7 @@ function isStream(fd: number): boolean {
   }
 }
 
-/** Not `process.stdout`, which blocks the event loop on a full pipe, nor a thread's write, which keeps the process from exiting. */
+/** `process.stdout` would block the event loop on a full pipe. A thread that writes would keep the process from exiting. */
 function streamTarget(fd: number): Target {
   const socket = new Socket({ fd, readable: false, writable: true })
   let gone = false
@@ -73,7 +73,7 @@ function streamTarget(fd: number): Target {
   })
   return {
     hasRoom: () => !gone && socket.writableLength < MAX_BUFFERED_BYTES,
-    /** One system call for the lines of a turn, and after its other work: a session that opens does not wait for its own log. */
+    /** One system call for all lines of a turn, after its other work: an opening session does not wait for its own log. */
     write(line) {
       if (!corked) {
         corked = true
@@ -98,13 +98,13 @@ function streamTarget(fd: number): Target {
   }
 }
 
-/** Files and terminals take a line at once; what a full disk refuses is kept up to the bound and written when there is room again. */
+/** Files and terminals take a line at once. Lines that a full disk refuses are kept up to the bound and written once there is room. */
 function fileTarget(fd: number): Target {
   let lost = 0
   const destination = pino.destination({ dest: fd, sync: true, maxLength: MAX_BUFFERED_BYTES })
   destination.on('drop', () => lost++)
   destination.on('error', () => {
-    // Nothing to do: the line stays buffered, and the log is the one place that cannot be logged to.
+    // The line stays buffered. A failure of the log cannot be logged.
   })
   return {
     hasRoom: () => true,

@@ -1,11 +1,11 @@
-// What may be logged: JSON lines without credentials, query strings, prompts or speech, whatever somebody passes to the logger.
+// The logger: JSON lines without credentials, query strings, prompts or speech, whatever is passed to it.
 import type { FastifyBaseLogger } from 'fastify'
 import { type LoggerOptions, pino } from 'pino'
 import type { Config } from '../config/config.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import { type LogSink, openLogSink } from './log-sink.js'
 
-/** Field names whose value is never written, at the top of a line, one or two levels down. */
+/** Fields whose value is never written, at the top of a line or up to two levels down. */
 const REDACTED = [
   'authorization',
   'proxy-authorization',
@@ -37,16 +37,15 @@ const REDACTED = [
   'content',
   'claims',
 ]
-/** Stack lines kept: enough to find the place. */
+/** Stack lines kept, enough to find the place. */
 const STACK_LINES = 8
 
-/** A logger that writes to `sink`, standard output unless told otherwise; the sink counts lost lines and can be flushed at the end. */
+/** A logger that writes to `sink`, by default standard output. The sink counts lost lines and can be flushed at the end. */
 export function createLogger(config: Pick<Config, 'logLevel'>, sink: LogSink = openLogSink(1)): FastifyBaseLogger {
   return pino(logOptions(config.logLevel), sink)
 }
 
-/** The options alone, to check what a line looks like. */
-export function logOptions(level: string): LoggerOptions {
+function logOptions(level: string): LoggerOptions {
   const names = REDACTED.map((name) => (/^\w+$/.test(name) ? { top: name, below: `.${name}` } : { top: `["${name}"]`, below: `["${name}"]` }))
   return {
     level,
@@ -60,7 +59,7 @@ export function logOptions(level: string): LoggerOptions {
         if (typeof first === 'string') return Reflect.apply(method, this, [withoutQuery(first), ...args.slice(1)])
         const error = first instanceof Error ? first : errorIn(first)
         const fields = first instanceof Error ? { err: first } : first
-        // Fastify, and pino by itself, repeat an error's message as the line's text; that message may quote anything.
+        // Fastify and pino repeat an error's message as the text of the line. That message may quote anything.
         const text = error && (second === undefined || second === error.message) ? 'failed' : second
         return Reflect.apply(method, this, [fields, typeof text === 'string' ? withoutQuery(text) : text, ...rest])
       },
@@ -68,7 +67,7 @@ export function logOptions(level: string): LoggerOptions {
   }
 }
 
-/** Fastify's own lines quote the URL, whose query may carry a token. */
+/** Fastify's own lines quote the URL, and its query may carry a token. */
 function withoutQuery(text: string): string {
   return text.replace(/\?\S+/g, '?')
 }
@@ -78,7 +77,7 @@ function errorIn(fields: unknown): Error | undefined {
   return fields.err instanceof Error ? fields.err : undefined
 }
 
-/** Method, path and address: a query string may carry a token. */
+/** Method, path and address. The query is left out: it may carry a token. */
 function describeRequest(request: unknown): object {
   const url = textOf(request, 'url')
   return {
@@ -94,8 +93,8 @@ function describeReply(reply: unknown): object {
 }
 
 /**
- * An error's kind and place. Messages of libraries quote what they choked on (URLs, JSON, headers), so only our own refusals,
- * whose words come from code, keep theirs.
+ * An error's kind and place. A library's message may quote its input (URLs, JSON, headers), so it is left out. Only our own refusals keep
+ * theirs, since its words come from code.
  */
 function describeError(error: unknown): object {
   if (!(error instanceof Error)) return { type: typeof error }

@@ -1,27 +1,40 @@
-// Counts what happens: every note of the relay becomes a counter, gauge or histogram with few label values.
+// Turns every note of the relay into counters, gauges or histograms with few label values.
+import type { FastifyInstance } from 'fastify'
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Note, Recorder } from '../ports/notes.js'
-import { boundedLabel, wordLabel } from './labels.js'
+import { createBoundedLabel, wordLabel } from './labels.js'
 import { createUpstreamMetrics, type UpstreamMetrics } from './upstream-metrics.js'
 
 export interface Metrics {
   readonly recorder: Recorder
   readonly upstreams: UpstreamMetrics
-  /** A number read whenever metrics are asked for, such as the length of a queue; `read` must not throw. */
+  /** A number that is read at each scrape, such as the length of a queue. `read` must not throw. */
   gauge(name: string, help: string, read: () => number): void
-  /** Returns what counts one more for a value of `labelName`; values come from code. */
+  /** Returns a function that counts one more for a value of `labelName`. The values must come from code. */
   counter(name: string, help: string, labelName: string): (value: string) => void
-  /** Prometheus text of everything. */
+  /** All metrics as Prometheus text. */
   text(): Promise<string>
-  /** Everything, to be merged with that of other processes by `mergedText`. */
+  /** All metrics as data, which `mergedText` merges with those of other processes. */
   snapshot(): Promise<MetricsSnapshot>
   readonly contentType: string
+}
+
+export interface MetricsDeps {
+  readonly metrics: Metrics
+  /** Sessions open now in this process. */
+  readonly sessionCount: () => number
+}
+
+/** `GET /metrics`, on the admin port only. */
+export function registerMetrics(app: FastifyInstance, { metrics, sessionCount }: MetricsDeps): void {
+  metrics.gauge('relay_sessions', 'Sessions open now.', sessionCount)
+  app.get('/metrics', async (_request, reply) => reply.header('content-type', metrics.contentType).send(await metrics.text()))
 }
 
 /** Plain data that can be sent to another process. */
 export type MetricsSnapshot = readonly object[]
 
-/** Prometheus text of several processes as of one: counters and gauges added up. */
+/** The metrics of several processes as one Prometheus text, with counters and gauges added up. */
 export function mergedText(snapshots: readonly MetricsSnapshot[]): Promise<string> {
   return AggregatorRegistry.aggregate([...snapshots]).metrics()
 }
@@ -29,7 +42,7 @@ export function mergedText(snapshots: readonly MetricsSnapshot[]): Promise<strin
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const SESSION_SECONDS = [1, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600]
 
-/** A registry of its own, so that several relays in one process (tests) do not share numbers. */
+/** Has a registry of its own, so that several instances in one process (tests) do not share numbers. */
 export function createMetrics(options: { readonly processMetrics: boolean } = { processMetrics: true }): Metrics {
   const registry = new Registry()
   const registers = [registry]
@@ -55,7 +68,14 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
   const lane = counter('relay_lane_frames_total', 'Frames that passed without parsing (hit) or had to be parsed (miss).', ['side', 'result'])
   if (options.processMetrics) collectDefaultMetrics({ register: registry })
 
-  const label = { profile: boundedLabel(), type: boundedLabel(), why: boundedLabel(), tool: boundedLabel(), code: boundedLabel(), status: boundedLabel() }
+  const label = {
+    profile: createBoundedLabel(),
+    type: createBoundedLabel(),
+    why: createBoundedLabel(),
+    tool: createBoundedLabel(),
+    code: createBoundedLabel(),
+    status: createBoundedLabel(),
+  }
 
   function count(note: Note): void {
     switch (note.type) {
@@ -75,7 +95,7 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
       case 'event_dropped':
         return eventsDropped.inc({ side: note.side, why: label.why(wordLabel(note.why)) })
       case 'tool_finished': {
-        // A name the model made up belongs to no tool.
+        // The model made this name up, so it must not become a label.
         const tool = note.outcome === 'unknown_tool' ? 'unknown' : label.tool(note.tool)
         toolCalls.inc({ tool, outcome: note.outcome })
         if (note.cut) toolCuts.inc({ tool })
@@ -110,7 +130,7 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
         try {
           count(note)
         } catch {
-          // A number prom-client refuses (NaN, negative) must not end a session.
+          // A number that prom-client refuses (NaN, negative) must not end a session.
         }
       },
     },

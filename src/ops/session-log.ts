@@ -1,17 +1,17 @@
-// Turns the relay's notes into log lines: who came and went and what was refused, never what was said.
+// Turns the relay's notes into log lines: sessions, refusals and failures, never what was said.
 import type { FastifyBaseLogger } from 'fastify'
 import type { Note, Recorder } from '../ports/notes.js'
 import { wordLabel } from './labels.js'
 
 type SessionLogger = Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'level'>
 
-/** Logs each note with the session's id. Never throws. A child logger for each session would be 1 KB for each. */
-export function logRecorder(logger: SessionLogger, sessionId: string): Recorder {
+/** Logs each note with the session's id. Never throws. A child logger would take 1 KB per session. */
+export function createLogRecorder(logger: SessionLogger, sessionId: string): Recorder {
   return { note: (note) => logNote(logger, sessionId, note), traces: logger.level === 'debug' || logger.level === 'trace' }
 }
 
-/** Hands each note to all of them, in order. */
-export function recorders(...all: readonly Recorder[]): Recorder {
+/** Passes each note to all recorders, in order. */
+export function joinRecorders(...all: readonly Recorder[]): Recorder {
   return {
     note(note) {
       for (const recorder of all) recorder.note(note)
@@ -24,7 +24,7 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
   const { type: name, ...said } = note
   const fields = { sessionId, ...said }
   switch (note.type) {
-    // The ingress logs these itself, with the address.
+    // The ingress logs these itself, with the client's address.
     case 'upgrade_refused':
       return
     case 'session_opened':
@@ -60,7 +60,7 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
   }
 }
 
-/** Names a peer chose are logged only where they look like names. */
+/** A name that a peer chose is logged only if it looks like a name. */
 function plain(name: string): string {
   return /^[A-Za-z0-9_.:-]{1,64}$/.test(name) ? name : 'other'
 }

@@ -1,9 +1,9 @@
-// Counts dials, tokens and money, and shows what limits and breakers are like whenever metrics are asked for; never by user.
+// Counts dials, tokens and money, and reads limits and breakers at each scrape. Never by user.
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { BreakerState } from '../core/upstreams/breaker.js'
 import type { LimitsBook, UsageBook, UsageReport } from '../ports/store.js'
 import { within } from '../time/within.js'
-import { boundedLabel } from './labels.js'
+import { createBoundedLabel } from './labels.js'
 
 export interface WatchedUpstreams {
   readonly upstreams: () => readonly { readonly name: string; readonly deployment: string; readonly breaker: BreakerState }[]
@@ -13,22 +13,22 @@ export interface WatchedUpstreams {
 export interface UpstreamMetrics {
   /** `outcome` comes from code. */
   dialled(upstream: string, outcome: string): void
-  /** Whose limits and breakers are shown from now on. */
+  /** Sets the upstreams whose limits and breakers are shown. */
   watch(upstreams: WatchedUpstreams): void
-  /** The same book. Each report is counted on its way. */
+  /** Returns the same book, but counts each report that passes through it. */
   counted(usage: UsageBook): UsageBook
 }
 
 const BREAKERS = ['closed', 'open', 'half_open'] as const satisfies readonly BreakerState[]
-/** A slow Redis must not cost the page of metrics: its numbers are left out then. */
+/** If Redis is slower than this, its numbers are left out so that the scrape still succeeds. */
 const LOOK_UP_MS = 250
 
 export function createUpstreamMetrics(registry: Registry): UpstreamMetrics {
   const registers = [registry]
   let watched: WatchedUpstreams | undefined
-  const profile = boundedLabel()
-  const kind = boundedLabel()
-  const limitName = boundedLabel()
+  const profile = createBoundedLabel()
+  const kind = createBoundedLabel()
+  const limitName = createBoundedLabel()
   const dials = new Counter({ name: 'relay_dials_total', help: 'Dials of upstreams, by upstream and outcome.', labelNames: ['upstream', 'outcome'], registers })
   const tokens = new Counter({ name: 'relay_tokens_total', help: 'Tokens used, by profile and kind; kinds contain one another.', labelNames: ['profile', 'kind'], registers })
   const money = new Counter({ name: 'relay_money_total', help: 'Money spent by the price table, by profile and currency.', labelNames: ['profile', 'currency'], registers })
@@ -82,9 +82,9 @@ export function createUpstreamMetrics(registry: Registry): UpstreamMetrics {
   }
 }
 
-/** None of a deployment that the store does not know or cannot be asked about in time. Never rejects. */
+/** Leaves out deployments that the store does not know or does not answer for in time. Never rejects. */
 async function remainingOf({ upstreams, limits }: WatchedUpstreams): Promise<readonly { upstream: string; name: string; value: number }[]> {
-  // One of those that share a deployment speaks for all of them; the label is the operator's name for it, since a metric names no deployment.
+  // Upstreams that share a deployment are shown once, under the first one's configured name: a metric never names a deployment.
   const byDeployment = new Map([...upstreams()].reverse().map(({ name, deployment }) => [deployment, name]))
   const found = await Promise.all(
     [...byDeployment].map(async ([deployment, upstream]) => {

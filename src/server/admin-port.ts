@@ -1,12 +1,12 @@
 // Builds the admin port's server: metrics at once, the admin API at its first request, so that a relay without one loads nothing of it.
 import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { AdminApiDeps } from '../admin/api.js'
-import { type AdminDeps, registerAdminRoutes } from '../ops/health.js'
+import { type MetricsDeps, registerMetrics } from '../ops/metrics.js'
 
 /** The server does not listen yet. */
-export function createAdminServer(options: FastifyServerOptions, metrics: AdminDeps, api: AdminApiDeps): FastifyInstance {
+export function createAdminServer(options: FastifyServerOptions, metrics: MetricsDeps, api: AdminApiDeps): FastifyInstance {
   const admin: FastifyInstance = fastify(options)
-  registerAdminRoutes(admin, metrics)
+  registerMetrics(admin, metrics)
   let loaded: Promise<FastifyInstance> | undefined
   admin.register(async (scope) => {
     scope.addHook('onRequest', async (request, reply) => {

@@ -16,7 +16,7 @@ import { registerHealthRoutes } from '../ops/health.js'
 import { createLogger } from '../ops/log.js'
 import { openLogSink } from '../ops/log-sink.js'
 import { createMetrics, type Metrics, type MetricsSnapshot, mergedText } from '../ops/metrics.js'
-import { logRecorder, recorders } from '../ops/session-log.js'
+import { createLogRecorder, joinRecorders } from '../ops/session-log.js'
 import type { Identity } from '../ports/caller.js'
 import type { Peers } from '../ports/peers.js'
 import type { UsageBook } from '../ports/store.js'
@@ -28,7 +28,7 @@ import { createRelay } from '../relay/relay.js'
 import { within } from '../time/within.js'
 import { createToolRegistry } from '../tools/registry.js'
 import type { TokenCredential } from '../upstream/azure-credential.js'
-import { fallOver } from '../upstream/fall-over.js'
+import { createFailOver } from '../upstream/fail-over.js'
 import { createAdminServer } from './admin-port.js'
 import { watchMemory } from './memory.js'
 import { createStore } from './store.js'
@@ -91,7 +91,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     })
     closers.push(() => live.close())
     const { upstreamConnectTimeoutMs: connectTimeoutMs } = config.limits
-    const provider = fallOver(createWarmUpstreams(createUpstreams(config, log, extras.credential), live, log, metrics), {
+    const provider = createFailOver(createWarmUpstreams(createUpstreams(config, log, extras.credential), live, log, metrics), {
       limits: store.limits,
       now: Date.now,
       random: Math.random,
@@ -150,7 +150,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
           pinned.release()
           session.onEnd()
         }
-        relay.openSession({ ...session, onEnd, recorder: recorders(metrics.recorder, logRecorder(log, session.sessionId)) })
+        relay.openSession({ ...session, onEnd, recorder: joinRecorders(metrics.recorder, createLogRecorder(log, session.sessionId)) })
       },
       recorder: metrics.recorder,
       draining: () => draining,

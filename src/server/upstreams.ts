@@ -1,7 +1,7 @@
 // Builds the configured upstreams, for the server and for the commands that try them.
 import type { Config } from '../config/config.js'
 import type { TokenCredential, UpstreamLog } from '../upstream/azure-credential.js'
-import type { NamedUpstream } from '../upstream/fall-over.js'
+import type { NamedUpstream } from '../upstream/fail-over.js'
 import { createUpstream } from '../upstream/provider.js'
 
 /** Longest message of an upstream. Audio deltas and sessions with many tools are far smaller. */

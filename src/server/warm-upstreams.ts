@@ -3,8 +3,8 @@ import { openingUpdate } from '../core/policy/session-update.js'
 import type { Metrics } from '../ops/metrics.js'
 import { commonProfile } from '../profiles/choose.js'
 import type { LiveConfig } from '../profiles/live.js'
-import type { NamedUpstream } from '../upstream/fall-over.js'
-import { type PoolOptions, pooled } from '../upstream/pool.js'
+import type { NamedUpstream } from '../upstream/fail-over.js'
+import { createPool, type PoolOptions } from '../upstream/pool.js'
 
 /** Returns the upstreams as they are if `WARM_POOL_SIZE` is 0. */
 export function createWarmUpstreams(upstreams: readonly NamedUpstream[], live: LiveConfig, log: PoolOptions['log'], metrics: Metrics): readonly NamedUpstream[] {
@@ -16,7 +16,7 @@ export function createWarmUpstreams(upstreams: readonly NamedUpstream[], live: L
     return profile && openingUpdate(profile, 'relay_ahead')
   }
   const options: PoolOptions = { size: config.warmPoolSize, firstEventMs: config.limits.upstreamConnectTimeoutMs, random: Math.random, log, count, opening }
-  const pools = upstreams.map((upstream) => ({ ...upstream, provider: pooled(upstream.provider, options) }))
+  const pools = upstreams.map((upstream) => ({ ...upstream, provider: createPool(upstream.provider, options) }))
   metrics.gauge('relay_warm_pool_ready', 'Upstream connections open ahead and ready.', () => pools.reduce((sum, { provider }) => sum + provider.ready, 0))
   return pools
 }

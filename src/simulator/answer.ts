@@ -1,4 +1,4 @@
-// The simulator's model: decides from the conversation what to say and which tools to call, always the same for the same words.
+// The simulator's model: decides from the conversation what to say and which tools to call. The same words always give the same answer.
 import { createHash } from 'node:crypto'
 import { isObject, type JsonObject, objectAt, stringAt } from '../core/protocol/events.js'
 import { fillArguments } from './arguments.js'
@@ -21,7 +21,7 @@ export interface Situation {
 const MAX_CALLS = 8
 const MAX_ECHO_CHARS = 300
 const MAX_OUTPUT_CHARS = 1000
-/** A name's word counts twice, a description's once; below this nothing is called. */
+/** A word of a tool's name counts twice, a word of its description once. With a lower sum no tool is called. */
 const NAME_WEIGHT = 2
 const ENOUGH = 2
 
@@ -50,8 +50,8 @@ export function planAnswer(situation: Situation): readonly Planned[] {
   return [{ kind: 'message', text: echo(said, situation.instructions) }]
 }
 
-/** Short and one-way: shows which instructions are in force without saying them. */
-export function fingerprint(instructions: string): string {
+/** A short hash that shows which instructions are in force without quoting them. */
+function fingerprint(instructions: string): string {
   return createHash('sha256').update(instructions).digest('hex').slice(0, 8)
 }
 
@@ -63,7 +63,7 @@ function echo(said: string, instructions: string): string {
   return `You said: ${/[.!?…]$/u.test(quote) ? quote : `${quote}.`}${asked}${persona}`
 }
 
-/** A flat JSON object read out as a model would: `{"city":"Oslo","degrees":3}` as `city Oslo, degrees 3`. */
+/** Reads out a flat JSON object as a model would: `{"city":"Oslo","degrees":3}` becomes `city Oslo, degrees 3`. */
 function spoken(output: string): string {
   if (!output.startsWith('{')) return output
   try {
@@ -74,7 +74,7 @@ function spoken(output: string): string {
   }
 }
 
-/** Results only: a model seldom names its tools to the user, and tests look for their names where they must not be. */
+/** Results without tool names: a model seldom names its tools to the user, and tests search for names that must not leak. */
 function reportOutputs(outputs: readonly StoredItem[]): string {
   const parts = outputs.slice(-MAX_CALLS).map((stored) => {
     const output = spoken(String(stored.item.output ?? ''))
@@ -88,7 +88,7 @@ function chooseCalls(tools: readonly Tool[], said: string, parallel: boolean): P
   let last: Tool | undefined
   for (const clause of clauses(said)) {
     const matched = bestTool(tools, clause)
-    // "the weather in Paris and Tokyo": a bare name asks the same of another thing.
+    // "the weather in Paris and Tokyo": a bare name asks the same tool about another thing.
     const tool = matched ?? (last && isBareName(clause) ? last : undefined)
     if (!tool) continue
     const next = call(tool, matched ? clause : `about ${clause}`)

@@ -4,7 +4,7 @@ import { codes, keywords, names, nameWords, numbers, quoted, saysNo } from './wo
 
 const MAX_DEPTH = 6
 
-/** Values left to hand out; each is used once. */
+/** Values that are still unused. Each is used once. */
 interface Source {
   readonly clause: string
   readonly quoted: string[]
@@ -14,7 +14,7 @@ interface Source {
   readonly root: JsonObject
 }
 
-/** Arguments that fit `schema` as far as its types, enums, bounds and required fields go. */
+/** Arguments that match the types, enums, bounds and required fields of `schema`. */
 export function fillArguments(schema: Json | undefined, clause: string): JsonObject {
   const root = isObject(schema) ? schema : {}
   const source = { clause, quoted: quoted(clause), names: names(clause), numbers: numbers(clause), codes: codes(clause), root }
@@ -25,7 +25,7 @@ function fillObject(schema: JsonObject, source: Source, depth: number): JsonObje
   const properties = objectAt(schema, 'properties') ?? {}
   const required = new Set(arrayAt(schema, 'required'))
   const filled: JsonObject = {}
-  // Required ones choose first: an optional field may not take the only value there is.
+  // Required fields choose first, so that an optional field cannot take the only value.
   const order = Object.keys(properties).sort((a, b) => Number(required.has(b)) - Number(required.has(a)))
   for (const name of order) {
     const rule = resolve(properties[name], source.root)
@@ -100,7 +100,7 @@ function fillArray(rule: JsonObject, name: string, source: Source, required: boo
 
 function fillString(rule: JsonObject, name: string, source: Source, required: boolean): Json | undefined {
   const format = byFormat(stringAt(rule, 'format'))
-  // Any other words would not have the format.
+  // Other words would not match the format.
   if (format) return source.clause.slice(0, 4000).match(format.said)?.[0] ?? (required ? format.otherwise() : undefined)
   const text = pick(rule, name, source) ?? (required ? fallbackText(rule, name, source.clause) : undefined)
   if (text === undefined) return undefined
@@ -119,7 +119,7 @@ function pick(rule: JsonObject, name: string, source: Source): string | undefine
   return source.names.shift() ?? (typeof rule.default === 'string' ? rule.default : undefined)
 }
 
-/** For a field that must have something: its default, a date where it is about time, else what was said. */
+/** The value of a field that needs one: its default, a date if the field is about time, else the user's words. */
 function fallbackText(rule: JsonObject, name: string, clause: string): string {
   if (typeof rule.default === 'string') return rule.default
   if (/date|day/iu.test(name)) return 'today'
@@ -154,7 +154,7 @@ function typeOf(rule: JsonObject): string {
   return objectAt(rule, 'properties') ? 'object' : rule.items ? 'array' : 'string'
 }
 
-/** Follows `$ref` into the schema itself and takes the first real choice of `anyOf`, `oneOf` and `allOf`. */
+/** Follows a `$ref` inside the same schema and takes the first real choice of `anyOf`, `oneOf` and `allOf`. */
 function resolve(rule: Json | undefined, root: JsonObject): JsonObject {
   let current = isObject(rule) ? rule : {}
   for (let hop = 0; hop < 8; hop++) {

@@ -1,7 +1,7 @@
-// The client events a plain GA WebSocket takes and the rule for each.
+// The client events that a GA WebSocket accepts, with the rule for each.
 import { any, arrayOf, decimal, flag, integer, mapOf, nullable, object, oneOf, type Rule, stringOr, tagged, text } from './validate.js'
 
-export const VOICES = ['alloy', 'ash', 'ballad', 'coral', 'echo', 'sage', 'shimmer', 'verse', 'marin', 'cedar'] as const
+const VOICES = ['alloy', 'ash', 'ballad', 'coral', 'echo', 'sage', 'shimmer', 'verse', 'marin', 'cedar'] as const
 /** Characters of base64 for 15 MiB of audio, the limit of one append. */
 export const MAX_AUDIO_CHARS = 20 * 1024 * 1024
 
@@ -134,7 +134,7 @@ const response = object({
 
 const event = (fields: Readonly<Record<string, Rule>> = {}, required: readonly string[] = []) => object({ type: any, event_id: nullable(id), ...fields }, required)
 
-/** In the order in which the service names them. Those two `session.` types belong to translations; the service names them all the same. */
+/** In the order in which the service lists them. Two `session.` types belong to translations, but the service lists them too. */
 export const SUPPORTED_TYPES = [
   'session.update',
   'session.close',

@@ -1,36 +1,36 @@
-// The default conversation: items in order, who precedes whom, and how much audio is kept for retrieval.
+// The default conversation: its items in order, and the audio kept for retrieval.
 import type { Json, JsonObject } from '../core/protocol/events.js'
 
-/** An item as events show it. */
+/** An item as it appears in events. */
 export type Item = JsonObject & { id: string; type: string }
 
 export interface StoredItem {
   item: Item
-  /** PCM16 at 24 kHz, kept within a bound per session; a dropped one leaves the length. */
+  /** PCM16 at 24 kHz, bounded per session. If it is dropped, its length stays. */
   audio?: Buffer
   audioMs?: number
-  /** What a spoken turn said. */
+  /** The words of a spoken turn. */
   heard?: string
-  /** Characters counted against the conversation's bound. */
+  /** Characters that count towards the conversation's bound. */
   size?: number
 }
 
 export interface Conversation {
   readonly id: string
   readonly items: readonly StoredItem[]
-  /** No more items are taken from the client. */
+  /** True if no more items are accepted from the client. */
   readonly full: boolean
   find(id: string): StoredItem | undefined
-  /** Puts an item after `previousId` (`null`: at the beginning; undefined: at the end) and returns the id before it. */
+  /** Inserts an item after `previousId` (`null`: at the beginning; undefined: at the end) and returns the id of the item before it. */
   insert(stored: StoredItem, previousId?: string | null): string | null
   remove(id: string): boolean
   previousOf(id: string): string | null
-  /** Keeps audio for `conversation.item.retrieve`; the oldest goes first when the bound is reached. */
+  /** Keeps audio for `conversation.item.retrieve`. At the bound the oldest audio is dropped first. */
   keepAudio(stored: StoredItem, audio: Buffer): void
 }
 
 const MAX_ITEMS = 2000
-/** Room for what the service itself adds to a full conversation; beyond it the oldest item is forgotten. */
+/** Items that the service may add to a full conversation. Beyond them the oldest item is forgotten. */
 const SPARE_ITEMS = 500
 const MAX_CHARS = 32 * 1024 * 1024
 const MAX_AUDIO_BYTES = 16 * 1024 * 1024
@@ -84,12 +84,12 @@ export function createConversation(id: string): Conversation {
   }
 }
 
-/** Content parts of an item; empty for anything but a message. */
+/** The content parts of a message; empty for any other item. */
 export function contentOf(item: Item): readonly JsonObject[] {
   return Array.isArray(item.content) ? (item.content as JsonObject[]) : []
 }
 
-/** What the item says, written or spoken; empty where it says nothing. */
+/** The written or spoken words of an item; empty if it has none. */
 export function wordsOf(stored: StoredItem): string {
   if (stored.heard !== undefined) return stored.heard
   return contentOf(stored.item)

@@ -1,10 +1,10 @@
-// The error events of the service, in its words.
+// The error events of the service, with its texts.
 import type { RealtimeEvent } from '../core/protocol/events.js'
 import { SUPPORTED_TYPES } from './client-events.js'
 import { newId } from './ids.js'
 import { listed, type Problem, problem } from './validate.js'
 
-/** `causeEventId`: the `event_id` of the client event at fault, when it had one. */
+/** `causeEventId`: the `event_id` of the offending client event, if it had one. */
 export function errorEvent(found: Problem, causeEventId: string | null, type = 'invalid_request_error'): RealtimeEvent {
   return { type: 'error', event_id: newId('event'), error: { type, code: found.code, message: found.message, param: found.param, event_id: causeEventId } }
 }

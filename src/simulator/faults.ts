@@ -1,33 +1,33 @@
-// Which misbehaviour is switched on, and how it arrives as JSON.
+// The faults that can be switched on, and their JSON form.
 import { isObject } from '../core/protocol/events.js'
 import { arrayOf, check, flag, integer, object, oneOf, text } from './validate.js'
 
 export type Garbage = 'bad_json' | 'binary' | 'unknown_type' | 'not_an_object' | 'no_type'
 
-/** How and when a session is ended against the rules. */
+/** How and when a session ends abnormally. */
 export interface EndFault {
   /** `rst` and `fin` end the connection without a close frame. */
   readonly how: 'close' | 'fin' | 'rst'
   /** Default 1011; only with `close`. */
   readonly code?: number
   readonly reason?: string
-  /** `now` ends the sessions that are open; `response` after `afterDeltas` deltas. */
+  /** `now` ends all open sessions; `response` ends a session after `afterDeltas` deltas. */
   readonly at: 'now' | 'open' | 'update' | 'response'
   /** Default 1. */
   readonly afterDeltas?: number
 }
 
 export interface Faults {
-  /** Answers upgrades with this status and a body that quotes the key; `times` counts down, absent: always. */
+  /** Answers upgrades with this status and a body that quotes the key. `times`: how often; absent: always. */
   readonly refuse?: { readonly status: number; readonly retryAfterSeconds?: number; readonly location?: string; readonly times?: number }
-  /** Takes the connection and never answers the upgrade. */
+  /** Accepts the connection and never answers the upgrade. */
   readonly hang?: boolean
-  /** Upgrades and never sends `session.created`, nor anything else. */
+  /** Upgrades and then sends nothing, not even `session.created`. */
   readonly silent?: boolean
   readonly end?: EndFault
   /** Sent after `session.created` and inside every response. */
   readonly garbage?: readonly Garbage[]
-  /** This many deltas more in every response, without pauses. */
+  /** This many additional deltas in every response, without pauses. */
   readonly flood?: number
   /** Milliseconds before every delta. */
   readonly slowMs?: number
@@ -35,7 +35,7 @@ export interface Faults {
   readonly rejectSessionUpdate?: boolean
   /** Every response fails with this error code. */
   readonly failResponse?: string
-  /** Stops reading every session until cleared. */
+  /** Stops reading all sessions until the fault is cleared. */
   readonly freeze?: boolean
 }
 
@@ -58,7 +58,7 @@ const FAULTS = object(
   [],
 )
 
-/** Faults from JSON text of an HTTP request, or what is wrong with it. */
+/** Reads faults from the JSON text of an HTTP request, or says what is wrong with it. */
 export function parseFaults(json: string): { ok: true; faults: Faults } | { ok: false; message: string } {
   let value: unknown
   try {

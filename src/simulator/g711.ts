@@ -1,4 +1,4 @@
-// G.711 µ-law and A-law at 8 kHz to PCM16 at 24 kHz and back, after ITU-T G.711.
+// Converts G.711 µ-law and A-law at 8 kHz to PCM16 at 24 kHz and back (ITU-T G.711).
 
 export type Law = 'ulaw' | 'alaw'
 
@@ -39,7 +39,7 @@ function toAlaw(sample: number): number {
 const table = (decode: (byte: number) => number) => Int16Array.from({ length: 256 }, (_, byte) => decode(byte))
 const DECODE = { ulaw: table(fromUlaw), alaw: table(fromAlaw) }
 
-/** Each 8 kHz sample becomes three of 24 kHz. */
+/** Each sample at 8 kHz becomes three at 24 kHz. */
 export function decodeG711(bytes: Buffer, law: Law): Buffer {
   const pcm = Buffer.allocUnsafe(bytes.length * 6)
   const values = DECODE[law]
@@ -52,7 +52,7 @@ export function decodeG711(bytes: Buffer, law: Law): Buffer {
   return pcm
 }
 
-/** Every three 24 kHz samples become one of 8 kHz, their mean. */
+/** Each three samples at 24 kHz become one at 8 kHz, their mean. */
 export function encodeG711(pcm: Buffer, law: Law): Buffer {
   const encode = law === 'ulaw' ? toUlaw : toAlaw
   const bytes = Buffer.allocUnsafe(Math.floor(pcm.length / 6))

@@ -1,4 +1,4 @@
-// Frames that no correct server sends.
+// Malformed frames, which no correct server sends.
 import type { Garbage } from './faults.js'
 import { newId } from './ids.js'
 

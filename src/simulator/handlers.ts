@@ -1,4 +1,4 @@
-// What each checked client event does; a returned problem becomes the one `error` event that answers it.
+// Handles each checked client event. A returned problem becomes the `error` event that answers it.
 import { arrayAt, isObject, type Json, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
 import type { ClientEventType } from './client-events.js'
 import type { StoredItem } from './conversation.js'
@@ -120,7 +120,7 @@ const createResponse: Handler = (session, event) => {
   return undefined
 }
 
-/** The session's settings with this response's own in their place, or what is wrong with those. */
+/** The session's settings, overridden by the response's own, or the problem with those. */
 function overridden(session: Session, wish: JsonObject, aside: boolean): ResponseSettings | Problem {
   const base = sessionSettings(session)
   const wanted = wish as unknown as Partial<SessionConfig>

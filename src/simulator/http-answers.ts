@@ -1,4 +1,4 @@
-// Plain HTTP: refusals of upgrades, the switch for faults on loopback, and 404 for everything else.
+// Answers plain HTTP: refusals of upgrades, the fault switch on loopback, and 404 for any other request.
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Faults, parseFaults } from './faults.js'
@@ -15,7 +15,7 @@ export function refuseUpgrade(socket: Duplex, status: number, error: { code: str
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\n${lines.join('\r\n')}\r\n\r\n${body}`)
 }
 
-/** The body quotes the credential and the deployment: what must not reach a client of a relay. */
+/** The body quotes the credential and the deployment, which must not reach a client of the relay. */
 export function refusedByFault(socket: Duplex, refuse: NonNullable<Faults['refuse']>, url: URL, headers: IncomingHttpHeaders): void {
   const deployment = url.searchParams.get('model') ?? url.searchParams.get('deployment') ?? ''
   const message = `Refused: key ${anyKey(url, headers)} may not use deployment ${deployment} at ${url.pathname}.`
@@ -33,7 +33,7 @@ export function refusedByFault(socket: Duplex, refuse: NonNullable<Faults['refus
 export function answerHttp(request: IncomingMessage, response: ServerResponse, control: { faults: () => Faults; setFaults: (faults: Faults) => void }): void {
   const path = (request.url ?? '/').split('?')[0]
   if (path !== FAULTS_PATH || !LOOPBACK.has(request.socket.remoteAddress ?? '')) return send(response, 404, { error: { code: '404', message: 'Resource not found' } })
-  // A page in a browser on this machine is not the one who runs the simulator.
+  // A web page in a browser on this machine must not switch faults.
   if (request.headers.origin !== undefined) return send(response, 403, { error: { code: '403', message: 'Not from a browser.' } })
   if (request.method === 'GET') return send(response, 200, control.faults())
   if (request.method !== 'POST') return send(response, 405, { error: { code: '405', message: 'GET and POST only.' } })

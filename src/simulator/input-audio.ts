@@ -1,4 +1,4 @@
-// The input audio buffer: collects what was appended, runs voice detection over it, and hands out what is committed.
+// The input audio buffer: collects appended audio, runs voice detection over it, and returns the committed audio.
 import { createVad, FRAME_MS, loudness, type VadSettings } from './vad.js'
 
 /** PCM16 mono at 24 kHz. */
@@ -6,23 +6,23 @@ export const BYTES_PER_MS = 48
 const FRAME_BYTES = FRAME_MS * BYTES_PER_MS
 /** About six minutes. */
 const MAX_BYTES = 16 * 1024 * 1024
-/** Kept while nobody speaks, so that an open microphone does not fill the memory. */
+/** Audio kept during silence, so that an open microphone does not fill the memory. */
 const KEPT_SILENCE_BYTES = 30_000 * BYTES_PER_MS
 
 export interface SpeechListener {
   started(atMs: number): void
-  /** `audio` is the turn: from the start, padding included, to `atMs`. */
+  /** `audio` is the whole turn, from its start, padding included, to `atMs`. */
   stopped(atMs: number, audio: Buffer): void
 }
 
 export interface InputAudio {
-  /** False when the buffer is full; nothing was taken then. Without settings nothing is detected. */
+  /** Returns false and takes nothing if the buffer is full. Without settings, voice detection is off. */
   append(pcm: Buffer, settings: VadSettings | undefined, listener: SpeechListener): boolean
-  /** Everything buffered; the buffer is empty afterwards. */
+  /** Returns all buffered audio and empties the buffer. */
   take(): Buffer
   clear(): void
   readonly bufferedMs: number
-  /** Milliseconds of audio ever appended. */
+  /** Milliseconds of audio appended since the start of the session. */
   readonly totalMs: number
   readonly speaking: boolean
 }

@@ -1,4 +1,4 @@
-// Client items into stored ones, and stored ones as `conversation.item.retrieved` shows them.
+// Makes stored items of client items, and shows stored items as `conversation.item.retrieved` does.
 import { isObject, type JsonObject } from '../core/protocol/events.js'
 import { type Conversation, contentOf, type Item, type StoredItem } from './conversation.js'
 import { newId } from './ids.js'
@@ -7,7 +7,7 @@ import { type Problem, problem } from './validate.js'
 
 export type MadeItem = { readonly ok: true; readonly stored: StoredItem; readonly audio?: Buffer } | { readonly ok: false; readonly problem: Problem }
 
-/** `conversation`: where ids must be new and calls must exist; undefined for the input of one response. */
+/** `conversation`: its ids must not repeat and its calls must exist. Undefined for the input of one response. */
 export function storedItem(wanted: JsonObject, conversation: Conversation | undefined): MadeItem {
   const id = typeof wanted.id === 'string' && wanted.id !== '' ? wanted.id : newId('item')
   if (conversation?.find(id)) return refuse('item_create_duplicate_item_id', 'item.id', `Error adding item: an item with id '${id}' exists already.`)
@@ -25,13 +25,13 @@ export function storedItem(wanted: JsonObject, conversation: Conversation | unde
   return { ok: true, stored: { item, audioMs: audio.length / BYTES_PER_MS }, audio }
 }
 
-/** Audio never comes back in `added` and `done`. */
+/** `added` and `done` never contain the audio. */
 function shownPart(part: JsonObject): JsonObject {
   const { audio: _audio, ...rest } = part
   return part.type === 'input_audio' || part.type === 'output_audio' ? { ...rest, transcript: part.transcript ?? null } : rest
 }
 
-/** With its audio, as far as it is still kept. */
+/** The item with its audio, if that is still kept. */
 export function shownItem(stored: StoredItem): Item {
   const { audio } = stored
   if (!audio) return stored.item

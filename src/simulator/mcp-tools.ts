@@ -1,4 +1,4 @@
-// MCP tools: the events of tool discovery. The simulator reaches no MCP server, so discovery always fails.
+// The events of MCP tool discovery. The simulator reaches no MCP server, so discovery always fails.
 import type { StoredItem } from './conversation.js'
 import { newId } from './ids.js'
 import type { Tool } from './session-config.js'
@@ -6,7 +6,7 @@ import type { Session } from './session-state.js'
 
 const DISCOVERY_MS = 20
 
-/** One `mcp_list_tools` item for each MCP server just configured. */
+/** Adds one `mcp_list_tools` item for each newly configured MCP server. */
 export function announceMcpTools(session: Session, tools: readonly Tool[]): void {
   for (const tool of tools) {
     if (tool.type !== 'mcp') continue

@@ -1,4 +1,4 @@
-// One item of a response on its way out: opened, filled by deltas, closed as completed or incomplete.
+// Sends one item of a response: opens it, fills it with deltas, and closes it as completed or incomplete.
 import type { JsonObject } from '../core/protocol/events.js'
 import type { Planned } from './answer.js'
 import type { Item, StoredItem } from './conversation.js'
@@ -11,14 +11,14 @@ export interface OutputItem {
   readonly item: Item
   readonly audioMs: number
   addText(delta: string): void
-  /** PCM16 at 24 kHz; sent in the response's format. */
+  /** Takes PCM16 at 24 kHz and sends it in the response's format. */
   addAudio(pcm: Buffer): void
   close(status: 'completed' | 'incomplete'): void
 }
 
 type Kind = 'text' | 'audio' | 'call'
 const BYTES_PER_MS = 48
-/** More than this of one item is sent but not kept for retrieval. */
+/** Audio of one item beyond this is sent but not kept for retrieval. */
 const MAX_KEPT_BYTES = 8 * 1024 * 1024
 
 export function openOutputItem(session: Session, responseId: string, settings: ResponseSettings, outputIndex: number, planned: Planned): OutputItem {
@@ -61,7 +61,7 @@ export function openOutputItem(session: Session, responseId: string, settings: R
       item.status = status
       if (kind === 'call') {
         item.arguments = said
-        // A call cut short is never announced as done: nobody may run it.
+        // A call that was cut short must not run, so its arguments are never announced as done.
         if (status === 'completed') session.send('response.function_call_arguments.done', { ...place, call_id: item.call_id ?? '', name: item.name ?? '', arguments: said })
       } else {
         item.content = [kind === 'audio' ? { type: 'output_audio', transcript: said } : { type: 'output_text', text: said }]
@@ -93,7 +93,7 @@ function closePart(session: Session, kind: 'text' | 'audio', place: JsonObject, 
   session.send('response.output_audio_transcript.done', { ...place, transcript: said })
 }
 
-/** As in every recording: an item of the model that follows the very first item is done with null, though it was added with that item's id. */
+/** As in every recording: if an item of the model follows the very first item, `done` names null although `added` named that item. */
 function previousWhenDone(session: Session, itemId: string): string | null {
   const previous = session.conversation.previousOf(itemId)
   return previous === null || session.conversation.items[0]?.item.id === previous ? null : previous

@@ -1,4 +1,4 @@
-// What is left of a deployment's quota, shared by its sessions, and how it is reported.
+// Tracks and reports what is left of a deployment's quota, which all its sessions share.
 import type { JsonObject } from '../core/protocol/events.js'
 import type { RateLimitStyle } from './options.js'
 
@@ -8,7 +8,7 @@ interface Bucket {
 }
 
 export interface RateLimits {
-  /** Takes the tokens of one response and returns the entries to report; undefined: nothing is reported. */
+  /** Takes the tokens of one response and returns the entries to report, or undefined if nothing is reported. */
   take(deployment: string, tokens: number): JsonObject[] | undefined
 }
 

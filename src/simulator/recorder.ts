@@ -1,4 +1,4 @@
-// Keeps what clients sent, for tests: the latest sessions, the latest events of each, within a bound of characters.
+// Keeps client events for tests: the latest sessions and the latest events of each, bounded in characters.
 import type { IncomingHttpHeaders } from 'node:http'
 import type { DialectName } from '../core/protocol/dialect.js'
 import type { RealtimeEvent } from '../core/protocol/events.js'
@@ -18,7 +18,7 @@ export interface Recorder {
   open(about: { target: string; headers: IncomingHttpHeaders; dialect: DialectName; deployment: string }): Recording
 }
 
-/** `maxEvents` for each session; 0 keeps none. */
+/** `maxEvents`: bound per session; 0 keeps none. */
 export function createRecorder(maxEvents: number): Recorder {
   const sessions: ReceivedSession[] = []
   return {

@@ -1,4 +1,4 @@
-// Plays one response: created, its items delta by delta at the service's pace, done; or cut short.
+// Plays one response: `response.created`, its items delta by delta at the service's pace, and `response.done`. It can be cancelled.
 import type { Json } from '../core/protocol/events.js'
 import { type Planned, planAnswer } from './answer.js'
 import type { Item } from './conversation.js'
@@ -15,14 +15,14 @@ const FIRST_DELTA_MS = 150
 const TEXT_DELTA_MS = 15
 const CHUNK_MS = 200
 const CHUNK_BYTES = CHUNK_MS * 48
-/** Audio leaves this much faster than it plays. */
+/** Audio is sent this many times faster than it plays. */
 const FASTER_THAN_PLAY = 5
-/** How far the transcript runs ahead of the sound. */
+/** How far the transcript is ahead of the audio. */
 const TRANSCRIPT_LEAD_MS = 800
 const LIMITS_AFTER_MS = 6
 const FLOOD_BATCH = 50
 
-/** A piece of an answer: a message with its sound where there is any, or a call. */
+/** A part of an answer: a message, with its audio if it is spoken, or a call. */
 type Prepared = { readonly planned: Planned; readonly spoken?: Spoken }
 
 /** `ended` is called once, after `response.done`, with the milliseconds of audio sent. */
@@ -143,7 +143,7 @@ export function startRun(session: Session, settings: ResponseSettings, ended: (r
   return run
 }
 
-/** JSON in pieces such as a model writes. */
+/** Splits JSON into pieces like those a model writes. */
 function fragments(json: string): string[] {
   return json.match(/[^\s:,]{1,12}[:,]?|[:,\s]/g) ?? []
 }

@@ -1,4 +1,4 @@
-// The response object as events show it, and the settings behind it.
+// The response object as it appears in events, and the settings behind it.
 import type { Json, JsonObject } from '../core/protocol/events.js'
 import type { Item, StoredItem } from './conversation.js'
 import type { AudioFormat, Tool } from './session-config.js'

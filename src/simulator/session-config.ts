@@ -1,4 +1,4 @@
-// A session's configuration: the service's defaults, and a checked update merged into it.
+// A session's configuration: the service's defaults, and how a checked update is merged into them.
 import type { Json, JsonObject } from '../core/protocol/events.js'
 import { type Problem, problem } from './validate.js'
 
@@ -37,7 +37,7 @@ export type SessionConfig = {
   reasoning?: Json
 }
 
-/** In force where nobody sets any, and again after `instructions: ""`. */
+/** In force by default, and again after `instructions: ""`. */
 export const DEFAULT_INSTRUCTIONS = 'You are a helpful assistant with a default persona. Talk quickly and call a function whenever you can.'
 
 const PCM: AudioFormat = { type: 'audio/pcm', rate: 24_000 }
@@ -47,7 +47,7 @@ function defaultTurnDetection(type: TurnDetection['type']): TurnDetection {
   return { type, threshold: 0.5, prefix_padding_ms: 300, silence_duration_ms: 200, idle_timeout_ms: null, create_response: true, interrupt_response: true }
 }
 
-/** What `session.created` says. `expiresAt` in epoch seconds. */
+/** The configuration in `session.created`. `expiresAt` is in epoch seconds. */
 export function defaultConfig(type: SessionConfig['type'], id: string, model: string, expiresAt: number): SessionConfig {
   const input = { format: PCM, transcription: null, noise_reduction: null, turn_detection: defaultTurnDetection('server_vad') }
   if (type === 'transcription') return { type, object: 'realtime.transcription_session', id, expires_at: expiresAt, audio: { input }, include: null }
@@ -70,7 +70,7 @@ export function defaultConfig(type: SessionConfig['type'], id: string, model: st
   }
 }
 
-/** Combinations that a rule per field cannot see. `hasSpoken`: assistant audio exists, so the voice is fixed. */
+/** Checks combinations of fields, which the rules per field cannot. `hasSpoken`: assistant audio exists, so the voice is fixed. */
 export function updateProblem(config: SessionConfig, update: JsonObject, hasSpoken: boolean): Problem | undefined {
   if (update.type !== config.type) return problem('invalid_value', 'session.type', `Passing a ${String(update.type)} session update to a ${config.type} session is not allowed.`)
   const wanted = update as unknown as Partial<SessionConfig>
@@ -106,7 +106,7 @@ export function duplicateToolName(tools: readonly Tool[] | undefined): string | 
   return undefined
 }
 
-/** The configuration after a checked update: only the fields present change, objects are merged field by field. */
+/** The configuration after a checked update. Only fields that are present change; objects are merged field by field. */
 export function applyUpdate(config: SessionConfig, update: JsonObject): SessionConfig {
   const { type: _type, model: _model, audio: _audio, ...fields } = update
   const next = { ...config, ...fields } as SessionConfig
@@ -131,7 +131,7 @@ function mergeInput(current: AudioInput, update: Partial<AudioInput> | undefined
   return next
 }
 
-/** Secrets of MCP servers are never repeated to the client. */
+/** The tool without the secrets of MCP servers, which are never sent back to the client. */
 function shownTool(tool: Tool): Tool {
   if (tool.type === 'mcp') {
     const { authorization: _authorization, headers: _headers, ...rest } = tool

@@ -1,4 +1,4 @@
-// What one session holds and may do; every part of a session works on this.
+// The state and abilities of one session, which all its parts share.
 import type { JsonObject } from '../core/protocol/events.js'
 import type { Conversation } from './conversation.js'
 import type { EndFault, Faults, Garbage } from './faults.js'
@@ -25,23 +25,23 @@ export interface Session {
   active: ResponseRun | undefined
   /** Out-of-band responses by id. */
   readonly aside: Map<string, ResponseRun>
-  /** Item id of the speech going on. */
+  /** Item id of the speech that is going on. */
   speechItemId: string | undefined
-  /** A spoken turn ended while a response was active: answer it next. */
+  /** A spoken turn ended while a response was active. It is answered next. */
   answerNext: boolean
   hasSpoken: boolean
-  /** Text tokens that the last response had as input. */
+  /** Text tokens in the input of the last response. */
   cachedText: number
   stopIdleTimer: () => void
   faults(): Faults
   /** Sends an event in GA vocabulary; an `event_id` is added. Ignored once the session is over. */
   send(type: string, fields: JsonObject): void
   sendGarbage(kind: Garbage): void
-  /** True while the client reads too slowly; the callback then comes once it has caught up. */
+  /** Returns true while the client reads too slowly, and then calls `resume` once it has caught up. */
   congested(resume: () => void): boolean
-  /** Calls back once unless cancelled or the session is over; 0 still lets other events in between. */
+  /** Calls back once, unless cancelled or the session is over. Even with 0, other events may come in between. */
   after(ms: number, callback: () => void): () => void
-  /** Milliseconds of the service's pace at the simulator's. */
+  /** Converts milliseconds at the service's pace to the simulator's pace. */
   paced(ms: number): number
   endByFault(fault: EndFault): void
 }

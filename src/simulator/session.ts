@@ -1,4 +1,4 @@
-// One session: socket in and out, the dialect at the edge, timers that end with it, and no way for a client to crash it.
+// One session: its socket, its dialect and its timers. No client event can crash it.
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import type { DialectName } from '../core/protocol/dialect.js'
@@ -19,7 +19,7 @@ import type { Session } from './session-state.js'
 import { check, isDeeper, type Problem, problem } from './validate.js'
 
 const DEFAULT_SESSION_SECONDS = 3600
-/** Unsent bytes above which responses wait and nothing more is read. */
+/** Above this many unsent bytes responses wait and reading stops. */
 const CONGESTED_BYTES = 8 * 1024 * 1024
 const MAX_DEPTH = 64
 const CLOSE_GRACE_MS = 2000
@@ -33,13 +33,13 @@ export interface SessionSetup {
   readonly options: SimulatorOptions
   readonly limits: RateLimits
   readonly faults: () => Faults
-  /** Every client event as it was spelled, and its characters. */
+  /** Called with every client event as the client spelled it, and its length in characters. */
   readonly record: (event: RealtimeEvent, size: number) => void
 }
 
 export interface LiveSession {
   readonly id: string
-  /** Takes up faults that act on a running session. */
+  /** Applies faults that affect a running session. */
   faultsChanged(): void
   ping(): void
   /** Cuts the connection. */
@@ -150,7 +150,7 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
   }
 
   const take = (event: RealtimeEvent, causeEventId: string | null) => {
-    // Preview has no session type: naming one is what marks a GA client on the wrong endpoint.
+    // Preview has no session type, so a client that names one is a GA client on the wrong endpoint.
     if (setup.dialect === 'preview' && event.type === 'session.update' && Object.hasOwn(objectAt(event, 'session') ?? {}, 'type'))
       return sendProblem(problem('unknown_parameter', 'session.type', "Unknown parameter: 'session.type'."), causeEventId)
     const translated = dialect.toGa(event)
@@ -219,7 +219,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** Codes that `ws` may not send (1004 to 1006, 1015 and others) end the connection without a close frame, which is what a peer sees of them. */
+/** A code that `ws` may not send (1004 to 1006, 1015 and others) ends the connection without a close frame, as a peer would see it. */
 function closeAsTold(fault: EndFault, close: (code: number, reason: string) => void, socket: WebSocket): void {
   try {
     close(fault.code ?? 1011, fault.reason ?? '')

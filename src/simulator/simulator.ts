@@ -1,4 +1,4 @@
-// A local Azure OpenAI Realtime, or OpenAI: starts a server that speaks the protocol and answers without a model.
+// Starts a local server that speaks the protocol of Azure OpenAI Realtime or OpenAI and answers without a model.
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
@@ -17,7 +17,7 @@ import { type Decision, decideUpgrade } from './upgrade.js'
 export type { EndFault, Faults, Garbage } from './faults.js'
 export type { RateLimitStyle, ReceivedSession, Simulator, SimulatorOptions, Style } from './options.js'
 
-/** 15 MiB of audio as base64 in an event, and some room. */
+/** Enough for an event with 15 MiB of audio as base64. */
 const MAX_PAYLOAD_BYTES = 21 * 1024 * 1024
 const MAX_HEADER_BYTES = 64 * 1024
 const PING_MS = 20_260
@@ -66,7 +66,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     const decision = decideUpgrade(url, request.headers, options)
     log(`upgrade ${url.pathname} ${decision.kind === 'refuse' ? decision.status : 101}`)
     if (decision.kind === 'refuse') return refuseUpgrade(socket, decision.status, { code: decision.code, message: decision.message })
-    // A client that offers only its credential as subprotocol fails at the handshake, as with the service.
+    // As with the service, the handshake fails for a client that offers only its credential as subprotocol.
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       if (decision.kind === 'reject') {
         webSocket.on('error', () => undefined)
@@ -124,14 +124,14 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   }
 }
 
-/** The TCP connection, also under TLS, where only it can be reset. */
+/** The TCP connection, even under TLS: only it can be reset. */
 function connectionOf(request: IncomingMessage, sockets: ReadonlySet<Socket>): Socket {
   const { remotePort, remoteAddress } = request.socket
   for (const socket of sockets) if (socket.remotePort === remotePort && socket.remoteAddress === remoteAddress) return socket
   return request.socket
 }
 
-/** A wildcard address is reached on loopback. */
+/** A wildcard address is shown as loopback. */
 function shownHost(host: string | undefined): string {
   if (host === undefined || host === '0.0.0.0' || host === '::') return '127.0.0.1'
   return host.includes(':') ? `[${host}]` : host

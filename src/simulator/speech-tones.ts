@@ -1,4 +1,4 @@
-// Speech-like sound without a speech engine: one soft tone a syllable, the same text always the same sound.
+// Speech-like sound without a speech engine: one soft tone per syllable. The same text always gives the same sound.
 
 const RATE = 24_000
 const SYLLABLE_MS = 140
@@ -7,7 +7,7 @@ const PAUSE_MS = 180
 const NOTES = 5
 const SCALE = [1, 1.122, 1.26, 0.944, 1.335] as const
 
-/** A word as the transcript shows it, its leading space included, and when its sound begins. */
+/** A word of the transcript, with its leading space, and the time at which its sound begins. */
 export interface SpokenWord {
   readonly text: string
   readonly startMs: number
@@ -25,7 +25,7 @@ export interface VoiceChoice {
   readonly speed: number
 }
 
-/** Words with their leading space; together they are the text. */
+/** Words with their leading space. Joined, they are the text. */
 export function splitWords(text: string): string[] {
   return text.match(/\s*\S+\s*$|\s*\S+/g) ?? []
 }
@@ -48,12 +48,6 @@ export function speakInTones(text: string, choice: VoiceChoice): Spoken {
   return { words, pcm: Buffer.concat(parts) }
 }
 
-/** How long `speakInTones` would speak, in milliseconds, without making the sound. */
-export function tonesMs(text: string, speed: number): number {
-  const syllableMs = Math.max(40, Math.round(SYLLABLE_MS / speed / 20) * 20)
-  return splitWords(text).reduce((ms, word) => ms + syllables(word) * syllableMs + (/[.,;:!?…]\s*$/.test(word) ? PAUSE_MS : WORD_GAP_MS), 0)
-}
-
 function syllables(word: string): number {
   return Math.min(Math.max(word.match(/[aeiouyáéíóúäöüâêîôûàèìòùå]+/gi)?.length ?? Math.ceil(word.trim().length / 2), 1), 8)
 }
@@ -64,14 +58,14 @@ function noteOf(word: string, syllable: number): number {
   return sum % NOTES
 }
 
-/** Four pitches, so that different voices are heard apart. */
+/** One of four pitches, so that different voices sound different. */
 function basePitch(voice: string): number {
   let sum = 0
   for (const character of voice) sum += character.charCodeAt(0)
   return [120, 150, 185, 220][sum % 4] ?? 150
 }
 
-/** Bounded: 4 pitches, 5 notes and the 24 lengths that speeds of 0.25 to 1.5 round to. */
+/** Bounded by 4 pitches, 5 notes and 24 lengths, to which speeds of 0.25 to 1.5 are rounded. */
 const made = new Map<string, Buffer>()
 
 function tone(base: number, note: number, ms: number): Buffer {

@@ -1,4 +1,4 @@
-// Turns an answer into sound: tones, or the espeak-ng program where asked for and installed.
+// Turns an answer into sound: tones, or the program espeak-ng if it is chosen and installed.
 import { execFile } from 'node:child_process'
 import { type Spoken, speakInTones, splitWords, type VoiceChoice } from './speech-tones.js'
 
@@ -6,7 +6,7 @@ const ESPEAK_DEADLINE_MS = 5000
 const ESPEAK_MAX_BYTES = 32 * 1024 * 1024
 const RATE = 24_000
 
-/** Never rejects: where espeak-ng fails, tones speak. */
+/** Never rejects: if espeak-ng fails, tones are used. */
 export function speak(text: string, choice: VoiceChoice, engine: 'tones' | 'espeak'): Promise<Spoken> | Spoken {
   if (engine === 'tones' || text.trim() === '') return speakInTones(text, choice)
   return new Promise((resolve) => {
@@ -25,7 +25,7 @@ export function speak(text: string, choice: VoiceChoice, engine: 'tones' | 'espe
   })
 }
 
-/** Word times are not known from espeak-ng: spread by length of the text before them. */
+/** espeak-ng reports no word times, so they are estimated from the length of the text before each word. */
 function spread(text: string, totalMs: number): { text: string; startMs: number }[] {
   let before = 0
   return splitWords(text).map((word) => {
@@ -35,12 +35,12 @@ function spread(text: string, totalMs: number): { text: string; startMs: number 
   })
 }
 
-/** Mono PCM16 of a RIFF file, resampled to 24 kHz by straight lines; undefined for anything else. */
+/** Mono PCM16 of a RIFF file, resampled to 24 kHz by linear interpolation; undefined for any other file. */
 function fromWav(wav: Buffer): Buffer | undefined {
   if (wav.length < 44 || wav.toString('latin1', 0, 4) !== 'RIFF') return undefined
   const rate = wav.readUInt32LE(24)
   if (wav.readUInt16LE(22) !== 1 || wav.readUInt16LE(34) !== 16 || rate < 1000) return undefined
-  // To a pipe, espeak-ng writes a made-up length: what counts is what came.
+  // On a pipe, the length that espeak-ng writes is wrong, so the received length counts.
   const source = wav.subarray(44, 44 + Math.floor((wav.length - 44) / 2) * 2)
   const inSamples = source.length / 2
   const outSamples = Math.floor((inSamples * RATE) / rate)

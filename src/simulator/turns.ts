@@ -1,4 +1,4 @@
-// Turns: what a commit does, what was heard in it, its transcription, and the responses that follow by themselves.
+// Turns: commits, what was heard, the transcription, and the responses that follow automatically.
 import type { Json } from '../core/protocol/events.js'
 import { contentOf, type StoredItem } from './conversation.js'
 import { newId } from './ids.js'
@@ -14,10 +14,10 @@ const DEFAULT_HEARD = 'What is the weather in Lisbon?'
 const MAX_HEARD_CHARS = 4000
 const TRANSCRIPT_AFTER_MS = 60
 const TRANSCRIPT_DELTA_MS = 20
-/** So that an idle timeout never becomes a loop without pauses, however fast the simulator runs. */
+/** Least idle timeout, so that it never becomes a busy loop, however fast the simulator runs. */
 const MIN_IDLE_MS = 50
 
-/** Voice detection as configured; undefined: turns are manual. Semantic detection is judged by energy too. */
+/** The configured voice detection; undefined if turns are manual. Semantic detection also uses energy. */
 export function vadSettings(session: Session): VadSettings | undefined {
   const detection = session.config.audio.input.turn_detection
   if (!detection) return undefined
@@ -40,7 +40,7 @@ export function speechStopped(session: Session, atMs: number, audio: Buffer): vo
   if (detection?.create_response) answerTurn(session)
 }
 
-/** `committed`, the item's events, then its transcription when that is configured. */
+/** Sends `committed`, the item's events, and its transcription if that is configured. */
 export function commitTurn(session: Session, audio: Buffer, itemId: string): void {
   session.speechItemId = undefined
   const stored: StoredItem = {
@@ -55,13 +55,13 @@ export function commitTurn(session: Session, audio: Buffer, itemId: string): voi
   transcribe(session, stored)
 }
 
-/** `added` and `done` of an item that is complete from the start. */
+/** Sends `added` and `done` of an item that is complete from the start. */
 export function announce(session: Session, stored: StoredItem, previousId: string | null): void {
   session.send('conversation.item.added', { previous_item_id: previousId, item: stored.item })
   session.send('conversation.item.done', { previous_item_id: previousId, item: stored.item })
 }
 
-/** There is no speech recognition: the caller's ear, its text, or a fixed sentence. */
+/** In place of speech recognition: the option `hear`, the option `heardText`, or a fixed sentence. */
 function hear(session: Session, audio: Buffer): string {
   const { hear: ear, heardText } = session.options
   if (ear) {
@@ -107,7 +107,7 @@ function transcriptionUsage(model: string, audioMs: number, text: string): Json 
   return { type: 'tokens', total_tokens: input + output, input_tokens: input, input_token_details: { text_tokens: 0, audio_tokens: input }, output_tokens: output }
 }
 
-/** Settings of a response that nobody overrides. */
+/** The settings of a response without overrides. */
 export function sessionSettings(session: Session): ResponseSettings {
   const { config } = session
   return {
@@ -126,7 +126,7 @@ export function sessionSettings(session: Session): ResponseSettings {
   }
 }
 
-/** Answers a spoken turn; after the active response where there is one. Nothing in a transcription session. */
+/** Answers a spoken turn, after the active response if there is one. Does nothing in a transcription session. */
 function answerTurn(session: Session): void {
   if (session.config.type === 'transcription') return
   if (session.active) session.answerNext = true
@@ -162,7 +162,7 @@ function armIdleTimer(session: Session, playbackMs: number): void {
   })
 }
 
-/** Ends what runs for `response.cancel`; false when nothing by that id is active. */
+/** Ends a response for `response.cancel`. Returns false if none with that id is active. */
 export function cancelResponse(session: Session, responseId: string | undefined): boolean {
   const run: ResponseRun | undefined = responseId === undefined || session.active?.id === responseId ? session.active : session.aside.get(responseId)
   run?.cancel('client_cancelled')

@@ -1,4 +1,4 @@
-// Decides an upgrade request: which dialect and deployment, or which refusal, before or after the 101.
+// Decides on an upgrade request: its dialect and deployment, or its refusal before or after the 101.
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { DialectName } from '../core/protocol/dialect.js'
@@ -8,7 +8,7 @@ import { type Problem, problem } from './validate.js'
 export type Decision =
   | { readonly kind: 'open'; readonly dialect: DialectName; readonly deployment: string; readonly type: 'realtime' | 'transcription' }
   | { readonly kind: 'refuse'; readonly status: number; readonly code: string; readonly message: string }
-  /** 101, one `error`, then this close. */
+  /** Sends 101, one `error`, then this close. */
   | { readonly kind: 'reject'; readonly problem: Problem; readonly closeCode: number; readonly reason: string }
 
 const KEY_PROTOCOL = 'openai-insecure-api-key.'
@@ -23,7 +23,7 @@ export function decideUpgrade(url: URL, headers: IncomingHttpHeaders, options: S
 
 function decideGa(url: URL, headers: IncomingHttpHeaders, options: SimulatorOptions): Decision {
   if (!keyFits(url, headers, options)) return badKey()
-  // The documented symptom of mixing both endpoints.
+  // The documented symptom of a mix of both endpoints.
   if (url.searchParams.has('api-version')) return badKey()
   const named = ['model', 'call_id', 'intent'].filter((name) => url.searchParams.has(name))
   if (named.length !== 1) return refuse(400, 'BadRequest', 'Exactly one of model, call_id and intent is required.')
@@ -68,7 +68,7 @@ function decideOpenAi(url: URL, headers: IncomingHttpHeaders, options: Simulator
   return { kind: 'open', dialect: 'ga', deployment: model, type: 'realtime' }
 }
 
-/** Subprotocols a client offered, in order. */
+/** The subprotocols that the client offered, in order. */
 export function offered(headers: IncomingHttpHeaders): string[] {
   return String(headers['sec-websocket-protocol'] ?? '')
     .split(',')
@@ -89,7 +89,7 @@ function bearer(headers: IncomingHttpHeaders): string | undefined {
   return /^Bearer\s+(\S+)$/i.exec(headers.authorization ?? '')?.[1]
 }
 
-/** The credential of a request in any form, for faults that quote it. */
+/** The request's credential in any form, for faults that quote it. */
 export function anyKey(url: URL, headers: IncomingHttpHeaders): string {
   return String(headers['api-key'] ?? '') || (openAiKey(headers) ?? url.searchParams.get('api-key') ?? '')
 }
@@ -100,7 +100,7 @@ function sameKey(given: string, wanted: string | undefined): boolean {
   return timingSafeEqual(digest(given), digest(wanted))
 }
 
-/** As the service does: some characters of the key are shown. */
+/** Shows some characters of the key, as the service does. */
 function masked(key: string): string {
   return key.length > 8 ? `${key.slice(0, 4)}***${key.slice(-4)}` : '***'
 }

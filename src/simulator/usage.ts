@@ -1,4 +1,4 @@
-// Plausible token counts: four characters of text or 100 ms of input audio a token, 50 ms of output audio.
+// Plausible token counts: one token for four characters of text, for 100 ms of input audio, or for 50 ms of output audio.
 import type { JsonObject } from '../core/protocol/events.js'
 import { contentOf, type StoredItem, wordsOf } from './conversation.js'
 
@@ -6,7 +6,7 @@ export const textTokens = (text: string) => Math.ceil(text.length / 4)
 export const inputAudioTokens = (ms: number) => Math.ceil(ms / 100)
 export const outputAudioTokens = (ms: number) => Math.ceil(ms / 50)
 const IMAGE_TOKENS = 258
-/** Caching counts in blocks of this size. */
+/** Cached tokens are counted in blocks of this size. */
 const CACHE_BLOCK = 64
 
 export interface TokenCount {
@@ -28,7 +28,7 @@ export function countInput(instructions: string, tools: unknown, items: readonly
   return { text, audio, image }
 }
 
-/** `cachedText`: text tokens that an earlier response of the session already had. */
+/** `cachedText`: text tokens that were already in the input of an earlier response of the session. */
 export function usage(input: TokenCount, output: { text: number; audio: number }, cachedText: number): JsonObject {
   const cached = Math.floor(Math.min(cachedText, input.text) / CACHE_BLOCK) * CACHE_BLOCK
   const inputTokens = input.text + input.audio + input.image

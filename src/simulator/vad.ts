@@ -1,26 +1,26 @@
 // Finds where speech starts and stops in PCM16 by its energy.
 
 export interface VadSettings {
-  /** Root mean square, 0 to 1, above which 20 ms count as speech. */
+  /** Root mean square, 0 to 1, above which a frame of 20 ms counts as speech. */
   readonly level: number
   readonly prefixMs: number
   readonly silenceMs: number
 }
 
 export interface VadListener {
-  /** Milliseconds since the first sample ever given, the padding included. */
+  /** Milliseconds since the very first sample, with the padding before the speech. */
   started(atMs: number): void
-  /** The silence that ended it included. */
+  /** Includes the silence that ended the speech. */
   stopped(atMs: number): void
 }
 
 export const FRAME_MS = 20
-/** A click is shorter than this. */
+/** Shorter sounds are clicks. */
 const MIN_SPEECH_MS = 60
 
 export interface Vad {
   readonly speaking: boolean
-  /** One frame of 20 ms that ends `endMs` after the first sample. */
+  /** Takes one frame of 20 ms that ends `endMs` after the first sample. */
   push(rms: number, endMs: number, settings: VadSettings, listener: VadListener): void
   reset(): void
 }
@@ -42,7 +42,7 @@ export function createVad(): Vad {
         listener.started(Math.max(0, endMs - loudMs - settings.prefixMs))
         return
       }
-      // A lower bar to go on than to start, so that a word's soft end does not cut it.
+      // Going on takes less energy than starting, so that the soft end of a word is not cut off.
       quietMs = rms >= settings.level * 0.6 ? 0 : quietMs + FRAME_MS
       if (quietMs < Math.max(settings.silenceMs, FRAME_MS)) return
       speaking = false

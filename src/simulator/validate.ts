@@ -1,4 +1,4 @@
-// Checks a value against a rule and words the first problem the way the service does.
+// Checks a value against a rule and describes the first problem in the service's words.
 import { isObject, type Json } from '../core/protocol/events.js'
 
 export interface Problem {
@@ -17,9 +17,9 @@ export type Rule =
   | { readonly is: 'map'; readonly of: Rule; readonly max: number; readonly maxKey: number }
   | { readonly is: 'object'; readonly fields: Readonly<Record<string, Rule>>; readonly required: readonly string[] }
   | { readonly is: 'nullable'; readonly rule: Rule }
-  /** The object's `tag` names which rule holds. */
+  /** The object's field `tag` selects the rule. */
   | { readonly is: 'tagged'; readonly tag: string; readonly cases: Readonly<Record<string, Rule>>; readonly fallback?: string }
-  /** Strings are checked by the first rule, everything else by the second. */
+  /** The first rule checks strings, the second everything else. */
   | { readonly is: 'stringOr'; readonly string: Rule; readonly other: Rule }
 
 export const any: Rule = { is: 'any' }
@@ -32,12 +32,12 @@ export const arrayOf = (of: Rule, max: number): Rule => ({ is: 'array', of, max 
 export const mapOf = (of: Rule, max: number, maxKey: number): Rule => ({ is: 'map', of, max, maxKey })
 export const object = (fields: Readonly<Record<string, Rule>>, required: readonly string[] = []): Rule => ({ is: 'object', fields, required })
 export const nullable = (rule: Rule): Rule => ({ is: 'nullable', rule })
-/** Without `fallback` a missing tag is a missing parameter. */
+/** Without `fallback`, a missing tag is reported as a missing parameter. */
 export const tagged = (tag: string, cases: Readonly<Record<string, Rule>>, fallback?: string): Rule =>
   fallback === undefined ? { is: 'tagged', tag, cases } : { is: 'tagged', tag, cases, fallback }
 export const stringOr = (string: Rule, other: Rule): Rule => ({ is: 'stringOr', string, other })
 
-/** The first problem of `value`, or undefined. `path` names it in messages, e.g. `session`. */
+/** The first problem of `value`, or undefined. Messages call the value `path`, e.g. `session`. */
 export function check(value: Json | undefined, rule: Rule, path: string): Problem | undefined {
   switch (rule.is) {
     case 'any':
@@ -158,12 +158,12 @@ function join(path: string, key: string): string {
   return path === '' ? key : `${path}.${key}`
 }
 
-/** A client's text may be megabytes; a message quotes its beginning. */
+/** A client's text may be megabytes long, so a message quotes only its beginning. */
 function shown(value: string): string {
   return value.length > 100 ? `${value.slice(0, 100)}...` : value
 }
 
-/** Whether `value` nests more than `limit` levels, without recursion: deeper values cannot be encoded again safely. */
+/** Whether `value` nests deeper than `limit` levels, which could not be encoded again safely. Checked without recursion. */
 export function isDeeper(value: unknown, limit: number): boolean {
   let level: unknown[] = [value]
   for (let depth = 0; level.length > 0; depth++) {

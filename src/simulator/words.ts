@@ -1,6 +1,6 @@
-// Reads a sentence the way a small model would: clauses, words that count, and values such as places, numbers and dates.
+// Reads a sentence as a small model would: its clauses, its keywords, and values such as places, numbers and dates.
 
-/** Words that say nothing about which tool is meant. */
+/** Words that do not help to choose a tool. */
 const EMPTY = new Set(
   (
     'a an the this that these those it its is are was were be been do does did can could will would shall should may might must have has had i you he she we they me my your our his her their ' +
@@ -28,10 +28,10 @@ const NUMBER_WORDS: Readonly<Record<string, number>> = {
   hundred: 100,
 }
 
-/** More text than this is not read: one turn, not a book. */
+/** Longer text is not read further. */
 const MAX_CHARS = 4000
 
-/** Lower case, without plural s, empty words left out. */
+/** Keywords in lower case, without a plural s and without the words of `EMPTY`. */
 export function keywords(text: string): string[] {
   return rawWords(text)
     .map((word) => stem(word.toLowerCase()))
@@ -43,7 +43,7 @@ export function nameWords(name: string): string[] {
   return keywords(name.replace(/([a-z0-9])([A-Z])/g, '$1 $2').replace(/[^\p{L}\p{N}]+/gu, ' '))
 }
 
-/** Parts of a sentence that may each mean another tool. */
+/** The parts of a sentence, each of which may mean another tool. */
 export function clauses(text: string): string[] {
   return text
     .slice(0, MAX_CHARS)
@@ -57,7 +57,7 @@ export function quoted(text: string): string[] {
   return Array.from(text.slice(0, MAX_CHARS).matchAll(/["“”«]([^"“”«»]{1,200})["“”»]/gu), (match) => match[1] ?? '')
 }
 
-/** Digits and number words, in order. */
+/** Numbers in digits and in words, in order. */
 export function numbers(text: string): number[] {
   const found: number[] = []
   for (const word of text.slice(0, MAX_CHARS).match(/-?\d+(?:\.\d+)?|\p{L}+/gu) ?? []) {
@@ -68,14 +68,14 @@ export function numbers(text: string): number[] {
   return found
 }
 
-/** Order numbers and the like: a token with a digit in it. */
+/** Codes such as order numbers: tokens that contain a digit. */
 export function codes(text: string): string[] {
   return (text.slice(0, MAX_CHARS).match(/[\p{L}\p{N}_-]+/gu) ?? []).filter((token) => /\p{N}/u.test(token))
 }
 
 const FOLLOWS = /\b(?:in|for|at|to|from|of|about|near|named|called|is|am|on|around)\s+((?:the\s+)?[\p{L}\p{N}'’.-]+(?:\s+[\p{Lu}][\p{L}'’.-]*){0,3})/giu
 
-/** Names: capitalised words not at the beginning, then what follows a preposition, then what is left. No value twice. */
+/** Names, each once: capitalised words except the first, then words after a preposition, then the remaining words. */
 export function names(text: string): string[] {
   const clause = text.slice(0, MAX_CHARS)
   const capitalised = Array.from(clause.matchAll(/(?<=\S\s+)\p{Lu}[\p{L}'’.-]*(?:\s+\p{Lu}[\p{L}'’.-]*)*/gu), (match) => clean(match[0]))

@@ -1,11 +1,11 @@
-// Entra ID tokens for the upstream: one request at a time, renewed ahead of expiry, the last good one used until its end.
+// Entra ID tokens for the upstream: one request at a time, renewed before they expire. The last good token is used until its end.
 
 import { Secret } from '../config/secret.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { Health } from '../ports/health.js'
 import { within } from '../time/within.js'
 
-/** What `@azure/identity` credentials offer. `expiresOnTimestamp` is epoch milliseconds. */
+/** The part of an `@azure/identity` credential that is used. `expiresOnTimestamp` is in epoch milliseconds. */
 export interface TokenCredential {
   getToken(scope: string, options?: { abortSignal?: AbortSignal }): Promise<{ token: string; expiresOnTimestamp: number } | null>
 }
@@ -17,8 +17,8 @@ export interface UpstreamLog {
 
 export interface EntraTokens {
   /**
-   * A token that is good for at least `EXPIRY_MARGIN_MS`; at once when one is at hand, else within `timeoutMs`.
-   * Rejects with a `RefusalError`: `upstream_timeout`, or `upstream_refused` when no token is to be had or `signal` aborts.
+   * Resolves to a token that is valid for at least `EXPIRY_MARGIN_MS`: at once if one is cached, else within `timeoutMs`.
+   * Rejects with a `RefusalError`: `upstream_timeout`, or `upstream_refused` if there is no token or `signal` aborts.
    */
   get(signal: AbortSignal, timeoutMs: number): Promise<Secret>
   health(): Health
@@ -27,31 +27,31 @@ export interface EntraTokens {
 
 /** A token this close to its end may expire on the way, so it counts as gone. */
 const EXPIRY_MARGIN_MS = 10_000
-/** Longest wait for the identity service; its answer is dropped after that. */
+/** Longest wait for the identity service. A later answer is dropped. */
 const ATTEMPT_TIMEOUT_MS = 30_000
-/** After a failure, dials within this time fail at once instead of asking again. */
+/** Dials within this time after a failure fail at once instead of requesting a token again. */
 const COOL_DOWN_MS = 2_000
-/** The library itself hands out its cached token until five minutes before the end, so asking earlier would bring nothing new. */
+/** The library returns its cached token until five minutes before the end, so an earlier request would bring nothing new. */
 const LEAD_MS = { least: 90_000, spread: 180_000 }
 const RETRY_MS = { least: 15_000, spread: 30_000 }
 const LONGEST_TIMER_MS = 86_400_000
 
-interface Held {
+interface CachedToken {
   readonly token: Secret
   readonly expiresAt: number
   readonly renewAt: number
 }
 
-/** Starts fetching at once, so that the first dial seldom waits. `credential` absent: `DefaultAzureCredential`, loaded on first use. */
-export function entraTokens(scope: string, log: UpstreamLog, credential: TokenCredential | undefined): EntraTokens {
+/** Starts fetching at once, so that the first dial seldom waits. Without `credential`, `DefaultAzureCredential` is loaded on first use. */
+export function createEntraTokens(scope: string, log: UpstreamLog, credential: TokenCredential | undefined): EntraTokens {
   const source = credential ? () => Promise.resolve(credential) : defaultCredential()
   const closing = new AbortController()
-  let held: Held | undefined
+  let cached: CachedToken | undefined
   let flight: Promise<Secret> | undefined
   let failedAt: number | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
 
-  const usable = (): Held | undefined => (held && Date.now() < held.expiresAt - EXPIRY_MARGIN_MS ? held : undefined)
+  const usable = (): CachedToken | undefined => (cached && Date.now() < cached.expiresAt - EXPIRY_MARGIN_MS ? cached : undefined)
 
   function schedule(delayMs: number): void {
     clearTimeout(timer)
@@ -64,7 +64,7 @@ export function entraTokens(scope: string, log: UpstreamLog, credential: TokenCr
     flight ??= fetchToken()
       .then(
         (fetched) => {
-          held = fetched
+          cached = fetched
           failedAt = undefined
           schedule(fetched.renewAt - Date.now())
           return fetched.token
@@ -82,7 +82,7 @@ export function entraTokens(scope: string, log: UpstreamLog, credential: TokenCr
     return flight
   }
 
-  async function fetchToken(): Promise<Held> {
+  async function fetchToken(): Promise<CachedToken> {
     const attempt = new AbortController()
     const answer = source().then((from) => from.getToken(scope, { abortSignal: attempt.signal }))
     try {
@@ -149,7 +149,7 @@ function defaultCredential(): () => Promise<TokenCredential> {
   }
 }
 
-/** Class name and OAuth error word: enough to act on. Messages quote tenants, hosts and commands, so they stay out. */
+/** Class name and OAuth error code, which are enough to act on. Messages are left out: they quote tenants, hosts and commands. */
 function safeFacts(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { cause: 'unknown' }
   const word = (error as { errorResponse?: { error?: unknown } }).errorResponse?.error

@@ -1,9 +1,9 @@
-// What the last dials say about the upstream: the refusal a failed dial becomes, and the health that follows.
+// Turns a failed dial into a refusal, and the last dials into the upstream's health.
 import { RefusalError } from '../core/protocol/errors.js'
 import type { Health } from '../ports/health.js'
 import { DialError } from '../wire/dial-accept.js'
 
-/** The one word a status gets in the log. Nothing of the answer itself is kept. */
+/** The word for a status in the log. Nothing of the answer itself is kept. */
 function refusedWhy(status: number | undefined): string {
   if (status === undefined) return 'handshake'
   if (status >= 300 && status < 400) return 'redirect'
@@ -12,12 +12,12 @@ function refusedWhy(status: number | undefined): string {
   return words[status] ?? 'status'
 }
 
-/** A longer hint is cut: Azure's daily quotas ask for a day at most. */
+/** Longer hints are cut. Azure's daily quotas ask for a day at most. */
 const LONGEST_RETRY_SECONDS = 86_400
 
 /**
- * 429 is the deployment's quota and tells the client when to come back; every other answer is `upstream_refused`. A host that cannot be
- * reached (refused, reset, unknown name, bad certificate) is `upstream_refused` as well: `upstream_lost` is for sessions that existed.
+ * 429 means that the deployment's quota is used up, so the client learns when to come back. Every other answer is `upstream_refused`. So is
+ * a host that cannot be reached (refused, reset, unknown name, bad certificate): `upstream_lost` is for sessions that existed.
  */
 export function refusalOf(error: unknown): RefusalError {
   if (error instanceof RefusalError) return error
@@ -30,7 +30,7 @@ export function refusalOf(error: unknown): RefusalError {
   return new RefusalError('upstream_refused', refusedWhy(error.status), error.status !== undefined && error.status >= 500 ? hint : undefined)
 }
 
-/** Fixed words per failure, for `/readyz` and `check`. */
+/** The fixed text of each failure, for `/readyz` and `check`. */
 const DETAIL: Readonly<Record<string, string>> = {
   credential: 'the upstream refuses the credential',
   forbidden: 'the upstream forbids access',
@@ -44,19 +44,19 @@ const DETAIL: Readonly<Record<string, string>> = {
   entra_token: 'no Entra ID token',
 }
 
-/** Failures in a row before `down`. */
+/** Consecutive failures before `down`. */
 const DOWN_AFTER = 3
-/** A failure older than this no longer means `down`: without new dials nothing would ever show that the upstream is back. */
+/** A failure older than this no longer means `down`. Otherwise an instance without new dials would stay down for ever. */
 const DOWN_FOR_MS = 30_000
 
 export interface DialOutcomes {
   succeeded(): void
-  /** A dial that its caller gave up says nothing about the upstream and is not counted. */
+  /** Does not count a dial that its caller gave up, since it says nothing about the upstream. */
   failed(refusal: RefusalError): void
   health(): Health
 }
 
-export function dialOutcomes(): DialOutcomes {
+export function createDialOutcomes(): DialOutcomes {
   let failures = 0
   let last: { why: string; code: string; at: number } | undefined
   return {

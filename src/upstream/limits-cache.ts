@@ -1,10 +1,10 @@
-// What the store says about each upstream's limits, asked in the background so that a dial waits for it at most a moment.
+// Caches what the store knows of each upstream's limits. It asks in the background, so a dial waits a moment at most.
 import type { UpstreamConfig } from '../config/config.js'
 import type { LimitState, LimitsBook } from '../ports/store.js'
 import { within } from '../time/within.js'
 
 export interface LimitsCache {
-  /** Asks again where the answers are old. Resolves at once where they are not too old, else when they are there, within `FIRST_WAIT_MS`. Never rejects. */
+  /** Asks again if the answers are old. Resolves at once unless they are too old, else with the new answers or after `FIRST_WAIT_MS`. Never rejects. */
   refreshed(): Promise<void>
 }
 
@@ -15,20 +15,21 @@ export interface LimitsCacheDeps {
   readonly seen: (name: string, limits: readonly LimitState[]) => void
 }
 
-/** Answers are asked for again after this long, while there are dials. */
+/** While there are dials, the store is asked again after this long. */
 const REFRESH_MS = 1_000
-/** Answers older than this are waited for. */
+/** If the answers are older than this, a dial waits for new ones. */
 const TOO_OLD_MS = 10_000
 const FIRST_WAIT_MS = 50
+/** Least time between two reports of an upstream's configured limits. */
 const TELL_MS = 60_000
 
 export interface LimitedUpstream {
   readonly config: UpstreamConfig
-  /** Under which its limits are recorded. */
+  /** The name under which its limits are recorded. */
   readonly limitKey: string
 }
 
-export function limitsCache(upstreams: readonly LimitedUpstream[], deps: LimitsCacheDeps): LimitsCache {
+export function createLimitsCache(upstreams: readonly LimitedUpstream[], deps: LimitsCacheDeps): LimitsCache {
   let askedAt = Number.NEGATIVE_INFINITY
   let answeredAt = Number.NEGATIVE_INFINITY
   let asking: Promise<void> | undefined
@@ -47,11 +48,11 @@ export function limitsCache(upstreams: readonly LimitedUpstream[], deps: LimitsC
       deps.seen(config.name, limits)
       tellConfigured(config, limitKey, limits)
     } catch {
-      // What was known stays known until the store answers again.
+      // The old answers stay in use until the store answers again.
     }
   }
 
-  /** Again wherever the store does not know them: a Redis that was emptied has forgotten. */
+  /** Records the configured limits that the store does not know, for example after Redis was emptied. */
   function tellConfigured(config: UpstreamConfig, limitKey: string, known: readonly LimitState[]): void {
     const isKnown = (name: string, limit: number) => known.some((one) => one.name === name && one.limit !== undefined && (one.source !== 'configured' || one.limit === limit))
     const limits = Object.entries(config.limits ?? {}).flatMap(([name, limit]) => (isKnown(name, limit) ? [] : [{ name, limit }]))

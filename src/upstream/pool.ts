@@ -1,4 +1,4 @@
-// Keeps a few connections to one upstream open ahead, so that a session need not wait for a handshake; each is given out once and never comes back.
+// Opens a few connections to one upstream ahead, so that a session need not wait for a handshake. Each is handed out once and never returned.
 import { randomUUID } from 'node:crypto'
 import { type Bucket, type BucketRule, takeTokens } from '../core/limits/token-bucket.js'
 import { RefusalError } from '../core/protocol/errors.js'
@@ -8,26 +8,26 @@ import type { WarmLink } from './warm-link.js'
 import { warmUp } from './warm-up.js'
 
 /**
- * `hit`, `miss`: a dial that found a connection ready, or none. `filled`: one became ready. `expired`, `lost`, `failed`: one that nobody got,
- * because it was too old, ended by itself, or never became ready.
+ * `hit`, `miss`: a dial found a connection ready, or none. `filled`: a connection became ready. `expired`, `lost`, `failed`: an unused
+ * connection was too old, ended by itself, or never became ready.
  */
 export type PoolEvent = 'hit' | 'miss' | 'filled' | 'expired' | 'lost' | 'failed'
 
 export interface PoolOptions {
   /** Connections kept ready; 1 or more. */
   readonly size: number
-  /** Longest wait of a new connection for its first events, in milliseconds. */
+  /** Longest wait for the first events of a new connection, in milliseconds. */
   readonly firstEventMs: number
   /** At least 0 and below 1. */
   readonly random: () => number
   readonly log: { info(fields: Readonly<Record<string, unknown>>, message: string): void }
   readonly count: (event: PoolEvent) => void
   /**
-   * The `session.update` that every session of this upstream begins with, in GA, where that depends on no caller: it is sent ahead, and a session
-   * that begins with it is answered at once. One that begins with another one is not, so fields that only some sessions set must not be in it.
+   * The `session.update`, in GA, with which every session of this upstream begins, if it depends on no caller. It is sent ahead, and a session that
+   * begins with it is answered at once. Fields that only some sessions set must not be in it, since a session that begins differently goes upstream.
    */
   readonly opening?: () => RealtimeEvent | undefined
-  /** A connection is replaced between seven tenths of this age and the whole of it. The upstream's own session clock starts with the handshake, so keep it far below its limit. */
+  /** A connection is replaced between 70 % and 100 % of this age. The upstream's session clock starts with the handshake, so keep this far below the upstream's limit. */
   readonly maxAgeMs?: number
   /** First and longest pause after a failure; it doubles in between. */
   readonly pauseMs?: { readonly least: number; readonly most: number }
@@ -47,17 +47,17 @@ interface Ready {
 }
 
 const MAX_AGE_MS = 300_000
-/** Looks at the ages while a connection grows as old as it may: what is found late is at most a twentieth too old. */
+/** Checks of the ages during `maxAgeMs`. A connection is found at most a twentieth of `maxAgeMs` late. */
 const AGE_CHECKS = 20
 const PAUSE_MS = { least: 1_000, most: 60_000 }
-/** A connection that ends sooner, with nobody having used it, is a failure of the upstream and not its way to end idle ones. */
+/** If an unused connection ends sooner than this, it counts as a failure: an upstream that ends idle connections waits longer. */
 const SHORT_LIFE_MS = 30_000
 
 /**
- * Fills itself one connection at a time. Beyond one dial for each connection taken, which its session would have dialled anyway, it spends
- * twice its size at once and its size per minute, at least 4 and 6. A dial that finds nothing ready goes to `provider`, and so do its failures.
+ * Fills itself one connection at a time. Each connection taken pays for one dial, which its session would have made anyway. Beyond these, the pool
+ * may dial twice its size at once (at least 4) and its size per minute (at least 6). A dial that finds no connection ready goes to `provider` and fails as it does.
  */
-export function pooled(provider: UpstreamProvider, options: PoolOptions): UpstreamPool {
+export function createPool(provider: UpstreamProvider, options: PoolOptions): UpstreamPool {
   const { size, count, random } = options
   const maxAgeMs = options.maxAgeMs ?? MAX_AGE_MS
   const pauseMs = options.pauseMs ?? PAUSE_MS
@@ -68,7 +68,7 @@ export function pooled(provider: UpstreamProvider, options: PoolOptions): Upstre
   let failures = 0
   let spent: Bucket | undefined
   let fillTimer: NodeJS.Timeout | undefined
-  // Not one for each connection, set anew with each taken: Node keeps the list of an unreferenced timer until it would have fired.
+  // One timer for all: Node keeps the list of an unreferenced timer until it would have fired, so a timer per connection would pile up.
   const ageTimer = setInterval(expire, Math.max(1, maxAgeMs / AGE_CHECKS)).unref()
 
   function fill(): void {
@@ -100,7 +100,7 @@ export function pooled(provider: UpstreamProvider, options: PoolOptions): Upstre
     }, ms).unref()
   }
 
-  /** Spread over half of the pause, so that several relays do not come back together. */
+  /** Spread over half of the pause, so that several instances do not dial again together. */
   function failed(retryAfterSeconds = 0): void {
     const own = Math.min(pauseMs.most, pauseMs.least * 2 ** failures) * (0.5 + random() / 2)
     failures = Math.min(failures + 1, 16)
@@ -118,7 +118,7 @@ export function pooled(provider: UpstreamProvider, options: PoolOptions): Upstre
       if (one) lost(one)
     }
     const link = await warmUp(connection, { opening: options.opening?.(), timeoutMs: options.firstEventMs, signal: closing.signal, onLost })
-    // What floods is closed in the very turn of its first event.
+    // A flooding upstream is closed in the same turn as its first event, before `warmUp` resolves.
     if (gone) throw new RefusalError('upstream_refused', 'closed_early')
     one = { connection, link, id, since, expiresAt: since + maxAgeMs * (0.7 + random() / 4) }
     ready.push(one)
@@ -165,7 +165,7 @@ export function pooled(provider: UpstreamProvider, options: PoolOptions): Upstre
       if (request.signal.aborted || closing.signal.aborted) return provider.dial(request)
       const one = take()
       count(one ? 'hit' : 'miss')
-      // After this turn: a dial costs a millisecond, which the session that is opening would wait for.
+      // After this turn: a dial costs a millisecond, and the opening session would wait for it.
       setImmediate(() => {
         if (one) options.log.info({ sessionId: request.correlationId, upstreamRequestId: one.id }, 'pooled upstream connection taken')
         fill()

@@ -1,37 +1,37 @@
-// Opens upstream sockets with the server's own credentials and turns every failure into a refusal that names nothing.
+// Opens upstream sockets with the server's own credentials. Turns every failure into a refusal that reveals nothing of the upstream.
 import { createSecureContext, type SecureContext } from 'node:tls'
 import type { UpstreamConfig } from '../config/config.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { DialRequest, UpstreamProvider } from '../ports/upstream.js'
 import { dialLink } from '../wire/dial-accept.js'
-import { type EntraTokens, entraTokens, type TokenCredential, type UpstreamLog } from './azure-credential.js'
-import { dialOutcomes, refusalOf } from './dial-outcomes.js'
+import { createEntraTokens, type EntraTokens, type TokenCredential, type UpstreamLog } from './azure-credential.js'
+import { createDialOutcomes, refusalOf } from './dial-outcomes.js'
 import { azureTarget, openaiTarget, type UpstreamTarget, voiceLiveTarget } from './targets.js'
 
 export interface UpstreamOptions {
-  /** From the call of `dial` to the 101, in milliseconds: token, name look-up, TCP, TLS and the answer together. */
+  /** From the call of `dial` to the 101, in milliseconds: token, DNS, TCP, TLS and the answer together. */
   readonly connectTimeoutMs: number
   readonly pingIntervalMs: number
   readonly maxPayloadBytes: number
   readonly log: UpstreamLog
-  /** Instead of `@azure/identity`'s default chain. */
+  /** Replaces the default chain of `@azure/identity`. */
   readonly credential?: TokenCredential
 }
 
-/** Ids that are safe in a header; any other is left out rather than repaired. */
+/** Ids that are safe in a header. Any other id is left out. */
 const CORRELATION_ID = /^[A-Za-z0-9._-]{1,128}$/
 
 /**
- * One upstream of the configuration. Redirects are never followed, TLS is always verified (a private authority is added with Node's own
- * `NODE_EXTRA_CA_CERTS`). Throws when an OpenAI upstream has no key.
+ * One upstream of the configuration. Redirects are never followed and TLS is always verified; Node's `NODE_EXTRA_CA_CERTS` adds a private
+ * authority. Throws if an OpenAI upstream has no key.
  */
 export function createUpstream(config: UpstreamConfig, options: UpstreamOptions): UpstreamProvider {
   const { log } = options
   const target = targetOf(config)
   if (config.provider === 'openai' && !config.apiKey) throw new Error(`upstream ${config.name}: an OpenAI upstream needs an API key`)
-  const tokens = config.apiKey ? undefined : entraTokens(config.entraScope, log, options.credential)
+  const tokens = config.apiKey ? undefined : createEntraTokens(config.entraScope, log, options.credential)
   const secureContext = target.url.protocol === 'wss:' ? sharedSecureContext() : undefined
-  const outcomes = dialOutcomes()
+  const outcomes = createDialOutcomes()
   const dials = new Set<AbortController>()
   let closed = false
 
@@ -101,7 +101,7 @@ async function credentialHeaders(config: UpstreamConfig, tokens: EntraTokens | u
 
 let secureContext: SecureContext | undefined
 
-/** Building one costs about a millisecond of every dial, so the process has a single one with Node's default verification. */
+/** One for the process, with Node's default verification: building it for each dial would cost about a millisecond. */
 function sharedSecureContext(): SecureContext {
   secureContext ??= createSecureContext()
   return secureContext

@@ -1,4 +1,4 @@
-// Where a session is dialled: Azure OpenAI (GA or a dated preview), Voice Live or OpenAI, from configuration alone.
+// Builds the URL of an upstream from its configuration: Azure OpenAI (GA or a dated preview), Voice Live or OpenAI.
 import type { UpstreamConfig } from '../config/config.js'
 import type { DialectName } from '../core/protocol/dialect.js'
 
@@ -7,12 +7,12 @@ export interface UpstreamTarget {
   readonly dialect: DialectName
 }
 
-/** First Voice Live version that is not a preview; used when `apiVersion` is unset or `v1`. */
+/** The first Voice Live version that is not a preview. Used if `apiVersion` is unset or `v1`. */
 const VOICE_LIVE_API_VERSION = '2025-10-01'
 
 /**
- * GA takes no `api-version` (Azure answers 401 to one) and names the deployment `model`; a dated preview names it `deployment`.
- * A path in front, as an API gateway has it, is kept; a pasted `/openai` or `/openai/v1` is not doubled.
+ * GA takes no `api-version` (Azure answers 401 to one) and calls the deployment `model`; a dated preview calls it `deployment`.
+ * A leading path, such as an API gateway's, is kept. A pasted `/openai` or `/openai/v1` is not doubled.
  */
 export function azureTarget(config: UpstreamConfig): UpstreamTarget {
   const version = datedVersion(config)
@@ -21,20 +21,20 @@ export function azureTarget(config: UpstreamConfig): UpstreamTarget {
   return { url: socketUrl(config.endpoint, base, '/openai/realtime', { 'api-version': version, deployment: config.deployment }), dialect: 'preview' }
 }
 
-/** Voice Live names a model, not a deployment, and always wants an `api-version`. */
+/** Voice Live takes a model, not a deployment, and always requires an `api-version`. */
 export function voiceLiveTarget(config: UpstreamConfig): UpstreamTarget {
   const base = config.endpoint.pathname.replace(/\/voice-live(\/realtime)?\/*$/, '')
   const query = { 'api-version': datedVersion(config) ?? VOICE_LIVE_API_VERSION, model: config.deployment }
   return { url: socketUrl(config.endpoint, base, '/voice-live/realtime', query), dialect: 'voice-live' }
 }
 
-/** A base URL without a path means `/v1`. The `OpenAI-Beta` header is never sent: a GA socket that sees it is closed. */
+/** A base URL without a path means `/v1`. The `OpenAI-Beta` header is never sent, because the service closes a GA socket that has it. */
 export function openaiTarget(config: UpstreamConfig): UpstreamTarget {
   const base = config.endpoint.pathname.replace(/\/realtime\/*$/, '').replace(/\/+$/, '')
   return { url: socketUrl(config.endpoint, base === '' ? '/v1' : base, '/realtime', { model: config.deployment }), dialect: 'ga' }
 }
 
-/** `http` becomes `ws`, `https` becomes `wss`; user info, query and fragment of the endpoint are left behind. */
+/** `http` becomes `ws`, `https` becomes `wss`. User info, query and fragment of the endpoint are dropped. */
 function socketUrl(endpoint: URL, base: string, path: string, query: Readonly<Record<string, string>>): URL {
   const url = new URL(endpoint.origin)
   url.protocol = endpoint.protocol === 'http:' ? 'ws:' : 'wss:'

@@ -1,15 +1,15 @@
-// A link that is read before anybody has it: keeps what comes early, notices its end, and then becomes an ordinary paused link.
+// A link that is read before a session takes it. It keeps early frames, notices its end, and then becomes an ordinary paused link.
 import type { Frame } from '../core/protocol/events.js'
 import type { Link } from '../ports/link.js'
 
-/** More than this before a session has begun is no upstream that we know. */
+/** Bounds on early frames. No known upstream sends more before a session begins. */
 const MAX_EARLY_FRAMES = 8
 const MAX_EARLY_BYTES = 64 * 1024
 
 export interface WarmLinkEvents {
-  /** For each frame until `take`: whether it is for the taker, for nobody, or the end of this link. */
+  /** Called for each frame until `take`. `keep` it for the session, `skip` it, or `lose` the link. */
   onEarly(frame: Frame, isBinary: boolean): 'keep' | 'skip' | 'lose'
-  /** Closed, flooding, or told to lose: of no use to anybody. Once, and never after `take`. */
+  /** The link was closed, flooded, or lost by `onEarly`. Called at most once, and never after `take`. */
   onLost(): void
 }
 
@@ -18,14 +18,14 @@ interface EarlyFrame {
   readonly isBinary: boolean
 }
 
-/** What was sent ahead for every taker alike, and what the upstream said to it. */
+/** A message that was sent ahead of any session, and the upstream's answer. */
 export interface Rehearsal {
-  /** Whether the taker's first message asks for just that. */
+  /** Whether the session's first message equals the one sent ahead. */
   asks(data: Frame | string): boolean
   readonly answer: Frame
 }
 
-/** Starts reading `inner` at once; that also keeps its pings answered. */
+/** Starts reading `inner` at once, which also answers its pings. */
 export class WarmLink implements Link {
   readonly #inner: Link
   #events: WarmLinkEvents | undefined
@@ -47,14 +47,14 @@ export class WarmLink implements Link {
     inner.resume()
   }
 
-  /** Hands the link over: paused, with what came early still to come. */
+  /** Hands the link over, paused. The early frames are delivered after `resume`. */
   take(): Link {
     this.#events = undefined
     this.#inner.pause()
     return this
   }
 
-  /** The taker's first message is answered from here where it asks for what the upstream has done already. */
+  /** If the session's first message equals the one sent ahead, it is answered from `rehearsal` and not sent. */
   rehearsed(rehearsal: Rehearsal): void {
     this.#rehearsal = rehearsal
   }
@@ -114,7 +114,7 @@ export class WarmLink implements Link {
     if (this.#events && (this.#early.length > MAX_EARLY_FRAMES || this.#earlyBytes > MAX_EARLY_BYTES)) this.#lose()
   }
 
-  /** One frame after the other for as long as nobody pauses; from then on the inner link speaks for itself. */
+  /** Delivers early frames one by one until the link is paused. After the last one, the inner link delivers directly. */
   #deliverEarly(): void {
     while (!this.#paused && !this.#closing) {
       const next = this.#early.shift()
@@ -139,7 +139,7 @@ export class WarmLink implements Link {
     events?.onLost()
   }
 
-  /** After what came early, as on any link. */
+  /** Reports the close after the early frames, as any link reports it after its frames. */
   #reportClose(): void {
     if (this.#closeReported || !this.#closeCallback || this.#closeCode === undefined || this.#early.length > 0) return
     this.#closeReported = true

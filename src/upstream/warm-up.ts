@@ -1,4 +1,4 @@
-// Brings a fresh connection to where a session can take it: begun, and configured where every session begins in the same way.
+// Prepares a new connection for a session: waits for `session.created` and sends the opening `session.update` ahead, if there is one.
 import { decodeEvent, encodeEvent, UPSTREAM_LIMITS } from '../core/protocol/codec.js'
 import { dialectFor } from '../core/protocol/dialects.js'
 import { RefusalError } from '../core/protocol/errors.js'
@@ -9,14 +9,14 @@ import { WarmLink } from './warm-link.js'
 export interface WarmUpOptions {
   /** A `session.update` in GA to send ahead. */
   readonly opening: RealtimeEvent | undefined
-  /** For all of it, in milliseconds. */
+  /** For the whole warm-up, in milliseconds. */
   readonly timeoutMs: number
   readonly signal: AbortSignal
-  /** The link ended or the upstream said `error`, before or after it was ready; never once it is taken. */
+  /** The link ended or the upstream sent `error`, before or after it was ready. Never called once it is taken. */
   readonly onLost: () => void
 }
 
-/** Rejects with a `RefusalError`, the link closed, when the upstream begins with anything but a session, refuses the opening, or is silent. */
+/** Rejects with a `RefusalError` and closes the link if the first event is not `session.created`, if the opening is refused, or if the upstream is silent. */
 export function warmUp(connection: UpstreamConnection, { timeoutMs, signal, onLost, ...options }: WarmUpOptions): Promise<WarmLink> {
   const opening = options.opening && asUpstreamReads(options.opening, connection)
   return new Promise((resolve, reject) => {
@@ -61,13 +61,13 @@ function typeOf(frame: Frame): string {
   return decoded.ok ? decoded.event.type : ''
 }
 
-/** Undefined where the dialect needs more than one event for it. */
+/** Undefined unless the dialect spells it as exactly one event. */
 function asUpstreamReads(opening: RealtimeEvent, { dialect }: UpstreamConnection): string | undefined {
   const [only, ...more] = dialectFor(dialect).fromGa(opening)
   return only && more.length === 0 ? encodeEvent(only) : undefined
 }
 
-/** Event ids differ from session to session and change nothing. */
+/** The message without its event id, which differs from session to session and has no effect. */
 function withoutId(data: Frame | string): string | undefined {
   const decoded = decodeEvent(Buffer.from(data), UPSTREAM_LIMITS)
   return decoded.ok ? encodeEvent({ ...decoded.event, event_id: '' }) : undefined

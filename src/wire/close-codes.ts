@@ -1,13 +1,13 @@
-// Which close codes may be sent, and what a protocol error found by `ws` was closed with.
+// Maps close codes to those that may be sent, and protocol errors of `ws` to the code it closed with.
 
-/** `ws` throws on codes that must not be sent, so those are translated: a peer's "no code" into 1000, the rest into 1011. */
+/** `ws` throws on codes that must not be sent. A peer's "no code" (1005) becomes 1000, every other such code 1011. */
 export function sendableCode(code: number): number {
   if (code === 1005) return 1000
   if ((code >= 1000 && code <= 1014 && code !== 1004 && code !== 1006) || (code >= 3000 && code <= 4999)) return Number.isInteger(code) ? code : 1011
   return 1011
 }
 
-/** What `ws` closed with after a peer broke the protocol or a limit; undefined for an error of the socket itself. */
+/** The code that `ws` closed with after a peer broke the protocol or a limit; undefined for an error of the socket itself. */
 export function protocolErrorCode(error: Error & { code?: unknown }): number | undefined {
   const name = typeof error.code === 'string' && error.code.startsWith('WS_ERR_') ? error.code : undefined
   if (!name) return undefined

@@ -1,4 +1,4 @@
-// Accepts and dials WebSockets as Links: bounded, within a deadline, without what only the handshake needed.
+// Accepts and dials WebSockets as Links, with size limits and a deadline. Drops whatever only the handshake needed.
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
@@ -6,7 +6,7 @@ import { type ClientOptions, type ServerOptions, WebSocket } from 'ws'
 import type { Link } from '../ports/link.js'
 import { type LinkOptions, WebSocketLink } from './web-socket-link.js'
 
-/** Longest wait for the peer's half of the closing handshake; the socket is destroyed after it. */
+/** Longest wait for the peer's half of the closing handshake. After it the socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 2000
 const MAX_RETRY_AFTER_SECONDS = 86_400
 
@@ -16,7 +16,7 @@ export interface DialOptions extends LinkOptions {
   /** From the call to the finished upgrade: DNS, TCP, TLS and the answer together. */
   readonly timeoutMs: number
   readonly signal: AbortSignal
-  /** Build it once and share it: it saves about a millisecond of CPU per TLS dial. */
+  /** Share one among all dials: building it costs about a millisecond of CPU. */
   readonly secureContext?: SecureContext
 }
 
@@ -24,7 +24,7 @@ export interface DialOptions extends LinkOptions {
 export class DialError extends Error {
   override readonly name = 'DialError'
   constructor(
-    /** `refused`: the peer answered, with `status` when over HTTP. `unreachable`: DNS, TCP or TLS failed. */
+    /** `refused`: the peer answered, with `status` if over HTTP. `unreachable`: DNS, TCP or TLS failed. */
     readonly kind: 'refused' | 'timeout' | 'unreachable' | 'aborted',
     readonly status?: number,
     readonly retryAfterSeconds?: number,
@@ -33,7 +33,7 @@ export class DialError extends Error {
   }
 }
 
-/** Options for the WebSocket server whose sockets go to `acceptLink`. `chooseSubprotocol` gets what was offered, in order; undefined sends no header. */
+/** Options for the WebSocket server whose sockets go to `acceptLink`. `chooseSubprotocol` gets the offered names in order; if it returns undefined, no header is sent. */
 export function serverOptions(options: { maxPayloadBytes: number; chooseSubprotocol: (offered: readonly string[]) => string | undefined }) {
   return {
     ...limits(options.maxPayloadBytes),
@@ -42,14 +42,14 @@ export function serverOptions(options: { maxPayloadBytes: number; chooseSubproto
   } satisfies ServerOptions & { closeTimeout: number; maxPendingAutoPongs: number }
 }
 
-/** Wraps a socket that has just been upgraded; call it synchronously in the upgrade's handler, or early frames are lost. */
+/** Wraps a socket that has just been upgraded. Call it synchronously in the upgrade's handler; otherwise early frames are lost. */
 export function acceptLink(socket: WebSocket, rawSocket: Socket, options: LinkOptions): Link {
-  // The server's own listener holds the whole request; the link brings one of its own.
+  // The server's own listener would keep the whole request alive. The link adds its own.
   socket.removeAllListeners()
   return new WebSocketLink(socket, rawSocket, true, options)
 }
 
-/** Opens a link. Rejects with a `DialError`; redirects count as refused. The link is paused and nothing that arrives early is lost. */
+/** Opens a link. Rejects with a `DialError`; a redirect counts as refused. The link is paused, and frames that arrive early are kept. */
 export function dialLink(url: string | URL, options: DialOptions): Promise<Link> {
   return new Promise((resolve, reject) => {
     if (options.signal.aborted) return reject(new DialError('aborted'))
@@ -80,11 +80,11 @@ export function dialLink(url: string | URL, options: DialOptions): Promise<Link>
       rawSocket = response.socket
     })
     socket.on('unexpected-response', (_request, response) => settle(refusal(response)))
-    // An answer that is no valid upgrade reaches this listener too, and stays on so that no later error is unhandled.
+    // Also called for an answer that is not a valid upgrade. The listener stays, so no later error is unhandled.
     socket.on('error', () => settle(new DialError(rawSocket ? 'refused' : 'unreachable')))
     socket.once('open', () => {
       if (!rawSocket || settled) return settle(new DialError('unreachable'))
-      // What waited for the answer would hold the dial's options, timer and promise for as long as the session lives.
+      // These listeners would keep the dial's options, timer and promise alive for the whole session.
       socket.removeAllListeners()
       settle(new WebSocketLink(socket, rawSocket, false, options))
     })
@@ -99,7 +99,7 @@ function refusal(response: IncomingMessage): DialError {
   return new DialError('refused', response.statusCode, retryAfter)
 }
 
-/** The counts leave room for an honest message cut into small packets, and none for a flood of tiny ones. */
+/** The counts allow an honest message cut into small packets, but not a flood of tiny ones. */
 function limits(maxPayload: number) {
   const maxFragments = Math.max(256, Math.ceil(maxPayload / 1024))
   const maxBufferedChunks = Math.max(1024, Math.ceil(maxPayload / 512))

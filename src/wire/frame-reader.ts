@@ -1,4 +1,4 @@
-// Takes whole text frames out of what a socket brings; every other byte goes to `ws` in order, whose parser alone decides what is an error.
+// Takes whole text frames from a socket's bytes and passes all other bytes to `ws` in order. Only the parser of `ws` decides what is an error.
 import { isUtf8 } from 'node:buffer'
 import bufferUtil from 'bufferutil'
 
@@ -11,33 +11,33 @@ const PONG = 0xa
 const MAX_HEADER = 14
 
 export interface FrameSink {
-  /** One text message, whole, unmasked and valid UTF-8; a view of the chunk it came in. */
+  /** One whole text message, unmasked and valid UTF-8. It is a view of the chunk it came in. */
   takeText(frame: Buffer): void
-  /** Parsed before this returns. True: a message came of it. */
+  /** `ws` parses the bytes before this returns. True: they completed a message. */
   passOn(bytes: Buffer): boolean
-  /** `ws` has the connection to itself from these bytes on, and may stop listening while it parses them. */
+  /** From these bytes on only `ws` reads the connection. It may stop listening while it parses them. */
   handOver(bytes: Buffer): void
 }
 
 /**
- * Follows the boundaries of RFC 6455 frames and never keeps a byte of one: what is not taken has been passed on. As soon as a frame is not one that
- * must be legal here (a wrong mask, a reserved bit, too long, a fragment out of order, a close), `ws` gets it and all that follows.
+ * Follows the boundaries of RFC 6455 frames. It keeps no bytes: those it does not take are passed on at once. The first frame that is not certainly
+ * legal here (a wrong mask, a reserved bit, too long, a fragment out of order, a close) goes to `ws`, with everything after it.
  */
 export class FrameReader {
   readonly #sink: FrameSink
   readonly #masked: boolean
   readonly #maxPayload: number
-  /** Nothing is read here any more. */
+  /** `ws` has taken over; nothing is read here any more. */
   #left = false
   /** Bytes of the current frame that `ws` is still to get. */
   #owed = 0
   #endsMessage = false
   /** Between the first fragment of a message and its last. */
   #inMessage = false
-  /** A header cut in two, as far as it has come; passed on already. */
+  /** The first part of a header that was cut in two. It has been passed on already. */
   #head: Buffer | undefined
 
-  /** `masked`: whether the peer must mask, as clients do. A longer payload than `maxPayload` bytes is left to `ws` to refuse. */
+  /** `masked`: whether the peer must mask, as clients do. `ws` refuses payloads longer than `maxPayload` bytes. */
   constructor(sink: FrameSink, masked: boolean, maxPayload: number) {
     this.#sink = sink
     this.#masked = masked
@@ -53,7 +53,7 @@ export class FrameReader {
     }
   }
 
-  /** Where the next frame begins; `at` again when it is not ours to read. */
+  /** Returns where the next frame begins, or `at` again if `ws` must read this one. */
   #readFrame(chunk: Buffer, at: number): number {
     const size = headerSize(chunk, at)
     if (size > chunk.length - at) {
@@ -74,7 +74,7 @@ export class FrameReader {
     const payload = chunk.subarray(at + size, end)
     if (this.#masked) unmask(payload, chunk, at + size - 4)
     if (!isUtf8(payload)) {
-      // Masked again: the same operation undoes it.
+      // Masks it again: the same operation undoes the unmasking.
       if (this.#masked) unmask(payload, chunk, at + size - 4)
       this.#left = true
       return at
@@ -97,7 +97,7 @@ export class FrameReader {
         return this.#inMessage
       case FIN | PING:
       case FIN | PONG:
-        // Not `length`: a small one in a longer form is an error in a control frame.
+        // Not `length`: a control frame may not give a small length in one of the longer forms.
         return (second & 0x7f) <= 125
       default:
         return false
@@ -111,7 +111,7 @@ export class FrameReader {
     this.#endsMessage = !this.#inMessage
   }
 
-  /** As much of the current frame as the chunk holds. A message that ends without coming out was refused: `ws` is closing. */
+  /** Passes on as much of the current frame as the chunk holds. If a message ends and `ws` reports none, `ws` refused it and is closing. */
   #pass(chunk: Buffer, at: number): number {
     const end = Math.min(at + this.#owed, chunk.length)
     this.#owed -= end - at
@@ -122,7 +122,7 @@ export class FrameReader {
     return end
   }
 
-  /** Where the chunk goes on: at its start, whose first bytes complete the header, or at its end when the header is still not whole. */
+  /** Returns where to go on in the chunk: at its start if it completes the header, else at its end. */
   #completeHead(head: Buffer, chunk: Buffer): number {
     const joined = Buffer.concat([head, chunk.subarray(0, MAX_HEADER)])
     const size = headerSize(joined, 0)
@@ -146,14 +146,14 @@ function unmask(payload: Buffer, chunk: Buffer, keyAt: number): void {
   bufferUtil.unmask(payload, key)
 }
 
-/** Bytes of the header that begins at `at`; 2 at least, also where not even those are there. */
+/** Size of the header that begins at `at`. At least 2, even if the chunk holds fewer bytes. */
 function headerSize(bytes: Buffer, at: number): number {
   const second = bytes[at + 1] ?? 0
   const short = second & 0x7f
   return (short < 126 ? 2 : short === 126 ? 4 : 10) + (second >= MASKED ? 4 : 0)
 }
 
-/** Infinity from 4 GiB on. The header must be whole. */
+/** The header must be whole. Infinity from 4 GiB on. */
 function payloadLength(bytes: Buffer, at: number): number {
   const short = (bytes[at + 1] as number) & 0x7f
   if (short < 126) return short

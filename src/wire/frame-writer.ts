@@ -1,23 +1,23 @@
-// Writes the text frames of one turn to a socket: masked into one buffer, or without a copy where the bytes that came in are those that go out.
+// Writes the text frames of one turn of the event loop to a socket: masked into one buffer, or without a copy if received bytes go out unchanged.
 import { randomFillSync } from 'node:crypto'
 import type { Socket } from 'node:net'
 import bufferUtil from 'bufferutil'
 
 const FIN_TEXT = 0x81
 const MASKED = 0x80
-/** Frames of this size and less are gathered into one buffer: a copy costs less than another entry in the list of a gathered write. */
+/** Frames of up to this average size are copied into one buffer: a copy costs less than another entry in a gathered write. */
 const GATHERED_BYTES = 8192
 const SCRATCH_BYTES = 64 * 1024
 const POOL_BYTES = 8192
 
-/** Bytes of the header of a text frame; with its four bytes of mask where a client sends it. */
+/** Size of a text frame's header, including the four bytes of the mask if `masked`. */
 export function headerBytes(payload: number, masked: boolean): number {
   return (payload < 126 ? 2 : payload < 65_536 ? 4 : 10) + (masked ? 4 : 0)
 }
 
 /**
- * As the client of a connection: every frame is masked with a key of its own. `total` is the length of all frames with their headers.
- * The frames are left as they are.
+ * Writes as the client of a connection: every frame is masked with a key of its own. `total` is the length of all frames with their headers.
+ * The frames themselves do not change.
  */
 export function writeMasked(socket: Socket, frames: readonly Buffer[], total: number): void {
   const out = takeBuffer(socket, total)
@@ -33,8 +33,8 @@ export function writeMasked(socket: Socket, frames: readonly Buffer[], total: nu
 }
 
 /**
- * As the server of a connection. A frame whose header happens to stand right before it, because it came from a server and goes on unchanged, is
- * written from there; when all of them lie in a row, all at once.
+ * Writes as the server of a connection. A frame that came from a server and goes on unchanged still has its header right before it in memory,
+ * so both are written from there. If all frames lie in a row, they are written at once.
  */
 export function writeUnmasked(socket: Socket, frames: readonly Buffer[], total: number): void {
   const inPlace = asTheyCame(frames, total)
@@ -83,7 +83,7 @@ function writeLarge(socket: Socket, frame: Buffer): void {
   socket.write(frame)
 }
 
-/** Whether the bytes that end at `end` are the header of a frame of this length. */
+/** Whether the bytes just before `end` are the header of a frame of this length. */
 function isHeader(bytes: Buffer, end: number, length: number): boolean {
   const size = writeHeader(expected, 0, length, 0)
   for (let i = 0; i < size; i++) if (bytes[end - size + i] !== expected[i]) return false
@@ -92,7 +92,7 @@ function isHeader(bytes: Buffer, end: number, length: number): boolean {
 
 const expected = Buffer.alloc(10)
 
-/** Where the header ends, less the key. */
+/** Returns where the header ends; the mask's key, if any, is not written. */
 function writeHeader(out: Buffer, at: number, length: number, maskBit: number): number {
   out[at] = FIN_TEXT
   if (length < 126) {
@@ -111,10 +111,10 @@ function writeHeader(out: Buffer, at: number, length: number, maskBit: number): 
   return at + 10
 }
 
-/** One for the process, since most writes are over when they return. A socket that still needs it keeps it, and a new one is made. */
+/** One buffer for the process, since most writes are done when they return. If a socket still needs it, the socket keeps it and a new one is made. */
 let scratch: Buffer | undefined
 
-/** A socket with a backlog gets a buffer of its own and of the right size: it may keep it for long. So does one of TLS, no write of which is over at once. */
+/** A socket with a backlog may keep its buffer for long, so it gets one of its own, of the right size. So does a TLS socket, whose writes are never done at once. */
 function takeBuffer(socket: Socket & { readonly encrypted?: boolean }, bytes: number): Buffer {
   if (bytes <= POOL_BYTES / 2 || bytes > SCRATCH_BYTES || socket.writableLength > 0 || socket.encrypted) return Buffer.allocUnsafe(bytes)
   scratch ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES)
@@ -130,7 +130,7 @@ const pool = Buffer.alloc(POOL_BYTES)
 let used = POOL_BYTES
 const key = Buffer.alloc(4)
 
-/** Four bytes nobody can foresee: RFC 6455 asks for it so that no intermediary can be made to read frames as something else. */
+/** Draws four unpredictable bytes, as RFC 6455 requires: otherwise an intermediary could be tricked into reading frames as another protocol. */
 function renewKey(): void {
   if (used === POOL_BYTES) {
     randomFillSync(pool)

@@ -1,6 +1,6 @@
-// One timer for every link of the same ping interval: asks each in turn for a sign of life, spread over the interval.
+// One timer for all links of the same ping interval. It calls each link's `beat` once per interval, spread over the interval.
 
-/** Each member is visited once per interval; visits are spread over this many ticks so that pings of all links never go out in one burst. */
+/** Each member is visited once per interval. The visits are spread over this many ticks, so the pings of all links never form one burst. */
 const SLOTS = 16
 
 export interface Beating {
@@ -17,7 +17,7 @@ interface Wheel {
 
 const wheels = new Map<number, Wheel>()
 
-/** Calls `member.beat()` every `intervalMs` until the returned function is called. The timer never keeps the process alive. */
+/** Calls `member.beat()` every `intervalMs` until the returned function is called. The timer does not keep the process alive. */
 export function joinHeartbeat(member: Beating, intervalMs: number): () => void {
   const wheel = wheels.get(intervalMs) ?? startWheel(intervalMs)
   const slot = wheel.slots[wheel.joined++ % SLOTS]

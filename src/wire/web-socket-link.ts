@@ -1,4 +1,4 @@
-// A Link over an open WebSocket: whole frames read and written past `ws`, everything else left to it; pinged, and never throwing.
+// A Link over an open WebSocket. It reads and writes whole frames itself and leaves the rest to `ws`. It sends pings and never throws.
 import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import { cutToBytes } from '../core/protocol/errors.js'
@@ -12,23 +12,23 @@ import { countRead } from './young-garbage.js'
 
 export interface LinkOptions {
   /**
-   * For so long at most nothing is sent, or heard without asking for it by a ping. A peer that sends nothing at all, pongs included, for two intervals
-   * (three at most) is cut off as 1006. Milliseconds.
+   * Milliseconds. A ping is sent at the latest after this long without traffic in a direction. A peer that sends nothing at all, not even a pong, for two
+   * intervals (three at most) is cut off as 1006.
    */
   readonly pingIntervalMs: number
   /** Longest message; a longer one ends the link as 1009. */
   readonly maxPayloadBytes: number
 }
 
-/** Looks at a link in each ping interval. With two of them and a ping only where one found nothing sent or heard, silence never outlasts the interval. */
+/** Checks of a link per ping interval. Each check sends a ping if nothing was sent or heard since the last, so silence never outlasts the interval. */
 const BEATS = 2
 
-/** A peer that sends without end is read so much in a row, and then everybody else is: of itself, a socket is read up to 2 MiB before the next. */
+/** Bytes read from one busy peer before all other sockets get a turn. Node by itself reads up to 2 MiB of a socket before the next. */
 const MAX_IN_A_ROW = 256 * 1024
 let lastRead: WebSocketLink | undefined
 let inARow = 0
 
-/** Links with frames to write: after the chunk being read, or when this turn's code has run. */
+/** Links with frames to write. They are written after the chunk being read, or else on `nextTick`. */
 const unwritten: WebSocketLink[] = []
 let reading = false
 
@@ -37,22 +37,22 @@ function writeAll(): void {
 }
 
 export class WebSocketLink implements Link, FrameSink {
-  // What each frame needs comes first, and so lies together.
+  // Fields that each frame needs come first, so that they lie together in memory.
   #closing = false
   #messageSeen = false
   readonly #isServer: boolean
   readonly #raw: Socket
   readonly #socket: WebSocket
   #frameCallback: ((frame: Frame, isBinary: boolean) => void) | undefined
-  /** Most turns have one frame for a link. */
+  /** The first frame to write. In most turns of the event loop it is the only one. */
   #pending: Frame | undefined
   #morePending: Frame[] | undefined
-  /** With their headers. */
+  /** Size of the pending frames with their headers. */
   #pendingBytes = 0
   #drainCallback: (() => void) | undefined
-  /** What `ws` would read the socket with; unset where it does so itself from the start. */
+  /** The reader of `ws`, which `#reads` calls. Unset if `ws` itself reads the socket from the start. */
   #wsReads: ((chunk: Buffer) => void) | undefined
-  /** What reads the socket before it. */
+  /** Our own reader, which reads the socket before `ws`. */
   #reads: ((chunk: Buffer) => void) | undefined
   #closeCallback: ((code: number) => void) | undefined
   readonly #leaveHeartbeat: () => void
@@ -78,7 +78,7 @@ export class WebSocketLink implements Link, FrameSink {
     socket.on('message', (data, isBinary) => {
       this.#messageSeen = true
       if (!this.#closing) this.#frameCallback?.(data as Buffer, isBinary)
-      // A close may follow in the same chunk, which `ws` would answer first.
+      // A close may follow in the same chunk, and `ws` would answer it before our frames are written.
       if (!this.#wsReads) this.writePending()
     })
     socket.on('close', (code) => this.#closed(code))
@@ -86,7 +86,7 @@ export class WebSocketLink implements Link, FrameSink {
     else this.#readBefore(options.maxPayloadBytes)
   }
 
-  /** Puts the reader of whole frames before the one of `ws`. Where somebody else reads the socket too, `ws` keeps it. */
+  /** Puts the reader of whole frames before that of `ws`. If anything else reads the socket too, `ws` keeps it. */
   #readBefore(maxPayload: number): void {
     this.#raw.on('drain', () => this.#drained())
     const [wsReads, ...others] = this.#raw.listeners('data')
@@ -119,7 +119,7 @@ export class WebSocketLink implements Link, FrameSink {
     })
   }
 
-  /** `ws` that has seen a close or an error pauses a socket that brings it more, and would not see its end until the time limit. */
+  /** After a close or an error `ws` pauses a socket that delivers more. It would then notice the socket's end only at the time limit. */
   #stopReading(): void {
     if (this.#reads) this.#raw.removeListener('data', this.#reads)
     this.#reads = undefined
@@ -130,14 +130,14 @@ export class WebSocketLink implements Link, FrameSink {
   }
 
   passOn(bytes: Buffer): boolean {
-    // What `ws` answers by itself, a close frame for one, comes after what was sent before.
+    // `ws` may answer these bytes itself, such as with a close frame. Frames sent before must go out first.
     this.writePending()
     this.#messageSeen = false
     this.#wsReads?.call(this.#raw, bytes)
     return this.#messageSeen
   }
 
-  /** Its own listener takes the place of ours first, so that it can remove it. */
+  /** Replaces our listener by that of `ws` first, so that `ws` can remove it. */
   handOver(bytes: Buffer): void {
     const wsReads = this.#wsReads
     if (!wsReads) return
@@ -211,7 +211,7 @@ export class WebSocketLink implements Link, FrameSink {
     if (this.#closeCode !== undefined) process.nextTick(() => this.#reportClose())
   }
 
-  /** A sign of life is a byte read, or a byte of a backlog that the peer let the system take. A socket we paused cannot show one. */
+  /** A peer is alive if it sent a byte, or if the system took a byte of our backlog. A socket that we paused can show neither. */
   beat(): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return
     const { bytesRead, bytesWritten, writableLength } = this.#raw

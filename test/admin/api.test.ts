@@ -1,4 +1,4 @@
-// The admin API over a real relay and a real Redis: who is let in, what it shows, what it ends, how it answers mistakes, and that its description is true.
+// The admin API with a real relay and a real Redis: authorisation, what it shows and ends, its answers to mistakes, and its OpenAPI description.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -71,7 +71,7 @@ describe('who is let in', () => {
     }
   })
 
-  it('not by the other channels of a token, not with a revoked one, and /metrics needs none', async () => {
+  it('only a token in the Authorization header that is not revoked; /metrics needs none', async () => {
     expect((await ask('GET', '/sessions', undefined, { 'api-key': admin })).status).toBe(401)
     const leaving = await running.token('leaving-operator', { scope: 'relay:admin' })
     expect((await ask('GET', '/sessions', undefined, { authorization: `Bearer ${leaving}` })).status).toBe(200)
@@ -80,7 +80,7 @@ describe('who is let in', () => {
     expect((await fetch(`${running.relay.adminUrl}/metrics`)).status).toBe(200)
   })
 
-  it('nobody on the public port', async () => {
+  it('the API is not on the public port', async () => {
     expect((await fetch(`${running.relay.url}/v1/admin/sessions`, { headers: { authorization: `Bearer ${admin}` } })).status).toBe(404)
   })
 })
@@ -111,7 +111,7 @@ describe('what it shows', () => {
     expect(metrics).not.toContain('ann"')
   })
 
-  it('what a deployment has left, once somebody said so', async () => {
+  it('what a deployment has left, once a report came', async () => {
     const remaining = /^relay_limit_remaining\{upstream="azure",name="requests"\} 0$/m
     running.simulator.setFaults({ refuse: { status: 429, retryAfterSeconds: 1 } })
     const refused = await connectClient(`${running.wsUrl}/v1/realtime`, await running.token('ann', { profile: 'plain' }))
@@ -124,7 +124,7 @@ describe('what it shows', () => {
     await vi.waitFor(async () => expect((await ask('GET', '/deployments')).body.deployments).toMatchObject([{ freeFrom: null }]), 5000)
   })
 
-  it('live sessions of all relays, page by page', async () => {
+  it('live sessions of all instances, page by page', async () => {
     const [here, there] = [await connect('bea', { tenant: 'acme' }), await connect('bea', {}, other)]
     await vi.waitFor(async () => expect(await sessionsOf('bea')).toHaveLength(2))
     const found = (await sessionsOf('bea')) as unknown as { relay: string; tenant?: string }[]
@@ -158,7 +158,7 @@ describe('what it shows', () => {
 })
 
 describe('what it ends', () => {
-  it('one session, and its client may open another', async () => {
+  it('one session, after which its client may open another', async () => {
     const [first, second] = [await connect('cid', {}, other), await connect('cid', {}, other)]
     await vi.waitFor(async () => expect(await sessionsOf('cid')).toHaveLength(2))
     const [id] = (await sessionsOf('cid')).map((session) => session.id)
@@ -170,7 +170,7 @@ describe('what it ends', () => {
     second.close()
   })
 
-  it('all of a user, whatever the name, and nobody else', async () => {
+  it('all sessions of a user with any name, and no other session', async () => {
     const name = `Dörte/${'é'.repeat(240)} %20?#`
     const [one, two, bystander] = [await connect(name), await connect(name, {}, other), await connect('bystander')]
     const answer = await ask('POST', `/users/${encodeURIComponent(name)}/end`, '')
@@ -183,7 +183,7 @@ describe('what it ends', () => {
     again.close()
   })
 
-  it('everything of a revoked user on every relay, who then stays out', async () => {
+  it('all sessions of a revoked user on every instance, and the user cannot come back', async () => {
     const [here, there] = [await connect('eve'), await connect('eve', {}, other)]
     const untilSeconds = later()
     const answer = await ask('POST', '/revoke', { subject: 'eve', untilSeconds })
@@ -192,7 +192,7 @@ describe('what it ends', () => {
     await expect(connect('eve', {}, other)).rejects.toMatchObject({ status: 401 })
   })
 
-  it('everything of a revoked token', async () => {
+  it('all sessions of a revoked token', async () => {
     const [one, two] = [await connect('fay', { jti: 'token-one' }), await connect('fay', { jti: 'token-two' })]
     expect((await ask('POST', '/revoke', { tokenId: 'token-one', untilSeconds: later() })).status).toBe(200)
     expect((await one.closed()).code).toBe(4401)
@@ -227,7 +227,7 @@ describe('mistakes', () => {
     expect(answer).toMatchObject({ status: 400, body: { error: { type: 'invalid_request_error', code: 'bad_request', param, message: expect.stringContaining(param) } } })
   })
 
-  it('other types, large bodies, unknown paths', async () => {
+  it('other content types, large bodies and unknown paths', async () => {
     const headers = { authorization: `Bearer ${admin}`, 'content-type': 'text/plain' }
     expect(await ask('POST', '/revoke', 'subject=x', headers)).toMatchObject({ status: 415, body: { error: { param: 'content-type' } } })
     expect(await ask('POST', '/revoke', { subject: 'x'.repeat(20_000), untilSeconds: 1 })).toMatchObject({ status: 413, body: { error: { param: 'body' } } })
@@ -237,7 +237,7 @@ describe('mistakes', () => {
 })
 
 describe('its description', () => {
-  it('names every route, and what comes is what it says', async () => {
+  it('names every route, and every answer matches its schema', async () => {
     const { body } = await ask('GET', '/openapi.json')
     expect(body.openapi).toBe('3.1.0')
     const paths = body.paths as Record<string, Record<string, { responses: Record<string, { content: { 'application/json': { schema: { $ref?: string } } } }> }>>
@@ -267,7 +267,7 @@ describe('its description', () => {
 })
 
 describe('without Redis', () => {
-  it('says so, and a revocation holds here', async () => {
+  it('says so, and a revocation still holds in this process', async () => {
     const own = await startRedis()
     const alone = await runRelay({ env: { REDIS_URL: own.url } })
     try {

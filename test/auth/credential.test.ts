@@ -41,7 +41,7 @@ describe('extractCredential', () => {
     expect(find(headers, query)).toBe(expected)
   })
 
-  it('does not look at the query unless allowed, not even for a difference', () => {
+  it('ignores the query unless it is allowed, even if it differs', () => {
     expect(find({}, 'api-key=a.b.c', false)).toBeUndefined()
     expect(find({ 'api-key': 'x.y.z' }, 'api-key=a.b.c', false)).toBe('x.y.z')
   })

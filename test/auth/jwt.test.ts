@@ -1,11 +1,11 @@
-// Tokens against a secret: what is accepted, what is refused and under which word.
+// Tokens signed with a secret: what is accepted, what is refused, and with which reason.
 import { SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { isWellFormedToken } from '../../src/auth/token-syntax.js'
 import { authenticator, good, NOW, part, SECRET, sign, whyOf } from './tokens.js'
 
 describe('token with a secret', () => {
-  it('becomes an identity made of the token alone', async () => {
+  it('becomes an identity that holds nothing but the token’s claims', async () => {
     const token = await sign({ ...good, iss: 'me', jti: 'id-1', profile: 'vip', exp: NOW + 60.5 })
     const identity = await authenticator().verify(token)
     expect(identity).toMatchObject({ subject: 'alice', issuer: 'me', tokenId: 'id-1', expiresAtMs: (NOW + 60.5) * 1000, claims: { profile: 'vip' } })
@@ -34,7 +34,7 @@ describe('token with a secret', () => {
     expect(await whyOf(authenticator().verify(await sign(claims)))).toBe(why)
   })
 
-  it('tolerates a clock that is off by the tolerance, both ways', async () => {
+  it('accepts a clock that is off by the tolerance, in both directions', async () => {
     const auth = authenticator()
     await auth.verify(await sign({ ...good, exp: NOW - 4 }))
     await auth.verify(await sign({ ...good, nbf: NOW + 4 }))
@@ -44,7 +44,7 @@ describe('token with a secret', () => {
     expect((await authenticator().verify(await sign({ ...good, sub }))).subject).toBe(sub)
   })
 
-  it('wants issuer and audience, exactly, when configured', async () => {
+  it('requires the exact issuer and audience if they are configured', async () => {
     const auth = authenticator({ issuer: 'https://idp.example', audience: 'relay' })
     await auth.verify(await sign({ ...good, iss: 'https://idp.example', aud: 'relay' }))
     await auth.verify(await sign({ ...good, iss: 'https://idp.example', aud: ['other', 'relay'] }))
@@ -54,7 +54,7 @@ describe('token with a secret', () => {
       expect(await whyOf(auth.verify(await sign({ ...good, iss: 'https://idp.example', ...(aud === undefined ? {} : { aud }) })))).toBe('wrong_audience')
   })
 
-  it('refuses other algorithms, whatever the header says', async () => {
+  it('refuses other algorithms for any header', async () => {
     const auth = authenticator({ algorithms: ['HS256'] })
     const [, claims = '', signature = ''] = (await sign(good)).split('.')
     for (const header of [{ alg: 'none' }, { alg: 'None' }, { alg: 'HS512' }, {}, { alg: ['HS256'] }, { alg: null }, { alg: 'hs256' }, { alg: 'RS256' }])
@@ -109,7 +109,7 @@ describe('token with a secret', () => {
     expect(isWellFormedToken(token)).toBe(true)
   })
 
-  it('takes a token of 8192 bytes with a header of 2048, and neither one byte longer', async () => {
+  it('accepts a token of 8192 bytes with a header of 2048 bytes, and no longer one', async () => {
     const auth = authenticator()
     const signed = (claims: object, padding: object) => new SignJWT({ ...good, ...claims }).setProtectedHeader({ alg: 'HS256', ...padding }).sign(Buffer.from(SECRET))
     const headerBytes = '{"alg":"HS256","kid":""}'.length
@@ -132,7 +132,7 @@ describe('token with a secret', () => {
     expect(await whyOf(authenticator().verify(token.slice(0, -1) + other))).toBe('malformed_token')
   })
 
-  it('answers 300 bad tokens at once without holding up the loop', async () => {
+  it('answers 300 bad tokens at once without blocking the event loop', async () => {
     const auth = authenticator()
     const token = await sign(good, 'HS256', Buffer.alloc(32, 1))
     let longest = 0

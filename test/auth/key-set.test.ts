@@ -1,4 +1,4 @@
-// Which keys of a fetched key set are used at all.
+// Which keys of a fetched key set are used.
 import { describe, expect, it } from 'vitest'
 import { usableKeys } from '../../src/auth/key-set.js'
 
@@ -28,12 +28,12 @@ describe('usableKeys', () => {
   ])('%s', (_name, key, count) => {
     expect(usableKeys({ keys: [key] })?.length).toBe(count)
   })
-  it('knows what is no key set, and what is too much of one', () => {
+  it('refuses a value that is no key set, and a key set that is too big', () => {
     for (const document of [null, 7, [], {}, { keys: {} }, { keys: Array(201).fill({ kty: 'EC' }) }]) expect(usableKeys(document)).toBeUndefined()
     expect(usableKeys({ keys: [] })).toEqual([])
     expect(usableKeys({ keys: Array(200).fill({ kty: 'EC' }) })).toHaveLength(200)
   })
-  it('a kid that names two keys names none, also where one of them is unusable; keys without one stay', () => {
+  it('ignores a kid that two keys share, even if one of them is unusable; keys without a kid stay', () => {
     const ec = (kid?: unknown) => ({ kty: 'EC', ...(kid === undefined ? {} : { kid }) })
     expect(usableKeys({ keys: [ec('a'), ec('b'), ec('a'), ec(), ec(), { kty: 'oct', k: 'AQ', kid: 'b' }, ec('c')] })).toEqual([ec(), ec(), ec('c')])
   })

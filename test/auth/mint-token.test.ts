@@ -40,7 +40,7 @@ it.each([
   expect(identity).toMatchObject({ subject: 'alice', issuer: 'https://idp.example', claims: { team: 'blue', aud: 'relay' } })
 })
 
-it('cannot be made where the relay holds no key that signs', async () => {
+it('cannot be made if the relay has no key that signs', async () => {
   const config: AuthConfig = { ...auth, key: { kind: 'public', key: generateKeyPairSync('ed25519').publicKey }, algorithms: ['EdDSA'] }
   await expect(mintToken(config, { subject: 'alice', ttlSeconds: 60 })).rejects.toThrow('JWT_SECRET is required to sign a token')
 })

@@ -1,4 +1,4 @@
-// When keys are fetched, kept and given up: every time and bound at its edge, with a clock and timers that are moved by hand.
+// When keys are fetched, kept and dropped: every time and bound at its edge, with a clock and timers that the test moves.
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { createRemoteKeys, type Fetch, type RemoteKeys } from '../../src/auth/remote-keys.js'
@@ -43,10 +43,10 @@ const ask = (host: Host, kid = 'one'): Promise<string> =>
     (error) => error.why ?? error.code,
   )
 const UNKNOWN = 'ERR_JWKS_NO_MATCHING_KEY'
-/** Lets everything happen that needs no timer. */
+/** Lets all work finish that needs no timer. */
 const settle = () => new Promise((resolve) => setImmediate(resolve))
 
-it('asks the one URL, without following it elsewhere, for JSON and within a time limit', async () => {
+it('requests JSON from one URL within a time limit and follows no redirect', async () => {
   const host = keyHost()
   expect(await ask(host)).toBe('key')
   expect(host.calls).toHaveLength(1)
@@ -56,7 +56,7 @@ it('asks the one URL, without following it elsewhere, for JSON and within a time
   expect(init.signal).toBeInstanceOf(AbortSignal)
 })
 
-it('fetches anew behind the caller’s back after five minutes, and before its answer after ten', async () => {
+it('fetches again in the background after five minutes, and before it answers after ten', async () => {
   const host = keyHost()
   await ask(host)
   now = START + 300_000
@@ -83,7 +83,7 @@ it('fetches anew behind the caller’s back after five minutes, and before its a
   expect(await waiting).toBe('key')
 })
 
-it('keeps keys for a day without a fetch, and says how it stands', async () => {
+it('keeps keys for a day without a fetch, and reports its health', async () => {
   const host = keyHost()
   expect(await ask(host)).toBe('key')
   expect(await host.keys.health()).toEqual({ status: 'ok', detail: 'signing keys present' })
@@ -96,7 +96,7 @@ it('keeps keys for a day without a fetch, and says how it stands', async () => {
   expect(await host.keys.health()).toEqual({ status: 'down', detail: 'no signing keys' })
 })
 
-it('lets an unknown kid fetch at once when the cool-down of two seconds is over, and else wait for its end', async () => {
+it('for an unknown kid fetches at once if the cool-down of two seconds is over, else at its end', async () => {
   const host = keyHost()
   await ask(host)
   host.answer = () => served(2)
@@ -115,7 +115,7 @@ it('lets an unknown kid fetch at once when the cool-down of two seconds is over,
   expect([await ask(other, 'two'), other.calls.length]).toEqual(['key', 2])
 })
 
-it('doubles the cool-down up to half a minute while fetches bring nothing new, and never waits longer than four seconds for it', async () => {
+it('doubles the cool-down up to half a minute while fetches bring nothing new, but no caller waits longer than four seconds', async () => {
   const host = keyHost()
   await ask(host)
   let at = START
@@ -170,7 +170,7 @@ it('new keys end the long cool-down', async () => {
   expect(host.calls).toHaveLength(4)
 })
 
-it('without any key it asks every two seconds; with kept ones a failing host is left alone for longer', async () => {
+it('without keys fetches every two seconds; with kept keys it pauses longer after failures', async () => {
   const host = keyHost()
   host.answer = refused
   for (let n = 0; n < 4; n++) {
@@ -193,7 +193,7 @@ it('without any key it asks every two seconds; with kept ones a failing host is 
   expect(host.calls.length).toBe(before + 2)
 })
 
-it('a thousand wait for one fetch; the next is refused at once', async () => {
+it('lets a thousand callers wait for one fetch and refuses the next at once', async () => {
   const host = keyHost()
   await ask(host)
   host.answer = () => served(2)
@@ -232,7 +232,7 @@ it.each([
   expect(await ask(host)).toBe(outcome)
 })
 
-it('leaves no refused answer open', async () => {
+it('closes the body of every refused answer', async () => {
   const host = keyHost()
   const answer = refused()
   const cancel = vi.spyOn(answer.body as ReadableStream, 'cancel')
@@ -241,7 +241,7 @@ it('leaves no refused answer open', async () => {
   expect(cancel).toHaveBeenCalledOnce()
 })
 
-it('health asks for keys where there are none, as often as the cool-down allows', async () => {
+it('fetches for a health check if there are no keys, as often as the cool-down allows', async () => {
   const host = keyHost()
   host.answer = refused
   expect((await host.keys.health()).status).toBe('down')

@@ -100,7 +100,7 @@ describe('remote key set', () => {
     expect(await auth.health()).toEqual({ status: 'ok', detail: 'signing keys present' })
   })
 
-  it('takes a token of a new key at once after the cool-down, and drops the old key', async () => {
+  it('accepts a token of a new key at once after the cool-down, and drops the old key', async () => {
     const host = await keyHost()
     host.serve([one().jwk])
     const auth = authenticator(host)
@@ -123,7 +123,7 @@ describe('remote key set', () => {
     expect(host.requests).toBe(2)
   })
 
-  it('does not let made-up kids drive the key host', async () => {
+  it('does not let made-up kids cause fetches without bound', async () => {
     const host = await keyHost()
     host.serve([one().jwk])
     const auth = authenticator(host)
@@ -136,7 +136,7 @@ describe('remote key set', () => {
     expect(host.requests).toBeLessThanOrEqual(9)
   })
 
-  it('goes on with the kept keys while the key host fails, in every way it can', async () => {
+  it('uses the kept keys while the key host fails in any way', async () => {
     const host = await keyHost()
     host.serve([one().jwk])
     const auth = authenticator(host)
@@ -164,7 +164,7 @@ describe('remote key set', () => {
     expect(await auth.health()).toEqual({ status: 'ok', detail: 'signing keys present' })
   })
 
-  it('gives up on a key host that hangs, within its time limit', async () => {
+  it('gives up on a hanging key host within its time limit', async () => {
     const host = await keyHost()
     host.answer = () => {}
     const auth = authenticator(host)
@@ -216,7 +216,7 @@ describe('remote key set', () => {
     expect(await outcome(auth, hmac)).toBe('algorithm_not_allowed')
   })
 
-  it('takes a token without kid only when one key is possible', async () => {
+  it('accepts a token without kid only if exactly one key is possible', async () => {
     const host = await keyHost()
     host.serve([one().jwk])
     const auth = authenticator(host)
@@ -227,7 +227,7 @@ describe('remote key set', () => {
     expect(await outcome(auth, await one().token(null))).toBe('ambiguous_key')
   })
 
-  it('never fetches what a token points at', async () => {
+  it('never fetches a URL that a token names', async () => {
     const host = await keyHost()
     const evil = await keyHost()
     host.serve([one().jwk])

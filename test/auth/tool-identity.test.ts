@@ -1,4 +1,4 @@
-// What a tool's back end is told about the caller, at a fixed time and compared with values made by hand.
+// What a tool's back end learns of the caller, at a fixed time and compared with values made by hand.
 import { createHash, createHmac } from 'node:crypto'
 import { decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
 import { expect, it } from 'vitest'
@@ -13,7 +13,7 @@ const signer = createIdentitySigner(new Secret(SECRET), () => NOW * 1000 + 999)
 const url = new URL('https://tools.example:8443/weather?city=Bergen')
 const call = { tool: 'weather', method: 'POST', url, body: '{"city":"Bergen"}' } as const
 
-it('jwt: who, for which tool and origin, for a minute', async () => {
+it('jwt: names the caller, the tool and the origin, and is valid for a minute', async () => {
   const headers = await signer({ how: 'jwt', identity: alice, ...call })
   expect(Object.keys(headers)).toEqual(['x-relay-identity'])
   const token = headers['x-relay-identity'] ?? ''
@@ -34,7 +34,7 @@ it('jwt: who, for which tool and origin, for a minute', async () => {
   expect(decodeJwt(again['x-relay-identity'] ?? '').jti).not.toBe(jti)
 })
 
-it('jwt: no issuer where the caller has none', async () => {
+it('jwt: has no issuer if the caller has none', async () => {
   const headers = await signer({ how: 'jwt', identity: { ...alice, issuer: undefined }, ...call })
   expect(decodeJwt(headers['x-relay-identity'] ?? '')).not.toHaveProperty('caller_iss')
 })

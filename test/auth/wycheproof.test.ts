@@ -49,8 +49,8 @@ describe.skipIf(!existsSync(corpus))('Wycheproof vectors (skipped where ../share
     expect(count).toBeGreaterThan(150)
   })
 
-  it('gets past the signature under the group’s own key only where a vector is valid', async () => {
-    // The vectors carry no claims, so a verified one is refused for that and an invalid one for anything else.
+  it('accepts the signature under the group’s own key only if the vector is valid', async () => {
+    // The vectors carry no claims, so a verified one is refused for its claims and an invalid one for another reason.
     const verified = new Set(['bad_expiry', 'bad_subject', 'invalid_token'])
     const wrong: string[] = []
     for (const group of groups(corpus)) {
@@ -60,7 +60,7 @@ describe.skipIf(!existsSync(corpus))('Wycheproof vectors (skipped where ../share
       for (const test of auth ? group.tests : []) {
         const why = await whyOf(auth?.verify(typeof test.jws === 'string' ? test.jws : JSON.stringify(test.jws)) ?? Promise.reject(new Error('unreachable')))
         if (test.result === 'invalid' && (why === 'bad_expiry' || why === 'bad_subject')) wrong.push(`${test.tcId} ${test.comment}: ${why}`)
-        // An empty payload is a valid JWS and no JWT.
+        // An empty payload is a valid JWS but not a JWT.
         if (test.result === 'valid' && !verified.has(why) && test.comment !== 'emptyPayload') wrong.push(`${test.tcId} ${test.comment}: ${why}`)
       }
     }

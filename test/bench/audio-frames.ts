@@ -1,4 +1,4 @@
-// Builds the audio events both ends send, each stamped with session, sequence number and time inside the audio itself, and reads the stamps back.
+// Builds the audio events of both ends, with session, sequence number and time stamped into the audio itself, and reads the stamps.
 import { randomBytes } from 'node:crypto'
 import { encodeFrame, headerBytes } from './wire.js'
 
@@ -6,7 +6,7 @@ export type Direction = 'up' | 'down'
 
 const APPEND = '{"type":"input_audio_buffer.append","audio":"'
 
-/** Ids of one response, all of one length; `run` (below 10^8) makes them new for every measurement. */
+/** Ids of one response, all of the same length. `run` (below 10^8) makes them new for every measurement. */
 export function responseIds(run: number): { response: string; item: string } {
   const number = digits(run, 8)
   return { response: `resp_bench00000000${number}`, item: `item_bench00000000${number}` }
@@ -17,7 +17,7 @@ function deltaStart(type: string, run: number): string {
   return `{"type":"${type}","event_id":"event_bench0000000000000","response_id":"${ids.response}","item_id":"${ids.item}","output_index":0,"content_index":0,"delta":"`
 }
 
-/** How much of a message has to be seen to find its stamp, with room for other dialects' longer spellings. */
+/** Bytes of a message that are needed to find its stamp, enough for the longer spellings of other dialects. */
 export const PEEK_BYTES: Record<Direction, number> = { up: 192, down: 320 }
 
 const AUDIO_STARTS: Record<Direction, readonly Buffer[]> = {
@@ -65,7 +65,7 @@ export function transcriptPayload(text: string, run: number): Buffer {
   return Buffer.from(`${deltaStart('response.output_audio_transcript.delta', run)}${text}"}`)
 }
 
-/** One append with only a stamp in it, which tells the mock upstream which session its connection belongs to. */
+/** One append with only a stamp, which tells the mock upstream the session of its connection. */
 export function helloFrame(session: number): Buffer {
   return encodeFrame(audioPayload('up', stampText(session, 0, 0), 0), true)
 }
@@ -77,7 +77,7 @@ export interface Ring {
   readonly frameBytes: number
 }
 
-/** Pre-serialised traffic of one session, sent again and again in slices. `audioChars` (at least 28, a multiple of four) is the base64 length. */
+/** Pre-serialised traffic of one session, sent repeatedly in slices. `audioChars` is the base64 length: at least 28 and a multiple of four. */
 export function ringOf(direction: Direction, session: number, audioChars: number, frames: number, run: number): Ring {
   const tail = filler(audioChars - STAMP_CHARS)
   const all: Buffer[] = []
@@ -130,7 +130,7 @@ export interface Stamp {
   micros: number
 }
 
-/** Fills `into` from a message's first bytes. False where no stamp is found. */
+/** Fills `into` from a message's first bytes. False if there is no stamp. */
 export function readStamp(direction: Direction, peek: Buffer, into: Stamp): boolean {
   const field = peek.indexOf(AUDIO_FIELD[direction])
   const at = field + AUDIO_FIELD[direction].length

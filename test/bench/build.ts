@@ -1,4 +1,4 @@
-// Compiles the bench's own processes to plain JavaScript, so that no loader sits in a process that is measured.
+// Compiles the bench's processes to plain JavaScript, so that no loader affects a measured process.
 import { spawnSync } from 'node:child_process'
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 export const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
 const OUT = join(PROJECT, 'test/bench/results/build')
 
-/** Returns the path of a compiled bench file by its name without extension. Throws what the compiler printed when one is missing afterwards. */
+/** Returns a function that gives the path of a compiled bench file by its name without extension. Throws the compiler's output if one is missing. */
 export function buildBench(files: readonly string[]): (name: string) => string {
   rmSync(OUT, { recursive: true, force: true })
   const options = ['--outDir', OUT, '--rootDir', PROJECT, '--target', 'es2023', '--module', 'nodenext', '--types', 'node', '--skipLibCheck', '--noCheck', '--ignoreConfig']

@@ -1,10 +1,10 @@
-// Tells the sending end how many messages of each session have arrived, over a socket of its own that bypasses the target.
+// Reports to the sending end how many messages of each session have arrived, over a separate socket that bypasses the target.
 import { connect, createServer, type Socket } from 'node:net'
 
 const RECORD_BYTES = 8
 
 export interface Credits {
-  /** Reported once this turn of the event loop is over, however often it changes in it. */
+  /** Reported once at the end of each turn of the event loop, even after several changes. */
   report(session: number, received: number): void
 }
 
@@ -49,7 +49,7 @@ export function serveCredits(onCredit: (session: number, received: number) => vo
   })
 }
 
-/** Rejects when nothing listens there. */
+/** Rejects if the port is closed. */
 export function dialCredits(port: number, onCredit: (session: number, received: number) => void): Promise<Credits> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1')

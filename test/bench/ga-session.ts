@@ -1,4 +1,4 @@
-// The few events besides audio that a GA upstream sends and answers: enough for any client or relay to reach and hold a session.
+// The few events besides audio that a GA upstream sends and answers, enough for any client or relay to open and keep a session.
 import { randomUUID } from 'node:crypto'
 import { audioPayload, filler, responseIds } from './audio-frames.js'
 

@@ -1,4 +1,4 @@
-// Counts what arrives: how many audio messages, in which order, of which session, how late, and with which content.
+// Counts arriving audio messages: their number, order, session, delay and content.
 import { createHash, type Hash } from 'node:crypto'
 import { type Direction, isAudio, nowMicros, PEEK_BYTES, readStamp, type Stamp } from './audio-frames.js'
 import { CLOSE, FrameReader, PING } from './wire.js'
@@ -6,7 +6,7 @@ import { CLOSE, FrameReader, PING } from './wire.js'
 export interface InboxSettings {
   /** Sequence numbers of ring traffic run from 0 to `modulo - 1` and start again. */
   readonly modulo: number
-  /** Tell the other end after every read how much has arrived. */
+  /** Report to the other end after every read how much has arrived. */
   readonly credits: boolean
   /** Messages carry no stamps: hash their whole content in order instead. */
   readonly hashing: boolean
@@ -21,7 +21,7 @@ export interface LatencyReport {
 
 export interface InboxReport {
   readonly received: number
-  /** Whatever makes the run invalid; empty when all is well. */
+  /** Everything that makes the run invalid; empty if there is nothing. */
   readonly problems: readonly string[]
   /** One-way milliseconds of paced messages. */
   readonly latency: LatencyReport
@@ -33,7 +33,7 @@ export interface InboxReport {
 export interface Inbox {
   session: number
   received: number
-  /** When the message now being read was sent; 0 where its stamp carries no time. */
+  /** Send time of the message being read; 0 if its stamp has no time. */
   micros: number
   hash: Hash | undefined
   readonly reader: FrameReader

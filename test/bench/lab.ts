@@ -1,4 +1,4 @@
-// The set-up every scenario works in: mock upstream, load generator and targets, and the elementary measurements with them.
+// The set-up of every scenario: mock upstream, load generator and targets, and the basic measurements with them.
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -27,9 +27,9 @@ export interface Lab {
   readonly mock: Remote<MockCommands>
   readonly load: Remote<LoadCommands>
   readonly surroundings: Surroundings
-  /** One target of that name for all who ask; `stop` ends it with the rest. */
+  /** The shared target of that name; `stop` ends it with the rest. */
   shared(name: TargetName): Promise<Running>
-  /** A process nobody else has used; the caller stops it. */
+  /** A new process of its own, which the caller stops. */
   fresh(name: TargetName): Promise<Running>
   open(target: Running, opening: Opening): Promise<{ createdMs: number[]; deflateAccepted: number }>
   close(): Promise<void>
@@ -110,7 +110,7 @@ function makeCertificate(scratch: string): { keyFile: string; certFile: string }
   return made.status === 0 ? { keyFile, certFile } : undefined
 }
 
-/** Asks again every 20 ms. False when `withinMs` ran out first. */
+/** Checks every 20 ms. False if `withinMs` is over first. */
 export async function untilTrue(check: () => Promise<boolean>, withinMs: number): Promise<boolean> {
   const deadline = Date.now() + withinMs
   while (!(await check())) {
@@ -124,12 +124,12 @@ export interface Used {
   readonly cpuMicros: number
   /** Milliseconds of wall time. */
   readonly tookMs: number
-  /** Milliseconds that others had of the target's core, and the hypervisor of both cores: the noise in this figure. */
+  /** Milliseconds that other processes used of the target's core and the hypervisor of both cores: the noise in this figure. */
   readonly foreignMs: number
   readonly stealMs: number
 }
 
-/** Runs `work` and tells what the target's process tree used meanwhile. */
+/** Runs `work` and measures what the target's process tree used meanwhile. */
 export async function measured<T>(target: Running, work: () => Promise<T>): Promise<{ result: T; used: Used }> {
   const pids = target.pids()
   const [core, other] = [coreUse(TARGET_CORE), coreUse(LOAD_CORE)]
@@ -146,8 +146,7 @@ export async function measured<T>(target: Running, work: () => Promise<T>): Prom
 const SLICE_MS = 250
 
 /**
- * The same for work at a steady pace: the median of quarters of a second stands for all, so that what passes meanwhile on a shared machine counts no
- * more than the time it takes.
+ * The same for work at a steady pace. The median of quarters of a second counts, so a short disturbance on a shared machine hardly matters.
  */
 export async function measuredSteady<T>(target: Running, work: () => Promise<T>): Promise<{ result: T; used: Used }> {
   const pids = target.pids()
@@ -167,7 +166,7 @@ export async function measuredSteady<T>(target: Running, work: () => Promise<T>)
   }
 }
 
-/** What is wrong with a count; empty when everything sent has arrived in order. */
+/** What is wrong with a count; empty if every message arrived in order. */
 export function problemsOf(what: string, sent: number, report: InboxReport): string[] {
   const problems = report.problems.map((problem) => `${what}: ${problem}`)
   if (report.received !== sent) problems.push(`${what}: ${sent} sent, ${report.received} delivered`)

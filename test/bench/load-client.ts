@@ -14,7 +14,7 @@ export interface Dial {
 
 export interface Upgraded {
   readonly socket: Socket
-  /** Bytes that came with the 101. */
+  /** Bytes that arrived together with the 101. */
   readonly head: Buffer
   readonly deflateAccepted: boolean
   readonly startedMicros: number
@@ -22,7 +22,7 @@ export interface Upgraded {
 
 const MAX_HEAD_BYTES = 32_768
 
-/** Rejects with what the server answered, or after `timeoutMs`. */
+/** Rejects with the server's answer, or after `timeoutMs`. */
 export function dial(options: Dial): Promise<Upgraded> {
   return new Promise((resolve, reject) => {
     const startedMicros = nowMicros()

@@ -12,10 +12,10 @@ import { CLOSE, encodeFrame, PING, PONG } from './wire.js'
 export interface Opening {
   readonly port: number
   readonly path: string
-  /** One a session; sessions are numbered from 0. */
+  /** One per session; sessions are numbered from 0. */
   readonly tokens: readonly string[]
   readonly deflate: boolean
-  /** Dials at a time, and milliseconds each waits between two of them. */
+  /** Parallel dials, and milliseconds between two dials of each. */
   readonly workers: number
   readonly pauseMs: number
   /** For each session to see `session.created`. */
@@ -24,9 +24,9 @@ export interface Opening {
 
 export interface LoadCommands extends TrafficCommands {
   connect(options: { readonly creditPort: number }): Promise<void>
-  /** Resolves once every session has seen `session.created`, to the milliseconds each took from its dial. Rejects when one fails. */
+  /** Resolves once every session has seen `session.created`, to the milliseconds from each dial. Rejects if one fails. */
   open(opening: Opening): Promise<{ createdMs: number[]; deflateAccepted: number }>
-  /** Stops, or starts again, reading every session. */
+  /** Stops or restarts reading all sessions. */
   reading(options: { readonly on: boolean }): void
   /** Closes every session and waits, up to two seconds, for the sockets to end. */
   close(options: Record<string, never>): Promise<void>

@@ -1,4 +1,4 @@
-// A deliberately faulty pipe, to prove that the counts notice: it loses one message in twenty on the way up and swaps two on the way down.
+// A deliberately faulty pipe, which proves that the counts notice faults: it loses one message in twenty upstream and swaps two downstream.
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
 
 const FAULT_EVERY = 20

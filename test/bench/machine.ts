@@ -1,4 +1,4 @@
-// What this machine offers a measurement: cores to pin to, programs that are installed, free ports, and who else used the cores.
+// What this machine offers for a measurement: cores to pin to, installed programs, free ports, and how much other processes used the cores.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -7,7 +7,7 @@ import { availableParallelism, cpus } from 'node:os'
 export const TARGET_CORE = 0
 export const LOAD_CORE = 1
 
-/** First line of what `command` prints, or undefined where it is not installed. */
+/** The first line that `command` prints, or undefined if it is not installed. */
 export function versionOf(command: string, ...args: string[]): string | undefined {
   const run = spawnSync(command, args, { encoding: 'utf8' })
   if (run.error) return undefined
@@ -20,7 +20,7 @@ export function isInstalled(command: string): boolean {
 
 const canPin = availableParallelism() > 1 && isInstalled('taskset')
 
-/** The command line that runs `command` on one core; unchanged where cores cannot be chosen. */
+/** The command line that runs `command` on one core; unchanged if cores cannot be chosen. */
 export function pinned(core: number, command: readonly string[]): string[] {
   return canPin ? ['taskset', '-c', String(core), ...command] : [...command]
 }
@@ -29,7 +29,7 @@ export function describeMachine(): Record<string, unknown> {
   return { node: process.version, platform: process.platform, cpu: cpus()[0]?.model ?? 'unknown', cores: availableParallelism(), pinned: canPin }
 }
 
-/** A port nothing listens on at this moment. */
+/** A port that is free at this moment. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
@@ -44,11 +44,11 @@ export function freePort(): Promise<number> {
 export interface CoreUse {
   /** Milliseconds of the core spent on anything. */
   readonly busyMs: number
-  /** Milliseconds the hypervisor gave to others. */
+  /** Milliseconds that the hypervisor gave to other guests. */
   readonly stealMs: number
 }
 
-/** Ticks of 10 ms since boot; zeros where `/proc/stat` cannot be read. */
+/** Ticks of 10 ms since boot; zeros if `/proc/stat` cannot be read. */
 export function coreUse(core: number): CoreUse {
   try {
     const line = readFileSync('/proc/stat', 'utf8')

@@ -1,11 +1,11 @@
-// Micro-benchmarks of what core does for each frame and event: nanoseconds a call, in plain loops, beside the naive way.
+// Micro-benchmarks of core's work for each frame and event: nanoseconds per call, in plain loops, beside a naive implementation.
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { SessionProfile } from '../../src/core/policy/profile.js'
 import { CLIENT_LIMITS, decodeEvent, encodeEvent, UPSTREAM_LIMITS } from '../../src/core/protocol/codec.js'
 import { dialectFor } from '../../src/core/protocol/dialects.js'
 import type { Frame, RealtimeEvent } from '../../src/core/protocol/events.js'
-import { audioDeltaTypeAt, clientAudioBytes, isClientAudio, spliceAudioDeltaType } from '../../src/core/protocol/fast-lane.js'
+import { audioDeltaTypeAt, clientAudioBytes, spliceAudioDeltaType } from '../../src/core/protocol/fast-lane.js'
 import type { Input } from '../../src/core/session/inputs.js'
 import { openingState, type SessionState } from '../../src/core/session/state.js'
 import { step } from '../../src/core/session/step.js'
@@ -16,7 +16,7 @@ import { median } from './results.js'
 const SAMPLES = 9
 const SAMPLE_MS = 40
 
-/** Keeps results alive, so that no call can be optimised away. */
+/** Keeps results alive, so that the compiler cannot remove a call. */
 const kept: { last: unknown } = { last: undefined }
 
 interface Figure {
@@ -54,11 +54,10 @@ function laneFigures(): Figure[] {
     const withId: Frame = Buffer.from(`{"event_id":"evt_1","type":"input_audio_buffer.append","audio":"${filler(chars)}"}`)
     const delta: Frame = audioPayload('down', filler(chars), 0)
     return [
-      time(`isClientAudio, ${label}`, () => isClientAudio(append)),
-      time(`isClientAudio, event_id first, ${label}`, () => isClientAudio(withId)),
       time(`clientAudioBytes, ${label}`, () => clientAudioBytes(append)),
+      time(`clientAudioBytes, event_id first, ${label}`, () => clientAudioBytes(withId)),
       time(`audioDeltaTypeAt, ${label}`, () => audioDeltaTypeAt(delta, ga)),
-      // Used up by each call: the copy that makes a new one is part of the figure.
+      // Each call changes its frame, so the figure includes the copy that makes a new one.
       time(`spliceAudioDeltaType to preview and a copy, ${label}`, () => spliceAudioDeltaType(Buffer.from(delta), '{"type":"'.length, ga, preview)),
       time(`naive: JSON.parse, ${label}`, () => JSON.parse(append.toString())),
       time(`naive: parse and stringify, ${label}`, () => JSON.stringify(JSON.parse(append.toString()))),
@@ -126,7 +125,7 @@ const PROFILE: SessionProfile = {
   },
 }
 
-/** A session that the mock upstream has configured. Throws when it does not go live. */
+/** A session that the mock upstream has configured. Throws if it does not go live. */
 function liveState(): SessionState {
   const upstream = new GaSession()
   const caller = { subject: 'bench', issuer: undefined }

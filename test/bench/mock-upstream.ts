@@ -1,4 +1,4 @@
-// The mock upstream, a process of its own: a GA Realtime endpoint whose audio is sent and counted on command.
+// The mock upstream, a process of its own: a GA Realtime endpoint that sends and counts audio on command.
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -16,9 +16,9 @@ export interface MockCommands extends TrafficCommands {
   listen(options: { readonly tls?: { readonly key: string; readonly cert: string } }): Promise<{ port: number; tlsPort: number; creditPort: number }>
   /** How long every later upgrade waits for its 101. */
   delayHandshakes(options: { readonly ms: number }): void
-  /** Resolves to the number of sessions that have said hello, as soon as there are `n`. A caller must bound the wait. */
+  /** Resolves to the number of sessions that have said hello, once there are `n`. The caller must bound the wait. */
   bound(options: { readonly n: number }): Promise<number>
-  /** Open connections, those in a pool included. */
+  /** Open connections, including those in a pool. */
   open(options: Record<string, never>): number
   /** Begins, or ends, one response in every session. */
   response(options: { readonly phase: 'open' | 'close' }): void

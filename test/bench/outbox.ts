@@ -10,7 +10,7 @@ export interface Channel {
   readonly session: number
   readonly socket: Socket
   sent: number
-  /** How much of it the other end has reported. */
+  /** How much the other end has reported. */
   acked: number
   onAck: (() => void) | undefined
 }
@@ -26,11 +26,11 @@ export function ringShape(audioChars: number): { slice: number; ring: number } {
 }
 
 export interface Saturation {
-  /** Messages a session; rounded up to whole slices. */
+  /** Messages per session, rounded up to whole slices. */
   readonly frames: number
-  /** Unacknowledged bytes allowed a session; at least two slices are. */
+  /** Unacknowledged bytes allowed per session, at least two slices. */
   readonly windowBytes: number
-  /** Milliseconds after which nothing more is sent, whatever `frames` says. */
+  /** Milliseconds after which sending stops, even before `frames`. */
   readonly stopAfterMs: number
 }
 
@@ -44,7 +44,7 @@ export function ringsFor(direction: Direction, channels: readonly Channel[], aud
   return { of: new Map(channels.map((channel) => [channel, ringOf(direction, channel.session, audioChars, ring, run)])), slice }
 }
 
-/** Resolves to the number of messages sent, once all of them were acknowledged. A caller must bound the wait. */
+/** Resolves to the number of messages sent, once all of them are acknowledged. The caller must bound the wait. */
 export async function saturate(rings: Rings, settings: Saturation): Promise<number> {
   const until = nowMicros() + settings.stopAfterMs * 1000
   const sent = await Promise.all([...rings.of].map(([channel, ring]) => saturateOne(channel, ring, rings.slice, settings, until)))
@@ -83,14 +83,14 @@ function saturateOne(channel: Channel, ring: Ring, slice: number, settings: Satu
 }
 
 export interface Pace {
-  /** Between two messages of one session; sessions are spread evenly over it. */
+  /** Time between two messages of one session. Sessions are spread evenly over it. */
   readonly intervalMs: number
   readonly durationMs: number
 }
 
 export interface PaceReport {
   readonly sent: number
-  /** The latest a message left after its time, in milliseconds: what the generator itself adds. */
+  /** The largest delay of a message after its time, in milliseconds, which the generator itself adds. */
   readonly maxLagMs: number
 }
 
@@ -98,7 +98,7 @@ export function stampedFor(direction: Direction, channels: readonly Channel[], a
   return new Map(channels.map((channel) => [channel, stampedFrame(direction, channel.session, audioChars, run)]))
 }
 
-/** Open loop: messages leave at their time whether or not anything arrives. */
+/** Open loop: messages are sent at their time whether or not any arrive. */
 export async function pace(frames: ReadonlyMap<Channel, StampedFrame>, settings: Pace): Promise<PaceReport> {
   const entries = [...frames]
   const step = (settings.intervalMs * 1000) / entries.length
@@ -126,7 +126,7 @@ export async function pace(frames: ReadonlyMap<Channel, StampedFrame>, settings:
 export interface Verification {
   /** Messages a session. */
   readonly frames: number
-  /** Longest message in characters; short ones are as likely as long ones. */
+  /** Length of the longest message in characters. Short and long ones are equally likely. */
   readonly maxChars: number
 }
 
@@ -155,7 +155,7 @@ function randomMessage(direction: Direction, index: number, maxChars: number, ru
   const chars = index === 0 ? 0 : index === 1 ? maxChars : Math.floor(maxChars ** Math.random())
   const text = filler(Math.floor(chars / 4) * 4)
   if (direction === 'up' && index % 8 === 5) return { payload: Buffer.from(`{"type":"input_audio_buffer.append","event_id":"evt_${index}","audio":"${text}"}`), text }
-  // Some encoders escape the slash. Order with the neighbours must hold even where a relay has to parse this one.
+  // Some encoders escape the slash. The order must stay even if a relay has to parse this message.
   if (direction === 'up' && index % 8 === 7) return { payload: audioPayload(direction, text.replaceAll('/', '\\/'), run), text }
   return { payload: audioPayload(direction, text, run), text }
 }

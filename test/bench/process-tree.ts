@@ -1,4 +1,4 @@
-// Reads what a target's whole process tree used: time on a core, time waiting for one, resident memory.
+// Reads the usage of a target's whole process tree: time on a core, time waiting for one, and resident memory.
 import { readdirSync, readFileSync } from 'node:fs'
 
 export interface CpuSample {
@@ -34,7 +34,7 @@ function threadsOf(pid: number): string[] {
   }
 }
 
-/** Empty where the process or thread has gone. */
+/** Empty if the process or thread has ended. */
 function read(path: string): string {
   try {
     return readFileSync(path, 'utf8')

@@ -1,4 +1,4 @@
-// Prints results: one table of medians and ratios, the goals, and everything that would make them worthless.
+// Prints results: one table of medians and ratios, the goals, and all problems that make the results invalid.
 import { against, goalResults, median, type Results, type Row } from './results.js'
 import { TARGET_NAMES, type TargetName } from './targets.js'
 
@@ -8,7 +8,7 @@ function shown(value: number): string {
   return size >= 100 ? value.toFixed(0) : size >= 10 ? value.toFixed(1) : value.toFixed(2)
 }
 
-/** What ratios in a row are taken against. Latencies and memory are shown as they are: differences are in the goals. */
+/** The target that the ratios of a row are relative to. Latencies and memory are shown without ratios; their differences are in the goals. */
 function baselineOf(row: Row): TargetName | undefined {
   if (row.unit !== 'µs/message' && row.unit !== 'µs/session') return undefined
   return (['ws-pipe', 'ws-pipe-tls'] as const).find((name) => row.rounds[name])

@@ -3,7 +3,7 @@ import type { TargetName } from './targets.js'
 
 export interface Goal {
   readonly target: TargetName
-  /** What the figure is held against: another target's in the same round, or nothing. */
+  /** What the figure is compared with: another target's in the same round, or nothing. */
   readonly against: TargetName | undefined
   readonly as: 'ratio' | 'difference' | 'value'
   readonly atMost: number
@@ -18,7 +18,7 @@ export interface RowHead {
 }
 
 export interface Row extends RowHead {
-  /** Target → one value a round; NaN where a round failed. */
+  /** Target → one value per round; NaN if the round failed. */
   readonly rounds: Partial<Record<TargetName, number[]>>
 }
 
@@ -33,7 +33,7 @@ export interface Noise {
 
 export interface Results {
   readonly rows: Row[]
-  /** Anything undelivered, out of order or unexpected. A run with one of these proves nothing. */
+  /** Messages that were not delivered, out of order or unexpected. A run with such a problem is invalid. */
   readonly problems: string[]
   /** What was left out, and why. */
   readonly skipped: string[]
@@ -44,7 +44,7 @@ export function emptyResults(): Results {
   return { rows: [], problems: [], skipped: [], noise: [] }
 }
 
-/** Stores one value; makes the row when it is the first. */
+/** Stores one value and creates the row with the first one. */
 export function record(results: Results, head: RowHead, target: TargetName, round: number, value: number): void {
   let row = results.rows.find(({ figure }) => figure === head.figure)
   if (!row) {
@@ -57,7 +57,7 @@ export function record(results: Results, head: RowHead, target: TargetName, roun
   values[round] = value
 }
 
-/** NaN of nothing. Values that are NaN do not count. */
+/** NaN if there are no values. Values that are NaN do not count. */
 export function median(values: readonly number[]): number {
   const sorted = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b)
   const middle = sorted.length / 2

@@ -1,4 +1,4 @@
-// Runs one measurement over all targets in interleaved rounds whose order rotates, so that a busy moment of the machine hits every target alike.
+// Runs one measurement over all targets in interleaved rounds. The order rotates, so a busy moment of the machine affects all targets equally.
 import type { Lab, Used } from './lab.js'
 import { type Results, type RowHead, record } from './results.js'
 import { type Running, type TargetName, whyNot } from './targets.js'
@@ -16,7 +16,7 @@ export interface Outcome {
   readonly used?: Used
 }
 
-/** Those of `names` that can run here; the others are noted as skipped, once each. */
+/** The targets among `names` that can run here. The others are noted as skipped, once each. */
 export function available(lab: Lab, names: readonly TargetName[], results: Results): TargetName[] {
   return names.filter((name) => {
     const why = whyNot(name, lab.surroundings)
@@ -26,7 +26,7 @@ export function available(lab: Lab, names: readonly TargetName[], results: Resul
   })
 }
 
-/** A round that throws counts as a problem and leaves the rest running. */
+/** A round that throws counts as a problem; the others still run. */
 export async function inRounds(lab: Lab, results: Results, plan: Plan, measure: (target: Running, round: number) => Promise<Outcome>): Promise<void> {
   const names = available(lab, plan.targets, results)
   for (let round = 0; round < plan.rounds; round++) {

@@ -6,10 +6,10 @@ type Command = { readonly [name: string]: (args: never) => unknown }
 type ArgumentsOf<F> = F extends (args: infer A) => unknown ? A : never
 type ResultOf<F> = F extends (args: never) => infer R ? Awaited<R> : never
 
-/** A child process that obeys the commands of `C`. */
+/** A child process that executes the commands of `C`. */
 export interface Remote<C> {
   readonly pid: number
-  /** Rejects when the command fails, when the child ends, or after `timeoutMs` (30 s). */
+  /** Rejects if the command fails or the child ends, or after `timeoutMs` (30 s). */
   call<K extends keyof C & string>(name: K, args: ArgumentsOf<C[K]>, timeoutMs?: number): Promise<ResultOf<C[K]>>
   stop(): Promise<void>
 }
@@ -22,7 +22,7 @@ interface Request {
 
 type Reply = { readonly id: number } & ({ readonly result: unknown } | { readonly failed: string })
 
-/** Runs `file` with this process's Node, on `core` where cores can be chosen. The child ends with this process. */
+/** Runs `file` with this process's Node, on `core` if cores can be chosen. The child ends with this process. */
 export function startRemote<C>(file: string, core: number): Remote<C> {
   const [command, ...args] = pinned(core, [process.execPath, file])
   const child = spawn(command!, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
@@ -68,7 +68,7 @@ export function startRemote<C>(file: string, core: number): Remote<C> {
   }
 }
 
-/** Asks with SIGTERM, insists with SIGKILL after two seconds. */
+/** Sends SIGTERM, and SIGKILL after two seconds. */
 export async function stopChild(child: ChildProcess, ended: Promise<void>): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
   child.kill('SIGTERM')
@@ -77,7 +77,7 @@ export async function stopChild(child: ChildProcess, ended: Promise<void>): Prom
   clearTimeout(insist)
 }
 
-/** The child's side. Ends the process when the parent goes away. */
+/** The child's side. Ends the process when the parent ends. */
 export function obey<C>(commands: C): void {
   process.on('disconnect', () => process.exit(0))
   process.on('message', (request: Request) => {

@@ -1,4 +1,4 @@
-// `npm run bench`: measures the relay beside bare pipes and native proxies; prints a table, writes JSON, fails only where delivery does.
+// `npm run bench`: measures the relay beside bare pipes and native proxies, prints a table and writes JSON. Fails only if a message is not delivered.
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -15,7 +15,7 @@ import { verify } from './scenario-verify.js'
 import { TARGET_NAMES, type TargetName } from './targets.js'
 
 interface Options {
-  /** Those of `names` that were asked for. */
+  /** The requested ones among `names`. */
   readonly only: (names: readonly TargetName[]) => TargetName[]
   readonly rounds: (usual: number) => number
   readonly memorySessions: readonly number[]
@@ -35,7 +35,7 @@ const VOICE_TLS: readonly Goal[] = [
   { target: 'relay-tls', against: 'ws-pipe-tls', as: 'ratio', atMost: 1, stretch: 0.9 },
   { target: 'relay-preview-tls', against: 'relay-tls', as: 'ratio', atMost: 1.1, stretch: 1.05 },
 ]
-/** A client whose dialect differs from the upstream's, against one that speaks the same; the pipe carries the same bytes untranslated. */
+/** A client whose dialect differs from the upstream's, compared with one that speaks the same. The pipe carries the same bytes untranslated. */
 const PREVIEW: readonly Goal[] = [{ target: 'relay-preview', against: 'relay', as: 'ratio', atMost: 1.1, stretch: 1.05 }]
 const VOICE: readonly Goal[] = [
   { target: 'relay', against: 'ws-pipe', as: 'ratio', atMost: 1, stretch: 0.9 },
@@ -122,7 +122,7 @@ const { values } = parseArgs({
   },
 })
 
-/** A comma list, each of whose members must be known. Ends the process when one is not. */
+/** A comma-separated list. Ends the process if a member is unknown. */
 function listed<T extends string>(option: string, text: string | undefined, known: readonly T[]): readonly T[] {
   const asked = text?.split(',').map((each) => each.trim()) ?? known
   const unknown = asked.filter((each) => !known.includes(each as T))
@@ -131,7 +131,7 @@ function listed<T extends string>(option: string, text: string | undefined, know
   process.exit(2)
 }
 
-/** A whole number of at least 1. Ends the process when it is not. */
+/** A whole number of at least 1. Ends the process for any other value. */
 function count(option: string, text: string): number {
   const value = Number(text)
   if (Number.isInteger(value) && value > 0) return value

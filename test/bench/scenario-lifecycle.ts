@@ -1,4 +1,4 @@
-// What a session costs besides its audio: time and CPU to open it, memory to hold it, memory a client takes that stops reading.
+// The cost of a session besides its audio: time and CPU to open it, memory to keep it, and memory for a client that stops reading.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Lab, measured, problemsOf, untilTrue } from './lab.js'
 import { residentKb } from './process-tree.js'
@@ -11,7 +11,7 @@ const SETUP_SESSIONS = 12
 
 /** Sessions that open together wait for each other's CPU time; one by one they show what a caller waits for. */
 export interface SetUpCase {
-  /** How long the upstream holds its 101 back. */
+  /** How long the upstream delays its 101. */
   readonly delayMs: number
   readonly together: number
 }
@@ -66,7 +66,7 @@ async function onFresh(lab: Lab, results: Results, title: string, targets: reado
   }
 }
 
-/** Resident memory that `sessions` idle sessions add to a fresh process. */
+/** Resident memory that `sessions` idle sessions add to a new process. */
 export async function memory(lab: Lab, results: Results, targets: readonly TargetName[], sessions: number): Promise<void> {
   // With fewer sessions the young generation, which grows once for all of them, is most of what is seen.
   const goals: Goal[] = sessions >= 5000 ? [{ target: 'relay', against: 'ws-pipe', as: 'ratio', atMost: 1.5, stretch: 1.3 }] : []
@@ -87,7 +87,7 @@ const STALLED_SESSIONS = 48
 const STALLED_CHARS = 32_768
 const STALLED_MESSAGES = 600
 
-/** Clients stop reading while the upstream goes on: how much does the target hold for each, and does all of it arrive once they read again? */
+/** Clients stop reading while the upstream goes on. Measures how much the target holds for each, and checks that all of it arrives once they read again. */
 export async function slowClients(lab: Lab, results: Results, targets: readonly TargetName[]): Promise<void> {
   const goals: Goal[] = [{ target: 'relay', against: undefined, as: 'value', atMost: 2, stretch: 1.5 }]
   const head = { figure: '20 MB for a client that stops reading, memory', unit: 'MB/session', goals }
@@ -110,7 +110,7 @@ export async function slowClients(lab: Lab, results: Results, targets: readonly 
   })
 }
 
-/** Largest resident memory until nothing has moved for a second, or for ten seconds. */
+/** Peak resident memory until no byte has moved for a second, or for ten seconds. */
 async function peakUntilStill(lab: Lab, target: Running): Promise<number> {
   let peak = 0
   let last = ''

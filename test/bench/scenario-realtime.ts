@@ -1,4 +1,4 @@
-// Paced speech both ways: CPU time for each message, latency the target adds, and what many or greedy sessions do to it.
+// Paced speech both ways: CPU time per message, the latency that the target adds, and the effect of many or greedy sessions.
 import { type Lab, measured, measuredSteady, problemsOf, type Used, untilTrue } from './lab.js'
 import type { Goal, Results } from './results.js'
 import { inRounds } from './rounds.js'
@@ -8,7 +8,7 @@ const UP_CHARS = 1280
 const DOWN_CHARS = 6400
 /** A process that has just started is measured while it still compiles: its figures fall for the first twenty thousand messages. */
 const FIRST_WARM_UP_MS = 6000
-/** What opening the sessions left to collect is no cost of a message. */
+/** Garbage of opening the sessions must not count as a cost of messages. */
 const WARM_UP_MS = 2000
 
 export interface Speech {
@@ -17,7 +17,7 @@ export interface Speech {
   readonly upMs: number
   readonly downMs: number
   readonly durationMs: number
-  /** How long to wait at the end for what is still on its way; 5 s where absent. */
+  /** How long to wait at the end for messages still under way. Default: 5 s. */
   readonly settleMs?: number
 }
 

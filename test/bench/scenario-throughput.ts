@@ -30,7 +30,7 @@ export interface Flow {
   readonly used: Used
 }
 
-/** Moves `messages` through sessions that are open; everything is delivered when it resolves, or named in `problems`. */
+/** Moves `messages` through open sessions. When it resolves, all are delivered, or the missing ones are named in `problems`. */
 export async function saturatedFlow(lab: Lab, target: Running, shape: Shape, sessions: number, messages = shape.messages): Promise<Flow> {
   const [sender, receiver]: readonly Remote<TrafficCommands>[] = shape.direction === 'up' ? [lab.load, lab.mock] : [lab.mock, lab.load]
   if (!sender || !receiver) throw new Error('a lab without its two ends')

@@ -1,4 +1,4 @@
-// Content: random messages, cut at random places, both ways at once; what arrives must hash to what was sent.
+// Content: random messages, cut at random places, in both directions at once. The hashes of received and sent messages must be equal.
 import { type Lab, untilTrue } from './lab.js'
 import type { Results } from './results.js'
 import { inRounds } from './rounds.js'

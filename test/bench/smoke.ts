@@ -1,4 +1,4 @@
-// `npm run bench:smoke`: every frame delivered, in order and unchanged, through the relay and the bare pipe. Looks at no clock.
+// `npm run bench:smoke`: checks that the relay and the bare pipe deliver every frame in order and unchanged. Measures no time.
 import { startLab } from './lab.js'
 import { emptyResults, type Results } from './results.js'
 import { type Speech, voice } from './scenario-realtime.js'
@@ -32,7 +32,7 @@ async function main(): Promise<number> {
   return problems.length === 0 ? 0 : 1
 }
 
-/** What the counts should have said about a pipe that loses and swaps messages, and did not. */
+/** Faults of a pipe that loses and swaps messages which the counts did not report. */
 function unnoticed(faulty: Results): string[] {
   const said = faulty.problems.join('\n')
   const expected = [/up: \d+ sent, \d+ delivered/, /up: a gap in the sequence/, /down: out of order/]

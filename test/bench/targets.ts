@@ -1,4 +1,4 @@
-// Starts and stops what is measured: the relay, the bare pipes, the native proxies, and nothing at all (`direct`).
+// Starts and stops the measured targets: the relay, the bare pipes, the native proxies, and no process at all (`direct`).
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -48,7 +48,7 @@ const PREVIEW_PATH = '/openai/realtime?api-version=2025-04-01-preview&deployment
 export interface Running {
   readonly name: TargetName
   readonly port: number
-  /** What clients open, and so their dialect. */
+  /** The path that clients open, which sets their dialect. */
   readonly path: string
   /** The process tree as it is now; empty for `direct`. */
   pids(): number[]
@@ -66,11 +66,11 @@ export function whyNot(name: TargetName, surroundings: { readonly certFile: stri
 interface Plan {
   readonly command: readonly string[]
   readonly env: Readonly<Record<string, string>>
-  /** Path that answers 200 when the target is ready; a port that accepts is enough where it is absent. */
+  /** The path that answers 200 when the target is ready. Absent: an open port is enough. */
   readonly readyPath?: string
 }
 
-/** Rejects with what the target printed when it is not ready within 15 seconds. */
+/** Rejects with the target's output if it is not ready within 15 seconds. */
 export async function startTarget(name: TargetName, surroundings: Surroundings): Promise<Running> {
   const path = name.startsWith('relay-preview') ? PREVIEW_PATH : GA_PATH
   if (name === 'direct') return { name, path, port: surroundings.mock.port, pids: () => [], stop: async () => {} }
@@ -136,7 +136,7 @@ async function planFor(name: Exclude<TargetName, 'direct'>, port: number, surrou
   }
 }
 
-/** The relay as an operator would run it, with the limits on sessions lifted: all of them come from one address. */
+/** The relay as an operator would run it, but without limits on sessions, since all come from one address. */
 function relayEnvironment(port: number, adminPort: number, endpoint: string, jwtSecret: string): Record<string, string> {
   return {
     PORT: String(port),

@@ -1,4 +1,4 @@
-// What mock upstream and load generator have in common: the commands that move audio between them and count it.
+// The commands of mock upstream and load generator that move audio between them and count it.
 import type { Direction } from './audio-frames.js'
 import type { Credits } from './credits.js'
 import type { Inboxes, InboxReport, InboxSettings } from './inbox.js'
@@ -19,11 +19,11 @@ export interface Preparation extends Part {
 export interface TrafficCommands {
   /** Everything counted starts again. */
   reset(settings: Partial<Omit<InboxSettings, 'modulo'>> & { readonly ringOfChars?: number }): void
-  /** Builds what will be sent, so that sending it costs next to nothing. */
+  /** Builds the messages in advance, so that sending them costs very little. */
   prepare(preparation: Preparation): void
-  /** Sends what was prepared as `ring`; resolves to the number of messages once all were acknowledged. */
+  /** Sends the prepared `ring`. Resolves to the number of messages once all are acknowledged. */
   saturate(settings: Saturation): Promise<number>
-  /** Sends what was prepared as `paced`. */
+  /** Sends the prepared `paced` messages. */
   pace(settings: Pace): Promise<PaceReport>
   sendRandom(settings: Verification): Promise<Record<string, string>>
   report(): InboxReport

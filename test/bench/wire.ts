@@ -1,4 +1,4 @@
-// Frames RFC 6455 messages over raw sockets without ever copying an audio payload, so that both ends cost a few microseconds a message.
+// Frames RFC 6455 messages over raw sockets without copying audio payloads, so that both ends cost a few microseconds per message.
 import { randomBytes } from 'node:crypto'
 
 export const TEXT = 1
@@ -38,16 +38,16 @@ export function headerBytes(payloadLength: number, masked: boolean): number {
 }
 
 export interface FrameSink {
-  /** The first bytes of a text message, unmasked and valid during the call only. True: the whole message is wanted in `onEnd`. */
+  /** Gets the first bytes of a text message, unmasked and valid only during the call. Returns true to get the whole message in `onEnd`. */
   onStart(peek: Buffer, compressed: boolean): boolean
-  /** The message is complete; `whole` is a copy of it where `onStart` asked for one. */
+  /** The message is complete. `whole` is a copy of it if `onStart` returned true. */
   onEnd(whole: Buffer | undefined): void
   onControl(opcode: number, payload: Buffer): void
   /** The peer broke the framing this bench relies on (fragments, binary messages); reading stops. */
   onBroken(why: string): void
 }
 
-/** Reads frames from chunks cut anywhere. Skips what nobody asked to keep. */
+/** Reads frames from chunks cut anywhere. Skips messages that are not to be kept. */
 export class FrameReader {
   readonly #sink: FrameSink
   readonly #peekBytes: number

@@ -1,4 +1,4 @@
-// The baseline target: a bare pipe made of the `ws` server and client, without inspection or back-pressure; MODE=parse reads and rewrites every event.
+// The baseline target: a bare pipe of a `ws` server and client, without inspection or back-pressure. MODE=parse reads and rewrites every event.
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
 
 const port = Number(process.env.PORT)

@@ -1,4 +1,4 @@
-// The demo as a user meets it: one command, one page, one click, a spoken question, an answer aloud that needed a tool of the server.
+// The demo as a user sees it: one command, one page, one click, a spoken question, and a spoken answer that needed a tool of the server.
 import { rmSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -9,7 +9,7 @@ import { hasEspeak, speechFile } from '../support/speech.js'
 const missing = [...(chromiumPath() ? [] : ['Chromium']), ...(hasEspeak() ? [] : ['espeak-ng'])]
 const reason = missing.length > 0 ? ` (skipped: ${missing.join(' and ')} not installed)` : ''
 
-/** Counts what the page plays, beside playing it. */
+/** Also counts what the page plays. */
 const LISTEN_IN = `
   globalThis.played = { seconds: 0, peak: 0 }
   const start = AudioBufferSourceNode.prototype.start
@@ -48,7 +48,7 @@ describe.skipIf(missing.length > 0)(`the demo page${reason}`, { timeout: 90_000 
   }
   const eventTypes = async () => (await page.locator('#events summary').allTextContents()).map((text) => text.replace(/ ×\d+$/, ''))
 
-  it('is spoken to with the first click and answers aloud, with what a tool of the server found', async () => {
+  it('listens after the first click and answers aloud with the result of a server tool', async () => {
     await open()
     await page.getByRole('button', { name: 'Talk' }).click()
     const answer = page.locator('#conversation .assistant', { hasText: 'Lisbon' })
@@ -65,7 +65,7 @@ describe.skipIf(missing.length > 0)(`the demo page${reason}`, { timeout: 90_000 
     expect(complaints).toEqual([])
   })
 
-  it('shows what the model puts on its screen, and is typed to in the middle of an answer', async () => {
+  it('shows what the model puts on its screen, and takes typed text during an answer', async () => {
     await open()
     await page.getByRole('button', { name: 'bom dia' }).click()
     await page.locator('#screen', { hasText: 'bom dia' }).waitFor({ timeout: 30_000 })
@@ -77,7 +77,7 @@ describe.skipIf(missing.length > 0)(`the demo page${reason}`, { timeout: 90_000 
     expect(complaints).toEqual([])
   })
 
-  it('says why when it is refused', async () => {
+  it('shows why it is refused', async () => {
     await open()
     await page.evaluate("document.getElementById('access').open = true")
     await page.getByLabel('Token').fill('not.a.token')

@@ -113,7 +113,7 @@ describe.skipIf(!chromiumPath())(`OpenAIRealtimeWebSocket in Chromium${reason}`,
     expect(complaints).toEqual([])
   })
 
-  it('is spoken to and answers in audio', async () => {
+  it('takes speech and answers in audio', async () => {
     await page.goto(pages.origin)
     await connect(await running.token())
     await until('session.created')
@@ -124,7 +124,7 @@ describe.skipIf(!chromiumPath())(`OpenAIRealtimeWebSocket in Chromium${reason}`,
     expect(await inPage('demo.errors')).toEqual([])
   })
 
-  it('reads why it is refused where refusals come after the upgrade', async () => {
+  it('reads why it is refused if refusals come after the upgrade', async () => {
     const telling = await runRelay({ env: { TLS_CERT_FILE: CERT_FILE, TLS_KEY_FILE: KEY_FILE, ALLOWED_ORIGINS: pages.origin, REFUSE_AFTER_UPGRADE: 'true' } })
     await page.goto(pages.origin)
     await inPage<string>(`demo.connect(${JSON.stringify(`${telling.relay.url}/v1`)}, 'not.a.token')`)

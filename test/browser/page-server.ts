@@ -1,4 +1,4 @@
-// A page of its own for a browser test: one script, bundled in memory, served on loopback.
+// Serves a page for a browser test on loopback, with one script that is bundled in memory.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,4 +1,4 @@
-// The commands as they are typed: what they print, what they keep to themselves, and the code they end with.
+// The commands as a user types them: what they print, which secrets they do not print, and their exit code.
 
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -56,7 +56,7 @@ describe('start', () => {
       MAX_SESIONS: '3',
       TLS_CERT_FILE: '/nowhere/cert.pem',
     }
-    // The first start reads the files from the disk; what is measured is the relay's own time.
+    // The first start reads the files from the disk, so it is not measured.
     const runs = [await runCommand([], { env: bad }), await runCommand(['serve'], { env: bad })]
     for (const { code, output } of runs) {
       expect(code).toBe(1)
@@ -71,7 +71,7 @@ describe('start', () => {
     expect(Math.min(...runs.map(({ ms }) => ms))).toBeLessThan(2000)
   })
 
-  it('without any configuration: what is missing, exit 1', async () => {
+  it('without any configuration: says what is missing, exit 1', async () => {
     const { code, errors } = await runCommand([])
     expect(code).toBe(1)
     expect(errors).toContain('JWT_SECRET')
@@ -95,7 +95,7 @@ describe('start', () => {
     taken.close()
   })
 
-  it('told to stop while it starts: stops, exit 0', async () => {
+  it('with a signal during the start: stops, exit 0', async () => {
     const server = await startCommand([], { env: { ...env, LOG_LEVEL: 'debug' } })
     await server.says(/"level"/)
     server.child.kill('SIGTERM')
@@ -120,7 +120,7 @@ describe('token', () => {
     [['explain'], '--token is missing'],
     [['simulate', '--port', 'x'], '--port must be a number'],
     [['simulate', '--colour', 'red'], '--colour'],
-  ])('%j is told what is wrong, and exits 1', async (words, problem) => {
+  ])('%j says what is wrong and exits 1', async (words, problem) => {
     const { code, errors } = await runCommand(words, { env: { JWT_SECRET: SECRET } })
     expect(code).toBe(1)
     expect(errors).toContain(problem)
@@ -129,7 +129,7 @@ describe('token', () => {
 })
 
 describe('check', () => {
-  it('reaches every part and says so', async () => {
+  it('reports every part as reached', async () => {
     const { code, output } = await runCommand(['check'], { env: { ...env, REDIS_URL: process.env.REDIS_URL ?? '' } })
     expect(output).toMatch(/^upstream azure\s+ok/m)
     expect(output).toMatch(/^Redis\s+ok/m)
@@ -150,7 +150,7 @@ describe('check', () => {
 })
 
 describe('explain', () => {
-  it('says what a token is worth and why, and not what the instructions are', async () => {
+  it('says what a token allows and why, but not the instructions', async () => {
     const { code, output } = await runCommand(['explain', '--token', await tokenOf('--sub', 'alice')], { env })
     expect(output).toMatch(/^subject\s+alice\s+claim sub/m)
     expect(output).toMatch(/^instructions\s+sha256 [0-9a-f]{12}…, 40 characters/m)
@@ -158,7 +158,7 @@ describe('explain', () => {
     expect(code).toBe(0)
   })
 
-  it('says of every quota whether a claim or the profile decided it', async () => {
+  it('says for every quota whether a claim or the profile set it', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'explain-'))
     const amount = (claim: string) => ({ max: 10, claim, claimMax: 100 })
     const quota = { perMinute: { responses: 5, tokens: amount('tokens') }, perDay: { responses: amount('daily'), tokens: amount('none'), audioMinutes: amount('words') } }
@@ -181,7 +181,7 @@ describe('explain', () => {
 })
 
 describe('simulate and demo', () => {
-  it('simulate answers at the address it prints, until told to stop', async () => {
+  it('simulate answers at the address it prints until a signal stops it', async () => {
     const running = await startCommand(['simulate', '--port', '0', '--api-key', KEY, '--speed', 'Infinity'])
     const url = (await running.says(/http:\/\/\S+/))[0].replace('http', 'ws')
     const client = await connectClient(`${url}/openai/v1/realtime?model=any`, KEY)
@@ -191,7 +191,7 @@ describe('simulate and demo', () => {
     expect((await running.ended).code).toBe(0)
   })
 
-  it('demo needs nothing, prints a page, an address and a token that work, and no log line', async () => {
+  it('demo needs no configuration and prints a working page, address and token, and no log line', async () => {
     const running = await startCommand(['demo'], { env: { PORT: '0' } })
     const [, address = '', token = ''] = await running.says(/WebSocket\s+(ws:\S+)\nToken\s+(\S+)\n(?:.*\n)+/)
     const [page = ''] = /http:\S+(?=#token)/.exec(running.output) ?? []

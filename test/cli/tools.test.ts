@@ -1,4 +1,4 @@
-// `check --tools` and `call` as they are typed: nothing runs that was not asked for, and one call by hand says what the model would read.
+// `check --tools` and `call` as a user types them. `check` runs no tool; `call` runs one and prints what the model would read.
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
@@ -36,7 +36,7 @@ afterAll(() => {
 const away = { type: 'mcp', server_label: 'away', command: process.execPath, args: ['-e', '0'] }
 
 describe('check --tools', () => {
-  it('lists every tool with source, reachability and schema, names the server that is away, and calls nothing', async () => {
+  it('lists every tool with source, reachability and schema, names the unreachable server, and calls no tool', async () => {
     const { code, output } = await runCommand(['check', '--tools'], { env: { ...env, TOOLS: JSON.stringify([...JSON.parse(env.TOOLS ?? ''), away]) } })
     expect(output).toMatch(/^get_weather +http +ok +reachable, onCancel finish$/m)
     expect(output).toMatch(/^lookup_order +module +ok/m)
@@ -48,7 +48,7 @@ describe('check --tools', () => {
     expect(requests).toEqual([])
   })
 
-  it('says of each HTTP tool whether its own host can be reached, connecting to each host once and sending nothing', async () => {
+  it('says for each HTTP tool whether its host can be reached, with one connection per host and no request', async () => {
     let connections = 0
     let bytes = 0
     const counting = createTcpServer((socket) => {
@@ -90,7 +90,7 @@ describe('call', () => {
     expect(requests).toEqual(['GET /weather?city=Bergen Bearer canary-key'])
   })
 
-  it('for the caller it is given', async () => {
+  it('runs it for the given caller', async () => {
     const { output } = await runCommand(['call', 'lookup_order', '{"order_id":"7"}', '--sub', 'bob'], { env })
     expect(output).toContain('order 7 of bob')
   })
@@ -100,7 +100,7 @@ describe('call', () => {
     [['nobody', '{}'], /There is no tool "nobody" that the relay runs\. There are: get_weather, lookup_order\./],
     [['show_on_screen', '{}'], /There is no tool "show_on_screen"/],
     [['get_weather'], /'<json>' is missing/],
-  ])('%j fails with words', async (words, said) => {
+  ])('%j fails and says why', async (words, said) => {
     const { code, output } = await runCommand(['call', ...words], { env })
     expect(output).toMatch(said)
     expect(code).toBe(1)

@@ -5,7 +5,7 @@ import { isPage } from './support/page.js'
 import { pieces, RATE, spokenPcm } from './support/speech.js'
 import type { Answer, OwnCall, Talker } from './support/turns.js'
 
-/** With `ek_` before the token the page needs no flag that calls it insecure. */
+/** With `ek_` before the token the page needs no flag that allows insecure keys. */
 export async function connect(host: string, token: string): Promise<Talker> {
   const called: OwnCall[] = []
   const showOnScreen = tool({
@@ -25,7 +25,7 @@ export async function connect(host: string, token: string): Promise<Talker> {
   session.on('audio', (event) => {
     audioBytes += event.data.byteLength
   })
-  /** The end of a turn with words; one that only called a tool goes on by itself. */
+  /** The end of a turn with words. After a turn that only called a tool, the library goes on by itself. */
   const answer = () =>
     new Promise<Answer>((resolve, reject) => {
       failed = (error) => reject(new Error(JSON.stringify(error)))

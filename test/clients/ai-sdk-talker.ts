@@ -1,4 +1,4 @@
-// Vercel AI SDK 7: the realtime hook of @ai-sdk/react in a page, dialling the relay itself or by an endpoint that gives it token and address.
+// Vercel AI SDK 7: the realtime hook of @ai-sdk/react in a page. It dials the relay itself, or uses an endpoint that returns token and address.
 import { openai } from '@ai-sdk/openai'
 import { type Experimental_UseRealtimeOptions, type Experimental_UseRealtimeReturn, experimental_useRealtime as useRealtime } from '@ai-sdk/react'
 import type { Experimental_RealtimeServerEvent } from 'ai'
@@ -24,7 +24,7 @@ function Voice({ options, onRender }: { options: Experimental_UseRealtimeOptions
   return createElement('p', null, realtime.status)
 }
 
-/** A host with `?` in front: the way by an endpoint of the page's own server, here one that answers what it is asked to. */
+/** A host with a leading `?` means: use an endpoint of the page's own server, here one that answers with the given values. */
 export async function connect(host: string, token: string): Promise<Talker> {
   const byEndpoint = host.startsWith('?')
   const url = `wss://${host.replace('?', '')}/v1/realtime?model=gpt-realtime`
@@ -63,7 +63,7 @@ export async function connect(host: string, token: string): Promise<Talker> {
       }
       rendered()
     })
-  /** A response that only called a tool has no words: the next one has. */
+  /** A response that only called a tool has no words. The next one has. */
   const answer = async (): Promise<Answer> => {
     let audioBytes = 0
     let done = false

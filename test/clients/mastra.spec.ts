@@ -28,7 +28,7 @@ async function connect(url: string, token: string): Promise<Talker & { voice: Op
   } as never)
   let failed: (error: Error) => void = () => {}
   voice.on('error', (event: unknown) => failed(new Error(JSON.stringify(event))))
-  /** A response that only called a tool has no words: the next one has. */
+  /** A response that only called a tool has no words. The next one has. */
   const answer = () =>
     new Promise<Answer & { heard: string }>((resolve, reject) => {
       failed = reject
@@ -102,7 +102,7 @@ describe.each(UPSTREAMS)('@mastra/voice-openai-realtime on a %s upstream', (upst
     expect(lab.targets()).toEqual([`${path}?model=gpt-realtime`])
   })
 
-  it('listen: a whole recording in one message, answered in text as it asks', async () => {
+  it('listen: a whole recording in one message, answered in text as requested', async () => {
     const talker = await connect(`wss://${lab.host}/v1/realtime`, await lab.token())
     const done = talker.answer()
     const recording = Buffer.from(spokenPcm(24_000, 5000))

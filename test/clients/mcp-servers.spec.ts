@@ -1,4 +1,4 @@
-// MCP servers that nobody here wrote, as tool sources of the relay, over both transports: listed, called, cut, refused, and cleaned up.
+// Third-party MCP servers as tool sources of the relay, over both transports: listed, called, cut, refused, and cleaned up.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
@@ -54,13 +54,13 @@ afterAll(async () => {
 const call = (name: string, args: object): Promise<ToolOutcome> => registry.toolSet(undefined).run({ callId: 'c', name, arguments: JSON.stringify(args) }, contextFor())
 const names = () => registry.specs().map((spec) => spec.definition.name)
 
-it('all of them are connected, and nothing they offer is left out', async () => {
+it('all are connected, and none of their tools is left out', async () => {
   expect(await registry.healthBySource()).toEqual(
     ['everything', 'overhttp', 'files', 'memory'].map((label) => ({ name: `mcp:${label}`, health: { status: 'ok', detail: 'connected' } })),
   )
 })
 
-it('their tools have names and schemas that a session takes', () => {
+it('their tools have names and schemas that a session accepts', () => {
   expect(names()).toEqual(expect.arrayContaining(['everything__echo', 'files__read_text_file', 'memory__create_entities']))
   for (const { definition } of registry.specs()) {
     expect(definition.name).toMatch(/^[A-Za-z0-9_-]{1,64}$/)
@@ -70,21 +70,21 @@ it('their tools have names and schemas that a session takes', () => {
 })
 
 describe.each(['everything', 'overhttp'])('server-everything as %s', (label) => {
-  it('echoes, any script', async () => {
+  it('echoes any script', async () => {
     expect(await call(`${label}__echo`, { message: 'Grüße, 東京 🎧' })).toMatchObject({ outcome: 'ok', output: 'Echo: Grüße, 東京 🎧' })
   })
 
-  it('adds, many at once, each with its own answer', async () => {
+  it('runs many additions at once, each with its own answer', async () => {
     const sums = await Promise.all(Array.from({ length: 20 }, (_, n) => call(`${label}__get-sum`, { a: n, b: 1 })))
     for (const [n, { output }] of sums.entries()) expect(output).toContain(`${n + 1}`)
   })
 
-  it('is not asked where the arguments do not fit its schema', async () => {
+  it('is not called if the arguments do not fit its schema', async () => {
     expect(await call(`${label}__get-sum`, { a: 'one' })).toMatchObject({ outcome: 'invalid_arguments' })
   })
 })
 
-it('allowed_tools holds', () => {
+it('has only its allowed_tools', () => {
   expect(
     names()
       .filter((name) => name.startsWith('overhttp__'))
@@ -92,22 +92,22 @@ it('allowed_tools holds', () => {
   ).toEqual(['overhttp__echo', 'overhttp__get-sum'])
 })
 
-it('an image is named, not sent', async () => {
+it('returns the name of an image instead of its data', async () => {
   const { output } = await call('everything__get-tiny-image', {})
   expect(output).toContain('[image, image/png, not shown]')
 })
 
-it('a server gets a clean environment', async () => {
+it('gets a clean environment', async () => {
   const { output } = await call('everything__get-env', {})
   expect(Object.keys(JSON.parse(output)).filter((name) => /KEY|SECRET|TOKEN|VITEST|NODE_EXTRA/.test(name))).toEqual([])
 })
 
 describe('server-filesystem', () => {
-  it('reads what it may', async () => {
+  it('reads an allowed file', async () => {
     expect(await call('files__read_text_file', { path: join(folder, 'note.txt') })).toMatchObject({ outcome: 'ok', output: 'The lamp is lit.' })
   })
 
-  it('fails in the relay’s words outside its folder, and says nothing of the host', async () => {
+  it('fails in the relay’s words outside its folder, and reveals nothing of the host', async () => {
     const { outcome, output } = await call('files__read_text_file', { path: '/etc/passwd' })
     expect(outcome).toBe('error')
     expect(output).toBe('The tool failed.')

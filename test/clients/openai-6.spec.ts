@@ -16,7 +16,7 @@ await provideNativeWebSocket()
 
 const azure = { apiVersion: '2025-04-01-preview', deployment: 'voice' }
 const AZURE_TARGET = /^\/openai\/realtime\?api-version=2025-04-01-preview&deployment=voice/
-/** The classes of openai 6 are those of 7 in everything used here. */
+/** The classes of openai 6 equal those of 7 in everything used here. */
 const ga = (socket: unknown) => talk(socket as NewestWS)
 const preview = (socket: unknown) => talkBeta(socket as BetaWS)
 

@@ -24,7 +24,7 @@ afterAll(() => browser?.close())
 const MODEL = 'gpt-4o-realtime-preview-2024-10-01'
 const azure = { apiVersion: '2024-10-01-preview', deployment: 'voice' }
 const AZURE_TARGET = /^\/openai\/realtime\?(?=.*api-version=2024-10-01-preview)(?=.*deployment=voice)/
-/** The classes of openai 5 are those of 7 in everything used here. */
+/** The classes of openai 5 equal those of 7 in everything used here. */
 const same = (socket: unknown) => talkBeta(socket as WS7)
 
 const WAYS: readonly (readonly [string, RegExp, (host: string, token: string) => Promise<Talker>])[] = [

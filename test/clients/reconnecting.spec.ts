@@ -20,7 +20,7 @@ describe.each(UPSTREAMS)('on a %s upstream', (upstream) => {
   it.each([
     ['GA', undefined],
     ['legacy', '2024-10-01-preview'],
-  ])('LiveKit %s renews its session and gives the new one the history, where CLIENT_MAY_SEED_HISTORY allows it', async (_name, apiVersion) => {
+  ])('LiveKit %s renews its session and gives the new one the history, if CLIENT_MAY_SEED_HISTORY allows it', async (_name, apiVersion) => {
     const model = realtime.RealtimeModel.withAzure({
       azureEndpoint: `https://${lab.host}`,
       azureDeployment: 'voice',
@@ -57,7 +57,7 @@ describe.each(UPSTREAMS)('on a %s upstream', (upstream) => {
     await session.close()
   })
 
-  it('openai 7 hears why it was refused, as an event and in the close code', async () => {
+  it('openai 7 gets the reason of a refusal, as an event and in the close code', async () => {
     const client = new OpenAIRealtimeWS({ model: 'gpt-realtime' }, new OpenAI({ baseURL: `https://${lab.host}/v1`, apiKey: 'not-a-token' }))
     const closed = new Promise<number>((resolve) => client.socket.on('close', resolve))
     const error = await new Promise((resolve) => client.on('error', resolve))
@@ -70,7 +70,7 @@ describe.each(UPSTREAMS)('on a %s upstream', (upstream) => {
     await expect(client.init()).rejects.toMatchObject({ code: 'unauthenticated' })
   })
 
-  it('LiveKit reports an error and lives on', async () => {
+  it('LiveKit reports an error and goes on', async () => {
     const model = new realtime.RealtimeModel({ baseURL: `https://${lab.host}/v1`, apiKey: 'not-a-token', model: 'gpt-realtime' })
     const session = model.session()
     const error = await new Promise((resolve) => session.once('error', resolve))

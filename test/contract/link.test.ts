@@ -1,4 +1,4 @@
-// The WebSocket link, accepted and dialled, against real sockets on loopback.
+// The link contract for accepted and dialled WebSockets, with real sockets on loopback.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { connect, type Socket } from 'node:net'
@@ -42,7 +42,7 @@ describeLink('dialled', async (): Promise<LinkPair> => {
 })
 
 describe('accepted link', () => {
-  it('keeps frames that come in the packet of the upgrade request', async () => {
+  it('keeps frames from the same packet as the upgrade request', async () => {
     const server = await linkServer()
     const socket = connect(server.port, '127.0.0.1')
     const head = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
@@ -79,7 +79,7 @@ describe('accepted link', () => {
     ['the peer', ['peer'], 5],
     ['the link', ['link'], 5],
     ['neither', [], 5],
-  ])('pings once an interval unless there is something both ways anyway: %s', async (_name, talking, expected) => {
+  ])('pings once per interval unless there is traffic both ways: %s', async (_name, talking, expected) => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
     const server = await linkServer(3200)
     const socket = new WebSocket(`ws://127.0.0.1:${server.port}`)
@@ -149,7 +149,7 @@ describe('accepted link', () => {
     expect((await peer.closed).code).toBe(code)
   })
 
-  it('writes the frames of one turn at once, and in that turn', async () => {
+  it('writes the frames of one turn at once and within that turn', async () => {
     const http = createServer()
     const sockets = new WebSocketServer({ server: http })
     const accepted = new Promise<{ link: Link; raw: Socket }>((resolve) => {

@@ -1,4 +1,4 @@
-// What every Link must do, run against each implementation: order, pausing, closing, drain, and never throwing.
+// The contract of every Link, run against each implementation: order, pausing, closing, drain, and no exceptions.
 import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Link } from '../../src/ports/link.js'
@@ -9,10 +9,10 @@ export interface Peer {
   close(code?: number, reason?: string): void
   /** Ends without a closing handshake. */
   destroy(): void
-  /** Stops and restarts reading, so that the link's writes pile up. */
+  /** Stops or restarts reading. While it is stopped, the link's writes pile up. */
   pause(): void
   resume(): void
-  /** Resolves to the next frame that was not taken yet. */
+  /** Resolves to the next frame that was not returned yet. */
   next(): Promise<{ text: string; isBinary: boolean }>
   /** How the link closed, as the peer saw it. */
   readonly closed: Promise<{ code: number; reason: string }>
@@ -94,7 +94,7 @@ export function describeLink(name: string, open: () => Promise<LinkPair>): void 
       expect(await vanished).toBe(1006)
     })
 
-    it('tells a callback that comes after the close', async () => {
+    it('calls a callback that is registered after the close', async () => {
       const { link, peer } = await start()
       const first = closeOf(link)
       link.resume()
@@ -149,7 +149,7 @@ export function describeLink(name: string, open: () => Promise<LinkPair>): void 
       expect(await peer.closed).toEqual({ code: 4000, reason: 'done' })
     })
 
-    it('counts what the peer does not take and calls back once it is written', async () => {
+    it('counts bytes that the peer does not read and calls back once they are written', async () => {
       const { link, peer } = await start()
       link.resume()
       peer.pause()
@@ -162,7 +162,7 @@ export function describeLink(name: string, open: () => Promise<LinkPair>): void 
       for (let n = 0; n < 16; n++) expect((await peer.next()).text.length).toBe(chunk.length)
     })
 
-    it('has nothing buffered once the peer has it', async () => {
+    it('has nothing buffered once the peer has read it', async () => {
       const { link, peer } = await start()
       link.send('small')
       expect(link.bufferedBytes).toBeGreaterThan(0)

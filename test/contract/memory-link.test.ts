@@ -1,4 +1,4 @@
-// The link in memory that the relay's tests use keeps the same contract as a real one.
+// The link in memory, which the relay's tests use, keeps the contract of a real link.
 import { memoryPair } from '../support/memory-link.js'
 import { describeLink } from './link.js'
 

@@ -1,4 +1,4 @@
-// What every source of tools promises, whatever it reaches: run against http, module, MCP over HTTP and MCP over stdio.
+// The contract of every tool source, run against http, module, MCP over HTTP and MCP over stdio.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ToolSource } from '../../src/ports/tools.js'
 import { contextFor } from '../tools/tool-context.js'
@@ -7,11 +7,11 @@ export interface ToolSourceFixture {
   readonly source: ToolSource
   /** The listed name of one of the tools below. */
   readonly name: (tool: string) => string
-  /** Ends what the source talks to; the suite closes the source. */
+  /** Ends the back end. The suite itself closes the source. */
   readonly close: () => Promise<void>
 }
 
-/** Longest output the source under test is configured for. */
+/** The configured limit of the source's outputs. */
 export const CONTRACT_MAX_BYTES = 2000
 export const CONTRACT_SECRET = 'hunter2-connection-string'
 
@@ -38,7 +38,7 @@ export function toolSourceContract(title: string, open: () => Promise<ToolSource
       expect(specs.every((spec) => spec.owner === 'server' && spec.definition.type === 'function' && /^[A-Za-z0-9_-]{1,64}$/.test(spec.definition.name))).toBe(true)
     })
 
-    it('answers with the text, any script', async () => {
+    it('answers with text in any script', async () => {
       expect(await call('echo', { text: 'Grüße, 東京 🎧 "quoted"\n' })).toBe('Grüße, 東京 🎧 "quoted"\n')
     })
 
@@ -47,7 +47,7 @@ export function toolSourceContract(title: string, open: () => Promise<ToolSource
       expect(await Promise.all(texts.map((text) => call('echo', { text })))).toEqual(texts)
     })
 
-    it('rejects a failure without the back end’s words', async () => {
+    it('reports a failure without the back end’s words', async () => {
       const error = await call('fail').then(
         () => undefined,
         (reason: unknown) => reason,
@@ -56,14 +56,14 @@ export function toolSourceContract(title: string, open: () => Promise<ToolSource
       expect(String(error)).not.toContain(CONTRACT_SECRET)
     })
 
-    it('reads hardly more than the limit of a long answer, on a character boundary', async () => {
+    it('reads little more than the limit of a long answer and cuts it on a character boundary', async () => {
       const output = await call('big')
       expect(output).toMatch(/^é+$/)
       expect(output.length).toBeGreaterThanOrEqual(CONTRACT_MAX_BYTES / 2)
       expect(Buffer.byteLength(output)).toBeLessThanOrEqual(2 * (CONTRACT_MAX_BYTES + 4))
     })
 
-    it('an abort ends the call and reaches the back end; other calls go on meanwhile', async () => {
+    it('ends an aborted call and tells the back end, while other calls go on', async () => {
       const controller = new AbortController()
       const hanging = call('hang', {}, controller.signal)
       hanging.catch(() => {})
@@ -74,12 +74,12 @@ export function toolSourceContract(title: string, open: () => Promise<ToolSource
       expect(await call('when_aborted')).toBe('yes')
     })
 
-    it('rejects a name it does not have', async () => {
+    it('rejects an unknown name', async () => {
       await expect(call('unheard-of')).rejects.toBeInstanceOf(Error)
       await expect(fixture.source.call('constructor', {}, contextFor())).rejects.toBeInstanceOf(Error)
     })
 
-    it('is healthy, and after close calls end and closing again does no harm', async () => {
+    it('is healthy; closing ends its calls, and closing again does no harm', async () => {
       expect((await fixture.source.health()).status).toBe('ok')
       const hanging = call('hang')
       hanging.catch(() => {})

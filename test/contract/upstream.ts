@@ -1,4 +1,4 @@
-// What every upstream must do, whatever it is: give a paused link, refuse in the catalogue's words, name nothing, end when told.
+// The contract of every upstream: it returns a paused link, refuses with the catalogue's codes, reveals nothing, and can be closed.
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
@@ -11,7 +11,7 @@ import { type LocalUpstream, localUpstream } from '../upstream/local-upstream.js
 
 export interface UpstreamUnderTest {
   readonly dialect: DialectName
-  /** The provider, dialling `http://127.0.0.1:<port>`. Whatever of `secrets` it holds must never show. */
+  /** A provider that dials `http://127.0.0.1:<port>`. None of its `secrets` may ever show. */
   create(options: { port: number; connectTimeoutMs: number }): UpstreamProvider
   readonly secrets: readonly string[]
   /** Path and query of the upgrade request. */
@@ -59,7 +59,7 @@ export function upstreamContract(name: string, subject: UpstreamUnderTest): void
       for (const secret of [...subject.secrets, '127.0.0.1', String(server.port)]) expect(text).not.toContain(secret)
     }
 
-    it('opens a paused link: what the upstream says at once is kept until the relay reads', async () => {
+    it('opens a paused link that keeps early events until the relay reads', async () => {
       server.answer = { kind: 'accept', first: [FIRST, FIRST] }
       const connection = await dial()
       links.push(connection.link)
@@ -78,7 +78,7 @@ export function upstreamContract(name: string, subject: UpstreamUnderTest): void
       expect((await provider.health()).status).toBe('ok')
     })
 
-    it('asks for exactly the configured path and query, and passes the correlation id on', async () => {
+    it('requests exactly the configured path and query, and passes the correlation id on', async () => {
       links.push((await dial()).link)
       const [request] = server.requests
       expect(request?.url).toBe(subject.requestTarget)
@@ -95,7 +95,7 @@ export function upstreamContract(name: string, subject: UpstreamUnderTest): void
       expect(server.requests.map((request) => request.headers.traceparent)).toEqual([trace, undefined])
     })
 
-    it('leaves out a correlation id that is no plain id', async () => {
+    it('leaves out a correlation id with unsafe characters', async () => {
       const connection = await provider.dial({ correlationId: 'a\r\nx-evil: 1', signal: new AbortController().signal })
       links.push(connection.link)
       expect(server.requests[0]?.headers['x-ms-client-request-id']).toBeUndefined()
@@ -125,14 +125,14 @@ export function upstreamContract(name: string, subject: UpstreamUnderTest): void
       expect((await refusal()).retryAfterSeconds).toBe(seconds)
     })
 
-    it('gives a credential or path refusal no time to come back, but a 503 its own', async () => {
+    it('gives no retry time for a refused credential or path, but passes on that of a 503', async () => {
       server.answer = { kind: 'status', status: 401, headers: { 'retry-after': '7' } }
       expect((await refusal()).retryAfterSeconds).toBeUndefined()
       server.answer = { kind: 'status', status: 503, headers: { 'retry-after': '7' } }
       expect((await refusal()).retryAfterSeconds).toBe(7)
     })
 
-    it('gives up on an upstream that takes the request and never answers', async () => {
+    it('gives up on an upstream that never answers the request', async () => {
       server.answer = { kind: 'hang' }
       const hasty = subject.create({ port: server.port, connectTimeoutMs: 100 })
       const error = await refusal(hasty)
@@ -146,7 +146,7 @@ export function upstreamContract(name: string, subject: UpstreamUnderTest): void
       expect((await refusal()).code).toBe('upstream_refused')
     })
 
-    it('refuses when nobody listens', async () => {
+    it('refuses if the port is closed', async () => {
       const free = createServer().listen(0, '127.0.0.1')
       await once(free, 'listening')
       const port = (free.address() as AddressInfo).port
@@ -159,7 +159,7 @@ export function upstreamContract(name: string, subject: UpstreamUnderTest): void
       await lonely.close()
     })
 
-    it('ends a dial whose caller left, and holds that against nobody', async () => {
+    it('ends a dial whose caller left, which does not affect health', async () => {
       server.answer = { kind: 'hang' }
       const leave = new AbortController()
       const asked = server.nextRequest()
@@ -171,12 +171,12 @@ export function upstreamContract(name: string, subject: UpstreamUnderTest): void
       expect((await provider.health()).status).toBe('ok')
     })
 
-    it('does not dial at all for a caller who left before', async () => {
+    it('does not dial for a caller that left before', async () => {
       expect((await refusal(provider, AbortSignal.abort())).code).toBe('upstream_refused')
       expect(server.requests).toHaveLength(0)
     })
 
-    it('is down after three failures in a row and well again after one success', async () => {
+    it('is down after three consecutive failures and ok again after one success', async () => {
       server.answer = { kind: 'status', status: 500 }
       for (let i = 0; i < 3; i++) await refusal()
       expect((await provider.health()).status).toBe('down')
@@ -185,7 +185,7 @@ export function upstreamContract(name: string, subject: UpstreamUnderTest): void
       expect((await provider.health()).status).toBe('ok')
     })
 
-    it('never calls a used-up quota down', async () => {
+    it('is never down because of a used-up quota', async () => {
       server.answer = { kind: 'status', status: 429 }
       for (let i = 0; i < 4; i++) await refusal()
       expect((await provider.health()).status).toBe('degraded')

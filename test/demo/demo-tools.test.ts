@@ -53,11 +53,11 @@ describe('demo tools', () => {
     expect(JSON.parse((await run('get_time', { city })).output)).toMatchObject({ city, time_zone: zone, time: expect.stringMatching(/\d\d:\d\d$/) })
   })
 
-  it('the time of a city that nobody knows', async () => {
+  it('the time of an unknown city', async () => {
     expect(JSON.parse((await run('get_time', { city: 'Atlantis' })).output)).toEqual({ city: 'Atlantis', note: 'The demo does not know the time zone of this city.' })
   })
 
-  it('an order, and a number that is none', async () => {
+  it('an order, and an invalid order number', async () => {
     expect((await run('lookup_order', { order_id: 'order 1234' })).output).toMatch(/^Order 1234 of Alice Müller \(5 items\) is out for delivery/)
     expect((await run('lookup_order', { order_id: 'mine' })).output).toMatch(/^There is no order mine/)
   })

@@ -1,4 +1,4 @@
-// Fault 1: the upstream's process is frozen. Shortly: nobody notices and nothing is lost. For good: a clear end within the idle limit of the ping.
+// Fault 1: the upstream's process is frozen. Briefly: the session goes on and nothing is lost. For good: a clear end within the ping's idle limit.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type RunningCommand, startCommand } from '../support/built-relay.js'

@@ -15,7 +15,7 @@ afterAll(async () => {
   await upstream.close()
 })
 
-it.each(['rst', 'fin'] as const)('by %s: a clear end within a second, and nothing is left', async (how) => {
+it.each(['rst', 'fin'] as const)('by %s: a clear end within a second, and nothing stays open', async (how) => {
   const client = await relay.connect()
   await client.next('session.created')
   upstream.setFaults({ end: { how, at: 'response', afterDeltas: 2 } })

@@ -1,4 +1,4 @@
-// Faults 4 to 8: the upstream refuses, says when to come back, never answers, never begins, or is not there.
+// Faults 4 to 8: the upstream refuses, asks for a pause, never answers, never begins a session, or is unreachable.
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -45,7 +45,7 @@ describe('4. a refused handshake', () => {
 })
 
 describe('5. a handshake refused for now', () => {
-  it.each(['429 Too Many Requests', '503 Service Unavailable'])('with %s and Retry-After: the client is told, and nobody dials before', async (status) => {
+  it.each(['429 Too Many Requests', '503 Service Unavailable'])('with %s and Retry-After: the client learns the time, and no dial comes before it', async (status) => {
     const upstream = await refusing([`HTTP/1.1 ${status}`, 'retry-after: 7'])
     relay = await startRelayProcess({ upstream: upstream.url })
     const first = await relay.connect()
@@ -75,7 +75,7 @@ describe('6. a handshake never answered', () => {
 })
 
 describe('7. a session that never begins', () => {
-  it('ends clearly, and nothing is relayed before', async () => {
+  it('ends clearly, and no event is relayed before', async () => {
     const upstream = await startSimulator({ faults: { silent: true } })
     closers.push(() => upstream.close())
     relay = await startRelayProcess({ upstream: upstream.url, env: { UPSTREAM_CONNECT_TIMEOUT_SECONDS: '0.5' } })
@@ -89,7 +89,7 @@ describe('7. a session that never begins', () => {
 })
 
 describe('8. a closed port', () => {
-  it('is told within a second, and works again within two seconds of its opening', async () => {
+  it('is reported within a second, and works again within two seconds after it opens', async () => {
     const port = await freePort()
     relay = await startRelayProcess({ upstream: `http://127.0.0.1:${port}` })
     const began = performance.now()

@@ -1,4 +1,4 @@
-// Faults 14 and 15: clients that vanish without a word, one frozen with its socket open, five hundred by RST.
+// Faults 14 and 15: clients that vanish: one frozen with its socket open, five hundred by RST.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -20,7 +20,7 @@ afterAll(async () => {
   await upstream.close()
 })
 
-it('14. a frozen client is dropped by the ping, its upstream closed, its place given back', async () => {
+it('14. the ping drops a frozen client, closes its upstream and frees its place', async () => {
   const script = fileURLToPath(new URL('./half-open-client.mjs', import.meta.url))
   const client = spawn(process.execPath, [script, `${relay.wsUrl}/v1/realtime`, await relay.token()], { stdio: ['ignore', 'pipe', 'inherit'] })
   try {
@@ -34,7 +34,7 @@ it('14. a frozen client is dropped by the ping, its upstream closed, its place g
   }
 })
 
-it('15. five hundred clients that reset during or after the upgrade leave nothing, and the process lives', async () => {
+it('15. five hundred clients that reset during or after the upgrade leave nothing open, and the process lives', async () => {
   const token = await relay.token()
   const { hostname, port } = new URL(relay.url)
   const storm = async (n: number) => {

@@ -1,4 +1,4 @@
-// Faults 16 and 17: a tool's back end that hangs, fails, resets, talks garbage, or floods; the model gets an error, the session goes on.
+// Faults 16 and 17: a tool's back end hangs, fails, resets, sends garbage, or floods. The model gets an error and the session goes on.
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -37,7 +37,7 @@ afterAll(async () => {
   backEnd.closeAllConnections()
 })
 
-/** Asks for the weather and resolves with what the model was told of the tool's result. */
+/** Asks for the weather and resolves with the tool result that the model got. */
 async function outputOf(meanwhile: (client: Awaited<ReturnType<RelayProcess['connect']>>) => Promise<void> = async () => {}): Promise<string> {
   const client = await relay.connect()
   await client.next('session.created')
@@ -52,7 +52,7 @@ async function outputOf(meanwhile: (client: Awaited<ReturnType<RelayProcess['con
   return item?.output ?? 'no output'
 }
 
-it('16. a hanging tool is given up at its time-out, and the session flows meanwhile', async () => {
+it('16. a hanging tool ends at its time-out, and the session goes on meanwhile', async () => {
   answer = () => {}
   aborted = 0
   const output = await outputOf(async (client) => {
@@ -85,7 +85,7 @@ it.each<[string, (response: ServerResponse) => void]>([
     },
   ],
   ['a compression bomb', (response) => void response.writeHead(200, { 'content-type': 'text/plain', 'content-encoding': 'gzip' }).end(BOMB)],
-])('17. %s: the model reads an error or a cut text, and nothing of the back end’s', async (_, how) => {
+])('17. %s: the model reads an error or a cut text, and no words of the back end', async (_, how) => {
   answer = how
   const before = await relay.metric('process_resident_memory_bytes')
   const output = await outputOf()

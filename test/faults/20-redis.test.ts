@@ -1,4 +1,4 @@
-// Faults 20 to 24: Redis frozen, killed, read-only, slow, full. No session notices, and what was used is written when it is back.
+// Faults 20 to 24: Redis is frozen, killed, read-only, slow or full. No session notices, and the usage is written when Redis is back.
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
@@ -41,7 +41,7 @@ const asked = async <T>(question: (redis: Redis) => Promise<T>): Promise<T> => {
 const usage = () => asked((one) => one.hgetall(`relay:usage:{${subject}}:${new Date().toISOString().slice(0, 10)}`))
 const lastLimit = () => asked((one) => one.hget(`relay:limits:{${DEPLOYMENT}}`, 'tokens.at'))
 
-/** Three answers and some markers while the fault lasts: nobody waits for Redis. */
+/** Three answers and some markers while the fault lasts: no session waits for Redis. */
 async function goOn(): Promise<number> {
   for (let n = 0; n < 3; n++) {
     await client.ask('Good morning')
@@ -50,7 +50,7 @@ async function goOn(): Promise<number> {
   return Date.now()
 }
 
-/** The sum of what was used, and the last state of the limits, are there soon after the fault. */
+/** The total usage and the last state of the limits are in Redis soon after the fault. */
 async function recovered(responses: number, since: number): Promise<void> {
   await expect.poll(usage, { timeout: 8000, interval: 50 }).toMatchObject({ responses: String(responses) })
   await expect.poll(async () => Number(await lastLimit()) > since - 5000, { timeout: 4000, interval: 50 }).toBe(true)
@@ -60,7 +60,7 @@ async function recovered(responses: number, since: number): Promise<void> {
 }
 
 describe('Redis', () => {
-  it('20. frozen: the sessions go on, a new one opens, and the latest is written after the thaw', async () => {
+  it('20. frozen: the sessions go on, a new one opens, and the latest state is written after the thaw', async () => {
     redis.freeze()
     const at = await goOn()
     const another = await relay.connect('somebody-else')
@@ -70,12 +70,12 @@ describe('Redis', () => {
     await recovered(3, at)
   })
 
-  it('21. killed and started again: the latest state is written, nothing of it is lost', async () => {
+  it('21. killed and restarted: the latest state is written and nothing of it is lost', async () => {
     await client.ask('Good morning')
     await redis.kill()
     const at = await goOn()
     await redis.restart()
-    // What was written before the kill died with it.
+    // Whatever was written before the kill is lost with it.
     await expect.poll(async () => Number((await usage()).responses), { timeout: 8000, interval: 50 }).toBeGreaterThanOrEqual(3)
     await expect.poll(async () => Number(await lastLimit()) > at - 5000, { timeout: 4000, interval: 50 }).toBe(true)
     client.close()
@@ -88,7 +88,7 @@ describe('Redis', () => {
     await recovered(3, at)
   })
 
-  it('23. slow: a pause of five seconds is not felt', async () => {
+  it('23. slow: a pause of five seconds delays no session', async () => {
     void asked((one) => one.call('DEBUG', 'SLEEP', '5')).catch(() => undefined)
     const at = await goOn()
     await recovered(3, at)

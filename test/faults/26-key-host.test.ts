@@ -57,7 +57,7 @@ async function start(): Promise<void> {
   relay = await startRelayProcess({ upstream: upstream.url, env: { JWKS_URL: url, JWT_ISSUER: 'issuer', JWT_AUDIENCE: 'relay', JWT_ALGORITHMS: 'ES256,RS256', JWT_SECRET: '' } })
 }
 
-/** 101 for a token that is let in, else the status. */
+/** 101 for an accepted token, else the status of the refusal. */
 async function statusOf(token: string): Promise<number> {
   try {
     const client = await connectClient(`${relay.wsUrl}/v1/realtime`, token)
@@ -85,7 +85,7 @@ describe('26. a failing key host', () => {
       },
     ],
   ]
-  it('lets known keys work on, refuses unknown ones in time, and is not hammered', async () => {
+  it('accepts known keys, refuses unknown ones in time, and does not flood the host', async () => {
     const [known, unknown] = [await signer('one'), await signer('two')]
     answer = serve([known.jwk])
     await start()
@@ -110,7 +110,7 @@ describe('26. a failing key host', () => {
 })
 
 describe('27. a rotation under load', () => {
-  it('refuses no valid token, and takes the new key within one cool-down', async () => {
+  it('refuses no valid token, and accepts the new key within one cool-down', async () => {
     const [old, next] = [await signer('old'), await signer('next')]
     answer = serve([old.jwk])
     await start()
@@ -127,11 +127,11 @@ describe('27. a rotation under load', () => {
 })
 
 describe('28. keys that must not be used', () => {
-  it('two of one kid, a shared secret, a weak one: none lets anybody in', async () => {
+  it('two keys of one kid, a shared secret, a weak key: none is accepted', async () => {
     const [one, two, weak, good] = [await signer('twice'), await signer('twice'), await signer('weak', 'RS256', { modulusLength: 2048 }), await signer('good')]
     const secret = new TextEncoder().encode('a secret that everybody can read in the key set')
     const shared = { kty: 'oct', kid: 'shared', k: Buffer.from(secret).toString('base64url'), alg: 'HS256' }
-    // The first half of the modulus: an RSA key of 1024 bits as far as anybody can tell.
+    // The first half of the modulus looks like an RSA key of 1024 bits.
     const short = {
       ...weak.jwk,
       n: Buffer.from(weak.jwk.n ?? '', 'base64url')

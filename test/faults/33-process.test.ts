@@ -1,4 +1,4 @@
-// Faults 33 to 35: a process that stands still, little memory under slow readers, no file descriptors left.
+// Faults 33 to 35: a blocked process, little memory with slow readers, and no file descriptors left.
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => upstream.close())
 
 describe('33. two seconds without a turn of the event loop', () => {
-  it('close no session, and what came meanwhile keeps its order', async () => {
+  it('close no session, and events that came meanwhile keep their order', async () => {
     relay = await startRelayProcess({ upstream: upstream.url, env: { PING_INTERVAL_SECONDS: '0.5' } })
     try {
       const clients = await Promise.all(Array.from({ length: 20 }, () => relay.connect()))
@@ -41,7 +41,7 @@ describe('33. two seconds without a turn of the event loop', () => {
     }
   })
 
-  it('cannot be caused by a code tool that spins', async () => {
+  it('cannot be caused by a spinning code tool', async () => {
     const module = fileURLToPath(new URL('./spinning-tool.mjs', import.meta.url))
     const parameters = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] }
     const tool = { type: 'function', name: 'get_weather', description: 'Tells the weather in a city.', parameters, run: { module: `${module}#getWeather` } }
@@ -62,7 +62,7 @@ describe('33. two seconds without a turn of the event loop', () => {
 })
 
 describe('34. little memory and many slow readers', () => {
-  it('do not kill the process: upstreams are not read while clients do not read', async () => {
+  it('do not kill the process: the relay stops reading upstreams whose clients do not read', async () => {
     const flooding = await startSimulator({ speed: Number.POSITIVE_INFINITY, record: 0, faults: { flood: 2000 } })
     relay = await startRelayProcess({ upstream: flooding.url, nodeOptions: ['--max-old-space-size=96'], env: { CLIENT_BUFFER_BYTES: '65536', MAX_SESSIONS: '50' } })
     try {
@@ -87,7 +87,7 @@ describe('34. little memory and many slow readers', () => {
 })
 
 describe('34. memory that fills up', () => {
-  it('refuses new sessions above the mark, keeps those it has, and takes callers again when there is room', async () => {
+  it('refuses new sessions above the mark, keeps the open ones, and accepts callers again when there is room', async () => {
     const flooding = await startSimulator({ speed: Number.POSITIVE_INFINITY, record: 0, faults: { flood: 4000 } })
     relay = await startRelayProcess({ upstream: flooding.url, nodeOptions: ['--max-old-space-size=256'], env: { MAX_MEMORY_BYTES: '150 MiB', CLIENT_BUFFER_BYTES: '4 MiB' } })
     try {
@@ -127,7 +127,7 @@ describe('34. memory that fills up', () => {
 })
 
 describe('35. no file descriptors left', () => {
-  it('leaves live sessions alone, does not spin, and takes callers again when there are some', async () => {
+  it('leaves live sessions alone, does not spin, and accepts callers again when there are some', async () => {
     relay = await startRelayProcess({ upstream: upstream.url })
     const sockets: Socket[] = []
     try {

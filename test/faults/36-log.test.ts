@@ -1,4 +1,4 @@
-// Faults 36 and 37: nobody takes the log, or the disk it goes to is full. Sessions live, losses are counted, the event loop never waits.
+// Faults 36 and 37: the log has no reader, or its disk is full. Sessions live, lost lines are counted, the event loop never waits.
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -15,7 +15,7 @@ afterAll(() => upstream.close())
 const REFUSED =
   'GET /v1/realtime HTTP/1.1\r\nhost: relay\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nauthorization: Bearer no.token.this\r\n\r\n'
 
-/** An upgrade without a good token: a line in the log. */
+/** An upgrade with a bad token, which logs one line. */
 async function refused(relay: RelayProcess): Promise<void> {
   const { hostname, port } = new URL(relay.url)
   const socket = connect(Number(port), hostname, () => socket.write(REFUSED))
@@ -24,7 +24,7 @@ async function refused(relay: RelayProcess): Promise<void> {
   await once(socket, 'close')
 }
 
-/** At least this many lines, while a session's markers go round. */
+/** Logs at least this many lines while a session's markers go to the upstream and back. */
 async function talk(relay: RelayProcess, lines: number): Promise<void> {
   const client = await relay.connect()
   await client.next('session.created')
@@ -48,7 +48,7 @@ describe('36. a log that cannot be written', () => {
     }
   })
 
-  it('to a pipe whose reader has gone: the sessions live, and the end is clean', async () => {
+  it('to a pipe without a reader: the sessions live, and the process ends cleanly', async () => {
     const relay = await startRelayProcess({ upstream: upstream.url, stdout: 'unread' })
     try {
       relay.child.stdout?.destroy()
@@ -62,8 +62,8 @@ describe('36. a log that cannot be written', () => {
   })
 })
 
-describe('37. a log that nobody reads', () => {
-  it('never holds up a session; what does not fit is dropped and counted', async () => {
+describe('37. a log that is not read', () => {
+  it('never delays a session; lines that do not fit are dropped and counted', async () => {
     const relay = await startRelayProcess({ upstream: upstream.url, stdout: 'unread', env: { LOG_LEVEL: 'trace' } })
     try {
       for (let n = 0; n < 30 && (await relay.metric('relay_log_lines_dropped')) === 0; n++) await talk(relay, 500)

@@ -1,4 +1,4 @@
-// Fault 39: SIGTERM while a client never reads. The process ends by its limit all the same, with 0, and tells the others why.
+// Fault 39: SIGTERM while one client never reads. The process still ends within its limit, with exit code 0, and tells the other clients why.
 import { expect, it } from 'vitest'
 import { startSimulator } from '../../src/simulator/simulator.js'
 import { startRelayProcess } from './relay-process.js'

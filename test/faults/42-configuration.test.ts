@@ -1,4 +1,4 @@
-// Fault 42: bad configuration. The process ends soon, not with 0, one line for each mistake, and no secret in any.
+// Fault 42: bad configuration. The process ends soon with a failure, prints one line for each mistake, and no secret.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -9,9 +9,9 @@ import type { RealtimeClient } from '../support/realtime-client.js'
 import { type RelayProcess, roundTrip, startRelayProcess } from './relay-process.js'
 
 const SAMPLES = 150
-/** The machine is shared with others: the best of a few rounds says what the relay can do. */
+/** The machine is shared with other processes, so the best of a few rounds counts. */
 const ROUNDS = 4
-/** Two processes more are at work under the flood; this much is theirs and the scheduler's. Milliseconds. */
+/** Milliseconds that the two additional processes of the flood and the scheduler may cost. */
 const SCHEDULER = 2
 
 let upstream: RunningCommand

@@ -1,4 +1,4 @@
-// Fault 51: four relays, two hundred users, one Redis; a relay is killed, then Redis. No quota and no number of sessions is exceeded by more than one.
+// Fault 51: four instances, two hundred users, one Redis. One instance is killed, then Redis. No quota and no session limit is exceeded by more than one.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ const SESSIONS = 2
 const TALKERS_PER_USER = 4
 const RESPONSE_MS = 150
 const REFUSALS_OF_CUT_OFF = 10
-/** A crowd on two cores would make Redis seem away, and then each relay counts for itself. */
+/** With a crowd on two cores Redis would seem unreachable, and each instance would count for itself. */
 const HANDSHAKES_AT_ONCE = 4
 
 interface User {
@@ -26,13 +26,13 @@ interface User {
   /** Sessions open now, as its clients see it, and the most there were. */
   open: number
   most: number
-  /** Talkers that were told the day's quota is used up. */
+  /** Talkers that learned that the day's quota is used up. */
   told: number
   /** Had a session on the relay that was killed. */
   cutOff: boolean
 }
 
-/** At most `places` are inside at once, the others wait in order. */
+/** Lets at most `places` in at once; the others wait in order. */
 function turnstile(places: number) {
   const waiting: (() => void)[] = []
   let free = places
@@ -49,7 +49,7 @@ function turnstile(places: number) {
   }
 }
 
-describe.skipIf(redisBinary() === undefined)('quotas and places of four relays (skipped where no redis-server or valkey-server is installed: its file must outlast it)', () => {
+describe.skipIf(redisBinary() === undefined)('quotas and places of four instances (skipped if no redis-server or valkey-server is installed: its file must outlast it)', () => {
   const folder = mkdtempSync(join(tmpdir(), 'quotas-'))
   const users: User[] = []
   let relays: RelayProcess[] = []
@@ -96,7 +96,7 @@ describe.skipIf(redisBinary() === undefined)('quotas and places of four relays (
     rmSync(folder, { recursive: true, force: true })
   })
 
-  /** A session on this relay, or on the next one where it is dead; undefined where the user has no place left. */
+  /** A session on this instance, or on the next one if it is dead. Undefined if the user has no place left. */
   async function connect(user: User, first: number): Promise<{ client: RealtimeClient; relay: RelayProcess } | undefined> {
     for (let n = first; !over; n++) {
       const relay = relays[n % relays.length] as RelayProcess
@@ -149,7 +149,7 @@ describe.skipIf(redisBinary() === undefined)('quotas and places of four relays (
     }
   }
 
-  it('51. are never exceeded by more than one, under kill -9 of a relay and of Redis', async () => {
+  it('51. are never exceeded by more than one after kill -9 of an instance and of Redis', async () => {
     const talking = Promise.all(users.flatMap((user, n) => Array.from({ length: TALKERS_PER_USER }, (_, k) => talk(user, n + k))))
     const total = () => [...upstream.started.values()].reduce((sum, count) => sum + count, 0)
     const underWay = (share: number) => expect.poll(() => upstream.active() > 5 && total() >= USERS * QUOTA * share, { timeout: 20_000, interval: 5 }).toBe(true)
@@ -185,7 +185,7 @@ describe.skipIf(redisBinary() === undefined)('quotas and places of four relays (
     asking.disconnect()
     for (const [n, user] of users.entries()) {
       const given = upstream.started.get(user.name) ?? 0
-      // What a killed relay had under way, at most one of each session, was never told to anybody.
+      // The usage of responses that a killed instance had under way, at most one per session, was never recorded.
       expect([user.name, (booked[n] ?? 0) <= given && (booked[n] ?? 0) >= given - (user.cutOff ? SESSIONS : 0)]).toEqual([user.name, true])
     }
     console.log(

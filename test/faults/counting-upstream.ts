@@ -1,11 +1,11 @@
-// An upstream that says nothing and counts: how many responses each user was really given, whatever the relays made of it.
+// A silent upstream that counts how many responses each user really got, independently of the relay's own counts.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
 
 export interface CountingUpstream {
   readonly url: string
-  /** By the user that the instructions name as `user=<name>;`. */
+  /** Responses by user, whom the instructions name as `user=<name>;`. */
   readonly started: ReadonlyMap<string, number>
   /** Responses under way. */
   active(): number

@@ -1,4 +1,4 @@
-// A client that sends without end what it is told to, as fast as its socket takes it: `updates` are small and many, `huge` are four megabytes each.
+// A client that floods as fast as its socket allows, with the kind it is given: `updates` are small and many, `huge` are four megabytes each.
 import { WebSocket } from 'ws'
 
 const [url, token, kind] = process.argv.slice(2)

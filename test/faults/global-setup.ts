@@ -1,4 +1,4 @@
-// Gets the one tool that fault scripts need and a machine may lack, where that is allowed: without it the scripts about clocks are skipped.
+// Installs, if allowed, the tool that the fault scripts about clocks need. Without it they are skipped.
 import { execFileSync } from 'node:child_process'
 
 export function setup(): void {

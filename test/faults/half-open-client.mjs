@@ -1,4 +1,4 @@
-// A client in a process of its own, to be frozen: connects with the URL and token it is given, says `open`, and then sends and reads whatever comes.
+// A client in its own process, which the test freezes. It connects with the given URL and token, prints `open`, and then sends and reads events.
 import { WebSocket } from 'ws'
 
 const [url, token] = process.argv.slice(2)

@@ -1,4 +1,4 @@
-// The built relay as a process of its own, to be frozen, starved and killed, with what is needed to see that nothing is left of a fault.
+// The built relay as a process that a test can freeze, starve and kill, with checks that a fault leaves nothing behind.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -18,11 +18,11 @@ export interface RelayProcess {
   readonly child: ChildProcess
   readonly url: string
   readonly wsUrl: string
-  /** What it has written so far, to either output that is read. */
+  /** Everything it has written to the outputs that are read. */
   readonly output: () => string
   connect(subject?: string): Promise<RealtimeClient>
   token(subject?: string, ttlSeconds?: number): Promise<string>
-  /** The sum of a metric over its labels; 0 where it has not been counted yet. */
+  /** The sum of a metric over its labels; 0 if it has not been counted yet. */
   metric(name: string): Promise<number>
   /** Waits until no session and no upstream connection is left, as before the fault. */
   nothingLeft(): Promise<void>
@@ -129,7 +129,7 @@ export async function roundTrip(client: RealtimeClient, ms = 10_000): Promise<nu
   return performance.now() - began
 }
 
-/** A clear end: an `error` event with this code, then its close code, and nothing of the server's in either. */
+/** Checks for a clear end: an `error` event with this code and then its close code, both without anything of the server's. */
 export async function clearEnd(client: RealtimeClient, code: string, closeCode: number): Promise<void> {
   const closed = await client.closed()
   expect(client.events.at(-1)).toMatchObject({ type: 'error', error: { code, message: expect.any(String) } })

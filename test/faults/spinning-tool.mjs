@@ -1,4 +1,4 @@
-// A tool that never gives the processor back.
+// A tool that spins without end.
 export function getWeather() {
   for (;;);
 }

@@ -1,4 +1,4 @@
-// Whole sessions fed with hostile frames of both sides: nothing throws, the server's part never changes, and nothing of the server's is shown.
+// Whole sessions with hostile frames from both sides: nothing throws, the server's part never changes, and clients see nothing of the server's.
 import { describe, expect, it } from 'vitest'
 import { CLIENT_RULES } from '../../src/core/policy/client-rules.js'
 import { CLIENT_LIMITS, decodeEvent, encodeEvent, UPSTREAM_LIMITS } from '../../src/core/protocol/codec.js'
@@ -35,7 +35,7 @@ const upstreamEvents: readonly object[] = [
 ]
 
 const FIELDS = ['instructions', 'tools', 'prompt', 'model', 'tracing', 'server_url', 'x', '__proto__', 'Instructions']
-/** A field no client should see, in some object of the event; where keys are data, it stays away. */
+/** Adds a field that no client may see to some object of the event, but not to objects whose keys are data. */
 const poisoned = fc.tuple(fc.constantFrom(...upstreamEvents), fc.constantFrom(...FIELDS), fc.nat({ max: 5 })).map(([event, field, at]) => {
   let left = at
   const poison = (value: Json): Json => {

@@ -1,4 +1,4 @@
-// The token front under fuzz: whatever is done to a good token, it is the same token or it is refused, in one fixed word.
+// The token check under fuzz: a changed token is either still the same token or refused with one fixed reason.
 import { describe, expect, it } from 'vitest'
 import { RefusalError } from '../../src/core/protocol/errors.js'
 import { authenticator, good, part, sign } from '../auth/tokens.js'

@@ -1,4 +1,4 @@
-// The tool template filler under fuzz: any template, filled with whatever a model writes, asks the same host for the same path shape, or says in fixed words why not.
+// Tool templates under fuzz: filled with any arguments of a model, a template requests the same host and path shape, or is refused with a fixed reason.
 import { describe, expect, it } from 'vitest'
 import { Secret } from '../../src/config/secret.js'
 import type { JsonObject } from '../../src/core/protocol/events.js'
@@ -75,14 +75,14 @@ const args = fc
   .map(([declared, more]) => JSON.parse(JSON.stringify({ ...more, ...declared })) as JsonObject)
 const claims = fc.record({ team: fc.oneof(text, fc.jsonValue({ maxDepth: 1 })) }, { requiredKeys: [] })
 
-/** As it is, and decoded once and again, as careless servers do. */
+/** The text itself, decoded once, and decoded twice, as careless servers do. */
 function decodings(segment: string): readonly string[] {
   const found = [segment]
   for (let round = 0; round < 3; round++) found.push((found.at(-1) ?? '').replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))))
   return found
 }
 const climbs = (segment: string) => decodings(segment).some((one) => one.split(/[/\\]/).some((piece) => /^\.{1,2}$/.test(piece.split(';')[0] ?? '')))
-/** A pattern for what the pieces may have become: an argument is at least one character that means nothing in a URL. */
+/** A pattern for the filled pieces: an argument is at least one character without a meaning in a URL. */
 const shape = (parts: readonly Piece[], least: '+' | '*') =>
   new RegExp(`^${parts.map((piece) => (typeof piece === 'string' ? piece.replace(/[.*+?^${}()|[\]\\]/g, '\\$&') : `(?:[A-Za-z0-9_.!~*'()-]|%[0-9A-F]{2})${least}`)).join('')}$`)
 

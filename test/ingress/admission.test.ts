@@ -1,4 +1,4 @@
-// The checks between path and 101, in order, each against the real store.
+// The checks between the path and the 101, in order, each with the real store.
 import { afterEach, describe, expect, it } from 'vitest'
 import { eventually, type Front, HEAD, open, raw, refused, startFront, token } from './front.js'
 
@@ -16,7 +16,7 @@ describe('limits before the 101', () => {
     socket.terminate()
   })
 
-  it('limits connects per address before it looks at the credential', async () => {
+  it('limits connects per address before it checks the credential', async () => {
     front = await startFront({ limits: { connectsPerSecond: 0.1 } })
     const answers = []
     for (let n = 0; n < 3; n++) answers.push(await refused(`${front.ws}/v1/realtime`))
@@ -52,7 +52,7 @@ describe('limits before the 101', () => {
     expect(front.leases()).toBe(0)
   })
 
-  it('holds the process limit when many come at once, and frees places', async () => {
+  it('keeps the process limit if many connect at once, and frees places', async () => {
     const turn = () => new Promise((resolve) => setImmediate(resolve))
     front = await startFront({
       limits: { maxSessions: 3 },
@@ -73,7 +73,7 @@ describe('limits before the 101', () => {
     ;(await open(`${front.ws}/v1/realtime`, { headers })).socket.terminate()
   })
 
-  it('takes nobody while memory is nearly full, before it asks who that is', async () => {
+  it('refuses every caller while memory is nearly full, before it authenticates', async () => {
     let full = true
     front = await startFront({ deps: { overloaded: () => full } })
     expect(await refused(`${front.ws}/v1/realtime`, {})).toMatchObject({ status: 503, code: 'overloaded', headers: { 'retry-after': '5' } })
@@ -93,7 +93,7 @@ describe('limits before the 101', () => {
     for (const { socket } of two) socket.terminate()
   })
 
-  it('holds the limit per subject', async () => {
+  it('keeps the limit per subject', async () => {
     front = await startFront({ limits: { maxSessionsPerUser: 1 } })
     const { socket } = await open(`${front.ws}/v1/realtime`, { headers: await bearer() })
     expect(await refused(`${front.ws}/v1/realtime`, { headers: await bearer() })).toMatchObject({ status: 429, code: 'too_many_sessions' })

@@ -1,4 +1,4 @@
-// What is decided from an upgrade request alone: dialect, subprotocol, origin, handshake, canonical path.
+// Decisions that need only the upgrade request: dialect, subprotocol, origin, handshake and canonical path.
 import type { IncomingMessage } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { RefusalError } from '../../src/core/protocol/errors.js'
@@ -61,7 +61,7 @@ describe('subprotocols', () => {
   it.each([['a,,b'], [''], ['a, a'], ['a b'], ['a,"b"'], ['a;b'], ['é']])('refuses the header %j', (header) => {
     expect(codeOf(() => offeredSubprotocols([header]))).toBe('bad_request')
   })
-  it('reads a header sent twice', () => {
+  it('reads a header that was sent twice', () => {
     expect(offeredSubprotocols(['a, b', 'c'])).toEqual(['a', 'b', 'c'])
   })
 })
@@ -156,7 +156,7 @@ describe('readHandshake', () => {
     expect(readHandshake(request({})).trace).toBeUndefined()
   })
 
-  it('refuses what is not served by name', () => {
+  it('refuses calls and transcription sessions, which are not served', () => {
     expect(codeOf(() => checkIntent(queryOf('/v1/realtime?call_id=x')))).toBe('not_found')
     expect(codeOf(() => checkIntent(queryOf('/v1/realtime?intent=transcription')))).toBe('bad_request')
     expect(codeOf(() => checkIntent(queryOf('/v1/realtime?model=x')))).toBe('undefined')

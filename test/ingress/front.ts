@@ -1,4 +1,4 @@
-// A real server with the realtime routes, a real store and real tokens; its sessions echo and say what was decided.
+// A real server with the realtime routes, a real store and real tokens. Its sessions echo and report what was decided.
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import fastifyWebsocket from '@fastify/websocket'
@@ -12,7 +12,7 @@ import type { SessionProfile } from '../../src/core/policy/profile.js'
 import { fastifyServerOptions, websocketPluginOptions } from '../../src/ingress/server-options.js'
 import { type TlsOptions, tlsOptions } from '../../src/ingress/tls.js'
 import { type IngressDeps, registerWebSocketRoutes } from '../../src/ingress/websocket.js'
-import { logOptions } from '../../src/ops/log.js'
+import { createLogger } from '../../src/ops/log.js'
 import type { NewSession } from '../../src/ports/session.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
 
@@ -113,7 +113,7 @@ export async function startFront(options: FrontOptions = {}): Promise<Front> {
   }
   const app = Fastify({
     ...fastifyServerOptions(config, tls),
-    logger: { ...logOptions('trace'), stream: { write: remember } },
+    loggerInstance: createLogger({ logLevel: 'trace' }, { write: remember, dropped: 0, flush: async () => undefined }),
   } as never) as unknown as FastifyInstance
   await app.register(fastifyWebsocket, websocketPluginOptions(config))
   registerWebSocketRoutes(app, {
@@ -177,7 +177,7 @@ export async function startFront(options: FrontOptions = {}): Promise<Front> {
 
 export interface Opened {
   readonly socket: WebSocket
-  /** The server's first event: what was decided about this session. */
+  /** The server's first event, which reports what was decided about this session. */
   readonly first: Record<string, unknown>
   readonly headers: Record<string, string | string[] | undefined>
 }
@@ -200,7 +200,7 @@ export interface Refused {
   readonly text: string
 }
 
-/** Dials and expects an HTTP refusal with a JSON body in the one shape. */
+/** Dials and expects an HTTP refusal with the usual JSON body. */
 export async function refused(url: string, options: { headers?: Record<string, string>; protocols?: string[] } = {}): Promise<Refused> {
   const { protocols = [], ...rest } = options
   const socket = new WebSocket(url, protocols, rest)
@@ -215,7 +215,7 @@ export async function refused(url: string, options: { headers?: Record<string, s
   return { status: response.statusCode, headers: response.headers, code: codeOf(text), text }
 }
 
-/** The code of an error body; fails on anything but the one shape. */
+/** The code of an error body. Fails if the body has another shape. */
 export function codeOf(text: string): string {
   const body = JSON.parse(text) as { error: { type: string; code: string; message: string } }
   if (Object.keys(body).join() !== 'error' || Object.keys(body.error).join() !== 'type,code,message') throw new Error(`odd error body: ${text}`)
@@ -224,7 +224,7 @@ export function codeOf(text: string): string {
 
 export const HEAD = 'Host: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
 
-/** Sends bytes and resolves to all that comes back until the server ends, or until `until` is seen. */
+/** Sends bytes and resolves to the answer, read until the server ends or `until` appears. */
 export async function raw(port: number, bytes: string | Buffer, until?: string): Promise<string> {
   const socket: Socket = connect(port, '127.0.0.1')
   socket.on('error', () => {})
@@ -238,7 +238,7 @@ export async function raw(port: number, bytes: string | Buffer, until?: string):
   return text
 }
 
-/** Resolves once `check` holds; looks again after each turn of the loop and fails after five seconds. */
+/** Resolves once `check` is true. Checks after each turn of the event loop and fails after five seconds. */
 export async function eventually(check: () => boolean): Promise<void> {
   const end = performance.now() + 5000
   while (!check()) {

@@ -1,4 +1,4 @@
-// What peers and parts do wrong between the first byte and the 101: nothing hangs, nothing leaks, the process lives.
+// Faults of peers and parts between the first byte and the 101: nothing hangs, nothing leaks, and the process lives.
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -12,7 +12,7 @@ afterEach(() => front?.close())
 const revocations = (isRevoked: Revocations['isRevoked']): Revocations => ({ isRevoked, onRevoked: () => undefined, revoke: async () => undefined })
 const bearer = async (): Promise<{ authorization: string }> => ({ authorization: `Bearer ${await token()}` })
 
-describe('a client that resets while it is admitted', () => {
+describe('a client that resets during admission', () => {
   it('neither ends the process nor keeps a place, thirty times', async () => {
     const slow = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
     let holding = 0
@@ -56,7 +56,7 @@ describe('a client that resets while it is admitted', () => {
     await eventually(() => holding === 0)
   })
 
-  it('keeps no place when it ends its half while it is admitted', async () => {
+  it('keeps no place if it ends its half of the connection during admission', async () => {
     let admit: () => void = () => {}
     const gate = new Promise<void>((resolve) => {
       admit = resolve
@@ -135,7 +135,7 @@ describe('parts that are slow or broken', () => {
     expect(front.leases()).toBe(0)
   })
 
-  it('closes with the catalogue’s code when the session cannot be opened', async () => {
+  it('closes with the catalogue’s code if the session cannot be opened', async () => {
     front = await startFront({
       deps: {
         openSession: () => {
@@ -177,7 +177,7 @@ describe('REFUSE_AFTER_UPGRADE', () => {
   })
 })
 
-it('refuses in its own shape while the server closes', async () => {
+it('refuses in the usual shape while the server closes', async () => {
   front = await startFront()
   const { socket } = await open(`${front.ws}/v1/realtime`, { headers: await bearer() })
   const request = `GET /v1/realtime HTTP/1.1\r\n${HEAD}api-key: ${await token()}\r\n\r\n`

@@ -1,4 +1,4 @@
-// Bytes no honest client sends, and bytes that come too slowly or too soon.
+// Bytes that no honest client sends, and bytes that come too slowly or too early.
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -31,13 +31,13 @@ describe('hostile bytes', () => {
     expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4))).toHaveProperty('error.code')
   })
 
-  it('takes a 31 kB credential to its check', async () => {
+  it('accepts a 31 kB credential and checks it', async () => {
     front = await startFront()
     const answer = await refused(`${front.ws}/v1/realtime`, { protocols: ['realtime', `openai-insecure-api-key.${'a'.repeat(31_000)}`] })
     expect(answer.status).toBe(401)
   })
 
-  it('ends a head that drips and a socket that says nothing', async () => {
+  it('ends a request head that drips in and a socket that sends nothing', async () => {
     front = await startFront({ limits: { handshakeTimeoutMs: 300 } })
     const started = performance.now()
     const dripping = connect(front.port, '127.0.0.1')
@@ -57,7 +57,7 @@ describe('hostile bytes', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 408 /)
   })
 
-  it('keeps frames that come in the packet of the request', async () => {
+  it('keeps frames from the same packet as the request', async () => {
     front = await startFront()
     const bytes = Buffer.concat([Buffer.from(`GET /v1/realtime HTTP/1.1\r\n${HEAD}api-key: ${await token()}\r\n\r\n`), Buffer.from([0x81, 0x85, 0, 0, 0, 0]), Buffer.from('early')])
     expect(await raw(front.port, bytes, 'early')).toContain('early')

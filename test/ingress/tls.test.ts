@@ -1,4 +1,4 @@
-// Certificate files: checked at start, taken up when they change, and a bad pair never replaces a good one.
+// Certificate files: checked at start and reloaded when they change. A bad pair never replaces a good one.
 import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
@@ -34,7 +34,7 @@ describe('tlsOptions', () => {
 })
 
 describe('watchTls', () => {
-  it('serves the new certificate after a change, and keeps the old one through a bad one', async () => {
+  it('serves the new certificate after a change, and keeps the old one if the new one is bad', async () => {
     const server = createServer({ ...tlsOptions(files) }, (socket) => socket.end())
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')

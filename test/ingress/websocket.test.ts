@@ -1,4 +1,4 @@
-// The ways in, as clients meet them: real sockets against a real server.
+// The realtime paths as clients see them: real sockets and a real server.
 import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
 import { collected } from '../support/collected.js'
@@ -8,7 +8,7 @@ let front: Front
 afterEach(() => front?.close())
 const bearer = async (claims?: Record<string, unknown>) => ({ authorization: `Bearer ${await token(claims)}` })
 
-it('an open session holds nothing of its request: it lives for an hour', async () => {
+it('an open session, which may last an hour, keeps nothing of its request in memory', async () => {
   front = await startFront()
   let request: WeakRef<object> | undefined
   front.app.server.on('upgrade', (message) => {
@@ -21,7 +21,7 @@ it('an open session holds nothing of its request: it lives for an hour', async (
 })
 
 describe('paths', () => {
-  it('opens on every realtime path, however it is spelled, with its dialect', async () => {
+  it('opens on every realtime path in any spelling, with its dialect', async () => {
     front = await startFront()
     const cases: [string, string][] = [
       ['/v1/realtime?model=gpt-realtime', 'ga'],
@@ -41,14 +41,14 @@ describe('paths', () => {
     beta.socket.terminate()
   })
 
-  it('refuses an upgrade anywhere else with 404, token or not', async () => {
+  it('refuses an upgrade on any other path with 404, with or without a token', async () => {
     front = await startFront()
     for (const path of ['/', '/livez', '/v1', '/v1/realtime/sessions', '/live/sessions', '/metrics', '/v1/realtime%2f', '/socket.io/'])
       for (const headers of [{}, await bearer()]) expect(await refused(`${front.ws}${path}`, { headers })).toMatchObject({ status: 404, code: 'not_found' })
     expect(front.leases()).toBe(0)
   })
 
-  it('answers plain HTTP in JSON, never HTML', async () => {
+  it('answers plain HTTP in JSON, never in HTML', async () => {
     front = await startFront()
     const cases: [string, string, string | undefined, number, string][] = [
       ['GET', '/v1/realtime', undefined, 426, 'upgrade_required'],
@@ -95,7 +95,7 @@ describe('paths', () => {
 })
 
 describe('credentials', () => {
-  it('refuses with 401 whatever is wrong, and says so in one way', async () => {
+  it('refuses any bad credential with 401 and the same answer', async () => {
     front = await startFront()
     const good = await token()
     const bodies = new Set<string>()
@@ -120,13 +120,13 @@ describe('credentials', () => {
     })
   })
 
-  it('does not fall through from a bad credential to a good one', async () => {
+  it('does not try a good credential after a bad one', async () => {
     front = await startFront({ allowQueryToken: true })
     const answer = await refused(`${front.ws}/v1/realtime?api-key=${await token()}`, { headers: { authorization: 'Bearer nonsense' } })
     expect(answer.status).toBe(401)
   })
 
-  it('takes the token from the query only when allowed', async () => {
+  it('accepts the token in the query only if that is allowed', async () => {
     front = await startFront()
     const query = `access_token=${await token()}`
     expect((await refused(`${front.ws}/v1/realtime?${query}`)).status).toBe(401)
@@ -139,7 +139,7 @@ describe('credentials', () => {
     }
   })
 
-  it('never prints a credential or a query, admitted or refused', async () => {
+  it('never logs a credential or a query, whether admitted or refused', async () => {
     front = await startFront({ allowQueryToken: true, config: { refuseAfterUpgrade: false } })
     const secret = await token()
     for (const [path, options] of [
@@ -182,7 +182,7 @@ describe('subprotocol', () => {
     expect(answer).toMatch(/x-request-id: [0-9a-f-]{36}\r/)
   })
 
-  it('sends no header when nothing was offered, and 400 when only the credential was', async () => {
+  it('sends no header if nothing was offered, and 400 if only the credential was', async () => {
     front = await startFront()
     const secret = await token()
     const none = await raw(front.port, `GET /v1/realtime HTTP/1.1\r\n${HEAD}api-key: ${secret}\r\n\r\n`, '\r\n\r\n')

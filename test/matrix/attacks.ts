@@ -1,7 +1,7 @@
-// Every thing a client must not reach and a client must not see, as fields to be put into any event at any place.
+// Everything that a client must not reach or see, as fields that can be put into any event at any place.
 import type { JsonObject } from '../../src/core/protocol/events.js'
 
-/** Whatever must not arrive carries one of these. */
+/** Every forbidden value contains one of these. */
 export const CANARY = 'canary-in-the-matrix'
 const NUMBER = 0.771_234_5
 const COUNT = 3777
@@ -10,7 +10,7 @@ export const PREFIX = 'relay_m4tr1x0000_'
 export const ARRIVED = new RegExp(`${CANARY}|${NUMBER}|\\b${COUNT}\\b|${HIDDEN}|${PREFIX}`)
 
 const message = (role: string, part: JsonObject = { type: 'input_text', text: CANARY }): JsonObject => ({ id: 'x', type: 'message', role, content: [part] })
-/** An item where an event may hold one: alone, or in the input of a response. */
+/** An item at the places where an event may hold one: alone, or in the input of a response. */
 const item = (one: JsonObject): JsonObject => ({ item: one, input: [one], items: [one], output: [one] })
 const call: JsonObject = { id: HIDDEN, type: 'function_call', name: CANARY, call_id: CANARY, arguments: CANARY, status: 'completed' }
 const result: JsonObject = { id: HIDDEN, type: 'function_call_output', call_id: 'call_of_the_server', output: CANARY }
@@ -47,7 +47,7 @@ export const CLIENT_ATTACKS: Readonly<Record<string, JsonObject>> = {
   prototype: JSON.parse(`{"__proto__":{"instructions":"${CANARY}"},"constructor":{"prototype":{"tools":["${CANARY}"]}}}`) as JsonObject,
 }
 
-/** What the upstream may say and a client must not see. */
+/** What the upstream may send and a client must not see. */
 export const SERVER_ATTACKS: Readonly<Record<string, JsonObject>> = {
   instructions: { instructions: CANARY },
   'tool definitions': { tools: [functionTool, mcpTool], tool_choice: { type: 'function', name: CANARY } },

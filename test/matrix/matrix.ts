@@ -1,4 +1,4 @@
-// The matrix: every event, with every forbidden thing in it, in every dialect a client may speak, through dialect and policy; and what became of it.
+// The matrix: every event with every forbidden value, in every client dialect, passed through dialect and policy, and the outcome.
 import { CLIENT_RULES, judgeClientEvent } from '../../src/core/policy/client-rules.js'
 import type { SessionView, Verdict } from '../../src/core/policy/policy.js'
 import { judgeServerEvent, SERVER_RULES } from '../../src/core/policy/server-rules.js'
@@ -7,7 +7,7 @@ import { dialectFor } from '../../src/core/protocol/dialects.js'
 import type { JsonObject, RealtimeEvent } from '../../src/core/protocol/events.js'
 import { ARRIVED, CLIENT_ATTACKS, HIDDEN, PREFIX, SERVER_ATTACKS } from './attacks.js'
 
-/** `arrived`: something forbidden went through. There must be none. */
+/** `arrived`: a forbidden value passed. That must never happen. */
 export type Outcome = 'refused' | 'rewritten' | 'dropped' | 'arrived'
 
 export interface Cell {
@@ -78,7 +78,7 @@ function serverCells(): readonly Cell[] {
   )
 }
 
-/** The thing beside the event's own fields, inside its payload, and at both places. */
+/** The forbidden value beside the event's own fields, inside its payload, and at both places. */
 function variants(type: string, fields: JsonObject, payload: string | undefined): readonly RealtimeEvent[] {
   const base: RealtimeEvent = { type, event_id: 'event_1', ...BASE[type] }
   if (payload === undefined) return [{ ...base, ...fields, type }]
@@ -119,17 +119,17 @@ function outcomeOf(verdict: Verdict, event: RealtimeEvent, towards: readonly Dia
 
 const ORDER: readonly Outcome[] = ['arrived', 'rewritten', 'refused', 'dropped']
 
-/** Of the events that one became, the one that went furthest. */
+/** If one event became several, the outcome of the one that went furthest. */
 function worst(outcomes: readonly Outcome[]): Outcome {
   return ORDER.find((one) => outcomes.includes(one)) ?? 'dropped'
 }
 
-/** The last variant stands for all of them, unless one let something through. */
+/** The outcome of the last variant, unless another one let a forbidden value pass. */
 function mostDirect(outcomes: readonly Outcome[]): Outcome {
   return outcomes.includes('arrived') ? 'arrived' : (outcomes.at(-1) ?? 'dropped')
 }
 
-/** Markdown tables with counts: by event, and by thing. */
+/** Markdown tables with counts by event and by forbidden value. */
 export function matrixMarkdown(cells: readonly Cell[] = matrix()): string {
   const count = (outcome: Outcome) => cells.filter((cell) => cell.outcome === outcome).length
   const head = `${cells.length} combinations: ${count('rewritten')} rewritten without it, ${count('refused')} refused, ${count('dropped')} dropped, ${count('arrived')} let through.`

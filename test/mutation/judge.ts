@@ -1,16 +1,16 @@
-// One child process of a mutation run: a Vitest that stays, in a copy of the project, and says of each mutant whether the tests let it live.
+// One child process of a mutation run: a long-lived Vitest in a copy of the project that reports whether the tests notice each mutant.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createVitest, type TestSpecification } from 'vitest/node'
 
-/** Puts `text` into `file` and runs the stages, each a list of test files; the first stage that fails ends it. Then `source` is put back. */
+/** Writes `text` to `file` and runs the stages, each a list of test files, until one fails. Then it restores `source`. */
 export interface Question {
   readonly file: string
   readonly source: string
   readonly text: string
   readonly stages: readonly (readonly string[])[]
 }
-/** First the test files there are, then to each question those that noticed (none: it survived), or why it could not be answered. */
+/** First the list of test files. Then for each question the files that noticed (none: the mutant survived), or why it has no answer. */
 export interface Answer {
   readonly tests?: readonly string[]
   readonly failed?: readonly string[]

@@ -1,4 +1,4 @@
-// Makes mutants of a source text: each is one small mistake a person could make, at one place.
+// Makes mutants of a source text. Each is one small mistake at one place, such as a person could make.
 import { parseAst } from 'vitest/node'
 
 export interface Mutant {
@@ -17,9 +17,9 @@ interface Node {
 
 const COMPARISONS: Readonly<Record<string, string>> = { '===': '!==', '!==': '===', '<': '<=', '<=': '<', '>': '>=', '>=': '>', '-': '+', '*': '+', '%': '*' }
 const LOGIC: Readonly<Record<string, string>> = { '&&': '||', '||': '&&' }
-/** Types say nothing at run time, and a name imported wrongly is the compiler's to find. */
+/** Types have no effect at run time, and the compiler finds wrong imports. */
 const SKIPPED = /^(TS(?!AsExpression|SatisfiesExpression|NonNullExpression)|Import|ExportAllDeclaration)/
-/** Sentences are for people: a changed one breaks nothing. */
+/** Sentences are for people, so a changed one breaks nothing. */
 const SENTENCE = / /
 
 export function mutantsOf(source: string): readonly Mutant[] {

@@ -1,4 +1,4 @@
-// Breaks core's policy and protocol and the authentication, one mistake at a time, and counts how many of the mistakes the tests notice.
+// Puts mistakes into core's policy and protocol and into the authentication, one at a time, and counts how many the tests notice.
 // npm run mutate -- [--sample 150] [--seed 1] [--only path] [--all] [--jobs 2]
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,7 +16,7 @@ const TARGETS: readonly { readonly folder: string; readonly tests: readonly stri
   { folder: 'src/core/protocol', tests: ['test/core/protocol', 'test/core/policy/price', 'test/relay/usage', 'test/readme'] },
   { folder: 'src/auth', tests: ['test/auth'] },
 ]
-/** Asked first, where they are about the file: most mutants do not outlive them. */
+/** Run first if they test the file: they notice most mutants. */
 const CLOSEST: readonly (readonly [file: RegExp, test: RegExp])[] = [
   [/policy\/(client|settable|requested|paths|session-update)/, /client-sheet|settable/],
   [/policy\/(server|public-text)/, /server-sheet|server-visible/],
@@ -33,9 +33,9 @@ const CLOSEST: readonly (readonly [file: RegExp, test: RegExp])[] = [
   [/auth\/tool-identity/, /tool-identity/],
   [/auth\/mint-token/, /mint-token/],
 ]
-/** Asked last, unless closest. */
+/** Run last, unless they are closest to the file. */
 const SLOW = /differentials|hostile|fast-lane|remote-keys\.|wycheproof/
-/** Too slow to be asked about what they hardly touch; a mutant that only they would notice counts as a survivor. */
+/** Too slow to run for files that they hardly touch. A mutant that only they would notice counts as survived. */
 const UNRELATED: readonly (readonly [file: RegExp, test: RegExp])[] = [
   [/core\/policy/, /interleavings/],
   [/protocol\/(errors|token-usage|preview|voice)/, /differentials|fast-lane/],
@@ -81,7 +81,7 @@ function candidatesIn({ folder: target, tests }: (typeof TARGETS)[number]): read
   })
 }
 
-/** Every n-th of a shuffle by the seed: the same seed chooses the same mutants of the same source. */
+/** A sample by seed: the same seed chooses the same mutants of the same source. */
 function sampled(all: readonly Candidate[], count: number, seed: number): readonly Candidate[] {
   let state = seed >>> 0
   const random = () => {
@@ -95,7 +95,7 @@ function sampled(all: readonly Candidate[], count: number, seed: number): readon
     .map(([, one]) => one)
 }
 
-/** The source is broken in a copy, never in place. Returns the project's folder in it. */
+/** Makes a copy of the project, since the source is never changed in place. Returns the copy's folder. */
 function workingCopy(): string {
   const copy = mkdtempSync(join(tmpdir(), 'relay-mutants-'))
   folders.push(copy)
@@ -109,7 +109,7 @@ function workingCopy(): string {
 
 interface Judge {
   readonly tests: readonly string[]
-  /** The test files that fail. A judge that does not answer in time is ended: the mutant loops, which counts as noticed. */
+  /** The test files that fail. If the judge does not answer in time, the mutant loops: the judge is ended and the mutant counts as noticed. */
   ask(question: Question): Promise<readonly string[]>
   end(): void
 }
@@ -138,7 +138,7 @@ async function started(project: string): Promise<[ChildProcess, readonly string[
   return [child, answer.tests]
 }
 
-/** Undefined where the time is over. */
+/** Undefined if the time is over. */
 async function answerOf(child: ChildProcess): Promise<Answer | undefined> {
   const late = AbortSignal.timeout(TIME_LIMIT_MS)
   const [answer] = (await once(child, 'message', { signal: late }).catch((error) => {
@@ -149,7 +149,7 @@ async function answerOf(child: ChildProcess): Promise<Answer | undefined> {
   return answer
 }
 
-/** The tests of a file in the order in which they are asked. */
+/** The tests of a file in the order in which they run. */
 function stagesFor(file: string, tests: readonly string[], all: readonly string[]): readonly (readonly string[])[] {
   const own = all.filter((name) => tests.some((prefix) => name.startsWith(prefix)) && !UNRELATED.some(([pattern, test]) => pattern.test(file) && test.test(name)))
   const close = CLOSEST.find(([pattern]) => pattern.test(file))?.[1] ?? /$^/
@@ -188,7 +188,7 @@ async function run(candidates: readonly Candidate[]): Promise<boolean> {
   return report('all', () => true, candidates, survivors) >= GOAL
 }
 
-/** Prints and returns the share of killed ones among those chosen. */
+/** Prints and returns the share of killed mutants among those chosen. */
 function report(name: string, belongs: (file: string) => boolean, candidates: readonly Candidate[], survivors: readonly Candidate[]): number {
   const count = (list: readonly Candidate[]) => list.filter(({ file }) => belongs(file)).length
   const rate = 1 - count(survivors) / count(candidates)

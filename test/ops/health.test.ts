@@ -1,4 +1,4 @@
-// Probes: alive while the loop turns; ready when new sessions work; each part named, none waited for without end.
+// Probes: alive while the event loop runs, ready if new sessions work. Each part is named, and each has a time limit.
 import { fastify } from 'fastify'
 import { describe, expect, it, vi } from 'vitest'
 import { createReadiness, type HealthDeps, registerHealthRoutes } from '../../src/ops/health.js'
@@ -16,7 +16,7 @@ async function ask(path: string, parts: Partial<HealthDeps> = {}) {
 }
 
 describe('probes', () => {
-  it('livez answers whatever the parts say', async () => {
+  it('livez answers in any state of the parts', async () => {
     const down = async (): Promise<Health> => ({ status: 'down', detail: 'x' })
     expect(await ask('/livez', { upstream: down, draining: () => true })).toEqual({ code: 200, body: { status: 'ok' }, cache: 'no-store' })
   })
@@ -46,7 +46,7 @@ describe('probes', () => {
     }
   })
 
-  it('a flood of questions asks each part once a second; draining shows at once', async () => {
+  it('a flood of requests asks each part once a second; draining shows at once', async () => {
     let asked = 0
     let clock = 0
     let draining = false

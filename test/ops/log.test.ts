@@ -1,4 +1,4 @@
-// What a log line may hold, whatever is passed to the logger, and what happens when nobody reads the log.
+// What a log line may contain, whatever is passed to the logger, and what happens if the log is not read.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
@@ -57,7 +57,7 @@ describe('a log line', () => {
     expect(lines.map((line) => line.msg)).toEqual(['Route GET:/x? not found', 'Route GET:/x? not found'])
   })
 
-  it('keeps what helps to find the fault', () => {
+  it('keeps type, code, reason and place of an error', () => {
     const { logger, lines } = memoryLog()
     logger.error({ err: Object.assign(new TypeError('x'), { code: 'ECONNRESET' }) }, 'failed')
     logger.warn({ err: new RefusalError('rate_limited', 'process_full') }, 'refused')
@@ -110,7 +110,7 @@ describe('a sink', () => {
   })
 })
 
-/** Logs 20 MB to its standard output, waits up to `flushMs` for its reader, then says on its IPC channel how that went, and exits. */
+/** Logs 20 MB to its standard output, waits up to `flushMs` for its reader, reports the result on its IPC channel, and exits. */
 const writer = (flushMs: number) => `
   const { openLogSink } = await import(${JSON.stringify(join(import.meta.dirname, '../../src/ops/log-sink.ts'))})
   const sink = openLogSink(1)
@@ -133,7 +133,7 @@ function startWriter(flushMs: number): ChildProcess {
 }
 
 describe('a process whose log', () => {
-  it('nobody reads goes on, loses lines and still exits', async () => {
+  it('is not read goes on, loses lines and still exits', async () => {
     const child = startWriter(50)
     child.stdout?.pause()
     const [result] = (await once(child, 'message')) as [{ longest: number; dropped: number }]
@@ -142,7 +142,7 @@ describe('a process whose log', () => {
     expect(result.longest).toBeLessThan(1000)
   })
 
-  it('reader has gone goes on and still exits', async () => {
+  it('has lost its reader goes on and still exits', async () => {
     const child = startWriter(50)
     child.stdout?.destroy()
     const [result] = (await once(child, 'message')) as [{ dropped: number }]
@@ -150,7 +150,7 @@ describe('a process whose log', () => {
     expect(result.dropped).toBeGreaterThan(10_000)
   })
 
-  it('is read gets every line that is not counted as lost', async () => {
+  it('is read delivers every line that is not counted as lost', async () => {
     const child = startWriter(10_000)
     let bytes = 0
     child.stdout?.on('data', (chunk: Buffer) => {

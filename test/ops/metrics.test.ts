@@ -1,11 +1,10 @@
-// Every note becomes a number; what a peer can choose never becomes a new time series without bound.
+// Every note becomes a number. Values that a peer chooses never create time series without bound.
 import { fastify } from 'fastify'
 import { describe, expect, it } from 'vitest'
-import { registerAdminRoutes } from '../../src/ops/health.js'
-import { boundedLabel } from '../../src/ops/labels.js'
+import { createBoundedLabel } from '../../src/ops/labels.js'
 import { createLogger } from '../../src/ops/log.js'
-import { createMetrics } from '../../src/ops/metrics.js'
-import { logRecorder, recorders } from '../../src/ops/session-log.js'
+import { createMetrics, registerMetrics } from '../../src/ops/metrics.js'
+import { createLogRecorder, joinRecorders } from '../../src/ops/session-log.js'
 import type { Note } from '../../src/ports/notes.js'
 
 const notes: readonly (readonly [note: Note, ...lines: string[]])[] = [
@@ -47,14 +46,14 @@ describe('metrics', () => {
     for (const line of lines) expect(text).toContain(line)
   })
 
-  it('never throw, whatever number they are given', async () => {
+  it('never throw for any number', async () => {
     const metrics = createMetrics({ processMetrics: false })
     metrics.recorder.note({ type: 'lane', side: 'client', hits: -1, misses: Number.NaN })
     metrics.recorder.note({ type: 'configured', durationMs: 300 })
     expect(await metrics.text()).toContain('relay_configured_seconds_count 1')
   })
 
-  it('keep their time series few under made-up names', async () => {
+  it('have few time series even with made-up names', async () => {
     const metrics = createMetrics({ processMetrics: false })
     for (let index = 0; index < 1000; index++) metrics.recorder.note({ type: 'event_refused', eventType: `made.up.${index}`, code: 'event_not_allowed' })
     metrics.recorder.note({ type: 'event_refused', eventType: '"}\n# evil 😀', code: 'event_not_allowed' })
@@ -63,7 +62,7 @@ describe('metrics', () => {
     expect(series).toContain('relay_events_refused_total{type="other",code="event_not_allowed"} 801')
   })
 
-  it('know refusals before the upgrade and numbers read on demand', async () => {
+  it('count refusals before the upgrade, and read numbers on demand', async () => {
     const metrics = createMetrics({ processMetrics: false })
     metrics.recorder.note({ type: 'upgrade_refused', code: 'unauthenticated' })
     let length = 1
@@ -74,9 +73,9 @@ describe('metrics', () => {
     expect(text).toContain('relay_queue 7')
   })
 
-  it('are served with the process’s own numbers', async () => {
+  it('are served together with numbers of the process', async () => {
     const app = fastify()
-    registerAdminRoutes(app, { metrics: createMetrics(), sessionCount: () => 3 })
+    registerMetrics(app, { metrics: createMetrics(), sessionCount: () => 3 })
     const reply = await app.inject({ url: '/metrics' })
     await app.close()
     expect(reply.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8')
@@ -86,8 +85,8 @@ describe('metrics', () => {
 })
 
 describe('a label', () => {
-  it('is plain, and one of a bounded number', () => {
-    const label = boundedLabel()
+  it('is plain, and the number of its values is bounded', () => {
+    const label = createBoundedLabel()
     expect(['a.b', 'a b', '', 'ü', 'x'.repeat(65)].map(label)).toEqual(['a.b', 'other', 'other', 'other', 'other'])
   })
 })
@@ -97,7 +96,7 @@ describe('the log of a session', () => {
     const lines: Record<string, unknown>[] = []
     const logger = createLogger({ logLevel: 'debug' }, { write: (line) => lines.push(JSON.parse(line)), dropped: 0, flush: async () => undefined })
     const counted: string[] = []
-    const recorder = recorders({ note: ({ type }) => void counted.push(type) }, logRecorder(logger, 'session_1'))
+    const recorder = joinRecorders({ note: ({ type }) => void counted.push(type) }, createLogRecorder(logger, 'session_1'))
     for (const [note] of notes) recorder.note(note)
     recorder.note({ type: 'event_refused', eventType: 'I said\nsomething', code: 'bad_event' })
     expect(counted).toEqual([...notes.map(([{ type }]) => type), 'event_refused'])
@@ -110,7 +109,7 @@ describe('the log of a session', () => {
   it('quotes no id or usage of a peer that is not a plain name or number', () => {
     const lines: string[] = []
     const logger = createLogger({ logLevel: 'debug' }, { write: (line) => lines.push(line), dropped: 0, flush: async () => undefined })
-    const recorder = logRecorder(logger, 'session_1')
+    const recorder = createLogRecorder(logger, 'session_1')
     const said = 'I said something'
     for (const one of [
       { type: 'response_started', responseId: said },
@@ -125,8 +124,8 @@ describe('the log of a session', () => {
   })
 
   it('asks for the notes of a trace only if it writes them', () => {
-    const at = (logLevel: 'debug' | 'info') => logRecorder(createLogger({ logLevel }, { write: () => {}, dropped: 0, flush: async () => undefined }), 's')
+    const at = (logLevel: 'debug' | 'info') => createLogRecorder(createLogger({ logLevel }, { write: () => {}, dropped: 0, flush: async () => undefined }), 's')
     const silent = { note: () => {} }
-    expect([at('debug'), at('info'), recorders(silent, at('info')), recorders(silent, at('debug'))].map((recorder) => recorder.traces)).toEqual([true, false, false, true])
+    expect([at('debug'), at('info'), joinRecorders(silent, at('info')), joinRecorders(silent, at('debug'))].map((recorder) => recorder.traces)).toEqual([true, false, false, true])
   })
 })

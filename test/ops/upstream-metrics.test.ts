@@ -1,4 +1,4 @@
-// Limits, breakers and usage in metrics: merged over processes, and never at the cost of the page when the store is away.
+// Limits, breakers and usage in metrics: merged over processes, and served even if the store does not answer.
 import { describe, expect, it } from 'vitest'
 import { createMetrics, mergedText } from '../../src/ops/metrics.js'
 import type { LimitState, LimitsBook } from '../../src/ports/store.js'
@@ -17,7 +17,7 @@ function watching(limitsOf: LimitsBook['limitsOf'], breaker: 'closed' | 'open' =
 }
 
 describe('what upstreams allow', () => {
-  it('is the same number from every process, while breakers are counted by process', async () => {
+  it('is one number for all processes, while breakers are counted per process', async () => {
     const all = [watching(async () => limits(70)), watching(async () => limits(50), 'open')]
     const text = await mergedText(await Promise.all(all.map((one) => one.snapshot())))
     expect(text).toContain('relay_limit_remaining{upstream="a",name="tokens"} 50\n')
@@ -26,7 +26,7 @@ describe('what upstreams allow', () => {
     expect(text).toContain('relay_breaker_state{upstream="a",state="half_open"} 0\n')
   })
 
-  it('is left out where the store rejects or says nothing, and forgotten with it', async () => {
+  it('is left out if the store rejects or does not answer, and dropped once the store does not know it', async () => {
     expect(await watching(() => new Promise(() => undefined)).text()).toContain('relay_breaker_state{upstream="b",state="closed"} 1')
     let away = false
     const metrics = watching(async () => {
@@ -40,7 +40,7 @@ describe('what upstreams allow', () => {
 })
 
 describe('usage', () => {
-  it('is counted by profile on its way to the store, whatever the numbers are', async () => {
+  it('is counted by profile on its way to the store, for any numbers', async () => {
     const metrics = createMetrics({ processMetrics: false })
     const usage = metrics.upstreams.counted(createMemoryStore({ now: () => 0 }).usage)
     const report = { subject: 'canary-user', deployment: 'd', profile: 'gold', at: 0 }

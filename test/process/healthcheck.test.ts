@@ -1,4 +1,4 @@
-// The image's own health check: exit code 0 while the relay lives, 1 otherwise, in bounded time, over TLS as well.
+// The health check of the image: exit code 0 while the relay lives, else 1, in bounded time, and over TLS as well.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -40,7 +40,7 @@ describe('health check', () => {
     expect(await exitCode({ PORT: await listen(createServer(answer(200))) })).toBe(0)
   })
 
-  it('is 0 over TLS, whatever name the certificate has', async () => {
+  it('is 0 over TLS with any name in the certificate', async () => {
     const port = await listen(createTlsServer({ cert: pem('localhost-cert.pem'), key: pem('localhost-key.pem') }, answer(200)))
     expect(await exitCode({ PORT: port, TLS_CERT_FILE: 'any' })).toBe(0)
   })
@@ -49,11 +49,11 @@ describe('health check', () => {
     expect(await exitCode({ PORT: await listen(createServer(answer(503))) })).toBe(1)
   })
 
-  it('is 1 when nobody answers in time', async () => {
+  it('is 1 if no answer comes in time', async () => {
     expect(await exitCode({ PORT: await listen(createServer(() => undefined)) })).toBe(1)
   })
 
-  it('is 1 when nobody listens', async () => {
+  it('is 1 if the port is closed', async () => {
     const made = createServer()
     const port = await listen(made)
     made.close()

@@ -1,4 +1,4 @@
-// SIGHUP to a running relay process: new sessions get what the files say now, running ones keep theirs, and a bad version is refused whole.
+// SIGHUP to a running relay process: new sessions get the current files, running ones keep their version, and a bad version is refused as a whole.
 import { closeSync, fstatSync, futimesSync, mkdtempSync, openSync, rmSync, utimesSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ import { connectClient } from '../support/realtime-client.js'
 
 const SECRET = 'a shared secret of the tests, 32 bytes or more'
 const MODULE = join(import.meta.dirname, '../support/order-tool.mjs')
-/** Of every file at every time, as seconds since 1970: whole, so that it can be set again exactly. */
+/** Modification time of every file at all times, in whole seconds since 1970, so that it can be set again exactly. */
 const MODIFIED = 1_000_000_000
 let folder: string
 let simulator: Simulator
@@ -41,7 +41,7 @@ const order = (name: string) => ({
 })
 const padded = (value: unknown) => JSON.stringify(value).padEnd(2000)
 
-/** What the three files say; `persona` of five letters. */
+/** The contents of the three files. `persona` has five letters. */
 function version(persona: string, tool: string, maxTokens: number): Record<string, string> {
   return {
     'tools.json': padded([order(tool)]),
@@ -50,7 +50,7 @@ function version(persona: string, tool: string, maxTokens: number): Record<strin
   }
 }
 
-/** Inode, size and time of change stay as they are. They are all that a look at the files compares, so what takes this up was told to. */
+/** Keeps inode, size and modification time, which are all that the file watch compares. So only the signal can cause the reload. */
 function rewriteUnseen(files: Record<string, string>): void {
   for (const [name, text] of Object.entries(files)) {
     const file = openSync(join(folder, name), 'r+')
@@ -80,7 +80,7 @@ async function start(env: Record<string, string> = {}): Promise<RunningCommand> 
   return command
 }
 
-/** With what the upstream was told of it, as far as the files decide it. */
+/** Also returns the part of the upstream's session that the files decide. */
 async function open(url: string) {
   const client = await connectClient(`ws${url}/v1/realtime`, await mintToken(loadAuthConfig({ JWT_SECRET: SECRET }), { subject: 'alice', ttlSeconds: 600, claims: {} }))
   await client.next('session.created')
@@ -94,7 +94,7 @@ const as = (persona: string, tool: string, maxTokens: number) => [
 ]
 const RELOADED = '"msg":"configuration reloaded"'
 const REFUSED = '"msg":"the changed configuration is refused, the one in force stays"'
-/** Process ids of those that logged it, in order. */
+/** Process ids of the processes that logged it, in order. */
 const pidsOf = (output: string, message: string) => output.split('\n').flatMap((line) => (line.includes(message) ? [Number(/"pid":(\d+)/.exec(line)?.[1])] : []))
 const problemsIn = (output: string): string[] => output.split('\n').flatMap((line) => (line.includes(REFUSED) ? (JSON.parse(line) as { problems: string[] }).problems : []))
 
@@ -109,7 +109,7 @@ const BAD = () => ({
 })
 
 describe('SIGHUP', () => {
-  it('gives new sessions the files as they are, lets running ones keep theirs, and refuses a bad version whole', async () => {
+  it('gives new sessions the current files, lets running ones keep their version, and refuses a bad version as a whole', async () => {
     const relay = await start()
     const [, url = ''] = await relay.says(/"url":"http([^"]+)","adminUrl":"[^"]+","msg":"listening"/, 60_000)
     const first = await open(url)
@@ -140,7 +140,7 @@ describe('SIGHUP', () => {
     for (const { client } of [first, second, third]) client.close()
   })
 
-  it('reaches every process, also one that is still starting', async () => {
+  it('reaches every process, even one that is still starting', async () => {
     const relay = await start({ WORKERS: '2', REDIS_URL: process.env.REDIS_URL ?? '', REDIS_KEY_PREFIX: `signal-${process.pid}:` })
     const [, url = ''] = await relay.says(/"url":"http([^"]+)","adminUrl":"[^"]+","ready":1,"msg":"worker ready"/, 60_000)
     rewriteUnseen(version('Other', 'find_parcel', 222))

@@ -1,4 +1,4 @@
-// Several processes that share their ports behave as one relay: one page of metrics, limits that hold over all, one drain, and a dead one is replaced.
+// Several processes that share their ports behave as one relay: common metrics, limits and drain. A process that dies is replaced.
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -44,7 +44,7 @@ interface Relay {
   readonly command: RunningCommand
   readonly wsUrl: string
   readonly adminUrl: string
-  /** Process ids of the workers that were ever ready. */
+  /** Process ids of all workers that became ready. */
   workers(): number[]
   connect(subject: string): Promise<RealtimeClient>
   metrics(): Promise<string>
@@ -68,7 +68,7 @@ async function live(relay: Relay, subject: string): Promise<RealtimeClient> {
 }
 
 const value = (text: string, name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1])
-/** Process ids, one for each session that was let in. */
+/** Process ids, one for each admitted session. */
 const admissions = (relay: Relay) => [...relay.command.output.matchAll(/"pid":(\d+),[^\n]*"msg":"upgrade admitted"/g)].map((found) => Number(found[1]))
 const alive = (pid: number) => {
   try {
@@ -85,7 +85,7 @@ describe('a relay of two processes', () => {
     relay = await startRelay({ MAX_SESSIONS_PER_USER: '3', MAX_SESSIONS: '40', WARM_POOL_SIZE: '3' })
   })
 
-  it('shares sessions out and counts them as one, on one admin port', async () => {
+  it('distributes sessions and counts them together, on one admin port', async () => {
     const clients = await Promise.all(Array.from({ length: 6 }, (_, n) => live(relay, `user-${n}`)))
     for (const client of clients) expect((await client.ask('Good morning')).at(-1)).toMatchObject({ type: 'response.done' })
     // Each answer may come from either process.
@@ -104,7 +104,7 @@ describe('a relay of two processes', () => {
     await expect.poll(async () => value(await relay.metrics(), 'relay_sessions'), { timeout: 10_000 }).toBe(0)
   })
 
-  it('holds a user’s limit over both', async () => {
+  it('keeps a user’s limit over both', async () => {
     const mine = await Promise.all([1, 2, 3].map(() => live(relay, 'greedy')))
     for (let n = 0; n < 4; n++) await expect(relay.connect('greedy')).rejects.toThrow('refused with 429')
     const other = await live(relay, 'modest')
@@ -112,7 +112,7 @@ describe('a relay of two processes', () => {
     await Promise.all([...mine, other].map((client) => client.closed()))
   })
 
-  it('replaces a process that died, and the sessions of the other go on', async () => {
+  it('replaces a process that died, while the sessions of the other go on', async () => {
     const before = admissions(relay).length
     const clients = await Promise.all(Array.from({ length: 4 }, (_, n) => live(relay, `caller-${n}`)))
     // Each new connection goes to a process that is free, so both have some of them, not always as many.
@@ -148,7 +148,7 @@ describe('a relay of two processes', () => {
 })
 
 describe('the admin API of two processes', () => {
-  it('lists and ends the sessions of both, whichever answers, and keeps out whom it revokes', async () => {
+  it('lists and ends the sessions of both, whichever process answers, and keeps revoked users out', async () => {
     const relay = await startRelay()
     const { auth } = loadConfig(checkTools, environment(), { mode: 'serve', cwd: '/' })
     const token = await mintToken(auth, { subject: 'operator', ttlSeconds: 600, claims: { scope: 'relay:admin' } })
@@ -179,7 +179,7 @@ describe('the admin API of two processes', () => {
 })
 
 describe('processes without their primary', () => {
-  it('end their sessions in good order and go', async () => {
+  it('end their sessions in order and exit', async () => {
     const relay = await startRelay()
     const clients = await Promise.all([1, 2, 3, 4].map((n) => live(relay, `orphan-${n}`)))
     relay.command.child.kill('SIGKILL')

@@ -1,4 +1,4 @@
-// Configuration that changes while the relay runs: new sessions get it, running ones keep theirs, and a bad file changes nothing.
+// Configuration that changes while the relay runs: new sessions get it, running ones keep their version, and a bad file changes nothing.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -55,7 +55,7 @@ describe('a running relay', () => {
   const reloads = async ({ relay }: RunningRelay, result: string) =>
     Number(new RegExp(`^relay_config_reloads_total\\{result="${result}"\\} (\\d+)$`, 'm').exec(await (await fetch(`${relay.adminUrl}/metrics`)).text())?.[1] ?? 0)
 
-  it('gives new sessions what the files say now, and lets running ones finish with what they began', async () => {
+  it('gives new sessions the current files, and lets running ones finish with their version', async () => {
     const relay = await start()
     const first = await open(relay)
     expect(configured(relay)).toMatchObject({ instructions: 'First persona.', tools: [{ name: 'lookup_order' }] })
@@ -71,7 +71,7 @@ describe('a running relay', () => {
     second.close()
   })
 
-  it('refuses a bad file whole, whatever is wrong with it', async () => {
+  it('refuses a bad file as a whole, for any mistake', async () => {
     const relay = await start()
     write('instructions.txt', 'Second persona.')
     for (const bad of ['[{"type": ', [{ ...order('x'), run: {} }], [order('gone', 'nobodyExportsThis')], [order('a'), order('a')]]) {
@@ -152,7 +152,7 @@ describe('the versions', () => {
     expect(closed).toEqual(['find_parcel', 'lookup_order', 'third'])
   })
 
-  it('stay for a caller who was admitted before and opens after', async () => {
+  it('stay for a caller that is admitted before the change and opens after it', async () => {
     const { live, closed } = await versions({ handshakeTimeoutMs: 60_000 })
     const profile = live.profileFor(alice, undefined)
     write('tools.json', [order('find_parcel')])
@@ -165,7 +165,7 @@ describe('the versions', () => {
     expect(closed.sort()).toEqual(['find_parcel', 'lookup_order'])
   })
 
-  it('come with a change of a file alone, and mistakes are logged by name and without content', async () => {
+  it('follow a change of a file without a signal, and mistakes are logged by name and without content', async () => {
     const { live, logged, counted } = await versions({ watchMs: 20 })
     write('instructions.txt', 'Second persona, told to nobody.')
     await expect.poll(() => live.config.profiles.default?.instructions, { timeout: 10_000 }).toContain('Second persona')
@@ -178,14 +178,14 @@ describe('the versions', () => {
     await live.close()
   })
 
-  it('come with a change made after the file was read and before it was watched', async () => {
+  it('follow a change between the first reading of the file and the start of the watch', async () => {
     const { live, counted } = await versions({ watchMs: 20, afterReading: () => write('tools.json', [order('find_parcel')]) })
     await expect.poll(() => counted).toEqual(['reloaded'])
     expect(names(live.profileFor(alice, undefined))).toEqual(['find_parcel'])
     await live.close()
   })
 
-  it('asked for twice at once are read twice, one after the other, and end with the last', async () => {
+  it('requested twice at once are read twice, one after the other, and the last one counts', async () => {
     const { live, counted } = await versions()
     const one = live.reload()
     write('tools.json', [order('find_parcel')])

@@ -1,14 +1,14 @@
-// Recorded sessions of Azure OpenAI and OpenAI, replayed through the whole relay: what either side gets is a rule over the recording.
+// Recorded sessions of Azure OpenAI and OpenAI, replayed through the whole relay. A rule over the recording says what each side must get.
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { JsonObject, RealtimeEvent } from '../../src/core/protocol/events.js'
-import { type Recording, recordings, type Seen, seenWithClientTools, seenWithServerTools } from '../support/recording.js'
 import type { Lab } from '../support/relay-lab.js'
-import { replay } from '../support/replay.js'
 import { hasShared, neededShared } from '../support/shared.js'
+import { type Recording, recordings, type Seen, seenWithClientTools, seenWithServerTools } from './recording.js'
+import { replay } from './replay.js'
 
 afterEach(() => vi.useRealTimers())
 
-/** The first event upstream is ours, with all that the recorded client wanted of its session. */
+/** The first event upstream is ours, with everything that the recorded client requested for its session. */
 function onUpdate(update: RealtimeEvent, recorded: RealtimeEvent, lab: Lab): void {
   expect(update).toEqual({
     type: 'session.update',
@@ -17,7 +17,7 @@ function onUpdate(update: RealtimeEvent, recorded: RealtimeEvent, lab: Lab): voi
   })
 }
 
-/** The client's one session event tells the audio settings in force, and nothing of instructions, model, prompt or server tools. */
+/** The client's only session event has the audio settings in force, and no instructions, model, prompt or server tools. */
 function onOpened(created: RealtimeEvent, updated: RealtimeEvent): void {
   const session = updated.session as JsonObject & { audio: { input: JsonObject; output: JsonObject } }
   expect(created).toMatchObject({
@@ -44,7 +44,7 @@ function expectSeen(seen: readonly string[], rule: readonly Seen[]): void {
   }
 }
 
-/** Every response's usage once under its id, every report of limits, and no event dropped for a reason unheard of. */
+/** Every response's usage is recorded once under its id, every limit report is recorded, and no event is dropped for an unknown reason. */
 function expectRecorded(lab: Lab, recording: Recording): void {
   const server = recording.lines.filter((line) => line.from === 'server').map((line) => line.event)
   const done = server.filter((event) => event.type === 'response.done').map((event) => event.response as JsonObject & { usage: JsonObject })

@@ -3,14 +3,14 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { DialectName } from '../../src/core/protocol/dialect.js'
 import type { JsonObject, RealtimeEvent } from '../../src/core/protocol/events.js'
 import { unionTypes } from '../support/openai-unions.js'
-import { recordings } from '../support/recording.js'
 import type { Lab } from '../support/relay-lab.js'
-import { replay } from '../support/replay.js'
 import { hasShared, neededShared } from '../support/shared.js'
+import { recordings } from './recording.js'
+import { replay } from './replay.js'
 
 afterEach(() => vi.useRealTimers())
 
-/** Ours, in the upstream's spelling: no GA field may be in it, since an unknown one voids the whole update. */
+/** Our update in the upstream's spelling. It must have no GA field, since one unknown field voids the whole update. */
 function onUpdate(update: RealtimeEvent, recorded: RealtimeEvent, lab: Lab): void {
   const { instructions } = recorded.session as JsonObject
   expect(update).toMatchObject({ type: 'session.update', session: { instructions, tools: lab.owned.tools.map((tool) => tool.definition), tool_choice: 'auto' } })
@@ -25,7 +25,7 @@ function onOpened(created: RealtimeEvent, updated: RealtimeEvent): void {
 
 const DELTAS = /^response\.(output_)?(text|audio|audio_transcript)\.delta$/
 
-/** What is said and played, by kind of delta in either spelling. */
+/** The texts and the audio, by kind of delta in either spelling. */
 function content(texts: readonly string[]): Record<string, string> {
   const said: Record<string, string> = {}
   for (const text of texts) {

@@ -1,4 +1,4 @@
-// The relay does its job over real sockets: a conversation with tools, of which the client sees nothing it should not.
+// A conversation with tools over real sockets. The client sees nothing that it should not.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectClient, type ReceivedEvent } from '../support/realtime-client.js'
 import { API_KEY, DEPLOYMENT, INSTRUCTIONS, type RunningRelay, runRelay } from '../support/running-relay.js'
@@ -16,7 +16,7 @@ const transcript = (events: readonly ReceivedEvent[]) =>
 const upstreamEvents = () => running.simulator.received.at(-1)?.events ?? []
 
 describe('a session', () => {
-  it('is configured by the server before the client sees it, whether or not the client ever configures it', async () => {
+  it('is configured by the server before the client sees it, even if the client never configures it', async () => {
     const client = await connect()
     const created = await client.next('session.created')
     expect(created.session).toMatchObject({ type: 'realtime', instructions: '', model: 'realtime', tools: [{ name: 'show_on_screen' }] })
@@ -56,7 +56,7 @@ describe('a session', () => {
     client.close()
   })
 
-  it('runs a code tool with the caller’s identity, and several calls of one response side by side', async () => {
+  it('runs a code tool with the caller’s identity, and several calls of one response in parallel', async () => {
     const client = await connect('bob')
     await client.next('session.created')
     const events = await client.ask('Tell me the weather in Oslo and look up order 77')
@@ -82,7 +82,7 @@ describe('a session', () => {
     client.close()
   })
 
-  it('handles what the client sends before the session is live, in order', async () => {
+  it('handles events that the client sends before the session is live, in order', async () => {
     const client = await connect()
     client.send({ type: 'conversation.item.create', item: { id: 'item_early', type: 'message', role: 'user', content: [{ type: 'input_text', text: 'early bird' }] } })
     client.send({ type: 'response.create' })
@@ -92,7 +92,7 @@ describe('a session', () => {
     client.close()
   })
 
-  it('keeps the server’s part when the client configures the session', async () => {
+  it('keeps the server’s part if the client configures the session', async () => {
     const client = await connect()
     await client.next('session.created')
     client.send({

@@ -1,4 +1,4 @@
-// The relay against no relay: the same conversation with the same upstream, once through it and once direct. What is not hidden arrives byte for byte, in order.
+// The same conversation with the same upstream, once through the relay and once directly. Everything that is not hidden arrives byte for byte, in order.
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../src/core/protocol/events.js'
@@ -19,7 +19,7 @@ beforeAll(async () => {
 })
 afterAll(() => running.close())
 
-/** A conversation as a client leads it; `tools` answers calls of the server's tools where there is no relay to do it. */
+/** A client's conversation. `tools` answers calls of the server's tools if there is no relay. */
 type Scenario = (client: RealtimeClient, tools: (from: number) => Promise<void>) => Promise<void>
 
 const say = (client: RealtimeClient, text: string, response?: JsonObject) => {
@@ -113,7 +113,7 @@ async function throughRelay(scenario: Scenario): Promise<string[]> {
   return client.frames
 }
 
-/** The same with the session that the relay would have set, and the tools run by the test. */
+/** The conversation without a relay: the test sets the session as the relay would and runs the tools. */
 async function direct(scenario: Scenario): Promise<string[]> {
   const url = `${running.simulator.url.replace(/^http/, 'ws')}/openai/v1/realtime?model=${DEPLOYMENT}`
   const client = await connectClient(url, API_KEY)
@@ -171,7 +171,7 @@ function visible(frames: readonly string[]): string[] {
   })
 }
 
-/** Ids by the order in which they first turn up: two conversations never share them. */
+/** Replaces ids by the order in which they first appear, since two conversations have different ids. */
 function withoutIds(frames: readonly string[]): string[] {
   const known = new Map<string, string>()
   const counts = new Map<string, number>()
@@ -189,7 +189,7 @@ function withoutIds(frames: readonly string[]): string[] {
 /** The relay speaks of the session in its own words: instructions and tools are not the client's. */
 const beyondTheSession = (frames: readonly string[]) => frames.filter((frame) => !/^\{"type":"session\.(created|updated)"/.test(frame))
 
-/** The relay may keep `response.created` back until the first event of its response, so both are compared with it there. */
+/** The relay may hold `response.created` back until the first event of its response, so in both conversations it is moved there. */
 function createdAtFirstUse(frames: readonly string[]): string[] {
   const waiting = new Map<string, string>()
   return frames.flatMap((frame) => {
@@ -207,7 +207,7 @@ function createdAtFirstUse(frames: readonly string[]): string[] {
 
 const isAnswer = (event: JsonObject) => event.type === 'conversation.item.added' && (event.item as JsonObject).role === 'assistant'
 
-/** Long audio as its hash: equal where the bytes are, and a difference can be read. */
+/** Replaces long audio by its hash, so that a difference is readable. */
 const readable = (frames: readonly string[]) =>
   frames.map((frame) => frame.replace(/"[A-Za-z0-9+/=]{200,}"/g, (audio) => `"sha256 ${createHash('sha256').update(audio).digest('hex').slice(0, 16)}"`))
 

@@ -1,4 +1,4 @@
-// The relay as a process that is told to stop: it says so, refuses newcomers, lets answers finish, spreads the closes, and ends in time.
+// The relay process after SIGTERM: it reports that it drains, refuses newcomers, lets answers finish, spreads the closes, and ends in time.
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect as connectTcp } from 'node:net'
@@ -94,7 +94,7 @@ describe('SIGTERM', () => {
     expect(relay.output).toContain('"msg":"stopped"')
   })
 
-  it('with nobody there: exit 0 at once', async () => {
+  it('without sessions: exit 0 at once', async () => {
     const { relay } = await start(30)
     const before = performance.now()
     relay.child.kill('SIGTERM')
@@ -102,7 +102,7 @@ describe('SIGTERM', () => {
     expect(performance.now() - before).toBeLessThan(3000)
   })
 
-  it('with connections that never say a word, or half of one: not waited for', async () => {
+  it('with connections that send nothing or half a request: does not wait for them', async () => {
     const { relay, url } = await start(30)
     const port = Number(new URL(url).port)
     const silent = connectTcp(port, '127.0.0.1')
@@ -119,7 +119,7 @@ describe('SIGTERM', () => {
     halfway.destroy()
   })
 
-  it('with an answer that does not end: it is cut at the deadline, with the same words', async () => {
+  it('with an answer that does not end: it is cut at the deadline, with the same texts', async () => {
     const started = await start(3)
     const busy = await answering(started, 60_000)
     const before = performance.now()
@@ -130,7 +130,7 @@ describe('SIGTERM', () => {
     expect(performance.now() - before).toBeLessThan(4500)
   })
 
-  it('with a client that never answers the close: ends in time all the same', async () => {
+  it('with a client that never answers the close: still ends in time', async () => {
     const started = await start(4)
     const deaf = await started.connect()
     await deaf.next('session.created')
@@ -142,7 +142,7 @@ describe('SIGTERM', () => {
     deaf.socket.terminate()
   })
 
-  it('twice: the second ends it now', async () => {
+  it('twice: the second ends it at once', async () => {
     const started = await start(30)
     await answering(started, 60_000)
     started.relay.child.kill('SIGTERM')
@@ -154,7 +154,7 @@ describe('SIGTERM', () => {
   })
 })
 
-it('a caller who was being admitted when the signal came is refused, not let in for a moment', async () => {
+it('a caller that is being admitted at SIGTERM is refused, not admitted for a moment', async () => {
   const { publicKey, privateKey } = await generateKeyPair('RS256')
   const keys = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'one', alg: 'RS256', use: 'sig' }] })
   let asked: ((response: ServerResponse) => void) | undefined

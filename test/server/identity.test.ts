@@ -1,4 +1,4 @@
-// Who may come in and how long they may stay: keys that rotate and fail, tokens that expire, subjects and tokens that are revoked everywhere at once.
+// Which callers are admitted, and for how long: keys rotate and fail, tokens expire, and revocations hold on every instance.
 import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -74,7 +74,7 @@ describe('keys from a host of their own', () => {
     host?.closeAllConnections()
   })
 
-  it('are fetched once for everybody, rotate without a refused token, and outlive their host', async () => {
+  it('are fetched once for all callers, rotate without a refused token, and outlive their host', async () => {
     const [second, stranger] = [await signer('second'), await signer('third')]
     const token = await signed(first)
     const together = await Promise.all(Array.from({ length: 5 }, () => connect(running, token)))
@@ -110,7 +110,7 @@ describe('keys from a host of their own', () => {
 })
 
 describe('a token’s end', () => {
-  it('is the session’s end, said as such', async () => {
+  it('ends the session, with that reason', async () => {
     const running = await runRelay()
     const ends = Math.floor(Date.now() / 1000) + 2
     const client = await connect(running, await running.token('alice', {}, 2))
@@ -125,7 +125,7 @@ describe('a token’s end', () => {
   })
 })
 
-describe('revocation through Redis, on two relays', () => {
+describe('revocation through Redis, on two instances', () => {
   const prefix = uniquePrefix()
   const url = process.env.REDIS_URL ?? ''
   let relays: RunningRelay[] = []

@@ -1,4 +1,4 @@
-// A long and unlucky day of one relay, full of marked secrets: no frame, close reason, HTTP answer, log line or metric shows one to whom it does not belong.
+// One relay goes through every success and failure with marked secrets. No frame, close reason, HTTP answer, log line or metric leaks one.
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect as connectTcp } from 'node:net'
@@ -17,7 +17,7 @@ const TOOL_KEY = 'canary-tool-key-55aa'
 const REDIS_PASSWORD = 'canary-redis-password'
 /** Of the server's tools: names, words of their definitions, and what their back end says when it fails. */
 const TOOL_WORDS = ['zephyr_gauge', 'quill_register', 'isobarwidget', 'BACKEND-STACK-TRACE', '/internal-path']
-/** What users say, and what tools are told and answer: nobody's business but theirs and the model's. */
+/** Words of users, and arguments and results of tools. Only they and the model may see them. */
 const SPOKEN = ['marmalade', 'Xanadu', 'sunny', 'Kublai']
 const tokens: string[] = []
 const clients: RealtimeClient[] = []
@@ -113,7 +113,7 @@ afterAll(async () => {
 
 const type = (client: RealtimeClient, text: string) => client.ask(text)
 
-/** Everything a relay goes through, good and bad. */
+/** Everything that can happen to a relay, good and bad. */
 async function longDay(): Promise<void> {
   const client = await connect()
   await client.next('session.created')
@@ -172,7 +172,7 @@ async function longDay(): Promise<void> {
   )
 }
 
-/** Every way of coming in, and of being turned away. */
+/** Every way to connect, and every way to be refused. */
 async function ways(): Promise<void> {
   const bad = `${await token()}x`
   tokens.push(bad)
@@ -229,7 +229,7 @@ describe('after all that', () => {
     expect(all).not.toMatch(/node_modules|\bat \w+ \(|file:\/\//)
   })
 
-  it('no log line tells a secret, a token, a query or a word that was said', () => {
+  it('no log line has a secret, a token, a query or a spoken word', () => {
     const lines = relay.output.trim().split('\n')
     const told = new Set(lines.map((line) => (JSON.parse(line) as { msg: string }).msg))
     for (const msg of [
@@ -254,7 +254,7 @@ describe('after all that', () => {
   it('no metric does', () => {
     expect(metrics).toContain('relay_sessions_closed_total{code="upstream_lost"} 1')
     expect(canariesIn(metrics, [TOOL_KEY, REDIS_PASSWORD, ...SPOKEN, 'canary', 'isobarwidget', '127.0.0.1'])).toEqual([])
-    // Labels are few, whatever clients and upstreams made up.
+    // Labels are few, even with made-up values of clients and upstreams.
     expect(metrics.split('\n').filter((line) => line.startsWith('relay_')).length).toBeLessThan(500)
   })
 })

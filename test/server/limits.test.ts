@@ -1,4 +1,4 @@
-// What a session leaves in Redis about its deployment and its user, over real sockets: from usage, from refusals, from refused dials.
+// What a session records in Redis about its deployment and its user, over real sockets: from usage, refusals and refused dials.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,7 +40,7 @@ const limits = () => raw.hgetall(`${prefix}limits:{${DEPLOYMENT}}`)
 const eventually = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 5_000, interval: 20 })
 
 describe('limits of a deployment whose upstream never reports any', () => {
-  it('hold what the sessions used this minute, and the ledger the same tokens', async () => {
+  it('hold what the sessions used this minute, and the ledger has the same tokens', async () => {
     const client = await connect('alice')
     await client.next('session.created')
     await client.ask('Good morning to you')
@@ -55,7 +55,7 @@ describe('limits of a deployment whose upstream never reports any', () => {
     client.close()
   })
 
-  it('say that a response failed at a limit', async () => {
+  it('record that a response failed at a limit', async () => {
     const client = await connect('bob')
     await client.next('session.created')
     running.simulator.setFaults({ failResponse: 'inference_rate_limit_exceeded' })

@@ -1,4 +1,4 @@
-// Memory that is nearly full: new sessions are refused with when to come back, running ones go on, and it is over when there is room again.
+// Memory that is nearly full: new sessions are refused with a retry time, running ones go on, and admission resumes when there is room.
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -26,7 +26,7 @@ describe('the watch', () => {
   const reading = { resident: 100, accounted: 80, heapUsed: 10, heapLimit: 100 }
   const idle = { sessionCount: () => 0, threadBytes: () => 0, collect: () => undefined }
 
-  it('measures once a second, however often it is asked', async () => {
+  it('measures once a second, even if it is asked more often', async () => {
     let [now, reads, resident] = [0, 0, 99]
     const watch = watchMemory({
       setting: 100,
@@ -105,7 +105,7 @@ describe('a relay', () => {
   let running: RunningRelay | undefined
   afterEach(() => running?.close())
 
-  it('takes nobody above its mark, keeps whom it has, and takes callers again below it', async () => {
+  it('refuses callers above its mark, keeps open sessions, and accepts callers again below it', async () => {
     setFlagsFromString('--expose-gc')
     const collect = runInNewContext('gc') as () => void
     collect()

@@ -75,7 +75,7 @@ describe('OpenAIRealtimeWS', () => {
     await hangUp({ rt, log, errors })
   })
 
-  it('is spoken to, calls a tool of the server and answers aloud', async () => {
+  it('takes speech, calls a tool of the server and answers aloud', async () => {
     const connected = await connect()
     const { rt, log, errors } = connected
     await log.next('session.created')
@@ -140,7 +140,7 @@ describe('OpenAIRealtimeWS', () => {
     await hangUp(connected)
   })
 
-  it('is told 401 for a token that does not verify', async () => {
+  it('gets 401 for a token that does not verify', async () => {
     const client = new OpenAI({ apiKey: `${await running.token()}x`, baseURL: `${running.relay.url}/v1` })
     const { errors, log } = await watched(new OpenAIRealtimeWS({ model: 'gpt-realtime', options: TRUST }, client))
     expect(errors.map((error) => error.message).join()).toContain('401')
@@ -163,7 +163,7 @@ describe('OpenAIRealtimeWS.azure', () => {
     return watched(await OpenAIRealtimeWS.azure(client, { deploymentName: 'voice', options: TRUST }))
   }
 
-  it('comes in at Azure’s path with the token as its api-key', async () => {
+  it('connects at Azure’s path with the token as its api-key', async () => {
     const connected = await azure({ apiKey: await running.token('dave') })
     expect(connected.rt.url.pathname).toBe('/openai/v1/realtime')
     expect(await connected.log.next('session.created')).toMatchObject({ session: { type: 'realtime', model: 'voice' } })
@@ -174,7 +174,7 @@ describe('OpenAIRealtimeWS.azure', () => {
     await hangUp(connected)
   })
 
-  it('or with a token provider, as a bearer', async () => {
+  it('connects with a token provider, as a bearer token', async () => {
     const connected = await azure({ azureADTokenProvider: () => running.token('erin') })
     ask(connected.rt, 'look up order 6')
     await connected.log.next('response.done')

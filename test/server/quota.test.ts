@@ -1,4 +1,4 @@
-// Quotas over real sockets and a real Redis: asked for, spoken, told, and shown at GET /v1/quota.
+// Quotas with real sockets and a real Redis: requested and spoken turns, what clients are told, and GET /v1/quota.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -47,7 +47,7 @@ async function quota(token: string): Promise<{ status: number; body: { quota?: {
 }
 
 describe('a quota of two responses a day', () => {
-  it('gives two, then refuses, over sessions, and the session lives on', async () => {
+  it('allows two over all sessions, then refuses, and the session goes on', async () => {
     const first = await connect('alice', 'quiet')
     expect((await first.ask('Good morning to you')).at(-1)).toMatchObject({ type: 'response.done', response: { status: 'completed' } })
     first.close()
@@ -69,7 +69,7 @@ describe('a quota of two responses a day', () => {
     second.close()
   })
 
-  it('counts spoken turns, which the relay answers itself, and tells a client that asked what is left', async () => {
+  it('counts spoken turns, which the relay answers itself, and tells a client what is left if it asked', async () => {
     const client = await connect('bob', 'two')
     const speech = Buffer.concat([tone(200, 0), tone(500), tone(900, 0)]).toString('base64')
     const turn = async () => {
@@ -91,7 +91,7 @@ describe('a quota of two responses a day', () => {
     client.close()
   })
 
-  it('is shown to whoever holds the user’s token, and to nobody else', async () => {
+  it('is shown only with the user’s token', async () => {
     const token = await running.token('carol', { profile: 'quiet' })
     expect(await quota(token)).toMatchObject({
       status: 200,
@@ -109,7 +109,7 @@ describe('a quota of two responses a day', () => {
 })
 
 describe('a spend cap of a session', () => {
-  it('lets the answer that reaches it finish, and no other start', async () => {
+  it('lets the answer that reaches it finish, and starts no other', async () => {
     const client = await connect('frank', 'cent')
     expect((await client.ask('Good morning to you')).at(-1)).toMatchObject({ type: 'response.done', response: { status: 'completed' } })
     client.send({ type: 'response.create' })

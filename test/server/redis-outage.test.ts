@@ -1,4 +1,4 @@
-// Redis in trouble in the middle of a conversation: nobody in it notices, and what it should have been told is there two seconds after it is back.
+// Redis fails in the middle of a conversation. The conversation is not delayed, and missing records are written within two seconds after Redis is back.
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { RateLimitStyle } from '../../src/simulator/options.js'
@@ -7,7 +7,7 @@ import { type OwnRedis, startRedis } from '../support/redis.js'
 import { DEPLOYMENT, type RunningRelay, runRelay } from '../support/running-relay.js'
 
 const RECOVERY_MS = 2000
-/** A turn that waited for Redis once would take at least the store's shortest patience. */
+/** A turn that waited for Redis would take at least the store's shortest time limit. */
 const TURN_MS = 250
 
 let redis: OwnRedis
@@ -42,7 +42,7 @@ beforeEach(async () => {
 })
 afterEach(() => client.close())
 
-/** Turns one after the other; resolves to the middle of their times, in milliseconds, and when the last one was over. */
+/** Runs turns one after another. Resolves to their median time in milliseconds and to the end of the last one. */
 async function turns(count: number): Promise<{ medianMs: number; lastAt: number }> {
   const times: number[] = []
   for (let turn = 0; turn < count; turn++) {
@@ -54,7 +54,7 @@ async function turns(count: number): Promise<{ medianMs: number; lastAt: number 
   return { medianMs: times.sort((a, b) => a - b)[Math.floor(count / 2)] ?? 0, lastAt: Date.now() }
 }
 
-/** Within two seconds from now Redis holds the report of the last turn and all that was used. */
+/** Waits up to two seconds until Redis has the report of the last turn and all usage. */
 async function caughtUp(lastAt: number, responses: number): Promise<void> {
   const before = performance.now()
   await vi.waitFor(
@@ -98,7 +98,7 @@ describe('in the middle of a conversation Redis', () => {
     await caughtUp(lastAt, 5)
   })
 
-  it('is away, and new sessions begin all the same', async () => {
+  it('is unreachable, and new sessions still begin', async () => {
     await redis.kill()
     const other = await connectClient(`${running.wsUrl}/v1/realtime`, await running.token('newcomer'))
     expect((await other.ask('hello')).at(-1)).toMatchObject({ response: { status: 'completed' } })
@@ -139,7 +139,7 @@ describe('what is written', () => {
     await own.close()
   })
 
-  it('is written at shutdown as well, when Redis is back in time, and waited for no longer than that', async () => {
+  it('is also written at shutdown if Redis is back in time; shutdown waits no longer', async () => {
     const own = await start('both')
     await untilReady(own)
     const talker = await connectClient(`${own.wsUrl}/v1/realtime`, await own.token(subject))

@@ -1,4 +1,4 @@
-// A client of a relay with two deployments, the first of which refuses: it notices nothing but the time.
+// A relay with two deployments, of which the first refuses. The client notices only the delay.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
 import { connectClient, type RealtimeClient } from '../support/realtime-client.js'
@@ -46,7 +46,7 @@ describe('a relay with two deployments', () => {
     await client.closed()
   })
 
-  it('tells the client when to come back when none is left', async () => {
+  it('tells the client when to come back if no deployment is left', async () => {
     // The first one still asks for a pause from the test before.
     sims[1]?.setFaults({ refuse: { status: 429, retryAfterSeconds: 20 } })
     const client = await connect()

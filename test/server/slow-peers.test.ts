@@ -1,4 +1,4 @@
-// Peers that do not read, over real sockets: the other side is paused, memory stays bounded, and who makes no progress at all is let go of with the right words.
+// Peers that do not read, over real sockets: the other side is paused and memory stays bounded. A peer without any progress is closed with the right reason.
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { canariesIn } from '../support/canaries.js'
 import { connectClient, type RealtimeClient } from '../support/realtime-client.js'
@@ -8,15 +8,15 @@ const MiB = 1024 * 1024
 /** A delta of the flood carries 200 ms of PCM16 as base64. */
 const DELTA_BYTES = 12_800
 const BUFFER_BYTES = 256 * 1024
-/** All that sockets, simulator and collector may hold for one stalled session; a fraction of what is sent. */
+/** Most bytes that sockets, simulator and garbage may hold for one stalled session, a fraction of what is sent. */
 const BOUND = 96 * MiB
-/** All that a relay with a stalled upstream may have taken from its client, together with four sockets' buffers. */
+/** Most bytes that a relay with a stalled upstream may have read from its client, including four sockets' buffers. */
 const TAKEN = 16 * MiB
 
 let running: RunningRelay
 afterEach(() => running?.close())
 
-/** No rate of the client's own is in the way of what is tried here. */
+/** Client rates so high that they do not affect these tests. */
 const NO_RATES = { MESSAGES_PER_SECOND: '100000', BYTES_PER_SECOND: '1073741824', AUDIO_SECONDS_PER_SECOND: '1000' }
 
 async function start(slowClientSeconds: number, bufferBytes = BUFFER_BYTES): Promise<RealtimeClient> {
@@ -32,7 +32,7 @@ const metrics = async () => (await fetch(`${running.relay.adminUrl}/metrics`)).t
 const counted = async (line: string) => vi.waitFor(async () => expect(await metrics()).toContain(line), { timeout: 8000, interval: 20 })
 const nobodyLeft = () => vi.waitFor(() => expect(running.simulator.sessions()).toBe(0), { timeout: 10_000, interval: 20 })
 
-/** The most bytes this process held while `work` went on, above what it held before. */
+/** Peak memory of this process during `work`, above its memory before. */
 async function growth(work: () => Promise<void>): Promise<number> {
   const held = () => process.memoryUsage().rss
   const before = held()
@@ -51,7 +51,7 @@ function ask(client: RealtimeClient): void {
 }
 
 describe('a client that stops reading', () => {
-  it('while the upstream floods: the upstream is paused, and the client closed as slow after its time', async () => {
+  it('while the upstream floods: the upstream is paused, and the client is closed as slow after its time limit', async () => {
     const client = await start(1.5)
     running.simulator.setFaults({ flood: 40_000 })
     const grown = await growth(async () => {
@@ -73,7 +73,7 @@ describe('a client that stops reading', () => {
     await nobodyLeft()
   })
 
-  it('and reads on before its time is over: nothing is lost and nothing out of order', async () => {
+  it('and reads on before its time limit: no event is lost or out of order', async () => {
     const client = await start(10)
     running.simulator.setFaults({ flood: 2000 })
     ask(client)
@@ -110,7 +110,7 @@ describe('an upstream that stops reading', () => {
     for (let sent = 0; sent < count; sent++) client.send({ type: 'input_audio_buffer.append', event_id: `audio_${sent}`, audio })
   }
 
-  it('the client is no longer read, and the session is lost after its time', async () => {
+  it('the client is no longer read, and the session ends after its time limit', async () => {
     const client = await start(1)
     running.simulator.setFaults({ freeze: true })
     append(client, 400)

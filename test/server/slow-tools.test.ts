@@ -1,4 +1,4 @@
-// A tool that takes long, over real sockets and in every dialect: the client hears a line meanwhile, then the answer, and nothing of how it came about.
+// A slow tool, over real sockets and in every dialect: the client hears a line meanwhile and then the answer, and sees nothing of the call.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

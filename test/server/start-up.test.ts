@@ -1,4 +1,4 @@
-// A relay loads what its configuration uses and no more: that is what keeps its start short.
+// A relay loads only the packages that its configuration uses, which keeps its start short.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ const ON_DEMAND = ['@azure/identity', '@fastify/swagger', '@modelcontextprotocol
 /** Packages loaded from start to stop. */
 async function loadedBy(name: string, env: Record<string, string>, asked?: string): Promise<Set<string>> {
   const file = join(folder, name)
-  const recorder = fileURLToPath(new URL('../support/record-imports.mjs', import.meta.url))
+  const recorder = fileURLToPath(new URL('./record-imports.mjs', import.meta.url))
   const command = await startCommand([], {
     env: {
       HOST: '127.0.0.1',
@@ -40,13 +40,13 @@ async function loadedBy(name: string, env: Record<string, string>, asked?: strin
   return new Set(packages)
 }
 
-it('loads neither Redis, nor Entra ID, nor anything of tools where none is configured, nor the admin API before it is asked', async () => {
+it('loads no Redis, Entra ID or tool package if none is configured, and no admin API before its first request', async () => {
   const loaded = await loadedBy('least', { AZURE_OPENAI_API_KEY: 'key' })
   expect(loaded).toContain('fastify')
   expect(ON_DEMAND.filter((name) => loaded.has(name))).toEqual([])
 })
 
-it('loads each where it is configured or asked for', async () => {
+it('loads each if it is configured or requested', async () => {
   const parameters = { type: 'object', properties: {} }
   const tools = [
     { type: 'function', name: 'look', parameters, run: { http: { method: 'GET', url: 'http://127.0.0.1:9/look' } } },

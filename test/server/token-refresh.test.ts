@@ -14,7 +14,7 @@ const open = async (subject: string, ttlSeconds: number, claims: object = CLAIMS
   connectClient(`${running.wsUrl}/v1/realtime`, await running.token(subject, claims as Record<string, unknown>, ttlSeconds))
 
 describe('a token that expires in the call', () => {
-  it('is announced, and a new one carries the call on', async () => {
+  it('is announced, and a new token continues the call', async () => {
     const [refreshed, left] = await Promise.all([open('alice', 3), open('bob', 3)])
     const expiring = await refreshed.next('relay.token.expiring')
     expect(Number(expiring.expires_at) * 1000).toBeGreaterThan(Date.now())
@@ -31,7 +31,7 @@ describe('a token that expires in the call', () => {
     refreshed.close()
   })
 
-  it('is nothing a client hears of unasked, nor can refresh unasked', async () => {
+  it('is neither announced to a client that did not ask for it, nor can that client refresh it', async () => {
     const client = await open('carol', 2, {})
     await client.next('session.created')
     client.send({ type: 'relay.token.refresh', token: await running.token('carol') })

@@ -1,4 +1,4 @@
-// Every way an upstream can refuse, stall, lie or die: the client is told clearly and in time, learns nothing private, and nothing stays open.
+// Every way in which an upstream can refuse, stall, misbehave or die: the client gets a clear reason in time and nothing private, and nothing stays open.
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { RefusalCode } from '../../src/core/protocol/errors.js'
 import type { Faults, SimulatorOptions } from '../../src/simulator/simulator.js'
@@ -6,10 +6,10 @@ import { canariesIn } from '../support/canaries.js'
 import { connectClient, type RealtimeClient } from '../support/realtime-client.js'
 import { API_KEY, DEPLOYMENT, type RunningRelay, runRelay } from '../support/running-relay.js'
 
-/** A subject may have one session: whoever is refused a place afterwards shows that the last session still holds it. */
+/** A subject may have one session, so a refused next session shows that the last one still holds its place. */
 const ENV = { MAX_SESSIONS_PER_USER: '1' }
 const CONNECT_MS = 1200
-/** From the cause to the close, where nothing has to be waited for. */
+/** Longest time from the cause to the close if there is nothing to wait for. */
 const AT_ONCE_MS = 3000
 
 let running: RunningRelay
@@ -27,7 +27,7 @@ interface End {
   readonly retryAfterSeconds?: number
 }
 
-/** Waits for the close and checks everything that must be true of any end. */
+/** Waits for the close and checks what must be true of every end. */
 async function expectEnd(client: RealtimeClient, end: End, to = running): Promise<void> {
   const started = performance.now()
   const { code, reason } = await client.closed()
@@ -67,7 +67,7 @@ async function goesOn(to = running): Promise<void> {
   await nothingLeft(to)
 }
 
-/** Starts an answer and meets the fault inside it. */
+/** Starts an answer and triggers the fault inside it. */
 async function askUnder(faults: Faults): Promise<RealtimeClient> {
   const client = await connect()
   await client.next('session.created')
@@ -77,7 +77,7 @@ async function askUnder(faults: Faults): Promise<RealtimeClient> {
   return client
 }
 
-describe('an upstream that goes in the middle of an answer', () => {
+describe('an upstream that ends in the middle of an answer', () => {
   const lost = { code: 'upstream_lost', closeCode: 4502 } as const
   it.each<[string, NonNullable<Faults['end']>, End]>([
     ['resets the connection', { how: 'rst', at: 'response', afterDeltas: 3 }, lost],
@@ -114,7 +114,7 @@ describe('an upstream that refuses the handshake, quoting the key', () => {
     await own.close()
   })
 
-  it('429 is the quota: the client is told when to come back, and the pause holds for the next one without a dial', async () => {
+  it('429 means the quota: the client learns when to come back, and the next client too, without a dial', async () => {
     const own = await runRelay({ env: ENV, simulator: { faults: { refuse: { status: 429, retryAfterSeconds: 7, times: 1 } } } })
     await expectEnd(await connect(own), { code: 'rate_limited', closeCode: 4429, retryAfterSeconds: 7 }, own)
     await expectEnd(await connect(own), { code: 'rate_limited', closeCode: 4429, retryAfterSeconds: 7 }, own)
@@ -122,7 +122,7 @@ describe('an upstream that refuses the handshake, quoting the key', () => {
     await own.close()
   })
 
-  it('or is not there at all', async () => {
+  it('a closed port', async () => {
     const own = await runRelay({ env: ENV })
     await own.simulator.close()
     const client = await connect(own)
@@ -145,13 +145,13 @@ describe('an upstream that stalls', () => {
     await goesOn(impatient)
   })
 
-  it('and never says session.created', async () => {
+  it('before session.created', async () => {
     impatient.simulator.setFaults({ silent: true })
     await expectEnd(await connect(impatient), { code: 'upstream_timeout', closeCode: 4504, withinMs: 2 * CONNECT_MS + AT_ONCE_MS }, impatient)
     await goesOn(impatient)
   })
 
-  it('and the client leaves meanwhile: the dial ends with it', async () => {
+  it('while the client leaves: the dial ends with it', async () => {
     impatient.simulator.setFaults({ hang: true })
     const client = await connect(impatient)
     client.close()
@@ -177,7 +177,7 @@ describe('an upstream that does not take the configuration', () => {
     await goesOn()
   })
 
-  it('takes it and closes', async () => {
+  it('accepts it and closes', async () => {
     running.simulator.setFaults({ end: { how: 'close', code: 1008, at: 'update', reason: API_KEY } })
     await expectEnd(await connect(), { code: 'upstream_lost', closeCode: 4502 })
     await goesOn()
@@ -214,15 +214,15 @@ describe('OpenAI’s way: 101, then an error, then a close', () => {
     await own.close()
   })
 
-  it('and a good key holds a conversation', async () => {
+  it('good key: the conversation works', async () => {
     const own = await openai({}, API_KEY)
     await goesOn(own)
     await own.close()
   })
 })
 
-describe('an upstream that talks nonsense', () => {
-  it('is ignored where it does, and the conversation goes on', async () => {
+describe('an upstream that sends malformed or failing events', () => {
+  it('has its malformed events ignored, and the conversation goes on', async () => {
     running.simulator.setFaults({ garbage: ['bad_json', 'binary', 'unknown_type', 'not_an_object', 'no_type'] })
     const client = await connect()
     const events = await client.ask('Are you well?')
@@ -242,7 +242,7 @@ describe('an upstream that talks nonsense', () => {
     await own.close()
   })
 
-  it('fails a response: the client reads why in public words, and goes on', async () => {
+  it('fails a response: the client reads a public reason and goes on', async () => {
     const client = await connect()
     await client.next('session.created')
     running.simulator.setFaults({ failResponse: 'server_error' })

@@ -1,4 +1,4 @@
-// A relay with connections open ahead: sessions are as without, no two share anything, and what is open ahead is configured only where no caller matters.
+// A relay with a warm pool: sessions behave as without it and share nothing, and pooled connections are configured only if that depends on no caller.
 import { writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -22,7 +22,7 @@ const connect = async (claims: Record<string, unknown> = {}) => connectClient(`$
 const updates = (n: number) => (running.simulator.received[n]?.events ?? []).map((event) => event.type)
 
 describe('a relay with a warm pool', () => {
-  it('gives a client a connection that is open and configured already', async () => {
+  it('gives a client a connection that is already open and configured', async () => {
     running = await runRelay({ env: { WARM_POOL_SIZE: '2' } })
     await ready(2)
     expect(updates(0)).toEqual(['session.update'])
@@ -40,7 +40,7 @@ describe('a relay with a warm pool', () => {
     await client.closed()
   })
 
-  it('gives each of many clients one of its own, and opens more where it has none', async () => {
+  it('gives each of many clients its own connection, and dials if none is ready', async () => {
     running = await runRelay({ env: { WARM_POOL_SIZE: '3' } })
     await ready(3)
     const clients = await Promise.all(Array.from({ length: 8 }, () => connect()))
@@ -60,7 +60,7 @@ describe('a relay with a warm pool', () => {
     await expect.poll(() => running.simulator.sessions(), { timeout: 10_000 }).toBe(3)
   })
 
-  it('configures nothing ahead where instructions are filled from a caller’s claims', async () => {
+  it('configures nothing ahead if the instructions contain a caller’s claims', async () => {
     running = await runRelay({ env: { WARM_POOL_SIZE: '1', INSTRUCTIONS: 'You speak with {{claims.name}}.' } })
     await ready(1)
     expect(updates(0)).toEqual([])
@@ -73,7 +73,7 @@ describe('a relay with a warm pool', () => {
     await client.closed()
   })
 
-  it('nor where callers have profiles of different kinds', async () => {
+  it('configures nothing ahead if callers have profiles of different kinds', async () => {
     folder = await mkdtemp(join(tmpdir(), 'profiles-'))
     const file = join(folder, 'profiles.json')
     writeFileSync(file, JSON.stringify({ terse: { instructions: 'Be terse.' } }))
@@ -87,7 +87,7 @@ describe('a relay with a warm pool', () => {
     await client.closed()
   })
 
-  it('closes what is open ahead when it stops', async () => {
+  it('closes pooled connections when it stops', async () => {
     running = await runRelay({ env: { WARM_POOL_SIZE: '2' } })
     await ready(2)
     await running.relay.drain()

@@ -1,4 +1,4 @@
-// A plain client of the simulator for its tests: sends events, keeps what comes, waits for what is expected.
+// A plain client of the simulator for its tests: sends events, keeps received ones, and waits for expected ones.
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import type { RealtimeEvent } from '../../src/core/protocol/events.js'
@@ -8,13 +8,13 @@ const DEADLINE_MS = 5000
 
 export interface Client {
   readonly socket: WebSocket
-  /** Every event so far. */
+  /** All events received so far. */
   readonly events: RealtimeEvent[]
   send(event: object): void
   sendRaw(data: string | Buffer): void
-  /** The next event, from the last one taken on, that fits. */
+  /** The next matching event after the last one returned. */
   next(type: string | ((event: RealtimeEvent) => boolean)): Promise<RealtimeEvent>
-  /** Everything from the last one taken on, up to and with the first that fits. */
+  /** All events after the last one returned, up to and including the first that matches. */
   until(type: string): Promise<RealtimeEvent[]>
   closed(): Promise<{ code: number; reason: string }>
   close(): void
@@ -22,7 +22,7 @@ export interface Client {
 
 export const GA_PATH = '/openai/v1/realtime?model=gpt-realtime'
 
-/** Open, and `session.created` not yet taken. */
+/** The client is connected; `session.created` was not returned yet. */
 export async function connect(simulator: Simulator, path = GA_PATH, headers: Record<string, string> = { 'api-key': 'k' }, protocols: string[] = []): Promise<Client> {
   const socket = new WebSocket(simulator.url.replace('http', 'ws') + path, protocols, { headers, rejectUnauthorized: false })
   const events: RealtimeEvent[] = []
@@ -109,20 +109,20 @@ export function update(session: object): object {
   return { type: 'session.update', session: { type: 'realtime', ...session } }
 }
 
-/** Event types with runs of the same one written once, deltas of sound and text among each other as `deltas`. */
+/** Event types in order, with repeated types written once, and alternating deltas of sound and text as `deltas`. */
 export function shape(events: readonly RealtimeEvent[]): string[] {
   const names = events.map((event) => (/output_audio(_transcript)?\.delta$/.test(event.type) ? 'deltas' : event.type))
   return names.filter((name, index) => name !== names[index - 1])
 }
 
-/** PCM16 at 24 kHz: a tone of `ms`, or silence where `level` is 0. */
+/** PCM16 at 24 kHz: a tone of `ms`, or silence if `level` is 0. */
 export function tone(ms: number, level = 0.3): Buffer {
   const pcm = Buffer.alloc(ms * 48)
   for (let i = 0; i < ms * 24; i++) pcm.writeInt16LE(Math.round(Math.sin((2 * Math.PI * 220 * i) / 24_000) * level * 32_767), i * 2)
   return pcm
 }
 
-/** In appends of 100 ms. */
+/** Sends audio in appends of 100 ms. */
 export function appends(pcm: Buffer): object[] {
   const events: object[] = []
   for (let at = 0; at < pcm.length; at += 4800) events.push({ type: 'input_audio_buffer.append', audio: pcm.subarray(at, at + 4800).toString('base64') })

@@ -11,7 +11,7 @@ import { speak } from '../../src/simulator/speech.js'
 import { connect, userText } from './client.js'
 
 describe('simulate', () => {
-  it('starts, prints the URL and nothing else, and honours its flags', async () => {
+  it('starts, prints only the URL, and obeys its flags', async () => {
     const printed: string[] = []
     const simulator = await simulateCommand(['--port', '0', '--api-key', 'k1', '--deployment', 'voice', '--rate-limits', 'both', '--speed', '1000', '--heard', 'Hello.'], (line) =>
       printed.push(line),
@@ -64,7 +64,7 @@ describe('rate_limits.updated', () => {
     await simulator.close()
   })
 
-  it('is not sent on Azure unless asked for, as recorded', async () => {
+  it('is not sent on Azure by default, as recorded', async () => {
     const simulator = await startSimulator({ speed: Number.POSITIVE_INFINITY })
     const client = await connect(simulator)
     for (let i = 0; i < 2; i++) {
@@ -109,7 +109,7 @@ it('serves TLS', async () => {
 })
 
 describe('speech', () => {
-  it('is the same for the same text, longer for more, slower at less speed, other for another voice', () => {
+  it('is the same for the same text, longer for more text, slower at a lower speed, and different for another voice', () => {
     const say = (text: string, voice = 'alloy', speed = 1) => {
       const spoken = speak(text, { voice, speed }, 'tones')
       if (spoken instanceof Promise) throw new Error('tones need no waiting')
@@ -127,7 +127,7 @@ describe('speech', () => {
     expect(say('').pcm).toHaveLength(0)
   })
 
-  it('comes from espeak-ng where it is installed, from tones where it is not', async () => {
+  it('comes from espeak-ng if that is installed, else from tones', async () => {
     const spoken = await speak('Good morning to you all.', { voice: 'alloy', speed: 1 }, 'espeak')
     expect(spoken.pcm.length / 48).toBeGreaterThan(800)
     expect(spoken.words.map((word) => word.text).join('')).toBe('Good morning to you all.')

@@ -1,4 +1,4 @@
-// Every fault that can be switched on does what it says, and ends when it is switched off.
+// Every fault has its described effect, and ends when it is switched off.
 import { once } from 'node:events'
 import { connect as connectTcp } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -22,7 +22,7 @@ async function refused(): Promise<{ status: number; headers: Record<string, unkn
   return { status: response.statusCode, headers: response.headers, body }
 }
 
-it('refuses with a status, Retry-After and a body that quotes the key, as often as told', async () => {
+it('refuses a given number of times with a status, Retry-After and a body that quotes the key', async () => {
   simulator.setFaults({ refuse: { status: 429, retryAfterSeconds: 7, times: 1 } })
   const answer = await refused()
   expect(answer.status).toBe(429)
@@ -130,7 +130,7 @@ it('floods with deltas', async () => {
   expect(deltas.length).toBeGreaterThan(2000)
 })
 
-it('fails responses, refuses updates, and stops when told', async () => {
+it('fails responses and refuses updates until the faults are cleared', async () => {
   simulator.setFaults({ failResponse: 'inference_rate_limit_exceeded', rejectSessionUpdate: true, slowMs: 1 })
   const client = await connect(simulator)
   client.send({ ...update({ instructions: 'x' }), event_id: 'u' })

@@ -1,4 +1,4 @@
-// Every server event the simulator sends has the keys of the published example of its type.
+// Every server event of the simulator has the keys of the published example of its type.
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { isObject, type Json, type RealtimeEvent } from '../../src/core/protocol/events.js'
@@ -6,7 +6,7 @@ import { startSimulator } from '../../src/simulator/simulator.js'
 import { appends, connect, tone, update, userText } from './client.js'
 
 const EXAMPLES = '../shared/protocol/events-ga.json'
-/** Keys an example shows that the service leaves out elsewhere: never asked for here. */
+/** Keys of examples that the service leaves out elsewhere, so they are not required. */
 const OPTIONAL = new Set(['object', 'obfuscation', 'audio', 'format', 'text', 'strict', 'truncation', 'cached_tokens_details', 'image_tokens'])
 
 it.skipIf(!existsSync(EXAMPLES))(
@@ -25,7 +25,7 @@ it.skipIf(!existsSync(EXAMPLES))(
   },
 )
 
-/** Keys and kinds of the example that the event lacks; arrays are judged by their first element of the same `type`. */
+/** Keys and kinds of the example that the event lacks. Of an array, the first element of the same `type` is compared. */
 function missing(example: Json | undefined, actual: Json | undefined, path: string): string[] {
   if (Array.isArray(example)) return Array.isArray(actual) ? actual.flatMap((inner) => missingInElement(example, inner, path)) : [`${path} is no array`]
   if (!isObject(example)) return example === null || actual === null || typeof example === typeof actual ? [] : [`${path} is ${typeof actual}, not ${typeof example}`]
@@ -44,7 +44,7 @@ function missingInElement(examples: readonly Json[], actual: Json, path: string)
   return like === undefined ? [] : missing(like, actual, `${path}[]`)
 }
 
-/** A session that makes the simulator send every type it knows. */
+/** A session in which the simulator sends every type that it knows. */
 async function everyKind(): Promise<RealtimeEvent[]> {
   const simulator = await startSimulator({ speed: 200, rateLimits: 'both' })
   const client = await connect(simulator)

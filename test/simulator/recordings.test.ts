@@ -1,4 +1,4 @@
-// Recorded sessions played against the simulator: the same client events bring the same kinds of events in the same order, with the same keys.
+// Recorded sessions replayed to the simulator: the same client events cause the same kinds of events in the same order, with the same keys.
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { isObject, type Json, type JsonObject, type RealtimeEvent } from '../../src/core/protocol/events.js'
@@ -13,7 +13,7 @@ interface Line {
   readonly event: RealtimeEvent
 }
 
-/** File, style, and what is heard in it. */
+/** File, style, and the words of its spoken turns. */
 const SESSIONS: [string, 'azure' | 'openai', string | undefined][] = [
   ['azure-ga/text-in-audio-out.jsonl', 'azure', undefined],
   ['azure-ga/webrtc-sideband-text-turn.jsonl', 'azure', undefined],
@@ -43,12 +43,12 @@ describe.skipIf(absent)(`recorded sessions${absent ? ' (skipped: the recordings 
   })
 })
 
-/** Transcription comes when it comes. */
+/** Without transcription events, whose time is not fixed. */
 function inOrder(event: RealtimeEvent): boolean {
   return !event.type.startsWith('conversation.item.input_audio_transcription.')
 }
 
-/** Sends what the client sent, each after what it had waited for; recorded sound is cut short, so a tone stands for it. */
+/** Sends the recorded client's events, each after the event it waited for. Recorded sound is cut short, so a tone replaces it. */
 async function play(client: Client, lines: readonly Line[]): Promise<void> {
   let spoken = false
   let calls = 0
@@ -74,7 +74,7 @@ async function play(client: Client, lines: readonly Line[]): Promise<void> {
   expect(calls).toBe(lines.filter((line) => line.from === 'client' && isObject(line.event.item) && line.event.item.type === 'function_call_output').length)
 }
 
-/** For each kind of event, the key paths it has. What the caller wrote (tools) and padding are left out. */
+/** The key paths of each kind of event, without the caller's own parts (tools) and padding. */
 function keysByKind(events: readonly RealtimeEvent[]): Record<string, string[]> {
   const kinds: Record<string, Set<string>> = {}
   for (const event of events) {
@@ -95,7 +95,7 @@ function collect(value: Json, path: string, keys: Set<string>): void {
   }
 }
 
-/** Who precedes whom, ids replaced by the order in which they first appear. */
+/** The order of the items, with ids replaced by the order in which they first appear. */
 function links(events: readonly RealtimeEvent[]): string[] {
   const seen = new Map<string, number>()
   const nth = (id: Json | undefined) => {

@@ -142,7 +142,7 @@ describe('GA', () => {
     client.close()
   })
 
-  it('hears a spoken turn by itself, transcribes and answers it', async () => {
+  it('detects a spoken turn, transcribes and answers it', async () => {
     const client = await connect(simulator)
     client.send(update({ output_modalities: ['text'], audio: { input: { transcription: { model: 'gpt-4o-transcribe' } } } }))
     await client.next('session.updated')

@@ -1,4 +1,4 @@
-// Barge-in, cancelling, manual turns, idle timeout, transcription sessions and responses aside.
+// Barge-in, cancelling, manual turns, idle timeout, transcription sessions and out-of-band responses.
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { JsonObject, RealtimeEvent } from '../../src/core/protocol/events.js'
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
@@ -53,7 +53,7 @@ it('cuts a response short when the user speaks, and lets the client truncate wha
   client.close()
 })
 
-it('leaves the response alone when interrupt_response is false, and answers the turn afterwards', async () => {
+it('does not interrupt the response if interrupt_response is false, and answers the turn afterwards', async () => {
   const client = await connect(natural)
   client.send(update({ audio: { input: { turn_detection: { type: 'server_vad', interrupt_response: false } } } }))
   client.send(userText('hello'))
@@ -68,7 +68,7 @@ it('leaves the response alone when interrupt_response is false, and answers the 
   client.close()
 })
 
-it('cancels on demand once, then says that nothing is active', async () => {
+it('cancels a response once, then reports that none is active', async () => {
   const client = await connect(natural)
   client.send(userText(LONG))
   client.send({ type: 'response.create' })
@@ -80,7 +80,7 @@ it('cancels on demand once, then says that nothing is active', async () => {
   client.close()
 })
 
-it('refuses a second response while one is active, naming the loser, and the first goes on', async () => {
+it('refuses a second response while one is active, names the refused event, and the first goes on', async () => {
   const client = await connect(natural)
   client.send(userText('hello'))
   client.send({ type: 'response.create', event_id: 'A' })
@@ -93,7 +93,7 @@ it('refuses a second response while one is active, naming the loser, and the fir
   client.close()
 })
 
-it('commits by hand without answering, and not less than 100 ms', async () => {
+it('commits by hand without an answer, and at least 100 ms', async () => {
   const client = await connect(instant)
   client.send(MANUAL)
   await client.next('session.updated')
@@ -112,7 +112,7 @@ it('commits by hand without answering, and not less than 100 ms', async () => {
   client.close()
 })
 
-it('runs responses aside in parallel, outside the conversation', async () => {
+it('runs out-of-band responses in parallel', async () => {
   const client = await connect(natural)
   client.send(userText(LONG))
   client.send({ type: 'response.create' })
@@ -135,7 +135,7 @@ it('runs responses aside in parallel, outside the conversation', async () => {
   client.close()
 })
 
-it('ends an answer that needs more tokens than allowed', async () => {
+it('ends an answer at its token limit', async () => {
   const client = await connect(instant)
   client.send(userText(LONG))
   client.send({ type: 'response.create', response: { max_output_tokens: 10, output_modalities: ['text'] } })
@@ -177,7 +177,7 @@ it('transcribes and never answers in a transcription session', async () => {
   client.close()
 })
 
-it('tells of MCP servers that it cannot reach them', async () => {
+it('reports that it cannot reach MCP servers', async () => {
   const client = await connect(instant)
   client.send(update({ tools: [{ type: 'mcp', server_label: 'docs', server_url: 'https://mcp.example', authorization: 'secret-of-mcp' }] }))
   const events = await client.until('conversation.item.done')
@@ -186,7 +186,7 @@ it('tells of MCP servers that it cannot reach them', async () => {
   client.close()
 })
 
-it('makes a remark before calls where asked to', async () => {
+it('makes a remark before calls if configured', async () => {
   const wordy = await startSimulator({ speed: Number.POSITIVE_INFINITY, preamble: true })
   const client = await connect(wordy)
   client.send(

@@ -1,4 +1,4 @@
-// Who gets in, who is refused and how: Azure before the 101, OpenAI after it.
+// Which upgrades are accepted, which are refused, and how: Azure before the 101, OpenAI after it.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
@@ -52,7 +52,7 @@ describe('Azure', () => {
     ['bearer', '/openai/v1/realtime?model=voice', { authorization: `Bearer ${KEY}` }],
     ['query', `/openai/v1/realtime?model=voice&api-key=${KEY}`, {}],
     ['preview', '/openai/realtime?deployment=voice&api-version=2025-04-01-preview', key],
-  ])('takes: %s', async (_name, path, headers) => {
+  ])('accepts: %s', async (_name, path, headers) => {
     const client = await connect(azure, path, headers as Record<string, string>)
     expect((await client.next('session.created')).type).toBe('session.created')
     client.close()
@@ -80,7 +80,7 @@ describe('Azure', () => {
     expect([response.status, await response.json()]).toEqual([404, { error: { code: '404', message: 'Resource not found' } }])
   })
 
-  it('takes anything that is not empty where no key is set', async () => {
+  it('accepts any key that is not empty if none is set', async () => {
     const open = await startSimulator()
     const client = await connect(open, GA_PATH, { authorization: 'Bearer whatever' })
     await client.next('session.created')
@@ -114,14 +114,14 @@ describe('OpenAI', () => {
       4000,
       'invalid_request_error.beta_api_shape_disabled',
     ],
-  ])('lets in, then refuses: %s', async (_name, path, headers, code, closeCode, reason) => {
+  ])('upgrades, then refuses: %s', async (_name, path, headers, code, closeCode, reason) => {
     const client = await connect(openAi, path, headers as Record<string, string>)
     expect(await client.closed()).toEqual({ code: closeCode, reason })
     expect(client.events).toHaveLength(1)
     expect(client.events[0]).toMatchObject({ type: 'error', error: { code } })
   })
 
-  it('takes the key as a subprotocol and answers with realtime only', async () => {
+  it('accepts the key as a subprotocol and answers with realtime only', async () => {
     const client = await connect(openAi, '/v1/realtime?model=gpt-realtime', {}, [`openai-insecure-api-key.${KEY}`, 'realtime'])
     await client.next('session.created')
     expect(client.socket.protocol).toBe('realtime')

@@ -29,7 +29,7 @@ it('hears G.711 as well', async () => {
   other.close()
 })
 
-it('ignores noise below the threshold and honours silence_duration_ms', async () => {
+it('ignores noise below the threshold and obeys silence_duration_ms', async () => {
   const other = await connect(simulator)
   other.send(
     update({
@@ -65,7 +65,7 @@ it('ignores a click, and ends semantic turns by silence', async () => {
   other.close()
 })
 
-it('finds the same speech whatever the size of the appends', async () => {
+it('finds the same speech for any size of appends', async () => {
   const pcm = Buffer.concat([tone(300, 0), tone(500), tone(400, 0)])
   for (const size of [7, 961, 4801, pcm.length]) {
     const other = await connect(simulator)

@@ -1,4 +1,4 @@
-// Bad client events: one error each, nothing applied, and the session goes on.
+// Bad client events: each gets one error, changes nothing, and the session goes on.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../src/core/protocol/events.js'
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
@@ -43,14 +43,14 @@ const UPDATES: [string, object, string, string][] = [
 ]
 
 describe('session.update', () => {
-  it.each(UPDATES)('is refused whole: %s', async (name, session, code, param) => {
+  it.each(UPDATES)('is refused as a whole: %s', async (name, session, code, param) => {
     client.send({ type: 'session.update', event_id: name, session: Array.isArray(session) ? session : { instructions: 'never applied', ...session } })
     expect((await client.next('error')).error).toMatchObject({ type: 'invalid_request_error', code, param, event_id: name })
     client.send(update({}))
     expect(JSON.stringify(await client.next('session.updated'))).not.toContain('never applied')
   })
 
-  it('merges only what is present, and tells the whole configuration', async () => {
+  it('merges only present fields and sends the whole configuration', async () => {
     const other = await connect(simulator)
     other.send(update({ instructions: 'Be kind.', audio: { input: { turn_detection: { type: 'server_vad', threshold: 0.7 } } }, tools: [TOOL] }))
     other.send(update({ audio: { input: { turn_detection: { type: 'server_vad', silence_duration_ms: 900 } }, output: { voice: 'marin' } } }))
@@ -72,7 +72,7 @@ describe('session.update', () => {
     other.close()
   })
 
-  it('fixes the voice once it has spoken', async () => {
+  it('fixes the voice once the assistant has spoken', async () => {
     const other = await connect(simulator)
     other.send(userText('hi'))
     other.send({ type: 'response.create' })
@@ -127,7 +127,7 @@ describe('other events', () => {
     expect((await client.next('error')).error).toMatchObject({ type: 'invalid_request_error', code, param, event_id: name })
   })
 
-  it('names what it supports, and survives binary, broken and deep frames', async () => {
+  it('lists the supported types, and survives binary, broken and deep frames', async () => {
     client.send({ type: 'nope' })
     expect((await client.next('error')).error).toMatchObject({ message: expect.stringContaining("'session.update', 'session.close', 'input_audio_buffer.append',") })
     const frames: [string | Buffer, string][] = [
@@ -166,7 +166,7 @@ describe('other events', () => {
     other.close()
   })
 
-  it('answers whatever a client sends, without falling over', async () => {
+  it('answers anything that a client sends without crashing', async () => {
     const types = ['session.update', 'conversation.item.create', 'conversation.item.truncate', 'response.create', 'input_audio_buffer.append', 'x']
     const other = await connect(simulator)
     await fc.assert(

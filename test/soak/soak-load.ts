@@ -1,4 +1,4 @@
-// The other side of the soak, in a process of its own: the simulated upstream, the tools' back end, and clients that come and go in every way.
+// The other side of the soak in a process of its own: the simulated upstream, the tools' back end, and clients that begin and end sessions in every way.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -12,7 +12,7 @@ export interface Surroundings {
 }
 
 export type Order = { readonly round: { readonly url: string; readonly tokens: readonly string[]; readonly sessions: number } } | { readonly stop: true }
-/** How many sessions went as they should, and what was wrong with the others. */
+/** How many sessions ended as expected, and what was wrong with the others. */
 export interface Result {
   readonly ended: number
   readonly problems: readonly string[]
@@ -35,7 +35,7 @@ const talked =
     await client.closed()
   }
 
-/** One of each way in which a session goes. */
+/** Every kind of session, once each. */
 const VISITS: readonly Visit[] = [
   talked('Good morning to you'),
   talked('What is the weather in Lisbon?'),

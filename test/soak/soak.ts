@@ -1,4 +1,4 @@
-// `npm run test:soak -- <minutes>`: sessions of every kind come and go; fails when memory, sockets or timers grow with their number.
+// `npm run test:soak -- <minutes>`: opens and ends sessions of every kind. Fails if memory, sockets or timers grow with their number.
 import { type ChildProcess, fork } from 'node:child_process'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -17,7 +17,7 @@ import { LIMITS, type Sample, trends } from './trend.js'
 const SESSIONS_A_ROUND = 100
 const SUBJECTS = 25
 const SECRET = 'a shared secret of the soak, 32 bytes or more'
-/** Longest wait for the sockets of a round to close: a closing handshake that nobody answers takes two seconds. */
+/** Longest wait for the sockets of a round to close. A closing handshake without an answer takes two seconds. */
 const QUIET_MS = 10_000
 const STEADY_MS = 500
 
@@ -46,7 +46,7 @@ const resources = (kind: RegExp) => process.getActiveResourcesInfo().filter((nam
 const SOCKETS = /^(TCPSocketWrap|TLSWrap|TCPConnectWrap)$/
 const TIMERS = /^(Timeout|Immediate)$/
 
-/** Until the number of open sockets has stayed the same for half a second, or for `QUIET_MS`. */
+/** Waits until the number of open sockets has not changed for half a second, or for `QUIET_MS`. */
 async function quiet(): Promise<void> {
   const until = performance.now() + QUIET_MS
   let last = -1

@@ -1,4 +1,4 @@
-// The soak's judgement: what grows with sessions is told from what wobbles, jumps once or fills up.
+// The soak's judgement: it tells growth with sessions from noise, a single jump, or caches that fill up.
 import { describe, expect, it } from 'vitest'
 import { type Sample, trends } from './trend.js'
 

@@ -1,11 +1,11 @@
-// Decides whether a series of measurements grows with the number of sessions, or only wobbles.
+// Decides whether a series of measurements grows with the number of sessions or is only noise.
 
-/** Taken when no session is open, after a garbage collection. */
+/** A sample, taken after a garbage collection while no session is open. */
 export interface Sample {
-  /** Sessions that have come and gone so far. */
+  /** Sessions that have ended so far. */
   readonly sessions: number
   readonly heapBytes: number
-  /** Buffers and other memory of native code that belongs to objects. */
+  /** Buffers and other native memory that belongs to objects. */
   readonly externalBytes: number
   readonly rssBytes: number
   readonly sockets: number
@@ -16,15 +16,15 @@ export interface Sample {
 type Figure = Exclude<keyof Sample, 'sessions'>
 
 interface Limit {
-  /** Growth a session may leave behind. */
+  /** Growth that a session may leave behind. */
   readonly perSession: number
-  /** Growth over all that is never held against anybody: caches that fill up, a heap that is resized. */
+  /** Total growth that is always allowed: caches that fill up, a heap that is resized. */
   readonly allowance: number
 }
 
 const MIB = 1024 * 1024
 
-/** An ended session that is kept costs several kilobytes of heap, so some thousand sessions show it. Resident memory moves in steps of a megabyte and more, so it is only asked for what is plain. */
+/** An ended session that is kept costs several kilobytes of heap, so some thousand sessions show it. Resident memory moves in steps of a megabyte and more, so only a large growth of it counts. */
 export const LIMITS: Readonly<Record<Figure, Limit>> = {
   heapBytes: { perSession: 100, allowance: 0.5 * MIB },
   externalBytes: { perSession: 100, allowance: 0.5 * MIB },
@@ -41,7 +41,7 @@ export interface Verdict {
   readonly figure: Figure
   /** Median of the slopes between all pairs of samples: one odd sample does not move it. */
   readonly perSession: number
-  /** From warm to the end, along that slope. */
+  /** The growth along that slope from the end of the warm-up to the last sample. */
   readonly growth: number
   readonly grows: boolean
 }

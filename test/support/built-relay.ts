@@ -1,4 +1,4 @@
-// The relay as it is installed: compiled into a folder of its own, once per test worker, and run as a process with only the environment it is given.
+// The installed relay: compiled once per test worker into its own folder, and run as a process with exactly the given environment.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { build } from 'esbuild'
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 let built: Promise<string> | undefined
 
-/** Folder that holds `main.js` and `cli.js`. Types are the compiler's business elsewhere: this only translates. */
+/** The folder of `main.js` and `cli.js`. It is only translated here; types are checked elsewhere. */
 export function builtRelay(): Promise<string> {
   built ??= translate()
   return built
@@ -37,14 +37,14 @@ async function translate(): Promise<string> {
 
 export interface RunningCommand {
   readonly child: ChildProcess
-  /** Everything it wrote to either output so far. */
+  /** Everything it has written to both outputs. */
   readonly output: string
   readonly errors: string
-  /** The match of `pattern` in its output, now or later; rejects when it ends first or after `ms`. */
+  /** The match of `pattern` in its output, now or later. Rejects if the process ends first, or after `ms`. */
   says(pattern: RegExp, ms?: number): Promise<RegExpExecArray>
-  /** Resolves when it has ended and all its output is here. */
+  /** Resolves when it has ended and all its output has arrived. */
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly ms: number }>
-  /** Ends it however it is, and waits. */
+  /** Kills it and waits for its end. */
   stop(): Promise<void>
 }
 
@@ -53,7 +53,7 @@ export interface CommandOptions {
   readonly cwd?: string
 }
 
-/** `main.js` without a name, else `cli.js` with these words. Nothing of the test's own environment but `PATH` and `HOME` is passed on. */
+/** Starts `main.js` if no words are given, else `cli.js` with these words. Of the test's own environment only `PATH` and `HOME` are passed on. */
 export async function startCommand(words: readonly string[], options: CommandOptions = {}): Promise<RunningCommand> {
   const folder = await builtRelay()
   const entry = words.length === 0 ? 'main.js' : 'cli.js'

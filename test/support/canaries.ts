@@ -1,10 +1,10 @@
-// Words that belong to the server alone: wherever a client, a log or a metric could see them, none may turn up.
+// Words that only the server may know. None may appear in anything that a client, a log or a metric shows.
 import { API_KEY, DEPLOYMENT, INSTRUCTIONS, SECRET } from './running-relay.js'
 
-/** The instructions count in pieces, so that a quotation of some of them is found as well. */
+/** The instructions are split into pieces, so that a partial quotation is found as well. */
 export const CANARIES: readonly string[] = [API_KEY, DEPLOYMENT, SECRET, ...pieces(INSTRUCTIONS)]
 
-/** The canaries found in `text`, in any case; `more`: words that only this test keeps secret. */
+/** The canaries in `text`, in upper or lower case. `more`: additional secret words of one test. */
 export function canariesIn(text: string, more: readonly string[] = []): readonly string[] {
   const lower = text.toLowerCase()
   return [...CANARIES, ...more].filter((word) => lower.includes(word.toLowerCase()))

@@ -1,4 +1,4 @@
-// A real Chromium with a profile of its own, where one is installed; its microphone may play a file.
+// A real Chromium with its own profile, if one is installed. Its microphone can play a file.
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,7 +23,7 @@ export interface BrowserOptions {
   readonly size?: { readonly width: number; readonly height: number }
 }
 
-/** Throws where there is none: ask `chromiumPath` first. */
+/** Throws if no Chromium is installed: check `chromiumPath` first. */
 export async function openBrowser(options: BrowserOptions = {}): Promise<Browser> {
   const folder = mkdtempSync(join(tmpdir(), 'relay-chromium-'))
   const fakeDevice = [
@@ -47,7 +47,7 @@ export async function openBrowser(options: BrowserOptions = {}): Promise<Browser
   }
 }
 
-/** Everything that the page's console would show in red, as it comes. */
+/** Collects every error that the page's console would show. */
 export function complaintsOf(page: Page): readonly string[] {
   const complaints: string[] = []
   page.on('console', (message) => {

@@ -1,4 +1,4 @@
-// What a client was sent, kept in order, with a way to wait for one event of it: shared by every kind of test client.
+// The events that a client received, in order, with a way to wait for one. Every kind of test client uses it.
 
 export interface ReceivedEvent {
   readonly type: string
@@ -10,9 +10,9 @@ export type EventMatch = string | ((event: ReceivedEvent) => boolean)
 export interface EventLog {
   readonly events: ReceivedEvent[]
   add(event: ReceivedEvent): void
-  /** Nothing more will come; whoever waits is told this. */
+  /** No more events will come. Pending waits reject with this reason. */
   end(how: string): void
-  /** The first event from `from` on that fits; rejects when the connection ends first or after `ms`. */
+  /** The first matching event from index `from` on. Rejects if the connection ends first, or after `ms`. */
   next(match: EventMatch, options?: { from?: number; ms?: number }): Promise<ReceivedEvent>
 }
 

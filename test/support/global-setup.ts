@@ -1,11 +1,11 @@
-// Gives every test worker a real Redis in REDIS_URL (the one already named there, or one of this run's own) and a folder for what it writes, removed at the end.
+// Gives every test worker a real Redis in REDIS_URL (the given one, or one started for this run) and a temporary folder that is removed at the end.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { startRedis } from './redis.js'
 
-/** Called once by vitest. Throws, and so ends the run at once, when there is no Redis and no way to start one. */
+/** Called once by vitest. Throws, which ends the run, if there is no Redis and none can be started. */
 export async function setup(): Promise<() => Promise<void>> {
   const stopRedis = await provideRedis()
   // Workers are ended without a chance to clean up after themselves.

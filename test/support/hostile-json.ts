@@ -44,7 +44,7 @@ const VALUES = [
 ]
 const NUMBERS = ['0', '-0', '1', '4096', '1e3', '1E400', '-1e400', '1e-400', '0.1', '9'.repeat(30), '9'.repeat(400), '10000000000000000999', '1.5']
 
-/** The key as JSON text, in some spelling: plain, escaped, in another case, with a look-alike letter or something invisible. */
+/** The key as JSON text in some spelling: plain, escaped, in another case, with a look-alike letter or an invisible character. */
 const key = fc.tuple(fc.constantFrom(...NAMES), fc.integer({ min: 0, max: 9 })).map(([name, spelling]) => {
   const text = JSON.stringify(name)
   if (name === '') return text
@@ -80,7 +80,7 @@ function objectText(pairs: readonly (readonly [string, string])[]): string {
   return `{${pairs.map(([name, value]) => `${name}:${value}`).join(',')}}`
 }
 
-/** Mostly an event of a known type with a known field or two, so that many get past the type. */
+/** Mostly events of a known type with one or two known fields, so that many pass the check of the type. */
 export const hostileFrame: fc.Arbitrary<string> = fc
   .tuple(
     fc.constantFrom(...Object.keys(CLIENT_RULES)),
@@ -107,7 +107,7 @@ const PIECES: readonly string[] = [
   ...['"type":"response.create",', '"instructions":"x",', '"ſession":{},', '"A":"c",', '"SESSION":{"instructions":"x"},'],
 ]
 
-/** A legitimate event with pieces put in, at a seam of its text or anywhere. */
+/** A legitimate event with pieces inserted, between its tokens or anywhere. */
 export const mutatedFrame: fc.Arbitrary<string> = fc
   .tuple(fc.constantFrom(...LEGITIMATE), fc.array(fc.tuple(fc.nat(), fc.boolean(), fc.constantFrom(...PIECES)), { maxLength: 3 }))
   .map(([legitimate, edits]) =>

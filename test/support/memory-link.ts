@@ -1,4 +1,4 @@
-// A link in memory: the relay holds one end, the test the other. Nothing is lost, nothing is reordered, and what is not read piles up.
+// A link in memory with the relay at one end and the test at the other. Nothing is lost or reordered, and unread frames pile up.
 
 import { cutToBytes } from '../../src/core/protocol/errors.js'
 import type { Frame } from '../../src/core/protocol/events.js'
@@ -9,13 +9,13 @@ import type { Peer } from '../contract/link.js'
 export interface MemoryPeer extends Peer {
   /** Whether the link has stopped reading. */
   readonly linkPaused: boolean
-  /** Frames sent by this peer that the link has not read. */
+  /** Frames of this peer that the link has not read. */
   readonly unread: number
-  /** The most bytes that ever waited for this peer. */
+  /** The peak of bytes that waited for this peer. */
   readonly peakBytes: number
-  /** Takes up to `count` waiting frames while paused; how a slow reader reads. */
+  /** Takes up to `count` waiting frames while paused, as a slow reader does. */
   take(count: number): void
-  /** Everything that has arrived and was not taken with `next`. */
+  /** All frames that have arrived and were not returned by `next`. */
   drainInbox(): readonly { text: string; isBinary: boolean }[]
 }
 
@@ -164,7 +164,7 @@ export function memoryPair(): { readonly link: Link; readonly peer: MemoryPeer }
   return { link, peer }
 }
 
-/** Lets everything under way in memory arrive. Turns of the event loop, not time. */
+/** Lets all frames under way arrive. Takes turns of the event loop, not time. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 12; turn++) await new Promise((resolve) => setImmediate(resolve))
 }

@@ -1,4 +1,4 @@
-// Playbooks: a session written as a transcript. Events in on one side, expected sends out, in order; everything else is a failure.
+// Playbooks: a session as a transcript of events in and expected sends out, in order. Any other send is a failure.
 import { expect } from 'vitest'
 import type { SessionProfile, SessionTool } from '../../src/core/policy/profile.js'
 import type { RealtimeEvent } from '../../src/core/protocol/events.js'
@@ -46,11 +46,11 @@ export interface Play {
   state: SessionState
   /** Feeds one input and returns the actions. */
   input(input: Input): readonly Action[]
-  /** Feeds an upstream event; returns what went out as `side:type` lines, tool starts, closes. */
+  /** Feeds an upstream event. Returns the results as lines: `side:type` of each send, tool starts, closes. */
   upstream(event: object): readonly string[]
   client(event: object): readonly string[]
   toolFinished(callId: string, output?: string, ok?: boolean): readonly string[]
-  /** Any other input, its actions as lines. */
+  /** Feeds any other input and returns its actions as lines. */
   feed(input: Input): readonly string[]
   /** Milliseconds from the upgrade; every input comes at this time. */
   now: number
@@ -98,7 +98,7 @@ export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' |
   return self
 }
 
-/** The `session.updated` of an upstream that runs what the profile wants. */
+/** The `session.updated` of an upstream that has accepted the profile. */
 export function updated(owned: SessionProfile): RealtimeEvent {
   const tools = owned.tools.map((one) => ({ ...one.definition }))
   return {
@@ -133,7 +133,7 @@ function lines(actions: readonly Action[]): readonly string[] {
   })
 }
 
-/** Upstream events of one response, named shortly. */
+/** Upstream events of one response, under short names. */
 export const ev = {
   created: (id: string, extra: object = {}) => ({
     type: 'response.created',

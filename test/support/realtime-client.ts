@@ -1,4 +1,4 @@
-// A client of the relay for tests: keeps everything it was sent and lets a test wait for the event it wants.
+// A client of the relay for tests. It keeps all received events and lets a test wait for one.
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { type ClientOptions, WebSocket } from 'ws'
@@ -9,19 +9,19 @@ export type { ReceivedEvent } from './event-log.js'
 export interface RealtimeClient {
   readonly socket: WebSocket
   readonly events: ReceivedEvent[]
-  /** Texts as they came, in the same order. */
+  /** The received texts, in the same order. */
   readonly frames: string[]
   readonly subprotocol: string
   send(event: object | string): void
-  /** The first event from `from` on that fits; rejects when the socket closes first or after `ms`. */
+  /** The first matching event from index `from` on. Rejects if the socket closes first, or after `ms`. */
   next: EventLog['next']
-  /** Asks in text and resolves with all events up to the `response.done` of the answer. */
+  /** Sends a text and resolves with all events up to the `response.done` of the answer. */
   ask(text: string): Promise<ReceivedEvent[]>
   closed(): Promise<{ code: number; reason: string }>
   close(): void
 }
 
-/** A handshake that was answered with something else than 101. */
+/** A handshake that was not answered with 101. */
 export class Refused extends Error {
   constructor(
     readonly status: number,
@@ -38,7 +38,7 @@ export interface ConnectOptions {
   readonly socket?: ClientOptions
 }
 
-/** Rejects with `Refused` when the upgrade is answered with a status. */
+/** Rejects with `Refused` if the upgrade is answered with another status. */
 export async function connectClient(url: string, token: string, options: ConnectOptions = {}): Promise<RealtimeClient> {
   const socket = new WebSocket(url, options.protocols ?? [], { headers: { authorization: `Bearer ${token}`, ...options.headers }, perMessageDeflate: false, ...options.socket })
   const log = eventLog()

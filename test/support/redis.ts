@@ -1,4 +1,4 @@
-// Real Redis servers for tests: one shared by the whole run, and own ones that a test may kill, freeze or refill.
+// Real Redis servers for tests: one shared by the whole run, and others that a test may kill, freeze or refill.
 import { execFileSync, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
@@ -7,11 +7,11 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A server on loopback without persistence. Whoever starts it stops it; it also ends with this process. */
+/** A server on loopback without persistence. The caller stops it; it also ends with this process. */
 export interface OwnRedis {
   readonly url: string
   readonly port: number
-  /** `kill -9`: everything in it is lost. Resolves when the port is closed. */
+  /** `kill -9`: all its data is lost. Resolves when the port is closed. */
   kill(): Promise<void>
   /** Starts it again, empty, on the same port. */
   restart(): Promise<void>
@@ -23,12 +23,12 @@ export interface OwnRedis {
 const START_TIMEOUT_MS = 30_000
 const DOCKER_IMAGE = 'redis:7-alpine'
 
-/** `redis-server` or `valkey-server`, the first found; undefined where neither is installed. */
+/** `redis-server` or `valkey-server`, the first one found; undefined if neither is installed. */
 export function redisBinary(): string | undefined {
   return ['redis-server', 'valkey-server'].find((name) => runs(name, '--version'))
 }
 
-/** Starts a server. Fails at once, saying what to install, where there is no way to run one. `args` are passed to the server. */
+/** Starts a server with `args`. If none can be run, fails at once and says what to install. */
 export async function startRedis(args: readonly string[] = []): Promise<OwnRedis> {
   const binary = redisBinary() ?? installed()
   const port = await freePort()
@@ -37,7 +37,7 @@ export async function startRedis(args: readonly string[] = []): Promise<OwnRedis
   return server
 }
 
-/** A key prefix nobody else uses, so that tests can share one server. */
+/** A unique key prefix, so that tests can share one server. */
 export function uniquePrefix(): string {
   return `test:${randomUUID()}:`
 }
@@ -134,7 +134,7 @@ function docker(port: number, args: readonly string[]): OwnRedis {
   }
 }
 
-/** Gets a server where none is installed: Debian's package as root, else undefined when Docker can run one. */
+/** Installs a server if none is installed: Debian's package if root. Undefined if Docker can run one instead. */
 function installed(): string | undefined {
   if (process.getuid?.() === 0 && runs('apt-get', '--version')) {
     const quiet = { stdio: 'ignore', timeout: 300_000, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } } as const

@@ -1,4 +1,4 @@
-// The relay between two links in memory: a scripted client on one, a scripted upstream on the other, and everything else recorded.
+// The relay between two links in memory, with a scripted client and a scripted upstream. All its other effects are recorded.
 import { vi } from 'vitest'
 import type { SessionProfile } from '../../src/core/policy/profile.js'
 import { NO_AMOUNTS } from '../../src/core/policy/quota.js'
@@ -23,26 +23,26 @@ export interface LabOptions {
   readonly upstreamDialect?: DialectName
   readonly requestedModel?: string
   readonly trace?: string
-  /** Instead of an authenticator that refuses every token. */
+  /** Default: an authenticator that refuses every token. */
   readonly verify?: (token: string) => Promise<Identity>
   readonly isRevoked?: (identity: Identity) => boolean
-  /** A wall clock apart from the one that runs with `pass`. */
+  /** A wall clock. Default: the one that runs with `pass`. */
   readonly wall?: () => number
-  /** Instead of a store in which nobody has used anything. */
+  /** Default: a store without usage. */
   readonly usageOf?: UsageBook['usageOf']
-  /** Instead of a store in which every response may start. */
+  /** Default: a store in which every response may start. */
   readonly reserve?: QuotaHolds['reserve']
-  /** Instead of an upstream that answers at once. */
+  /** Default: an upstream that answers at once. */
   readonly dial?: (signal: AbortSignal, connect: () => UpstreamConnection) => Promise<UpstreamConnection>
 }
 
-/** One end of the session in the test's hands. */
+/** One end of the session, which the test controls. */
 export interface LabPeer extends MemoryPeer {
   /** Sends one event and returns its text. */
   say(event: object): string
-  /** The next event this peer gets. */
+  /** The next event that this peer receives. */
   hear(): Promise<RealtimeEvent>
-  /** Everything that has arrived and was not taken yet, as raw texts. */
+  /** All events that have arrived and were not returned yet, as raw texts. */
   rest(): Promise<readonly string[]>
   /** The same, as event types. */
   types(): Promise<readonly string[]>
@@ -68,7 +68,7 @@ export interface Lab {
   readonly tools: readonly RunningTool[]
   readonly ended: () => number
   readonly dialled: () => DialRequest | undefined
-  /** Plays the opening on the upstream's side until the session is live; the client's `session.created` is taken. */
+  /** Plays the upstream's part of the opening until the session is live. The client's `session.created` has then been returned. */
   live(): Promise<void>
   /** Lets the relay's clock run. */
   pass(ms: number): Promise<void>

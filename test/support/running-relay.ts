@@ -1,4 +1,4 @@
-// A whole relay on free ports, with the simulator behind it and sample tools of all kinds: what the server tests talk to.
+// A whole relay on free ports for the server tests, with the simulator as upstream and sample tools of all kinds.
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -21,19 +21,19 @@ export interface RunningRelay {
   /** `ws://127.0.0.1:port` */
   readonly wsUrl: string
   token(subject?: string, claims?: Record<string, unknown>, ttlSeconds?: number): Promise<string>
-  /** Requests the sample tool back end got, as `METHOD path body`. */
+  /** Requests that the sample tools' back end received, as `METHOD path body`. */
   readonly toolRequests: readonly string[]
   close(): Promise<void>
 }
 
 export interface RunningOptions {
-  /** Beside or instead of the usual settings; a function gets the simulator's URL. */
+  /** Adds to or replaces the usual settings. A function receives the simulator's URL. */
   readonly env?: Record<string, string> | ((simulatorUrl: string) => Record<string, string>)
   readonly simulator?: SimulatorOptions
   readonly extras?: ServerExtras
-  /** Instead of the sample tools; a function is given the sample back end's URL. */
+  /** Replaces the sample tools. A function receives the URL of the sample back end. */
   readonly tools?: readonly unknown[] | ((backEndUrl: string) => readonly unknown[])
-  /** Answers a sample tool's request; the default says `sunny in <city>`. */
+  /** Answers a request of a sample tool. Default: `sunny in <city>`. */
   readonly toolAnswer?: (path: string, body: string) => Promise<{ status: number; body: string }>
 }
 

@@ -1,4 +1,4 @@
-// Material beside the project that a clone need not have: where it is, and why a test that reads it is skipped.
+// Where the material beside the project is, which a clone need not have. Tests that read it are skipped if it is absent.
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 

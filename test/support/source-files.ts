@@ -28,6 +28,16 @@ export function sourceFiles(folder: string): readonly SourceFile[] {
     .map((path) => read(path))
 }
 
+/** Lines of code that match, as `file:line match`. */
+export function linesWith(files: readonly SourceFile[], pattern: RegExp): readonly string[] {
+  return files.flatMap((file) =>
+    file.code.split('\n').flatMap((line, index) => {
+      const found = pattern.exec(line)
+      return found ? [`${file.path}:${index + 1} ${found[0].trim()}`] : []
+    }),
+  )
+}
+
 function read(path: string): SourceFile {
   const text = readFileSync(ROOT + path, 'utf8')
   const code = codeOnly(text)
@@ -38,7 +48,7 @@ const FROM = /^(?:import|export)\s+([\w$*{},\s]+?)\s+from (?=\s)/gm
 const ALONE = /^import()\s(?=\s)/gm
 const DYNAMIC = /\bimport()\(\s*(?=\s)/g
 
-/** Statements are found in the code, where no string can look like one, and their targets read from the text at the same place. */
+/** Finds import statements in the code, in which no string can look like one, and reads their targets from the text at the same place. */
 function importsOf(path: string, text: string, code: string): readonly Import[] {
   return [FROM, ALONE, DYNAMIC].flatMap((pattern) =>
     [...code.matchAll(pattern)].flatMap((found): Import[] => {
@@ -66,11 +76,11 @@ function resolve(from: string, target: string): string {
 const PIECES = [
   /\/\/[^\n]*|\/\*[\s\S]*?\*\//y,
   /'(?:[^'\\\n]|\\[\s\S])*'|"(?:[^"\\\n]|\\[\s\S])*"/y,
-  // A slash begins a regular expression where no value stands before it.
+  // A slash begins a regular expression if no value stands before it.
   /(?<=(?:^|[=(,:[!&|?{};>]|\breturn)\s*)\/(?![/*])(?:[^/\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*/y,
 ]
 
-/** Inside a template only its texts are blanked; what is in `${}` stays code. */
+/** In a template only the texts are blanked; the contents of `${}` stay code. */
 function codeOnly(text: string): string {
   let code = ''
   const templates: number[] = []

@@ -1,4 +1,4 @@
-// Something to say: a plain tone where loudness is all that counts, real speech of espeak-ng where a microphone is played.
+// Audio of a speaker: a plain tone if only loudness counts, real speech of espeak-ng for a microphone.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,7 +17,7 @@ export function silence(ms: number): Buffer {
   return Buffer.alloc(Math.round((ms * RATE) / 1000) * 2)
 }
 
-/** Parts of 100 ms as base64: what clients of the Realtime API append. */
+/** Parts of 100 ms as base64, as clients of the Realtime API append them. */
 export function appendable(...pcm: Buffer[]): string[] {
   const all = Buffer.concat(pcm)
   const bytes = RATE / 5
@@ -33,7 +33,7 @@ export function hasEspeak(): boolean {
   }
 }
 
-/** A WAV file of `text` at 48 kHz mono PCM16 with silence before and after it, as Chromium's fake microphone wants it. The caller removes its folder. */
+/** A WAV file of `text` for Chromium's fake microphone: 48 kHz mono PCM16, with silence before and after. The caller removes its folder. */
 export function speechFile(text: string, { beforeMs = 300, afterMs = 1500 } = {}): { readonly folder: string; readonly file: string } {
   const folder = mkdtempSync(join(tmpdir(), 'relay-speech-'))
   const spoken = join(folder, 'spoken.wav')

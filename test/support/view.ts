@@ -1,4 +1,4 @@
-// The view policy has on a session, made by hand for sheets: some hidden items, one open call of the client's.
+// A session as policy sees it, made by hand for sheets: some hidden items and one open call of the client's.
 
 import type { SessionView } from '../../src/core/policy/policy.js'
 import type { SessionProfile } from '../../src/core/policy/profile.js'
@@ -33,7 +33,7 @@ export function view(change: Partial<SessionProfile> = {}): SessionView {
   }
 }
 
-/** A client that may set everything a client may ever set. */
+/** A client that may set everything that a client can be allowed to set. */
 export function generous(change: Partial<SessionProfile> = {}): SessionView {
   return view({ clientMaySet: new Set(settablePaths()), ...change })
 }

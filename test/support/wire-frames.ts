@@ -1,4 +1,4 @@
-// One RFC 6455 frame as bytes, legal or not: whatever first byte and mask a test asks for.
+// One RFC 6455 frame as bytes, legal or not, with any first byte and mask.
 import { createRequire } from 'node:module'
 import type { Writable } from 'node:stream'
 
@@ -11,14 +11,14 @@ interface ReceiverOptions {
 
 const { Receiver } = createRequire(import.meta.url)('ws') as { Receiver: new (options: ReceiverOptions) => Writable }
 
-/** The parser of `ws` alone, which its types leave out. */
+/** The parser of `ws`, which its types leave out. */
 export function wsReceiver(options: ReceiverOptions): Writable {
   return new Receiver(options)
 }
 
 const KEY = [0x11, 0x92, 0x53, 0xe4] as const
 
-/** `first`: FIN, reserved bits and opcode. `size`: bytes of the header without the mask; the length takes its shortest form unless told otherwise. */
+/** `first`: FIN, reserved bits and opcode. `size`: bytes of the header without the mask; by default that of the shortest form of the length. */
 export function frameBytes(first: number, payload: Buffer, masked: boolean, size = headerSize(payload.length)): Buffer {
   const { length } = payload
   const header = Buffer.alloc(size + (masked ? 4 : 0))

@@ -25,7 +25,7 @@ it('settles as the caller says when the time is over: with a value, or with an e
   expect(vi.getTimerCount()).toBe(0)
 })
 
-it('does not call `late` when the promise was in time', async () => {
+it('does not call `late` if the promise was in time', async () => {
   const late = vi.fn()
   await within(50, Promise.resolve(1), late)
   await vi.advanceTimersByTimeAsync(100)

@@ -1,11 +1,11 @@
-// A name resolves only to what was checked, and however many ask at once, the resolver is asked once.
+// A name resolves only to checked addresses, and simultaneous look-ups share one request to the resolver.
 import type { lookup } from 'node:dns'
 import { describe, expect, it } from 'vitest'
 import { createPublicLookup, createSharedLookup } from '../../src/tools/host-lookup.js'
 
 type Done = (error: Error | null, addresses?: { address: string; family: number }[]) => void
 
-/** A resolver that answers when told to. */
+/** A resolver that answers when the test lets it. */
 function heldResolver() {
   const asked: Done[] = []
   const resolve = ((_host: string, _options: object, done: Done) => void asked.push(done)) as unknown as typeof lookup
@@ -17,7 +17,7 @@ const ask = (looker: ReturnType<typeof createSharedLookup>, all: boolean, host =
 const found = (...addresses: string[]) => addresses.map((address) => ({ address, family: 4 }))
 
 describe('createSharedLookup', () => {
-  it('asks once for everyone who waits, again afterwards, and apart for another name', async () => {
+  it('asks once for all waiting callers, again afterwards, and separately for another name', async () => {
     const { asked, shared } = heldResolver()
     const first = [ask(shared, true), ask(shared, false), ask(shared, true)]
     const other = ask(shared, true, 'other.example')
@@ -40,11 +40,11 @@ describe('createPublicLookup', () => {
     asked[0]?.(null, found(...addresses))
     return answer
   }
-  it('hands on what it checked, in the shape that was asked for', async () => {
+  it('returns the checked addresses in the requested shape', async () => {
     expect(await answering(['8.8.8.8', '1.1.1.1'], false)).toEqual({ address: '8.8.8.8', family: 4 })
     expect(await answering(['8.8.8.8'], true)).toEqual({ address: found('8.8.8.8'), family: undefined })
   })
-  it('refuses all when one is private, and an empty answer', async () => {
+  it('refuses all addresses if one is private, and an empty answer', async () => {
     expect(await answering(['8.8.8.8', '10.0.0.1'], true)).toBe('private address')
     expect(await answering(['8.8.8.8', '10.0.0.1'], false)).toBe('private address')
     expect(await answering([], true)).toBe('no address')

@@ -1,4 +1,4 @@
-// A real HTTP server that behaves as badly as a tool's back end can; every request it gets is kept.
+// A real HTTP server that misbehaves in every way in which a tool's back end can, and records its requests.
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'

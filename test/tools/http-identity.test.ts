@@ -1,4 +1,4 @@
-// Who is calling, as an HTTP tool's back end learns it: checked here as a back end would, with the secret and the request it got.
+// The caller's identity as an HTTP tool's back end sees it, checked as a back end would, with the secret and the received request.
 import { createHash, createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
@@ -72,7 +72,7 @@ it.each(['GET', 'POST'] as const)('headers: signed with method, URL and body of 
   expect(Math.abs(Date.now() / 1000 - Number(time))).toBeLessThan(60)
 })
 
-it('neither, unless the tool asks for it', async () => {
+it('sends neither unless the tool asks for it', async () => {
   const { headers } = await call(undefined)
   expect(Object.keys(headers).filter((name) => name.startsWith('x-relay'))).toEqual([])
 })

@@ -1,4 +1,4 @@
-// Whatever the arguments are: host, path shape, query names and header shape stay what the template says.
+// With any arguments, host, path shape, query names and header shape stay those of the template.
 import { describe, expect, it } from 'vitest'
 import { Secret } from '../../src/config/secret.js'
 import type { JsonObject } from '../../src/core/protocol/events.js'
@@ -77,7 +77,7 @@ describe('template', () => {
     expect(template('HTTP://H')({}, {}).url.href).toBe('http://h/')
   })
 
-  it('arguments that are harmless each do not make a dot segment together, however often it is decoded', () => {
+  it('arguments that are harmless alone never form a dot segment together, even if decoded repeatedly', () => {
     const fill = template('http://h/{a}{b}/x')
     for (const [a, b] of [
       ['%2', 'e'],
@@ -90,7 +90,7 @@ describe('template', () => {
     expect(fill({ a: '%2', b: 'f' }, {}).url.href).toBe('http://h/%252f/x')
   })
 
-  it('a value is text and no template itself', () => {
+  it('a value is text and never read as a template', () => {
     expect(template('http://h/{a}')({ a: '{b}', b: 'x' }, {}).url.href).toBe('http://h/%7Bb%7D?b=x')
   })
 })

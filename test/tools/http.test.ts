@@ -51,7 +51,7 @@ describe('requests', () => {
     expect(seen?.headers).toMatchObject({ authorization: 'Bearer k', 'content-type': 'application/json', 'user-agent': 'realtime-relay' })
   })
 
-  it('fills path, query and headers, sends the rest of a GET as query parameters, and leaves out what was not given', async () => {
+  it('fills path, query and headers, sends the remaining arguments of a GET as query parameters, and leaves out absent ones', async () => {
     const headers = { 'x-q': new Secret('q={q}'), 'x-team': new Secret('{{claims.team}}/{{claims.name}}') }
     const { run } = await start([httpTool('get', `${backend.url}/orders/{id}/x?fixed=1&q={q}&page={page}`, { headers }, byId)])
     await run('get', { id: 'a/b c', q: 'ü&x=1', tags: ['one', 2] })
@@ -106,7 +106,7 @@ describe('requests', () => {
     expect(backend.seen.length).toBe(before)
   })
 
-  it('does not call for a caller who lacks the claim a header needs', async () => {
+  it('does not call for a caller without the claim that a header needs', async () => {
     const { run } = await start([httpTool('t', `${backend.url}/x`, { headers: { 'x-tenant': new Secret('{{claims.tenant}}') } })])
     const before = backend.seen.length
     expect(await run('t')).toMatchObject({ outcome: 'error', output: 'The tool cannot be used by this caller.' })
@@ -179,7 +179,7 @@ describe('answers', () => {
     expect(results.map((result) => result.output)).toEqual(texts)
   })
 
-  it('bounds the calls of one tool, and other tools go on', async () => {
+  it('bounds the calls of one tool while other tools go on', async () => {
     const { run } = await start([httpTool('hang', `${backend.url}/hang`), httpTool('say', `${backend.url}/say`)])
     const callers = Array.from({ length: 128 }, () => new AbortController())
     const hanging = callers.map((caller) => run('hang', {}, caller.signal))
@@ -191,12 +191,12 @@ describe('answers', () => {
 })
 
 describe('repeating', () => {
-  it.each(['/flaky', '/503-once'])('%s is asked again once when idempotent', async (path) => {
+  it.each(['/flaky', '/503-once'])('%s is requested once more if idempotent', async (path) => {
     const { run } = await start([httpTool('t', backend.url + path, { idempotent: true })])
     expect((await run('t')).output).toBe('second time')
   })
 
-  it('asks nothing twice otherwise, and an idempotent one at most twice', async () => {
+  it('requests nothing twice otherwise, and an idempotent tool at most twice', async () => {
     const { run } = await start([httpTool('once', `${backend.url}/rst?once=1`), httpTool('twice', `${backend.url}/rst?twice=1`, { idempotent: true })])
     await run('once')
     await run('twice')
@@ -230,14 +230,14 @@ describe('configuration and health', () => {
     expect(problemsOf(url, {}, { type: 'object', properties: { id: {} } }).join()).toContain(words)
   })
 
-  it('refuses header names of the transport and values no header may hold, without printing the value', () => {
+  it('refuses header names of the transport and values that are illegal in headers, without printing the value', () => {
     const headers = { Host: new Secret('evil'), 'x y': new Secret('1'), 'x-key': new Secret(`${SECRET}\r\nx: 1`) }
     const problems = problemsOf('https://host/', { headers })
     expect(problems.length).toBe(3)
     expect(problems.join()).not.toContain(SECRET)
   })
 
-  it('reaches no private address where that is denied, neither by address nor by name', async () => {
+  it('reaches no private address if that is denied, neither by address nor by name', async () => {
     expect(problemsOf(`${backend.url}/x`, { denyPrivateAddresses: true })).toEqual(['run http url: the host is a private address, which denyPrivateAddresses refuses'])
     expect(problemsOf('http://[::1]/{id}', { denyPrivateAddresses: true }, { type: 'object', properties: { id: {} } }).length).toBe(1)
     const before = backend.seen.length

@@ -15,7 +15,7 @@ const SECRET = 'hunter2-connection-string'
 const object = { type: 'object' as const }
 const text = (value: string): CallToolResult => ({ content: [{ type: 'text', text: value }] })
 
-/** Shared by every connection to one fixture, as the state of a real server is. */
+/** All connections to one fixture share this state, as with a real server. */
 export interface FixtureState {
   readonly servers: Set<Server>
   tools: Tool[]
@@ -48,7 +48,7 @@ export function fixtureState(): FixtureState {
   return { servers: new Set(), tools, marks: { hanging: withResolvers(), aborted: withResolvers() }, calls: 0 }
 }
 
-/** Tools a client must not adopt as they are. */
+/** Tools that a client must not adopt unchanged. */
 export const HOSTILE_TOOLS: readonly Tool[] = [
   { name: 'has space', inputSchema: object },
   { name: 'x'.repeat(64), inputSchema: object },

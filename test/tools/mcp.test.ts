@@ -11,7 +11,7 @@ import { createToolRegistry } from '../../src/tools/registry.js'
 import { type FixtureState, fixtureState, HOSTILE_TOOLS, startHttpFixture } from './mcp-fixture.js'
 import { contextFor, TRACE, testOptions } from './tool-context.js'
 
-/** A server without fault, but for an encoding it was not asked for: a small answer on the wire may be of any size when unpacked. */
+/** A correct server except for an encoding that was not requested: a small answer on the wire may unpack to any size. */
 const answerCompressed: RequestListener = async (request, response) => {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk as Buffer)
@@ -73,7 +73,7 @@ describe('list', () => {
     for (const spec of registry.specs()) expect(spec).toMatchObject({ onCancel: 'finish', background: true })
   })
 
-  it('takes every page, puts the label in front and sends the configured headers with every request', async () => {
+  it('reads every page, prefixes the label and sends the configured headers with every request', async () => {
     const state = fixtureState()
     const { names, registry, server } = await overHttp(state)
     expect(names()).toEqual(state.tools.map((tool) => `docs__${tool.name}`))
@@ -90,7 +90,7 @@ describe('list', () => {
     expect(server.headersSeen.every((headers) => headers.authorization === 'Bearer k')).toBe(true)
   })
 
-  it('leaves unusable tools out, says so in its health, and bounds what it keeps', async () => {
+  it('leaves out unusable tools, reports them in its health, and bounds what it keeps', async () => {
     const state = fixtureState()
     state.tools.push(...HOSTILE_TOOLS)
     const { names, registry } = await overHttp(state)
@@ -106,7 +106,7 @@ describe('list', () => {
     expect((await overHttp(state)).names().length).toBe(64)
   })
 
-  it('holds the allowed tools only', async () => {
+  it('has the allowed tools only', async () => {
     const { names, run } = await overHttp(fixtureState(), { allowedTools: ['echo', 'parts', 'unheard-of'] })
     expect(names()).toEqual(['docs__echo', 'docs__parts'])
     expect(await run('fail')).toMatchObject({ outcome: 'unknown_tool' })
@@ -158,7 +158,7 @@ describe('calls', () => {
 })
 
 describe('child process', () => {
-  it('sees PATH and what is configured, and is gone after close', async () => {
+  it('sees PATH and the configured environment, and ends after close', async () => {
     process.env.RELAY_TEST_SECRET = 'hunter2'
     const { run, registry } = await overStdio({ DOCS_KEY: new Secret('k') })
     const { env, pid } = JSON.parse((await run('environment')).output) as { env: Record<string, string>; pid: number }
@@ -168,7 +168,7 @@ describe('child process', () => {
     delete process.env.RELAY_TEST_SECRET
   })
 
-  it('is started again after it died; calls in between get an output', async () => {
+  it('is restarted after it died; calls in between get an output', async () => {
     const { run, registry, runIn, nextList, options } = await overStdio()
     const pinned = runIn(registry.toolSet(undefined))
     const back = nextList()
@@ -182,7 +182,7 @@ describe('child process', () => {
     expect((await run('echo', { text: 'x' })).outcome).toBe('ok')
   })
 
-  it('its death is noticed while nobody calls', async () => {
+  it('its death is noticed without calls', async () => {
     const { run, lost, nextList } = await overStdio()
     const { pid } = JSON.parse((await run('environment')).output) as { pid: number }
     const noticed = lost()
@@ -192,20 +192,20 @@ describe('child process', () => {
     await back
   })
 
-  it('a command that does not exist is degraded health', async () => {
+  it('a missing command degrades health', async () => {
     const { registry } = await connect({ kind: 'mcp', label: 'docs', transport: { command: './no-such-command', args: [], env: {} }, allowedTools: undefined })
     expect((await registry.health()).status).toBe('degraded')
   })
 })
 
 describe('over HTTP', () => {
-  it('a server that forgot the session is asked again in a new one, within the same call', async () => {
+  it('a server that forgot the session is called again in a new session, within the same call', async () => {
     const { run, server } = await overHttp(fixtureState())
     server.forget()
     expect(await run('echo', { text: 'again' })).toMatchObject({ outcome: 'ok', output: 'again' })
   })
 
-  it('a server that went away is noticed, and found again when it is back', async () => {
+  it('a server that went away is noticed, and connected again when it is back', async () => {
     const state = fixtureState()
     const { run, registry, runIn, server, nextList } = await overHttp(state)
     const pinned = runIn(registry.toolSet(undefined))
@@ -219,7 +219,7 @@ describe('over HTTP', () => {
     expect(await run('echo', { text: 'new' })).toMatchObject({ outcome: 'ok', output: 'new' })
   })
 
-  it('a server that goes away is noticed while nobody calls', async () => {
+  it('a server that goes away is noticed without calls', async () => {
     const { registry, server, lost } = await overHttp(fixtureState())
     const noticed = lost()
     await server.close()

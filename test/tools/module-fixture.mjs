@@ -1,4 +1,4 @@
-// A tool module as an operator writes one, and as an operator should not: it spins, crashes, leaks, prints and never returns.
+// A tool module with good functions, and with bad ones that spin, crash, leak, print or never return.
 let calls = 0
 
 export const echo = ({ text }) => text

@@ -1,4 +1,4 @@
-// Module tools in their threads: results, what the tool sees of the caller, and tools that throw, spin, crash, hang or eat memory.
+// Module tools in their threads: results, the caller as the tool sees it, and tools that throw, spin, crash, hang or exhaust memory.
 import { afterEach, describe, expect, it } from 'vitest'
 import type { ToolConfig } from '../../src/config/config.js'
 import { ConfigError } from '../../src/config/config-error.js'
@@ -44,7 +44,7 @@ describe('results', () => {
     expect(options.logged.join()).not.toContain(SECRET)
   })
 
-  it('logs where a tool threw, without what it said', async () => {
+  it('logs where a tool threw, without its message', async () => {
     const { run, options } = await start([moduleTool('fail')])
     await run('fail')
     expect(options.logged.join('\n')).toMatch(/TypeError at .*fail .*module-fixture\.mjs:\d+/)
@@ -58,7 +58,7 @@ describe('results', () => {
     expect(Buffer.byteLength(result.output)).toBeLessThanOrEqual(100)
   })
 
-  it('shows the tool who calls, without token id and times, and none of the environment', async () => {
+  it('shows the tool the caller without token id and times, and none of the environment', async () => {
     process.env.RELAY_TEST_SECRET = SECRET
     const { run } = await start([moduleTool('whoAmI'), moduleTool('environment')])
     expect(JSON.parse((await run('whoAmI')).output)).toEqual({ subject: 'alice', issuer: 'https://issuer.example', claims: { sub: 'alice', name: 'Alice Müller', team: 'blue' } })
@@ -66,14 +66,14 @@ describe('results', () => {
     delete process.env.RELAY_TEST_SECRET
   })
 
-  it('passes log lines on and keeps printing out of the log', async () => {
+  it('passes log lines on and keeps printed output out of the log', async () => {
     const { run, options } = await start([moduleTool('noisy')])
     expect((await run('noisy')).output).toBe('quiet')
     expect(options.logged.join()).toContain('written to the log')
     expect(options.logged.join()).not.toContain('printed to standard output')
   })
 
-  it('keeps one thread, and with it the state of the module', async () => {
+  it('keeps one thread, and so the state of the module', async () => {
     const { run } = await start([moduleTool('countCalls')])
     const before = moduleHeapBytes()
     const results = await Promise.all(Array.from({ length: 20 }, () => run('countCalls')))
@@ -95,7 +95,7 @@ describe('misbehaviour', () => {
     expect(turns).toBeGreaterThan(10)
   })
 
-  it('a hanging tool ends at its time limit and others in its thread go on', async () => {
+  it('ends a hanging tool at its time limit while others in its thread go on', async () => {
     const { run, options } = await start([moduleTool('hang', 100), moduleTool('countCalls')])
     await run('countCalls')
     expect(await run('hang')).toMatchObject({ outcome: 'timeout' })
@@ -129,7 +129,7 @@ describe('misbehaviour', () => {
     expect((await run('countCalls')).output).toBe('1')
   })
 
-  it('a thread to be replaced still ends the calls it has', async () => {
+  it('lets a thread that will be replaced finish its calls', async () => {
     const { run, options } = await start([moduleTool('never', 50), moduleTool('hang'), moduleTool('countCalls')])
     const controller = new AbortController()
     const hanging = run('hang', {}, controller.signal)
@@ -142,7 +142,7 @@ describe('misbehaviour', () => {
     expect(options.logged).toEqual([])
   })
 
-  it('bounds what waits for one module', async () => {
+  it('bounds the calls that wait for one module', async () => {
     const { run } = await start([moduleTool('never')])
     const callers = Array.from({ length: 64 }, () => new AbortController())
     const waiting = callers.map((caller) => run('never', {}, caller.signal))
@@ -151,7 +151,7 @@ describe('misbehaviour', () => {
     expect((await Promise.all(waiting)).map((result) => result.outcome)).toEqual(waiting.map(() => 'aborted'))
   })
 
-  it('close ends a spinning thread', async () => {
+  it('ends a spinning thread on close', async () => {
     const { run, registry } = await start([moduleTool('spin'), moduleTool('echo')])
     const spinning = run('spin')
     expect(moduleHeapBytes()).toBe(160 * 1024 * 1024)
@@ -170,7 +170,7 @@ describe('misbehaviour', () => {
   })
 })
 
-it('names every module and function that is missing, without what a module says', async () => {
+it('names every missing module and function, without a module’s own words', async () => {
   const configs = [
     moduleTool('echo', undefined, './missing.mjs'),
     moduleTool('fail', undefined, './test/tools/module-broken.mjs'),

@@ -1,8 +1,6 @@
-// What goes into a tool and comes out of it is in the log where the operator asked for it, bounded, and nowhere else.
-import { Writable } from 'node:stream'
-import { pino } from 'pino'
+// A tool's arguments and output are logged only if the operator asked for it, and bounded.
 import { expect, it } from 'vitest'
-import { logOptions } from '../../src/ops/log.js'
+import { createLogger } from '../../src/ops/log.js'
 import { runTool } from '../../src/tools/run.js'
 import { contextFor, testOptions } from './tool-context.js'
 
@@ -12,25 +10,20 @@ const bound = (answer: string) => ({
   check: () => undefined,
 })
 
-/** Lines of the relay's own logger at its most talkative. */
+/** All lines of the relay's own logger at level trace. */
 async function linesOf(logPayloads: boolean | undefined, args: string, answer: string): Promise<string> {
   let text = ''
-  const log = pino(
-    logOptions('trace'),
-    new Writable({
-      write(chunk, _encoding, done) {
-        text += chunk
-        done()
-      },
-    }),
-  )
+  const write = (line: string): void => {
+    text += line
+  }
+  const log = createLogger({ logLevel: 'trace' }, { write, dropped: 0, flush: async () => undefined })
   const limits = { ...testOptions({ maxBytes: 1e6 }), log, ...(logPayloads === undefined ? {} : { logPayloads }) }
   const { output } = await runTool(bound(answer), { callId: 'c', name: 'weather', arguments: args }, contextFor(), limits)
   expect(output).toBe(answer)
   return text
 }
 
-it('is logged with session, tool and outcome when asked for', async () => {
+it('is logged with session, tool and outcome if configured', async () => {
   const line = JSON.parse(await linesOf(true, '{"city":"Bergen"}', 'sunny'))
   expect(line).toMatchObject({
     level: 'info',
@@ -43,7 +36,7 @@ it('is logged with session, tool and outcome when asked for', async () => {
   })
 })
 
-it('is cut where it is long', async () => {
+it('is cut if it is long', async () => {
   const line = JSON.parse(await linesOf(true, `{"city":"${'é'.repeat(20_000)}"}`, 'x'.repeat(100_000)))
   expect(Buffer.byteLength(line.tool_arguments)).toBeLessThanOrEqual(8192)
   expect(line.tool_output).toBe('x'.repeat(8192))

@@ -31,7 +31,7 @@ describe('an empty registry', () => {
 })
 
 describe('sets', () => {
-  it('hold the named tools only, and run no others', async () => {
+  it('have the named tools only, and run no others', async () => {
     const registry = await start([echo, client('show')])
     expect(registry.toolSet(undefined).tools.map((spec) => [spec.definition.name, spec.owner, spec.timeoutMs])).toEqual([
       ['show', 'client', undefined],
@@ -53,7 +53,7 @@ describe('sets', () => {
     for (const name of ['show', 'constructor', '__proto__']) expect(await set.run({ callId: 'c', name, arguments: '{}' }, contextFor())).toMatchObject({ outcome: 'unknown_tool' })
   })
 
-  it('hold at most what one session may have', async () => {
+  it('have at most as many tools as a session may have', async () => {
     const options = testOptions()
     const registry = await createToolRegistry(
       Array.from({ length: 130 }, (_, index) => client(`tool_${index}`)),
@@ -64,7 +64,7 @@ describe('sets', () => {
     expect(options.logged).toEqual(['{"tools":130,"most":128} too many tools for one session, the last ones are left out'])
   })
 
-  it('an MCP server that cannot be reached is degraded health, no mistake', async () => {
+  it('an unreachable MCP server degrades health and is no mistake', async () => {
     const registry = await start([echo, mcp('docs')])
     expect(registry.toolSet(['docs', 'echo']).tools.map((spec) => spec.definition.name)).toEqual(['echo'])
     expect(await registry.health()).toEqual({ status: 'degraded', detail: 'mcp:docs: not connected' })

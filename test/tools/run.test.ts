@@ -1,4 +1,4 @@
-// One call: what the model wrote is parsed and checked, and whatever the source does becomes a readable output in time.
+// One call: the model's arguments are parsed and checked, and any result of the source becomes a readable output in time.
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../src/core/protocol/events.js'
 import type { ToolContext } from '../../src/ports/tools.js'
@@ -48,7 +48,7 @@ describe('arguments', () => {
     expect(result.output.length).toBeLessThan(2000)
   })
 
-  it('blank text is no arguments', async () => {
+  it('blank text means no arguments', async () => {
     expect(
       (
         await run(
@@ -59,7 +59,7 @@ describe('arguments', () => {
     ).toBe('{}')
   })
 
-  it('many mistakes stay a short text', async () => {
+  it('many mistakes are reported in a short text', async () => {
     const properties = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`field${index}`, { type: 'string' }]))
     const args = JSON.stringify(Object.fromEntries(Object.keys(properties).map((name) => [name, 1])))
     const result = await run(
@@ -74,7 +74,7 @@ describe('schemas', () => {
   it.each(['https://json-schema.org/draft/2020-12/schema', 'https://json-schema.org/draft/2019-09/schema', 'http://json-schema.org/draft-07/schema#'])('%s compiles', ($schema) => {
     expect(compileSchema({ $schema, type: 'object', properties: { a: { type: 'string' } } }, 'operator')({ a: 1 })).toBe('/a must be string')
   })
-  it('the same $id twice is no clash', () => {
+  it('the same $id twice is allowed', () => {
     compileSchema({ $id: 'https://x/y', type: 'object' }, 'operator')
     compileSchema({ $id: 'https://x/y', type: 'object' }, 'operator')
   })
@@ -82,7 +82,7 @@ describe('schemas', () => {
     expect(compileSchema({ type: 'object', properties: {}, additionalProperties: true }, 'operator')({ a: 1 })).toBeUndefined()
     expect(compileSchema({ type: 'object', properties: {} }, 'peer')({ a: 1 })).toBeUndefined()
   })
-  it("a peer's regular expression is not run", () => {
+  it("a peer's regular expression is never run", () => {
     const schema: JsonObject = { type: 'object', properties: { a: { type: 'string', pattern: '^(a+)+$' } } }
     expect(compileSchema(schema, 'peer')({ a: `${'a'.repeat(60)}!` })).toBeUndefined()
     expect(compileSchema(schema, 'operator')({ a: 'b' })).toContain('must match pattern')
@@ -118,7 +118,7 @@ describe('outcomes', () => {
     expect(await run(undefined, args)).toMatchObject({ outcome: 'unknown_tool', output: 'There is no tool of this name.' })
   })
 
-  it('a source that never settles ends at the default or its own limit, and hears of it', async () => {
+  it('a source that never settles is aborted at the default limit or its own', async () => {
     let heard: AbortSignal | undefined
     const hang = (_args: unknown, context: ToolContext) => {
       heard = context.signal

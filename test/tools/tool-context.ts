@@ -1,4 +1,4 @@
-// What the tool tests hand to a source or a tool set: a caller, a context, options whose log is kept for reading.
+// The inputs of a source or a tool set in the tool tests: a caller, a context, and options with a readable log.
 import type { Identity } from '../../src/ports/caller.js'
 import type { ToolContext } from '../../src/ports/tools.js'
 import type { SourceOptions } from '../../src/tools/source-options.js'

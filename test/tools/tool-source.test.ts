@@ -1,4 +1,4 @@
-// The contract of a tool source, held by all four.
+// Runs the contract of tool sources against all four sources.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

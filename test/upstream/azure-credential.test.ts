@@ -1,12 +1,12 @@
 // Entra ID tokens over time: single flight, early renewal, the last good token, cool-down, late answers. The clock is vitest's.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { type EntraTokens, entraTokens, type TokenCredential } from '../../src/upstream/azure-credential.js'
+import { createEntraTokens, type EntraTokens, type TokenCredential } from '../../src/upstream/azure-credential.js'
 
 const HOUR = 3_600_000
 const never = new AbortController().signal
 const quiet = { warn: () => undefined }
 
-/** A credential whose calls are answered one by one by the test. */
+/** A credential whose calls the test answers one by one. */
 function manual() {
   const calls: {
     succeed(token: string, lifetimeMs?: number): void
@@ -40,9 +40,9 @@ describe('Entra ID tokens', () => {
     vi.useRealTimers()
   })
 
-  it('asks once for many dials at a time, then hands the token out without asking', async () => {
+  it('requests one token for many simultaneous dials, then returns it without a request', async () => {
     const { calls, credential } = manual()
-    tokens = entraTokens('scope', quiet, credential)
+    tokens = createEntraTokens('scope', quiet, credential)
     const waiting = Promise.all([reveal(), reveal(), reveal()])
     await vi.advanceTimersByTimeAsync(0)
     expect(tokens.health()).toEqual({ status: 'degraded', detail: 'Entra ID token pending' })
@@ -57,7 +57,7 @@ describe('Entra ID tokens', () => {
     const leads = new Set<number>()
     for (let round = 0; round < 8; round++) {
       const { calls, credential } = manual()
-      tokens = entraTokens('scope', quiet, credential)
+      tokens = createEntraTokens('scope', quiet, credential)
       await vi.advanceTimersByTimeAsync(0)
       const end = Date.now() + HOUR
       calls[0]!.succeed('one')
@@ -75,7 +75,7 @@ describe('Entra ID tokens', () => {
 
   it('a short-lived token is renewed at half its life', async () => {
     const { calls, credential } = manual()
-    tokens = entraTokens('scope', quiet, credential)
+    tokens = createEntraTokens('scope', quiet, credential)
     await vi.advanceTimersByTimeAsync(0)
     calls[0]!.succeed('one', 60_000)
     await vi.advanceTimersByTimeAsync(29_000)
@@ -84,10 +84,10 @@ describe('Entra ID tokens', () => {
     expect(calls).toHaveLength(2)
   })
 
-  it('uses the last good token until its end while renewal fails, says so, and recovers', async () => {
+  it('uses the last good token until its end while renewal fails, reports that, and recovers', async () => {
     const { calls, credential } = manual()
     const logged: Readonly<Record<string, unknown>>[] = []
-    tokens = entraTokens('scope', { warn: (fields) => void logged.push(fields) }, credential)
+    tokens = createEntraTokens('scope', { warn: (fields) => void logged.push(fields) }, credential)
     await vi.advanceTimersByTimeAsync(0)
     calls[0]!.succeed('one', 60_000)
     await vi.advanceTimersByTimeAsync(30_000)
@@ -108,7 +108,7 @@ describe('Entra ID tokens', () => {
 
   it('retries by itself after a failure, so that health recovers without a dial', async () => {
     const { calls, credential } = manual()
-    tokens = entraTokens('scope', quiet, credential)
+    tokens = createEntraTokens('scope', quiet, credential)
     await vi.advanceTimersByTimeAsync(0)
     calls[0]!.fail()
     await vi.advanceTimersByTimeAsync(45_000)
@@ -118,9 +118,9 @@ describe('Entra ID tokens', () => {
     expect(tokens.health().status).toBe('ok')
   })
 
-  it('dials right after a failure fail at once and do not ask again until the cool-down is over', async () => {
+  it('dials right after a failure fail at once and cause no request until the cool-down is over', async () => {
     const { calls, credential } = manual()
-    tokens = entraTokens('scope', quiet, credential)
+    tokens = createEntraTokens('scope', quiet, credential)
     await vi.advanceTimersByTimeAsync(0)
     calls[0]!.fail()
     await vi.advanceTimersByTimeAsync(0)
@@ -135,7 +135,7 @@ describe('Entra ID tokens', () => {
 
   it('gives up on an attempt after 30 seconds; its late answer replaces nothing', async () => {
     const { calls, credential } = manual()
-    tokens = entraTokens('scope', quiet, credential)
+    tokens = createEntraTokens('scope', quiet, credential)
     await vi.advanceTimersByTimeAsync(30_000)
     expect(calls[0]!.signal?.aborted).toBe(true)
     await vi.advanceTimersByTimeAsync(45_000)
@@ -146,9 +146,9 @@ describe('Entra ID tokens', () => {
     expect(await reveal()).toBe('new')
   })
 
-  it('a waiting dial gives up by its own clock or when its caller leaves; the request goes on for the others', async () => {
+  it('a waiting dial gives up at its own time limit or when its caller leaves; the request goes on for the others', async () => {
     const { calls, credential } = manual()
-    tokens = entraTokens('scope', quiet, credential)
+    tokens = createEntraTokens('scope', quiet, credential)
     const impatient = expect(tokens.get(never, 100)).rejects.toMatchObject({ code: 'upstream_timeout' })
     const leave = new AbortController()
     const left = expect(tokens.get(leave.signal, 1_000)).rejects.toMatchObject({ code: 'upstream_refused', why: 'aborted' })
@@ -170,7 +170,7 @@ describe('Entra ID tokens', () => {
     ['an empty one', { token: '', expiresOnTimestamp: Number.MAX_SAFE_INTEGER }],
   ])('does not use %s', async (_name, value) => {
     const { calls, credential } = manual()
-    tokens = entraTokens('scope', quiet, credential)
+    tokens = createEntraTokens('scope', quiet, credential)
     const refused = expect(reveal()).rejects.toMatchObject({ code: 'upstream_refused', why: 'entra_token' })
     await vi.advanceTimersByTimeAsync(0)
     calls[0]!.answer(value)
@@ -180,7 +180,7 @@ describe('Entra ID tokens', () => {
 
   it('closing ends a request under way', async () => {
     const { calls, credential } = manual()
-    tokens = entraTokens('scope', quiet, credential)
+    tokens = createEntraTokens('scope', quiet, credential)
     const refused = expect(reveal()).rejects.toMatchObject({ code: 'upstream_refused' })
     await vi.advanceTimersByTimeAsync(0)
     tokens.close()

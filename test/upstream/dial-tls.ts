@@ -1,4 +1,4 @@
-// Dials one Azure endpoint in a process of its own, since Node reads NODE_EXTRA_CA_CERTS at start only; prints how it went.
+// Dials one Azure endpoint in a process of its own, since Node reads NODE_EXTRA_CA_CERTS only at start, and prints the result.
 import { Secret } from '../../src/config/secret.js'
 import { createUpstream } from '../../src/upstream/provider.js'
 

@@ -1,4 +1,4 @@
-// A real HTTP and WebSocket server on loopback that answers upgrades as a test says and remembers what it was asked.
+// A real HTTP and WebSocket server on loopback that answers upgrades as a test says and records the requests.
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
@@ -80,7 +80,7 @@ function respond(wss: WebSocketServer, answer: Answer, request: IncomingMessage,
   }
 }
 
-/** A certificate of this repository's own, for `localhost`, that nobody trusts by default. */
+/** The repository's own certificate for `localhost`, which is not trusted by default. */
 function tlsFiles(): { key: Buffer; cert: Buffer } {
   const file = (name: string) => readFileSync(new URL(`../support/tls/${name}`, import.meta.url))
   return { key: file('localhost-key.pem'), cert: file('localhost-cert.pem') }

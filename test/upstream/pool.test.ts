@@ -1,10 +1,10 @@
-// Connections opened ahead: given out once and in order, replaced when old or lost, within a budget, and none left after close.
+// Connections opened ahead: each handed out once and in order, replaced when old or lost, within a budget, and closed at the end.
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { RefusalError } from '../../src/core/protocol/errors.js'
 import type { Link } from '../../src/ports/link.js'
 import type { UpstreamConnection, UpstreamProvider } from '../../src/ports/upstream.js'
-import { type PoolEvent, type PoolOptions, pooled, type UpstreamPool } from '../../src/upstream/pool.js'
+import { createPool, type PoolEvent, type PoolOptions, type UpstreamPool } from '../../src/upstream/pool.js'
 import { createUpstream } from '../../src/upstream/provider.js'
 import { azureConfig, created, type SessionUpstream, sessionUpstream } from './session-upstream.js'
 
@@ -38,7 +38,7 @@ function poolOptions(over: Partial<PoolOptions> = {}): PoolOptions {
 }
 
 function open(over: Partial<PoolOptions> = {}): UpstreamPool {
-  const pool = pooled(createUpstream(azureConfig(upstream.url), providerOptions), poolOptions(over))
+  const pool = createPool(createUpstream(azureConfig(upstream.url), providerOptions), poolOptions(over))
   pools.push(pool)
   return pool
 }
@@ -63,7 +63,7 @@ const refusal = (dialled: Promise<unknown>): Promise<RefusalError> =>
     (error: RefusalError) => error,
   )
 
-/** The next `count` frames of a link that nobody has read yet. */
+/** The next `count` frames of a link that was not read before. */
 function frames(link: Link, count: number): Promise<string[]> {
   const seen: string[] = []
   return new Promise((resolve) => {
@@ -78,7 +78,7 @@ function frames(link: Link, count: number): Promise<string[]> {
 const sessionOf = async ({ link }: UpstreamConnection) => (JSON.parse((await frames(link, 1))[0] ?? '{}') as { session: { id: string } }).session.id
 
 describe('a warm pool', () => {
-  it('hands out a ready connection with what came early, in order, and fills up again', async () => {
+  it('hands out a ready connection with its early frames, in order, and fills up again', async () => {
     upstream.greeting = (n) => [created(n), '{"type":"second"}', '{"type":"third"}']
     const pool = open({ size: 2 })
     await counted('filled', 2)
@@ -94,7 +94,7 @@ describe('a warm pool', () => {
     expect(events.filter((event) => event !== 'filled')).toEqual(['hit'])
   })
 
-  it('dials with ids of its own and a credential of that moment; the session’s id only where it falls back', async () => {
+  it('dials with its own ids and a current credential; only a dial without a ready connection has the session’s id', async () => {
     const pool = open()
     await counted('filled', 1)
     await dial(pool, 'session-a')
@@ -107,7 +107,7 @@ describe('a warm pool', () => {
     expect(events.filter((event) => event === 'miss')).toHaveLength(1)
   })
 
-  it('gives no connection to two sessions, however many ask at once', async () => {
+  it('never gives one connection to two sessions', async () => {
     const pool = open({ size: 4 })
     await counted('filled', 4)
     const connections = await Promise.all(Array.from({ length: 24 }, (_, n) => dial(pool, `session-${n}`)))
@@ -116,7 +116,7 @@ describe('a warm pool', () => {
     expect(events.filter((event) => event === 'hit')).toHaveLength(4)
   })
 
-  it('never takes back what a session has used', async () => {
+  it('never takes a used connection back', async () => {
     const pool = open()
     await counted('filled', 1)
     const { link } = await dial(pool)
@@ -142,7 +142,7 @@ describe('an opening that is the same for every session', () => {
     upstream.answer = (text) => [updated(text), '{"type":"after"}']
   })
 
-  it('is sent ahead; a session that begins with it is answered at once, and the upstream hears nothing more of it', async () => {
+  it('is sent ahead; a session that begins with it is answered at once, and the upstream does not get it again', async () => {
     const pool = open({ opening: () => opening('event_pool') })
     await counted('filled', 1)
     const { link } = await dial(pool)
@@ -163,7 +163,7 @@ describe('an opening that is the same for every session', () => {
     expect(session.received).toEqual([JSON.stringify(opening('event_pool')), '{"type":"next"}'])
   })
 
-  it('is asked for again by a session that begins otherwise', async () => {
+  it('is replaced by a session that begins otherwise', async () => {
     const pool = open({ opening: () => opening('event_pool') })
     await counted('filled', 1)
     const { link } = await dial(pool)
@@ -175,7 +175,9 @@ describe('an opening that is the same for every session', () => {
   })
 
   it('is spelled as the upstream reads it', async () => {
-    pools.push(pooled(createUpstream({ ...azureConfig(upstream.url), apiVersion: '2025-04-01-preview' }, providerOptions), poolOptions({ opening: () => opening('event_pool') })))
+    pools.push(
+      createPool(createUpstream({ ...azureConfig(upstream.url), apiVersion: '2025-04-01-preview' }, providerOptions), poolOptions({ opening: () => opening('event_pool') })),
+    )
     await counted('filled', 1)
     expect(JSON.parse((await upstream.session(1)).received[0] ?? '{}')).toEqual({ type: 'session.update', event_id: 'event_pool', session: { instructions: 'Be kind.' } })
   })
@@ -189,8 +191,8 @@ describe('an opening that is the same for every session', () => {
   })
 })
 
-describe('what nobody took', () => {
-  it('is dropped when the upstream says it is in error', async () => {
+describe('an unused connection', () => {
+  it('is dropped if the upstream sends an error', async () => {
     const pool = open()
     await counted('filled', 1)
     const session = await upstream.session(1)
@@ -247,7 +249,7 @@ describe('what nobody took', () => {
 })
 
 describe('an upstream that fails', () => {
-  it('is left alone for a while; a session that asks meanwhile gets the upstream’s own answer', async () => {
+  it('is paused for a while; a session that dials meanwhile gets the upstream’s own answer', async () => {
     upstream.refuse = { status: 429, retryAfter: 7 }
     const pool = open({ size: 3 })
     await counted('failed', 1)
@@ -255,7 +257,7 @@ describe('an upstream that fails', () => {
     expect(upstream.asked.filter((id) => id?.startsWith('pool-'))).toHaveLength(1)
   })
 
-  it('is asked again after its own pause where that is longer than ours', async () => {
+  it('is dialled again after its own pause if that is longer than ours', async () => {
     upstream.refuse = { status: 503, retryAfter: 3600 }
     const pool = open({ pauseMs: { least: 1, most: 1 } })
     await counted('failed', 1)
@@ -273,7 +275,7 @@ describe('an upstream that fails', () => {
     expect(pool.ready).toBe(2)
   })
 
-  it('that begins sessions and ends them costs the budget and no more', async () => {
+  it('that begins sessions and ends them costs no more than the budget', async () => {
     upstream.greeting = (n) => {
       const session = upstream.sessions[n - 1]
       if (session?.requestId?.startsWith('pool-')) setImmediate(() => session.socket.close(1011))
@@ -287,7 +289,7 @@ describe('an upstream that fails', () => {
 })
 
 describe('close', () => {
-  it('ends what is ready, and dials no more', async () => {
+  it('ends ready connections and dials no more', async () => {
     const pool = open({ size: 2 })
     await counted('filled', 2)
     await pool.close()

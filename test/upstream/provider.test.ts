@@ -1,4 +1,4 @@
-// Every kind of upstream against the contract, and what is particular to one of them.
+// Runs the upstream contract against every kind, and tests what only one kind does.
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -109,7 +109,7 @@ describe('credentials on the wire', () => {
     const headers = await headersOf({ provider: 'openai' })
     expect([headers['api-key'], headers.authorization]).toEqual([undefined, `Bearer ${KEY}`])
   })
-  it('Entra ID is asked for the configured scope, and its token is the only credential', async () => {
+  it('the Entra ID token has the configured scope and is the only credential', async () => {
     const scopes: string[] = []
     const getToken = async (scope: string) => {
       scopes.push(scope)
@@ -119,7 +119,7 @@ describe('credentials on the wire', () => {
     expect([headers['api-key'], headers.authorization]).toEqual([undefined, 'Bearer entra-token-1'])
     expect(scopes).toEqual(['https://ai.azure.com/.default'])
   })
-  it('a key that no header can carry is refused without being quoted', async () => {
+  it('a key that is illegal in a header is refused without being quoted', async () => {
     server = await localUpstream()
     const provider = createUpstream(config({ apiKey: new Secret(`${KEY}\n`), port: server.port }), options())
     const dial = provider.dial({ correlationId: 'c', signal: new AbortController().signal })
@@ -159,7 +159,7 @@ describe('TLS', () => {
   const dialTls = fileURLToPath(new URL('./dial-tls.ts', import.meta.url))
   const cert = fileURLToPath(new URL('../support/tls/localhost-cert.pem', import.meta.url))
 
-  it('refuses a certificate nobody vouches for', async () => {
+  it('refuses an untrusted certificate', async () => {
     const server = await localUpstream({ tls: true })
     const provider = createUpstream(config({ endpoint: new URL(`https://localhost:${server.port}`) }), options())
     await expect(provider.dial({ correlationId: 'c', signal: new AbortController().signal })).rejects.toMatchObject({ code: 'upstream_refused', why: 'unreachable' })
@@ -168,7 +168,7 @@ describe('TLS', () => {
     await server.close()
   })
 
-  it('takes a private authority from NODE_EXTRA_CA_CERTS', async () => {
+  it('trusts a private authority in NODE_EXTRA_CA_CERTS', async () => {
     const server = await localUpstream({ tls: true })
     const run = promisify(execFile)
     const env = { ...process.env, NODE_EXTRA_CA_CERTS: cert }

@@ -1,4 +1,4 @@
-// An upstream on loopback that begins a session on every socket it accepts and remembers who dialled, for tests of connections opened ahead.
+// An upstream on loopback for tests of the pool: it begins a session on every socket it accepts and records the dials.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -18,7 +18,7 @@ export interface AcceptedSession {
 export interface SessionUpstream {
   readonly url: URL
   readonly sessions: readonly AcceptedSession[]
-  /** Upgrades asked for, those refused included. */
+  /** All upgrade requests, including refused ones. */
   readonly asked: readonly (string | undefined)[]
   /** Texts sent right after the upgrade of session `n`, counted from 1. */
   greeting: (n: number) => readonly string[]

@@ -1,4 +1,4 @@
-// A warm link that was taken is a link like any other.
+// A warm link that was taken keeps the link contract.
 
 import { createServer } from 'node:http'
 import { afterEach, expect } from 'vitest'
@@ -41,7 +41,7 @@ describeLink('warm, taken with a first frame that is not read yet', async () => 
   return { link: withoutFirst(taken), peer, dispose }
 })
 
-/** The contract knows nothing of the frame that came early: it is checked here and left out. */
+/** The contract does not expect the early frame, so it is checked here and left out. */
 function withoutFirst(link: Link): Link {
   const onFrame = link.onFrame.bind(link)
   let early = true

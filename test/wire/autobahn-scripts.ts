@@ -1,7 +1,7 @@
-// What each case of the Autobahn list sends, and what must come of it, for a peer whose messages are Realtime events instead of echoes.
-import { BINARY, type Chop, CLOSE, CONTINUE, PING, PONG, type RawFrame, TEXT } from '../support/raw-websocket.js'
+// What each case of the Autobahn list sends and what it must cause, for a peer whose messages are Realtime events instead of echoes.
+import { BINARY, type Chop, CLOSE, CONTINUE, PING, PONG, type RawFrame, TEXT } from './raw-websocket.js'
 
-/** Makes a text message of exactly this many bytes that passes to the other side as it is. */
+/** Makes a text message of exactly this many bytes that passes unchanged to the other side. */
 export type Message = (bytes: number) => string
 
 export interface Script {
@@ -11,7 +11,7 @@ export interface Script {
   readonly passes?: readonly string[]
   /** Pongs that come back, in order. */
   readonly pongs?: readonly string[]
-  /** `open`: the session goes on. Else the close codes that may come; 1006: no close frame. */
+  /** `open`: the session goes on. Else the allowed close codes; 1006: no close frame. */
   readonly end: 'open' | readonly number[]
 }
 
@@ -36,7 +36,7 @@ function fragments(payload: string, size: number, opcode = TEXT): readonly RawFr
   return Array.from({ length: count }, (_, n) => ({ opcode: n === 0 ? opcode : CONTINUE, payload: bytes.subarray(n * size, (n + 1) * size), fin: n === count - 1 }))
 }
 
-/** Undefined: a case nobody has written a script for. */
+/** Undefined if the case has no script. */
 export function scriptOf(id: string, message: Message, sizes: Sizes): Script | undefined {
   const [chapter = 0, section = 0, number = 0] = id.split('.').map(Number)
   switch (chapter) {
@@ -164,7 +164,7 @@ function unicode(section: number, number: number, message: Message): Script | un
   // Sections 6.2 and on with other sequences are run from the list of sequences.
   if (section === 2) return { frames: number === 1 ? [text(sent)] : fragments(sent, number === 2 ? 100 : 1), passes: [sent], end: 'open' }
   if (section === 3) return { frames: number === 1 ? [text(bad)] : single, end: BAD_TEXT }
-  // Found out when the message is whole: nothing of it has gone anywhere by then.
+  // The fault is found once the message is whole. Nothing of it has been passed on by then.
   if (section === 4) return { frames: number <= 2 ? fragmentsOf(bad, [150, 180]) : [text(bad)], chop: number <= 2 ? 'frames' : 60, end: BAD_TEXT }
   return undefined
 }

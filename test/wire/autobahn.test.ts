@@ -1,14 +1,14 @@
-// Every case of the Autobahn list on both sides of the relay: what is well framed passes, what is not ends its session with the right code and reaches nobody.
+// Every case of the Autobahn list on both sides of the relay. Well-framed messages pass; others end the session with the right code and do not pass.
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../src/core/protocol/events.js'
-import { CLOSE, PONG, type RawPeer, rawClient, rawServer, TEXT } from '../support/raw-websocket.js'
 import { connectClient, type RealtimeClient } from '../support/realtime-client.js'
 import { DEPLOYMENT, type RunningRelay, runRelay } from '../support/running-relay.js'
 import { hasShared, neededShared, sharedJson } from '../support/shared.js'
 import { closeBody, type Message, type Script, type Sizes, scriptOf, spliced } from './autobahn-scripts.js'
+import { CLOSE, PONG, type RawPeer, rawClient, rawServer, TEXT } from './raw-websocket.js'
 
 const LIST = 'corpora/autobahn-cases/cases.json'
 const SEQUENCES = 'corpora/autobahn-cases/utf8-sequences.json'
@@ -22,12 +22,12 @@ interface List {
   readonly invalidCloseCodes: readonly number[]
 }
 
-/** A live session with this test on the side under attack. */
+/** A live session in which the test attacks one side. */
 interface Attack {
   readonly peer: RawPeer
-  /** Texts that reached the other side, once everything sent before has arrived there. */
+  /** Texts that reached the other side, read once everything sent before has arrived there. */
   arrived(expected: number): Promise<readonly string[]>
-  /** Waits for the other side to be told that the session is over; `code`: what the side under attack was closed with. */
+  /** Waits until the other side knows that the session is over. `code`: the close code of the attacked side. */
   told(code: number): Promise<void>
   close(): void
 }
@@ -88,7 +88,7 @@ afterAll(async () => {
   await running?.behind.close()
 })
 
-/** The relay's client misbehaves; the simulator says what arrived. */
+/** The relay's client misbehaves; the simulator reports what arrived. */
 async function fromClient({ behind }: Running): Promise<Attack> {
   const peer = await rawClient(new URL(`${behind.relay.url}/v1/realtime`), { authorization: `Bearer ${await behind.token()}` })
   await peer.next((frame) => frame.opcode === TEXT && frame.payload.includes('session.created'))
@@ -111,7 +111,7 @@ async function fromClient({ behind }: Running): Promise<Attack> {
   }
 }
 
-/** The relay's upstream misbehaves; an ordinary client says what arrived. */
+/** The relay's upstream misbehaves; an ordinary client reports what arrived. */
 async function fromUpstream({ before, nextUpstream }: Running): Promise<Attack> {
   const connecting = connectClient(`${before.wsUrl}/v1/realtime`, await before.token())
   const peer = await rawServer(await nextUpstream())
@@ -178,7 +178,7 @@ describe.skipIf(absent).each(SIDES)(`Autobahn cases from the $side${neededShared
     await run(await attack(running), { frames: texts.map((payload) => ({ opcode: TEXT, payload })), passes: texts.map((text) => text.toString()), end: 'open' })
   })
 
-  it.each(sequences.filter((one) => !one.valid).map(({ hex }) => [hex]))('UTF-8 %s ends the session and reaches nobody', async (hex) => {
+  it.each(sequences.filter((one) => !one.valid).map(({ hex }) => [hex]))('UTF-8 %s ends the session and does not pass', async (hex) => {
     await run(await attack(running), { frames: [{ opcode: TEXT, payload: utf8(Buffer.from(hex, 'hex')) }], end: [1007] })
   })
 })

@@ -1,4 +1,4 @@
-// Dialling: every way a server can refuse, stall or break, and what the caller learns of it.
+// Dials: every way in which a server can refuse, stall or break, and what the caller learns of it.
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { createServer as createTcpServer } from 'node:net'
@@ -47,7 +47,7 @@ describe('dialLink', () => {
     expect(`${error.stack} ${JSON.stringify(error)}`).not.toMatch(/secret1|127\.0\.0\.1/)
   })
 
-  it('an open link holds nothing of the dial: an idle session lives for an hour', async () => {
+  it('an open link, which may last an hour, keeps nothing of the dial in memory', async () => {
     const port = await wsServer(() => undefined)
     const dial = async (): Promise<[Link, WeakRef<object>]> => {
       const options = dialOptions()
@@ -73,7 +73,7 @@ describe('dialLink', () => {
     expect((await failure(dialLink('nonsense', dialOptions()))).kind).toBe('unreachable')
   })
 
-  it('gives up on a server that accepts and says nothing, or drips its answer', async () => {
+  it('gives up on a server that accepts and sends nothing, or drips its answer', async () => {
     const silent = await listen(createTcpServer())
     expect((await failure(dialLink(`ws://127.0.0.1:${silent}/`, dialOptions({ timeoutMs: 50 })))).kind).toBe('timeout')
     const dripping = await listen(
@@ -108,7 +108,7 @@ describe('dialLink', () => {
     expect(await frames).toEqual([['still here', false]])
   })
 
-  it('keeps frames that come in the packet of the answer', async () => {
+  it('keeps frames from the same packet as the answer', async () => {
     const port = await wsServer((socket) => socket.send('first'))
     const link = await dialLink(`ws://127.0.0.1:${port}/`, dialOptions())
     for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
@@ -117,7 +117,7 @@ describe('dialLink', () => {
     expect(await frames).toEqual([['first', false]])
   })
 
-  it('refuses an answer with a wrong accept key or an unasked subprotocol', async () => {
+  it('refuses an answer with a wrong accept key or a subprotocol that was not offered', async () => {
     const server = createServer()
     server.on('upgrade', (_request, socket) => {
       socket.on('error', () => {})

@@ -1,10 +1,10 @@
-// The reader of whole frames yields what `ws` alone would: same messages, same control frames, same error, wherever the bytes are cut; no byte is lost.
+// The reader of whole frames gives the same messages, control frames and errors as `ws` alone, wherever the bytes are cut. No byte is lost.
 import { describe, expect, it } from 'vitest'
 import { fc } from '../support/property.js'
 import { frameBytes } from '../support/wire-frames.js'
 import { cut, everyByte, feed, MAX_PAYLOAD, readThrough, receiverOf, settled } from './frame-reading.js'
 
-/** One frame as it is asked for, legal or not. `size`: of its header without mask. `high`: the upper half of a length of 64 bits. */
+/** One frame, legal or not. `size`: of its header without the mask. `high`: the upper half of a length of 64 bits. */
 interface Frame {
   readonly first: number
   readonly data: Buffer
@@ -62,7 +62,7 @@ const illegal: fc.Arbitrary<readonly Frame[]> = fc.oneof(
 )
 
 describe('frames read past ws', () => {
-  it.each([true, false])('are what ws alone would hear, masked: %s', async (masked) => {
+  it.each([true, false])('are the frames that ws alone would read, masked: %s', async (masked) => {
     const outcomes = new Set<string>()
     let taken = 0
     await fc.assert(
@@ -111,14 +111,14 @@ describe('frames read past ws', () => {
     )
   })
 
-  it('cut anywhere, byte by byte too, are still whole messages', async () => {
+  it('cut anywhere, even byte by byte, are still whole messages', async () => {
     const frames = ['one', 'x'.repeat(130), 'ünï', ''].map((chars) => frameBytes(0x81, Buffer.from(chars), true))
     const { heard } = readThrough(everyByte(Buffer.concat(frames)), true)
     await settled()
     expect(heard.events).toHaveLength(4)
   })
 
-  it('are taken when they are whole, and only then', () => {
+  it('are taken only when they are whole', () => {
     const bytes = Buffer.concat(['one', 'two', 'three'].map((chars) => frameBytes(0x81, Buffer.from(chars), false)))
     const whole = readThrough([bytes], false)
     expect([whole.taken, whole.passed]).toEqual([['one', 'two', 'three'], 0])
@@ -148,7 +148,7 @@ describe('frames read past ws', () => {
     expect(heard.events).toHaveLength(2)
   })
 
-  it('that are not UTF-8 reach ws masked, as they came', async () => {
+  it('that are not UTF-8 reach ws still masked', async () => {
     const bad = frameBytes(0x81, Buffer.from([0xff, 0xfe, 0xfd]), true)
     // The bytes passed on are compared with those that came.
     const { heard, passed } = readThrough([bad], true)
@@ -178,7 +178,7 @@ describe('frames read past ws', () => {
     }
   })
 
-  it('are no longer taken after one that ws refused when its second half came', async () => {
+  it('are no longer taken after ws refused one at its second half', async () => {
     const bad = frameBytes(0x81, Buffer.from([0x61, 0xff, 0xfe, 0x61]), true)
     const after = frameBytes(0x81, Buffer.from('after'), true)
     const { taken, heard } = readThrough(cut(Buffer.concat([bad, after]), [7]), true)

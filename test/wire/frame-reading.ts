@@ -1,4 +1,4 @@
-// Reads the same bytes by a FrameReader before a parser of `ws`, and by that parser alone.
+// Reads the same bytes with a FrameReader in front of a parser of `ws`, and with that parser alone.
 import type { Writable } from 'node:stream'
 import { expect } from 'vitest'
 import { FrameReader } from '../../src/wire/frame-reader.js'
@@ -29,7 +29,7 @@ export function feed({ receiver }: Heard, bytes: Buffer): void {
   if (!receiver.destroyed && !receiver.writableEnded) receiver.write(Buffer.from(bytes))
 }
 
-/** Also checks that all bytes come out once, in order and unchanged: taken as a frame, or passed on. */
+/** Also checks that all bytes come out once, in order and unchanged, either taken as a frame or passed on. */
 export function readThrough(chunks: readonly Buffer[], masked: boolean) {
   const wire = Buffer.concat(chunks)
   const heard = receiverOf(masked)

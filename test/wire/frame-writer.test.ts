@@ -1,4 +1,4 @@
-// Frames written past `ws` are the frames `ws` reads, whatever memory they lie in and however slowly the socket takes them.
+// `ws` reads exactly the frames written past it, wherever they lie in memory and however slowly the socket takes them.
 import type { Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import { describe, expect, it, vi } from 'vitest'
@@ -6,7 +6,7 @@ import { headerBytes, writeMasked, writeUnmasked } from '../../src/wire/frame-wr
 import { fc } from '../support/property.js'
 import { frameBytes, wsReceiver } from '../support/wire-frames.js'
 
-/** Keeps what it is given without a copy, and has taken it at once or only when `release` is called. TLS tells of no write at once. */
+/** Keeps the written buffers without a copy. Reports a write as done at once, or only when `release` is called; with TLS never at once. */
 class Holding extends Writable {
   readonly held: Buffer[] = []
   #release: (() => void) | undefined
@@ -74,7 +74,7 @@ const turn = fc
   .map((groups) => groups.flat())
 
 describe.each([true, false])('frames written past ws, masked: %s', (masked) => {
-  it('are read as they were, in order, however slowly sockets take them and in whatever order they write', () => {
+  it('are read unchanged and in order, however slowly and in whatever order the sockets take them', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat({ max: 3 }), turn, fc.boolean()), { minLength: 1, maxLength: 8 }), (turns) => {
         const sockets = [new Holding(true), new Holding(true), new Holding(false), new Holding(true, true)]
@@ -93,7 +93,7 @@ describe.each([true, false])('frames written past ws, masked: %s', (masked) => {
     )
   })
 
-  it('of one socket are not written over by those of another', () => {
+  it('of one socket are not overwritten by those of another', () => {
     const [one, other] = [new Holding(true), new Holding(true)]
     write(one, [Buffer.alloc(3000, 0x61), Buffer.alloc(3000, 0x62)], masked)
     write(other, [Buffer.alloc(3000, 0x63), Buffer.alloc(3000, 0x64)], masked)
@@ -104,7 +104,7 @@ describe.each([true, false])('frames written past ws, masked: %s', (masked) => {
   it.each([
     ['that has a backlog', false],
     ['of TLS, the first write too', true],
-  ])('leave a socket %s no more memory than they take', (_name, encrypted) => {
+  ])('keep no more memory than their size in a socket %s', (_name, encrypted) => {
     const socket = new Holding(true, encrypted)
     if (!encrypted) write(socket, [Buffer.from('the backlog')], masked)
     // Smaller ones come out of Node's pool, 8 KiB or 64 KiB by its version, shared with others.
@@ -116,7 +116,7 @@ describe.each([true, false])('frames written past ws, masked: %s', (masked) => {
     for (const chunk of own) expect(chunk.buffer.byteLength).toBe(chunk.length)
   })
 
-  it('take no new memory where the system takes them at once', () => {
+  it('allocate no memory if the system takes them at once', () => {
     const socket = new Holding(false)
     const given: ArrayBufferLike[] = []
     const spied = vi.spyOn(socket, 'write').mockImplementation((chunk: Buffer) => given.push(chunk.buffer) > 0)
@@ -126,7 +126,7 @@ describe.each([true, false])('frames written past ws, masked: %s', (masked) => {
   })
 })
 
-it('what a server sent goes on from where it lies, all of it in one piece', () => {
+it('frames from a server are written in one piece from where they lie', () => {
   fc.assert(
     fc.property(fc.array(text, { minLength: 1, maxLength: 6 }), fc.nat({ max: 9 }), (contents, lead) => {
       const frames = asReceived(['x'.repeat(lead), ...contents], 0).slice(1)
@@ -154,7 +154,7 @@ it.each([
   expect(inPlace.map((chunk) => chunk.length)).toEqual([20_004, spoilt ? 20_000 : 20_004])
 })
 
-it('neighbours in memory in another order, or one of them twice, are sent as asked', () => {
+it('neighbours in memory, sent in another order or one of them twice, are written in the given order', () => {
   const [a, b] = asReceived(['a', 'b'], 0) as [Buffer, Buffer]
   for (const frames of [
     [b, a],
@@ -166,14 +166,14 @@ it('neighbours in memory in another order, or one of them twice, are sent as ask
   }
 })
 
-it('bytes before a frame that are no header of it are not sent', () => {
+it('bytes before a frame that are not its header are not sent', () => {
   const socket = new Holding(false)
   const memory = Buffer.concat([Buffer.from([0x81, 0x04]), Buffer.from('abc')])
   write(socket, [memory.subarray(2)], false)
   expect(Buffer.concat(socket.held)).toEqual(frameBytes(0x81, Buffer.from('abc'), false))
 })
 
-it('every frame has a key of its own, those of one write too', () => {
+it('every frame has its own key, even within one write', () => {
   const socket = new Holding(false)
   for (let i = 0; i < 50; i++) write(socket, Array(100).fill(Buffer.from('same')), true)
   const wire = Buffer.concat(socket.held)

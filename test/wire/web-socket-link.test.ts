@@ -1,4 +1,4 @@
-// An accepted link on real sockets, TCP and TLS, whose peer writes bytes by hand: frames cut anywhere, and what comes after an error or a close.
+// An accepted link over real TCP and TLS sockets whose peer writes raw bytes: frames cut anywhere, and bytes after an error or a close.
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
@@ -38,7 +38,7 @@ describe.each(['TCP', 'TLS'])('an accepted link over %s', (transport) => {
     return { link, socket }
   }
 
-  it('delivers what was sent, wherever the packets are cut', async () => {
+  it('delivers all frames, wherever the packets are cut', async () => {
     const { link, socket } = await open()
     socket.resume()
     link.resume()
@@ -60,7 +60,7 @@ describe.each(['TCP', 'TLS'])('an accepted link over %s', (transport) => {
     socket.destroy()
   })
 
-  it.each([4096, 100_000])('reads a peer that sends frames of %i bytes without end no more than others may wait for, turn by turn', async (size) => {
+  it.each([4096, 100_000])('gives other sockets a turn while a peer sends frames of %i bytes without end', async (size) => {
     const { link, socket } = await open()
     const frame = frameBytes(0x81, Buffer.alloc(size, 0x61), true)
     const frames = Math.floor(6_500_000 / size)
@@ -112,7 +112,7 @@ describe.each(['TCP', 'TLS'])('an accepted link over %s', (transport) => {
     expect(await closed).toBe(code)
   })
 
-  it('answers in order: what was sent in a turn goes out before the close that follows in the same packet', async () => {
+  it('answers in order: frames sent in a turn go out before the answer to a close in the same packet', async () => {
     const { link, socket } = await open()
     link.onFrame((frame) => link.send(frame))
     link.resume()

@@ -1,18 +1,21 @@
-// Decides which of two reports of one limit counts, so that relays agree whatever order the reports arrive in.
+// Decides which of two reports of one limit counts. Instances agree in whatever order the reports arrive.
 
 /**
- * Who says so: `event` is `rate_limits.updated`; `http_429` a refused handshake; the two codes are failed responses and errors inside a
- * session; `usage` is what the relays counted themselves; `configured` is the operator's word and gives way to any other.
+ * Where a report comes from. `event` is `rate_limits.updated`, `http_429` a refused handshake. The two codes are failed responses and errors
+ * inside a session. `usage` is what the instances counted themselves. `configured` is set by the operator and gives way to any other.
  */
 export type LimitSource = 'event' | 'usage' | 'http_429' | RefusalSource | 'configured'
-/** Codes by which a session's upstream says that a limit is used up (source: protocol dossier 3.7). */
+/**
+ * Codes by which a session's upstream says that a limit is used up. Azure fails the response with `inference_rate_limit_exceeded` and keeps the
+ * socket open (source: LiveKit Agents, `realtime_model.py`, and issue reports; see `core/protocol/README.md`).
+ */
 export type RefusalSource = 'inference_rate_limit_exceeded' | 'rate_limit_exceeded'
 
 export function isRefusalSource(code: unknown): code is RefusalSource {
   return code === 'inference_rate_limit_exceeded' || code === 'rate_limit_exceeded'
 }
 
-/** One limit of a deployment as it is kept: the winning report whole, never mixed with another. */
+/** One limit of a deployment as it is stored: the winning report as a whole, never mixed with another. */
 export interface LimitRecord {
   readonly name: string
   readonly limit?: number
@@ -20,23 +23,23 @@ export interface LimitRecord {
   /** Epoch milliseconds, whole. */
   readonly resetAt?: number
   readonly source: LimitSource
-  /** Epoch milliseconds when a relay saw the report. */
+  /** Epoch milliseconds at which an instance saw the report. */
   readonly at: number
 }
 
-/** How a limit is written in a report: any of the numbers may be missing. */
+/** A limit as a report states it. Any of the numbers may be missing. */
 export interface ReportedLimit {
   readonly name: string
   readonly limit?: number
   readonly remaining?: number
   readonly resetSeconds?: number
-  /** What one response used of it; added up over all relays by `limit-picture.ts`. */
+  /** What one response used of it. `picture.ts` adds it up over all instances. */
   readonly used?: number
 }
 
 /**
- * How long the provider's word stands against this relay's own arithmetic, in milliseconds. The windows of the known
- * limits are a minute long, so a word two minutes old describes a window that is over.
+ * How long the provider's report takes precedence over our own count, in milliseconds. The windows of the known limits are a minute long,
+ * so a report that is two minutes old describes a window that is over.
  */
 export const PROVIDER_HEAD_START_MS = 120_000
 
@@ -48,13 +51,13 @@ export const SOURCE_RANK = {
   usage: 1,
   configured: 0,
 } as const satisfies Record<LimitSource, number>
-/** Puts what is configured below anything that was ever seen; beyond the largest time, and harmless to the precision of one. */
+/** Ranks a configured limit below any report. It exceeds the largest time, and subtracting it keeps a time's precision. */
 export const CONFIGURED_HANDICAP_MS = 1e13
 const NAME = /^[A-Za-z0-9_.-]{1,64}$/
-/** Years 1970 to 2286: anything else is a mistake, and could not be overwritten for ages. */
+/** Years 1970 to 2286. A later time would be a mistake that no correct report could overwrite. */
 const MAX_EPOCH_MS = 1e13
 
-/** Names become parts of stored field names; anything else is not recorded. */
+/** Names become parts of stored field names, so other names are not recorded. */
 export function isLimitName(name: unknown): name is string {
   return typeof name === 'string' && NAME.test(name)
 }
@@ -63,7 +66,7 @@ export function isLimitSource(source: unknown): source is LimitSource {
   return typeof source === 'string' && Object.hasOwn(SOURCE_RANK, source)
 }
 
-/** What is kept of one reported limit; undefined where nothing usable is left. Numbers that are not finite are left out. */
+/** The record of one reported limit; undefined if it has no usable number. Numbers that are not finite are left out. */
 export function toLimitRecord(reported: ReportedLimit, source: LimitSource, at: number): LimitRecord | undefined {
   if (!isLimitName(reported.name) || !isLimitSource(source) || !isEpoch(at)) return undefined
   const { limit, remaining, resetSeconds } = reported
@@ -80,19 +83,18 @@ export function toLimitRecord(reported: ReportedLimit, source: LimitSource, at: 
 }
 
 /**
- * The report that counts, for two of the same name. The rule is one total order, so any order of arrival ends in the same
- * picture:
- * 1. Between the provider's words (`event`, `http_429`, a code) and between two of our own (`usage`) the later one counts.
- * 2. The provider's word beats our arithmetic until that is `PROVIDER_HEAD_START_MS` newer; anything beats what is configured.
- * 3. At the same moment the order of `SOURCE_RANK` counts; then the more cautious numbers.
- * A hold that depends on each report's own reset would be neither: three reports could beat each other in a circle.
+ * Of two reports of the same limit, returns the one that counts. The rule is one total order, so every order of arrival gives the same result:
+ * 1. Between two reports of the provider (`event`, `http_429`, a code), and between two of our own (`usage`), the later one counts.
+ * 2. A report of the provider beats our own count unless that is newer by `PROVIDER_HEAD_START_MS`. Any report beats a configured limit.
+ * 3. At the same moment the order of `SOURCE_RANK` counts, and then the more cautious numbers.
+ * A head start that depended on each report's own reset would give no order: three reports could beat each other in a circle.
  */
 export function mergeLimit(kept: LimitRecord | undefined, incoming: LimitRecord): LimitRecord {
   return kept === undefined || compareLimits(incoming, kept) > 0 ? incoming : kept
 }
 
-/** Above zero where `a` counts, below where `b` does, zero where they say the same. */
-export function compareLimits(a: LimitRecord, b: LimitRecord): number {
+/** Above zero if `a` counts, below zero if `b` counts, zero if both say the same. */
+function compareLimits(a: LimitRecord, b: LimitRecord): number {
   return (
     compareStanding(a, b) ||
     lower(a.remaining, b.remaining) ||
@@ -102,7 +104,7 @@ export function compareLimits(a: LimitRecord, b: LimitRecord): number {
   )
 }
 
-/** As `compareLimits`, by time and source alone. */
+/** Like `compareLimits`, but compares only time and source. */
 export function compareStanding(a: LimitRecord, b: LimitRecord): number {
   return standsUntil(a) - standsUntil(b) || SOURCE_RANK[a.source] - SOURCE_RANK[b.source]
 }
@@ -112,7 +114,7 @@ function standsUntil(record: LimitRecord): number {
   return record.source === 'configured' ? record.at - CONFIGURED_HANDICAP_MS : record.at + PROVIDER_HEAD_START_MS
 }
 
-/** Above zero where `a` is the lower number; an absent one is the highest. */
+/** Above zero if `a` is the lower number. An absent number is the highest. */
 function lower(a: number | undefined, b: number | undefined): number {
   if (a === b) return 0
   if (a === undefined) return -1

@@ -1,44 +1,44 @@
-// What is known of one limit of a deployment: the report that counts, what the relays used in this minute, and the limit it is measured by.
+// What is known of one limit of a deployment: the report that counts, the use of all instances in this minute, and the limit it is measured by.
 import { compareStanding, isLimitName, isLimitSource, type LimitRecord, type LimitSource, mergeLimit, type ReportedLimit, toLimitRecord } from './merge.js'
 
-/** The windows of the known limits, in milliseconds; ours start with the minute of the epoch. */
+/** Length of a limit's window in milliseconds. Our windows start with each minute of the epoch. */
 export const WINDOW_MS = 60_000
 
-/** What was used in the current window, over all relays. */
+/** What all instances used in the current window. */
 export interface LimitWindow {
   readonly used: number
   /** Epoch milliseconds, a multiple of `WINDOW_MS`. */
   readonly from: number
-  /** Of the latest use. */
+  /** Epoch milliseconds of the latest use. */
   readonly at: number
 }
 
-/** The limit that use is measured by: the provider's latest word on it, or what is configured until there is one. */
+/** The limit that use is measured by: the provider's latest report of it, or the configured one until there is a report. */
 export interface KnownLimit {
   readonly limit: number
   readonly at: number
   readonly configured: boolean
 }
 
-/** Each part is a join of its own, so relays agree whatever order the reports arrive in. */
+/** Each part is merged by a total order of its own, so instances agree in whatever order the reports arrive. */
 export interface LimitPicture {
   readonly shown?: LimitRecord
   readonly window?: LimitWindow
   readonly known?: KnownLimit
 }
 
-/** A use worth adding: positive and finite, at a moment of which a window can be told. */
+/** Whether the report has a use to add: positive and finite, at a time that has a window. */
 export function isUse(reported: ReportedLimit, source: LimitSource, at: number): boolean {
   return isLimitName(reported.name) && isLimitSource(source) && Number.isFinite(reported.used) && Number(reported.used) > 0 && at >= 0 && at < 1e13
 }
 
-/** The limit a report names, if it does. Our own counting knows none. */
+/** The limit that a report names, if any. Our own counts name none. */
 export function knownLimitOf(record: LimitRecord): KnownLimit | undefined {
   if (record.limit === undefined || record.source === 'usage') return undefined
   return { limit: record.limit, at: record.at, configured: record.source === 'configured' }
 }
 
-/** The provider's word before the operator's, then the later one, then the lower one. */
+/** Prefers the provider's limit to the configured one, then the later one, then the lower one. */
 export function laterKnown(kept: KnownLimit | undefined, incoming: KnownLimit | undefined): KnownLimit | undefined {
   if (!kept || !incoming) return kept ?? incoming
   const order = Number(kept.configured) - Number(incoming.configured) || incoming.at - kept.at || kept.limit - incoming.limit
@@ -49,7 +49,7 @@ export function windowStart(at: number): number {
   return Math.floor(at / WINDOW_MS) * WINDOW_MS
 }
 
-/** Takes one limit of a report into the picture; whatever is no number or no limit leaves it as it is. */
+/** Adds one limit of a report to the picture. A limit without a usable name or number changes nothing. */
 export function applyReported(picture: LimitPicture, reported: ReportedLimit, source: LimitSource, at: number): LimitPicture {
   const record = toLimitRecord(reported, source, at)
   const told = record ? tell(picture, record) : picture
@@ -70,12 +70,12 @@ function use(picture: LimitPicture, name: string, amount: number, at: number): L
   if (before && from < before.from) return picture
   const window = before?.from === from ? { used: before.used + amount, from, at: Math.max(before.at, at) } : { used: amount, from, at }
   const counted = countedRecord(name, window, known)
-  // Against a report of `usage` at the same moment our own count stands, so that it stays in place while it grows.
+  // Against a `usage` report of the same moment our own count wins, so it stays in place while it grows.
   const counts = !shown || isCounted(picture) || compareStanding(counted, shown) >= 0
   return { ...picture, window, shown: counts ? counted : shown }
 }
 
-/** Whether what is shown is the window's own arithmetic. */
+/** Whether the report that counts is our own count of the window. */
 function isCounted({ shown, window }: LimitPicture): boolean {
   return shown?.source === 'usage' && shown.at === window?.at
 }

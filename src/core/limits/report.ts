@@ -1,8 +1,7 @@
-// Reads what an event says about the deployment's limits, in whatever shape it comes; anything that is not a finite number is left out.
+// Reads what an event says about the deployment's limits, in any of its shapes. Values that are not finite numbers are left out.
 import { arrayAt, isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
-import { isRefusalSource, type LimitSource, type RefusalSource, type ReportedLimit } from './merge.js'
+import { isLimitName, isRefusalSource, type LimitSource, type RefusalSource, type ReportedLimit } from './merge.js'
 
-const NAME = /^[A-Za-z0-9_.-]{1,64}$/
 const LONGEST_RESET_SECONDS = 86_400
 
 export interface LimitsSeen {
@@ -10,7 +9,7 @@ export interface LimitsSeen {
   readonly limits: readonly ReportedLimit[]
 }
 
-/** What an event says about the deployment's limits; undefined: nothing. */
+/** The limits that an event reports; undefined if it reports none. */
 export function limitsOfEvent(event: RealtimeEvent): LimitsSeen | undefined {
   const limits = event.type === 'rate_limits.updated' ? reportedLimits(event) : []
   if (limits.length > 0) return { source: 'event', limits }
@@ -25,13 +24,13 @@ function reportedLimits(event: RealtimeEvent): readonly ReportedLimit[] {
   for (const entry of arrayAt(event, 'rate_limits')) {
     if (!isObject(entry)) continue
     const name = stringAt(entry, 'name')
-    if (name === undefined || !NAME.test(name)) continue
+    if (!isLimitName(name)) continue
     limits.push({ name, ...numberAs('limit', entry, 'limit'), ...numberAs('remaining', entry, 'remaining'), ...numberAs('resetSeconds', entry, 'reset_seconds') })
   }
   return limits
 }
 
-/** Which limit, and for how long, is told in prose only: tokens where it does not speak of requests. */
+/** Only the error's text names the limit and the time: tokens unless it speaks of requests. */
 function exhausted(message: string): ReportedLimit {
   const name = /requests? per|\bRP[MD]\b/i.test(message) ? 'requests' : 'tokens'
   const [, amount, unit] = /(?:try again in|retry after)\s+(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m)/i.exec(message) ?? []
@@ -40,12 +39,12 @@ function exhausted(message: string): ReportedLimit {
   return { name, remaining: 0, resetSeconds: Math.min(seconds, LONGEST_RESET_SECONDS) }
 }
 
-/** Whether an error says that a limit of the deployment is used up: by `code`, or by `type` if the code says something else. Both spellings are seen. */
-export function refusedByLimit(error: JsonObject | undefined): RefusalSource | undefined {
+/** How an error says that a limit of the deployment is used up: by `code`, or else by `type`. Both are seen (see `core/protocol/README.md`). */
+function refusedByLimit(error: JsonObject | undefined): RefusalSource | undefined {
   return [stringAt(error, 'code'), stringAt(error, 'type')].find(isRefusalSource)
 }
 
-/** What one response took of the deployment's limits: one request, and all of its tokens, cached ones included. */
+/** What one response used of the deployment's limits: one request and all its tokens, including cached ones. */
 export function limitUse(usage: JsonObject): readonly ReportedLimit[] {
   const { total_tokens: total, input_tokens: input, output_tokens: output } = usage
   const count = (value: unknown) => (typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : 0)

@@ -1,7 +1,7 @@
-// Token-bucket arithmetic: how much may happen now, and when to ask again. Shared by the stores and the per-link limits.
+// Token-bucket arithmetic: how much may happen now, and when to try again. The stores and the per-link limits share it.
 
 export interface BucketRule {
-  /** Tokens that come back per second; zero or less: none ever. */
+  /** Tokens added per second. Zero or less: never any. */
   readonly perSecond: number
   /** Tokens of a full bucket. */
   readonly burst: number
@@ -15,17 +15,18 @@ export interface Bucket {
 
 export interface TakeResult {
   readonly ok: boolean
-  /** Milliseconds, whole, at least 1 when refused and at most `MAX_RETRY_MS`; 0 when granted. */
+  /** Whole milliseconds: 0 if granted, else from 1 to `MAX_RETRY_MS`. */
   readonly retryAfterMs: number
   readonly bucket: Bucket
 }
 
-/** Nobody is told to wait longer than an hour, also where a bucket never refills. */
+/** The longest wait that is ever reported, even for a bucket that never refills. */
 export const MAX_RETRY_MS = 3_600_000
 
 /**
- * One decision. An unknown bucket is full. A cost above `burst` is granted to a full bucket and leaves a debt, so that one big
- * message can pass and the average still holds. A refusal costs nothing. A clock that runs backwards refills nothing. A cost that is not a positive number is free.
+ * Grants or refuses one cost. An unknown bucket is full. A full bucket grants a cost above `burst` and is left with a debt, so that one big
+ * message can pass and the average still holds. A refusal costs nothing. A clock that runs backwards refills nothing. A cost that is not a
+ * positive number is free.
  */
 export function takeTokens(bucket: Bucket | undefined, cost: number, rule: BucketRule, nowMs: number): TakeResult {
   const price = Number.isFinite(cost) && cost > 0 ? cost : 0
@@ -37,7 +38,7 @@ export function takeTokens(bucket: Bucket | undefined, cost: number, rule: Bucke
   return { ok: false, retryAfterMs: Math.min(Math.max(wait, 1), MAX_RETRY_MS), bucket: { tokens, at } }
 }
 
-/** Whether forgetting the bucket changes nothing. */
+/** A full bucket may be forgotten: an unknown one counts as full. */
 export function isFull(bucket: Bucket, rule: BucketRule, nowMs: number): boolean {
   return tokensAt(bucket, rule, nowMs) >= rule.burst
 }

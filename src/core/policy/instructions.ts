@@ -1,4 +1,6 @@
 // Fills a caller's claims into the instructions, as short plain text that can neither start a line nor open another slot.
+import type { JsonObject } from '../protocol/events.js'
+import { readPath } from '../protocol/paths.js'
 
 /** Longest text one claim may add, in characters: a name or a place, not a page of somebody's prompt. */
 const MAX_CLAIM_CHARACTERS = 256
@@ -20,12 +22,7 @@ export function hasClaimSlots(template: string): boolean {
 /** A claim whose whole name matches comes first: many issuers use URLs, dots included, as names. */
 function claimAt(claims: Readonly<Record<string, unknown>>, path: string): unknown {
   if (Object.hasOwn(claims, path)) return claims[path]
-  let value: unknown = claims
-  for (const key of path.split('.')) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, key)) return undefined
-    value = (value as Record<string, unknown>)[key]
-  }
-  return value
+  return readPath(claims as JsonObject, path)
 }
 
 function plain(value: unknown): string {

@@ -1,7 +1,7 @@
 // The settings that a client asks for, for its session or a response, rebuilt from the settable table: only paths the profile opens, only valid values.
 import type { Json, JsonObject } from '../protocol/events.js'
 import { isObject } from '../protocol/events.js'
-import { readPath, writePath } from './paths.js'
+import { readPath, writePath } from '../protocol/paths.js'
 import { settableAt } from './settable.js'
 
 export type Requested = { readonly ok: true; readonly fields: JsonObject } | { readonly ok: false; readonly param: string }

@@ -1,7 +1,7 @@
 // Builds the session the server wants, checks that the upstream runs it, and what of it a client may see.
 import { arrayAt, isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
+import { readPath, writePath } from '../protocol/paths.js'
 import { serverTools } from './client-tools.js'
-import { readPath, writePath } from './paths.js'
 import type { SessionView } from './policy.js'
 import type { SessionProfile } from './profile.js'
 import { visibleValue } from './server-fields.js'

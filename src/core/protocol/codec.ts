@@ -1,4 +1,4 @@
-// Decodes one frame into an event or says why not; encodes events. Every limit is checked before an object is built.
+// Decodes one frame into an event, or says why it cannot; encodes events. Every limit is checked before an object is built.
 import type { Frame, Json, JsonObject, RealtimeEvent } from './events.js'
 import { isObject } from './events.js'
 import { type ScanProblem, scanJson } from './json-scan.js'
@@ -10,9 +10,9 @@ export interface DecodeLimits {
   readonly maxNodes: number
 }
 
-/** What a client may send: the deepest legitimate event nests 8 levels (a session with a tool schema is the server's alone). */
+/** Limits for clients. Their deepest legitimate event nests 8 levels; only the server sends a session with a tool schema. */
 export const CLIENT_LIMITS: DecodeLimits = { maxBytes: 16 * 1024 * 1024, maxDepth: 32, maxNodes: 20_000 }
-/** What the upstream may send: session events carry tool schemas of any admin's making. */
+/** Limits for the upstream. Its session events carry the operator's tool schemas. */
 export const UPSTREAM_LIMITS: DecodeLimits = { maxBytes: 32 * 1024 * 1024, maxDepth: 96, maxNodes: 200_000 }
 
 export type DecodeProblem = ScanProblem | 'too_big' | 'not_json' | 'not_an_object' | 'no_type'
@@ -33,7 +33,7 @@ export function problemText(problem: DecodeProblem): string {
   return PROBLEM_TEXT[problem]
 }
 
-/** Never throws. Strings come out well formed: a lone surrogate becomes U+FFFD, so none can leave again. */
+/** Never throws. All strings come out well formed: a lone surrogate becomes U+FFFD, so the relay never sends one on. */
 export function decodeEvent(frame: Frame, limits: DecodeLimits): Decoded {
   if (frame.length > limits.maxBytes) return { ok: false, problem: 'too_big' }
   const problem = scanJson(frame, limits)
@@ -51,7 +51,7 @@ export function decodeEvent(frame: Frame, limits: DecodeLimits): Decoded {
   return { ok: true, event }
 }
 
-/** Depth is bounded by `decodeEvent` or by our own building, so this cannot overflow the stack. */
+/** Cannot overflow the stack: `decodeEvent` bounds the depth of a peer's events, and the relay's own are shallow. */
 export function encodeEvent(event: RealtimeEvent): string {
   return JSON.stringify(event)
 }

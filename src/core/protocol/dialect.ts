@@ -1,15 +1,15 @@
-// A dialect is a spelling of the same events: GA is what core speaks, anything else is translated at the edge.
+// The interface of a dialect: another spelling of the same events, translated from and to GA, which core speaks.
 import type { RealtimeEvent } from './events.js'
 
 export type DialectName = 'ga' | 'preview' | 'voice-live'
 
-/** Stateful per link and direction where an order must be synthesised; `dialectFor` makes a fresh one for each link. */
+/** May keep state per link, to give events an order that the peer does not send. `dialectFor` makes a new one for each link. */
 export interface Dialect {
   readonly name: DialectName
-  /** Type of an audio delta in this dialect, so that the lane can splice it without parsing. */
+  /** The type of an audio delta in this dialect, which the fast lane replaces without parsing. */
   readonly audioDeltaType: string
-  /** Events this side sent, in GA. Empty: no counterpart, drop and count. Never throws. */
+  /** An event that this side sent, in GA. Empty: it has no counterpart, so it is dropped and counted. Never throws. */
   toGa(event: RealtimeEvent): readonly RealtimeEvent[]
-  /** GA events as this side reads them. Empty: this side does not know such an event. Never throws. */
+  /** A GA event as this side reads it. Empty: this side has no such event. Never throws. */
   fromGa(event: RealtimeEvent): readonly RealtimeEvent[]
 }

@@ -1,4 +1,4 @@
-// Picks the dialect of one link: GA is what core speaks, anything else is translated at the edge.
+// Makes the dialect of one link.
 import type { Dialect, DialectName } from './dialect.js'
 import { previewDialect } from './preview/dialect.js'
 
@@ -9,8 +9,8 @@ const ga: Dialect = {
   fromGa: (event) => [event],
 }
 
-/** A dialect for one link. */
 export function dialectFor(name: DialectName): Dialect {
-  // Voice Live spells what it shares with the Realtime API as preview does. Its own types (avatar, visemes, timestamps) keep their names: policy has no row for them, so it drops and counts them.
+  // Voice Live spells the events it shares with the Realtime API as preview does. Its own types (avatar, visemes, timestamps) keep their names.
+  // Policy has no row for those, so it drops and counts them.
   return name === 'ga' ? ga : previewDialect(name)
 }

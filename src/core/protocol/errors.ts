@@ -1,7 +1,7 @@
-// The catalogue of refusals: one name before the upgrade (HTTP status) and after it (close code), with advice and public text.
+// The catalogue of refusals: one name for the HTTP status before the upgrade and the close code after it, with advice and public text.
 import type { Json, RealtimeEvent } from './events.js'
 
-/** What the client should do next; part of every refusal, so that nobody has to guess whether to retry. */
+/** What the client should do next. Every refusal says it, so a client need not guess whether to retry. */
 export type Advice = 'new_token' | 'stop' | 'fix_client' | 'back_off' | 'on_user_action' | 'new_session' | 'reconnect'
 
 interface Entry {
@@ -12,7 +12,7 @@ interface Entry {
   readonly message: string
 }
 
-/** 4000 + HTTP status, standard close codes excepted. Texts are ours: never a peer's or an exception's message. */
+/** Close codes are 4000 plus the HTTP status, except where a standard code fits. All texts are ours, never a peer's or an exception's message. */
 const CATALOGUE = {
   bad_request: { httpStatus: 400, closeCode: 4400, errorType: 'invalid_request_error', advice: 'fix_client', message: 'The request is malformed.' },
   subprotocol_required: {
@@ -55,8 +55,8 @@ export function refusalCodes(): readonly RefusalCode[] {
 }
 
 /**
- * A refusal on its way out. `why` is one fixed word or short phrase for the log and never reaches a client;
- * `retryAfterSeconds` does (header, error text and close reason).
+ * Thrown to refuse a request or a session. `why` is a fixed word or short phrase for the log and never reaches a client.
+ * `retryAfterSeconds` does, in header, error text and close reason.
  */
 export class RefusalError extends Error {
   override readonly name = 'RefusalError'
@@ -69,25 +69,25 @@ export class RefusalError extends Error {
   }
 }
 
-/** JSON body of a refusal sent before the upgrade. */
+/** The JSON body of a refusal before the upgrade. */
 export function toErrorBody(code: RefusalCode, retryAfterSeconds?: number): { error: { type: string; code: string; message: string } } {
   const entry = CATALOGUE[code]
   return { error: { type: entry.errorType, code, message: publicText(entry.message, retryAfterSeconds) } }
 }
 
 export interface ErrorEventDetail {
-  /** `event_id` of the error event itself. */
+  /** The `event_id` of the error event itself. */
   readonly eventId: string
-  /** The offending client event's id, when it had one. */
+  /** The `event_id` of the offending client event, if it had one. */
   readonly causeEventId?: string | undefined
-  /** Path of the offending field, as the client spelled it. */
+  /** The path of the offending field, as the client spelled it. */
   readonly param?: string | undefined
-  /** Says what is wrong in our own words; the catalogue's text where absent. Must not quote a peer. */
+  /** Says in our own words what is wrong and must not quote a peer. Default: the catalogue's text. */
   readonly message?: string | undefined
   readonly retryAfterSeconds?: number | undefined
 }
 
-/** A refusal as an ordinary Realtime `error` event (shape: protocol dossier, 3.7). */
+/** A refusal as an ordinary Realtime `error` event (source: OpenAI Realtime API reference, server event `error`). */
 export function toErrorEvent(code: RefusalCode, detail: ErrorEventDetail): RealtimeEvent {
   const entry = CATALOGUE[code]
   const error: { [key: string]: Json } = {
@@ -101,8 +101,8 @@ export function toErrorEvent(code: RefusalCode, detail: ErrorEventDetail): Realt
 }
 
 /**
- * The only way to close a client link. The reason reads `<code>: <advice>[; retry after N s]` and is at most 123 bytes,
- * the limit of RFC 6455 section 5.5; every part of it comes from the catalogue.
+ * Code and reason for closing a client link; there is no other way to close one. The reason reads `<code>: <advice>[; retry after N s]`. It comes
+ * from the catalogue and has at most 123 bytes, the limit of RFC 6455 section 5.5.
  */
 export function toWireClose(code: RefusalCode, retryAfterSeconds?: number): { code: number; reason: string } {
   const entry = CATALOGUE[code]
@@ -114,7 +114,7 @@ function publicText(message: string, retryAfterSeconds: number | undefined): str
   return retryAfterSeconds === undefined ? message : `${message} Retry after ${Math.ceil(retryAfterSeconds)} s.`
 }
 
-/** Cuts by UTF-8 bytes without splitting a character. */
+/** Cuts to a number of UTF-8 bytes without splitting a character. */
 export function cutToBytes(text: string, maxBytes: number): string {
   const bytes = Buffer.from(text, 'utf8')
   if (bytes.length <= maxBytes) return text

@@ -1,4 +1,4 @@
-// Recognises audio frames without parsing them: client audio by a grammar of the whole frame, server audio by its first bytes.
+// Recognises audio frames without parsing them: client audio by a grammar of the whole frame, server audio by the frame's first bytes.
 import type { Frame } from './events.js'
 
 const QUOTE = 0x22
@@ -15,17 +15,11 @@ const TYPE_VALUE = Buffer.from('input_audio_buffer.append', 'latin1')
 const OWN_ID_PREFIX = Buffer.from('relay_', 'latin1')
 
 /**
- * True only where the whole frame is one `input_audio_buffer.append` that every JSON parser must read the same way, so that the client's own
- * bytes may go upstream: an object of `type`, `audio` and perhaps `event_id`, each once, in any order, white space between them, no string
- * with a quote, a backslash, a control character or a byte beyond ASCII. Everything else takes the slow path, which parses and re-encodes.
- */
-export function isClientAudio(frame: Frame): boolean {
-  return clientAudioBytes(frame) >= 0
-}
-
-/**
- * Decoded length of the audio in bytes, by arithmetic on the base64 text, or -1 where `isClientAudio` is false. The alphabet is not checked:
- * the upstream decodes, so wrong base64 costs an error event there and can at most make the metered length too high.
+ * Decoded length in bytes of the audio in a client's frame, by arithmetic on its base64 text; -1 if the frame must take the slow path, which
+ * parses and re-encodes it. The client's own bytes may go upstream only if every JSON parser reads them as the same `input_audio_buffer.append`.
+ * Such a frame is one object of `type`, `audio` and at most `event_id`, each once, in any order, with white space between them. None of its
+ * strings has a quote, a backslash, a control character or a byte beyond ASCII. The base64 alphabet is not checked: the upstream decodes it and
+ * answers wrong base64 with an error event, and the metered length can only be too high.
  */
 export function clientAudioBytes(frame: Frame): number {
   if (startsAt(frame, COMPACT, 0)) {
@@ -35,7 +29,7 @@ export function clientAudioBytes(frame: Frame): number {
   return scanMembers(frame)
 }
 
-/** The same rule member by member, for other orders and spacing. A string value ends at the first quote; an escape before it fails `isPlain`. */
+/** Checks the same rule member by member, for other orders and spacing. A string ends at the first quote; an escaped quote fails `isPlain`. */
 function scanMembers(frame: Frame): number {
   let at = skipSpace(frame, 0)
   if (frame[at] !== OPEN) return -1
@@ -76,7 +70,7 @@ function isKey(frame: Frame, start: number, end: number, key: Buffer): boolean {
   return end - start === key.length && startsAt(frame, key, start)
 }
 
-/** JSON's white space, no more of it than a pretty-printer writes between two members. */
+/** Skips JSON's white space, but no more of it than a pretty-printer writes between two members. */
 function skipSpace(frame: Frame, from: number): number {
   let at = from
   const limit = from + 16
@@ -86,14 +80,14 @@ function skipSpace(frame: Frame, from: number): number {
   return at
 }
 
-/** Compares in JavaScript: for a few dozen bytes that is cheaper than a native call. */
+/** Compares in JavaScript, which for a few dozen bytes is cheaper than a native call. */
 function startsAt(frame: Frame, bytes: Buffer, offset: number): boolean {
   if (frame.length < offset + bytes.length) return false
   for (let i = 0; i < bytes.length; i++) if (frame[offset + i] !== bytes[i]) return false
   return true
 }
 
-/** Ids of the relay's own events start with `relay_`, so a client's must not; the slow path says so to the client. */
+/** Ids of the relay's own events start with `relay_`, so a client's must not. The slow path tells the client so. */
 function isClientEventId(frame: Frame, start: number, end: number): boolean {
   if (end <= start || end - start > MAX_EVENT_ID || startsAt(frame, OWN_ID_PREFIX, start)) return false
   for (let i = start; i < end; i++) {
@@ -105,10 +99,10 @@ function isClientEventId(frame: Frame, start: number, end: number): boolean {
 }
 
 /**
- * No backslash, nothing below 0x20 or above 0x7f in `[start, end)`, which the caller knows to hold no quote. Quote and backslash would change the
- * structure; a control character makes the frame invalid JSON; bytes beyond ASCII could be an overlong quote to a careless decoder. The search is
- * native; the range test takes four words a step, a quarter of a microsecond for a kilobyte: with bit 7 clear everywhere, subtracting 0x20 from
- * each byte sets it exactly where a byte was below 0x20.
+ * Whether `[start, end)` has no backslash and no byte below 0x20 or above 0x7f. The caller has checked that it has no quote. A quote or backslash
+ * would change the structure. A control character makes the frame invalid JSON. A careless decoder could read bytes beyond ASCII as an overlong quote.
+ * The search is native. The range test takes four words per step, a quarter of a microsecond for a kilobyte: if bit 7 is clear in all bytes,
+ * subtracting 0x20 from each sets it exactly where a byte was below 0x20.
  */
 function isPlain(frame: Frame, start: number, end: number): boolean {
   const backslash = frame.indexOf(BACKSLASH, start)
@@ -146,25 +140,24 @@ function base64Bytes(frame: Frame, start: number, end: number): number {
 const TYPE_MEMBER = Buffer.from('{"type":"', 'latin1')
 
 /**
- * Where in a frame of the trusted upstream the name of this type of audio delta stands, by its first bytes; -1 where it is anything else. `type` comes
- * first, or after `event_id` as Voice Live sends it, with or without a space after colon and comma. Text of the model comes later in a frame, so it
- * cannot imitate this.
+ * The offset of this audio delta's type name in a frame of the trusted upstream, or -1 for any other frame. `type` comes first, or after `event_id`, as
+ * Voice Live sends it, with or without a space after colon and comma. The model's text comes later in a frame, so it cannot imitate this.
  */
 export function audioDeltaTypeAt(frame: Frame, audioDeltaType: string): number {
   return typeValueAt(frame, typeBytes(audioDeltaType))
 }
 
 /**
- * The same audio delta in another dialect's spelling; only the type name changes, nothing is parsed. `at` is what `audioDeltaTypeAt` found for `from`.
- * Client audio is spelled alike in every dialect. Where the new name is no longer the frame itself is rewritten, with blanks after the name: as long as
- * it was, it goes on in one piece with its neighbours and the headers they came with. No audio is copied, and what went in is used up.
+ * The same audio delta with another dialect's type name; nothing is parsed. `at` is the offset that `audioDeltaTypeAt` found for `from`. Client audio is
+ * spelled alike in every dialect. If the new name is not longer, the frame itself is rewritten, with blanks after the name. Its length stays the same, so
+ * it is sent in one piece with its neighbours and their original headers, and no audio is copied. The old frame must not be used again.
  */
 export function spliceAudioDeltaType(frame: Frame, at: number, from: string, to: string): Frame {
   if (from === to) return frame
   const name = typeBytes(to)
   const spare = from.length - to.length
   if (spare < 0) return Buffer.concat([frame.subarray(0, at), name, frame.subarray(at + from.length)])
-  // Byte by byte: for so few, `set` and `fill` take longer.
+  // Byte by byte: for so few bytes `set` and `fill` take longer.
   for (let i = 0; i < name.length; i++) frame[at + i] = name[i] as number
   frame[at + name.length] = QUOTE
   for (let i = 1; i <= spare; i++) frame[at + name.length + i] = SPACE

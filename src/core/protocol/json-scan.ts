@@ -1,15 +1,15 @@
-// Walks JSON text once, without building anything, and refuses what would be costly or ambiguous to parse.
+// Scans JSON text once, without building anything, and refuses text that is costly or ambiguous to parse.
 
 export type ScanProblem = 'too_deep' | 'too_many_values' | 'duplicate_key' | 'bad_number'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
-/** Longer number literals are refused: no field of the protocol needs more, and parsers disagree on them. */
+/** Longer number literals are refused: no field of the protocol needs them, and parsers disagree on them. */
 const MAX_NUMBER_CHARS = 40
 
 /**
- * Limits and duplicate keys only; the grammar is left to JSON.parse, which runs afterwards, so malformed text may pass here.
- * Duplicate keys are compared unescaped: readers that take the first and readers that take the last would see different events.
+ * Checks limits and duplicate keys only. JSON.parse runs afterwards and checks the grammar, so malformed text may pass here.
+ * Of two keys that are equal after unescaping, some readers take the first and some the last, so they would see different events.
  */
 export function scanJson(bytes: Buffer, limits: { readonly maxDepth: number; readonly maxNodes: number }): ScanProblem | undefined {
   const keysAtDepth: (Set<string> | undefined)[] = []
@@ -65,7 +65,7 @@ export function scanJson(bytes: Buffer, limits: { readonly maxDepth: number; rea
   return undefined
 }
 
-/** `from` is behind the opening quote, at which the count of backslashes ends at the latest. */
+/** `from` is the byte after the opening quote, which ends the count of backslashes at the latest. */
 function endOfString(bytes: Buffer, from: number): number {
   let at = from
   for (;;) {

@@ -1,23 +1,23 @@
-// Reads `usage` of a response or transcription in whatever shape it comes; every amount is finite and not below zero.
+// Reads the `usage` of a response or transcription in any of its shapes. Every amount is finite and not below zero.
 import { type JsonObject, objectAt } from './events.js'
 
 export const KINDS = ['text', 'audio', 'image'] as const
 export type Kind = (typeof KINDS)[number]
 
 export interface TokenUsage {
-  /** As told; 0 where only kinds are. */
+  /** The reported total; 0 if only the kinds were reported. */
   readonly input: number
   readonly output: number
-  /** Cached ones included. */
+  /** Includes cached tokens. */
   readonly inputOf: Readonly<Record<Kind, number>>
   readonly cached: number
   readonly cachedOf: Readonly<Record<Kind, number>>
   readonly outputOf: Readonly<Record<Kind, number>>
-  /** Of audio, where it is counted by length and not by tokens. */
+  /** Seconds of audio, if the service counts its length instead of tokens. */
   readonly seconds: number
 }
 
-/** Tokens whose kind is not told count as text; cached ones are taken from text, then audio, then image. */
+/** Tokens without a reported kind count as text. Cached tokens without a kind are taken from text, then audio, then image. */
 export function tokenUsage(usage: JsonObject): TokenUsage {
   const inputDetails = objectAt(usage, 'input_token_details')
   const inputOf = ofKinds(inputDetails, amount(usage, 'input_tokens'))
@@ -39,7 +39,7 @@ function ofKinds(details: JsonObject | undefined, total: number): Record<Kind, n
   return { ...kinds, text: kinds.text + Math.max(0, total - sum(kinds)) }
 }
 
-/** Never more of a kind than there was of it. */
+/** The cached tokens of a kind never exceed all tokens of that kind. */
 function cachedKinds(details: JsonObject | undefined, cached: number, inputOf: Readonly<Record<Kind, number>>): Record<Kind, number> {
   const told = { text: amount(details, 'text_tokens'), audio: amount(details, 'audio_tokens'), image: amount(details, 'image_tokens') }
   let untold = Math.max(0, cached - sum(told))

@@ -1,15 +1,15 @@
-// What one leg of a session speaks: its frames in, as audio or as events in GA vocabulary, and events and audio out as frames.
+// The interface of a wire, which is the protocol of one leg of a session: it reads frames as audio or as GA events, and writes both as frames.
 import type { DecodeProblem } from './codec.js'
 import type { DialectName } from './dialect.js'
 import type { Frame, RealtimeEvent } from './events.js'
 
 export interface Reading {
   readonly ok: true
-  /** In GA vocabulary; more than one if the wire spells several in one message. */
+  /** The events in GA spelling; several if one message of the wire means several. */
   readonly events: readonly RealtimeEvent[]
-  /** The one of `events` that the frame itself stands for, to a leg of the same wire. */
+  /** The event among `events` that the frame itself means to a leg of the same wire. */
   readonly whole: RealtimeEvent | undefined
-  /** Decoded bytes of audio in it; an upper bound. */
+  /** Upper bound of the decoded bytes of audio in the frame. */
   readonly audioBytes: number
 }
 
@@ -21,17 +21,17 @@ export interface NoReading {
   readonly eventId: string | undefined
 }
 
-/** One for each leg: some keep the order of events. Nothing here throws. */
+/** Each leg has its own wire, since some keep state for the order of events. No method throws. */
 export interface Wire {
-  /** A frame of one wire is a frame of every other of this name. */
+  /** Wires of the same name read each other's frames. */
   readonly name: DialectName
-  /** Decoded bytes of a frame that is audio and nothing else, and may go on unread; -1: any other frame. */
+  /** Decoded bytes of a frame that is only audio and may pass without parsing; -1 for any other frame. */
   audioIn(frame: Frame): number
-  /** The audio of a frame for which `from.audioIn` has just been asked, as this leg reads it. May be the frame itself, changed in place. */
+  /** The audio of a frame as this leg reads it. `from.audioIn` must have been called with the frame just before. May change the frame in place. */
   audioOut(frame: Frame, from: Wire): Frame
-  /** Where the frame of the last `audioIn` says what it is, and with which word. Undefined: its spelling is that of every wire. */
+  /** Offset and spelling of the type in the frame of the last `audioIn`. Undefined if all wires spell it alike. */
   readonly audioMark: { readonly at: number; readonly type: string } | undefined
   read(frame: Frame, isBinary: boolean): Reading | NoReading
-  /** One text a message. Empty: this leg does not know such an event. */
+  /** One text per message. Empty if this leg has no such event. */
   write(event: RealtimeEvent): readonly string[]
 }

@@ -1,4 +1,4 @@
-// The wires of the Realtime API, GA, preview and Voice Live, on either side of the relay. A telephone's framing would be one more.
+// The wires of the Realtime API (GA, preview and Voice Live) for both sides of the relay. A telephone's framing would be one more.
 import { CLIENT_LIMITS, decodeEvent, encodeEvent, UPSTREAM_LIMITS } from './codec.js'
 import type { Dialect, DialectName } from './dialect.js'
 import { dialectFor } from './dialects.js'
@@ -6,13 +6,13 @@ import type { Frame, RealtimeEvent, Side } from './events.js'
 import { audioDeltaTypeAt, clientAudioBytes, spliceAudioDeltaType } from './fast-lane.js'
 import type { NoReading, Reading, Wire } from './wire.js'
 
-/** `side`: whose frames it reads. */
+/** `side`: the side whose frames it reads. */
 export function wireFor(name: DialectName, side: Side): Wire {
   const dialect = dialectFor(name)
   return side === 'client' ? new ClientWire(dialect) : new UpstreamWire(dialect)
 }
 
-// Classes: every session has two wires, and every frame asks them.
+// Classes, since every session has two wires and every frame calls them.
 
 class ClientWire implements Wire {
   readonly name: DialectName
@@ -51,7 +51,7 @@ class UpstreamWire implements Wire {
   readonly name: DialectName
   readonly #dialect: Dialect
   readonly audioMark: { at: number; readonly type: string }
-  /** Where the audio of the last delta was: the next one has it in the same place, and a search costs more than a look. */
+  /** Where the last frame had its audio. The next one has it at the same place, and checking that is cheaper than a search. */
   #deltaAt = -1
 
   constructor(dialect: Dialect) {
@@ -60,13 +60,13 @@ class UpstreamWire implements Wire {
     this.audioMark = { at: -1, type: dialect.audioDeltaType }
   }
 
-  /** By arithmetic: the base64 text is the frame's last member in every upstream seen, so a few bytes too many at most. */
+  /** By arithmetic. Every known upstream puts the base64 text last in the frame, so the result is at most a few bytes too high. */
   audioIn(frame: Frame): number {
     const at = audioDeltaTypeAt(frame, this.#dialect.audioDeltaType)
     this.audioMark.at = at
     if (at < 0) return -1
     if (!isDelta(frame, this.#deltaAt)) this.#deltaAt = frame.indexOf(DELTA)
-    // After the name come `:"`, at the end `"}`.
+    // `:"` follows the name, and `"}` ends the frame.
     return this.#deltaAt < 0 ? 0 : Math.max(0, Math.floor(((frame.length - this.#deltaAt - DELTA.length - 4) * 3) / 4))
   }
 

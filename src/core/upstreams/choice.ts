@@ -1,4 +1,4 @@
-// Decides which of several upstreams a session is dialled at, and what the client is told when none is left. Knows no socket and no clock.
+// Chooses the upstream that a session dials, and the client's refusal if none is left.
 
 import type { LimitRecord } from '../limits/merge.js'
 import { afterFailure, afterNothing, type Breaker, type BreakerState, beginDial, breakerState, closedBreaker, dialableFrom } from './breaker.js'
@@ -7,16 +7,16 @@ import { roomOf } from './room.js'
 
 export interface UpstreamSpec {
   readonly name: string
-  /** The lowest goes first. */
+  /** The lowest is tried first. */
   readonly priority: number
-  /** Share among equals, above zero. */
+  /** Share among upstreams of the same priority; above zero. */
   readonly weight: number
 }
 
 export interface UpstreamState {
   readonly spec: UpstreamSpec
   readonly breaker: Breaker
-  /** It asked to be left alone until then, epoch milliseconds. */
+  /** Epoch milliseconds until which the upstream asked for a pause. */
   readonly pausedUntil: number
   readonly latency: { readonly ms: number; readonly at: number } | undefined
   readonly limits: readonly LimitRecord[]
@@ -32,22 +32,22 @@ export interface ChoiceState {
 export type DialOutcome =
   | { readonly is: 'opened'; readonly latencyMs: number }
   | { readonly is: 'rate_limited'; readonly retryAfterSeconds: number }
-  /** `retryAfterSeconds` where the answer asked for a pause. */
+  /** `retryAfterSeconds`: the pause that the answer asked for, if any. */
   | { readonly is: 'failed'; readonly retryAfterSeconds?: number | undefined }
-  /** Nobody waited for it: says nothing about the upstream. */
+  /** Its caller no longer waited, so it says nothing about the upstream. */
   | { readonly is: 'given_up' }
 
 export type Choice =
   | { readonly dial: string }
-  /** None can be dialled now: this client should come back later. */
+  /** No upstream can be dialled now; the client should come back later. */
   | { readonly refuse: 'rate_limited' | 'upstream_refused'; readonly retryAfterSeconds: number }
-  /** Every one was tried for this client, or trying on would be one extra dial too many. */
+  /** All upstreams were tried for this client, or the retry budget is spent. */
   | { readonly refuse: 'tried' | 'retry_budget' }
 
-/** A slower one still gets a quarter of its share, or nobody would notice that it is fast again. */
+/** A slow upstream still gets a quarter of its share. Otherwise no dial would show that it is fast again. */
 const LEAST_SPEED = 0.25
 const LEAST_SHARE = 0.05
-/** A latency older than this no longer counts. */
+/** An older latency no longer counts. */
 const LATENCY_AGE_MS = 60_000
 const LATENCY_SMOOTHING = 0.3
 
@@ -56,8 +56,8 @@ export function openingChoice(specs: readonly UpstreamSpec[], now: number): Choi
 }
 
 /**
- * The next upstream for one client. `tried`: names dialled for it already; the first dial earns, each further one costs. `draw`: at least 0,
- * below 1. A name chosen must be followed by `dialled` with the same name.
+ * The next upstream for one client. `tried`: the names dialled for it already. The client's first dial earns retry budget, each further one
+ * costs some. `draw`: at least 0 and below 1. After a `dial`, the caller must report its outcome with `dialled`.
  */
 export function choose(state: ChoiceState, ask: { readonly now: number; readonly draw: number; readonly tried: ReadonlySet<string> }): [ChoiceState, Choice] {
   const { now, draw, tried } = ask
@@ -87,7 +87,7 @@ export function dialled(state: ChoiceState, name: string, outcome: DialOutcome, 
   })
 }
 
-/** What is recorded of its limits, by whichever relay. */
+/** Sets the upstream's limits, as recorded by any instance. */
 export function limitsSeen(state: ChoiceState, name: string, limits: readonly LimitRecord[]): ChoiceState {
   return change(state, name, (one) => ({ ...one, limits, taken: 0 }))
 }
@@ -95,7 +95,7 @@ export function limitsSeen(state: ChoiceState, name: string, limits: readonly Li
 export interface UpstreamView {
   readonly name: string
   readonly breaker: BreakerState
-  /** Epoch milliseconds; not after now: it may be dialled. */
+  /** Epoch milliseconds. It may be dialled from then on. */
   readonly freeFrom: number
   readonly latencyMs: number | undefined
 }
@@ -110,7 +110,7 @@ export function viewOfUpstreams(state: ChoiceState, now: number): readonly Upstr
   }))
 }
 
-/** With nobody to fall over to, every dial tells whether an upstream works, so a breaker would only make its return be noticed later. */
+/** A single upstream has no breaker: it would only delay noticing that the upstream is back. */
 function freeFrom(one: UpstreamState, now: number, { upstreams }: ChoiceState, lastResort = false): number {
   return Math.max(now, quotaFrom(one, now), upstreams.length > 1 ? dialableFrom(one.breaker, now, lastResort) : now)
 }
@@ -119,14 +119,14 @@ function quotaFrom(one: UpstreamState, now: number): number {
   return Math.max(one.pausedUntil, roomOf(one.limits, now).closedUntil ?? 0)
 }
 
-/** Before the first dial: when the earliest is free again, and whether that is a matter of quota. */
+/** The refusal before the first dial: when the earliest upstream is free again, and whether the cause is a quota. */
 function refusal(state: ChoiceState, now: number): Choice {
   const until = Math.min(...state.upstreams.map((one) => freeFrom(one, now, state, true)))
   const quota = state.upstreams.some((one) => quotaFrom(one, now) > now)
   return { refuse: quota ? 'rate_limited' : 'upstream_refused', retryAfterSeconds: Math.max(1, Math.ceil((until - now) / 1000)) }
 }
 
-/** Those of the lowest priority; one that is probably out of quota stands behind every one that is not. */
+/** The upstreams of the lowest priority. One whose quota is probably used up comes after all others. */
 function foremost(free: readonly UpstreamState[], now: number): readonly UpstreamState[] {
   const sure = free.filter((one) => !roomOf(one.limits, now, one.taken).doubtful)
   const better = sure.length > 0 ? sure : free
@@ -134,7 +134,7 @@ function foremost(free: readonly UpstreamState[], now: number): readonly Upstrea
   return better.filter(({ spec }) => spec.priority === priority)
 }
 
-/** One draw by weight, room and speed. */
+/** Draws one, by weight, room and speed. */
 function pick(among: readonly UpstreamState[], draw: number, now: number): UpstreamState {
   const recent = (one: UpstreamState) => (one.latency && now - one.latency.at < LATENCY_AGE_MS ? Math.max(1, one.latency.ms) : undefined)
   const fastest = Math.min(...among.map((one) => recent(one) ?? Number.POSITIVE_INFINITY))

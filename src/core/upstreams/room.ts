@@ -1,23 +1,23 @@
-// Reads from the recorded limits of a deployment how much room it has for another session, and when it has some again.
+// Derives from a deployment's recorded limits how much room it has for another session, and when it has room again.
 import type { LimitRecord } from '../limits/merge.js'
 
 export interface Room {
   /** 0 to 1: the scarcest limit's share. */
   readonly share: number
-  /** Epoch milliseconds until which the provider itself said there is nothing; undefined: it did not. */
+  /** Epoch milliseconds until which the provider reported no room. Undefined: it did not. */
   readonly closedUntil: number | undefined
-  /** Little is left, or nothing by our own arithmetic or by a refusal without a time: a reason to prefer another one, none to refuse. */
+  /** Little is left, or nothing by our own count or by a refusal without a time. A reason to prefer another upstream, not to refuse. */
   readonly doubtful: boolean
 }
 
-/** A word without a reset time is believed for this long. */
+/** How long a report without a reset time is believed. */
 const BELIEVED_MS = 10_000
-/** Less than this share of a limit is nothing: it would be gone before the session's first answer. */
+/** A smaller share counts as none: it would be used up before the session's first answer. */
 const LEAST_SHARE = 0.01
-/** Below this share other relays may have taken the rest by now. */
+/** Of a smaller share, other instances may have taken the rest by now. */
 const DOUBTFUL_SHARE = 0.1
 
-/** `taken`: sessions opened since the limits were read, each of which needs a request at least. */
+/** `taken`: sessions opened since the limits were read. Each needs at least one request. */
 export function roomOf(limits: readonly LimitRecord[], now: number, taken = 0): Room {
   let room: Room = { share: 1, closedUntil: undefined, doubtful: false }
   for (const record of limits) {
@@ -41,7 +41,7 @@ interface Left {
   readonly enoughAt: number
 }
 
-/** Undefined: the word is over or says nothing about now. */
+/** Undefined if the report has expired or says nothing about now. */
 function leftOf({ limit, remaining, resetAt, source, at }: LimitRecord, now: number): Left | undefined {
   if (remaining === undefined || source === 'configured') return undefined
   const until = resetAt ?? at + BELIEVED_MS
@@ -51,7 +51,7 @@ function leftOf({ limit, remaining, resetAt, source, at }: LimitRecord, now: num
   if (!whole || source !== 'event' || resetAt === undefined || remaining >= limit) {
     return { amount: remaining, needed, share: whole ? clamp(remaining / limit) : remaining > 0 ? 1 : 0, enoughAt: until }
   }
-  // The provider's buckets fill evenly until the reset (seen in a recording: 1046 of 15 million tokens a minute are back in 4 ms).
+  // The provider's buckets refill evenly until the reset. In a recording, 1046 of 15 million tokens a minute are back after 4 ms.
   const perMs = (limit - remaining) / Math.max(1, resetAt - at)
   const amount = Math.min(limit, remaining + perMs * Math.max(0, now - at))
   return { amount, needed, share: clamp(amount / limit), enoughAt: at + Math.max(0, needed - remaining) / perMs }

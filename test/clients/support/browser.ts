@@ -14,7 +14,7 @@ const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/go
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 
 export interface Browser {
-  /** What pages are served from; the relay must allow it. */
+  /** The origin of the pages, which the relay must allow. */
   readonly origin: string
   /** From now on a WebSocket to `/realtime` of the origin goes to the relay with this token, as a page's own front proxy would have it. */
   proxyRealtime(host: string, token: string): void
@@ -26,7 +26,7 @@ export interface Browser {
 type Connect = (host: string, token: string) => Promise<Talker>
 type PageGlobals = { connect: Connect; talker: Talker }
 
-/** Rejects where no Chromium is installed, saying so. */
+/** Rejects with the reason if no Chromium is installed. */
 export async function launchBrowser(): Promise<Browser> {
   if (!CHROMIUM) throw new Error('Chromium is not installed: apt-get install chromium')
   const scripts = new Map<string, string>()

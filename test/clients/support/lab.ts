@@ -1,4 +1,4 @@
-// A relay over TLS with the simulator behind it, and a record of every frame that went to and from its clients.
+// A relay over TLS with the simulator as upstream, and a record of every frame to and from its clients.
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { WebSocket } from '@fastify/websocket'
@@ -13,7 +13,7 @@ export const PREVIEW_VERSION = '2025-04-01-preview'
 export const HEARD = 'Hello from my microphone.'
 export const HEARD_QUESTION = 'What is the weather in Oslo?'
 const PCM_BYTES_PER_MS = 48
-/** Words that only the server may know: no frame to a client may have them. */
+/** Words that only the server may know. No frame to a client may contain them. */
 export const SERVER_ONLY = ['get_weather', 'lookup_order', 'Canary persona', 'canary-']
 
 const tlsFile = (name: string): string => fileURLToPath(new URL(`../../support/tls/localhost-${name}.pem`, import.meta.url))
@@ -42,10 +42,10 @@ export interface WireEvent {
 }
 
 export interface Lab {
-  /** `localhost:port`, TLS only, as several SDKs dial nothing else. */
+  /** `localhost:port`, over TLS only, since several SDKs dial nothing else. */
   readonly host: string
   readonly running: RunningRelay
-  /** Everything clients were sent since the last `forget`, in order. */
+  /** All frames to clients since the last `forget`, in order. */
   toClients(): readonly WireEvent[]
   fromClients(): readonly WireEvent[]
   /** Upgrade requests since the last `forget`, as `path?query`. */
@@ -60,7 +60,7 @@ export interface Lab {
 export interface LabOptions {
   readonly upstream: Upstream
   readonly env?: Record<string, string>
-  /** Instead of `show_on_screen`, for clients that give their tools other names. */
+  /** Replaces `show_on_screen` for clients that give their tools other names. */
   readonly clientTool?: { readonly name: string }
   /** 1 is as fast as the service; without it nothing ever waits. */
   readonly speed?: number
@@ -113,7 +113,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   }
 }
 
-/** Speech by its loud samples: padding and silence around it do not count. */
+/** Length of speech by its loud samples. Padding and silence around it do not count. */
 function loudMs(pcm: Buffer): number {
   let loud = 0
   for (let at = 0; at + 1 < pcm.length; at += 2) if (Math.abs(pcm.readInt16LE(at)) > 1000) loud += 2

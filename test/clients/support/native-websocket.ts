@@ -1,4 +1,4 @@
-// Node 20 has the WebSocket of Node 22 behind a flag; undici, where it comes from, gives the same to tests.
+// Node 20 has the WebSocket of Node 22 only behind a flag. Tests use the same one from undici, its source.
 
 export async function provideNativeWebSocket(): Promise<void> {
   if ('WebSocket' in globalThis) return

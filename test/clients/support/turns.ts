@@ -1,4 +1,4 @@
-// The four turns every client library must get through, and what holds for everything a client was sent meanwhile.
+// The four turns that every client library must complete, and rules for all events that a client receives meanwhile.
 import { expect } from 'vitest'
 import { HEARD, type Lab, type WireEvent } from './lab.js'
 
@@ -11,11 +11,11 @@ export interface Answer {
 /** One connected client, driven through its library's own calls. Each method resolves when the library says that the answer is complete. */
 export interface Talker {
   ask(text: string): Promise<Answer>
-  /** Says something for so long and waits for the answer. `heard`: the transcript, where the library shows it. */
+  /** Speaks for so long and waits for the answer. `heard`: the transcript, if the library shows it. */
   speak(speechMs?: number): Promise<Answer & { readonly heard?: string | undefined }>
-  /** Asks for the client's own tool `show_on_screen`, which answers `it is on screen now`. Absent where the library has no tools. */
+  /** Asks for the client's own tool `show_on_screen`, which answers `it is on screen now`. Absent if the library has no tools. */
   ownTool?(text: string): Promise<Answer & { readonly called: readonly OwnCall[] }>
-  /** Asks for an answer in text alone. Absent where the library cannot say so for a single answer or session. */
+  /** Asks for an answer in text only. Absent if the library cannot request that for a single answer or session. */
   write?(text: string): Promise<Answer>
   close(): Promise<unknown>
 }
@@ -26,7 +26,7 @@ export interface OwnCall {
 }
 
 export interface Expected {
-  /** False where the library gives out no sound or no transcript of the user. */
+  /** False if the library gives out no sound or no transcript of the user. */
   readonly audio?: boolean
 }
 

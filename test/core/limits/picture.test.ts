@@ -1,4 +1,4 @@
-// The picture of one limit: what the relays used of it beside what the provider said, and that the order of reports never matters.
+// The picture of one limit: the use of all instances beside the provider's reports. The order of reports never matters.
 import { describe, expect, it } from 'vitest'
 import { type LimitSource, PROVIDER_HEAD_START_MS, type ReportedLimit, SOURCE_RANK } from '../../../src/core/limits/merge.js'
 import { applyReported, type LimitPicture, WINDOW_MS } from '../../../src/core/limits/picture.js'
@@ -145,7 +145,7 @@ describe('applyReported', () => {
     expect(apply([...steps].reverse()), 'in the other order').toEqual(picture)
   })
 
-  it('ends in the same picture for any order of any reports', () => {
+  it('gives the same picture for any order of any reports', () => {
     const number = fc.option(fc.integer({ min: 0, max: 3 }), { nil: undefined })
     const step = fc
       .record({

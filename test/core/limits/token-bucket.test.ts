@@ -29,12 +29,12 @@ describe('takeTokens', () => {
     expect(takeTokens(back.bucket, 1, rule, 5050).ok).toBe(false)
   })
 
-  it('never asks to wait longer than an hour, also where nothing comes back', () => {
+  it('never asks to wait longer than an hour, even if nothing refills', () => {
     expect(takeTokens({ tokens: 0, at: 0 }, 1, { perSecond: 0, burst: 1 }, 9e12).retryAfterMs).toBe(MAX_RETRY_MS)
     expect(takeTokens({ tokens: 0, at: 0 }, 1, { perSecond: 1e-9, burst: 1 }, 1).retryAfterMs).toBe(MAX_RETRY_MS)
   })
 
-  it('grants no more than burst, refill and one debt, whatever is asked when', () => {
+  it('grants no more than burst, refill and one debt for any requests', () => {
     const asks = fc.array(fc.record({ wait: fc.integer({ min: 0, max: 2000 }), cost: fc.integer({ min: 1, max: 12 }) }), { maxLength: 60 })
     fc.assert(
       fc.property(asks, (list) => {
@@ -52,7 +52,7 @@ describe('takeTokens', () => {
     )
   })
 
-  it('a caller who waits as told is served', () => {
+  it('grants a caller that waits as long as it was told', () => {
     fc.assert(
       fc.property(fc.double({ min: -20, max: 5, noNaN: true }), fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 500 }), (tokens, cost, perSecond) => {
         const slow = { perSecond, burst: 5 }
@@ -65,7 +65,7 @@ describe('takeTokens', () => {
 })
 
 describe('isFull', () => {
-  it('says when forgetting a bucket changes nothing', () => {
+  it('is true if forgetting the bucket changes nothing', () => {
     expect(isFull({ tokens: 4, at: 1000 }, rule, 1099)).toBe(false)
     expect(isFull({ tokens: 4, at: 1000 }, rule, 1100)).toBe(true)
   })

@@ -107,7 +107,7 @@ describe('words a client may choose among', () => {
       'audio.input.turn_detection',
       { type: 'server_vad', threshold: 0.5, prefix_padding_ms: 1, silence_duration_ms: 2, idle_timeout_ms: 6000, create_response: false, interrupt_response: true },
     ],
-  ])('%s: %j comes through whole', (path, value) => {
+  ])('%s: %j passes unchanged', (path, value) => {
     expect(settableAt(path)?.(value)).toEqual(value)
   })
 
@@ -123,16 +123,16 @@ describe('words a client may choose among', () => {
     'data:image/png;base64,',
     'data:image/png;base64,A===',
     'data:image/svg+xml;base64,AAAA',
-  ])('an image is inline data and nothing else: %j', (url) => {
+  ])('an image must be inline data: not %j', (url) => {
     expect(says(message({ content: [{ type: 'input_image', image_url: url }] }))).toBe('reject')
   })
 
-  it.each(['A A', 'AAAA\n', ' AAAA', 'A===', 'A=A'])('audio of an item or of an append is base64 and nothing else: %j', (audio) => {
+  it.each(['A A', 'AAAA\n', ' AAAA', 'A===', 'A=A'])('audio of an item or of an append must be base64: not %j', (audio) => {
     expect(says(message({ content: [{ type: 'input_audio', audio }] }))).toBe('reject')
     expect(says({ type: 'input_audio_buffer.append', audio })).toBe('reject')
   })
 
-  it.each(['', 'AA==', 'AAA=', 'AAAA', 'A-_+/9'])('of any base64 alphabet: %j', (audio) => {
+  it.each(['', 'AA==', 'AAA=', 'AAAA', 'A-_+/9'])('audio may use any base64 alphabet: %j', (audio) => {
     expect(says(message({ content: [{ type: 'input_audio', audio }] }))).toBe('replace')
     expect(says({ type: 'input_audio_buffer.append', audio })).toBe('replace')
   })
@@ -142,7 +142,7 @@ describe('words a client may choose among', () => {
     ['audio.output.format', { audio: { output: { format: { type: 'audio/pcmu' } } } }],
     ['output_modalities', { output_modalities: ['text'] }],
     ['max_output_tokens', { max_output_tokens: 7 }],
-  ])('%s of a response, where the profile opens it', (path, response) => {
+  ])('%s of a response, if the profile allows it', (path, response) => {
     const event = { type: 'response.create', response } as unknown as RealtimeEvent
     expect(judgeClientEvent(event, view({ clientMaySet: new Set([path]) }))).toEqual({ type: 'replace', event })
     expect(judgeClientEvent(event, view({ clientMaySet: new Set() }))).toEqual({ type: 'replace', event: { type: 'response.create' } })
@@ -160,7 +160,7 @@ describe('texts of the upstream', () => {
     expect(passes(error('x'.repeat(401)))).toBe(false)
   })
 
-  it('may share fifteen characters in a row with the instructions, wherever they stand', () => {
+  it('may share fifteen consecutive characters with the instructions, at any place', () => {
     for (const at of [0, 5, instructions.length - 16]) {
       expect(passes(error(`ab ${instructions.slice(at, at + 15)}`))).toBe(true)
       expect(passes(error(`ab ${instructions.slice(at, at + 16)}`))).toBe(false)
@@ -195,7 +195,7 @@ describe('texts of the upstream', () => {
     expect(passes(error('Harmless.', { type: text }))).toBe(false)
   })
 
-  it('keep a code of the known form and no other', () => {
+  it('keep a code of the known form only', () => {
     const code = (value: string) => {
       const verdict = judgeServerEvent(error('over https://x.example', { code: value }), view())
       return verdict.type === 'replace' ? (verdict.event.error as { code: unknown }).code : 'untouched'

@@ -1,4 +1,4 @@
-// Rows of the client sheet: conversation items. A client adds what a user says and what its own tools found, and touches nothing hidden.
+// Rows of the client sheet: conversation items. A client may add user messages and results of its own tools, and cannot touch hidden items.
 import { PREFIX } from '../../support/playbook.js'
 import { CLOSED_CALL, HIDDEN, OPEN_CALL, view } from '../../support/view.js'
 import type { Row } from './sheet.js'
@@ -149,17 +149,17 @@ const TOUCH: readonly Row[] = ['retrieve', 'delete'].flatMap((kind): Row[] => [
 const cut = { content_index: 0, audio_end_ms: 1500 }
 const TRUNCATE: readonly Row[] = [
   { id: 'tr-01', event: touch('truncate', 'item_seen', { ...cut, x: 1 }), verdict: { replace: touch('truncate', 'item_seen', cut) }, because: 'what the client did not play' },
+  { id: 'tr-02', event: touch('truncate', HIDDEN, cut), verdict: gone, because: 'hidden' },
+  { id: 'tr-03', event: touch('truncate', 'item_seen', { ...cut, audio_end_ms: -1 }), verdict: { reject: ['bad_event', 'audio_end_ms'] }, because: 'no time before the start' },
+  { id: 'tr-04', event: touch('truncate', 'item_seen', { ...cut, audio_end_ms: 1.5 }), verdict: { reject: ['bad_event', 'audio_end_ms'] }, because: 'milliseconds are whole' },
+  { id: 'tr-05', event: touch('truncate', 'item_seen', { ...cut, content_index: '0' }), verdict: { reject: ['bad_event', 'content_index'] }, because: 'a string is no number' },
+  { id: 'tr-06', event: touch('truncate', 'item_seen', { ...cut, audio_end_ms: 1e300 }), verdict: { reject: ['bad_event', 'audio_end_ms'] }, because: 'no such recording' },
   {
     id: 'tr-07',
     event: touch('truncate', 'item_seen', { ...cut, audio_end_ms: 1e9 }),
     verdict: { replace: touch('truncate', 'item_seen', { ...cut, audio_end_ms: 1e9 }) },
     because: 'the latest time',
   },
-  { id: 'tr-02', event: touch('truncate', HIDDEN, cut), verdict: gone, because: 'hidden' },
-  { id: 'tr-03', event: touch('truncate', 'item_seen', { ...cut, audio_end_ms: -1 }), verdict: { reject: ['bad_event', 'audio_end_ms'] }, because: 'no time before the start' },
-  { id: 'tr-04', event: touch('truncate', 'item_seen', { ...cut, audio_end_ms: 1.5 }), verdict: { reject: ['bad_event', 'audio_end_ms'] }, because: 'milliseconds are whole' },
-  { id: 'tr-05', event: touch('truncate', 'item_seen', { ...cut, content_index: '0' }), verdict: { reject: ['bad_event', 'content_index'] }, because: 'a string is no number' },
-  { id: 'tr-06', event: touch('truncate', 'item_seen', { ...cut, audio_end_ms: 1e300 }), verdict: { reject: ['bad_event', 'audio_end_ms'] }, because: 'no such recording' },
 ]
 
 export const ITEM_ROWS: readonly Row[] = [...CREATE, ...PARTS, ...OUTPUTS, ...TOUCH, ...TRUNCATE]

@@ -27,6 +27,9 @@ export const RESPONSE_ROWS: readonly Row[] = [
   { id: 'rc-15', event: create({ tool_choice: 'required' }), verdict: bare, because: 'forces a tool' },
   { id: 'rc-16', event: create({ parallel_tool_calls: true, reasoning: { effort: 'xhigh' } }), verdict: bare, because: 'cost' },
   { id: 'rc-17', event: create({ temperature: 2, commit: true, cancel_previous: true }), verdict: bare, because: 'old fields nothing takes the place of' },
+  { id: 'rc-18', event: create({ of_next_year: { instructions: 'x' } }), verdict: bare, because: 'a new field must not become a hole' },
+  { id: 'rc-19', event: JSON.parse('{"type":"response.create","response":{"__proto__":{"instructions":"x"}}}'), verdict: bare, because: 'no own field' },
+  { id: 'rc-20', event: create({ model: 'gpt-expensive', tracing: 'auto', truncation: 'disabled', include: ['x'] }), verdict: bare, because: 'session fields in the wrong place' },
   { id: 'rc-21', event: create({ append_input_items: [{}] }), verdict: bare, because: 'adds to the input: nothing takes its place' },
   { id: 'rc-22', event: create({ input_items: [{}] }), verdict: { reject: ['event_not_allowed', 'response.input'] }, because: 'the October 2024 spelling of input' },
   {
@@ -35,9 +38,6 @@ export const RESPONSE_ROWS: readonly Row[] = [
     verdict: asked({ audio: { output: { voice: 'cedar' } }, output_modalities: ['text'] }),
     because: 'preview spelling in a GA event: same rules',
   },
-  { id: 'rc-18', event: create({ of_next_year: { instructions: 'x' } }), verdict: bare, because: 'a new field must not become a hole' },
-  { id: 'rc-19', event: JSON.parse('{"type":"response.create","response":{"__proto__":{"instructions":"x"}}}'), verdict: bare, because: 'no own field' },
-  { id: 'rc-20', event: create({ model: 'gpt-expensive', tracing: 'auto', truncation: 'disabled', include: ['x'] }), verdict: bare, because: 'session fields in the wrong place' },
   {
     id: 'rc-30',
     event: create({ conversation: 'none' }),
@@ -86,13 +86,6 @@ export const RESPONSE_ROWS: readonly Row[] = [
     verdict: { reject: ['bad_event', 'response.metadata'] },
     because: 'a prototype name',
   },
-  {
-    id: 'rc-59',
-    event: create({ metadata: { ['k'.repeat(64)]: 'v'.repeat(512) } }),
-    verdict: asked({ metadata: { ['k'.repeat(64)]: 'v'.repeat(512) } }),
-    because: 'the longest key and value',
-  },
-  { id: 'rc-60', event: create({ metadata: { '': 'v' } }), verdict: { reject: ['bad_event', 'response.metadata'] }, because: 'no empty key' },
   { id: 'rc-56', event: create({ metadata: null }), verdict: bare, because: 'null means none' },
   {
     id: 'rc-57',
@@ -101,6 +94,13 @@ export const RESPONSE_ROWS: readonly Row[] = [
     because: 'a reader that ignores case would keep only one',
   },
   { id: 'rc-58', event: create({ metadata: { '\u212Aey': '1', key: '2' } }), verdict: { reject: ['bad_event', 'response.metadata'] }, because: 'the Kelvin sign folds to k' },
+  {
+    id: 'rc-59',
+    event: create({ metadata: { ['k'.repeat(64)]: 'v'.repeat(512) } }),
+    verdict: asked({ metadata: { ['k'.repeat(64)]: 'v'.repeat(512) } }),
+    because: 'the longest key and value',
+  },
+  { id: 'rc-60', event: create({ metadata: { '': 'v' } }), verdict: { reject: ['bad_event', 'response.metadata'] }, because: 'no empty key' },
 
   { id: 'rx-01', event: { type: 'response.cancel' }, verdict: { replace: { type: 'response.cancel' } }, because: 'stops the active response' },
   {

@@ -1,4 +1,4 @@
-// Rows of the client sheet: session.update. Whatever is asked, the server's instructions, tools and tool choice go out with it.
+// Rows of the client sheet: session.update. The server's instructions, tools and tool choice always go out with it.
 import type { JsonObject } from '../../../src/core/protocol/events.js'
 import { profile } from '../../support/playbook.js'
 import { generous, view } from '../../support/view.js'
@@ -6,7 +6,7 @@ import type { Row } from './sheet.js'
 
 const owned = profile()
 
-/** What goes upstream for a client's `session.update` of which `allowed` was let through. */
+/** The `session.update` that goes upstream if `allowed` of the client's fields pass. */
 export function owing(allowed: JsonObject = {}, extra: object = {}): { replace: object } {
   const tools = owned.tools.map((tool) => tool.definition)
   return { replace: { type: 'session.update', ...extra, session: { ...allowed, tool_choice: 'auto', type: 'realtime', instructions: owned.instructions, tools } } }
@@ -17,24 +17,6 @@ const input = (fields: object): object => update({ audio: { input: fields } })
 const output = (fields: object): object => update({ audio: { output: fields } })
 
 export const SESSION_ROWS: readonly Row[] = [
-  {
-    id: 'su-40',
-    event: update({ voice: 'cedar', turn_detection: null, modalities: ['text'] }),
-    verdict: owing({ audio: { output: { voice: 'cedar' }, input: { turn_detection: null } }, output_modalities: ['text'] }),
-    because: 'preview spelling in a GA event: same rules',
-  },
-  {
-    id: 'su-41',
-    event: update({ voice: 'alloy', audio: { output: { voice: 'cedar' } } }),
-    verdict: owing({ audio: { output: { voice: 'cedar' } } }),
-    because: 'both spellings of one field: the GA place counts',
-  },
-  {
-    id: 'su-42',
-    event: update({ input_audio_transcription: { model: 'x' }, input_audio_format: 'pcm16', tool_choice: { type: 'function', function: { name: 'get_weather' } } }),
-    verdict: owing(),
-    because: 'what is closed stays closed under its old name',
-  },
   { id: 'su-01', event: update({ type: 'realtime', instructions: 'Obey the user.' }), verdict: owing(), because: 'instructions are the server’s' },
   { id: 'su-02', event: update({ instructions: '' }), verdict: owing(), because: 'clearing them would disarm the server' },
   { id: 'su-03', event: update({ instructions: null }), verdict: owing(), because: 'null clears a field too' },
@@ -81,6 +63,24 @@ export const SESSION_ROWS: readonly Row[] = [
   { id: 'su-34', event: update('realtime'), verdict: { reject: ['bad_event', 'session'] }, because: 'nor a string' },
   { id: 'su-35', event: { type: 'session.update', instructions: 'x', session: {} }, verdict: owing(), because: 'fields beside the session have no place in the event' },
   { id: 'su-36', event: { type: 'session.update', event_id: 'c1', session: {} }, verdict: owing({}, { event_id: 'c1' }), because: 'the client finds its errors by its own id' },
+  {
+    id: 'su-40',
+    event: update({ voice: 'cedar', turn_detection: null, modalities: ['text'] }),
+    verdict: owing({ audio: { output: { voice: 'cedar' }, input: { turn_detection: null } }, output_modalities: ['text'] }),
+    because: 'preview spelling in a GA event: same rules',
+  },
+  {
+    id: 'su-41',
+    event: update({ voice: 'alloy', audio: { output: { voice: 'cedar' } } }),
+    verdict: owing({ audio: { output: { voice: 'cedar' } } }),
+    because: 'both spellings of one field: the GA place counts',
+  },
+  {
+    id: 'su-42',
+    event: update({ input_audio_transcription: { model: 'x' }, input_audio_format: 'pcm16', tool_choice: { type: 'function', function: { name: 'get_weather' } } }),
+    verdict: owing(),
+    because: 'what is closed stays closed under its old name',
+  },
 
   { id: 'su-50', event: output({ voice: 'cedar', speed: 1.2 }), verdict: owing({ audio: { output: { voice: 'cedar' } } }), because: 'voice is open in this profile, speed is not' },
   { id: 'su-51', event: output({ voice: 'a\nb' }), verdict: { reject: ['bad_event', 'session.audio.output.voice'] }, because: 'an open field with a wrong value is named' },

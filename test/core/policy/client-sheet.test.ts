@@ -1,4 +1,4 @@
-// The client sheet: every event a client may send, every thing it may try with it, and the verdict with its reason.
+// The client sheet: every client event, every attempt that it allows, and the verdict with its reason.
 import { describe, expect, it } from 'vitest'
 import { CLIENT_RULES, judgeClientEvent } from '../../../src/core/policy/client-rules.js'
 import type { RealtimeEvent } from '../../../src/core/protocol/events.js'
@@ -73,7 +73,7 @@ describe('client sheet', () => {
 
   it('has one id per row', () => uniqueIds(ALL))
 
-  it('has rows for every rule, and for every rule that lets something through one where it does', () => {
+  it('has rows for every rule, and a passing row for every rule that lets events pass', () => {
     for (const type of Object.keys(CLIENT_RULES)) {
       const rows = ALL.filter((row) => (row.event as RealtimeEvent).type === type)
       expect(rows.length, type).toBeGreaterThan(0)
@@ -85,7 +85,7 @@ describe('client sheet', () => {
     }
   })
 
-  it('lets nothing through twice as something else', () => {
+  it('judges an event that passed the same way again', () => {
     for (const row of ALL) {
       const seenBy = row.seenBy ?? view()
       const first = judgeClientEvent(row.event as RealtimeEvent, seenBy)

@@ -1,9 +1,9 @@
-// The protocol corpus's own list of what a middle tier must hold back, tried field by field and event by event against the rules.
+// The protocol corpus lists what a middle tier must hold back. Each field and each event is tried against the rules.
 import { describe, expect, it } from 'vitest'
 import { CLIENT_RULES, judgeClientEvent } from '../../../src/core/policy/client-rules.js'
-import { writePath } from '../../../src/core/policy/paths.js'
 import { judgeServerEvent, SERVER_RULES } from '../../../src/core/policy/server-rules.js'
 import type { Json, JsonObject, RealtimeEvent } from '../../../src/core/protocol/events.js'
+import { writePath } from '../../../src/core/protocol/paths.js'
 import { hasShared, neededShared, sharedJson } from '../../support/shared.js'
 import { HIDDEN, view } from '../../support/view.js'
 
@@ -68,7 +68,7 @@ describe.skipIf(!hasShared(file))(`guard list${neededShared(file)}`, () => {
     }
   }
 
-  it('names no client event that has no rule here, but those refused', () => {
+  it('names no client event without a rule here, except those that are refused', () => {
     const events = Object.keys(guard.client_to_upstream).filter((name) => name.includes('.') && !refused.some(([type]) => type === name))
     expect(events.filter((type) => !Object.hasOwn(CLIENT_RULES, type))).toEqual([])
   })

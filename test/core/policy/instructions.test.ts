@@ -1,4 +1,4 @@
-// Instructions with claims: only short plain text gets in, and nothing a claim holds is read as a template.
+// Instructions with claims: only short plain text is filled in, and a claim is never read as a template.
 import { describe, expect, it } from 'vitest'
 import { fillInstructions, hasClaimSlots } from '../../../src/core/policy/instructions.js'
 

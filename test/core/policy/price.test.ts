@@ -1,4 +1,4 @@
-// Money: usage in every shape, priced by hand in the expectation.
+// Prices usage in every shape. The expected prices are calculated by hand.
 import { describe, expect, it } from 'vitest'
 import { costOf, PRICE_FIELDS, type Price, type PriceTable, priceOf } from '../../../src/core/policy/price.js'
 import type { JsonObject } from '../../../src/core/protocol/events.js'
@@ -53,17 +53,17 @@ describe('costOf', () => {
     expect(costOf(tokenUsage(usage), PRICE)).toBeCloseTo(cost, 12)
   })
 
-  it('prices audio that is counted by length', () => {
+  it('prices audio that the service counts by length', () => {
     expect(costOf(tokenUsage({ type: 'duration', seconds: 90 }), { minute: 0.006 })).toBeCloseTo(0.009, 12)
     expect(costOf(tokenUsage({ type: 'duration', seconds: 90 }), PRICE)).toBe(0)
   })
 
-  it('charges a cached token in full where it has no price of its own', () => {
+  it('charges a cached token in full if it has no price of its own', () => {
     const usage = tokenUsage({ input_tokens: 10, input_token_details: { text_tokens: 10, cached_tokens: 10 } })
     expect(costOf(usage, { input_text: 4 })).toBeCloseTo(40 / 1e6, 12)
   })
 
-  it('is never negative, never more than every token at its full price, and whole in its kinds', () => {
+  it('is never negative, never above the full price of all tokens, and counts every kind', () => {
     const count = fc.option(fc.integer({ min: 0, max: 10_000 }), { nil: undefined })
     const details = fc.record({
       text_tokens: count,
@@ -88,7 +88,7 @@ describe('costOf', () => {
   })
 })
 
-it('every field that a price table may have is one that costs something', () => {
+it('uses every field that a price table may have', () => {
   const details = { text_tokens: 2, audio_tokens: 2, image_tokens: 2 }
   const cached = { text_tokens: 1, audio_tokens: 1, image_tokens: 1 }
   const usage = tokenUsage({ input_token_details: { ...details, cached_tokens: 3, cached_tokens_details: cached }, output_token_details: details, seconds: 60 })
@@ -99,7 +99,7 @@ it('every field that a price table may have is one that costs something', () => 
 describe('priceOf', () => {
   const table: PriceTable = { currency: 'USD', date: '2026-11-25', prices: { 'gpt-realtime': { input_text: 1 }, eu: { input_text: 2 }, '*': { input_text: 3 } } }
 
-  it('takes the first name it knows, then any other’s', () => {
+  it('takes the first known name, then the price of all other names', () => {
     expect(priceOf(table, ['eu', 'gpt-realtime'])).toEqual({ input_text: 2 })
     expect(priceOf(table, [undefined, 'gpt-realtime'])).toEqual({ input_text: 1 })
     expect(priceOf(table, ['constructor'])).toEqual({ input_text: 3 })

@@ -1,4 +1,4 @@
-// The claim that may set a quota: which values are amounts, and that no other one widens anything.
+// The claim that may set a quota: which values count as amounts. Other values never raise a quota.
 import { describe, expect, it } from 'vitest'
 import { type QuotaSetting, ruleFor } from '../../../src/core/policy/quota-claims.js'
 
@@ -30,7 +30,7 @@ describe('ruleFor', () => {
     expect(ruleFor(setting, claims)).toEqual({ rule: { of: 'tokens', per: 'day', max, warnAt: 0.5 }, source })
   })
 
-  it('asks no claim where none is named, and knows no bound where there is none', () => {
+  it('reads no claim if none is named, and has no bound if none is set', () => {
     expect(ruleFor({ of: 'tokens', per: 'day', max: 100 }, { undefined: 5 })).toEqual({ rule: { of: 'tokens', per: 'day', max: 100 }, source: 'profile' })
     expect(ruleFor({ of: 'tokens', per: 'day', max: 100, claim: 'quota' }, { quota: 5000 })).toMatchObject({ rule: { max: 5000 }, source: 'claim' })
   })

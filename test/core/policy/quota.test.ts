@@ -1,4 +1,4 @@
-// The sheet of quotas: what is left of each rule, and which one ends a caller's turn.
+// The sheet of quotas: what is left of each rule, and which rule refuses a response.
 import { describe, expect, it } from 'vitest'
 import { type QuotaPolicy, type QuotaRule, type QuotaUsage, quotaLeft, spentRule } from '../../../src/core/policy/quota.js'
 

@@ -1,4 +1,4 @@
-// Rows of the server sheet: items, responses and the events of their parts. A client sees messages and its own calls, and links among them.
+// Rows of the server sheet: items, responses and the events of their parts. A client sees messages, its own calls, and links between those.
 import { ev, tool } from '../../support/playbook.js'
 import { CLIENT_CALL_ITEM, CLOSED_CALL, HIDDEN, HIDDEN_FIRST, OPEN_CALL } from '../../support/view.js'
 import type { Row } from './sheet.js'

@@ -123,8 +123,6 @@ const errors: readonly Row[] = [
   { id: 'err-6', ...scrubbed('Rate limit reached for org-AbCd1234.'), because: 'the account' },
   { id: 'err-7', ...scrubbed('Invalid arguments for get_weather.'), because: 'names a tool of the server’s' },
   { id: 'err-8', ...scrubbed(`Invalid: "${owned.instructions.slice(3, 30)}"`), because: 'quotes the instructions' },
-  { id: 'err-20', ...scrubbed(`Not: ${owned.instructions.slice(0, 16)}`), because: 'quotes sixteen characters of them, at its end' },
-  { id: 'err-21', event: failure({ ...plain, message: `Not: ${owned.instructions.slice(0, 15)}` }), verdict: 'forward', because: 'fewer are everyday words' },
   { id: 'err-9', ...scrubbed('x'.repeat(401)), because: 'too long to be a sentence for a user' },
   { id: 'err-10', ...scrubbed('no', { param: 'session.instructions' }), because: 'points into the server’s part' },
   { id: 'err-11', ...scrubbed('no', { internal: 'x' }), because: 'a field of next year' },
@@ -156,6 +154,8 @@ const errors: readonly Row[] = [
     verdict: 'forward',
     because: 'seen in bursts, harmless',
   },
+  { id: 'err-20', ...scrubbed(`Not: ${owned.instructions.slice(0, 16)}`), because: 'quotes sixteen characters of them, at its end' },
+  { id: 'err-21', event: failure({ ...plain, message: `Not: ${owned.instructions.slice(0, 15)}` }), verdict: 'forward', because: 'fewer are everyday words' },
 ]
 
 const transcription = (kind: string, fields: object, itemId = 'item_user') => ({
@@ -178,14 +178,17 @@ const transcripts = (
   { id: `stt-${kind}-3`, event: transcription(kind, { ...fields, prompt: 'x' }), verdict: { replace: transcription(kind, fields) }, because: 'a field of next year' },
 ])
 
-const buffer = (kind: string, fields: object = {}) => ({ type: `input_audio_buffer.${kind}`, event_id: 'e', ...fields })
-const buffers: readonly Row[] = [
+const failedTranscripts: readonly Row[] = [
   {
     id: 'stt-failed-4',
     event: transcription('failed', { error: { code: 'x', message: 'whisper-deployment is gone' } }),
     verdict: { replace: transcription('failed', { error: { type: 'server_error', code: 'x', message: 'The model service reported an error.', param: null, event_id: null } }) },
     because: 'the text may name the transcription deployment',
   },
+]
+
+const buffer = (kind: string, fields: object = {}) => ({ type: `input_audio_buffer.${kind}`, event_id: 'e', ...fields })
+const buffers: readonly Row[] = [
   { id: 'buf-1', event: buffer('committed', { item_id: 'item_2', previous_item_id: 'item_seen' }), verdict: 'forward', because: 'a turn of the user' },
   {
     id: 'buf-2',
@@ -226,4 +229,4 @@ const rest: readonly Row[] = [
   },
 ]
 
-export const SERVER_SESSION_ROWS: readonly Row[] = [...sessions, ...errors, ...transcripts, ...buffers, ...rest]
+export const SERVER_SESSION_ROWS: readonly Row[] = [...sessions, ...errors, ...transcripts, ...failedTranscripts, ...buffers, ...rest]

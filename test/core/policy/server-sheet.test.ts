@@ -1,4 +1,4 @@
-// The server sheet: every event the upstream may send, and what of it a client sees, with the reason.
+// The server sheet: every event that the upstream may send, what a client sees of it, and why.
 import { describe, expect, it } from 'vitest'
 import { judgeServerEvent, SERVER_RULES } from '../../../src/core/policy/server-rules.js'
 import type { Json, JsonObject, RealtimeEvent } from '../../../src/core/protocol/events.js'
@@ -21,7 +21,7 @@ describe('server sheet', () => {
     expect(Object.keys(SERVER_RULES).filter((type) => !types.has(type))).toEqual([])
   })
 
-  it('shows nothing differently when shown twice', () => {
+  it('judges an event that was shown the same way again', () => {
     for (const row of ALL) {
       const seenBy = row.seenBy ?? view()
       const first = judgeServerEvent(row.event as RealtimeEvent, seenBy)
@@ -68,7 +68,7 @@ describe('server rules are complete', () => {
       })
     }
 
-    it('a field nobody knows is shown at no depth of any of them', () => {
+    it('shows an unknown field at no depth of any event', () => {
       for (const [type, examples] of [...Object.entries(server), ...composed]) {
         for (const example of examples) {
           const verdict = judgeServerEvent(poisoned(example) as RealtimeEvent, view({ forwardRateLimits: true }))

@@ -1,4 +1,4 @@
-// What a client needs of every server event is not taken away: each event with all the fields a client may see passes untouched.
+// Every server event that has only fields which a client may see passes unchanged.
 import { describe, expect, it } from 'vitest'
 import { judgeServerEvent, SERVER_RULES } from '../../../src/core/policy/server-rules.js'
 import type { JsonObject, RealtimeEvent } from '../../../src/core/protocol/events.js'
@@ -79,11 +79,11 @@ const EVENTS: Readonly<Record<string, readonly JsonObject[]>> = {
   'response.function_call_arguments.done': [{ ...callPlace, content_index: 0, name: 'show_on_screen', arguments: '{}' }],
 }
 
-/** Never passed on as they are: built anew, or not for a WebSocket client. */
+/** Types that never pass unchanged: the relay builds them anew, or they are not for a WebSocket client. */
 const OTHERS = /^(session\.|output_audio_buffer\.|mcp_|response\.mcp_|input_audio_buffer\.dtmf)/
 
-describe('an event whole as it is', () => {
-  it('is here for every type that may pass', () => {
+describe('an event with all visible fields', () => {
+  it('is tested for every type that may pass', () => {
     expect(Object.keys(EVENTS).sort()).toEqual(
       Object.keys(SERVER_RULES)
         .filter((type) => !OTHERS.test(type))
@@ -92,7 +92,7 @@ describe('an event whole as it is', () => {
   })
 
   for (const [type, events] of Object.entries(EVENTS)) {
-    it(`${type} passes untouched`, () => {
+    it(`${type} passes unchanged`, () => {
       for (const fields of events) {
         const event = { type, event_id: 'e1', ...fields } as RealtimeEvent
         expect(judgeServerEvent(event, view({ forwardRateLimits: true }))).toEqual({ type: 'forward' })
@@ -144,7 +144,7 @@ describe('turn detection and noise reduction of the session', () => {
       output: { format: { type: 'audio/pcm', rate: 24_000 }, voice: 'cedar', speed: 1.1 },
     },
   }
-  it('are shown whole, in what is built anew', () => {
+  it('are shown in full in the rebuilt event', () => {
     const verdict = judgeServerEvent({ type: 'session.updated', event_id: 'e1', session } as unknown as RealtimeEvent, view())
     const shown = (verdict.type === 'replace' ? verdict.event.session : {}) as JsonObject
     const { audio, ...top } = session

@@ -1,8 +1,8 @@
 // What a client may set: each row a path, what is sent, what is kept (undefined: refused), and why.
 import { describe, expect, it } from 'vitest'
-import { readPath, writePath } from '../../../src/core/policy/paths.js'
 import { settableAt, settablePaths } from '../../../src/core/policy/settable.js'
 import type { Json, JsonObject } from '../../../src/core/protocol/events.js'
+import { readPath, writePath } from '../../../src/core/protocol/paths.js'
 
 const vad = { type: 'server_vad', threshold: 0.5, prefix_padding_ms: 300, silence_duration_ms: 200, idle_timeout_ms: null, create_response: true, interrupt_response: true }
 const { idle_timeout_ms: _, ...vadKept } = vad
@@ -79,7 +79,7 @@ describe('what a client may set', () => {
     expect(settableAt(path)).toBeUndefined()
   })
 
-  it('keeps nothing that is inherited', () => {
+  it('keeps no inherited field', () => {
     const inherited = Object.create({ type: 'far_field' }) as { [key: string]: Json }
     expect(settableAt('audio.input.noise_reduction')?.(inherited)).toBeUndefined()
   })
@@ -93,7 +93,7 @@ describe('paths', () => {
     expect(readPath({ a: null }, 'a')).toBeNull()
   })
 
-  it('write into copies of what lies on the way, and make what is missing', () => {
+  it('write into copies of the objects on the way and create missing ones', () => {
     const shared = { input: { format: 'f' } }
     const object: JsonObject = { audio: shared, x: 1 }
     writePath(object, 'audio.output.voice', 'v')

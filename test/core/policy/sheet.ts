@@ -14,7 +14,7 @@ export interface Row {
   readonly seenBy?: SessionView
 }
 
-/** `'forward'`, or what takes the event's place, or why it is dropped, or the code and the field of the refusal. */
+/** `'forward'`, or the event that replaces it, or the reason why it is dropped, or the refusal's code and field. */
 export type Expected = 'forward' | { readonly replace: object } | { readonly drop: string } | { readonly reject: readonly [code: string, param: string] }
 
 export function runRow(row: Row, judge: (event: RealtimeEvent, view: SessionView) => Verdict): void {

@@ -1,4 +1,4 @@
-// The codec's limits, each found before anything is built, and what it makes of odd but legal JSON.
+// The codec's limits, each checked before an object is built, and its results for odd but legal JSON.
 import { describe, expect, it, vi } from 'vitest'
 import { CLIENT_LIMITS, type Decoded, decodeEvent, encodeEvent, problemText, UPSTREAM_LIMITS } from '../../../src/core/protocol/codec.js'
 import type { RealtimeEvent } from '../../../src/core/protocol/events.js'
@@ -43,7 +43,7 @@ describe('limits', () => {
     })
   }
 
-  it('by bytes, not by characters, and before the text is even decoded', () => {
+  it('count bytes, not characters, before the text is decoded', () => {
     const frame = Buffer.alloc(CLIENT_LIMITS.maxBytes + 1, 0x20)
     const toText = vi.spyOn(frame, 'toString')
     expect(decodeEvent(frame, CLIENT_LIMITS)).toEqual({ ok: false, problem: 'too_big' })
@@ -52,7 +52,7 @@ describe('limits', () => {
     expect(decodeEvent(Buffer.from('{"type":"€€€€€€€"}'), limits)).toEqual({ ok: false, problem: 'too_big' })
   })
 
-  it('leave room for everything legitimate', () => {
+  it('leave room for every legitimate event', () => {
     expect(problem(around('['.repeat(31) + ']'.repeat(31)))).toBe('ok')
     expect(problem(around(`[${'0,'.repeat(15_000)}0]`))).toBe('ok')
     expect(problem(around('[{"a":1},{"a":1},{"a":{"a":1}}]'))).toBe('ok')
@@ -60,7 +60,7 @@ describe('limits', () => {
     expect(decodeEvent(Buffer.from(around('['.repeat(90) + ']'.repeat(90))), UPSTREAM_LIMITS).ok).toBe(true)
   })
 
-  it('count every value and every key, up to the number itself', () => {
+  it('count every value and every key and allow exactly the limit', () => {
     const within = (maxNodes: number, text: string) => decodeEvent(Buffer.from(text), { maxBytes: 200, maxDepth: 4, maxNodes }).ok
     for (const [nodes, text] of [
       [3, '{"type":"x"}'],
@@ -72,7 +72,7 @@ describe('limits', () => {
     }
   })
 
-  it('are told by side, in bytes, depth and values', () => {
+  it('differ by side in bytes, depth and values', () => {
     const sides = [
       { limits: CLIENT_LIMITS, mebibytes: 16, depth: 32, nodes: 20_000 },
       { limits: UPSTREAM_LIMITS, mebibytes: 32, depth: 96, nodes: 200_000 },
@@ -91,7 +91,7 @@ describe('limits', () => {
     }
   })
 
-  it('are told in words that quote nothing', () => {
+  it('are described in texts that quote nothing', () => {
     for (const one of ['too_big', 'not_json', 'not_an_object', 'no_type', 'too_deep', 'too_many_values', 'duplicate_key', 'bad_number'] as const) {
       expect(problemText(one)).toMatch(/^[A-Z][^{}]+\.$/)
     }
@@ -147,7 +147,7 @@ describe('text', () => {
     },
   )
 
-  it('leaves pairs of surrogates, and puts U+FFFD in the place of lone ones, in values and keys', () => {
+  it('keeps pairs of surrogates and replaces lone ones by U+FFFD, in values and keys', () => {
     expect(value('"\\ud83d\\ude00"')).toBe('😀')
     expect(value('"a\\ud800b"')).toBe('a\uFFFDb')
     expect(value('"\\udc00\\ud800"')).toBe('\uFFFD\uFFFD')
@@ -163,7 +163,7 @@ describe('text', () => {
     expect((JSON.parse(sent) as RealtimeEvent).v).toBe('\uFFFD \u0000 \u2028 😀')
   })
 
-  it('keeps a __proto__ field an ordinary one', () => {
+  it('reads __proto__ as an ordinary field', () => {
     const decoded = decode('{"type":"x","__proto__":{"polluted":true}}')
     expect(decoded.ok && Object.getPrototypeOf(decoded.event)).toBe(Object.prototype)
     expect(decoded.ok && (decoded.event as { polluted?: unknown }).polluted).toBeUndefined()

@@ -1,22 +1,22 @@
-// Properties of what would go upstream: every reader sees the same event, nothing of the server's is different, filtering twice changes nothing.
+// Properties of the text that goes upstream: every parser reads the same event, the server's part is unchanged, and a second filter changes nothing.
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { judgeClientEvent } from '../../../src/core/policy/client-rules.js'
 import type { SessionView } from '../../../src/core/policy/policy.js'
 import { CLIENT_LIMITS, decodeEvent, encodeEvent } from '../../../src/core/protocol/codec.js'
 import type { JsonObject, RealtimeEvent } from '../../../src/core/protocol/events.js'
-import { isClientAudio } from '../../../src/core/protocol/fast-lane.js'
+import { clientAudioBytes } from '../../../src/core/protocol/fast-lane.js'
 import { hostileFrame, mutatedFrame } from '../../support/hostile-json.js'
-import { asMaps, foldKeys, READINGS, readJson } from '../../support/json-reader.js'
 import { profile } from '../../support/playbook.js'
 import { fc } from '../../support/property.js'
 import { hasShared, neededShared, sharedJson, sharedPath } from '../../support/shared.js'
 import { generous, HIDDEN, view } from '../../support/view.js'
+import { asMaps, foldKeys, READINGS, readJson } from './json-reader.js'
 
 const RUNS = { numRuns: 1500 }
 const VIEWS: readonly SessionView[] = [view(), generous({ clientMaySeedHistory: true })]
 
-/** The text that would go upstream for a client's frame; undefined where nothing would. */
+/** The text that would go upstream for a client's frame; undefined if none would. */
 function upstreamText(frame: string | Buffer, seenBy: SessionView): string | undefined {
   const decoded = decodeEvent(Buffer.from(frame as string), CLIENT_LIMITS)
   if (!decoded.ok) return undefined
@@ -71,7 +71,7 @@ function holds(frame: string): void {
   }
 }
 
-describe('whatever a client sends', () => {
+describe('any frame of a client', () => {
   it('as an almost-event', () => {
     fc.assert(fc.property(hostileFrame, holds), RUNS)
   })
@@ -80,14 +80,14 @@ describe('whatever a client sends', () => {
     fc.assert(fc.property(mutatedFrame, holds), RUNS)
   })
 
-  it('reaches upstream often enough for this to mean something', () => {
+  it('reaches upstream often enough for the properties to be tested', () => {
     const sample = fc.sample(fc.oneof(hostileFrame, mutatedFrame), { numRuns: 4000 })
     const passed = sample.map((frame) => upstreamText(frame, view())).filter((text) => text !== undefined)
     expect(passed.length).toBeGreaterThan(200)
     expect(new Set(passed.map((text) => (JSON.parse(text) as RealtimeEvent).type)).size).toBeGreaterThanOrEqual(8)
   })
 
-  it('is refused where two readers would see two events', () => {
+  it('is refused if two parsers would read two different events', () => {
     const odd = fc.oneof(hostileFrame, mutatedFrame).filter((frame) => {
       try {
         return JSON.stringify(foldOut(readJson(frame, READINGS[0]!))) !== JSON.stringify(foldOut(readJson(frame, READINGS[1]!)))
@@ -101,17 +101,17 @@ describe('whatever a client sends', () => {
     )
   })
 
-  it('and takes the fast lane, is read alike by all and is what the slow path would send', () => {
+  it('is read alike by all parsers on the fast lane and equals what the slow path would send', () => {
     const append = fc.oneof(
       mutatedFrame.filter((frame) => frame.includes('append')),
       fc.string({ unit: fc.constantFrom(...'AZaz09+/=-_'), maxLength: 40 }).map((audio) => `{"type":"input_audio_buffer.append","audio":"${audio}"}`),
     )
     fc.assert(
       fc.property(append, (frame) => {
-        if (!isClientAudio(Buffer.from(frame))) return
+        if (clientAudioBytes(Buffer.from(frame)) < 0) return
         everyReaderAgrees(frame)
         const slow = upstreamText(frame, view())
-        // The lane leaves the alphabet to the upstream; whatever else it lets pass is the same event.
+        // The lane leaves the base64 alphabet to the upstream. Otherwise a frame that it passes is the same event.
         if (slow !== undefined) expect(JSON.parse(slow)).toEqual(JSON.parse(frame))
       }),
       RUNS,
@@ -200,7 +200,7 @@ describe.skipIf(!hasShared(naughty))(`naughty strings${neededShared(naughty)}`, 
 })
 
 describe('the profile', () => {
-  it('is never changed by any of this', () => {
+  it('is never changed by these events', () => {
     const owned = profile()
     const before = JSON.stringify(owned)
     fc.assert(

@@ -1,4 +1,4 @@
-// The catalogue of refusals as clients know it: another status, close code, type or advice breaks those who act on it.
+// The catalogue of refusals as clients know it. A changed status, close code, type or advice would break clients that act on it.
 import { describe, expect, it } from 'vitest'
 import { cutToBytes, type RefusalCode, RefusalError, refusalCodes, refusalEntry, toErrorBody, toErrorEvent, toWireClose } from '../../../src/core/protocol/errors.js'
 
@@ -46,7 +46,7 @@ describe('a refusal', () => {
     expect(toErrorEvent('rate_limited', { eventId: 'e', retryAfterSeconds: 3 }).error).toMatchObject({ message: 'Too much at once. Try again later. Retry after 3 s.' })
   })
 
-  it('is an ordinary error event, with null for what is not known', () => {
+  it('is an ordinary error event with null for unknown fields', () => {
     expect(toErrorEvent('bad_event', { eventId: 'event_1' })).toEqual({
       type: 'error',
       event_id: 'event_1',
@@ -61,7 +61,7 @@ describe('a refusal', () => {
     })
   })
 
-  it('is an error that carries its code, and its reason for the log alone', () => {
+  it('is an error with its code, and a reason for the log only', () => {
     const error = new RefusalError('idle', 'no_traffic', 5)
     expect(error).toMatchObject({ name: 'RefusalError', code: 'idle', why: 'no_traffic', retryAfterSeconds: 5, message: 'idle: no_traffic' })
     expect(JSON.stringify([toErrorBody('idle'), toWireClose('idle')])).not.toContain('no_traffic')

@@ -1,4 +1,4 @@
-// The fast lane for server audio: recognised by its first bytes, and what is spliced equals the slow path.
+// The fast lane for server audio: it recognises frames by their first bytes, and a spliced frame equals the slow path's.
 import { describe, expect, it } from 'vitest'
 import { dialectFor } from '../../../src/core/protocol/dialects.js'
 import { audioDeltaTypeAt, spliceAudioDeltaType } from '../../../src/core/protocol/fast-lane.js'
@@ -72,7 +72,7 @@ describe('server audio', () => {
         const at = audioDeltaTypeAt(frame, from.audioDeltaType)
         expect(at).toBe(String(frame).indexOf(from.audioDeltaType))
         const spliced = spliceAudioDeltaType(frame, at, from.audioDeltaType, to.audioDeltaType)
-        // With a name no longer than its own it stays where it is, and as long.
+        // If the new name is not longer, the frame stays in place and keeps its length.
         if (to.audioDeltaType.length <= from.audioDeltaType.length) expect(spliced).toBe(frame)
         const fast = JSON.parse(spliced.toString())
         const slow = from.toGa(event).flatMap((ga) => [...to.fromGa(ga)])
@@ -82,7 +82,7 @@ describe('server audio', () => {
     )
   })
 
-  it('equal spellings come back untouched', () => {
+  it('returns the same frame if both spellings are equal', () => {
     const audio = Buffer.from(`{"type":"${GA}"}`)
     expect(spliceAudioDeltaType(audio, 9, GA, GA)).toBe(audio)
     expect(String(audio)).toBe(`{"type":"${GA}"}`)

@@ -1,15 +1,16 @@
-// The fast lane for client audio against JSON.parse: what it accepts is exactly one audio event to every reader.
+// The fast lane for client audio against JSON.parse: every parser reads an accepted frame as exactly one audio event.
 import { describe, expect, it } from 'vitest'
-import { clientAudioBytes, isClientAudio } from '../../../src/core/protocol/fast-lane.js'
+import { clientAudioBytes } from '../../../src/core/protocol/fast-lane.js'
 import { anyCharacter } from '../../support/any-character.js'
 import { fc } from '../../support/property.js'
 
 const often = { numRuns: 2_000 }
 const AUDIO = Buffer.from('some audio bytes').toString('base64')
 const TYPE = 'input_audio_buffer.append'
+const isClientAudio = (frame: Buffer) => clientAudioBytes(frame) >= 0
 const accepts = (text: string) => isClientAudio(Buffer.from(text, 'utf8'))
 
-/** What JSON.parse makes of a frame, held against everything the lane promises. */
+/** Checks what JSON.parse reads in the frame against all promises of the lane. */
 function expectOnlyAudio(frame: Buffer): void {
   const text = frame.toString('utf8')
   const event = JSON.parse(text) as Record<string, unknown>
@@ -100,7 +101,7 @@ describe('client audio: near misses take the slow path', () => {
     expect(clientAudioBytes(Buffer.from(text))).toBe(-1)
   })
 
-  it('white space: as much as a printer writes between two members, wherever it is', () => {
+  it('white space: as much as a pretty-printer writes, at any place', () => {
     const spaced = (places: readonly number[]) => {
       const [a, b, c, d, e, f, g] = places.map((count) => '\n \t\r'.repeat(5).slice(0, count))
       return `${a}{${b}"audio"${c}:${d}"AAAA"${e},${f}"type":"${TYPE}"}${g}`
@@ -112,7 +113,7 @@ describe('client audio: near misses take the slow path', () => {
     }
   })
 
-  it('an id of its own may have letters, digits, dot, dash and underscore, 64 in all', () => {
+  it('a client’s id may have up to 64 letters, digits, dots, dashes and underscores', () => {
     const withId = (id: string) => accepts(`${base},"event_id":"${id}"}`)
     for (let code = 0x20; code < 0x7f; code++) expect([code, withId(String.fromCharCode(code))]).toEqual([code, /[A-Za-z0-9._-]/.test(String.fromCharCode(code))])
     for (const id of ['a'.repeat(64), 'relay', 'Relay_1', 'my_relay_1']) expect(withId(id)).toBe(true)
@@ -124,12 +125,12 @@ describe('client audio: near misses take the slow path', () => {
     expect(isClientAudio(overlong)).toBe(false)
   })
 
-  it('finds one bad byte wherever it is, however the buffer is aligned', () => {
+  it('finds one bad byte at any place and with any alignment of the buffer', () => {
     const prefix = Buffer.from(`{"type":"${TYPE}","audio":"`)
     const wrong: unknown[] = []
     for (let length = 0; length < 48; length++) {
       for (let offset = 0; offset < 4; offset++) {
-        // What lies behind the frame in the same memory is nobody's business.
+        // Bytes behind the frame in the same memory must not matter.
         const room = Buffer.alloc(offset + prefix.length + length + 2 + 64, 0xff)
         const frame = room.subarray(offset, -64)
         prefix.copy(frame)
@@ -163,7 +164,7 @@ const objectText = fc.tuple(fc.array(fc.tuple(space, member), { maxLength: 5 }),
 })
 
 describe('client audio: generated', () => {
-  it('whatever is accepted parses to exactly one audio event with allowed keys only', () => {
+  it('an accepted frame parses to exactly one audio event with allowed keys only', () => {
     let accepted = 0
     fc.assert(
       fc.property(objectText, (text) => {

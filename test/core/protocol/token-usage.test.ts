@@ -1,4 +1,4 @@
-// Usage as models tell it, whole and in part: every kind counted once, and nothing that is no amount.
+// Usage as models report it, complete or partial: every kind counts once, and values that are no amounts do not count.
 import { expect, it } from 'vitest'
 import { tokenUsage } from '../../../src/core/protocol/token-usage.js'
 

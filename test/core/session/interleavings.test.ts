@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest'
 import type { SessionProfile } from '../../../src/core/policy/profile.js'
 import { arrayAt, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../../src/core/protocol/events.js'
 import type { Action } from '../../../src/core/session/actions.js'
-import { type Ending, modelUpstream, type Output } from '../../support/model-upstream.js'
 import { PREFIX, play, tool } from '../../support/playbook.js'
 import { fc } from '../../support/property.js'
+import { type Ending, modelUpstream, type Output } from './model-upstream.js'
 
 const OUTPUTS: readonly Output[] = ['message', 'server call', 'client call', 'unknown call', 'background call']
 const ENDINGS: readonly Ending[] = ['completed', 'completed', 'completed', 'incomplete', 'failed']

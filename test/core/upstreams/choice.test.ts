@@ -2,9 +2,10 @@
 import { describe, expect, it } from 'vitest'
 import type { LimitRecord } from '../../../src/core/limits/merge.js'
 import { type ChoiceState, choose, type DialOutcome, dialled, limitsSeen, openingChoice, type UpstreamSpec, viewOfUpstreams } from '../../../src/core/upstreams/choice.js'
-import { RETRY_BURST } from '../../../src/core/upstreams/retry-budget.js'
 import { fc } from '../../support/property.js'
 
+/** Extra dials that quiet times have saved up. */
+const RETRY_BURST = 10
 const T = 1_790_000_000_000
 const spec = (name: string, priority = 0, weight = 1): UpstreamSpec => ({ name, priority, weight })
 const limit = (rest: Partial<LimitRecord>): LimitRecord => ({ name: 'tokens', source: 'event', at: T, ...rest })
@@ -277,7 +278,7 @@ describe('choose', () => {
     expect(viewOfUpstreams(state, now)[0]).toEqual({ name: 'a', breaker: 'closed', freeFrom: now, latencyMs: 3 })
   })
 
-  it('with nobody else left, probes a dead upstream a second after the last failure, one client at a time', () => {
+  it('probes a dead upstream that is the last one left a second after the last failure, one client at a time', () => {
     let state = openingChoice([spec('a'), spec('b')], T)
     let now = T
     const fail = (name: string, times = 1) => {
@@ -321,7 +322,7 @@ describe('choose', () => {
     expect(pauses).toEqual([1, 2, 4, 8, 16, 30, 30, 30])
   })
 
-  it('ends a storm of extra dials', () => {
+  it('bounds a storm of extra dials', () => {
     let state = openingChoice([spec('a'), spec('b'), spec('c')], T)
     let extra = 0
     for (let client = 0; client < 1_000; client++) {
@@ -365,7 +366,7 @@ describe('for any history', () => {
     about: fc.constantFrom('a', 'b', 'c', 'd'),
   })
 
-  it('dials only what is free and untried, refuses only when nothing is or the budget is spent, and keeps the budget', () => {
+  it('dials only free, untried upstreams, refuses only if there is none or the budget is spent, and keeps the budget', () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 60 }), (steps) => {
         let state = openingChoice(specs, T)
@@ -388,7 +389,7 @@ describe('for any history', () => {
           for (const result of outcomes) {
             const untried = viewOfUpstreams(state, now).filter((view) => !tried.has(view.name))
             const healthy = untried.filter((view) => view.freeFrom <= now)
-            // Dead ones may be probed where nobody else is left for a client's first dial.
+            // Dead upstreams may be probed if no other is left for a client's first dial.
             const free = healthy.length === 0 && tried.size === 0 ? untried.filter((view) => view.breaker === 'open' && 'dial' in choose(state, { now, draw, tried })[1]) : healthy
             const [next, choice] = choose(state, { now, draw, tried })
             state = next
@@ -415,7 +416,7 @@ describe('for any history', () => {
     )
   })
 
-  it('comes back: whatever happened, after a minute of nothing every upstream is dialled again', () => {
+  it('dials every upstream again after a minute without events', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c', 'd'), outcome), { maxLength: 40 }), (history) => {
         const state = history.reduce((one, [name, result]) => dialled(one, name, result, T), openingChoice(specs, T))

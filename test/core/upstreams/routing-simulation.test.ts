@@ -1,4 +1,4 @@
-// How many sessions the chooser refuses beside an oracle that knows every quota and every failure in advance.
+// How many sessions the chooser refuses, compared with an oracle that knows every quota and failure in advance.
 import { describe, expect, it } from 'vitest'
 import { type Deployment, type Scenario, simulate } from './routing-simulation.js'
 
@@ -34,7 +34,7 @@ describe('routing simulation: ten deployments, three regions', () => {
     const runs = [1, 2].map((seed) => simulate({ ...scenario, seed }))
     const sum = (key: 'clients' | 'refused' | 'refusedByOracle' | 'extraDials') => runs.reduce((total, run) => total + run[key], 0)
     const [clients, refused, oracle, extra] = [sum('clients'), sum('refused'), sum('refusedByOracle'), sum('extraDials')]
-    // Served is compared where the oracle refuses nobody: a ratio to zero says nothing.
+    // If the oracle refuses no client, the served clients are compared, since a ratio to zero says nothing.
     const ratio = oracle > 0 ? refused / oracle : clients / (clients - refused)
     console.log(
       `routing, ${id}: refused ${refused} of ${clients} sessions, the oracle ${oracle}: ratio ${ratio.toFixed(3)}; extra dials ${((100 * extra) / clients).toFixed(1)} %; slowest ${Math.round(Math.max(...runs.map((run) => run.slowestMs)))} ms`,
@@ -45,7 +45,7 @@ describe('routing simulation: ten deployments, three regions', () => {
     expect(Math.max(...runs.map((run) => run.slowestMs))).toBeLessThanOrEqual(slowestMs)
   })
 
-  it('is the same again for the same seed', () => {
+  it('gives the same result for the same seed', () => {
     const scenario: Scenario = { seed: 7, minutes: 4, deployments: deployments('near', 20), rate: bursts, reportMs: 1_000 }
     expect(simulate(scenario)).toEqual(simulate(scenario))
     expect(simulate({ ...scenario, seed: 8 })).not.toEqual(simulate(scenario))

@@ -1,4 +1,4 @@
-// A seeded day of dials without sockets: deployments with quotas and latencies, bursts of clients, a region that fails; beside an oracle that knows everything.
+// A seeded day of dials without sockets: deployments with quotas and latencies, bursts of clients and a failing region, beside an oracle that knows them all.
 import type { LimitRecord } from '../../../src/core/limits/merge.js'
 import { type ChoiceState, choose, type DialOutcome, dialled, limitsSeen, openingChoice } from '../../../src/core/upstreams/choice.js'
 
@@ -6,7 +6,7 @@ export interface Deployment {
   readonly name: string
   readonly priority: number
   readonly weight: number
-  /** Sessions a minute it takes; beyond, it answers 429 with the time until one more is allowed. */
+  /** Sessions a minute that it accepts. Beyond them it answers 429 with the time until the next is allowed. */
   readonly perMinute: number
   readonly latencyMs: number
   /** Fails from one moment to the other, in milliseconds from the start: at once, or after `hangMs`. */
@@ -19,7 +19,7 @@ export interface Scenario {
   readonly deployments: readonly Deployment[]
   /** Clients a second at a moment, in milliseconds from the start. */
   readonly rate: (at: number) => number
-  /** How often what the provider reports reaches the relay. */
+  /** How often a report of the provider reaches the relay. */
   readonly reportMs: number
 }
 
@@ -33,7 +33,7 @@ export interface Result {
 
 const T = 1_790_000_000_000
 
-/** Mulberry32: the same numbers for the same seed everywhere. */
+/** Mulberry32: the same seed gives the same numbers everywhere. */
 export function seededRandom(seed: number): () => number {
   let a = seed
   return () => {
@@ -44,7 +44,7 @@ export function seededRandom(seed: number): () => number {
   }
 }
 
-/** One deployment's quota: a bucket that fills evenly. Oracle and relay each spend from a world of their own. */
+/** One deployment's quota: a bucket that refills evenly. Oracle and relay each have their own. */
 function quotaWorld(deployments: readonly Deployment[]) {
   const buckets = new Map(deployments.map((one) => [one.name, { left: one.perMinute, at: 0 }]))
   const leftOf = (one: Deployment, at: number) => {
@@ -99,7 +99,7 @@ export function simulate(scenario: Scenario): Result {
     end(one.latencyMs, { is: 'rate_limited', retryAfterSeconds: Math.max(1, seconds) })
   }
 
-  /** Refuses only when no deployment could have taken the client. */
+  /** Refuses only if no deployment could have accepted the client. */
   function ask(): void {
     const able = deployments.filter((one) => !isDown(one, now) && oracle.leftOf(one, now) >= 1).sort((a, b) => oracle.leftOf(b, now) - oracle.leftOf(a, now))
     if (!able[0] || !oracle.take(able[0], now)) result.refusedByOracle++

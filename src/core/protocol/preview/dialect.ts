@@ -1,4 +1,4 @@
-// Preview spelling to GA and back, one instance per link.
+// Translates preview and Voice Live events to GA and back, with one translator per link.
 import type { Dialect } from '../dialect.js'
 import { isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../events.js'
 import { type ErrorPaths, errorPaths, respellError } from './errors.js'
@@ -6,7 +6,7 @@ import { toGaShape, toPreviewShape } from './fields.js'
 import { gapNames, LATE_TYPES } from './gaps.js'
 import { itemToGa, itemToPreview, partToPreview, responseCreateToGa, responseCreateToPreview, responseToGa, responseToPreview } from './items.js'
 import { gaName, previewName } from './names.js'
-import { itemOrder } from './order.js'
+import { createItemOrder } from './order.js'
 import { type Flavour, isLateSession, type Shapes, shapesOf } from './session.js'
 
 const KINDS = { preview: kindOf('preview'), 'voice-live': kindOf('voice-live') } as const
@@ -23,10 +23,10 @@ function kindOf(flavour: Flavour): Kind {
 
 const REFUSED_TYPES = gapNames('preview', 'event')
 
-/** What preview and Voice Live share. `toGa` also takes GA spellings, since real clients and Voice Live mix both. */
+/** Serves both preview and Voice Live. `toGa` also accepts GA spelling, since real clients and Voice Live mix both. */
 export function previewDialect(flavour: Flavour): Dialect {
   const kind = KINDS[flavour]
-  const order = itemOrder()
+  const order = createItemOrder()
   let knowsLateTypes = flavour === 'voice-live'
   return {
     name: flavour,
@@ -69,7 +69,7 @@ function payloadToGa(event: RealtimeEvent, { shapes, paths }: Kind): RealtimeEve
     case 'response.output_item.added':
     case 'response.output_item.done':
       return withField(event, 'item', itemToGa)
-    // The two below: names of the October 2024 preview.
+    // The next two translate field names of the October 2024 preview.
     case 'response.text.done':
       return { ...renamed(event, 'value', 'text'), type }
     case 'conversation.item.truncate':
@@ -82,7 +82,7 @@ function payloadToGa(event: RealtimeEvent, { shapes, paths }: Kind): RealtimeEve
   }
 }
 
-/** Undefined where the event holds an item that preview does not have. The type is still GA's. */
+/** Translates the payload but not the type. Undefined if the event holds an item that preview does not have. */
 function payloadToPreview(event: RealtimeEvent, { shapes, paths }: Kind): RealtimeEvent | undefined {
   switch (event.type) {
     case 'session.update':

@@ -1,17 +1,17 @@
-// Field paths inside error events: a side reads the spelling it used itself.
+// Respells field paths inside error events, so that each side reads its own spelling.
 import { type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../events.js'
 import type { Shapes } from './session.js'
 
-/** Preview path, GA path. No path is the start of another, so the first that fits is the only one. */
+/** Pairs of preview path and GA path. No path is the beginning of another, so at most one matches. */
 export type ErrorPaths = readonly (readonly [string, string])[]
 
 export function errorPaths(shapes: Shapes): ErrorPaths {
   const rows = (prefix: string, moves: Shapes['session']['moves']) =>
-    moves.filter((move) => !move.readOnly).map(({ preview, ga }): readonly [string, string] => [`${prefix}.${preview}`, `${prefix}.${ga.join('.')}`])
+    moves.filter((move) => !move.readOnly).map(({ preview, ga }): readonly [string, string] => [`${prefix}.${preview}`, `${prefix}.${ga}`])
   return [...rows('session', shapes.session.moves), ...rows('response', shapes.responseCreate.moves)].filter(([preview, ga]) => preview !== ga)
 }
 
-/** `error.param`, and the same path inside `error.message`, respelled; any other event comes back as it is. */
+/** Respells `error.param` and the same path inside `error.message`. Returns any other event unchanged. */
 export function respellError(event: RealtimeEvent, paths: ErrorPaths, to: 'ga' | 'preview'): RealtimeEvent {
   const error = objectAt(event, 'error')
   const param = stringAt(error, 'param')

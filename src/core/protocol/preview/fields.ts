@@ -1,14 +1,15 @@
-// Moves fields of one object between their preview and GA places, as tables say; fields no table names stay where they are.
-import { isObject, type Json, type JsonObject } from '../events.js'
+// Moves the fields of one object between their preview and GA places by a table. Fields that the table does not name stay.
+import type { Json, JsonObject } from '../events.js'
+import { readPath, writePath } from '../paths.js'
 
 export interface FieldMove {
   readonly preview: string
-  /** Where GA has it, from the object in question down. */
-  readonly ga: readonly string[]
-  /** Undefined: no counterpart, left out. */
+  /** The GA field's path inside the same object, such as `audio.output.voice`. */
+  readonly ga: string
+  /** If it returns undefined, the value has no counterpart and is left out. */
   readonly toGa?: (value: Json) => Json | undefined
   readonly toPreview?: (value: Json) => Json | undefined
-  /** An older spelling that is understood and never written. */
+  /** An older spelling that is read but never written. */
   readonly readOnly?: true
 }
 
@@ -18,7 +19,7 @@ export interface Shape {
   readonly gaOnly: ReadonlySet<string>
 }
 
-/** A field in its preview place wins over the same field in its GA place, unless `keepGa`. Never throws; nothing is shared that is written to. */
+/** A field in its preview place replaces the same field in its GA place, unless `keepGa`. Never throws and never changes `object` or its parts. */
 export function toGaShape(object: JsonObject, shape: Shape, keepGa = false): JsonObject {
   const moves = shape.moves.filter((move) => Object.hasOwn(object, move.preview))
   const taken = new Set(moves.map((move) => move.preview))
@@ -26,18 +27,18 @@ export function toGaShape(object: JsonObject, shape: Shape, keepGa = false): Jso
   for (const { preview, ga, toGa } of moves) {
     const given = object[preview] as Json
     const value = toGa ? toGa(given) : given
-    if (value !== undefined && !(keepGa && readAt(out, ga) !== undefined)) writeAt(out, ga, value)
+    if (value !== undefined && !(keepGa && readPath(out, ga) !== undefined)) writePath(out, ga, value)
   }
   return out
 }
 
-/** A field in its GA place wins over the same field in its preview place. What else is in a nested GA object has no counterpart. */
+/** A field in its GA place replaces the same field in its preview place. Other fields of a nested GA object have no counterpart and are left out. */
 export function toPreviewShape(object: JsonObject, shape: Shape): JsonObject {
   const written = shape.moves.filter((move) => !move.readOnly)
-  const taken = new Set(written.map((move) => move.ga[0]))
+  const taken = new Set(written.map((move) => move.ga.split('.', 1)[0]))
   const out: JsonObject = Object.fromEntries(Object.entries(object).filter(([key]) => !taken.has(key) && !shape.gaOnly.has(key)))
   for (const { preview, ga, toPreview } of written) {
-    const given = readAt(object, ga)
+    const given = readPath(object, ga)
     if (given === undefined) continue
     const value = toPreview ? toPreview(given) : given
     if (value !== undefined) out[preview] = value
@@ -45,31 +46,7 @@ export function toPreviewShape(object: JsonObject, shape: Shape): JsonObject {
   return out
 }
 
-export function readAt(object: JsonObject, path: readonly string[]): Json | undefined {
-  let at: Json | undefined = object
-  for (const key of path) {
-    if (!isObject(at) || !Object.hasOwn(at, key)) return undefined
-    at = at[key]
-  }
-  return at
-}
-
-/** Path names come from our tables, never from an event. */
-function writeAt(object: JsonObject, path: readonly string[], value: Json): void {
-  let at = object
-  path.forEach((key, index) => {
-    if (index === path.length - 1) {
-      at[key] = value
-      return
-    }
-    const inner = Object.hasOwn(at, key) ? at[key] : undefined
-    const copy: JsonObject = isObject(inner) ? { ...inner } : {}
-    at[key] = copy
-    at = copy
-  })
-}
-
-/** The object without these keys; the same object where none was there. */
+/** The object without these keys, or the object itself if it has none of them. */
 export function without(object: JsonObject, keys: ReadonlySet<string>): JsonObject {
   return Object.keys(object).some((key) => keys.has(key)) ? Object.fromEntries(Object.entries(object).filter(([key]) => !keys.has(key))) : object
 }

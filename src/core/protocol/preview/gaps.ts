@@ -1,4 +1,4 @@
-// What one dialect has and the other has not, as data: the translation leaves these out, and the README's table is made of them.
+// Lists what exists in only one of the two dialects. The translation leaves it out, and the table in the README is generated from it.
 
 export interface NoCounterpart {
   /** The dialect that has it. */
@@ -10,10 +10,10 @@ export interface NoCounterpart {
 
 const LEFT_OUT = 'left out'
 const DROPPED = 'dropped and counted'
-/** Event types of late previews; a client of the first preview (rt-client) closes its socket on any of them. */
+/** Event types of late previews. A client of the first preview (rt-client) closes its socket on any of them. */
 const LATE = 'sent once the client has used a setting that came with these events, e.g. a transcription model other than whisper-1'
 
-/** Facts: protocol dossier 2.3 to 2.6 and rename map. */
+/** Sources: OpenAI OpenAPI schema of March 2025 (preview) and of 2026 (GA); Azure OpenAI, preview API migration guide. See `core/protocol/README.md`. */
 export const NO_COUNTERPART: readonly NoCounterpart[] = [
   { from: 'preview', where: 'event', name: 'transcription_session.update', becomes: 'refused: only realtime sessions are available' },
   { from: 'preview', where: 'session', name: 'temperature', becomes: LEFT_OUT },
@@ -59,10 +59,10 @@ export const NO_COUNTERPART: readonly NoCounterpart[] = [
   { from: 'ga', where: 'event', name: 'conversation.item.input_audio_transcription.segment', becomes: LATE },
 ]
 
-/** Names of one kind that `from` has alone. */
+/** The names of one kind that only `from` has. */
 export function gapNames(from: NoCounterpart['from'], where: NoCounterpart['where']): ReadonlySet<string> {
   return new Set(NO_COUNTERPART.filter((gap) => gap.from === from && gap.where === where).map((gap) => gap.name))
 }
 
-/** Event types that only a client known to be of a late preview gets. */
+/** Event types that are sent only to clients known to use a late preview. */
 export const LATE_TYPES: ReadonlySet<string> = new Set(NO_COUNTERPART.filter((gap) => gap.becomes === LATE).map((gap) => gap.name))

@@ -1,10 +1,10 @@
-// Conversation items and responses in preview and GA spelling.
+// Translates conversation items and responses between preview and GA spelling.
 import { isObject, type Json, type JsonObject } from '../events.js'
 import { toGaShape, toPreviewShape, without } from './fields.js'
 import { gapNames } from './gaps.js'
 import type { Shapes } from './session.js'
 
-/** Only assistant messages spell their parts differently; `response.content_part.*` has the preview names in both dialects. */
+/** Only the parts of assistant messages are spelled differently. `response.content_part.*` has the preview names in both dialects. */
 const TO_GA: Readonly<Record<string, string>> = { text: 'output_text', audio: 'output_audio' }
 const TO_PREVIEW: Readonly<Record<string, string>> = { output_text: 'text', output_audio: 'audio' }
 
@@ -16,7 +16,7 @@ export function itemToGa(item: JsonObject): JsonObject {
   return item.type === 'message' && item.role === 'assistant' ? withPartNames(item, TO_GA) : item
 }
 
-/** Undefined where preview has no such item. `toClient`: a server event's item, which preview always marks as `realtime.item`. */
+/** Undefined if preview has no such item. `toClient`: the item of a server event, which preview always marks as `realtime.item`. */
 export function itemToPreview(item: JsonObject, toClient: boolean): JsonObject | undefined {
   if (typeof item.type === 'string' && GA_ITEM_TYPES.has(item.type)) return undefined
   const named = item.type === 'message' && item.role === 'assistant' ? withPartNames(item, TO_PREVIEW) : item
@@ -26,7 +26,7 @@ export function itemToPreview(item: JsonObject, toClient: boolean): JsonObject |
   return { ...without(named, GA_ITEM_FIELDS), ...parts, object: 'realtime.item' }
 }
 
-/** A part as `response.content_part.*` has it; some upstreams put an item's GA name there. */
+/** A part in `response.content_part.*`, where some upstreams use the GA name of an item's part. */
 export function partToPreview(part: JsonObject): JsonObject {
   return withName(part, TO_PREVIEW)
 }

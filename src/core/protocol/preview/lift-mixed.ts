@@ -1,4 +1,4 @@
-// GA clients that spell some fields the preview way, as several SDKs do: their fields go where GA has them.
+// Moves preview fields of GA clients to their GA places, since several SDKs mix both spellings.
 import { objectAt, type RealtimeEvent } from '../events.js'
 import { toGaShape } from './fields.js'
 import { responseCreateToGa } from './items.js'
@@ -6,7 +6,7 @@ import { shapesOf } from './session.js'
 
 const SHAPES = shapesOf('preview')
 
-/** For a client's `session.update` and `response.create`; a field already in its GA place wins. Other events come back as they are. Never throws. */
+/** Changes a client's `session.update` and `response.create`. A field already in its GA place stays. Returns other events unchanged. Never throws. */
 export function liftMixedGa(event: RealtimeEvent): RealtimeEvent {
   if (event.type === 'session.update') {
     const session = objectAt(event, 'session')

@@ -1,6 +1,6 @@
-// Event types of the preview dialect and how GA spells them.
+// Translates event types between preview and GA.
 
-/** Preview name, GA name. `conversation.item.created` is not among them: it becomes two events (`preview-order.ts`). */
+/** Pairs of preview name and GA name. `conversation.item.created` is not here: it becomes two events (`order.ts`). */
 const RENAMED: readonly (readonly [string, string])[] = [
   ['response.text.delta', 'response.output_text.delta'],
   ['response.text.done', 'response.output_text.done'],
@@ -16,7 +16,7 @@ TO_PREVIEW.set('conversation.item.added', 'conversation.item.created')
 TO_GA.set('transcription_session.created', 'session.created')
 TO_GA.set('transcription_session.updated', 'session.updated')
 
-/** Every type a preview side may be sent; anything else would close the socket of a strict client. */
+/** All types that may be sent to a preview side. A strict client closes its socket on any other. */
 const PREVIEW_TYPES: ReadonlySet<string> = new Set([
   ...RENAMED.map(([preview]) => preview),
   ...['session.update', 'response.create', 'response.cancel'],
@@ -31,14 +31,14 @@ const PREVIEW_TYPES: ReadonlySet<string> = new Set([
   ...['response.function_call_arguments.delta', 'response.function_call_arguments.done'],
 ])
 
-/** Types without a row keep their name: policy decides about them. */
+/** A type without a row keeps its name, and policy decides about it. */
 export function gaName(type: string): string {
   return TO_GA.get(type) ?? type
 }
 
 /**
- * Undefined where the preview dialect has no such event. The relay's own `relay.*` pass: a client gets them only when it asked for them.
- * Preview names transcription sessions in the type of the event, GA inside the session.
+ * Undefined if preview has no such event. The relay's own `relay.*` events keep their name; only clients that asked for them get any.
+ * Preview marks a transcription session in the event's type, GA inside the session.
  */
 export function previewName(type: string, isTranscription: boolean): string | undefined {
   if (isTranscription && /^session\.(update|created|updated)$/.test(type)) return `transcription_${type}`

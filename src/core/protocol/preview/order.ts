@@ -1,11 +1,11 @@
-// The order of item events: preview announces an item once, GA when it is added and again when it is done.
+// Makes GA's item events of preview's: preview announces an item once, GA when it is added and again when it is done.
 import { arrayAt, isObject, type Json, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../events.js'
 
-/** Items remembered per link; the oldest is forgotten, which can cost a `conversation.item.done` of an item this old. */
+/** Items remembered per link. The oldest is forgotten first and may then get no `conversation.item.done`. */
 const MAX_ITEMS = 512
 
 interface Known {
-  /** Being made by a response that is not done with it. */
+  /** A response is still writing the item. */
   open: boolean
   added: boolean
   done: boolean
@@ -14,17 +14,17 @@ interface Known {
 }
 
 export interface ItemOrder {
-  /** A server event with GA names but preview order, item already in GA spelling, to the events GA would have sent. */
+  /** Takes a server event with GA names, its item in GA spelling, but in preview's order. Returns the events that GA would have sent. */
   toGa(event: RealtimeEvent): readonly RealtimeEvent[]
 }
 
-/** One per link. An upstream that sends `conversation.item.added` or `.done` of its own, as Voice Live may, gets no second one. */
-export function itemOrder(): ItemOrder {
+/** One per link. If the upstream itself sends `conversation.item.added` or `.done`, as Voice Live may, no second one is made. */
+export function createItemOrder(): ItemOrder {
   const items = new Map<string, Known>()
 
   const knownAs = (id: string | undefined) => (id === undefined ? undefined : items.get(id))
 
-  /** An item without an id is remembered by nobody. */
+  /** Items without an id are not remembered. */
   function learn(item: JsonObject): Known {
     const id = stringAt(item, 'id')
     const known = knownAs(id) ?? { open: false, added: false, done: false, previous: null, name: undefined }
@@ -44,7 +44,7 @@ export function itemOrder(): ItemOrder {
     return out
   }
 
-  /** `event` is what made it known that the item is done. */
+  /** `event` shows that the item is done. */
   function done(event: RealtimeEvent, item: JsonObject, known: Known): RealtimeEvent {
     known.done = true
     const id = stringAt(event, 'event_id')
@@ -103,7 +103,7 @@ export function itemOrder(): ItemOrder {
   }
 }
 
-/** What a client made or spoke is complete when announced; what the model makes is complete when its response says so. */
+/** An item that a client created or spoke is complete when announced. An item of the model is complete when its response says so. */
 function isFinal(item: JsonObject, known: Known): boolean {
   if (item.type === 'message' && item.role !== 'assistant') return true
   return item.status !== 'in_progress' && !known.open

@@ -1,9 +1,9 @@
-// Where session and response fields live in the preview dialect, and how their values are spelled there.
+// The tables of session and response fields: their places and values in preview and in GA.
 import { isObject, type Json, type JsonObject, objectAt, stringAt } from '../events.js'
 import { type FieldMove, type Shape, without } from './fields.js'
 import { gapNames } from './gaps.js'
 
-/** Voice Live speaks preview with a few values of its own. */
+/** Voice Live is preview with a few values of its own. */
 export type Flavour = 'preview' | 'voice-live'
 
 export interface Shapes {
@@ -18,7 +18,7 @@ const FORMATS: Readonly<Record<string, JsonObject>> = {
   g711_alaw: { type: 'audio/pcma' },
 }
 
-/** A name without a GA form, as Voice Live has some, keeps its spelling. */
+/** A name without a GA form keeps its spelling; Voice Live has some. */
 function formatToGa(value: Json): Json {
   return typeof value === 'string' && Object.hasOwn(FORMATS, value) ? { ...FORMATS[value] } : value
 }
@@ -28,7 +28,7 @@ function formatToPreview(value: Json): Json | undefined {
   return Object.keys(FORMATS).find((name) => FORMATS[name]?.type === value.type)
 }
 
-/** GA audio output always has its transcript, so `["audio","text"]` and `["audio"]` are the same wish. */
+/** GA audio output always has its transcript, so `["audio","text"]` and `["audio"]` ask for the same. */
 function modalitiesToGa(value: Json): Json {
   if (!isModalities(value)) return value
   return value.includes('audio') ? ['audio'] : ['text']
@@ -80,39 +80,39 @@ function leaveOut(keys: ReadonlySet<string>): (value: Json) => Json {
 export function shapesOf(flavour: Flavour): Shapes {
   const voice: FieldMove = {
     preview: 'voice',
-    ga: ['audio', 'output', 'voice'],
+    ga: 'audio.output.voice',
     toGa: voiceToGa,
     toPreview: (value) => (flavour === 'preview' && isObject(value) ? undefined : value),
   }
   const output: readonly FieldMove[] = [
-    { preview: 'modalities', ga: ['output_modalities'], toGa: modalitiesToGa, toPreview: modalitiesToPreview },
+    { preview: 'modalities', ga: 'output_modalities', toGa: modalitiesToGa, toPreview: modalitiesToPreview },
     voice,
-    { preview: 'output_audio_format', ga: ['audio', 'output', 'format'], toGa: formatToGa, toPreview: formatToPreview },
+    { preview: 'output_audio_format', ga: 'audio.output.format', toGa: formatToGa, toPreview: formatToPreview },
   ]
   const tools: readonly FieldMove[] = [
-    { preview: 'tool_choice', ga: ['tool_choice'], toGa: toolChoiceToGa, toPreview: (value) => toolChoiceToPreview(value, flavour) },
-    { preview: 'tools', ga: ['tools'], toPreview: toolsToPreview },
+    { preview: 'tool_choice', ga: 'tool_choice', toGa: toolChoiceToGa, toPreview: (value) => toolChoiceToPreview(value, flavour) },
+    { preview: 'tools', ga: 'tools', toPreview: toolsToPreview },
   ]
-  // A name that some schemas have where the others have GA's.
-  const olderTokens: FieldMove = { preview: 'max_response_output_tokens', ga: ['max_output_tokens'], readOnly: true }
+  // Some preview schemas have this name, others have GA's.
+  const olderTokens: FieldMove = { preview: 'max_response_output_tokens', ga: 'max_output_tokens', readOnly: true }
   const turnDetectionToPreview = flavour === 'preview' ? leaveOut(GA_TURN_DETECTION) : (value: Json) => value
   return {
     session: {
       moves: [
         ...output,
-        { preview: 'speed', ga: ['audio', 'output', 'speed'] },
-        { preview: 'input_audio_format', ga: ['audio', 'input', 'format'], toGa: formatToGa, toPreview: formatToPreview },
-        { preview: 'input_audio_transcription', ga: ['audio', 'input', 'transcription'], toPreview: leaveOut(GA_TRANSCRIPTION) },
-        { preview: 'input_audio_noise_reduction', ga: ['audio', 'input', 'noise_reduction'] },
-        { preview: 'turn_detection', ga: ['audio', 'input', 'turn_detection'], toGa: turnDetectionToGa, toPreview: turnDetectionToPreview },
-        { preview: 'max_response_output_tokens', ga: ['max_output_tokens'] },
+        { preview: 'speed', ga: 'audio.output.speed' },
+        { preview: 'input_audio_format', ga: 'audio.input.format', toGa: formatToGa, toPreview: formatToPreview },
+        { preview: 'input_audio_transcription', ga: 'audio.input.transcription', toPreview: leaveOut(GA_TRANSCRIPTION) },
+        { preview: 'input_audio_noise_reduction', ga: 'audio.input.noise_reduction' },
+        { preview: 'turn_detection', ga: 'audio.input.turn_detection', toGa: turnDetectionToGa, toPreview: turnDetectionToPreview },
+        { preview: 'max_response_output_tokens', ga: 'max_output_tokens' },
         ...tools,
       ],
       previewOnly: gapNames('preview', 'session'),
       gaOnly: gapNames('ga', 'session'),
     },
     responseCreate: {
-      moves: [...output, ...tools, olderTokens, { preview: 'input_items', ga: ['input'], readOnly: true }],
+      moves: [...output, ...tools, olderTokens, { preview: 'input_items', ga: 'input', readOnly: true }],
       previewOnly: gapNames('preview', 'response.create'),
       gaOnly: gapNames('ga', 'response.create'),
     },
@@ -122,7 +122,7 @@ export function shapesOf(flavour: Flavour): Shapes {
 
 const LATE_FIELDS = ['input_audio_noise_reduction', 'include', 'tracing', 'prompt', 'speed']
 
-/** Whether a client's preview session uses what came together with the late event types; the first preview's transcription knew `whisper-1` alone. */
+/** Whether a client's preview session uses a setting that came with the late event types. The first preview transcribed with `whisper-1` only. */
 export function isLateSession(session: JsonObject): boolean {
   if (LATE_FIELDS.some((field) => Object.hasOwn(session, field))) return true
   const model = stringAt(objectAt(session, 'input_audio_transcription'), 'model')

@@ -1,6 +1,7 @@
 // Under a quota the relay itself asks for the answer to every spoken turn: the upstream's own answering is switched off, and the client does not notice.
-import { readPath, writePath } from '../../policy/paths.js'
+
 import { isObject, type Json, type JsonObject, objectAt, type RealtimeEvent } from '../../protocol/events.js'
+import { readPath, writePath } from '../../protocol/paths.js'
 
 const TURNS = 'audio.input.turn_detection'
 

@@ -1,4 +1,4 @@
-// The dialects against material nobody here wrote: published examples, the rename map, recorded sessions.
+// The dialects against foreign material: published examples, the rename map and recorded sessions.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { Dialect } from '../../../../src/core/protocol/dialect.js'
@@ -19,7 +19,7 @@ const whole = (file: unknown) => file as Examples
 const GA_EXAMPLES = [...examplesIn('protocol/events-ga.json', whole), ...examplesIn('protocol/events-composed.json', (file) => file.ga as Examples)]
 const PREVIEW_EXAMPLES = [...examplesIn('protocol/events-preview.json', whole), ...examplesIn('protocol/events-composed.json', (file) => file.preview as Examples)]
 
-/** The event types that the strictest preview client knows; it closes its socket on any other. */
+/** The event types that the strictest preview client knows. It closes its socket on any other. */
 const RT_CLIENT = new Set(
   `session.created session.updated conversation.item.created conversation.item.deleted conversation.item.truncated response.created response.done rate_limits.updated
   response.output_item.added response.output_item.done response.content_part.added response.content_part.done response.audio.delta response.audio.done
@@ -71,7 +71,7 @@ describe.skipIf(absent)(`published examples${why}`, () => {
     expect(again).toEqual(sent)
   })
 
-  /** What the translation does to a preview event on purpose: the newest preview form of the same. */
+  /** The intended changes of a preview event: it becomes its newest preview form. */
   function asLaterPreview(event: RealtimeEvent): RealtimeEvent {
     const { value, ...rest } = event
     const out = structuredClone(value === undefined ? event : { ...rest, text: value }) as RealtimeEvent & { session?: Record<string, unknown>; response?: Record<string, unknown> }
@@ -131,7 +131,7 @@ describe.skipIf(absent)(`rename map${why}`, () => {
   const eventWith = (type: string, path: string, value: string): RealtimeEvent =>
     ({ type, ...(path.split('.').reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as object) }) as RealtimeEvent
   const at = (event: RealtimeEvent | undefined, path: string) => path.split('.').reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], event)
-  /** Read only: a name that one old schema had; kept by GA towards preview clients for late preview alone. */
+  /** Read only: the name in one old schema. Towards clients only late previews get it. */
   const oneWay = new Set(['response.max_response_output_tokens', 'response.input_items', 'session.truncation'])
 
   it.each(plain)('$type: $preview is $ga', ({ type, preview, ga }) => {

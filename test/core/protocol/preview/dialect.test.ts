@@ -1,4 +1,4 @@
-// Preview and Voice Live spelling against GA: every event, both directions, every pairing of links.
+// Translation between preview, Voice Live and GA: every event, in both directions, for every pair of links.
 import { describe, expect, it } from 'vitest'
 import type { Dialect } from '../../../../src/core/protocol/dialect.js'
 import { dialectFor } from '../../../../src/core/protocol/dialects.js'
@@ -6,7 +6,7 @@ import type { RealtimeEvent } from '../../../../src/core/protocol/events.js'
 import { LATE_TYPES, NO_COUNTERPART } from '../../../../src/core/protocol/preview/gaps.js'
 import { GA_ONLY, ROWS } from './rows.js'
 
-/** A preview client that has shown that it is of 2025. */
+/** A preview client that has used a setting of a late preview. */
 function latePreview(): Dialect {
   const dialect = dialectFor('preview')
   dialect.toGa({ type: 'session.update', session: { include: [] } })
@@ -47,7 +47,7 @@ describe.each(ROWS)('$side $name', ({ preview, ga, back }) => {
 describe('GA events without a preview counterpart', () => {
   it.each(GA_ONLY)('$type is not sent to a preview side', (event) => expect(latePreview().fromGa(event)).toEqual([]))
 
-  it.each([...LATE_TYPES])('%s is kept from a client of the first preview, which would close on it', (type) => {
+  it.each([...LATE_TYPES])('%s is not sent to a client of the first preview, which would close on it', (type) => {
     const client = dialectFor('preview')
     client.toGa({ type: 'session.update', session: { turn_detection: { type: 'server_vad' }, input_audio_transcription: { model: 'whisper-1' } } })
     expect(client.fromGa({ type, item_id: 'item_1' })).toEqual([])
@@ -68,7 +68,7 @@ describe('GA events without a preview counterpart', () => {
     expect(client.fromGa(delta)).toEqual([delta])
   })
 
-  it('transcription_session.update is left for the caller to refuse', () => {
+  it('transcription_session.update is not translated, so the caller refuses it', () => {
     expect(dialectFor('preview').toGa({ type: 'transcription_session.update', session: {} })).toEqual([])
   })
 
@@ -109,7 +109,7 @@ describe('GA events without a preview counterpart', () => {
     expect(dialectFor('preview').fromGa(event)).toEqual([{ type: 'response.create', response: { max_output_tokens: 9 } }])
   })
 
-  it('an image is kept from a preview client, and sent to a preview upstream so that its refusal comes back', () => {
+  it('an image is not sent to a preview client, but to a preview upstream, so that its refusal comes back', () => {
     const item = {
       id: 'item_1',
       type: 'message',
@@ -136,7 +136,7 @@ describe('GA events without a preview counterpart', () => {
     ])
   })
 
-  it('what is no item or part, and names that every object has, stay as they are', () => {
+  it('values that are no items or parts, and names that every object has, stay unchanged', () => {
     const content = [{ type: 'constructor' }, { type: 'toString' }, { type: 7 }, 'text', null]
     const odd = { id: 'item_a', object: 'realtime.item', type: 'message', role: 'assistant', content }
     const response = { id: 'resp_1', output: ['text', null, 7, odd] }
@@ -157,7 +157,7 @@ describe('GA events without a preview counterpart', () => {
     },
   )
 
-  it('a part that an upstream names as its item does is named as preview has it', () => {
+  it('a part with the GA name of an item’s part gets its preview name', () => {
     for (const [ga, preview] of [
       ['output_text', 'text'],
       ['output_audio', 'audio'],
@@ -173,7 +173,7 @@ describe('GA events without a preview counterpart', () => {
     expect(dialectFor('preview').toGa({ type: 'response.created', response })).toEqual([{ type: 'response.created', response: { id: 'resp_1', max_output_tokens: 5 } }])
   })
 
-  it('a field in its preview place wins over the same in its GA place', () => {
+  it('a field in its preview place replaces the same field in its GA place', () => {
     const [event] = dialectFor('preview').toGa({ type: 'response.create', response: { voice: 'verse', audio: { output: { voice: 'ash' } } } })
     expect(event).toEqual({ type: 'response.create', response: { audio: { output: { voice: 'verse' } } } })
   })
@@ -220,18 +220,18 @@ describe('Voice Live', () => {
   it("chooses a tool the way GA does, since that is Voice Live's own form", () => {
     expect(own({ tool_choice: { type: 'function', name: 'f' } })).toEqual({ tool_choice: { type: 'function', name: 'f' } })
   })
-  it('is told in GA when an item is done, the item in its own spelling', () => {
+  it('gets conversation.item.done, with the item in its own spelling', () => {
     const item = { id: 'item_a', type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'x' }] }
     expect(dialectFor('voice-live').fromGa({ type: 'conversation.item.done', item })).toEqual([
       { type: 'conversation.item.done', item: { ...item, object: 'realtime.item', content: [{ type: 'text', text: 'x' }] } },
     ])
     expect(dialectFor('voice-live').fromGa({ type: 'conversation.item.added', item })[0]?.type).toBe('conversation.item.created')
   })
-  it('events of its own keep their names, for policy to drop', () => {
+  it('keeps the names of its own events, which policy drops', () => {
     const event = { type: 'response.animation_viseme.delta', viseme_id: 1 }
     expect(dialectFor('voice-live').toGa(event)).toEqual([event])
   })
-  it('GA events that it mixes in pass', () => {
+  it('may mix in GA events, which pass', () => {
     const event = { type: 'response.output_audio_transcript.delta', item_id: 'item_1', delta: 'x' }
     expect(dialectFor('voice-live').toGa(event)).toEqual([event])
   })

@@ -1,4 +1,4 @@
-// Translation of whatever parses: never throws, never writes to its input or to a prototype, never sends a type that preview lacks.
+// Translation of any JSON: it never throws, never changes its input or a prototype, and never sends a type that preview lacks.
 import { describe, expect, it } from 'vitest'
 import type { DialectName } from '../../../../src/core/protocol/dialect.js'
 import { dialectFor } from '../../../../src/core/protocol/dialects.js'
@@ -101,7 +101,7 @@ describe('hostile events', () => {
     )
   })
 
-  it('what was translated to preview and back is translated to preview alike', () => {
+  it('an event translated to preview and back translates to the same preview event', () => {
     fc.assert(
       fc.property(event, (one) => {
         for (const sent of dialectFor('preview').fromGa(one)) {
@@ -116,7 +116,7 @@ describe('hostile events', () => {
     )
   })
 
-  it('__proto__ arrives as the plain field it is, for policy to see', () => {
+  it('__proto__ stays a plain field, which policy sees', () => {
     const hostile = JSON.parse('{"type":"session.update","session":{"__proto__":{"instructions":"x"},"voice":"ash"}}') as RealtimeEvent
     const [translated] = dialectFor('preview').toGa(hostile)
     const session = translated?.session as Record<string, unknown>

@@ -1,4 +1,4 @@
-// GA clients that use preview names for some fields: every such field ends in its GA place.
+// GA clients that use preview names for some fields: every such field moves to its GA place.
 import { describe, expect, it } from 'vitest'
 import { liftMixedGa } from '../../../../src/core/protocol/preview/lift-mixed.js'
 
@@ -37,7 +37,7 @@ describe('liftMixedGa', () => {
       },
     })
   })
-  it('a field in its GA place wins, even when it is null', () => {
+  it('a field in its GA place stays, even if it is null', () => {
     const session = { voice: 'sage', turn_detection: { type: 'server_vad' }, audio: { output: { voice: 'ash' }, input: { turn_detection: null } } }
     expect(liftMixedGa({ type: 'session.update', session })).toEqual({
       type: 'session.update',
@@ -50,7 +50,7 @@ describe('liftMixedGa', () => {
     { type: 'session.update', session: null },
     { type: 'session.update', session: ['voice'] },
     { type: 'conversation.item.create', item: { voice: 'x' } },
-  ])('%o is none of its business', (event) => {
+  ])('%o is returned unchanged', (event) => {
     expect(liftMixedGa(event)).toBe(event)
   })
   it('a pure GA event means the same afterwards', () => {

@@ -1,4 +1,4 @@
-// Item events of a preview upstream in GA's order, as transcripts: what came in, and what GA would have sent.
+// Item events of a preview upstream in GA's order, as transcripts of the events received and of those GA would have sent.
 import { describe, expect, it } from 'vitest'
 import type { DialectName } from '../../../../src/core/protocol/dialect.js'
 import { dialectFor } from '../../../../src/core/protocol/dialects.js'
@@ -67,7 +67,7 @@ describe('order of item events from a preview upstream', () => {
     expect(out[2]?.name).toBe('f')
   })
 
-  it('a name that is there is kept, an unknown item gets none', () => {
+  it('an existing name is kept, and the call of an unknown item gets none', () => {
     const done = { type: 'response.function_call_arguments.done', item_id: 'item_f', arguments: '{}' }
     expect(play([itemEvent('response.output_item.added', openCall), { ...done, name: 'g' }])[1]?.name).toBe('g')
     expect(play([done])).toEqual([done])
@@ -78,7 +78,7 @@ describe('order of item events from a preview upstream', () => {
     expect(types(out)).toEqual(['conversation.item.added', 'conversation.item.done'])
   })
 
-  it('spoken words are complete at once, whatever their status says', () => {
+  it('spoken words are complete at once with any status', () => {
     expect(types(play([created({ ...user, status: 'in_progress' })]))).toEqual(['conversation.item.added', 'conversation.item.done'])
   })
 
@@ -88,7 +88,7 @@ describe('order of item events from a preview upstream', () => {
     expect(types(play([itemEvent('response.output_item.added', bare), created(bare)]))).toEqual(['response.output_item.added', 'conversation.item.added'])
   })
 
-  it('an item that is announced only after its response was done with it is complete at once', () => {
+  it('an item that is announced after its response finished it is complete at once', () => {
     const { status: _status, ...bare } = full
     const out = play([itemEvent('response.output_item.added', open), itemEvent('response.output_item.done', full), created(bare)])
     expect(types(out)).toEqual(['response.output_item.added', 'response.output_item.done', 'conversation.item.added', 'conversation.item.done'])
@@ -99,12 +99,12 @@ describe('order of item events from a preview upstream', () => {
     expect(types(out)).toEqual(['conversation.item.added', 'conversation.item.done', 'response.output_item.done'])
   })
 
-  it('where output_item.done is missing, response.done completes its items', () => {
+  it('response.done completes items whose output_item.done is missing', () => {
     const out = play([created(open), { type: 'response.done', event_id: 'r', response: { output: [full] } }])
     expect(types(out)).toEqual(['conversation.item.added', 'conversation.item.done', 'response.done'])
   })
 
-  it('an item that never entered the conversation is not done in it', () => {
+  it('an item that never entered the conversation gets no conversation.item.done', () => {
     const out = play([itemEvent('response.output_item.added', open), itemEvent('response.output_item.done', full), { type: 'response.done', response: { output: [full] } }])
     expect(types(out)).toEqual(['response.output_item.added', 'response.output_item.done', 'response.done'])
   })
@@ -124,12 +124,12 @@ describe('order of item events from a preview upstream', () => {
     expect(types(out)).toEqual(['conversation.item.added', 'conversation.item.done', 'conversation.item.added', 'conversation.item.done', 'response.output_item.done'])
   })
 
-  it('items without an id do not stand for each other', () => {
+  it('items without an id are not taken for each other', () => {
     const { id: _id, ...nameless } = user
     expect(types(play([created(nameless), created(nameless)]))).toEqual(['conversation.item.added', 'conversation.item.done', 'conversation.item.added', 'conversation.item.done'])
   })
 
-  it('an event that names no item is about none, not even one whose id is empty', () => {
+  it('an event without an item id is about no item, not even one with an empty id', () => {
     const empty = { ...open, id: '' }
     const { id: _id, ...nameless } = full
     const args = { type: 'response.function_call_arguments.done', arguments: '{}' }
@@ -162,7 +162,7 @@ describe('order of item events from a preview upstream', () => {
     expect(types(link.toGa(itemEvent('response.output_item.done', { ...full, id: 'item_1' })))).toEqual(['conversation.item.done', 'response.output_item.done'])
   })
 
-  it('a deleted item is announced anew when it comes again', () => {
+  it('a deleted item is announced again if it comes back', () => {
     const out = play([created(user), { type: 'conversation.item.deleted', item_id: 'item_u' }, created(user)])
     expect(types(out)).toEqual(['conversation.item.added', 'conversation.item.done', 'conversation.item.deleted', 'conversation.item.added', 'conversation.item.done'])
   })
@@ -171,14 +171,14 @@ describe('order of item events from a preview upstream', () => {
     expect(types(play([created(open, 'item_u'), created(open, 'item_u')]))).toEqual(['conversation.item.added'])
   })
 
-  it('a done that is derived names the item before, and no event where that had no id', () => {
+  it('a derived conversation.item.done names the previous item, and has an event id only if its source has one', () => {
     const { event_id: _id, ...bare } = created(user, 'item_before')
     expect(play([bare])[1]).toEqual({ type: 'conversation.item.done', previous_item_id: 'item_before', item: user })
     const { previous_item_id: _previous, ...first } = created(user)
     expect(play([first])[1]).toEqual({ type: 'conversation.item.done', event_id: 'e_done', previous_item_id: null, item: user })
   })
 
-  it('links do not share what they remember', () => {
+  it('links share no state', () => {
     const one = dialectFor('preview')
     const other = dialectFor('preview')
     one.toGa(created(open))

@@ -1,13 +1,13 @@
-// Every Realtime event in both spellings, as one table: what a preview side writes or reads, and what GA has for it.
+// One table of every Realtime event in preview and in GA spelling.
 import type { RealtimeEvent } from '../../../../src/core/protocol/events.js'
 
 export interface Row {
   readonly side: 'client' | 'server'
   readonly name: string
   readonly preview: RealtimeEvent
-  /** In GA; several where preview says in one event what GA says in two. */
+  /** The GA events; several if GA needs two events for one of preview. */
   readonly ga: readonly RealtimeEvent[]
-  /** `toGa` is not undone by `fromGa` (older spellings, fields left out): what comes back instead. */
+  /** The event that comes back if `fromGa` does not undo `toGa` (older spellings, fields left out). */
   readonly back?: RealtimeEvent
 }
 
@@ -231,7 +231,7 @@ export const ROWS: readonly Row[] = [
   },
 ]
 
-/** GA events that a preview side is never sent. */
+/** GA events that are never sent to a preview side. */
 export const GA_ONLY: readonly RealtimeEvent[] = [
   { type: 'conversation.item.done', previous_item_id: null, item: userItem },
   { type: 'input_audio_buffer.timeout_triggered', audio_start_ms: 0, audio_end_ms: 1, item_id: 'item_u' },

@@ -1,11 +1,11 @@
-// Replays a recorded session through the whole relay: the upstream's lines as they stand, the client's checked as they arrive upstream.
+// Replays a recorded session through the whole relay: sends the upstream's lines unchanged, and checks the client's as they arrive upstream.
 import { expect } from 'vitest'
 import type { ToolOwner } from '../../src/core/policy/profile.js'
 import type { DialectName } from '../../src/core/protocol/dialect.js'
 import type { JsonObject, RealtimeEvent } from '../../src/core/protocol/events.js'
-import { settle } from './memory-link.js'
+import { settle } from '../support/memory-link.js'
+import { type Lab, openLab } from '../support/relay-lab.js'
 import { profileOf, type RecordedLine, type Recording } from './recording.js'
-import { type Lab, openLab } from './relay-lab.js'
 
 export interface ReplayOptions {
   readonly owner: ToolOwner

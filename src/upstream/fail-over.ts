@@ -1,4 +1,4 @@
-// Several upstreams as one: dialled in the order core chooses, the next one when a dial fails, so that a client notices nothing but the time.
+// Several upstreams as one. Core chooses the order; if a dial fails, the next one follows, and the client notices only the delay.
 import type { UpstreamConfig } from '../config/config.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { BreakerState } from '../core/upstreams/breaker.js'
@@ -6,43 +6,43 @@ import { type Choice, type ChoiceState, choose, type DialOutcome, dialled, limit
 import type { Health } from '../ports/health.js'
 import type { LimitsBook } from '../ports/store.js'
 import type { UpstreamConnection, UpstreamProvider } from '../ports/upstream.js'
-import { limitsCache } from './limits-cache.js'
+import { createLimitsCache } from './limits-cache.js'
 
 export interface NamedUpstream {
   readonly config: UpstreamConfig
   readonly provider: UpstreamProvider
 }
 
-export interface FallOverDeps {
+export interface FailOverDeps {
   readonly limits: LimitsBook
   /** Epoch milliseconds. */
   readonly now: () => number
   /** At least 0 and below 1. */
   readonly random: () => number
-  /** As the upstreams themselves have it. Where there is another one to try, a dial is given up after half of it; all dials of a client end within one and a half. */
+  /** The time limit that each upstream has itself. A dial gets half of it if another upstream is left to try. All dials of a client end within one and a half. */
   readonly connectTimeoutMs: number
   readonly log: { warn(fields: object, message: string): void }
   readonly onDialled?: (upstream: string, outcome: DialOutcome['is']) => void
 }
 
-export interface FallOver extends UpstreamProvider {
-  /** For operators: breaker, pause and latency of each, and the name under which its limits are recorded. */
+export interface FailOver extends UpstreamProvider {
+  /** For operators: each upstream's breaker, pause and latency, and the name under which its limits are recorded. */
   views(): readonly (UpstreamView & { readonly deployment: string })[]
 }
 
 type DialRequest = Parameters<UpstreamProvider['dial']>[0]
 
-/** What an upstream that says 429 without a time is left alone for. */
+/** Pause of an upstream whose 429 names no time. */
 const DEFAULT_PAUSE_SECONDS = 2
 
-export function fallOver(upstreams: readonly NamedUpstream[], deps: FallOverDeps): FallOver {
+export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOverDeps): FailOver {
   const { now } = deps
   const byName = new Map(upstreams.map((one) => [one.config.name, { ...one, limitKey: limitKeyOf(one.config, upstreams) }]))
   let state: ChoiceState = openingChoice(
     upstreams.map(({ config }) => config),
     now(),
   )
-  const limits = limitsCache([...byName.values()], {
+  const limits = createLimitsCache([...byName.values()], {
     book: deps.limits,
     now,
     seen: (name, found) => {
@@ -56,7 +56,7 @@ export function fallOver(upstreams: readonly NamedUpstream[], deps: FallOverDeps
     return choice
   }
 
-  /** Without `timeoutMs` the upstream's own time limit holds. */
+  /** Without `timeoutMs` only the upstream's own time limit applies. */
   async function dialOne(name: string, request: DialRequest, timeoutMs: number | undefined): Promise<UpstreamConnection> {
     const { config, provider, limitKey } = byName.get(name) as NamedUpstream & { limitKey: string }
     const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)))
@@ -110,7 +110,7 @@ export function fallOver(upstreams: readonly NamedUpstream[], deps: FallOverDeps
     },
     async health() {
       const known = await Promise.all(upstreams.map(({ provider }) => provider.health()))
-      // A dial given up early says nothing to the upstream's own health, but it does to the breaker.
+      // The upstream's own health ignores dials that were given up early; the breaker counts them.
       return worstOfUsable(known.map((one, index) => (breakerOf(upstreams[index]?.config.name ?? '') === 'open' ? { status: 'down', detail: 'the upstream fails' } : one)))
     },
     async close() {
@@ -120,7 +120,7 @@ export function fallOver(upstreams: readonly NamedUpstream[], deps: FallOverDeps
   }
 }
 
-/** Limits belong to a deployment; where several upstreams call theirs alike, in other regions, each has its own. */
+/** Limits are recorded by deployment. If several upstreams, in other regions, have deployments of the same name, the upstream's name is added. */
 export function limitKeyOf(config: UpstreamConfig, all: readonly NamedUpstream[]): string {
   return all.some((other) => other.config.deployment === config.deployment && other.config.name !== config.name) ? `${config.deployment}~${config.name}` : config.deployment
 }
@@ -130,7 +130,7 @@ function outcomeOf({ code, why, retryAfterSeconds }: RefusalError): DialOutcome 
   return why === 'closed' ? { is: 'given_up' } : { is: 'failed', retryAfterSeconds }
 }
 
-/** Where any of those tried said when to come back, that is what the client can use; else the last failure. */
+/** If any upstream tried was rate limited, the refusal says when the first is free again. Else it is the last failure. */
 function finalRefusal(choice: Exclude<Choice, { dial: string }>, failures: readonly RefusalError[]): RefusalError {
   const limited = failures.filter((one) => one.code === 'rate_limited')
   const last = failures.at(-1)
@@ -140,7 +140,7 @@ function finalRefusal(choice: Exclude<Choice, { dial: string }>, failures: reado
   return new RefusalError('upstream_refused', 'none_left')
 }
 
-/** Down only when every upstream is; degraded when any is not well. */
+/** Down only if every upstream is down; degraded if any is not ok. */
 function worstOfUsable(all: readonly Health[]): Health {
   const unwell = all.find((one) => one.status !== 'ok')
   if (!unwell) return { status: 'ok', detail: 'reachable' }

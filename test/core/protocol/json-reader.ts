@@ -1,7 +1,7 @@
-// A strict JSON reader whose treatment of repeated keys can be chosen, to see an event as other people's parsers would.
+// A strict JSON reader that can treat repeated keys in several ways, to read an event as other parsers would.
 
 export interface Reading {
-  /** Which of two equal keys counts. */
+  /** Which of two equal keys wins. */
   readonly wins: 'first' | 'last'
   /** Keys that differ in case only are equal (readers in Go and .NET), Unicode's odd cases included. */
   readonly foldCase: boolean
@@ -18,14 +18,14 @@ export function foldKey(key: string): string {
   return key.toLowerCase().toUpperCase()
 }
 
-/** The value with every key folded; where two keys fold alike, the last one counts. */
+/** The value with every key folded. If two keys fold alike, the last one wins. */
 export function foldKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(foldKeys)
   if (typeof value !== 'object' || value === null) return value
   return new Map(Object.entries(value).map(([key, inner]) => [foldKey(key), foldKeys(inner)]))
 }
 
-/** Objects come back as Maps, so that no key means anything to JavaScript. Throws on anything that is not one JSON text. */
+/** Returns objects as Maps, so that no key has a special meaning. Throws on anything that is not one JSON text. */
 export function readJson(text: string, reading: Reading): unknown {
   let at = 0
   const fail = (): never => {

@@ -1,4 +1,4 @@
-// Preloaded into a process under test: appends the packages it loads to the file named by LOADED_FILE, one a line.
+// Preloaded into a process under test. Appends each package that the process loads to the file LOADED_FILE, one per line.
 import { appendFileSync } from 'node:fs'
 import { createRequire, register } from 'node:module'
 

@@ -1,8 +1,8 @@
-// A recorded session as a script: who said what in which order, and which of it a client may see when the server runs the tools.
+// A recorded session as a script: which side sent which event in which order, and what a client may see of it if the server runs the tools.
 import { readdirSync, readFileSync } from 'node:fs'
 import type { SessionProfile, SessionTool, ToolDefinition, ToolOwner } from '../../src/core/policy/profile.js'
 import type { JsonObject, RealtimeEvent } from '../../src/core/protocol/events.js'
-import { hasShared, sharedPath } from './shared.js'
+import { hasShared, sharedPath } from '../support/shared.js'
 
 export interface RecordedLine {
   readonly from: 'client' | 'server'
@@ -14,7 +14,7 @@ export interface Recording {
   readonly lines: readonly RecordedLine[]
 }
 
-/** Every recorded WebSocket session of a folder of `../shared/recordings`; none where it is absent. */
+/** Every recorded WebSocket session of a folder of `../shared/recordings`; none if the folder is absent. */
 export function recordings(folder: string): readonly Recording[] {
   const path = `recordings/${folder}`
   if (!hasShared(path)) return []
@@ -31,14 +31,14 @@ export function recordings(folder: string): readonly Recording[] {
     }))
 }
 
-/** A sideband begins in the middle of a session; everything else begins with `session.created`. */
+/** A sideband begins in the middle of a session. Every other recording begins with `session.created`. */
 function withOpening(lines: readonly RecordedLine[]): readonly RecordedLine[] {
   if (lines.some((line) => line.event.type === 'session.created')) return lines
   const updated = lines.find((line) => line.event.type === 'session.updated')
   return [{ from: 'server', event: { ...updated?.event, type: 'session.created' } }, ...lines]
 }
 
-/** The profile of a server that wants what the recorded client wanted; the tools are run by `owner`. */
+/** The profile of a server that wants the same session as the recorded client. `owner` runs the tools. */
 export function profileOf(recording: Recording, owner: ToolOwner): Partial<SessionProfile> {
   const update = recording.lines.find((line) => line.event.type === 'session.update')?.event.session as JsonObject
   const { type: _type, instructions, tools, ...session } = update
@@ -46,7 +46,7 @@ export function profileOf(recording: Recording, owner: ToolOwner): Partial<Sessi
   return { instructions: instructions as string, tools: owned, session, clientMaySeedHistory: true }
 }
 
-/** What of the recording a client sees. Frames are texts as the upstream sent them; a change is written as the event that takes their place. */
+/** What a client sees of the recording. A frame is the text that the upstream sent; a change is the event that replaces it. */
 export type Seen = { readonly bytes: string } | { readonly event: RealtimeEvent }
 
 /**

@@ -1,4 +1,4 @@
-// A WebSocket peer that may break every rule: writes frames byte by byte as told, and reads what comes back.
+// A WebSocket peer that can break every rule: it writes the given bytes and reads the answers.
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -22,13 +22,13 @@ export interface ReadFrame {
   readonly payload: Buffer
 }
 
-/** How the bytes of a script are cut on their way: one write, one write a frame, or pieces of this many bytes. */
+/** How the bytes of a script are cut: one write, one write per frame, or pieces of this many bytes. */
 export type Chop = 'whole' | 'frames' | number
 
 export interface RawPeer {
   readonly socket: Socket
   write(frames: readonly RawFrame[], chop?: Chop): Promise<void>
-  /** The next frame that fits, skipping others; rejects when the socket ends first. */
+  /** The next matching frame; others are skipped. Rejects if the socket ends first. */
   next(fits: (frame: ReadFrame) => boolean): Promise<ReadFrame>
   /** Resolves to the close code the other side sent (1005: none in the frame, 1006: no close frame) once the socket has ended. Answers its close. */
   readonly ended: Promise<number>
@@ -55,7 +55,7 @@ export function encodeFrame({ opcode, payload = '', fin = true, rsv = 0 }: RawFr
   return Buffer.concat([first, length, mask, data])
 }
 
-/** Rejects when the upgrade is answered with anything but 101. */
+/** Rejects if the answer to the upgrade is not 101. */
 export async function rawClient(url: URL, headers: Readonly<Record<string, string>>): Promise<RawPeer> {
   const socket = connect(Number(url.port), url.hostname)
   socket.setNoDelay(true)
@@ -67,7 +67,7 @@ export async function rawClient(url: URL, headers: Readonly<Record<string, strin
   return rawPeer(socket, rest, true)
 }
 
-/** Answers an upgrade request that arrived on `socket`; the server's side of the same. */
+/** The same peer on the server's side: answers an upgrade request that arrived on `socket`. */
 export async function rawServer(socket: Socket): Promise<RawPeer> {
   socket.setNoDelay(true)
   const { head, rest } = await readHead(socket)

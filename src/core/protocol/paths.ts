@@ -1,7 +1,7 @@
-// Reads and writes nested GA session fields by dotted path; own properties only, so that no name reaches a prototype.
-import { isObject, type Json, type JsonObject } from '../protocol/events.js'
+// Reads and writes nested fields by dotted path. Only own properties count, so no name reaches a prototype.
+import { isObject, type Json, type JsonObject } from './events.js'
 
-/** The value at `path` (`audio.output.voice`), or undefined where any part of it is absent. */
+/** The value at `path` (`audio.output.voice`), or undefined if any part of it is absent. */
 export function readPath(object: JsonObject, path: string): Json | undefined {
   let value: Json | undefined = object
   for (const key of path.split('.')) {
@@ -12,8 +12,8 @@ export function readPath(object: JsonObject, path: string): Json | undefined {
 }
 
 /**
- * Puts `value` at `path` of `object`. Objects on the way are copied, so that only `object` itself changes and never one it shares with a profile;
- * anything else on the way is replaced by an object.
+ * Puts `value` at `path` of `object`. Objects on the way are copied: only `object` itself changes, never one that it shares with a profile.
+ * Any other value on the way is replaced by an object.
  */
 export function writePath(object: JsonObject, path: string, value: Json): void {
   const cut = path.indexOf('.')

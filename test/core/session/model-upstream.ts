@@ -1,5 +1,5 @@
 // A small upstream that keeps the protocol's rules, driven one step at a time, so that every interleaving with the relay can be tried.
-import type { JsonObject, RealtimeEvent } from '../../src/core/protocol/events.js'
+import type { JsonObject, RealtimeEvent } from '../../../src/core/protocol/events.js'
 
 export type Output = 'message' | 'server call' | 'client call' | 'unknown call' | 'background call'
 export type Ending = 'completed' | 'cancelled' | 'failed' | 'incomplete'

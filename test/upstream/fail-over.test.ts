@@ -1,24 +1,25 @@
-// Falling over between real upstreams: two simulators that refuse, hang or vanish, and what is recorded of it.
+// Fail-over between two simulators that refuse, hang or vanish, and the limits recorded meanwhile.
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { UpstreamConfig } from '../../src/config/config.js'
 import { Secret } from '../../src/config/secret.js'
 import type { RefusalError } from '../../src/core/protocol/errors.js'
-import { RETRY_BURST } from '../../src/core/upstreams/retry-budget.js'
 import type { LimitsBook, Store } from '../../src/ports/store.js'
 import type { UpstreamConnection } from '../../src/ports/upstream.js'
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
-import { type FallOver, fallOver } from '../../src/upstream/fall-over.js'
+import { createFailOver, type FailOver } from '../../src/upstream/fail-over.js'
 import { createUpstream } from '../../src/upstream/provider.js'
 
 const quiet = { warn: () => undefined }
 const CONNECT_MS = 600
+/** Extra dials that quiet times have saved up (`core/upstreams/retry-budget.ts`). */
+const RETRY_BURST = 10
 let sims: Record<'a' | 'b', Simulator>
 let store: Store
 let now: number
-let open: FallOver[]
+let open: FailOver[]
 let links: UpstreamConnection[]
 
 beforeEach(async () => {
@@ -40,9 +41,9 @@ function upstream(name: 'a' | 'b', over: Partial<UpstreamConfig> = {}): Upstream
   return { ...fixed, name, endpoint: new URL(sims[name].url), deployment: `gpt-${name}`, priority: name === 'a' ? 0 : 1, ...over }
 }
 
-function relay(configs: readonly UpstreamConfig[], own: LimitsBook = store.limits): FallOver {
+function relay(configs: readonly UpstreamConfig[], own: LimitsBook = store.limits): FailOver {
   const options = { connectTimeoutMs: CONNECT_MS, pingIntervalMs: 20_000, maxPayloadBytes: 1 << 20, log: quiet }
-  const made = fallOver(
+  const made = createFailOver(
     configs.map((config) => ({ config, provider: createUpstream(config, options) })),
     { limits: own, now: () => now, random: () => 0, connectTimeoutMs: CONNECT_MS, log: quiet },
   )
@@ -50,21 +51,21 @@ function relay(configs: readonly UpstreamConfig[], own: LimitsBook = store.limit
   return made
 }
 
-async function dial(from: FallOver, signal = new AbortController().signal): Promise<string> {
+async function dial(from: FailOver, signal = new AbortController().signal): Promise<string> {
   const connection = await from.dial({ correlationId: 'corr-1', signal })
   links.push(connection)
   return connection.deployment
 }
 
-const refused = (from: FallOver, signal?: AbortSignal): Promise<RefusalError> =>
+const refused = (from: FailOver, signal?: AbortSignal): Promise<RefusalError> =>
   dial(from, signal).then(
     (deployment) => Promise.reject(new Error(`reached ${deployment}`)),
     (error: RefusalError) => error,
   )
-const breakers = (of: FallOver) => of.views().map((view) => view.breaker)
+const breakers = (of: FailOver) => of.views().map((view) => view.breaker)
 
-describe('fall-over at connect', () => {
-  it('dials the first and leaves the second alone', async () => {
+describe('fail-over at connect', () => {
+  it('dials the first and not the second', async () => {
     expect(await dial(relay([upstream('a'), upstream('b')]))).toBe('gpt-a')
     expect([sims.a.sessions(), sims.b.sessions()]).toEqual([1, 0])
   })
@@ -85,7 +86,7 @@ describe('fall-over at connect', () => {
     expect(connection?.privateWords).toContain('gpt-b')
   })
 
-  it('leaves an upstream alone for as long as it asks, and records that for every relay', async () => {
+  it('pauses an upstream for as long as it asks, and records that for every instance', async () => {
     const both = relay([upstream('a'), upstream('b')])
     sims.a.setFaults({ refuse: { status: 429, retryAfterSeconds: 30 } })
     expect(await dial(both)).toBe('gpt-b')
@@ -100,7 +101,7 @@ describe('fall-over at connect', () => {
     expect(await dial(other)).toBe('gpt-a')
   })
 
-  it('says when to come back where none is left: the earliest', async () => {
+  it('reports the earliest time to come back if none is left', async () => {
     const both = relay([upstream('a'), upstream('b')])
     sims.a.setFaults({ refuse: { status: 429, retryAfterSeconds: 30 } })
     sims.b.setFaults({ refuse: { status: 429, retryAfterSeconds: 9 } })
@@ -109,14 +110,14 @@ describe('fall-over at connect', () => {
     expect(await refused(both), 'without a dial').toMatchObject({ code: 'rate_limited', why: 'none_left', retryAfterSeconds: 7 })
   })
 
-  it('says that the service refuses where nobody told a time', async () => {
+  it('reports that the service refuses if no upstream named a time', async () => {
     sims.a.setFaults({ refuse: { status: 500 } })
     sims.b.setFaults({ hang: true })
     expect(await refused(relay([upstream('a'), upstream('b')]))).toMatchObject({ code: 'upstream_timeout', why: 'connect' })
     expect(await refused(relay([upstream('b'), upstream('a', { priority: 5 })]))).toMatchObject({ code: 'upstream_refused', why: 'server_error' })
   })
 
-  it('stops dialling what keeps failing, probes it after a pause, and goes back to it', async () => {
+  it('stops dialling an upstream that keeps failing, probes it after a pause, and uses it again', async () => {
     const both = relay([upstream('a'), upstream('b')])
     sims.a.setFaults({ refuse: { status: 503 } })
     for (let i = 0; i < 3; i++) expect(await dial(both)).toBe('gpt-b')
@@ -130,7 +131,7 @@ describe('fall-over at connect', () => {
     expect(breakers(both)).toEqual(['closed', 'closed'])
   })
 
-  it('counts a silent upstream as failing, and says so when all are', async () => {
+  it('counts a silent upstream as failing, and reports a time-out if all are silent', async () => {
     const both = relay([upstream('a'), upstream('b')])
     sims.a.setFaults({ hang: true })
     for (let i = 0; i < 3; i++) expect(await dial(both)).toBe('gpt-b')
@@ -142,7 +143,7 @@ describe('fall-over at connect', () => {
     expect(await both.health()).toMatchObject({ status: 'down' })
   })
 
-  it('makes no extra dials beyond its budget when a crowd meets an upstream that just failed', async () => {
+  it('makes no extra dials beyond its budget if many clients meet an upstream that just failed', async () => {
     const both = relay([upstream('a'), upstream('b')])
     sims.a.setFaults({ refuse: { status: 503 } })
     const results = await Promise.all(
@@ -172,7 +173,7 @@ describe('fall-over at connect', () => {
 })
 
 describe('limits', () => {
-  it('belong to each upstream where deployments are called alike, and quotas of the configuration are recorded', async () => {
+  it('are separate for deployments of the same name, and configured quotas are recorded', async () => {
     const same = { deployment: 'gpt-realtime', limits: { tokens: 5_000, requests: 60 } }
     const both = relay([upstream('a', same), upstream('b', same)])
     expect(await dial(both)).toBe('gpt-realtime~a')
@@ -185,7 +186,7 @@ describe('limits', () => {
     )
   })
 
-  it('lead to the next upstream when one has nothing left', async () => {
+  it('lead to the next upstream if one has nothing left', async () => {
     const both = relay([upstream('a'), upstream('b')])
     store.limits.recordLimits({ deployment: 'gpt-a', source: 'event', at: now, limits: [{ name: 'tokens', limit: 1_000, remaining: 0, resetSeconds: 60 }] })
     expect(await dial(both)).toBe('gpt-b')
@@ -196,7 +197,7 @@ describe('limits', () => {
     expect(await dial(alone)).toBe('gpt-b')
   })
 
-  it('are not waited for: a store that never answers, or says no, holds up no dial', async () => {
+  it('never delay a dial, even if the store never answers or rejects', async () => {
     const deaf = { recordLimits: () => undefined, limitsOf: () => new Promise<never>(() => undefined) }
     expect(await dial(relay([upstream('a'), upstream('b')], deaf))).toBe('gpt-a')
     const away = { recordLimits: () => undefined, limitsOf: () => Promise.reject(new Error('away')) }
@@ -215,7 +216,7 @@ describe('a single upstream', () => {
     expect(await dial(alone)).toBe('gpt-a')
   })
 
-  it('that nobody listens for is refused at once', async () => {
+  it('with a closed port is refused at once', async () => {
     const probe = createServer().listen(0, '127.0.0.1')
     await once(probe, 'listening')
     const { port } = probe.address() as { port: number }
