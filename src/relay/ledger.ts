@@ -67,6 +67,13 @@ export class SessionLedger {
     this.#book({ ...responseCounters(tokens), ...this.#audio(), ...this.#money(tokens, responseNames(deployment)) }, once)
   }
 
+  /** A response whose use nobody will ever tell. `estimated_responses` says how many of the counts are such. */
+  estimated(tokens: { readonly input: number; readonly output: number }): void {
+    const { prices } = this.session.deps.ledger ?? {}
+    const money = prices ? { [`cost_${prices.currency.toLowerCase()}`]: this.estimate(tokens).money } : {}
+    this.#book(nonZero({ responses: 1, estimated_responses: 1, input_tokens: tokens.input, output_tokens: tokens.output, ...this.#audio(), ...money }), {})
+  }
+
   /** Billed apart from the response it belongs to, and often after it. */
   transcription(itemId: string, contentIndex: number, usage: JsonObject): void {
     const tokens = tokenUsage(usage)

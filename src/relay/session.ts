@@ -1,8 +1,7 @@
 // One session at work: frames in, fast lane or step, actions out in order. The only place where a client link meets an upstream link.
 import type { DialectName } from '../core/protocol/dialect.js'
-import { type RefusalCode, toErrorEvent, toWireClose } from '../core/protocol/errors.js'
 import type { Frame, RealtimeEvent, Side } from '../core/protocol/events.js'
-import type { Action } from '../core/session/actions.js'
+import type { Action, Ending } from '../core/session/actions.js'
 import { dueAt } from '../core/session/budget.js'
 import type { Input } from '../core/session/inputs.js'
 import type { Lanes } from '../core/session/lanes.js'
@@ -27,6 +26,7 @@ import type { Timetable } from './timetable.js'
 export class RelayedSession implements Effects {
   // What each frame needs comes first, and so lies together: among a thousand sessions every cache line of one is read from far away.
   #ended = false
+  #clientEnded = false
   #lanes: Lanes
   readonly #rate: ClientRate
   readonly meters = newMeters()
@@ -87,12 +87,8 @@ export class RelayedSession implements Effects {
   apply(input: Input): boolean {
     const now = this.clock()
     // What is due comes first, also between two ticks: an event after the end of a token is not handled.
-    if (now >= this.#alarm.dueAt) this.#wake(now)
+    if (now >= this.#alarm.dueAt) this.#step({ type: 'tick', clientActiveAt: this.#rate.activeAt }, now)
     return this.#step(input, now)
-  }
-
-  #wake(now: number): void {
-    this.#step({ type: 'tick', clientActiveAt: this.#rate.activeAt }, now)
   }
 
   #step(input: Input, now: number): boolean {
@@ -123,8 +119,10 @@ export class RelayedSession implements Effects {
         return
       case 'switch':
         return this.#switch()
+      case 'park':
+        return this.#endClient(action)
       case 'close':
-        return this.#close(action.code, action.why, action.retryAfterSeconds)
+        return this.#close(action)
       default:
         return perform(this, action)
     }
@@ -207,19 +205,19 @@ export class RelayedSession implements Effects {
     for (const event of reading.events) this.apply({ type: 'upstream.event', leg: leg.number, event, frame: event === whole ? frame : undefined })
   }
 
-  /** What a side sent while its lane was closed, in order, through the same rules. */
+  /** What a side sent while its lane was closed goes through the same rules, in order. */
   #release(): void {
-    const upstream = this.#upstream
-    if (this.#lanes.client !== 'hold')
-      this.#client.release(
-        () => !this.#ended && this.#lanes.client !== 'hold',
-        (frame, isBinary) => this.#handleClientFrame(frame, isBinary),
-      )
-    if (upstream && this.#lanes.upstream !== 'hold')
-      upstream.release(
-        () => !this.#ended && this.#lanes.upstream !== 'hold',
-        (frame, isBinary) => this.#handleUpstreamFrame(upstream, frame, isBinary),
-      )
+    this.#client.release(this)
+    this.#upstream?.release(this)
+  }
+
+  isOpen(side: Side): boolean {
+    return !this.#ended && this.#lanes[side] !== 'hold'
+  }
+
+  handle(leg: Leg, frame: Frame, isBinary: boolean): void {
+    if (leg === this.#client) this.#handleClientFrame(frame, isBinary)
+    else this.#handleUpstreamFrame(leg, frame, isBinary)
   }
 
   #sendClientEvent(event: RealtimeEvent): void {
@@ -231,24 +229,28 @@ export class RelayedSession implements Effects {
     if (this.#rate.refill()) this.#client.reader.resume('rate')
     if (this.#client.stalledMs(now) >= slowClientMs) this.apply({ type: 'stalled', side: 'client' })
     else if ((this.#upstream?.stalledMs(now) ?? 0) >= slowClientMs) this.apply({ type: 'stalled', side: 'upstream' })
-    else if (now >= this.#alarm.dueAt) this.#wake(now)
+    else if (now >= this.#alarm.dueAt) this.#step({ type: 'tick', clientActiveAt: this.#rate.activeAt }, now)
     if (!this.#ended) this.#alarm.followTicks(this.#client.reader.paused || this.#upstream?.reader.paused === true)
   }
 
-  #close(code: RefusalCode | 'client_left', why: string, retryAfterSeconds: number | undefined): void {
+  /** The client's part of the session is over: it is told why, and may open another session. */
+  #endClient({ code, why, retryAfterSeconds }: Ending): void {
+    if (this.#clientEnded) return
+    this.#clientEnded = true
+    if (code !== 'client_left') this.#client.refuse(code, retryAfterSeconds)
+    this.#unregister()
+    recordEnd(this, this.#client, code, why, this.clock() - this.#startedAt)
+    this.opened.onEnd()
+  }
+
+  #close(ending: Ending): void {
     this.#ended = true
-    if (code !== 'client_left') {
-      this.#sendClientEvent(toErrorEvent(code, { eventId: 'event_relay_close', retryAfterSeconds }))
-      const wire = toWireClose(code, retryAfterSeconds)
-      this.#client.link.close(wire.code, wire.reason)
-    }
+    this.#endClient(ending)
     this.#alarm.stop()
     this.#dialling?.abort()
     for (const abort of this.toolAborts.values()) abort.abort()
     for (const leg of [this.#upstream, this.#next]) leg?.link.close(1000, '')
-    this.#unregister()
-    recordEnd(this, this.#client, code, why, this.clock() - this.#startedAt)
-    this.opened.onEnd()
+    this.ledger.ended(this.clock() - this.#startedAt)
     this.#onEnd()
   }
 }

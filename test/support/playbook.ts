@@ -125,6 +125,10 @@ function lines(actions: readonly Action[]): readonly string[] {
         return [`verify ${action.token}`]
       case 'token.use':
         return [`use ${action.tokenId}`]
+      case 'park':
+        return [`park ${action.code} ${action.why}`]
+      case 'record.estimate':
+        return [`estimate ${action.input}+${action.output}`]
       case 'close':
         return [`close ${action.code} ${action.why}`]
       default:

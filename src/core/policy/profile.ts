@@ -81,3 +81,12 @@ export interface SessionProfile {
   /** Absent: this caller may use what it likes. */
   readonly quota?: QuotaPolicy | undefined
 }
+
+/** Of one response (source: OpenAI's API reference, `max_output_tokens`, 1 to 4096 or `inf`). */
+const MOST_OUTPUT_TOKENS = 4096
+
+/** The most tokens a response may speak or write; a session's own cap counts if the client cannot lift it. */
+export function outputCap({ session, clientMaySet }: SessionProfile, request: JsonObject | undefined): number {
+  const cap = request?.max_output_tokens ?? (clientMaySet.has('max_output_tokens') ? undefined : session.max_output_tokens)
+  return typeof cap === 'number' && cap > 0 ? Math.min(cap, MOST_OUTPUT_TOKENS) : MOST_OUTPUT_TOKENS
+}

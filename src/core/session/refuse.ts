@@ -2,8 +2,9 @@
 import { MAX_EVENT_ID } from '../policy/client-rules.js'
 import type { Rejection } from '../policy/policy.js'
 import { toErrorEvent } from '../protocol/errors.js'
+import { close } from './ending.js'
 import { takeCall, takeEvent } from './rates.js'
-import { close, note, publicEventId, type Step } from './state.js'
+import { note, publicEventId, type Step } from './state.js'
 
 /** Too much at once is no violation: a client that keeps to the hint is not punished for what it sent before. */
 export function refuse(step: Step, error: Rejection, causeEventId: string | undefined, type: string): void {

@@ -3,8 +3,8 @@
 import { limitsOfEvent } from '../limits/report.js'
 import type { SessionView } from '../policy/policy.js'
 import type { SessionProfile, ToolOwner } from '../policy/profile.js'
-import type { RefusalCode } from '../protocol/errors.js'
 import type { JsonObject, RealtimeEvent } from '../protocol/events.js'
+import { tokenUsage } from '../protocol/token-usage.js'
 import type { Action } from './actions.js'
 import { type Conversation, noConversation } from './conversation.js'
 import { type Gate, openGate } from './gate.js'
@@ -40,6 +40,8 @@ export interface SessionState {
   /** When the client last sent something or work last ended, as far as core was told: `tick` brings the rest. */
   readonly lastActive: number
   readonly drainUntil: number | undefined
+  /** Of a parked session: what is not known of its use by then is estimated. */
+  readonly parkedUntil: number | undefined
   readonly sessionCreated: RealtimeEvent | undefined
   /** Events that came before the session was live, at most `MAX_EARLY`. */
   readonly early: readonly UpstreamEvent[]
@@ -138,6 +140,7 @@ export function openingState(seed: SessionSeed): SessionState {
     token: termFrom(seed.now, seed.expiresAt, seed.exp),
     lastActive: seed.now,
     drainUntil: undefined,
+    parkedUntil: undefined,
     sessionCreated: undefined,
     early: [],
     items: noItems,
@@ -154,7 +157,7 @@ export function openingState(seed: SessionSeed): SessionState {
 
 /** The client and a configured upstream may talk. */
 export function isReady({ life, upstream }: SessionState): boolean {
-  return life !== 'closed' && upstream.phase === 'ready'
+  return (life === 'open' || life === 'draining') && upstream.phase === 'ready'
 }
 
 export function lanesOf({ life, upstream }: SessionState): Lanes {
@@ -184,12 +187,8 @@ export function recordLimits(step: Step, event: RealtimeEvent): boolean {
   return seen !== undefined
 }
 
-/** Ends the session once; later closes are ignored. */
-export function close(step: Step, code: RefusalCode | 'client_left', why: string, retryAfterSeconds?: number): void {
-  if (step.state.life === 'closed') return
-  for (const call of step.state.calls.server.values()) {
-    if (call.atWork) step.actions.push({ type: 'tool.cancel', callId: call.callId })
-  }
-  step.state = { ...step.state, life: 'closed' }
-  step.actions.push({ type: 'close', code, why, retryAfterSeconds })
+/** What one response used, before the client sees its end. The next response reads about as much as this one did. */
+export function recordUsage(step: Step, responseId: string, usage: JsonObject): void {
+  step.actions.push({ type: 'record.usage', responseId, usage })
+  step.state = { ...step.state, quota: { ...step.state.quota, lastInput: tokenUsage(usage).input } }
 }

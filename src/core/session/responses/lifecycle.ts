@@ -1,8 +1,8 @@
 // Follows responses from `response.created` to `response.done` and decides whether the client sees them at all.
 
 import { arrayAt, isObject, type JsonObject, objectAt, stringAt } from '../../protocol/events.js'
-import { answerTurn, readTokens, tellAfterResponse } from '../quota/gate.js'
-import { note, recordLimits, type Step } from '../state.js'
+import { answerTurn, tellAfterResponse } from '../quota/gate.js'
+import { note, recordLimits, recordUsage, type Step } from '../state.js'
 import { changeResponses, sendDeferred, sendToClient } from '../to-client.js'
 import { callsOf, hasClientCalls } from '../tools/ledger.js'
 import { abortRunning, dropWaiting, registerCall, startCalls } from '../tools/run.js'
@@ -28,10 +28,7 @@ export function responseDone(step: Step, received: UpstreamEvent): void {
   const status = stringAt(response, 'status') ?? 'unknown'
   const usage = objectAt(response, 'usage')
   note(step, { type: 'response_done', responseId: id, status: statusLabel(status), usage })
-  if (usage) {
-    step.actions.push({ type: 'record.usage', responseId: id, usage })
-    readTokens(step, usage)
-  }
+  if (usage) recordUsage(step, id, usage)
   recordLimits(step, received.event)
   const finished = status === 'completed' || status === 'incomplete'
   if (finished) registerMissedCalls(step, id, response)

@@ -1,11 +1,11 @@
 // While a server-run tool takes long: the client that asked for it is told, and the model says a line of its own, so that nobody listens to silence.
 import { type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
-import { answerTurn, readTokens } from '../quota/gate.js'
+import { answerTurn } from '../quota/gate.js'
 import { mayStart } from '../responses/floor.js'
 import { followUp } from '../responses/follow-up.js'
 import { fillerAsked, fillerBegan, fillerCancelled, fillerOver } from '../responses/machine.js'
 import { statusLabel, type UpstreamEvent } from '../responses/state.js'
-import { note, relayId, type SessionState, type Step } from '../state.js'
+import { note, recordUsage, relayId, type SessionState, type Step } from '../state.js'
 import { changeResponses, sendToClient } from '../to-client.js'
 import type { ServerCall } from './ledger.js'
 import { isTold, noticeStarted } from './notices.js'
@@ -98,10 +98,7 @@ export function fillerSeen(step: Step, { event }: UpstreamEvent): boolean {
   }
   const usage = objectAt(response, 'usage')
   note(step, { type: 'response_done', responseId: id, status: statusLabel(stringAt(response, 'status')), usage })
-  if (usage) {
-    step.actions.push({ type: 'record.usage', responseId: id, usage })
-    readTokens(step, usage)
-  }
+  if (usage) recordUsage(step, id, usage)
   if (filler?.eventId === mark) endFiller(step)
   return true
 }
