@@ -67,7 +67,7 @@ export class Leg {
     this.sentMessages++
     this.sentBytes += data.length
     this.link.send(data)
-    this.#backlog.check()
+    if (this.link.bufferedBytes > this.#settings.bufferBytes) this.#backlog.check()
   }
 
   /** False: this side does not know such an event. */

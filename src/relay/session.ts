@@ -98,7 +98,8 @@ export class RelayedSession implements Effects {
     this.#state = state
     const lanesMove = state.life !== before.life || state.upstream !== before.upstream
     if (lanesMove) this.#lanes = lanesOf(state)
-    if (state !== before) this.#alarm.setDue(dueAt(state, before, this.#alarm.dueAt))
+    const due = dueAt(state, before, this.#alarm.dueAt)
+    if (due !== this.#alarm.dueAt) this.#alarm.setDue(due)
     for (const action of actions) this.#perform(action)
     if (lanesMove) this.#release()
     return true
@@ -233,7 +234,7 @@ export class RelayedSession implements Effects {
     if (!this.#ended) this.#alarm.followTicks(this.#client.reader.paused || this.#upstream?.reader.paused === true)
   }
 
-  /** The client's part of the session is over: it is told why, and may open another session. */
+  /** Ends the client's part of the session: says why, and frees its place for another session. */
   #endClient({ code, why, retryAfterSeconds }: Ending): void {
     if (this.#clientEnded) return
     this.#clientEnded = true

@@ -357,6 +357,6 @@ describe('what is written down at the end', () => {
         counters: { responses: 1, input_tokens: 5, output_tokens: 4, input_text_tokens: 2, input_audio_tokens: 3, input_cached_tokens: 1, output_audio_tokens: 4 },
       },
     ])
-    expect(lab.noted('response_done')).toEqual([{ type: 'response_done', responseId: 'r', status: 'completed', usage }])
+    expect(lab.noted('response_done')).toEqual([{ type: 'response_done', responseId: 'r', model: 'gpt-realtime', status: 'completed', usage }])
   })
 })

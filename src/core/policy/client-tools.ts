@@ -1,4 +1,4 @@
-// Rebuilds the tools that a client brings along, where its profile lets it, and keeps them apart from the server's.
+// Rebuilds the tools that a client brings along, if its profile allows that, and keeps them apart from the server's.
 import { isObject, type Json, type JsonObject, stringAt } from '../protocol/events.js'
 import type { Rejection } from './policy.js'
 import type { SessionProfile, SessionTool } from './profile.js'
@@ -11,7 +11,7 @@ const MAX_TOOLS = 128
 const MAX_DESCRIPTION = 4096
 
 /**
- * Undefined where nothing is said about tools, or nothing may be: what is in force stays. The client's names for tools that the server
+ * Undefined if the update says nothing about tools, or may not: what is in force stays. The client's names for tools that the server
  * gave it to answer are left out, since SDKs send back what they were shown.
  */
 export function rebuildClientTools(session: JsonObject, profile: SessionProfile): Rebuilt {

@@ -2,7 +2,7 @@
 import type { JsonObject } from '../protocol/events.js'
 import { readPath } from '../protocol/paths.js'
 
-/** Longest text one claim may add, in characters: a name or a place, not a page of somebody's prompt. */
+/** Longest text one claim may add, in characters: a name or a place, not a page of a prompt. */
 const MAX_CLAIM_CHARACTERS = 256
 const SLOT = /\{\{\s*claims\.([^\s{}]{1,256})\s*\}\}/g
 

@@ -1,4 +1,4 @@
-// What policy is asked and what it may answer: a verdict about one event, without memory and without effect.
+// Policy's question and answer: a verdict about one event, without memory and without effect.
 import type { RefusalCode } from '../protocol/errors.js'
 import type { Json, RealtimeEvent } from '../protocol/events.js'
 import type { SessionProfile, ToolOwner } from './profile.js'
@@ -9,7 +9,7 @@ export interface Rejection {
   readonly param?: string
   /** Our own words; never quotes what was sent. */
   readonly message?: string
-  /** When it would be let through, where time alone helps. */
+  /** When it would be let through, if time alone helps. */
   readonly retryAfterSeconds?: number
 }
 

@@ -17,7 +17,7 @@ export type ToolOwner = 'server' | 'client'
 export interface ToolHandling {
   /** What becomes of a running call when its response is cancelled; absent: `abort`. Its output is handed to the model either way. */
   readonly onCancel?: 'abort' | 'finish' | undefined
-  /** The model is told at once that the tool runs, and reads its result later; a cancelled response does not concern it. */
+  /** The model reads at once that the tool runs, and its result later. Cancelling a response does not stop it. */
   readonly background?: boolean | undefined
   /** Runs only after a client that asked for the relay's events has approved the call. */
   readonly approval?: 'client' | undefined
@@ -74,7 +74,7 @@ export interface SessionProfile {
   /** Whether this client asked for `relay.*` events. */
   readonly relayEvents: boolean
   readonly limits: SessionLimits
-  /** How long a server-run tool runs before the client is told and `toolFiller` is said, in milliseconds, a tick of the relay more at most. Absent: the client is told at once. */
+  /** Milliseconds that a server-run tool runs before it is announced and `toolFiller` is said; a tick of the relay more at most. Absent: announced at once. */
   readonly toolNoticeMs?: number | undefined
   /** Instructions for a line the model says then. Absent: it says nothing. */
   readonly toolFiller?: string | undefined

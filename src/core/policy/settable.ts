@@ -1,7 +1,7 @@
 // What a client may ever be allowed to set of a session or response: one strict validator per GA path, which rebuilds the value it lets through.
 import { isObject, type Json, type JsonObject } from '../protocol/events.js'
 
-/** The value rebuilt from fields known here, or undefined where its shape is wrong. Fields not known here are left out. */
+/** The value rebuilt from fields known here, or undefined if its shape is wrong. Fields not known here are left out. */
 export type Settable = (value: Json) => Json | undefined
 
 /**

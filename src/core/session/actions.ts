@@ -35,9 +35,9 @@ export type Action =
   | { readonly type: 'quota.reserve'; readonly input: number; readonly output: number }
   /** No response is under way any more: this session reserves nothing, once what it used is booked. */
   | { readonly type: 'quota.release' }
-  /** The client's part is over: it is told why, and its side is closed. The upstream is read on. */
+  /** Ends the client's part: says why, and closes its side. The upstream is read on. */
   | ({ readonly type: 'park' } & Ending)
-  /** The session is over. Unless it was parked, the client is told why; both sides are closed. */
+  /** Ends the session: says why to the client unless the session was parked, and closes both sides. */
   | ({ readonly type: 'close' } & Ending)
   | { readonly type: 'note'; readonly note: SessionNote }
 

@@ -5,13 +5,12 @@ import { objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
 import type { EndCode } from './actions.js'
 import { floorOf } from './responses/floor.js'
 import { began, ended, fillerBegan, fillerOver } from './responses/machine.js'
-import { statusLabel } from './responses/state.js'
-import { note, recordLimits, recordUsage, relayId, type SessionState, type Step } from './state.js'
+import { noteDone, recordLimits, recordUsage, relayId, type SessionState, type Step } from './state.js'
 
 /** How long the upstream is read on after the client has gone. A cancelled answer is over within a fraction of it. */
 const SETTLE_MS = 5000
 
-/** The client is told why. While something it used is unknown and the upstream can still say it, the session is parked. */
+/** Says why to the client. Parks the session while some of its use is unknown and the upstream can still report it. */
 export function close(step: Step, code: EndCode, why: string, retryAfterSeconds?: number): void {
   const { life, upstream } = step.state
   if (life === 'closed') return
@@ -49,7 +48,7 @@ export function settle(step: Step, event: RealtimeEvent): void {
       break
     case 'response.done': {
       const usage = objectAt(response, 'usage')
-      note(step, { type: 'response_done', responseId: id, status: statusLabel(stringAt(response, 'status')), usage })
+      noteDone(step, id, response)
       if (usage) recordUsage(step, id, usage)
       // Of an answer that was cut off the service may not say what it used.
       else if (stringAt(response, 'status') === 'cancelled')
@@ -64,7 +63,7 @@ export function settle(step: Step, event: RealtimeEvent): void {
   if (!isUnbooked(step.state)) closeNow(step, 'client_left', 'settled')
 }
 
-/** Whether the session used something of which nobody has said how much. */
+/** Whether a response is under way whose use is not known yet. */
 function isUnbooked({ responses }: SessionState): boolean {
   return floorOf(responses) !== 'free'
 }

@@ -88,7 +88,8 @@ function remember(step: Step, event: RealtimeEvent): void {
 export function confirm(step: Step, session: JsonObject | undefined): void {
   step.actions.push({ type: 'media', media: mediaOf(session) })
   const { clientMaySet } = step.state.profile
-  if (clientMaySet.size > 0) step.state = { ...step.state, inForce: requestedInForce(session ?? {}, clientMaySet) }
+  const inForce = clientMaySet.size > 0 ? requestedInForce(session ?? {}, clientMaySet) : step.state.inForce
+  step.state = { ...step.state, inForce, model: stringAt(session, 'model') }
 }
 
 function recordTranscription(step: Step, event: RealtimeEvent): void {

@@ -3,7 +3,7 @@
 import { limitsOfEvent } from '../limits/report.js'
 import type { SessionView } from '../policy/policy.js'
 import type { SessionProfile, ToolOwner } from '../policy/profile.js'
-import type { JsonObject, RealtimeEvent } from '../protocol/events.js'
+import { type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { tokenUsage } from '../protocol/token-usage.js'
 import type { Action } from './actions.js'
 import { type Conversation, noConversation } from './conversation.js'
@@ -13,7 +13,7 @@ import { type Lanes, type Life, lanesFor, type UpstreamPhase } from './lanes.js'
 import type { SessionNote } from './notes.js'
 import { noQuota, type QuotaState } from './quota/state.js'
 import { noRates, type Rates } from './rates.js'
-import { noResponses, type Responses, type UpstreamEvent } from './responses/state.js'
+import { noResponses, type Responses, statusLabel, type UpstreamEvent } from './responses/state.js'
 import { type Caller, type TokenTerm, termFrom } from './token-term.js'
 import { noCalls, type ToolCalls } from './tools/ledger.js'
 
@@ -49,6 +49,8 @@ export interface SessionState {
   readonly conversation: Conversation
   /** Of the session in force, as last confirmed: the fields that this client may set. The rest is the profile's. */
   readonly inForce: JsonObject
+  /** The upstream's model, as last confirmed. Never shown to a client. */
+  readonly model: string | undefined
   readonly calls: ToolCalls
   readonly responses: Responses
   readonly violations: number
@@ -88,7 +90,7 @@ export class Step implements SessionView {
     return this.state.privateWords
   }
 
-  /** A name that nobody declared is the server's: its call is hidden and answered with an error the model can read. */
+  /** An undeclared name is the server's: its call is hidden and answered with an error the model can read. */
   toolOwner(name: string | undefined): ToolOwner {
     return this.state.profile.tools.find((tool) => tool.definition.name === name)?.owner ?? 'server'
   }
@@ -122,7 +124,7 @@ export interface SessionSeed {
   readonly now: number
   readonly caller: Caller
   readonly expiresAt: number
-  /** The token's `exp`, where the session's clock is not the wall clock. */
+  /** The token's `exp`, if the session's clock is not the wall clock. */
   readonly exp?: number
 }
 
@@ -146,6 +148,7 @@ export function openingState(seed: SessionSeed): SessionState {
     items: noItems,
     conversation: noConversation,
     inForce: {},
+    model: undefined,
     calls: noCalls,
     responses: noResponses,
     violations: 0,
@@ -185,6 +188,12 @@ export function recordLimits(step: Step, event: RealtimeEvent): boolean {
   const seen = limitsOfEvent(event)
   if (seen) step.actions.push({ type: 'record.limits', ...seen })
   return seen !== undefined
+}
+
+/** Counted under one of a fixed set of statuses. */
+export function noteDone(step: Step, responseId: string, response: JsonObject | undefined): void {
+  const status = statusLabel(stringAt(response, 'status'))
+  note(step, { type: 'response_done', responseId, model: step.state.model, status, usage: objectAt(response, 'usage') })
 }
 
 /** What one response used, before the client sees its end. The next response reads about as much as this one did. */

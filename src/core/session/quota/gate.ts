@@ -62,7 +62,7 @@ export function answerTurn(step: Step): void {
   ask(step, 'turn')
 }
 
-/** After each visible response an opted-in client is told what is left of its quota. */
+/** Reports the quota to an opted-in client after each visible response. */
 export function tellAfterResponse(step: Step): void {
   if (step.state.profile.quota && step.state.profile.relayEvents) step.actions.push({ type: 'quota.ask', cause: 'response' })
 }

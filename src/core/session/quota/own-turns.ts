@@ -6,8 +6,8 @@ import { readPath, writePath } from '../../protocol/paths.js'
 const TURNS = 'audio.input.turn_detection'
 
 /**
- * A `session.update` that leaves the answering to us. `opening`: also where it says nothing of turns, since the service's default answers
- * them. `answers`: whether the sender wants turns answered; undefined where it does not say.
+ * A `session.update` that leaves the answering to the relay. `opening`: also if it says nothing of turns, since the service's default answers
+ * them. `answers`: whether the sender wants turns answered; undefined if it does not say.
  */
 export function withoutAnswers(update: RealtimeEvent, opening: boolean): { readonly event: RealtimeEvent; readonly answers: boolean | undefined } {
   const session = objectAt(update, 'session')

@@ -59,7 +59,7 @@ function start(step: Step, call: ServerCall): void {
     return
   }
   step.state = { ...step.state, calls: changeServerCall(step.state.calls, call.callId, { status: 'running', atWork: true, startedAt: step.now }) }
-  // Of a call the client knows already, it hears at once; of others, where the profile says so, only when they take long.
+  // Announce at once if the client knows the call already or the profile sets no delay; otherwise only when it is slow.
   if (step.state.profile.toolNoticeMs === undefined || call.publicId !== undefined) noticeStarted(step, call)
   step.actions.push({ type: 'tool.start', callId: call.callId, name: call.name, arguments: call.arguments })
   if (handling?.background) handOver(step, call.callId, IN_BACKGROUND)
