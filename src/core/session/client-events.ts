@@ -5,6 +5,7 @@ import { arrayAt, objectAt, type RealtimeEvent, stringAt } from '../protocol/eve
 import { queueBehind } from './gate.js'
 import { changeQuota, createWithinQuota, leaveAnsweringToRelay, quotaRequested } from './quota/gate.js'
 import { overRate, refuse } from './refuse.js'
+import { followUp } from './responses/follow-up.js'
 import { clientRequestDeferred, deferredRequestOver, hiddenResponseOver, itemTaken, nextRequestWanted } from './responses/machine.js'
 import { note, type Step } from './state.js'
 import { changeResponses, sendToClient } from './to-client.js'
@@ -100,9 +101,21 @@ function adoptClientTools(step: Step, update: RealtimeEvent): void {
   if (step.state.profile.clientTools) step.state = { ...step.state, profile: withToolsOf(step.state.profile, arrayAt(objectAt(update, 'session'), 'tools')) }
 }
 
-/** With tools at work and no response active there is nothing upstream to cancel: the relay stops its own work instead. */
+/**
+ * With tools at work and no response active there is nothing upstream to cancel: the relay stops its own work instead. A cancel that names a
+ * response is about that one alone.
+ */
 function clientCancels(step: Step, event: RealtimeEvent): void {
   const { active, unanswered, ourRequest, hiddenResponse, filler } = step.state.responses
+  const named = stringAt(event, 'response_id')
+  if (named !== undefined && named !== active?.id) {
+    if (named === filler?.id) cancelFiller(step)
+    else if (unanswered.has(named)) {
+      cancelTools(step, named)
+      followUp(step)
+    } else step.actions.push({ type: 'send', to: 'upstream', event })
+    return
+  }
   cancelFiller(step)
   if (filler && !active && !ourRequest && unanswered.size === 0) return
   if (active || ourRequest || unanswered.size === 0) {

@@ -33,6 +33,13 @@ const ITEM_SIZE = 200
 /** Text of an hour of talk at 150 words a minute, both sides, is about half of it. */
 export const MAX_CONVERSATION_SIZE = 128 * 1024
 
+/** The item before `id`; null: it is the first of the conversation. Undefined: not known. */
+export function itemBefore(conversation: Conversation, id: string): string | null | undefined {
+  const place = placeOf(conversation, id)
+  if (place < 0) return undefined
+  return conversation.items[place - 1]?.id ?? (conversation.leftOut > 0 ? undefined : null)
+}
+
 /** What this event changes in the conversation; the same object: nothing. */
 export function remembered(conversation: Conversation, event: RealtimeEvent): Conversation {
   switch (event.type) {

@@ -5,8 +5,9 @@ import { isVisibleItem } from '../policy/server-rules.js'
 import { serverPartInForce } from '../policy/session-update.js'
 import { codeLabel } from '../policy/upstream-codes.js'
 import { isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
-import { remembered } from './conversation.js'
+import { type Conversation, itemBefore, remembered } from './conversation.js'
 import { close } from './ending.js'
+import { type Items, itemDeleted, itemInserted } from './items.js'
 import { mediaOf } from './media.js'
 import { answerTurn, asIfUpstreamAnswered, commitRefused, turnCommitted } from './quota/gate.js'
 import { followUp, followUpRefused, uncertainFollowUpRefused } from './responses/follow-up.js'
@@ -80,8 +81,23 @@ export function handleServerEvent(step: Step, received: UpstreamEvent): void {
 }
 
 function remember(step: Step, event: RealtimeEvent): void {
-  const conversation = remembered(step.state.conversation, event)
-  if (conversation !== step.state.conversation) step.state = { ...step.state, conversation }
+  const before = step.state.conversation
+  const conversation = remembered(before, event)
+  if (conversation === before) return
+  step.state = { ...step.state, conversation, items: linksAfter(step.state.items, before, event) }
+}
+
+/** How the order of the conversation changes what is known of hidden items. */
+function linksAfter(items: Items, before: Conversation, event: RealtimeEvent): Items {
+  if (event.type === 'conversation.item.deleted') {
+    const id = stringAt(event, 'item_id') ?? ''
+    return itemDeleted(items, id, itemBefore(before, id) ?? null)
+  }
+  if (event.type !== 'conversation.item.added' && event.type !== 'conversation.item.created') return items
+  const id = stringAt(objectAt(event, 'item'), 'id') ?? ''
+  const previous = stringAt(event, 'previous_item_id')
+  const isNew = itemBefore(before, id) === undefined
+  return previous !== undefined && isNew ? itemInserted(items, id, previous) : items
 }
 
 /** The upstream has shown this session in force. */

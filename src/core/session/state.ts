@@ -53,7 +53,6 @@ export interface SessionState {
   readonly model: string | undefined
   readonly calls: ToolCalls
   readonly responses: Responses
-  readonly violations: number
   readonly rates: Rates
   readonly gate: Gate
   readonly quota: QuotaState
@@ -151,7 +150,6 @@ export function openingState(seed: SessionSeed): SessionState {
     model: undefined,
     calls: noCalls,
     responses: noResponses,
-    violations: 0,
     rates: noRates,
     gate: openGate,
     quota: noQuota,

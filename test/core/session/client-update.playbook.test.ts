@@ -88,6 +88,14 @@ describe('refusals', () => {
     expect(notes({ type: 'label-of-an-attacker' })).toContainEqual({ type: 'note', note: { type: 'event_refused', eventType: 'unknown', code: 'event_not_allowed' } })
   })
 
+  it('are forgotten with time: a heartbeat of an app ends no call', () => {
+    const p = play({ limits: { maxViolations: 100, idleTimeoutMs: 1e9, maxSessionMs: 1e9 } as never })
+    for (let at = 0; at < 3_600_000; at += 5_000) {
+      p.tick(at, true)
+      expect(p.client({ type: 'ping' })).toEqual(['client error'])
+    }
+  })
+
   it('are forgiven up to the limit, and end the session beyond it', () => {
     const p = play({ limits: { maxViolations: 2 } as never })
     expect(p.client({ type: 'nope' })).toEqual(['client error'])
