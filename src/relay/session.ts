@@ -96,7 +96,7 @@ export class RelayedSession implements Effects {
     const before = this.#state
     const [state, actions] = step(before, input, now)
     this.#state = state
-    const lanesMove = state.life !== before.life || state.upstream !== before.upstream
+    const lanesMove = state.life !== before.life || state.upstream !== before.upstream || state.quota.spentUntil !== before.quota.spentUntil
     if (lanesMove) this.#lanes = lanesOf(state)
     const due = dueAt(state, before, this.#alarm.dueAt)
     if (due !== this.#alarm.dueAt) this.#alarm.setDue(due)

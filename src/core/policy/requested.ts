@@ -46,6 +46,8 @@ function rebuild(from: JsonObject, paths: readonly string[], prefix: string): Re
     const given = readPath(from, path)
     if (!settable || given === undefined) continue
     const value = settable(given)
+    // SDKs write null for what they do not set. Only a field for which the API knows a null takes it as a value.
+    if (value === undefined && given === null) continue
     if (value === undefined) return { ok: false, param: `${prefix}.${path}` }
     writePath(fields, path, value)
   }

@@ -36,6 +36,7 @@ export function settableAt(path: string): Settable | undefined {
 
 const LOGPROBS = 'item.input_audio_transcription.logprobs'
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/
+const MAX_LANGUAGES = 16
 const LANGUAGE = /^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$/
 
 function voice(value: Json): Json | undefined {
@@ -57,7 +58,11 @@ function noiseReduction(value: Json): Json | undefined {
 /** `prompt` and `keywords` steer a model, so they stay with the server. */
 function transcription(value: Json): Json | undefined {
   if (value === null) return null
-  return isObject(value) ? rebuild(value, { model: matching(NAME), language: matching(LANGUAGE) }) : undefined
+  return isObject(value) ? rebuild(value, { model: matching(NAME), language: matching(LANGUAGE), languages, delay: oneOf('minimal', 'low', 'medium', 'high', 'xhigh') }) : undefined
+}
+
+function languages(value: Json): Json | undefined {
+  return Array.isArray(value) && value.length > 0 && value.length <= MAX_LANGUAGES && value.every((one) => typeof one === 'string' && LANGUAGE.test(one)) ? value : undefined
 }
 
 function turnDetection(value: Json): Json | undefined {

@@ -2,6 +2,7 @@
 
 import { close, closeNow } from './ending.js'
 import { isOpen } from './gate.js'
+import { forgetSpent } from './quota/gate.js'
 import { isFree } from './responses/floor.js'
 import { isReady, publicEventId, type SessionState, type Step } from './state.js'
 import { noticeExpiry } from './token-refresh.js'
@@ -13,7 +14,7 @@ import { slowToolsDueAt, tickSlowTools } from './tools/slow.js'
 export function dueAt(state: SessionState, before?: SessionState, known = 0): number {
   if (before && isAsDue(state, before)) return known
   if (state.parkedUntil !== undefined) return state.parkedUntil
-  const { upstream, profile, openedAt, token, lastActive, drainUntil, calls } = state
+  const { upstream, profile, openedAt, token, lastActive, drainUntil, calls, quota } = state
   const { limits } = profile
   const opening = upstream.phase === 'ready' ? Number.POSITIVE_INFINITY : openedAt + limits.configureTimeoutMs
   const notice = (profile.relayEvents ? token.noticeAt : undefined) ?? Number.POSITIVE_INFINITY
@@ -27,6 +28,7 @@ export function dueAt(state: SessionState, before?: SessionState, known = 0): nu
     openedAt + limits.maxSessionMs,
     lastActive + limits.idleTimeoutMs,
     drainUntil ?? Number.POSITIVE_INFINITY,
+    quota.spentUntil ?? Number.POSITIVE_INFINITY,
   )
 }
 
@@ -39,6 +41,7 @@ function isAsDue(a: SessionState, b: SessionState): boolean {
     a.lastActive === b.lastActive &&
     a.drainUntil === b.drainUntil &&
     a.parkedUntil === b.parkedUntil &&
+    a.quota.spentUntil === b.quota.spentUntil &&
     a.calls === b.calls &&
     a.responses === b.responses
   )
@@ -66,6 +69,7 @@ export function tick(step: Step, clientActiveAt: number): void {
       lapseApprovals(step)
       tickSlowTools(step)
     }
+    forgetSpent(step)
     closeWhenDrained(step)
   }
 }

@@ -3,7 +3,7 @@ import { CLIENT_RULES, judgeClientEvent } from '../policy/client-rules.js'
 import { withToolsOf } from '../policy/client-tools.js'
 import { arrayAt, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { queueBehind } from './gate.js'
-import { changeQuota, createWithinQuota, leaveAnsweringToRelay, quotaRequested } from './quota/gate.js'
+import { audioRefused, changeQuota, createWithinQuota, leaveAnsweringToRelay, quotaRequested } from './quota/gate.js'
 import { overRate, refuse } from './refuse.js'
 import { followUp } from './responses/follow-up.js'
 import { clientRequestDeferred, deferredRequestOver, hiddenResponseOver, itemTaken, nextRequestWanted } from './responses/machine.js'
@@ -42,6 +42,7 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
     return
   }
   const rebuilt = verdict.event
+  if (audioRefused(step, rebuilt)) return
   const tooMuch = overRate(step, rebuilt.type)
   if (tooMuch) {
     refuse(step, tooMuch, stringAt(event, 'event_id'), event.type)

@@ -24,7 +24,11 @@ const LANES: Readonly<Record<UpstreamPhase, Lanes>> = {
   lost: { client: 'hold', upstream: 'drop' },
 }
 
-export function lanesFor(life: Life, phase: UpstreamPhase): Lanes {
+/** The quota is used up: audio of the client is looked at, and refused. */
+const SPENT: Lanes = { client: 'parse', upstream: 'pass' }
+
+export function lanesFor(life: Life, phase: UpstreamPhase, isSpent: boolean): Lanes {
   if (life === 'closed') return OVER
-  return life === 'parked' ? PARKED : LANES[phase]
+  if (life === 'parked') return PARKED
+  return isSpent && phase === 'ready' ? SPENT : LANES[phase]
 }

@@ -9,7 +9,7 @@ import { type Conversation, itemBefore, remembered } from './conversation.js'
 import { close } from './ending.js'
 import { type Items, itemDeleted, itemInserted } from './items.js'
 import { mediaOf } from './media.js'
-import { answerTurn, asIfUpstreamAnswered, commitRefused, turnCommitted } from './quota/gate.js'
+import { answerTurn, asIfUpstreamAnswered, askAfterUse, commitRefused, turnCommitted } from './quota/gate.js'
 import { followUp, followUpRefused, uncertainFollowUpRefused } from './responses/follow-up.js'
 import { responseCreated, responseDone } from './responses/lifecycle.js'
 import { clientRequestOver, speechHeard, turnTaken } from './responses/machine.js'
@@ -111,7 +111,9 @@ export function confirm(step: Step, session: JsonObject | undefined): void {
 function recordTranscription(step: Step, event: RealtimeEvent): void {
   const usage = objectAt(event, 'usage')
   const index = event.content_index
-  if (usage) step.actions.push({ type: 'record.transcription', itemId: stringAt(event, 'item_id') ?? '', contentIndex: typeof index === 'number' ? index : 0, usage })
+  if (!usage) return
+  step.actions.push({ type: 'record.transcription', itemId: stringAt(event, 'item_id') ?? '', contentIndex: typeof index === 'number' ? index : 0, usage })
+  askAfterUse(step, 'transcript')
 }
 
 function itemSeen(step: Step, { event }: UpstreamEvent): void {

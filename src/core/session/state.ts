@@ -161,8 +161,8 @@ export function isReady({ life, upstream }: SessionState): boolean {
   return (life === 'open' || life === 'draining') && upstream.phase === 'ready'
 }
 
-export function lanesOf({ life, upstream }: SessionState): Lanes {
-  return lanesFor(life, upstream.phase)
+export function lanesOf({ life, upstream, quota }: SessionState): Lanes {
+  return lanesFor(life, upstream.phase, quota.spentUntil !== undefined)
 }
 
 /** A fresh id for something of ours towards the upstream; at most 32 characters, the service's limit for item ids. */

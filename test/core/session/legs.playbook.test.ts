@@ -77,6 +77,12 @@ describe('lanes', () => {
     ['closed', 'dialling', 'drop', 'drop'],
     ['parked', 'ready', 'drop', 'parse'],
   ] as const)('%s, upstream %s: client %s, upstream %s', (life, phase, client, upstream) => {
-    expect(lanesFor(life, phase)).toEqual({ client, upstream })
+    expect(lanesFor(life, phase, false)).toEqual({ client, upstream })
+  })
+
+  it('let no audio of the client pass unseen once the quota is used up', () => {
+    expect(lanesFor('open', 'ready', true)).toEqual({ client: 'parse', upstream: 'pass' })
+    expect(lanesFor('open', 'configuring', true)).toEqual({ client: 'hold', upstream: 'parse' })
+    expect(lanesFor('closed', 'ready', true)).toEqual({ client: 'drop', upstream: 'drop' })
   })
 })

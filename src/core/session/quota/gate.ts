@@ -2,7 +2,7 @@
 import type { Rejection } from '../../policy/policy.js'
 import { outputCap } from '../../policy/profile.js'
 import { type QuotaLeft, type QuotaPolicy, type QuotaUsage, quotaLeft, spentRule } from '../../policy/quota.js'
-import { objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
+import { arrayAt, isObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
 import { closeGate, type GatedRequest, isOpen, openGate } from '../gate.js'
 import type { QuotaReservation } from '../inputs.js'
 import { overRate, refuse } from '../refuse.js'
@@ -62,9 +62,9 @@ export function answerTurn(step: Step): void {
   ask(step, 'turn')
 }
 
-/** Reports the quota to an opted-in client after each visible response. */
-export function tellAfterResponse(step: Step): void {
-  if (step.state.profile.quota && step.state.profile.relayEvents) step.actions.push({ type: 'quota.ask', cause: 'response' })
+/** Once something was used: is anything left? */
+export function askAfterUse(step: Step, cause: 'response' | 'transcript'): void {
+  if (step.state.profile.quota) step.actions.push({ type: 'quota.ask', cause })
 }
 
 /** `relay.quota.get` of an opted-in client; answered by `relay.quota`, empty if there is no quota, or by an error. */
@@ -76,11 +76,47 @@ export function quotaRequested(step: Step, event: RealtimeEvent): void {
   else tell(step, [])
 }
 
-/** If the usage is unknown, stay silent unless the client asked. */
+/** Reports the quota to a client that asked, and to an opted-in one after each visible response. If the usage is unknown, only a client that asked hears of it. */
 export function tellLeft(step: Step, usage: QuotaUsage | undefined, cause: QuotaCause): void {
   const policy = step.state.profile.quota
-  if (policy && usage) tell(step, quotaLeft(policy, usage))
-  else if (cause !== 'response') refuse(step, UNKNOWN, cause.eventId, 'relay.quota.get')
+  if (policy && usage) {
+    const left = quotaLeft(policy, usage)
+    noteSpent(step, left)
+    if (typeof cause === 'object' || (cause === 'response' && step.state.profile.relayEvents)) tell(step, left)
+  } else if (typeof cause === 'object') refuse(step, UNKNOWN, cause.eventId, 'relay.quota.get')
+}
+
+function noteSpent(step: Step, left: readonly QuotaLeft[]): void {
+  const spent = spentRule(left)
+  const spentUntil = spent ? (spent.resetsAt ?? Number.POSITIVE_INFINITY) : undefined
+  if (spentUntil !== step.state.quota.spentUntil) changeQuota(step, { spentUntil, spentTold: false })
+}
+
+/** Once the period is over, audio goes upstream again. */
+export function forgetSpent(step: Step): void {
+  const { spentUntil } = step.state.quota
+  if (spentUntil !== undefined && step.now >= spentUntil) changeQuota(step, { spentUntil: undefined, spentTold: false })
+}
+
+/** True: the quota is used up and the event carries audio, which would cost more. It is refused once, an item each time. */
+export function audioRefused(step: Step, event: RealtimeEvent): boolean {
+  const { spentUntil, spentTold } = step.state.quota
+  if (spentUntil === undefined) return false
+  const isAppend = event.type === 'input_audio_buffer.append'
+  if (!isAppend && !hasAudio(event)) return false
+  if (isAppend && spentTold) {
+    note(step, { type: 'event_dropped', side: 'client', why: 'quota_spent' })
+    return true
+  }
+  if (isAppend) changeQuota(step, { spentTold: true })
+  const retry = Number.isFinite(spentUntil) ? { retryAfterSeconds: Math.max(1, Math.ceil((spentUntil - step.now) / 1000)) } : {}
+  note(step, { type: 'quota_refused', rule: 'audio' })
+  refuse(step, { code: 'budget_spent', message: 'The quota is used up, so no audio is taken.', ...retry }, stringAt(event, 'event_id'), event.type)
+  return true
+}
+
+function hasAudio(event: RealtimeEvent): boolean {
+  return event.type === 'conversation.item.create' && arrayAt(objectAt(event, 'item'), 'content').some((part) => isObject(part) && Object.hasOwn(part, 'audio'))
 }
 
 /** Opens the gate. Returns what the client sent meanwhile, to be handled now. */
@@ -90,6 +126,7 @@ export function quotaReserved(step: Step, answer: QuotaReservation | undefined):
   if (!policy || waiting?.why !== 'quota') return []
   const { request } = waiting
   step.state = { ...step.state, gate: openGate }
+  if (answer) noteSpent(step, quotaLeft(policy, answer.usage))
   const refusal = refusalOf(policy, answer, step.now)
   if (refusal) {
     note(step, { type: 'quota_refused', rule: refusal.rule })

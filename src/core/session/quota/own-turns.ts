@@ -14,7 +14,9 @@ export function withoutAnswers(update: RealtimeEvent, opening: boolean): { reado
   const turns = session ? readPath(session, TURNS) : undefined
   if (!session || turns === null || (turns === undefined && !opening)) return { event: update, answers: undefined }
   const detection = isObject(turns) ? turns : { type: 'server_vad' }
-  return { event: { ...update, session: withTurns(session, { ...detection, create_response: false }) }, answers: detection.create_response !== false }
+  // A timeout would have the service answer a silent user by itself, again and again.
+  const silent = Object.hasOwn(detection, 'idle_timeout_ms') ? { idle_timeout_ms: null } : {}
+  return { event: { ...update, session: withTurns(session, { ...detection, ...silent, create_response: false }) }, answers: detection.create_response !== false }
 }
 
 /** A session event as the client would see it if the upstream answered by itself. */

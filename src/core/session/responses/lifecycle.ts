@@ -1,7 +1,7 @@
 // Follows responses from `response.created` to `response.done` and decides whether the client sees them at all.
 
 import { arrayAt, isObject, type JsonObject, objectAt, stringAt } from '../../protocol/events.js'
-import { answerTurn, tellAfterResponse } from '../quota/gate.js'
+import { answerTurn, askAfterUse } from '../quota/gate.js'
 import { note, noteDone, recordLimits, recordUsage, type Step } from '../state.js'
 import { changeResponses, sendDeferred, sendToClient } from '../to-client.js'
 import { callsOf, hasClientCalls } from '../tools/ledger.js'
@@ -48,7 +48,7 @@ export function responseDone(step: Step, received: UpstreamEvent): void {
     if (isActive) sendDeferred(step)
     changeResponses(step, after())
     sendToClient(step, received)
-    tellAfterResponse(step)
+    askAfterUse(step, 'response')
   }
   followUp(step)
   answerTurn(step)
