@@ -84,20 +84,21 @@ function remember(step: Step, event: RealtimeEvent): void {
   const before = step.state.conversation
   const conversation = remembered(before, event)
   if (conversation === before) return
-  step.state = { ...step.state, conversation, items: linksAfter(step.state.items, before, event) }
+  step.state = { ...step.state, conversation, items: linksAfter(step.state.items, before, conversation, event) }
 }
 
 /** How the order of the conversation changes what is known of hidden items. */
-function linksAfter(items: Items, before: Conversation, event: RealtimeEvent): Items {
+function linksAfter(items: Items, before: Conversation, after: Conversation, event: RealtimeEvent): Items {
   if (event.type === 'conversation.item.deleted') {
     const id = stringAt(event, 'item_id') ?? ''
     return itemDeleted(items, id, itemBefore(before, id) ?? null)
   }
-  if (event.type !== 'conversation.item.added' && event.type !== 'conversation.item.created') return items
-  const id = stringAt(objectAt(event, 'item'), 'id') ?? ''
+  const isNew = after.items.length + after.leftOut > before.items.length + before.leftOut
   const previous = stringAt(event, 'previous_item_id')
-  const isNew = itemBefore(before, id) === undefined
-  return previous !== undefined && isNew ? itemInserted(items, id, previous) : items
+  const id = stringAt(objectAt(event, 'item'), 'id') ?? ''
+  // At the end there is nothing behind it to be linked anew.
+  if (!isNew || previous === undefined || after.items.at(-1)?.id === id) return items
+  return itemInserted(items, id, previous)
 }
 
 /** The upstream has shown this session in force. */
