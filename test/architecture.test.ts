@@ -19,11 +19,12 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'core/session': ['core/policy', 'core/protocol', 'core/limits'],
   ports: ['core'],
   time: [],
-  config: ['core', 'time'],
+  json: [],
+  config: ['core', 'time', 'json'],
   wire: ['time', 'core/protocol', 'ports'],
   relay: ['time', 'core', 'ports'],
-  auth: ['time', 'core/protocol', 'ports', 'config/config', 'config/key-strength', 'config/secret'],
-  tools: ['time', 'core/policy', 'core/protocol', 'ports', 'config/config', 'config/config-error', 'config/secret'],
+  auth: ['time', 'json', 'core/protocol', 'ports', 'config/config', 'config/key-strength', 'config/secret'],
+  tools: ['time', 'json', 'core/policy', 'core/protocol', 'ports', 'config/config', 'config/config-error', 'config/secret'],
   store: ['time', 'core/limits', 'core/policy', 'ports', 'config/config', 'config/secret', 'config/redis-url'],
   ops: PLUG,
   admin: ['time', 'core/policy', 'core/protocol', 'core/upstreams', 'ports', 'config/config'],
@@ -118,6 +119,7 @@ describe('who may import whom', () => {
       ['bufferutil', /^src\/wire\/frame-(reader|writer)\.ts$/],
       ['ioredis', /^src\/store\/redis\//],
       ['jose', /^src\/auth\//],
+      ['lossless-json', /^src\/json\//],
       ['prom-client', /^src\/ops\//],
       ['@modelcontextprotocol/sdk', /^src\/(tools|simulator)\//],
     ]
@@ -133,7 +135,7 @@ describe('who may import whom', () => {
 
   it('only packages the project depends on, by their names', () => {
     const declared =
-      /^(node:|(@azure\/identity|@fastify\/(static|swagger|websocket)|@modelcontextprotocol\/sdk|ajv|ajv-formats|bufferutil|fastify|ioredis|jose|pino|prom-client|undici|ws)$)/
+      /^(node:|(@azure\/identity|@fastify\/(static|swagger|websocket)|@modelcontextprotocol\/sdk|ajv|ajv-formats|bufferutil|fastify|ioredis|jose|lossless-json|pino|prom-client|undici|ws)$)/
     expect(forbidden(FILES, ({ target }) => isOwn(target) || declared.test(target))).toEqual([])
   })
 

@@ -57,6 +57,8 @@ export type ToolConfig =
       readonly file: string
       readonly exportName: string
       readonly timeoutMs: number | undefined
+      /** Whole numbers beyond 2^53 arrive as `bigint`. Unless it is true, the model is told that they are too large. */
+      readonly bigIntegers?: boolean
       readonly handling?: ToolHandling
     }
   | { readonly kind: 'client'; readonly definition: ToolDefinition }

@@ -1,6 +1,7 @@
 // Fills an HTTP tool's URL and headers with arguments. Host, shape of the path and shape of headers stay what the template says.
 import type { HttpToolRun } from '../config/config.js'
-import { type Json, type JsonObject, stringAt } from '../core/protocol/events.js'
+import type { JsonObject } from '../core/protocol/events.js'
+import { type ExactJson, type ExactObject, isExactNumber, stringifyExact } from '../json/exact-json.js'
 import { ArgumentsRefused, ToolFailure } from './tool-failure.js'
 
 export interface FilledRequest {
@@ -11,7 +12,7 @@ export interface FilledRequest {
 }
 
 /** Throws `ArgumentsRefused` if a value cannot go where the template wants it, `ToolFailure` if the caller lacks a claim. */
-export type FillTemplate = (args: JsonObject, claims: Readonly<Record<string, unknown>>) => FilledRequest
+export type FillTemplate = (args: ExactObject, claims: Readonly<Record<string, unknown>>) => FilledRequest
 
 type Part = { readonly literal: string } | { readonly slot: string } | { readonly claim: string }
 
@@ -114,7 +115,7 @@ export function compileTemplate(run: HttpToolRun): FillTemplate {
     if (url.origin !== origin || url.hash !== '' || url.pathname.split('/').length !== segments.length) throw new ToolFailure('failed')
     const filledHeaders: Record<string, string> = {}
     for (const { name, parts } of headers) filledHeaders[name] = parts.map((part) => fillHeaderPart(part, args, claims)).join('')
-    return { url, headers: filledHeaders, body: hasBody ? JSON.stringify(args) : undefined }
+    return { url, headers: filledHeaders, body: hasBody ? stringifyExact(args) : undefined }
   }
 }
 
@@ -131,7 +132,7 @@ function splitPair(pair: string): QueryPair {
   return at < 0 ? { name: pair, value: [], bare: true } : { name: pair.slice(0, at), value: split(pair.slice(at + 1), SLOT), bare: false }
 }
 
-function fillSegment(parts: readonly Part[], args: JsonObject): string {
+function fillSegment(parts: readonly Part[], args: ExactObject): string {
   let filled = ''
   for (const part of parts) {
     if ('literal' in part) filled += part.literal
@@ -149,7 +150,7 @@ function fillSegment(parts: readonly Part[], args: JsonObject): string {
 }
 
 /** Leaves out a pair whose argument was not given. */
-function fillPair(pair: QueryPair, args: JsonObject): string[] {
+function fillPair(pair: QueryPair, args: ExactObject): string[] {
   if (pair.bare) return [pair.name]
   let filled = ''
   for (const part of pair.value) {
@@ -163,7 +164,7 @@ function fillPair(pair: QueryPair, args: JsonObject): string[] {
   return [`${pair.name}=${filled}`]
 }
 
-function fillHeaderPart(part: Part, args: JsonObject, claims: Readonly<Record<string, unknown>>): string {
+function fillHeaderPart(part: Part, args: ExactObject, claims: Readonly<Record<string, unknown>>): string {
   if ('literal' in part) return part.literal
   if ('claim' in part) {
     const claim = Object.hasOwn(claims, part.claim) ? claims[part.claim] : undefined
@@ -176,16 +177,17 @@ function fillHeaderPart(part: Part, args: JsonObject, claims: Readonly<Record<st
 }
 
 /** An argument that the template does not name. A list becomes repeated parameters, an object becomes JSON text, null is left out. */
-function queryPairs(name: string, value: Json): string[] {
+function queryPairs(name: string, value: ExactJson): string[] {
   if (value === null) return []
   const values = Array.isArray(value) ? value : [value]
-  return values.map((one) => `${encodeURIComponent(wellFormed(name))}=${encodeURIComponent(wellFormed(typeof one === 'string' ? one : JSON.stringify(one)))}`)
+  return values.map((one) => `${encodeURIComponent(wellFormed(name))}=${encodeURIComponent(wellFormed(typeof one === 'string' ? one : (stringifyExact(one) ?? '')))}`)
 }
 
-function scalar(args: JsonObject, name: string): string | undefined {
-  if (!Object.hasOwn(args, name) || args[name] === null) return undefined
-  const value = stringAt(args, name) ?? args[name]
-  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') throw new ArgumentsRefused(`/${name} must be a string, number or boolean`)
+function scalar(args: ExactObject, name: string): string | undefined {
+  const value = Object.hasOwn(args, name) ? args[name] : null
+  if (value === null || value === undefined) return undefined
+  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean' && !isExactNumber(value))
+    throw new ArgumentsRefused(`/${name} must be a string, number or boolean`)
   const text = wellFormed(String(value))
   if (CONTROL.test(text)) throw new ArgumentsRefused(`/${name} must not contain line breaks or other control characters`)
   return text

@@ -2,7 +2,7 @@
 import { connect, type LookupFunction } from 'node:net'
 import { Agent } from 'undici'
 import type { ToolConfig } from '../config/config.js'
-import type { JsonObject } from '../core/protocol/events.js'
+import type { ExactObject } from '../json/exact-json.js'
 import type { Health } from '../ports/health.js'
 import type { ToolContext, ToolSource, ToolSpec } from '../ports/tools.js'
 import { createPublicLookup, createSharedLookup } from './host-lookup.js'
@@ -49,7 +49,7 @@ export function createHttpSource(configs: readonly HttpToolConfig[], options: So
     tool.calls++
     try {
       const { run } = tool.config
-      const request = tool.fill(args as JsonObject, context.identity.claims)
+      const request = tool.fill(args as ExactObject, context.identity.claims)
       const { identity } = context
       const { method } = run
       // A back end that must hear who is calling is never called without that.

@@ -6,6 +6,7 @@ import { Agent, fetch, Headers, type HeadersInit } from 'undici'
 import type { ToolConfig } from '../config/config.js'
 import type { Secret } from '../config/secret.js'
 import { within } from '../time/within.js'
+import { unmarkNumbers } from './mcp-numbers.js'
 import type { SourceOptions } from './source-options.js'
 
 export type McpConfig = Extract<ToolConfig, { kind: 'mcp' }>
@@ -37,7 +38,8 @@ function openHttp(url: URL, headers: Readonly<Record<string, Secret>>, timeoutMs
   const boundedFetch = (async (target: string | URL, init: Parameters<typeof fetch>[1] = {}) => {
     const asked = new Headers(init.headers as HeadersInit)
     asked.set('accept-encoding', 'identity')
-    const response = await fetch(target, { ...init, headers: Object.fromEntries(asked), dispatcher: init.method === 'GET' ? notifications : requests })
+    const body = typeof init.body === 'string' ? { body: unmarkNumbers(init.body) } : {}
+    const response = await fetch(target, { ...init, ...body, headers: Object.fromEntries(asked), dispatcher: init.method === 'GET' ? notifications : requests })
     // The size limit counts bytes on the wire, so an answer that grows when unpacked is not read.
     if ((response.headers.get('content-encoding') ?? 'identity') !== 'identity') {
       await response.body?.cancel().catch(() => {})
@@ -74,6 +76,13 @@ function openChild(command: string, args: readonly string[], env: Readonly<Recor
     stderr: 'ignore',
     maxBufferSize: MAX_RESPONSE_BYTES,
   })
+  // As the SDK's own, but for numbers, which leave as they were written.
+  transport.send = async (message) => {
+    // biome-ignore lint/complexity/useLiteralKeys: a private field, whose name the type checker still checks
+    const input = transport['_process']?.stdin
+    if (!input) throw new Error('Not connected')
+    if (!input.write(`${unmarkNumbers(JSON.stringify(message))}\n`)) await new Promise<void>((resolve) => input.once('drain', resolve))
+  }
   return { transport, end: () => transport.close().catch(() => {}) }
 }
 
