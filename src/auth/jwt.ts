@@ -37,7 +37,7 @@ function createVerify(config: AuthConfig, key: KeyObject | JWTVerifyGetKey, now:
       const dated = { ...options, currentDate: new Date(now()) }
       // jose takes a key or a function that finds one in the same place, but its types tell them apart.
       const { payload } = await jwtVerify(token, key as JWTVerifyGetKey, dated)
-      return identityOf(payload)
+      return identityOf(payload, token)
     } catch (error) {
       throw error instanceof RefusalError ? error : new RefusalError('unauthenticated', causeOf(error))
     }

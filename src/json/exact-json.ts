@@ -7,9 +7,18 @@ export type ExactNumber = LosslessNumber
 export type ExactJson = null | boolean | number | string | ExactNumber | ExactJson[] | ExactObject
 export type ExactObject = { [key: string]: ExactJson }
 
-/** Throws a `SyntaxError`. If a key stands twice in one object, the last one holds, as with `JSON.parse`; bound the depth before, since this recurses. */
-export function parseExact(text: string): ExactJson {
-  return parse(text, null, { parseNumber: exactNumber, onDuplicateKey: ({ newValue }) => newValue }) as ExactJson
+/**
+ * Throws a `SyntaxError`. If a key stands twice in one object, the last one holds, as with `JSON.parse`, and `onDuplicate` hears of it unless
+ * both have the same value. Bound the depth before, since this recurses.
+ */
+export function parseExact(text: string, onDuplicate?: (key: string) => void): ExactJson {
+  return parse(text, null, {
+    parseNumber: exactNumber,
+    onDuplicateKey: ({ key, newValue }) => {
+      onDuplicate?.(key)
+      return newValue
+    },
+  }) as ExactJson
 }
 
 export function stringifyExact(value: unknown): string | undefined {
@@ -40,6 +49,11 @@ export function mapExact(value: ExactJson, change: (exact: ExactNumber, path: st
   if (Array.isArray(value)) return value.map((entry, index) => mapExact(entry, change, `${path}/${index}`))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, mapExact(entry, change, `${path}/${escaped(key)}`)]))
+}
+
+/** `value` with plain numbers, and as text those that a JavaScript number would change. */
+export function plainOrText(value: ExactJson): unknown {
+  return mapExact(value, (exact) => numberOf(exact) ?? exact.value)
 }
 
 /** One step of a JSON pointer (RFC 6901). */

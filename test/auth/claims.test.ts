@@ -1,6 +1,6 @@
 // Every bound of a token's claims at its edge: the last value that passes, and the first that does not.
 import { describe, expect, it } from 'vitest'
-import { authenticator, good, sign, whyOf } from './tokens.js'
+import { authenticator, good, sign, signText, whyOf } from './tokens.js'
 
 describe('claims', () => {
   it.each<[string, object, object, string]>([
@@ -15,6 +15,30 @@ describe('claims', () => {
     const identity = await front.verify(await sign({ ...good, ...last }))
     expect(identity.claims).toMatchObject(last)
     expect(await whyOf(front.verify(await sign({ ...good, ...first })))).toBe(why)
+  })
+
+  it.each([
+    ['2512292042121000001', '2512292042121000001'],
+    ['-9007199254740993', '-9007199254740993'],
+    ['1e400', '1e400'],
+    ['3.14159265358979323846', '3.14159265358979323846'],
+    ['9007199254740991', 9007199254740991],
+    ['1.0', 1],
+    ['12e2', 1200],
+  ])('the number %s is read as %o, at any depth', async (number, value) => {
+    const identity = await authenticator().verify(signText(`{"sub":"alice","exp":${good.exp},"org":{"ids":[${number}]},"account":${number},"text":"1234567890123456"}`))
+    expect(identity.claims).toEqual({ ...good, org: { ids: [value] }, account: value, text: '1234567890123456' })
+  })
+
+  it('a number is no subject, however long', async () => {
+    expect(await whyOf(authenticator().verify(signText(`{"sub":2512292042121000001,"exp":${good.exp}}`)))).toBe('bad_subject')
+    expect((await authenticator().verify(signText(`{"sub":"2512292042121000001","exp":${good.exp}.0000000000000001}`))).subject).toBe('2512292042121000001')
+  })
+
+  it('nested beyond reading are refused', async () => {
+    const deep = '['.repeat(2500)
+    const attempt = authenticator().verify(signText(`{"sub":"alice","exp":${good.exp},"n":1e400,"a":${deep}${deep.replaceAll('[', ']')}}`))
+    await attempt.catch((error) => expect(error).toMatchObject({ code: 'unauthenticated' }))
   })
 
   it('become a caller that cannot be changed', async () => {

@@ -72,6 +72,13 @@ const rows: readonly (readonly [why: string, env: Record<string, string>, ...say
     /^JWT_PUBLIC_KEY is an RSA-PSS key for sha1 and MGF1 with sha1, which no token algorithm uses: make one for SHA-256, SHA-384 or SHA-512/,
   ],
   ['a weak RSA-PSS key', { JWT_SECRET: '', JWT_PUBLIC_KEY: pair('rsa-pss', { modulusLength: 1024 }).publicKey }, /has 1024 bits/],
+  ['a number that would be rounded', { SESSION: '{"a/b":[2512292042121000001]}' }, /^SESSION has a number at "\/a~1b\/0" that would be rounded: write it as text/, /unknown field/],
+  [
+    'a rounded value in a tool’s schema',
+    { TOOLS: '[{"type":"function","name":"t","run":"client","parameters":{"type":"object","properties":{"id":{"enum":[2512292042121000001],"maximum":9223372036854775807}}}}]' },
+    /^TOOLS has a number at "\/0\/parameters\/properties\/id\/enum\/0" that would be rounded/,
+  ],
+  ['a field that stands twice', { SESSION: '{"truncation":"auto","truncation":"disabled"}' }, /^SESSION has "truncation" twice in one object: keep one of them/],
   ['an algorithm with the name of a method', { JWT_ALGORITHMS: 'toString' }, /^JWT_ALGORITHMS names toString, which/],
   ['an algorithm of another curve', { JWT_SECRET: '', JWT_PUBLIC_KEY: p256.publicKey, JWT_ALGORITHMS: 'ES384' }, /ES384, which JWT_PUBLIC_KEY cannot verify; it can verify ES256/],
   ['a clock tolerance beyond a minute', { JWT_CLOCK_TOLERANCE_S: '61' }, /^JWT_CLOCK_TOLERANCE_S must be/],
