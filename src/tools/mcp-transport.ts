@@ -7,6 +7,7 @@ import type { ToolConfig } from '../config/config.js'
 import type { Secret } from '../config/secret.js'
 import { within } from '../time/within.js'
 import { unmarkNumbers } from './mcp-numbers.js'
+import { boundServerRetry, paceStreams } from './mcp-streams.js'
 import type { SourceOptions } from './source-options.js'
 
 export type McpConfig = Extract<ToolConfig, { kind: 'mcp' }>
@@ -50,9 +51,11 @@ function openHttp(url: URL, headers: Readonly<Record<string, Secret>>, timeoutMs
 
   const transport = new StreamableHTTPClientTransport(url, {
     requestInit: { headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.reveal()])) },
-    fetch: boundedFetch,
+    fetch: paceStreams(boundedFetch),
+    // `boundServerRetry` replaces the delays.
     reconnectionOptions: { initialReconnectionDelay: 1000, maxReconnectionDelay: 30_000, reconnectionDelayGrowFactor: 2, maxRetries: 1_000_000 },
   })
+  boundServerRetry(transport)
   return {
     transport: transport as Transport,
     end: async () => {
