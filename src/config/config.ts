@@ -113,6 +113,8 @@ export interface ProfileConfig {
   readonly toolNames: readonly string[] | undefined
   readonly session: JsonObject
   readonly clientMaySet: readonly string[]
+  /** By path, the only values a client may set. */
+  readonly clientMaySetValues?: Readonly<Record<string, readonly string[]>> | undefined
   readonly relayEvents: boolean
   readonly clientTools: boolean
   readonly toolNoticeMs?: number | undefined

@@ -1,4 +1,5 @@
 // Describes a configuration to an operator: a summary without secrets, and warnings for the start.
+import { openingTexts } from './client-may-set.js'
 import type { Config, ToolConfig, UpstreamConfig } from './config.js'
 
 /** Rows of name and value for `check`, without credentials and without the text of instructions. */
@@ -11,7 +12,7 @@ export function describeConfig(config: Config): readonly (readonly [name: string
     ['origins', config.allowedOrigins?.join(', ') ?? 'no browser page'],
     ...Object.entries(config.profiles).map(([name, profile]) => {
       const tools = profile.toolNames === undefined ? 'all tools' : `tools: ${profile.toolNames.join(', ') || 'none'}`
-      const text = `${profile.instructions.length} characters of instructions, ${tools}, clients may set: ${profile.clientMaySet.join(', ') || 'nothing'}`
+      const text = `${profile.instructions.length} characters of instructions, ${tools}, clients may set: ${openingTexts(profile.clientMaySet, profile.clientMaySetValues).join(', ') || 'nothing'}`
       return [`profile ${name}`, text] as const
     }),
     ...config.tools.map((tool) => [`tool ${tool.kind === 'mcp' ? tool.label : tool.definition.name}`, describeTool(tool)] as const),

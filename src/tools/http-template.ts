@@ -72,6 +72,12 @@ export function templateProblems(run: HttpToolRun, parameters: JsonObject | unde
   else if (/[{}@]/.test(authority)) problems.push('url: scheme, host and port are fixed: no {argument} and no user name there')
   else if (!URL.canParse(`${scheme}${authority}/`)) problems.push('url: the host is not valid')
 
+  const required = parameters?.required
+  for (const name of pathArguments(run)) {
+    // A schema that says nothing about it gets them: see `withPathArguments`.
+    if (known(name) && required !== undefined && !(Array.isArray(required) && required.includes(name)))
+      problems.push(`url: {${name}} stands in the path, which cannot do without it: name it in "required" of the parameters`)
+  }
   for (const parts of segments) {
     checkSlots(parts, 'url')
     if (parts.every((part) => 'literal' in part) && hasDotSegment(parts.map((part) => ('literal' in part ? part.literal : '')).join(''))) {
@@ -91,6 +97,17 @@ export function templateProblems(run: HttpToolRun, parameters: JsonObject | unde
       problems.push(`header ${name}: the value holds a character no header may hold`)
   }
   return problems
+}
+
+/** The arguments that a path cannot do without. */
+function pathArguments(run: HttpToolRun): readonly string[] {
+  return [...new Set(parseTemplate(run).segments.flatMap((parts) => parts.flatMap((part) => ('slot' in part ? [part.slot] : []))))]
+}
+
+/** If a schema does not say what is required, the model is told that the path's arguments are. */
+export function withPathArguments(run: HttpToolRun, parameters: JsonObject | undefined): JsonObject | undefined {
+  const names = pathArguments(run)
+  return parameters === undefined || parameters.required !== undefined || names.length === 0 ? parameters : { ...parameters, required: [...names] }
 }
 
 /** Takes a template in which `templateProblems` found nothing. */
@@ -114,7 +131,11 @@ export function compileTemplate(run: HttpToolRun): FillTemplate {
     const url = new URL(origin + path + (query.length > 0 ? `?${query.join('&')}` : ''))
     if (url.origin !== origin || url.hash !== '' || url.pathname.split('/').length !== segments.length) throw new ToolFailure('failed')
     const filledHeaders: Record<string, string> = {}
-    for (const { name, parts } of headers) filledHeaders[name] = parts.map((part) => fillHeaderPart(part, args, claims)).join('')
+    for (const { name, parts } of headers) {
+      const filled = parts.map((part) => fillHeaderPart(part, args, claims))
+      // As a query parameter, a header is left out with its argument.
+      if (filled.every((text) => text !== undefined)) filledHeaders[name] = filled.join('')
+    }
     return { url, headers: filledHeaders, body: hasBody ? stringifyExact(args) : undefined }
   }
 }
@@ -164,7 +185,7 @@ function fillPair(pair: QueryPair, args: ExactObject): string[] {
   return [`${pair.name}=${filled}`]
 }
 
-function fillHeaderPart(part: Part, args: ExactObject, claims: Readonly<Record<string, unknown>>): string {
+function fillHeaderPart(part: Part, args: ExactObject, claims: Readonly<Record<string, unknown>>): string | undefined {
   if ('literal' in part) return part.literal
   if ('claim' in part) {
     const claim = Object.hasOwn(claims, part.claim) ? claims[part.claim] : undefined
@@ -172,8 +193,7 @@ function fillHeaderPart(part: Part, args: ExactObject, claims: Readonly<Record<s
     return encodeURIComponent(wellFormed(String(claim)))
   }
   const value = scalar(args, part.slot)
-  if (value === undefined) throw new ArgumentsRefused(`/${part.slot} is required`)
-  return encodeURIComponent(value)
+  return value === undefined ? undefined : encodeURIComponent(value)
 }
 
 /** An argument that the template does not name. A list becomes repeated parameters, an object becomes JSON text, null is left out. */

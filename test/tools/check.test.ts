@@ -35,6 +35,20 @@ it('names every mistake of every entry', () => {
   }
 })
 
+it.each<[string, string, readonly string[] | undefined, readonly string[]]>([
+  ['what it needs is required', 'https://h/{id}/{kind}', ['id', 'kind'], []],
+  ['what it needs is optional', 'https://h/{id}/{kind}?q={q}', ['kind', 'q'], ['id']],
+  ['nothing is required', 'https://h/a-{id}', [], ['id']],
+  ['nothing is said', 'https://h/{id}', undefined, []],
+  ['only a query needs it', 'https://h/?q={id}', [], []],
+])('a path: %s', (_what, url, required, missing) => {
+  const http = { method: 'GET' as const, url, headers: {}, timeoutMs: undefined, idempotent: false, denyPrivateAddresses: false }
+  const parameters = { type: 'object', properties: { id: {}, kind: {}, q: {} }, ...(required && { required: [...required] }) }
+  expect(checkTools([{ name: 'a', parameters, http }])).toEqual(
+    missing.map((name) => ({ entry: 0, problem: `run http url: {${name}} stands in the path, which cannot do without it: name it in "required" of the parameters` })),
+  )
+})
+
 it('judges a template by the parameters of its tool, and only if it was read', () => {
   const http = { method: 'GET' as const, url: 'https://{host}/{id}', headers: {}, timeoutMs: undefined, idempotent: false, denyPrivateAddresses: false }
   expect(checkTools([{ name: 'a' }, { name: 'b', parameters: { type: 'object', properties: { id: {} } }, http }])).toEqual([

@@ -24,7 +24,7 @@ export const CLIENT_RULES: Readonly<Record<string, ClientRule>> = {
     if (!session) return reject('bad_event', 'session', "'session' must be an object.")
     const type = stringAt(session, 'type')
     if (type !== undefined && type !== 'realtime') return reject('event_not_allowed', 'session.type', 'Only realtime sessions are available.')
-    const wishes = rebuildSessionWishes(session, view.profile.clientMaySet)
+    const wishes = rebuildSessionWishes(session, view.profile)
     if (!wishes.ok) return reject('bad_event', wishes.param, `'${wishes.param}' has a wrong value.`)
     const brought = rebuildClientTools(session, view.profile)
     if (!brought.ok) return { type: 'reject', error: brought.error }
@@ -41,7 +41,7 @@ export const CLIENT_RULES: Readonly<Record<string, ClientRule>> = {
       return reject('event_not_allowed', 'response.conversation', 'Responses outside the conversation are not available.')
     }
     if (Array.isArray(response.input) && response.input.length > 0) return reject('event_not_allowed', 'response.input', 'A response cannot be given its own input.')
-    const wishes = rebuildResponseWishes(response, view.profile.clientMaySet)
+    const wishes = rebuildResponseWishes(response, view.profile)
     if (!wishes.ok) return reject('bad_event', wishes.param, `'${wishes.param}' has a wrong value.`)
     const hasWishes = Object.keys(wishes.fields).length > 0
     return replace({ type: event.type, ...keepId(event), ...(hasWishes ? { response: wishes.fields } : {}) })

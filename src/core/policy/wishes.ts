@@ -2,42 +2,50 @@
 import type { Json, JsonObject } from '../protocol/events.js'
 import { isObject } from '../protocol/events.js'
 import { readPath, writePath } from './paths.js'
-import { SETTABLE } from './settable.js'
+import type { SessionProfile } from './profile.js'
+import { SETTABLE, spelled } from './settable.js'
 
 export type Wishes = { readonly ok: true; readonly fields: JsonObject } | { readonly ok: false; readonly param: string }
 
+const VOICE = 'audio.output.voice'
 /** Session paths that a single response may override, as GA spells them there too (source: schema of `response.create`). */
-const RESPONSE_PATHS: readonly string[] = ['audio.output.voice', 'audio.output.format', 'output_modalities', 'max_output_tokens']
+const RESPONSE_PATHS: readonly string[] = [VOICE, `${VOICE}.id`, 'audio.output.format', 'output_modalities', 'max_output_tokens']
 /** Source: GA schema, `metadata`: at most 16 pairs, keys of 64 and values of 512 characters. */
 const METADATA = { pairs: 16, key: 64, value: 512 }
 
+type Openings = Pick<SessionProfile, 'clientMaySet' | 'clientMaySetValues'>
+
 /** Everything not open to this client is left out without a word: real SDKs send their whole configuration and stop on errors. */
-export function rebuildSessionWishes(session: JsonObject, clientMaySet: ReadonlySet<string>): Wishes {
-  return rebuild(session, [...clientMaySet], 'session')
+export function rebuildSessionWishes(session: JsonObject, openings: Openings): Wishes {
+  return rebuild(session, [...openings.clientMaySet], openings, 'session')
 }
 
-export function rebuildResponseWishes(response: JsonObject, clientMaySet: ReadonlySet<string>): Wishes {
-  const wishes = rebuild(
-    response,
-    RESPONSE_PATHS.filter((path) => clientMaySet.has(path)),
-    'response',
-  )
+export function rebuildResponseWishes(response: JsonObject, openings: Openings): Wishes {
+  const paths = RESPONSE_PATHS.filter((path) => openings.clientMaySet.has(path))
+  const wishes = rebuild(response, paths, openings, 'response')
   if (!wishes.ok || !Object.hasOwn(response, 'metadata') || response.metadata === null) return wishes
   const metadata = rebuildMetadata(response.metadata)
   return metadata ? { ok: true, fields: { ...wishes.fields, metadata } } : { ok: false, param: 'response.metadata' }
 }
 
-function rebuild(from: JsonObject, paths: readonly string[], prefix: string): Wishes {
+function rebuild(from: JsonObject, paths: readonly string[], openings: Openings, prefix: string): Wishes {
   const fields: JsonObject = {}
   for (const path of paths) {
     const settable = Object.hasOwn(SETTABLE, path) ? SETTABLE[path] : undefined
     const wish = readPath(from, path)
-    if (!settable || wish === undefined) continue
+    // A custom voice is an object, which has a path of its own.
+    if (!settable || wish === undefined || (path === VOICE && isObject(wish))) continue
     const value = settable(wish)
     if (value === undefined) return { ok: false, param: `${prefix}.${path}` }
+    if (!isAllowed(value, openings.clientMaySetValues?.[path])) continue
     writePath(fields, path, value)
   }
   return { ok: true, fields }
+}
+
+function isAllowed(value: Json, allowed: readonly string[] | undefined): boolean {
+  const name = spelled(value)
+  return allowed === undefined || (name !== undefined && allowed.includes(name))
 }
 
 function rebuildMetadata(value: Json | undefined): JsonObject | undefined {
