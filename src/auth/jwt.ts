@@ -1,6 +1,6 @@
 // Verifies one bare token: syntax first, then signature and claims with jose. Every failure is the same refusal, with a fixed word for the log.
 import type { KeyObject, webcrypto } from 'node:crypto'
-import { errors, type JWTVerifyGetKey, type JWTVerifyOptions, type JWTVerifyResult, jwtVerify } from 'jose'
+import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, type JWTVerifyResult, jwtVerify } from 'jose'
 import type { AuthConfig } from '../config/config.js'
 import type { Secret } from '../config/secret.js'
 import { RefusalError } from '../core/protocol/errors.js'
@@ -40,11 +40,19 @@ function createVerify(config: AuthConfig, key: KeyObject | JWTVerifyGetKey, now:
       const dated = { ...options, currentDate: new Date(now()) }
       // jose takes a key or a function that finds one in the same place, but its types tell them apart.
       const { payload } = await jwtVerify(token, key as JWTVerifyGetKey, dated).catch((error: unknown) => verifyWithOneOf(error, token, dated))
+      checkClient(payload, config)
       return identityOf(payload, token)
     } catch (error) {
       throw error instanceof RefusalError ? error : new RefusalError('unauthenticated', causeOf(error))
     }
   }
+}
+
+/** A token for another service may name the same client, so without an audience to compare only a token that names none is taken. */
+function checkClient(payload: JWTPayload, { audience, clientId }: AuthConfig): void {
+  if (clientId === undefined) return
+  if (payload.client_id !== clientId) throw new RefusalError('unauthenticated', 'wrong_client')
+  if (audience === undefined && payload.aud !== undefined) throw new RefusalError('unauthenticated', 'wrong_audience')
 }
 
 /** Tries the keys that fit the token's kid, type and algorithm, if there are several. Rejects with `error` if there are not. */

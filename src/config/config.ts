@@ -25,11 +25,13 @@ export interface UpstreamConfig {
   readonly limits?: Readonly<Record<string, number>>
 }
 
-/** The key was checked: it is strong enough, and every one of `algorithms`, which are never empty, fits it. A key set always comes with issuer and audience. */
+/** The key was checked: it is strong enough, and every one of `algorithms`, which are never empty, fits it. A key set always comes with an issuer, and an audience or a client id. */
 export interface AuthConfig {
   readonly key: { readonly kind: 'secret'; readonly secret: Secret } | { readonly kind: 'public'; readonly key: KeyObject } | { readonly kind: 'jwks'; readonly url: URL }
   readonly issuer: string | undefined
   readonly audience: string | undefined
+  /** Without an audience beside it, only tokens that name no audience are accepted. */
+  readonly clientId?: string | undefined
   readonly algorithms: readonly string[]
   readonly clockToleranceMs: number
   readonly allowQueryToken: boolean

@@ -1,5 +1,6 @@
 // Reads what the server owns for each kind of caller: the default profile from single variables, the others from PROFILES_FILE.
 import { resolve } from 'node:path'
+import { unknownSlots } from '../core/policy/instructions.js'
 import { isObject, type JsonObject } from '../core/protocol/events.js'
 import { type ClientMaySet, joinOpenings, parseOpening } from './client-may-set.js'
 import type { ProfileConfig, ToolConfig } from './config.js'
@@ -12,6 +13,8 @@ import { checkSession } from './session-fields.js'
 const MAX_PROFILES = 1000
 /** Far above what an upstream takes: it catches a wrong file. */
 const MAX_INSTRUCTIONS = 200_000
+/** Of unknown slots. */
+const MAX_SHOWN = 5
 /** One spoken line. */
 const MAX_FILLER = 500
 const PROFILE_NAME = /^[A-Za-z0-9_.-]{1,64}$/
@@ -143,5 +146,9 @@ function readLimits(fields: Fields | undefined, { withPrices, problems }: Profil
 
 function checkedInstructions(text: string, subject: string, problems: Problems): string {
   if (text.length > MAX_INSTRUCTIONS) problems.add(subject, `is longer than ${MAX_INSTRUCTIONS} characters`)
+  const unknown = unknownSlots(text)
+    .slice(0, MAX_SHOWN)
+    .map((slot) => quoted(slot))
+  if (unknown.length > 0) problems.add(subject, `has ${unknown.join(', ')}, which nothing fills: only {{claims.name}} is filled, from the verified token`)
   return text
 }

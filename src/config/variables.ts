@@ -84,9 +84,10 @@ export const VARIABLES = {
 
   JWT_SECRET: orFile(exact(sharedSecret, 'Shared secret that verifies tokens (HS256: at least 32 bytes, HS384: 48, HS512: 64).')),
   JWT_PUBLIC_KEY: orFile(optional(plainText, 'PEM public key or certificate that verifies tokens: RSA, RSA-PSS, P-256, P-384, P-521 or Ed25519.')),
-  JWKS_URL: optional(httpUrl, 'Key set that verifies tokens. Needs `JWT_ISSUER` and `JWT_AUDIENCE`.'),
+  JWKS_URL: optional(httpUrl, 'Key set that verifies tokens. Needs `JWT_ISSUER`, and `JWT_AUDIENCE` or `JWT_CLIENT_ID`.'),
   JWT_ISSUER: optional(plainText, 'Required `iss`, compared exactly.'),
   JWT_AUDIENCE: optional(plainText, 'Required `aud`, compared exactly.'),
+  JWT_CLIENT_ID: optional(plainText, 'Required `client_id`, compared exactly. For access tokens without `aud`, such as Amazon Cognito’s.'),
   JWT_ALGORITHMS: optional(
     list(matching(/^[A-Za-z0-9]{2,10}$/, 'an algorithm name such as RS256')),
     'Comma list of accepted algorithms. Unset: HS256 for a secret, RS256 for a key set, for a public key the first that fits (RSA: RS256, RSA-PSS: PS256).',

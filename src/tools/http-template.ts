@@ -93,6 +93,8 @@ export function templateProblems(run: HttpToolRun, parameters: JsonObject | unde
   for (const { name, parts } of headers) {
     if (!HEADER_NAME.test(name) || OWN_HEADERS.has(name)) problems.push(`headers: the name ${JSON.stringify(name)} cannot be used`)
     checkSlots(parts, `header ${name}`)
+    if (parts.some((part, index) => 'literal' in part && (part.literal.includes('{{') || (part.literal.endsWith('{') && index < parts.length - 1))))
+      problems.push(`header ${name}: two braces that are not {{claims.name}}`)
     if (parts.some((part) => 'literal' in part && !/^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(part.literal)))
       problems.push(`header ${name}: the value holds a character no header may hold`)
   }

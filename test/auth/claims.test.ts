@@ -30,6 +30,24 @@ describe('claims', () => {
     expect(identity.claims).toEqual({ ...good, org: { ids: [value] }, account: value, text: '1234567890123456' })
   })
 
+  it.each<[string, { audience?: string; clientId?: string }, object, string]>([
+    ['the client of an access token', { clientId: 'app' }, { client_id: 'app' }, 'accepted'],
+    ['another client', { clientId: 'app' }, { client_id: 'App' }, 'wrong_client'],
+    ['no client', { clientId: 'app' }, {}, 'wrong_client'],
+    ['a list of clients', { clientId: 'app' }, { client_id: ['app'] }, 'wrong_client'],
+    ['a token made for a service, by the same client', { clientId: 'app' }, { client_id: 'app', aud: 'other' }, 'wrong_audience'],
+    ['an ID token', { clientId: 'app' }, { aud: 'app' }, 'wrong_client'],
+    ['an empty audience', { clientId: 'app' }, { client_id: 'app', aud: [] }, 'wrong_audience'],
+    ['both', { clientId: 'app', audience: 'relay' }, { client_id: 'app', aud: 'relay' }, 'accepted'],
+    ['both wanted, one there', { clientId: 'app', audience: 'relay' }, { client_id: 'app' }, 'wrong_audience'],
+    ['both wanted, the other there', { clientId: 'app', audience: 'relay' }, { aud: 'relay' }, 'wrong_client'],
+    ['no audience, as ever', { audience: 'relay' }, { client_id: 'relay' }, 'wrong_audience'],
+  ])('%s', async (_what, config, claims, outcome) => {
+    const attempt = authenticator(config).verify(await sign({ ...good, ...claims }))
+    if (outcome === 'accepted') expect((await attempt).subject).toBe('alice')
+    else expect(await whyOf(attempt)).toBe(outcome)
+  })
+
   it('a number is no subject, however long', async () => {
     expect(await whyOf(authenticator().verify(signText(`{"sub":2512292042121000001,"exp":${good.exp}}`)))).toBe('bad_subject')
     expect((await authenticator().verify(signText(`{"sub":"2512292042121000001","exp":${good.exp}.0000000000000001}`))).subject).toBe('2512292042121000001')

@@ -44,7 +44,13 @@ const rows: readonly (readonly [why: string, env: Record<string, string>, ...say
   ['a secret with a stray blank', { JWT_SECRET: `${secret} ` }, /^JWT_SECRET must not begin or end/],
   ['an algorithm of another family', { JWT_ALGORITHMS: 'RS256' }, /^JWT_ALGORITHMS names RS256, which JWT_SECRET cannot verify/],
   ['no algorithm at all', { JWT_ALGORITHMS: 'none' }, /^JWT_ALGORITHMS names none, which/],
-  ['a key set without issuer and audience', { JWT_SECRET: '', JWKS_URL: 'https://keys.example.com' }, /^JWT_ISSUER is missing/, /^JWT_AUDIENCE is missing/],
+  [
+    'a key set without issuer and audience',
+    { JWT_SECRET: '', JWKS_URL: 'https://keys.example.com' },
+    /^JWT_ISSUER is missing/,
+    /^JWT_AUDIENCE is missing: .*set JWT_CLIENT_ID instead$/,
+  ],
+  ['a key set with a client id alone', { JWT_SECRET: '', JWKS_URL: 'https://keys.example.com', JWT_CLIENT_ID: 'c' }, /^JWT_ISSUER is missing/],
   ['a key set over plain http', { JWT_SECRET: '', JWKS_URL: 'http://keys.example.com', JWT_ISSUER: 'i', JWT_AUDIENCE: 'a' }, /^JWKS_URL must be https/],
   [
     'a key set with HMAC',
@@ -146,6 +152,21 @@ const rows: readonly (readonly [why: string, env: Record<string, string>, ...say
   ['broken JSON', { SESSION: '{"a":\n1,}' }, /^SESSION is not valid JSON/],
   ['JSON nested beyond sense', { SESSION: '['.repeat(5000) + ']'.repeat(5000) }, /^SESSION is nested deeper/],
   ['a misspelt name', { JWT_ISUER: 'x' }, /^JWT_ISUER is not known: did you mean JWT_ISSUER\?/],
+  ['AZURE_OPENAI_KEY, a near name', { AZURE_OPENAI_KEY: 'x' }, /^AZURE_OPENAI_KEY is not known: did you mean AZURE_OPENAI_API_KEY\?/],
+  ['OPENAI_KEY, a near name', { OPENAI_KEY: 'x' }, /^OPENAI_KEY is not known: did you mean OPENAI_API_KEY\?/],
+  ['LOGLEVEL, a near name', { LOGLEVEL: 'x' }, /^LOGLEVEL is not known: did you mean LOG_LEVEL\?/],
+  ['REDISURL, a near name', { REDISURL: 'x' }, /^REDISURL is not known: did you mean REDIS_URL\?/],
+  ['AZURE_OPENAI_APIKEY, a near name', { AZURE_OPENAI_APIKEY: 'x' }, /^AZURE_OPENAI_APIKEY is not known: did you mean AZURE_OPENAI_API_KEY\?/],
+  ['AZURE_OPENAI_DEPLOYMENT_NAME, a near name', { AZURE_OPENAI_DEPLOYMENT_NAME: 'x' }, /^AZURE_OPENAI_DEPLOYMENT_NAME is not known: did you mean AZURE_OPENAI_DEPLOYMENT\?/],
+  ['AZURE_OPENAI_BASE_URL, a near name', { AZURE_OPENAI_BASE_URL: 'x' }, /^AZURE_OPENAI_BASE_URL is not known: did you mean AZURE_OPENAI_ENDPOINT\?/],
+  ['AZURE_OPENAI_KEY_FILE, a near name', { AZURE_OPENAI_KEY_FILE: 'x' }, /^AZURE_OPENAI_KEY_FILE is not known: did you mean AZURE_OPENAI_API_KEY_FILE\?/],
+  ['OPENAI_URL, a near name', { OPENAI_URL: 'x' }, /^OPENAI_URL is not known: did you mean OPENAI_BASE_URL\?/],
+  ['AZURE_OPENAI_VERSION, a near name', { AZURE_OPENAI_VERSION: 'x' }, /^AZURE_OPENAI_VERSION is not known: did you mean AZURE_OPENAI_API_VERSION\?/],
+  [
+    'a slot that nothing fills',
+    { INSTRUCTIONS: 'Greet {{name}}, or {{ user.name }}. {{claims.hotel}}' },
+    /^INSTRUCTIONS has "\{\{name\}\}", "\{\{ user.name \}\}", which nothing fills: only \{\{claims.name\}\} is filled/,
+  ],
   ['a swapped pair of letters', { MAX_SESSOINS: '5' }, /^MAX_SESSOINS is not known: did you mean MAX_SESSIONS\?/],
   ['a near miss of a _FILE form', { TOOL_FILE: 'x' }, /^TOOL_FILE is not known: did you mean TOOLS_FILE\?/],
   ['an unknown name with our prefix', { AZURE_OPENAI_TEMPERATURE: '1' }, /^AZURE_OPENAI_TEMPERATURE is not known/],
@@ -358,6 +379,19 @@ describe('what is not a mistake', () => {
     USER: 'x',
   }
   it('a container’s ordinary environment', () => expect(mistakes({ ...least, ...kubernetes })).toEqual([]))
+  it.each([
+    'OPENAI_ORG_ID',
+    'OPENAI_API_KEY_PATH',
+    'OPENAI_API_VERSION',
+    'MAX_MEMORY',
+    'TLS_CERT',
+    'HOSTNAME',
+    'AZURE_CLIENT_ID',
+    'AZURE_OPENAI_SERVICE_HOST',
+    'LOG_FORMAT',
+    'SESSION_SECRET',
+    'OPENAI',
+  ])('%s, which is another program’s', (name) => expect(mistakes({ ...least, [name]: 'x' })).toEqual([]))
   it('misspellings in a developer’s shell, for the demo', () => expect(mistakes({ ...least, JWT_ISUER: 'x' }, 'demo')).toEqual([]))
   it('a variable with an own prefix that a tool uses', () => {
     const TOOLS = JSON.stringify([http({ url: 'https://a.example.com/', headers: { a: slot('JWT_FOR_TOOL') } })])
