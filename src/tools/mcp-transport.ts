@@ -12,8 +12,8 @@ import type { SourceOptions } from './source-options.js'
 
 export type McpConfig = Extract<ToolConfig, { kind: 'mcp' }>
 
-/** Longest answer or message of a server, in bytes. A stream of notifications that reaches it is opened again. */
-const MAX_RESPONSE_BYTES = 4 * 1024 * 1024
+/** Of one answer or message of a server. */
+const LEAST_RESPONSE_BYTES = 4 * 1024 * 1024
 const MAX_CONNECTIONS = 16
 const CONNECT_TIMEOUT_MS = 5000
 const GOODBYE_MS = 1000
@@ -26,14 +26,23 @@ export interface McpTransport {
 
 export function openMcpTransport(config: McpConfig, options: SourceOptions): McpTransport {
   const way = config.transport
-  return 'url' in way ? openHttp(way.url, way.headers, options.timeoutMs) : openChild(way.command, way.args, way.env, options.baseDir)
+  const maxBytes = responseBytes(options.maxBytes)
+  return 'url' in way ? openHttp(way.url, way.headers, options.timeoutMs, maxBytes) : openChild(way.command, way.args, way.env, options.baseDir, maxBytes)
 }
 
-function openHttp(url: URL, headers: Readonly<Record<string, Secret>>, timeoutMs: number): McpTransport {
+/**
+ * Most bytes of one answer or message. An output of the longest allowed length fits in, though JSON may take twice the bytes for it. A stream of
+ * notifications that reaches it is opened again.
+ */
+export function responseBytes(maxOutputBytes: number): number {
+  return Math.max(LEAST_RESPONSE_BYTES, 2 * maxOutputBytes)
+}
+
+function openHttp(url: URL, headers: Readonly<Record<string, Secret>>, timeoutMs: number, maxBytes: number): McpTransport {
   const connect = { timeout: CONNECT_TIMEOUT_MS }
   // An abandoned request ends soon after its time limit. The stream of notifications may be silent for any time.
-  const requests = new Agent({ connections: MAX_CONNECTIONS, maxResponseSize: MAX_RESPONSE_BYTES, headersTimeout: timeoutMs + 5000, bodyTimeout: timeoutMs + 5000, connect })
-  const notifications = new Agent({ connections: 2, maxResponseSize: MAX_RESPONSE_BYTES, bodyTimeout: 0, connect })
+  const requests = new Agent({ connections: MAX_CONNECTIONS, maxResponseSize: maxBytes, headersTimeout: timeoutMs + 5000, bodyTimeout: timeoutMs + 5000, connect })
+  const notifications = new Agent({ connections: 2, maxResponseSize: maxBytes, bodyTimeout: 0, connect })
 
   // The SDK types its fetch by the global one, which has the types of an older undici. The two agree at run time.
   const boundedFetch = (async (target: string | URL, init: Parameters<typeof fetch>[1] = {}) => {
@@ -66,7 +75,7 @@ function openHttp(url: URL, headers: Readonly<Record<string, Secret>>, timeoutMs
   }
 }
 
-function openChild(command: string, args: readonly string[], env: Readonly<Record<string, Secret>>, cwd: string): McpTransport {
+function openChild(command: string, args: readonly string[], env: Readonly<Record<string, Secret>>, cwd: string, maxBytes: number): McpTransport {
   // The SDK hands on HOME, USER and the like. An undefined value takes one away again, so that only PATH remains.
   const withheld = Object.fromEntries(DEFAULT_INHERITED_ENV_VARS.filter((name) => name !== 'PATH').map((name) => [name, undefined]))
   const configured = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value.reveal()]))
@@ -77,7 +86,7 @@ function openChild(command: string, args: readonly string[], env: Readonly<Recor
     cwd,
     // A server's printing may quote arguments, which must not reach the relay's log.
     stderr: 'ignore',
-    maxBufferSize: MAX_RESPONSE_BYTES,
+    maxBufferSize: maxBytes,
   })
   // As the SDK's own, but for numbers, which leave as they were written.
   transport.send = async (message) => {

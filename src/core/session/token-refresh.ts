@@ -1,11 +1,10 @@
 // Tells an opted-in client that its token expires, and lets a new token of the same caller carry the session on.
+import { MAX_TOKEN_BYTES } from '../protocol/credentials.js'
 import { type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { overRate, refuse } from './refuse.js'
 import { publicEventId, type Step } from './state.js'
 import { type TokenOutcome, termFrom } from './token-term.js'
 
-/** Longer than any token the relay accepts. */
-const MAX_TOKEN = 8192
 const TYPE = 'relay.token.refresh'
 
 /** At every tick of a live session. */
@@ -20,7 +19,7 @@ export function noticeExpiry(step: Step): void {
 export function refreshRequested(step: Step, event: RealtimeEvent): void {
   const eventId = stringAt(event, 'event_id')
   const token = stringAt(event, 'token')
-  if (token === undefined || token === '' || token.length > MAX_TOKEN) {
+  if (token === undefined || token === '' || token.length > MAX_TOKEN_BYTES) {
     refuse(step, { code: 'bad_event', param: 'token', message: "'token' must be a string." }, eventId, TYPE)
     return
   }
