@@ -33,7 +33,7 @@ export function parseArguments(text: string): ParsedArguments {
   } catch {
     return refuse('not valid JSON')
   }
-  if (!isObject(value)) return refuse('must be a JSON object')
+  if (!isObject(value) || isExactNumber(value)) return refuse('must be a JSON object')
   const odd = oddity(value)
   return odd === undefined ? { ok: true, args: value as ExactObject } : refuse(odd)
 }

@@ -171,6 +171,8 @@ describe('schemas judge the digits', () => {
 describe('arguments', () => {
   it.each([
     ['{"a":1,"a":2}', 'the same name stands twice in one object: give each name once'],
+    ['1e400', 'must be a JSON object'],
+    [BIG, 'must be a JSON object'],
     ['{"a":1,"a":1}', 'the same name stands twice'],
     ['{"a":{"b":1,"\\u0062":2}}', 'the same name stands twice'],
     [`{"a":${'1'.repeat(401)}}`, 'a number has more than 400 characters: write it shorter'],

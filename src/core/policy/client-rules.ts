@@ -3,7 +3,7 @@
 import type { Json, JsonObject, RealtimeEvent } from '../protocol/events.js'
 import { isObject, objectAt, stringAt } from '../protocol/events.js'
 import { liftMixedGa } from '../protocol/preview/lift-mixed.js'
-import { rebuildClientItem } from './client-items.js'
+import { BASE64, rebuildClientItem } from './client-items.js'
 import { rebuildClientTools, withClientTools } from './client-tools.js'
 import { reject, replace, type SessionView, type Verdict } from './policy.js'
 import { sessionUpdate } from './session-update.js'
@@ -14,7 +14,6 @@ export const MAX_EVENT_ID = 512
 const MAX_ID = 256
 /** Audio of one append, base64 characters: 15 MiB decoded is the service's own limit (source: dossier 3.10). */
 const MAX_AUDIO_CHARS = 20 * 1024 * 1024
-const BASE64 = /^[A-Za-z0-9+/_-]*={0,2}$/
 
 type ClientRule = (event: RealtimeEvent, view: SessionView) => Verdict
 
