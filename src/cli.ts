@@ -2,6 +2,7 @@
 // The command line: serve, demo, check, call, token, explain, simulate.
 import { parseArgs } from 'node:util'
 import { loadAuthConfig, loadConfig } from './config/load.js'
+import { parseExact, plainOrText } from './json/exact-json.js'
 import { tuneHeap } from './process/heap.js'
 import { runUntilSignal, serve } from './process/run.js'
 import { startupProblem } from './process/startup-problem.js'
@@ -133,7 +134,7 @@ function seconds(text: string): number {
 function claims(json: string | undefined): Record<string, unknown> {
   if (json === undefined) return {}
   try {
-    const value: unknown = JSON.parse(json)
+    const value: unknown = plainOrText(parseExact(json))
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value }
   } catch {
     // Falls through to the one message for anything that is not a JSON object.

@@ -1,6 +1,7 @@
 // The command `explain`: says what a token's session would be, and which claim or variable decided it.
 import { createHash } from 'node:crypto'
 import { createAuthenticator } from '../auth/authenticator.js'
+import { openingTexts } from '../config/client-may-set.js'
 import type { Config } from '../config/config.js'
 import { loadConfig } from '../config/load.js'
 import { type QuotaSource, ruleFor } from '../core/policy/quota-claims.js'
@@ -26,7 +27,7 @@ export async function explain(token: string, print: (line: string) => void): Pro
       row('profile', profile.name, identity.claims[config.profileClaim] === undefined ? `no claim ${config.profileClaim}` : `claim ${config.profileClaim}`),
       row('instructions', `sha256 ${hash}…, ${profile.instructions.length} characters`, source(config, profile.name, 'INSTRUCTIONS')),
       ...profile.tools.map((tool) => row('tool', tool.definition.name, `answered by the ${tool.owner === 'server' ? 'relay, hidden from the client' : 'client'}`)),
-      row('client may set', [...profile.clientMaySet].join(', ') || 'nothing', source(config, profile.name, 'CLIENT_MAY_SET')),
+      row('client may set', openingTexts(profile.clientMaySet, profile.clientMaySetValues).join(', ') || 'nothing', source(config, profile.name, 'CLIENT_MAY_SET')),
       row('client may seed history', String(profile.clientMaySeedHistory), 'CLIENT_MAY_SEED_HISTORY'),
       row('relay events', String(profile.relayEvents), identity.claims.relayEvents === true ? 'claim relayEvents' : source(config, profile.name, 'default')),
       row('longest session', `${profile.limits.maxSessionMs / 1000} s`, source(config, profile.name, 'MAX_SESSION_SECONDS')),

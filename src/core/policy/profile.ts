@@ -67,6 +67,8 @@ export interface SessionProfile {
   readonly session: JsonObject
   /** Dotted GA session paths that a client may override, each a key of the settable table. */
   readonly clientMaySet: ReadonlySet<string>
+  /** By path, the only values a client may set, as `spelled` spells them. A path without an entry takes any. */
+  readonly clientMaySetValues?: Readonly<Record<string, readonly string[]>> | undefined
   readonly clientMaySeedHistory: boolean
   /** Whether the client may register tools of its own. */
   readonly clientTools?: boolean

@@ -16,6 +16,8 @@ const rows: readonly (readonly [path: string, sent: Json, kept: Json | undefined
   ['audio.output.voice', 'a'.repeat(65), undefined, 'too long'],
   ['audio.output.voice', 'a\nb', undefined, 'control character'],
   ['audio.output.voice', ['marin'], undefined, 'a list is no voice'],
+  ['audio.output.voice.id', 'voice_1', 'voice_1', 'the id alone, where custom voices are open'],
+  ['audio.output.voice.id', { id: 'voice_1' }, undefined, 'no object within the object'],
   ['audio.output.speed', 0.25, 0.25, 'lowest'],
   ['audio.output.speed', 1.5, 1.5, 'highest'],
   ['audio.output.speed', 1.51, undefined, 'too fast'],
