@@ -14,7 +14,6 @@ import { Alarm } from './alarm.js'
 import { ClientRate } from './client-rate.js'
 import type { RelayDeps } from './deps.js'
 import { dialUpstream, firstState } from './dialling.js'
-import { FirstAudio } from './first-audio.js'
 import { frameRefused } from './frame-inputs.js'
 import { SessionLedger } from './ledger.js'
 import { Leg } from './leg.js'
@@ -22,6 +21,7 @@ import { newMeters } from './meters.js'
 import { type Effects, perform } from './perform.js'
 import { recordEnd, register } from './session-report.js'
 import type { Timetable } from './timetable.js'
+import { UpstreamLane } from './upstream-lane.js'
 
 export class RelayedSession implements Effects {
   // What each frame needs comes first, and so lies together: among a thousand sessions every cache line of one is read from far away.
@@ -48,7 +48,9 @@ export class RelayedSession implements Effects {
   readonly #startedAt: number
   tokenId: string | undefined
   readonly #onEnd: () => void
-  readonly #firstAudio: FirstAudio
+  readonly #lane: UpstreamLane
+  /** Of the last step. */
+  #lastActions: readonly Action[] = []
 
   constructor(opened: NewSession, deps: RelayDeps, timetable: Timetable, onEnd: () => void) {
     this.opened = opened
@@ -58,11 +60,11 @@ export class RelayedSession implements Effects {
     this.#startedAt = this.clock()
     this.#rate = new ClientRate(opened.profile.limits, deps.settings, timetable)
     this.tokenId = opened.identity.tokenId
-    this.#firstAudio = new FirstAudio(opened.recorder)
     this.#state = firstState(opened, deps, this.#startedAt)
     this.#lanes = lanesOf(this.#state)
     this.#alarm = new Alarm(timetable, this, dueAt(this.#state))
     this.#client = this.#leg('client', opened.client, opened.dialect, 0, '')
+    this.#lane = new UpstreamLane(this.#client, this.meters, opened.recorder)
   }
 
   #leg(side: Side, link: Link, dialect: DialectName, number: number, deployment: string): Leg {
@@ -96,6 +98,7 @@ export class RelayedSession implements Effects {
     const before = this.#state
     const [state, actions] = step(before, input, now)
     this.#state = state
+    this.#lastActions = actions
     const lanesMove = state.life !== before.life || state.upstream !== before.upstream || state.quota.spentUntil !== before.quota.spentUntil
     if (lanesMove) this.#lanes = lanesOf(state)
     const due = dueAt(state, before, this.#alarm.dueAt)
@@ -113,7 +116,7 @@ export class RelayedSession implements Effects {
         else this.#sendClientEvent(action.event)
         return
       case 'note':
-        if (action.note.type === 'response_started') this.#firstAudio.awaited(action.note.responseId, this.clock())
+        if (action.note.type === 'response_started') this.#lane.firstAudio.awaited(action.note.responseId, this.clock())
         return this.opened.recorder.note(action.note)
       case 'dial':
         this.#dialling = dialUpstream(this, action.leg, (connection) => this.#connected(action.leg, connection))
@@ -189,13 +192,8 @@ export class RelayedSession implements Effects {
   }
 
   #handleUpstreamFrame(leg: Leg, frame: Frame, isBinary: boolean): void {
-    const audioBytes = isBinary || this.#lanes.upstream !== 'pass' || leg !== this.#upstream ? -1 : leg.wire.audioIn(frame)
-    if (audioBytes >= 0) {
-      this.meters.serverAudioBytes += audioBytes
-      if (this.#firstAudio.isAwaited) this.#firstAudio.heard(this.clock())
-      this.#client.send(this.#client.wire.audioOut(frame, leg.wire))
-      return
-    }
+    const laned = this.#lanes.upstream === 'pass' && leg === this.#upstream && !isBinary
+    if (laned && this.#lane.passes(leg, frame, this.#state, this.clock)) return
     const reading = leg.wire.read(frame, isBinary)
     if (!reading.ok) {
       this.opened.recorder.note({ type: 'event_dropped', side: 'upstream', why: reading.problem === 'no_counterpart' ? 'no_counterpart' : 'not_an_event' })
@@ -203,7 +201,11 @@ export class RelayedSession implements Effects {
     }
     // The client reads the upstream's own bytes: the event that stands for the whole frame carries them.
     const whole = leg.wire.name === this.#client.wire.name ? reading.whole : undefined
+    const before = this.#state
     for (const event of reading.events) this.apply({ type: 'upstream.event', leg: leg.number, event, frame: event === whole ? frame : undefined })
+    const [event, ...others] = reading.events
+    const [action, ...more] = this.#lastActions
+    if (laned && event && action && others.length === 0 && more.length === 0 && this.#state === before) this.#lane.learn(frame, event.type, before, action)
   }
 
   /** What a side sent while its lane was closed goes through the same rules, in order. */

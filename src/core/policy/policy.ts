@@ -56,7 +56,8 @@ export function replace(event: RealtimeEvent): Verdict {
 
 /** Keeps the named own fields; the same object when nothing else is there, so that untouched events can be told from changed ones. */
 export function onlyFields<T extends { [key: string]: Json }>(object: T, allowed: ReadonlySet<string>): T {
-  const keys = Object.keys(object)
-  if (keys.every((key) => allowed.has(key))) return object
-  return Object.fromEntries(keys.filter((key) => allowed.has(key)).map((key) => [key, object[key] as Json])) as T
+  for (const key in object) {
+    if (!allowed.has(key) && Object.hasOwn(object, key)) return Object.fromEntries(Object.entries(object).filter(([name]) => allowed.has(name))) as T
+  }
+  return object
 }

@@ -117,8 +117,15 @@ function counts(usage: JsonObject | Json[]): JsonObject {
   return mapFields(kept, (value) => (isObject(value) ? counts(value) : value))
 }
 
-/** The same object if no field changed. */
+/** The same object if no field changed. A field named `__proto__` stays an ordinary one. */
 function mapFields<T extends JsonObject>(object: T, change: (value: Json, key: string) => Json): T {
-  const entries = Object.entries(object).map(([key, value]): [string, Json] => [key, change(value, key)])
-  return entries.every(([key, value]) => value === object[key]) ? object : (Object.fromEntries(entries) as T)
+  let changed: T | undefined
+  for (const key of Object.keys(object)) {
+    const value = object[key] as Json
+    const after = change(value, key)
+    if (after === value) continue
+    changed ??= { ...object }
+    Object.defineProperty(changed, key, { value: after, enumerable: true, writable: true, configurable: true })
+  }
+  return changed ?? object
 }
