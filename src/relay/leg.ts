@@ -8,7 +8,7 @@ import { wireFor } from '../core/protocol/wires.js'
 import type { Link } from '../ports/link.js'
 import type { Recorder } from '../ports/notes.js'
 import { Backlog, type FollowsTicks, Reader } from './flow.js'
-import { type HeldFrames, holdFrames } from './held-frames.js'
+import { createHeldFrames, type HeldFrames } from './held-frames.js'
 
 export interface LegOptions {
   readonly side: Side
@@ -86,7 +86,7 @@ export class Leg {
 
   /** Keeps a frame until `release`. At the bound this side is not read on; the frame is kept all the same. */
   hold(frame: Frame, isBinary: boolean): void {
-    this.#held ??= holdFrames(this.#settings.bufferBytes, this.#settings.heldFrames)
+    this.#held ??= createHeldFrames(this.#settings.bufferBytes, this.#settings.heldFrames)
     if (!this.#held.push(frame, isBinary)) this.reader.pause('held')
   }
 

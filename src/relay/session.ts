@@ -17,7 +17,7 @@ import { dialUpstream, firstState } from './dialling.js'
 import { frameRefused } from './frame-inputs.js'
 import { SessionLedger } from './ledger.js'
 import { Leg } from './leg.js'
-import { newMeters } from './meters.js'
+import { createMeters } from './meters.js'
 import { type Effects, perform } from './perform.js'
 import { recordEnd, register } from './session-report.js'
 import type { Timetable } from './timetable.js'
@@ -29,7 +29,7 @@ export class RelayedSession implements Effects {
   #clientEnded = false
   #lanes: Lanes
   readonly #rate: ClientRate
-  readonly meters = newMeters()
+  readonly meters = createMeters()
   readonly #client: Leg
   /** Core speaks to this one. */
   #upstream: Leg | undefined

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { DialectName } from '../../src/core/protocol/dialect.js'
 import { Leg } from '../../src/relay/leg.js'
-import { newMeters } from '../../src/relay/meters.js'
+import { createMeters } from '../../src/relay/meters.js'
 import { UpstreamLane } from '../../src/relay/upstream-lane.js'
 import { memoryPair } from '../support/memory-link.js'
 import { ev, play } from '../support/playbook.js'
@@ -122,7 +122,7 @@ describe('what was learned', () => {
         feeding: () => undefined,
         recorder: { note() {} },
       })
-    return { lane: new UpstreamLane(leg('client'), newMeters(), { note() {} }), upstream: leg('upstream'), peer }
+    return { lane: new UpstreamLane(leg('client'), createMeters(), { note() {} }), upstream: leg('upstream'), peer }
   }
 
   it('holds for the state it was learned in, and is forgotten with it', async () => {
