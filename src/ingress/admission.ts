@@ -75,7 +75,8 @@ export async function admit(handshake: Handshake, address: string, opening: Open
   try {
     const profile = await deadline.within(deps.profileFor(identity, requestedModel))
     const tools = await deadline.within(deps.toolsFor(profile))
-    // The checks above may have taken seconds.
+    // The checks above may have taken seconds. The relay looks at revocations once more when it opens the session.
+    if (store.revocations.isKnown(identity)) throw new RefusalError('unauthenticated', 'revoked')
     if (deps.draining()) throw new RefusalError('draining', 'draining', RETRY.draining)
     return { sessionId, identity, profile, tools, dialect, requestedModel, trace, place }
   } catch (error) {

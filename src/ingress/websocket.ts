@@ -95,12 +95,18 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
   }
 
   function refuse(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
+    const refusal = refusalOf(error, request)
+    if (deps.config.refuseAfterUpgrade && !BEFORE_UPGRADE_ONLY.has(refusal.code)) outcomes.set(request.raw, { refused: refusal, response: reply.raw })
+    else sendRefusal(reply, refusal)
+  }
+
+  /** The refusal that an error means, logged and counted. */
+  function refusalOf(error: unknown, request: FastifyRequest): RefusalError {
     const refusal = error instanceof RefusalError ? error : new RefusalError('internal', 'admission_failed')
     if (refusal !== error) deps.log.error({ err: error }, 'admission failed')
     deps.log.info({ code: refusal.code, why: refusal.why, address: request.ip }, 'upgrade refused')
     deps.recorder.note({ type: 'upgrade_refused', code: refusal.code })
-    if (deps.config.refuseAfterUpgrade && !BEFORE_UPGRADE_ONLY.has(refusal.code)) outcomes.set(request.raw, { refused: refusal, response: reply.raw })
-    else sendRefusal(reply, refusal)
+    return refusal
   }
 
   /** Synchronous from the 101 until the session listens, so a frame in the same packet is not lost. */
@@ -122,8 +128,7 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
       place.opened()
     } catch (error) {
       place.release()
-      deps.log.error({ err: error, sessionId }, 'session could not be opened')
-      closeRefused(link, new RefusalError('internal', 'open_failed'))
+      closeRefused(link, refusalOf(error, request))
     }
   }
 }

@@ -150,7 +150,12 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
           pinned.release()
           session.onEnd()
         }
-        relay.openSession({ ...session, onEnd, recorder: joinRecorders(metrics.recorder, createLogRecorder(log, session.sessionId)) })
+        try {
+          relay.openSession({ ...session, onEnd, recorder: joinRecorders(metrics.recorder, createLogRecorder(log, session.sessionId)) })
+        } catch (error) {
+          pinned.release()
+          throw error
+        }
       },
       recorder: metrics.recorder,
       draining: () => draining,

@@ -1,5 +1,7 @@
 // The checks between the path and the 101, in order, each with the real store.
+import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
+import { RefusalError } from '../../src/core/protocol/errors.js'
 import { eventually, type Front, HEAD, open, raw, refused, startFront, token } from './front.js'
 
 let front: Front
@@ -50,6 +52,29 @@ describe('limits before the 101', () => {
     expect(await refused(`${front.ws}/v1/realtime`, { headers: await bearer({ sub: 'mallory' }) })).toMatchObject({ status: 401, code: 'unauthenticated' })
     expect(await refused(`${front.ws}/v1/realtime`, { headers: await bearer({ jti: 'stolen' }) })).toMatchObject({ status: 401 })
     expect(front.leases()).toBe(0)
+  })
+
+  it('refuses whoever is revoked in the middle of admission, up to the opening of the session', async () => {
+    const revoke = () => front.store.revocations.revoke({ subject: 'mallory' }, Date.now() + 60_000)
+    const none = { tools: [], run: async () => ({ output: '', outcome: 'ok' as const, durationMs: 0, cut: false }) }
+    front = await startFront({ deps: { toolsFor: () => revoke().then(() => none) } })
+    expect(await refused(`${front.ws}/v1/realtime`, { headers: await bearer({ sub: 'mallory' }) })).toMatchObject({ status: 401, code: 'unauthenticated' })
+    expect(front.leases()).toBe(0)
+  })
+
+  it('closes as unauthenticated if the relay refuses the caller after the 101', async () => {
+    front = await startFront({
+      deps: {
+        openSession: () => {
+          throw new RefusalError('unauthenticated', 'revoked')
+        },
+      },
+    })
+    const { socket, first } = await open(`${front.ws}/v1/realtime`, { headers: await bearer() })
+    expect(first).toMatchObject({ type: 'error', error: { code: 'unauthenticated' } })
+    expect((await once(socket, 'close'))[0]).toBe(4401)
+    await eventually(() => front.leases() === 0)
+    expect(front.logs()).not.toContain('admission failed')
   })
 
   it('keeps the process limit if many connect at once, and frees places', async () => {
