@@ -93,7 +93,10 @@ export const VARIABLES = {
   JWT_PROFILE_CLAIM: required(claim, 'profile', 'Claim that chooses the profile.'),
   JWT_TENANT_CLAIM: required(claim, 'tenant', 'Claim that names the tenant. A user’s usage counts for the tenant as well.'),
   ALLOW_QUERY_TOKEN: required(boolean, 'false', 'Accept tokens in the query string. Proxies and browsers may log them there.'),
-  ALLOWED_ORIGINS: optional(list(origin), 'Comma list of exact origins. Browsers from elsewhere get 403, requests without `Origin` pass. Unset: browsers are refused.'),
+  ALLOWED_ORIGINS: optional(
+    list(origin),
+    'Comma list of exact origins. Browsers from elsewhere get 403. Requests without `Origin`, or with the relay’s own address as `Origin`, pass. Unset: pages from elsewhere are refused.',
+  ),
 
   INSTRUCTIONS: orFile(optional(plainText, 'Instructions for the model. `{{claims.name}}` is filled from the verified token.')),
   TOOLS: orFile(optional(plainText, 'JSON list of tools.')),

@@ -7,7 +7,7 @@ export function sendRefusal(reply: FastifyReply, error: RefusalError, status = r
   if (status === 401) reply.header('www-authenticate', 'Bearer')
   if (error.why === 'bad_websocket_version') reply.header('sec-websocket-version', '13')
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfterSeconds)))
-  return reply.type('application/json; charset=utf-8').send(JSON.stringify(toErrorBody(error.code, error.retryAfterSeconds)))
+  return reply.type('application/json; charset=utf-8').send(JSON.stringify(toErrorBody(error.code, error.retryAfterSeconds, error.details.message)))
 }
 
 export function sendNotFound(_request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -16,7 +16,10 @@ export function sendNotFound(_request: FastifyRequest, reply: FastifyReply): Fas
 
 /** For Fastify's own errors and for anything a handler throws. The text of an exception never reaches the client. */
 export function sendError(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  if (error instanceof RefusalError) return sendRefusal(reply, error)
+  if (error instanceof RefusalError) {
+    if (error.details.log) request.log.info({ code: error.code, why: error.why, ...error.details.log }, 'request refused')
+    return sendRefusal(reply, error)
+  }
   const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500
   if (status >= 400 && status < 500) return sendRefusal(reply, new RefusalError('bad_request', 'bad_http_request'), status)
   request.log.error({ err: error }, 'request failed')

@@ -18,7 +18,7 @@ type ServerSettings = FastifyServerOptions & Pick<FastifyHttpOptions<never>, 'ht
  * Every option but the logger. Pass `tls` to serve TLS. The handshake's time limit also ends a request head that drips in and a socket
  * that sends nothing.
  */
-export function fastifyServerOptions(config: Pick<Config, 'trustProxy' | 'limits'>, tls?: TlsOptions): ServerSettings {
+export function fastifyServerOptions(config: Pick<Config, 'limits'>, tls?: TlsOptions): ServerSettings {
   const headMs = Math.min(MAX_HEAD_MS, config.limits.handshakeTimeoutMs)
   const http = {
     maxHeaderSize: MAX_HEADER_BYTES,
@@ -35,7 +35,6 @@ export function fastifyServerOptions(config: Pick<Config, 'trustProxy' | 'limits
     connectionTimeout: config.limits.handshakeTimeoutMs + 1000,
     keepAliveTimeout: 5000,
     bodyLimit: 65_536,
-    trustProxy: config.trustProxy ?? false,
     // While draining, our own 503 is sent, in the shape of every other refusal.
     return503OnClosing: false,
     forceCloseConnections: 'idle',

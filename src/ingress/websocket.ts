@@ -12,12 +12,13 @@ import { acceptLink } from '../wire/dial-accept.js'
 import { type AdmissionDeps, type Admitted, admit, type OpeningCount } from './admission.js'
 import { ClientGone, startDeadline } from './deadline.js'
 import { readHandshake } from './handshake.js'
-import { corsHeaders, preflightHeaders } from './origin.js'
+import { corsHeaders, preflightHeaders, refusePreflight } from './origin.js'
 import { REALTIME_PATHS } from './paths.js'
+import { trustedProxies } from './proxies.js'
 import { sendError, sendNotFound, sendRefusal } from './refusal-reply.js'
 
 export interface IngressDeps extends AdmissionDeps {
-  readonly config: Pick<Config, 'allowedOrigins' | 'clientDialect' | 'limits' | 'refuseAfterUpgrade'>
+  readonly config: Pick<Config, 'allowedOrigins' | 'clientDialect' | 'limits' | 'refuseAfterUpgrade' | 'trustProxy'>
   readonly openSession: OpenSession
   readonly recorder: Recorder
   readonly log: FastifyBaseLogger
@@ -38,6 +39,7 @@ const SPARE_CONNECTIONS = 1000
 export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps): void {
   const outcomes = new WeakMap<IncomingMessage, Outcome>()
   const opening: OpeningCount = { value: 0 }
+  const proxies = trustedProxies(deps.config.trustProxy)
   let closing = false
   const admission: AdmissionDeps = { ...deps, draining: () => closing || deps.draining() }
 
@@ -78,7 +80,8 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
     const deadline = startDeadline(socket, deps.config.limits.handshakeTimeoutMs)
     try {
       const handshake = readHandshake(request.raw)
-      const admitted = await admit(handshake, request.ip, opening, deadline, admission)
+      const caller = { address: proxies.callerOf(request.raw), ownOrigins: () => proxies.ownOrigins(request.raw) }
+      const admitted = await admit(handshake, caller, opening, deadline, admission)
       // Until the handler runs, only the closing of the socket says that the session will never open.
       socket.once('close', admitted.place.release)
       outcomes.set(request.raw, { admitted, response: reply.raw })
@@ -104,7 +107,7 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
   function refusalOf(error: unknown, request: FastifyRequest): RefusalError {
     const refusal = error instanceof RefusalError ? error : new RefusalError('internal', 'admission_failed')
     if (refusal !== error) deps.log.error({ err: error }, 'admission failed')
-    deps.log.info({ code: refusal.code, why: refusal.why, address: request.ip }, 'upgrade refused')
+    deps.log.info({ code: refusal.code, why: refusal.why, address: proxies.callerOf(request.raw), ...refusal.details.log }, 'upgrade refused')
     deps.recorder.note({ type: 'upgrade_refused', code: refusal.code })
     return refusal
   }
@@ -133,9 +136,9 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
   }
 }
 
-function closeRefused(link: Link, refusal: RefusalError): void {
-  const wire = toWireClose(refusal.code, refusal.retryAfterSeconds)
-  link.send(JSON.stringify(toErrorEvent(refusal.code, { eventId: `event_${randomUUID()}`, retryAfterSeconds: refusal.retryAfterSeconds })))
+function closeRefused(link: Link, { code, retryAfterSeconds, details }: RefusalError): void {
+  const wire = toWireClose(code, retryAfterSeconds)
+  link.send(JSON.stringify(toErrorEvent(code, { eventId: `event_${randomUUID()}`, message: details.message, retryAfterSeconds })))
   link.close(wire.code, wire.reason)
 }
 
@@ -149,5 +152,5 @@ function answerCors(request: FastifyRequest, reply: FastifyReply, allowed: reado
   if (headers) reply.headers(headers)
   if (request.method !== 'OPTIONS' || origins === undefined || request.headers['access-control-request-method'] === undefined) done()
   else if (headers) reply.code(204).headers(preflightHeaders(request.headers['access-control-request-headers'])).send()
-  else sendRefusal(reply, new RefusalError('forbidden', 'origin_not_allowed'))
+  else refusePreflight(origins)
 }

@@ -8,6 +8,7 @@ import type { Config } from '../config/config.js'
 import { configWarnings } from '../config/describe.js'
 import { type QuotaLeft, quotaLeft } from '../core/policy/quota.js'
 import { PCM_BYTES_PER_SECOND } from '../core/session/media.js'
+import { trustedProxies } from '../ingress/proxies.js'
 import { registerQuotaRoute } from '../ingress/quota-route.js'
 import { fastifyServerOptions, websocketPluginOptions } from '../ingress/server-options.js'
 import { tlsOptions, watchTls } from '../ingress/tls.js'
@@ -136,7 +137,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     }
     registerHealthRoutes(app, health)
     await extras.publicRoutes?.(app)
-    registerQuotaRoute(app, { authenticator, store, quotaOf: (identity) => quotaOf(live.config, store.usage, identity) })
+    registerQuotaRoute(app, { authenticator, store, proxies: trustedProxies(config.trustProxy), quotaOf: (identity) => quotaOf(live.config, store.usage, identity) })
     registerWebSocketRoutes(app, {
       config,
       authenticator,

@@ -25,7 +25,7 @@ export const REFUSAL_NOTES: Readonly<Record<RefusalCode, RefusalNote>> = {
   forbidden: {
     when: 'both',
     happened: 'the origin is not listed, or the token names a profile that does not exist',
-    operator: 'check `ALLOWED_ORIGINS` (exact spelling), `PROFILES_FILE` and the claim named by `JWT_PROFILE_CLAIM`',
+    operator: 'check `ALLOWED_ORIGINS` (exact spelling; the log names the origin), `PROFILES_FILE` and the claim named by `JWT_PROFILE_CLAIM`',
   },
   not_found: { when: 'before', happened: 'there is no such path', operator: 'use one of the four realtime paths' },
   upgrade_required: { when: 'before', happened: 'a realtime path was asked for without WebSocket', operator: 'look for a proxy that drops `Upgrade`, or a browser tab' },

@@ -18,6 +18,48 @@ describe('limits before the 101', () => {
     socket.terminate()
   })
 
+  it('admits the relay’s own address as an origin, as native clients send it', async () => {
+    for (const config of [{}, { allowedOrigins: ['https://app.example'] }]) {
+      front = await startFront({ config })
+      const { socket } = await open(`${front.ws}/v1/realtime`, { headers: { origin: front.http, ...(await bearer()) } })
+      socket.terminate()
+      expect(await refused(`${front.ws}/v1/realtime`, { headers: { origin: front.http } }), 'a token is needed all the same').toMatchObject({ status: 401 })
+      const behind = { origin: 'https://voice.example', 'x-forwarded-host': 'voice.example', 'x-forwarded-proto': 'https', ...(await bearer()) }
+      expect(await refused(`${front.ws}/v1/realtime`, { headers: behind }), 'no proxy is trusted').toMatchObject({ status: 403 })
+      await front.close()
+      front = await startFront({ config, trustProxy: true })
+      ;(await open(`${front.ws}/v1/realtime`, { headers: behind })).socket.terminate()
+      await front.close()
+    }
+  })
+
+  it('says which origin was refused, and which setting decides', async () => {
+    front = await startFront()
+    const { text } = await refused(`${front.ws}/v1/realtime`, { headers: { origin: 'https://evil.example' } })
+    expect(JSON.parse(text).error.message).toBe("The origin https://evil.example is not allowed here. The relay's setting ALLOWED_ORIGINS decides.")
+    expect(front.logs()).toMatch(/"origin":"https:\/\/evil\.example","setting":"ALLOWED_ORIGINS"/)
+    const odd = await refused(`${front.ws}/v1/realtime`, { headers: { origin: 'https://evil.example/"<script>' } })
+    expect(odd.text).not.toContain('script')
+    const preflight = await fetch(`${front.http}/v1/quota`, { method: 'OPTIONS', headers: { origin: 'https://other.example', 'access-control-request-method': 'GET' } })
+    expect([preflight.status, await preflight.text()]).toEqual([403, expect.stringContaining('https://other.example')])
+    expect(front.logs()).toContain('"origin":"https://other.example"')
+  })
+
+  it('counts an address once, however a trusted proxy writes it', async () => {
+    front = await startFront({ limits: { connectsPerSecond: 0.1 }, trustProxy: true })
+    const spelled = async (...written: string[]) => {
+      const answers = []
+      for (const address of written) answers.push(await refused(`${front.ws}/v1/realtime`, { headers: { 'x-forwarded-for': address } }))
+      return answers.map((answer) => answer.status)
+    }
+    expect(await spelled('1.2.3.4', '::ffff:1.2.3.4', '1.2.3.4:5678', '[::ffff:102:304]:80')).toEqual([401, 401, 429, 429])
+    expect(await spelled('2001:db8::1', '[2001:DB8:0:0:1::2]:443', '2001:0db8:0:0:2::')).toEqual([401, 401, 429])
+    expect(await spelled('unknown', '_hidden1', '_hidden2')).toEqual([401, 401, 429])
+    expect(front.logs()).toContain('"address":"1.2.3.4"')
+    expect(front.logs()).not.toContain('102:304')
+    expect(front.logs()).toContain('"address":"127.0.0.1"')
+  })
+
   it('limits connects per address before it checks the credential', async () => {
     front = await startFront({ limits: { connectsPerSecond: 0.1 } })
     const answers = []

@@ -54,6 +54,13 @@ export function refusalCodes(): readonly RefusalCode[] {
   return Object.keys(CATALOGUE) as RefusalCode[]
 }
 
+export interface RefusalDetails {
+  /** Our own words for the client, if the catalogue's do not say enough. Quotes nothing but what the client itself sent. */
+  readonly message?: string
+  /** Further fields of the log line. */
+  readonly log?: Readonly<Record<string, string>>
+}
+
 /**
  * Thrown to refuse a request or a session. `why` is a fixed word or short phrase for the log and never reaches a client.
  * `retryAfterSeconds` does, in header, error text and close reason.
@@ -64,15 +71,16 @@ export class RefusalError extends Error {
     readonly code: RefusalCode,
     readonly why: string,
     readonly retryAfterSeconds?: number,
+    readonly details: RefusalDetails = {},
   ) {
     super(`${code}: ${why}`)
   }
 }
 
 /** The JSON body of a refusal before the upgrade. */
-export function toErrorBody(code: RefusalCode, retryAfterSeconds?: number): { error: { type: string; code: string; message: string } } {
+export function toErrorBody(code: RefusalCode, retryAfterSeconds?: number, message?: string): { error: { type: string; code: string; message: string } } {
   const entry = CATALOGUE[code]
-  return { error: { type: entry.errorType, code, message: publicText(entry.message, retryAfterSeconds) } }
+  return { error: { type: entry.errorType, code, message: publicText(message ?? entry.message, retryAfterSeconds) } }
 }
 
 export interface ErrorEventDetail {
