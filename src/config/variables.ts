@@ -55,7 +55,7 @@ export const ENTRA_SCOPE = 'https://cognitiveservices.azure.com/.default'
 export const API_VERSION: Parse<string> = matching(/^(v1|\d{4}-\d{2}-\d{2}(-preview)?)$/, 'v1 or a dated version such as 2025-04-01-preview')
 
 export const VARIABLES = {
-  PORT: required(wholeNumber(0, 65_535), '8080', 'Port for clients, `/livez` and `/readyz`. 0 takes a free one.'),
+  PORT: required(wholeNumber(0, 65_535), '8080', 'Port for clients. `/livez` and `/readyz` answer here as well. 0 takes a free one.'),
   HOST: required(host, '0.0.0.0', 'Address to listen on.'),
   LOG_LEVEL: required(
     oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
@@ -127,7 +127,7 @@ export const VARIABLES = {
   MAX_SESSION_SECONDS: required(seconds(0.1, MAX_SECONDS), '1740', 'Longest session. The default ends just before an upstream that allows 30 minutes would.'),
   IDLE_TIMEOUT_SECONDS: required(seconds(0.1, DAY), '300', 'Longest time without a client event, a response or a running tool.'),
   DRAIN_SECONDS: required(seconds(0, 3600), '25', 'Longest shutdown after SIGTERM. Keep it below the platform’s own limit.'),
-  HANDSHAKE_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest time from connection to upgrade.'),
+  HANDSHAKE_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest time from connection to upgrade, TLS included.'),
   UPSTREAM_CONNECT_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest dial of an upstream, and longest wait for the configured session after it.'),
   PING_INTERVAL_SECONDS: required(seconds(0.1, 3600), '20', 'Send a ping after this long without traffic in one direction. Disconnect a peer that stays silent for twice as long.'),
   MAX_MESSAGE_BYTES: required(bytes(1024, 67_108_864), '4 MiB', 'Largest message that a client may send.'),
@@ -166,7 +166,7 @@ export const VARIABLES = {
   CLIENT_DIALECT: required(oneOf('ga', 'preview'), 'ga', 'Dialect of a client if path, headers and query do not tell.'),
   WARM_POOL_SIZE: required(wholeNumber(0, 256), '0', 'Connections kept open ahead to each upstream, so that a session does not wait for a handshake.'),
   WORKERS: required(processes(128), '1', 'Processes that share the ports. `auto`: one for each processor. More than one needs `REDIS_URL`.'),
-  ADMIN_PORT: required(wholeNumber(0, 65_535), '9090', 'Port for `/metrics` and the admin API. 0 takes a free one.'),
+  ADMIN_PORT: required(wholeNumber(0, 65_535), '9090', 'Port for probes, `/metrics` and the admin API. 0 takes a free one.'),
   ADMIN_HOST: required(host, '127.0.0.1', 'Address of the admin port.'),
 } as const
 

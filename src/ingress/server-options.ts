@@ -4,6 +4,7 @@ import type { WebsocketPluginOptions } from '@fastify/websocket'
 import type { FastifyHttpOptions, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import type { Config } from '../config/config.js'
 import { serverOptions } from '../wire/dial-accept.js'
+import { isLingering, lingerThenDestroy } from './linger.js'
 import { rawRefusal, sendError } from './refusal-reply.js'
 import { chooseSubprotocol } from './subprotocol.js'
 import type { TlsOptions } from './tls.js'
@@ -29,7 +30,7 @@ export function fastifyServerOptions(config: Pick<Config, 'limits'>, tls?: TlsOp
     connectionsCheckingInterval: Math.min(1000, headMs),
   }
   return {
-    ...(tls ? { https: { ...http, ...tls } } : { http }),
+    ...(tls ? { https: { ...http, ...tls, handshakeTimeout: headMs } } : { http }),
     requestTimeout: headMs,
     // No longer applies once a socket is upgraded.
     connectionTimeout: config.limits.handshakeTimeoutMs + 1000,
@@ -40,21 +41,26 @@ export function fastifyServerOptions(config: Pick<Config, 'limits'>, tls?: TlsOp
     forceCloseConnections: 'idle',
     requestIdHeader: false,
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, caseSensitive: false },
-    frameworkErrors: (error, request, reply) => {
-      // No hook runs for these errors, so nothing else would end the socket of an upgrade.
-      reply.raw.once('finish', () => request.raw.socket.destroySoon())
-      sendError(error, request as FastifyRequest, reply as FastifyReply)
-    },
+    frameworkErrors: (error, request, reply) => void sendError(error, request as FastifyRequest, reply as FastifyReply),
     clientErrorHandler: (error, socket) => refuseRawSocket(error, socket),
   }
 }
 
-function refuseRawSocket(error: { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+/** Answers what Node's parser refused, in JSON. Without TLS established, or without a peer, nobody could read an answer. */
+function refuseRawSocket({ code = '' }: { readonly code?: string }, socket: Socket): void {
+  // What still comes of the same bad request fails again.
+  if (isLingering(socket)) return
+  if (!/^(HPE|ERR_HTTP)_/.test(code) || !socket.writable) {
     socket.destroy()
     return
   }
-  socket.end(rawRefusal(error.code), () => socket.destroy())
+  socket.write(rawRefusal(code))
+  lingerThenDestroy(socket)
+}
+
+/** Answers a request whose head did not come in time. */
+export function refuseLate(socket: Socket): void {
+  refuseRawSocket({ code: 'ERR_HTTP_REQUEST_TIMEOUT' }, socket)
 }
 
 /** For `@fastify/websocket`, which must be registered before the routes. Its own closing would end clients without a close code, so the relay drains them instead. */

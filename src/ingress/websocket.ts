@@ -10,12 +10,14 @@ import type { Recorder } from '../ports/notes.js'
 import type { OpenSession } from '../ports/session.js'
 import { acceptLink } from '../wire/dial-accept.js'
 import { type AdmissionDeps, type Admitted, admit, type OpeningCount } from './admission.js'
+import { watchConnections } from './connections.js'
 import { ClientGone, startDeadline } from './deadline.js'
 import { readHandshake } from './handshake.js'
 import { corsHeaders, preflightHeaders, refusePreflight } from './origin.js'
 import { REALTIME_PATHS } from './paths.js'
 import { trustedProxies } from './proxies.js'
 import { sendError, sendNotFound, sendRefusal } from './refusal-reply.js'
+import { refuseLate } from './server-options.js'
 
 export interface IngressDeps extends AdmissionDeps {
   readonly config: Pick<Config, 'allowedOrigins' | 'clientDialect' | 'limits' | 'refuseAfterUpgrade' | 'trustProxy'>
@@ -30,7 +32,11 @@ type Outcome = ({ readonly admitted: Admitted } | { readonly refused: RefusalErr
 /** Refusals after which no WebSocket can exist, so they are always sent over HTTP. */
 const BEFORE_UPGRADE_ONLY = new Set(['bad_request', 'subprotocol_required', 'not_found'])
 
-const SPARE_CONNECTIONS = 1000
+/** Connections that are no session yet. The same number again may be closing. */
+const MAX_PENDING = 1000
+/** Half of them from one address. More if so many may connect in two bursts. */
+const ADDRESS_SHARE = 0.5
+const BURSTS = 4
 
 /**
  * Registers the realtime paths, CORS, and JSON answers for every other request of `app`. The server must be built with
@@ -43,8 +49,17 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
   let closing = false
   const admission: AdmissionDeps = { ...deps, draining: () => closing || deps.draining() }
 
-  // The spare connections are for callers being admitted and for probes. Node drops further ones as soon as it accepts them.
-  app.server.maxConnections = deps.config.limits.maxSessions + SPARE_CONNECTIONS
+  const { maxSessions, handshakeTimeoutMs: handshakeMs, connectsPerSecond } = deps.config.limits
+  const max = Math.max(MAX_PENDING, Math.ceil(BURSTS * connectsPerSecond))
+  const connections = watchConnections(app.server, {
+    handshakeMs,
+    max,
+    maxOfAddress: Math.ceil(max * ADDRESS_SHARE),
+    isShared: proxies.isTrusted,
+    tooLate: refuseLate,
+    onDropped: (why) => deps.recorder.note({ type: 'connection_dropped', why }),
+  })
+  app.server.maxConnections = maxSessions + 2 * max
   app.addHook('preClose', (done) => {
     closing = true
     done()
@@ -77,7 +92,7 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
 
   async function decide(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const socket = request.raw.socket
-    const deadline = startDeadline(socket, deps.config.limits.handshakeTimeoutMs)
+    const deadline = startDeadline(socket, connections.msLeft(socket))
     try {
       const handshake = readHandshake(request.raw)
       const caller = { address: proxies.callerOf(request.raw), ownOrigins: () => proxies.ownOrigins(request.raw) }
@@ -129,6 +144,7 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
     try {
       deps.openSession({ sessionId, identity, profile, tools, dialect, requestedModel, trace, client: link, recorder: deps.recorder, onEnd: place.release })
       place.opened()
+      connections.opened(request.raw.socket)
     } catch (error) {
       place.release()
       closeRefused(link, refusalOf(error, request))

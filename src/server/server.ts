@@ -13,7 +13,7 @@ import { registerQuotaRoute } from '../ingress/quota-route.js'
 import { fastifyServerOptions, websocketPluginOptions } from '../ingress/server-options.js'
 import { tlsOptions, watchTls } from '../ingress/tls.js'
 import { registerWebSocketRoutes } from '../ingress/websocket.js'
-import { registerHealthRoutes } from '../ops/health.js'
+import { createReadiness, registerHealthRoutes } from '../ops/health.js'
 import { createLogger } from '../ops/log.js'
 import { openLogSink } from '../ops/log-sink.js'
 import { createMetrics, type Metrics, type MetricsSnapshot, mergedText } from '../ops/metrics.js'
@@ -127,15 +127,15 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const app: FastifyInstance = fastify({ ...fastifyServerOptions(config, tls), loggerInstance: log as FastifyBaseLogger, ...quiet })
     closers.push(() => closeHttp(app))
     await app.register(fastifyWebsocket, websocketPluginOptions(config))
-    const health = {
+    const readiness = createReadiness({
       auth: () => authenticator.health(),
       upstream: () => provider.health(),
       limits: () => store.health(),
       tools: () => live.tools.health(),
       memory: memory.health,
       draining: () => draining,
-    }
-    registerHealthRoutes(app, health)
+    })
+    registerHealthRoutes(app, readiness, { details: false })
     await extras.publicRoutes?.(app)
     registerQuotaRoute(app, { authenticator, store, proxies: trustedProxies(config.trustProxy), quotaOf: (identity) => quotaOf(live.config, store.usage, identity) })
     registerWebSocketRoutes(app, {
@@ -167,6 +167,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const { peers } = extras
     const admin = createAdminServer(
       { loggerInstance: log as FastifyBaseLogger, ...quiet },
+      readiness,
       { metrics: peers ? mergedMetrics(metrics, peers) : metrics, sessionCount: () => relay.sessions.count },
       { authenticator, store, upstreams: provider.views, now: Date.now, log },
     )
