@@ -134,7 +134,7 @@ export const VARIABLES = {
   MESSAGES_PER_SECOND: required(
     decimal(1, 100_000),
     '200',
-    'Most messages a second from one client. A client that sends more is read more slowly. A burst may be five seconds’ worth.',
+    'Most messages a second from one client. Pings, pongs and fragments below 1 KiB count as well. A client that sends more is read more slowly. A burst may be five seconds’ worth.',
   ),
   BYTES_PER_SECOND: required(bytes(16_384, 1_073_741_824), '2 MiB', 'Most bytes a second from one client, with the same bursts.'),
   AUDIO_SECONDS_PER_SECOND: required(
