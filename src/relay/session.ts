@@ -1,4 +1,5 @@
 // One session at work: frames in, fast lane or step, actions out in order. The only place where a client link meets an upstream link.
+import { isUtf8 } from 'node:buffer'
 import type { DialectName } from '../core/protocol/dialect.js'
 import { type RefusalCode, toErrorEvent, toWireClose } from '../core/protocol/errors.js'
 import type { Frame, RealtimeEvent, Side } from '../core/protocol/events.js'
@@ -193,7 +194,7 @@ export class RelayedSession implements Effects {
   }
 
   #handleUpstreamFrame(leg: Leg, frame: Frame, isBinary: boolean): void {
-    const audioBytes = isBinary || this.#lanes.upstream !== 'pass' || leg !== this.#upstream ? -1 : leg.wire.audioIn(frame)
+    const audioBytes = (isBinary && !isUtf8(frame)) || this.#lanes.upstream !== 'pass' || leg !== this.#upstream ? -1 : leg.wire.audioIn(frame)
     if (audioBytes >= 0) {
       this.meters.serverAudioBytes += audioBytes
       if (this.#firstAudio.isAwaited) this.#firstAudio.heard(this.clock())
