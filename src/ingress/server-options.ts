@@ -3,15 +3,12 @@ import type { Socket } from 'node:net'
 import type { WebsocketPluginOptions } from '@fastify/websocket'
 import type { FastifyHttpOptions, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import type { Config } from '../config/config.js'
+import { MAX_HEAD_BYTES } from '../core/protocol/credentials.js'
 import { serverOptions } from '../wire/dial-accept.js'
 import { isLingering, lingerThenDestroy } from './linger.js'
 import { rawRefusal, sendError } from './refusal-reply.js'
 import { chooseSubprotocol } from './subprotocol.js'
 import type { TlsOptions } from './tls.js'
-
-/** A token in a subprotocol or header can exceed Node's default of 16 KiB. */
-const MAX_HEADER_BYTES = 32_768
-const MAX_HEAD_MS = 10_000
 
 type ServerSettings = FastifyServerOptions & Pick<FastifyHttpOptions<never>, 'http'> & { https?: object }
 
@@ -20,9 +17,9 @@ type ServerSettings = FastifyServerOptions & Pick<FastifyHttpOptions<never>, 'ht
  * that sends nothing.
  */
 export function fastifyServerOptions(config: Pick<Config, 'limits'>, tls?: TlsOptions): ServerSettings {
-  const headMs = Math.min(MAX_HEAD_MS, config.limits.handshakeTimeoutMs)
+  const headMs = config.limits.handshakeTimeoutMs
   const http = {
-    maxHeaderSize: MAX_HEADER_BYTES,
+    maxHeaderSize: MAX_HEAD_BYTES,
     insecureHTTPParser: false,
     headersTimeout: headMs,
     requestTimeout: headMs,
@@ -33,7 +30,7 @@ export function fastifyServerOptions(config: Pick<Config, 'limits'>, tls?: TlsOp
     ...(tls ? { https: { ...http, ...tls, handshakeTimeout: headMs } } : { http }),
     requestTimeout: headMs,
     // No longer applies once a socket is upgraded.
-    connectionTimeout: config.limits.handshakeTimeoutMs + 1000,
+    connectionTimeout: headMs + 1000,
     keepAliveTimeout: 5000,
     bodyLimit: 65_536,
     // While draining, our own 503 is sent, in the shape of every other refusal.

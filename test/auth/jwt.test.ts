@@ -2,6 +2,7 @@
 import { SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { isWellFormedToken } from '../../src/auth/token-syntax.js'
+import { MAX_TOKEN_BYTES } from '../../src/core/protocol/credentials.js'
 import { authenticator, good, NOW, part, SECRET, sign, whyOf } from './tokens.js'
 
 describe('token with a secret', () => {
@@ -100,7 +101,7 @@ describe('token with a secret', () => {
       `${header}.${claims} .${signature}`,
       `${header}.${claims}.${signature.slice(0, -1)}+`,
       `${header}.${claims}.${signature.slice(0, -1)}é`,
-      `${header}.${claims}.${'A'.repeat(8192)}`,
+      `${header}.${claims}.${'A'.repeat(MAX_TOKEN_BYTES)}`,
       `${part({ alg: 'HS256', kid: 'k'.repeat(6000) })}.${claims}.${signature}`,
       `${part(`${'['.repeat(3000)}`)}.${claims}.${signature}`,
       'a.b.c.d.e',
@@ -109,19 +110,19 @@ describe('token with a secret', () => {
     expect(isWellFormedToken(token)).toBe(true)
   })
 
-  it('accepts a token of 8192 bytes with a header of 2048 bytes, and no longer one', async () => {
+  it('accepts a token of 24 KiB, or with a header of 2048 bytes, and no longer one', async () => {
     const auth = authenticator()
     const signed = (claims: object, padding: object) => new SignJWT({ ...good, ...claims }).setProtectedHeader({ alg: 'HS256', ...padding }).sign(Buffer.from(SECRET))
     const headerBytes = '{"alg":"HS256","kid":""}'.length
     expect((await auth.verify(await signed({}, { kid: 'k'.repeat(2048 - headerBytes) }))).subject).toBe('alice')
     expect(await whyOf(auth.verify(await signed({}, { kid: 'k'.repeat(2049 - headerBytes) })))).toBe('malformed_token')
     const lengths = new Map<number, string>()
-    for (let pad = 5990; pad < 6090; pad++) {
+    for (let pad = 18_278; pad < 18_378; pad++) {
       const token = await signed({ pad: 'p'.repeat(pad) }, {})
       lengths.set(token.length, token)
     }
-    expect((await auth.verify(lengths.get(8192) ?? '')).subject).toBe('alice')
-    expect(await whyOf(auth.verify(lengths.get(8193) ?? lengths.get(8194) ?? ''))).toBe('malformed_token')
+    expect((await auth.verify(lengths.get(MAX_TOKEN_BYTES) ?? '')).subject).toBe('alice')
+    expect(await whyOf(auth.verify(lengths.get(MAX_TOKEN_BYTES + 1) ?? lengths.get(MAX_TOKEN_BYTES + 2) ?? ''))).toBe('malformed_token')
   })
 
   it('has one spelling per token: unused bits must be zero', async () => {

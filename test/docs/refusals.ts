@@ -14,7 +14,11 @@ export const REFUSAL_NOTES: Readonly<Record<RefusalCode, RefusalNote>> = {
     happened: 'the request line, a header or the query is malformed or sent twice',
     operator: 'mend the client or the proxy; the log’s `why` says which part',
   },
-  subprotocol_required: { when: 'before', happened: 'the client offered the credential as its only subprotocol', operator: 'offer `realtime` beside it' },
+  subprotocol_required: {
+    when: 'before',
+    happened: 'none of the subprotocols that the client offered is spoken here; a credential is none',
+    operator: 'offer `realtime` as well, or none',
+  },
   unauthenticated: {
     when: 'both',
     happened: 'no token, a bad one, or one that expired or was revoked, also during a session',

@@ -51,7 +51,11 @@ describe('subprotocols', () => {
     [[SECRET, 'realtime'], 'realtime'],
     [[SECRET, 'openai-beta.realtime-v1', 'realtime'], 'realtime'],
     [[SECRET, 'openai-beta.realtime-v1'], 'openai-beta.realtime-v1'],
-    [['other'], 'other'],
+    [['other'], 'subprotocol_required'],
+    [['Realtime'], 'subprotocol_required'],
+    [['other', SECRET], 'subprotocol_required'],
+    [['other', 'realtime'], 'realtime'],
+    [['openai-beta.realtime-v1'], 'openai-beta.realtime-v1'],
     [[SECRET], 'subprotocol_required'],
     [['OpenAI-Insecure-API-Key.a.b.c'], 'subprotocol_required'],
   ])('%j → %s', (offered, expected) => {

@@ -2,5 +2,7 @@
 
 /** A subprotocol with this prefix carries a credential and must never be answered. */
 export const CREDENTIAL_SUBPROTOCOL = 'openai-insecure-api-key.'
-/** A longer token is refused unread. */
-export const MAX_TOKEN_BYTES = 8192
+/** Longest head of a request: its target and all its headers. Node's own 16 KiB are too few for tokens with many groups. */
+export const MAX_HEAD_BYTES = 32 * 1024
+/** A longer token is refused unread. The rest of a head, without a token, has 8 KiB at least. */
+export const MAX_TOKEN_BYTES = MAX_HEAD_BYTES - 8 * 1024

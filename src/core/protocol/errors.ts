@@ -20,7 +20,7 @@ const CATALOGUE = {
     closeCode: 4400,
     errorType: 'invalid_request_error',
     advice: 'fix_client',
-    message: 'Offer the subprotocol "realtime" beside the one that carries the credential.',
+    message: 'Offer the subprotocol "realtime" as well. None of those offered is spoken here.',
   },
   unauthenticated: { httpStatus: 401, closeCode: 4401, errorType: 'authentication_error', advice: 'new_token', message: 'A valid token is required.' },
   ambiguous_credentials: { httpStatus: 401, closeCode: 4401, errorType: 'authentication_error', advice: 'fix_client', message: 'The request carries differing credentials.' },
