@@ -130,7 +130,11 @@ export const VARIABLES = {
   HANDSHAKE_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest time from connection to upgrade, TLS included.'),
   UPSTREAM_CONNECT_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest dial of an upstream, and longest wait for the configured session after it.'),
   PING_INTERVAL_SECONDS: required(seconds(0.1, 3600), '20', 'Send a ping after this long without traffic in one direction. Disconnect a peer that stays silent for twice as long.'),
-  MAX_MESSAGE_BYTES: required(bytes(1024, 67_108_864), '4 MiB', 'Largest message that a client may send, and the only limit of its size. Of audio one message may hold 15 MiB decoded, as the service allows.'),
+  MAX_MESSAGE_BYTES: required(
+    bytes(1024, 67_108_864),
+    '4 MiB',
+    'Largest message that a client may send, and the only limit of its size. Of audio one message may hold 15 MiB decoded, as the service allows.',
+  ),
   MESSAGES_PER_SECOND: required(
     decimal(1, 100_000),
     '200',
