@@ -14,9 +14,13 @@ export function checkOrigin(header: readonly string[] | undefined, allowed: read
   throw originRefused(origin, allowed)
 }
 
+/** Scheme, host and port, in letters that need no quoting. What else stands in the header may be anything, such as a password. */
+const SHOWN = /^(null|[a-z][a-z0-9+.-]*:\/\/[a-z0-9.:[\]-]+)$/i
+const MAX_SHOWN = 256
+
 /** Tells the client, as far as it may read the answer, and the log which origin it was and what decides. */
 function originRefused(origin: string, allowed: readonly string[] | undefined): RefusalError {
-  const shown = /^[!#-[\]-~]{1,256}$/.test(origin) ? origin : 'of this request'
+  const shown = SHOWN.test(origin) && origin.length <= MAX_SHOWN ? origin : 'of this request'
   const message = `The origin ${shown} is not allowed here. The relay's setting ALLOWED_ORIGINS decides.`
   return new RefusalError('forbidden', allowed ? 'origin_not_allowed' : 'no_origin_allowed', undefined, { message, log: { origin: shown, setting: 'ALLOWED_ORIGINS' } })
 }

@@ -38,8 +38,10 @@ describe('limits before the 101', () => {
     const { text } = await refused(`${front.ws}/v1/realtime`, { headers: { origin: 'https://evil.example' } })
     expect(JSON.parse(text).error.message).toBe("The origin https://evil.example is not allowed here. The relay's setting ALLOWED_ORIGINS decides.")
     expect(front.logs()).toMatch(/"origin":"https:\/\/evil\.example","setting":"ALLOWED_ORIGINS"/)
-    const odd = await refused(`${front.ws}/v1/realtime`, { headers: { origin: 'https://evil.example/"<script>' } })
-    expect(odd.text).not.toContain('script')
+    for (const odd of ['https://evil.example/"<script>', 'https://alice:script@evil.example']) {
+      expect((await refused(`${front.ws}/v1/realtime`, { headers: { origin: odd } })).text).not.toContain('script')
+    }
+    expect(front.logs()).not.toContain('script')
     const preflight = await fetch(`${front.http}/v1/quota`, { method: 'OPTIONS', headers: { origin: 'https://other.example', 'access-control-request-method': 'GET' } })
     expect([preflight.status, await preflight.text()]).toEqual([403, expect.stringContaining('https://other.example')])
     expect(front.logs()).toContain('"origin":"https://other.example"')
