@@ -30,7 +30,7 @@ export function configWarnings(config: Config): readonly string[] {
     .map((tool) => (tool.kind === 'mcp' ? tool.label : tool.kind === 'http' ? tool.definition.name : ''))
   const warnings: readonly (readonly [boolean, string])[] = [
     [config.redis === undefined, 'REDIS_URL is not set: limits and revocations hold for this process only'],
-    [config.allowedOrigins === undefined, 'ALLOWED_ORIGINS is not set: browser pages are refused'],
+    [config.allowedOrigins === undefined, 'ALLOWED_ORIGINS is not set: browser pages from elsewhere are refused'],
     [config.auth.allowQueryToken, 'ALLOW_QUERY_TOKEN is on: tokens may end in the logs of proxies and browsers'],
     [
       config.auth.issuer === undefined || (config.auth.audience === undefined && config.auth.clientId === undefined),

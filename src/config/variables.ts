@@ -57,7 +57,7 @@ export const ENTRA_SCOPE = 'https://cognitiveservices.azure.com/.default'
 export const API_VERSION: Parse<string> = matching(/^(v1|\d{4}-\d{2}-\d{2}(-preview)?)$/, 'v1 or a dated version such as 2025-04-01-preview')
 
 export const VARIABLES = {
-  PORT: required(wholeNumber(0, 65_535), '8080', 'Port for clients, `/livez` and `/readyz`. 0 takes a free one.'),
+  PORT: required(wholeNumber(0, 65_535), '8080', 'Port for clients. `/livez` and `/readyz` answer here as well. 0 takes a free one.'),
   HOST: required(host, '0.0.0.0', 'Address to listen on.'),
   LOG_LEVEL: required(
     oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
@@ -96,7 +96,10 @@ export const VARIABLES = {
   JWT_PROFILE_CLAIM: required(claim, 'profile', 'Claim that chooses the profile.'),
   JWT_TENANT_CLAIM: required(claim, 'tenant', 'Claim that names the tenant. A user’s usage counts for the tenant as well.'),
   ALLOW_QUERY_TOKEN: required(boolean, 'false', 'Accept tokens in the query string. Proxies and browsers may log them there.'),
-  ALLOWED_ORIGINS: optional(list(origin), 'Comma list of exact origins. Browsers from elsewhere get 403, requests without `Origin` pass. Unset: browsers are refused.'),
+  ALLOWED_ORIGINS: optional(
+    list(origin),
+    'Comma list of exact origins. Browsers from elsewhere get 403. Requests without `Origin`, or with the relay’s own address as `Origin`, pass. Unset: pages from elsewhere are refused.',
+  ),
 
   INSTRUCTIONS: orFile(optional(plainText, 'Instructions for the model. `{{claims.name}}` is filled from the verified token.')),
   TOOLS: orFile(optional(plainText, 'JSON list of tools.')),
@@ -131,14 +134,18 @@ export const VARIABLES = {
   MAX_SESSION_SECONDS: required(seconds(0.1, MAX_SECONDS), '1740', 'Longest session. The default ends just before an upstream that allows 30 minutes would.'),
   IDLE_TIMEOUT_SECONDS: required(seconds(0.1, DAY), '300', 'Longest time without a client event, a response or a running tool.'),
   DRAIN_SECONDS: required(seconds(0, 3600), '25', 'Longest shutdown after SIGTERM. Keep it below the platform’s own limit.'),
-  HANDSHAKE_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest time from connection to upgrade.'),
+  HANDSHAKE_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest time from connection to upgrade, TLS included.'),
   UPSTREAM_CONNECT_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest dial of an upstream, and longest wait for the configured session after it.'),
   PING_INTERVAL_SECONDS: required(seconds(0.1, 3600), '20', 'Send a ping after this long without traffic in one direction. Disconnect a peer that stays silent for twice as long.'),
-  MAX_MESSAGE_BYTES: required(bytes(1024, 67_108_864), '4 MiB', 'Largest message that a client may send.'),
+  MAX_MESSAGE_BYTES: required(
+    bytes(1024, 67_108_864),
+    '4 MiB',
+    'Largest message that a client may send, and the only limit of its size. Of audio one message may hold 15 MiB decoded, as the service allows.',
+  ),
   MESSAGES_PER_SECOND: required(
     decimal(1, 100_000),
     '200',
-    'Most messages a second from one client. A client that sends more is read more slowly. A burst may be five seconds’ worth.',
+    'Most messages a second from one client. Pings, pongs and fragments below 1 KiB count as well. A client that sends more is read more slowly. A burst may be five seconds’ worth.',
   ),
   BYTES_PER_SECOND: required(bytes(16_384, 1_073_741_824), '2 MiB', 'Most bytes a second from one client, with the same bursts.'),
   AUDIO_SECONDS_PER_SECOND: required(
@@ -170,7 +177,7 @@ export const VARIABLES = {
   CLIENT_DIALECT: required(oneOf('ga', 'preview'), 'ga', 'Dialect of a client if path, headers and query do not tell.'),
   WARM_POOL_SIZE: required(wholeNumber(0, 256), '0', 'Connections kept open ahead to each upstream, so that a session does not wait for a handshake.'),
   WORKERS: required(processes(128), '1', 'Processes that share the ports. `auto`: one for each processor. More than one needs `REDIS_URL`.'),
-  ADMIN_PORT: required(wholeNumber(0, 65_535), '9090', 'Port for `/metrics` and the admin API. 0 takes a free one.'),
+  ADMIN_PORT: required(wholeNumber(0, 65_535), '9090', 'Port for probes, `/metrics` and the admin API. 0 takes a free one.'),
   ADMIN_HOST: required(host, '127.0.0.1', 'Address of the admin port.'),
 } as const
 

@@ -7,6 +7,7 @@ import { RefusalError } from '../core/protocol/errors.js'
 import type { Authenticator, Identity } from '../ports/caller.js'
 import type { Lease, Store } from '../ports/store.js'
 import type { ToolSet } from '../ports/tools.js'
+import { addressGroup } from './address.js'
 import type { Deadline } from './deadline.js'
 import { chooseDialect } from './dialect-choice.js'
 import { checkIntent, type Handshake } from './handshake.js'
@@ -27,6 +28,12 @@ export interface AdmissionDeps {
   readonly overloaded?: () => boolean
   /** Open sessions of this process. */
   readonly sessionCount: () => number
+}
+
+export interface Caller {
+  /** In its normal form. */
+  readonly address: string
+  readonly ownOrigins: () => readonly string[]
 }
 
 export interface Admitted {
@@ -57,16 +64,16 @@ export interface OpeningCount {
 }
 
 /** Resolves to what a session needs. Rejects with a `RefusalError` or the deadline's `ClientGone`; the place is then free again. */
-export async function admit(handshake: Handshake, address: string, opening: OpeningCount, deadline: Deadline, deps: AdmissionDeps): Promise<Admitted> {
+export async function admit(handshake: Handshake, caller: Caller, opening: OpeningCount, deadline: Deadline, deps: AdmissionDeps): Promise<Admitted> {
   const { config, store } = deps
   const { headers, query, offered, requestedModel, trace } = handshake
   if (deps.draining()) throw new RefusalError('draining', 'draining', RETRY.draining)
   if (deps.overloaded?.()) throw new RefusalError('overloaded', 'memory', RETRY.overloaded)
-  checkOrigin(headers.origin, config.allowedOrigins)
+  checkOrigin(headers.origin, config.allowedOrigins, caller.ownOrigins)
   chooseSubprotocol(offered)
   checkIntent(query)
   const dialect = chooseDialect({ target: handshake.target, query, betaHeader: headers['openai-beta'], offered }, config.clientDialect)
-  await takeConnect(`connect:address:${addressKey(address)}`)
+  await takeConnect(`connect:address:${encodeURIComponent(addressGroup(caller.address))}`)
   const identity = await deadline.within(deps.authenticator.authenticate({ headers, query }))
   if (await deadline.within(store.revocations.isRevoked(identity))) throw new RefusalError('unauthenticated', 'revoked')
   await takeConnect(`connect:subject:${encodeURIComponent(identity.subject)}`)
@@ -75,7 +82,8 @@ export async function admit(handshake: Handshake, address: string, opening: Open
   try {
     const profile = await deadline.within(deps.profileFor(identity, requestedModel))
     const tools = await deadline.within(deps.toolsFor(profile))
-    // The checks above may have taken seconds.
+    // The checks above may have taken seconds. The relay looks at revocations once more when it opens the session.
+    if (store.revocations.isKnown(identity)) throw new RefusalError('unauthenticated', 'revoked')
     if (deps.draining()) throw new RefusalError('draining', 'draining', RETRY.draining)
     return { sessionId, identity, profile, tools, dialect, requestedModel, trace, place }
   } catch (error) {
@@ -89,12 +97,12 @@ export async function admit(handshake: Handshake, address: string, opening: Open
     if (!taken.ok) throw new RefusalError('rate_limited', 'connect_rate', Math.max(1, Math.ceil(taken.retryAfterMs / 1000)))
   }
 
-  async function takePlace(caller: Identity, id: string): Promise<Place> {
+  async function takePlace(identity: Identity, id: string): Promise<Place> {
     if (deps.sessionCount() + opening.value >= config.limits.maxSessions) throw new RefusalError('too_many_sessions', 'process_full', RETRY.tooManySessions)
     opening.value++
     try {
-      const max = deps.sessionsAllowed?.(caller) ?? config.limits.maxSessionsPerUser
-      const lease = await deadline.within(store.leases.lease(caller.subject, id, max), (late) => late?.release())
+      const max = deps.sessionsAllowed?.(identity) ?? config.limits.maxSessionsPerUser
+      const lease = await deadline.within(store.leases.lease(identity.subject, id, max), (late) => late?.release())
       if (!lease) throw new RefusalError('too_many_sessions', 'subject_full', RETRY.tooManySessions)
       return placeOf(lease, opening)
     } catch (error) {
@@ -119,15 +127,4 @@ function placeOf(lease: Lease, opening: OpeningCount): Place {
       leased = false
     },
   }
-}
-
-/** An IPv6 subscriber owns a whole /64, so a /64 counts as one address. */
-function addressKey(address: string): string {
-  const plain = address.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '')
-  if (!plain.includes(':')) return encodeURIComponent(plain.slice(0, 64))
-  const [head = '', tail] = plain.split('%', 1)[0]?.split('::', 2) ?? []
-  const groups = head === '' ? [] : head.split(':')
-  const rest = tail ? tail.split(':') : []
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - groups.length - rest.length)
-  return encodeURIComponent([...groups, ...Array<string>(zeros).fill('0'), ...rest].slice(0, 4).join(':').slice(0, 64))
 }

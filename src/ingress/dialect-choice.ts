@@ -2,6 +2,7 @@
 import type { DialectName } from '../core/protocol/dialect.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import { canonicalPath } from './paths.js'
+import { BETA_SUBPROTOCOL } from './subprotocol.js'
 
 export interface DialectSigns {
   /** The request target. */
@@ -14,7 +15,7 @@ export interface DialectSigns {
 /** Throws `bad_request` for an unknown `?dialect=` if no earlier rule matches. */
 export function chooseDialect(signs: DialectSigns, otherwise: DialectName): DialectName {
   const path = canonicalPath(signs.target)
-  if (asksForBeta(signs.betaHeader) || signs.offered.includes('openai-beta.realtime-v1')) return 'preview'
+  if (asksForBeta(signs.betaHeader) || signs.offered.includes(BETA_SUBPROTOCOL)) return 'preview'
   if (path.includes('/v1/')) return 'ga'
   if (signs.query.has('api-version') || signs.query.has('deployment') || path === '/openai/realtime') return 'preview'
   const named = signs.query.get('dialect')

@@ -5,11 +5,14 @@ import { RefusalError } from '../core/protocol/errors.js'
 import { publicQuota } from '../core/session/quota/gate.js'
 import type { Authenticator, Identity } from '../ports/caller.js'
 import type { Store } from '../ports/store.js'
+import { addressGroup } from './address.js'
+import type { Proxies } from './proxies.js'
 import { sendRefusal } from './refusal-reply.js'
 
 export interface QuotaRouteDeps {
   readonly authenticator: Pick<Authenticator, 'authenticate'>
   readonly store: Pick<Store, 'rates' | 'revocations'>
+  readonly proxies: Pick<Proxies, 'callerOf'>
   /** Empty: this caller has no quota. Undefined: the store cannot be asked now. Throws `forbidden` for a token whose profile does not exist. */
   readonly quotaOf: (identity: Identity) => Promise<readonly QuotaLeft[] | undefined>
 }
@@ -18,10 +21,10 @@ export interface QuotaRouteDeps {
 const RULE = { perSecond: 5, burst: 20 }
 const UNKNOWN_RETRY_SECONDS = 5
 
-export function registerQuotaRoute(app: FastifyInstance, { authenticator, store, quotaOf }: QuotaRouteDeps): void {
+export function registerQuotaRoute(app: FastifyInstance, { authenticator, store, proxies, quotaOf }: QuotaRouteDeps): void {
   app.get('/v1/quota', async (request, reply) => {
     try {
-      await take(`quota:address:${encodeURIComponent(request.ip)}`)
+      await take(`quota:address:${encodeURIComponent(addressGroup(proxies.callerOf(request.raw)))}`)
       const identity = await authenticator.authenticate({ headers: request.headers, query: new URLSearchParams(request.raw.url?.split('?')[1] ?? '') })
       if (await store.revocations.isRevoked(identity)) throw new RefusalError('unauthenticated', 'revoked')
       await take(`quota:subject:${encodeURIComponent(identity.subject)}`)

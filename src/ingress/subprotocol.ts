@@ -1,6 +1,9 @@
-// Chooses the subprotocol of the answer: one of those offered, and never one that carries a credential.
+// Chooses the subprotocol of the answer: one that was offered and that the relay speaks.
 import { CREDENTIAL_SUBPROTOCOL } from '../core/protocol/credentials.js'
 import { RefusalError } from '../core/protocol/errors.js'
+
+/** Asks for the preview dialect as well. */
+export const BETA_SUBPROTOCOL = 'openai-beta.realtime-v1'
 
 /** RFC 9110 section 5.6.2: the characters of a subprotocol's name. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
@@ -12,13 +15,16 @@ export function offeredSubprotocols(header: readonly string[] | undefined): read
   return offered
 }
 
-/**
- * `realtime` if offered, else the first name that carries no credential: a browser accepts exactly one of its own offers.
- * Undefined if nothing was offered. Throws `subprotocol_required` if only a credential was offered.
- */
+/** What the relay speaks, preferred first. A browser accepts exactly one of its own offers. */
+const SPOKEN = ['realtime', BETA_SUBPROTOCOL] as const
+
+/** Undefined if nothing was offered. Throws `subprotocol_required` if nothing of what was offered is spoken here, so no credential is ever answered. */
 export function chooseSubprotocol(offered: readonly string[]): string | undefined {
-  if (offered.includes('realtime')) return 'realtime'
-  const harmless = offered.find((name) => !name.toLowerCase().startsWith(CREDENTIAL_SUBPROTOCOL))
-  if (offered.length > 0 && harmless === undefined) throw new RefusalError('subprotocol_required', 'only_credential_offered')
-  return harmless
+  const chosen = SPOKEN.find((name) => offered.includes(name))
+  if (chosen === undefined && offered.length > 0) throw new RefusalError('subprotocol_required', offered.every(isCredential) ? 'only_credential_offered' : 'no_known_subprotocol')
+  return chosen
+}
+
+function isCredential(name: string): boolean {
+  return name.toLowerCase().startsWith(CREDENTIAL_SUBPROTOCOL)
 }

@@ -10,14 +10,17 @@ import type { Recorder } from '../ports/notes.js'
 import type { OpenSession } from '../ports/session.js'
 import { acceptLink } from '../wire/dial-accept.js'
 import { type AdmissionDeps, type Admitted, admit, type OpeningCount } from './admission.js'
+import { watchConnections } from './connections.js'
 import { ClientGone, startDeadline } from './deadline.js'
 import { readHandshake } from './handshake.js'
-import { corsHeaders, preflightHeaders } from './origin.js'
+import { corsHeaders, preflightHeaders, refusePreflight } from './origin.js'
 import { REALTIME_PATHS } from './paths.js'
+import { trustedProxies } from './proxies.js'
 import { sendError, sendNotFound, sendRefusal } from './refusal-reply.js'
+import { refuseLate } from './server-options.js'
 
 export interface IngressDeps extends AdmissionDeps {
-  readonly config: Pick<Config, 'allowedOrigins' | 'clientDialect' | 'limits' | 'refuseAfterUpgrade'>
+  readonly config: Pick<Config, 'allowedOrigins' | 'clientDialect' | 'limits' | 'refuseAfterUpgrade' | 'trustProxy'>
   readonly openSession: OpenSession
   readonly recorder: Recorder
   readonly log: FastifyBaseLogger
@@ -29,7 +32,11 @@ type Outcome = ({ readonly admitted: Admitted } | { readonly refused: RefusalErr
 /** Refusals after which no WebSocket can exist, so they are always sent over HTTP. */
 const BEFORE_UPGRADE_ONLY = new Set(['bad_request', 'subprotocol_required', 'not_found'])
 
-const SPARE_CONNECTIONS = 1000
+/** Connections that are no session yet. The same number again may be closing. */
+const MAX_PENDING = 1000
+/** Half of them from one address. More if so many may connect in two bursts. */
+const ADDRESS_SHARE = 0.5
+const BURSTS = 4
 
 /**
  * Registers the realtime paths, CORS, and JSON answers for every other request of `app`. The server must be built with
@@ -38,11 +45,21 @@ const SPARE_CONNECTIONS = 1000
 export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps): void {
   const outcomes = new WeakMap<IncomingMessage, Outcome>()
   const opening: OpeningCount = { value: 0 }
+  const proxies = trustedProxies(deps.config.trustProxy)
   let closing = false
   const admission: AdmissionDeps = { ...deps, draining: () => closing || deps.draining() }
 
-  // The spare connections are for callers being admitted and for probes. Node drops further ones as soon as it accepts them.
-  app.server.maxConnections = deps.config.limits.maxSessions + SPARE_CONNECTIONS
+  const { maxSessions, handshakeTimeoutMs: handshakeMs, connectsPerSecond } = deps.config.limits
+  const max = Math.max(MAX_PENDING, Math.ceil(BURSTS * connectsPerSecond))
+  const connections = watchConnections(app.server, {
+    handshakeMs,
+    max,
+    maxOfAddress: Math.ceil(max * ADDRESS_SHARE),
+    isShared: proxies.isTrusted,
+    tooLate: refuseLate,
+    onDropped: (why) => deps.recorder.note({ type: 'connection_dropped', why }),
+  })
+  app.server.maxConnections = maxSessions + 2 * max
   app.addHook('preClose', (done) => {
     closing = true
     done()
@@ -75,10 +92,11 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
 
   async function decide(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const socket = request.raw.socket
-    const deadline = startDeadline(socket, deps.config.limits.handshakeTimeoutMs)
+    const deadline = startDeadline(socket, connections.msLeft(socket))
     try {
       const handshake = readHandshake(request.raw)
-      const admitted = await admit(handshake, request.ip, opening, deadline, admission)
+      const caller = { address: proxies.callerOf(request.raw), ownOrigins: () => proxies.ownOrigins(request.raw) }
+      const admitted = await admit(handshake, caller, opening, deadline, admission)
       // Until the handler runs, only the closing of the socket says that the session will never open.
       socket.once('close', admitted.place.release)
       outcomes.set(request.raw, { admitted, response: reply.raw })
@@ -95,12 +113,18 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
   }
 
   function refuse(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
-    const refusal = error instanceof RefusalError ? error : new RefusalError('internal', 'admission_failed')
-    if (refusal !== error) deps.log.error({ err: error }, 'admission failed')
-    deps.log.info({ code: refusal.code, why: refusal.why, address: request.ip }, 'upgrade refused')
-    deps.recorder.note({ type: 'upgrade_refused', code: refusal.code })
+    const refusal = refusalOf(error, request)
     if (deps.config.refuseAfterUpgrade && !BEFORE_UPGRADE_ONLY.has(refusal.code)) outcomes.set(request.raw, { refused: refusal, response: reply.raw })
     else sendRefusal(reply, refusal)
+  }
+
+  /** The refusal that an error means, logged and counted. */
+  function refusalOf(error: unknown, request: FastifyRequest): RefusalError {
+    const refusal = error instanceof RefusalError ? error : new RefusalError('internal', 'admission_failed')
+    if (refusal !== error) deps.log.error({ err: error }, 'admission failed')
+    deps.log.info({ code: refusal.code, why: refusal.why, address: proxies.callerOf(request.raw), ...refusal.details.log }, 'upgrade refused')
+    deps.recorder.note({ type: 'upgrade_refused', code: refusal.code })
+    return refusal
   }
 
   /** Synchronous from the 101 until the session listens, so a frame in the same packet is not lost. */
@@ -120,17 +144,17 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
     try {
       deps.openSession({ sessionId, identity, profile, tools, dialect, requestedModel, trace, client: link, recorder: deps.recorder, onEnd: place.release })
       place.opened()
+      connections.opened(request.raw.socket)
     } catch (error) {
       place.release()
-      deps.log.error({ err: error, sessionId }, 'session could not be opened')
-      closeRefused(link, new RefusalError('internal', 'open_failed'))
+      closeRefused(link, refusalOf(error, request))
     }
   }
 }
 
-function closeRefused(link: Link, refusal: RefusalError): void {
-  const wire = toWireClose(refusal.code, refusal.retryAfterSeconds)
-  link.send(JSON.stringify(toErrorEvent(refusal.code, { eventId: `event_${randomUUID()}`, retryAfterSeconds: refusal.retryAfterSeconds })))
+function closeRefused(link: Link, { code, retryAfterSeconds, details }: RefusalError): void {
+  const wire = toWireClose(code, retryAfterSeconds)
+  link.send(JSON.stringify(toErrorEvent(code, { eventId: `event_${randomUUID()}`, message: details.message, retryAfterSeconds })))
   link.close(wire.code, wire.reason)
 }
 
@@ -144,5 +168,5 @@ function answerCors(request: FastifyRequest, reply: FastifyReply, allowed: reado
   if (headers) reply.headers(headers)
   if (request.method !== 'OPTIONS' || origins === undefined || request.headers['access-control-request-method'] === undefined) done()
   else if (headers) reply.code(204).headers(preflightHeaders(request.headers['access-control-request-headers'])).send()
-  else sendRefusal(reply, new RefusalError('forbidden', 'origin_not_allowed'))
+  else refusePreflight(origins)
 }

@@ -25,10 +25,9 @@ const MAX_AGE_MS = 1000
 
 /**
  * `GET /livez`: 200 while the event loop runs. `GET /readyz`: 200 if new sessions work, even if `degraded`; 503 if they do not or the process
- * is draining. Its body names each part. Both are public, so details are fixed texts.
+ * is draining. Its body names each part with its status. What is wrong with a part may name hosts and tools, so only operators read it: `details`.
  */
-export function registerHealthRoutes(app: FastifyInstance, deps: HealthDeps): void {
-  const readiness = createReadiness(deps)
+export function registerHealthRoutes(app: FastifyInstance, readiness: () => Promise<Readiness>, { details }: { readonly details: boolean }): void {
   app.get('/livez', async (_request, reply) => reply.header('cache-control', 'no-store').send({ status: 'ok' }))
   app.get('/readyz', async (_request, reply) => {
     const answer = await readiness()
@@ -36,8 +35,12 @@ export function registerHealthRoutes(app: FastifyInstance, deps: HealthDeps): vo
     return reply
       .header('cache-control', 'no-store')
       .code(ready ? 200 : 503)
-      .send(answer)
+      .send(details ? answer : { ...answer, checks: withoutDetails(answer.checks) })
   })
+}
+
+function withoutDetails(checks: Readiness['checks']): object {
+  return Object.fromEntries(Object.entries(checks).map(([part, { status }]) => [part, { status }]))
 }
 
 /** Asks all parts at once, each within its time limit. Never rejects. */

@@ -55,6 +55,7 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
   const messages = counter('relay_messages_total', 'Messages of closed sessions, up: from clients, down: to clients.', ['direction'])
   const bytes = counter('relay_bytes_total', 'Bytes of closed sessions, up: from clients, down: to clients.', ['direction'])
   const refusals = counter('relay_refusals_total', 'Connections refused before the upgrade, by code.', ['code'])
+  const dropped = counter('relay_connections_dropped_total', 'Connections dropped before they became a session: too slow, or too many idle ones.', ['why'])
   const eventsRefused = counter('relay_events_refused_total', 'Client events refused, by type and code.', ['type', 'code'])
   const eventsDropped = counter('relay_events_dropped_total', 'Events not passed on, by side they came from and reason.', ['side', 'why'])
   const toolCalls = counter('relay_tool_calls_total', 'Tool calls run by the relay, by tool and outcome.', ['tool', 'outcome'])
@@ -81,6 +82,8 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
     switch (note.type) {
       case 'upgrade_refused':
         return refusals.inc({ code: note.code })
+      case 'connection_dropped':
+        return dropped.inc({ why: note.why })
       case 'session_opened':
         return opened.inc({ dialect: note.dialect, profile: label.profile(note.profile) })
       case 'session_closed':

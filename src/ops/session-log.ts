@@ -25,6 +25,7 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
   const fields = { sessionId, ...said }
   switch (note.type) {
     // The ingress logs these itself, with the client's address.
+    case 'connection_dropped':
     case 'upgrade_refused':
       return
     case 'session_opened':

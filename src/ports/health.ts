@@ -3,6 +3,6 @@
 export interface Health {
   /** `degraded`: sessions go on, something is missing. `down`: new sessions cannot work. */
   readonly status: 'ok' | 'degraded' | 'down'
-  /** Fixed words, no host, no secret. */
+  /** For operators. It may name a tool source or a host, never a secret. */
   readonly detail: string
 }

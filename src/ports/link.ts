@@ -15,6 +15,11 @@ export interface Link {
   /** A link starts paused: reading begins with the first `resume()`. One callback each; the last one set counts. */
   onFrame(callback: (frame: Frame, isBinary: boolean) => void): void
   /**
+   * Called for each frame of the peer that is no message, with its bytes: pings, pongs, and small fragments that do not end a message. If the callback pauses
+   * the link, nothing after the frame is read. The payload of fragments comes with their message.
+   */
+  onExtra?(callback: (bytes: number) => void): void
+  /**
    * Called when everything buffered has been written after `bufferedBytes` was above zero. Less than 64 KiB that the system took late may go unsaid:
    * poll `bufferedBytes` for those. Unset it when it is not needed: it costs a check per write.
    */

@@ -10,6 +10,8 @@ export type Note = SessionNote | RelayNote
 
 type RelayNote =
   | { readonly type: 'upgrade_refused'; readonly code: RefusalCode }
+  /** A connection that was no session: too slow, or the longest idle one when there were too many, of its address or of all. */
+  | { readonly type: 'connection_dropped'; readonly why: 'time' | 'address_full' | 'full' }
   | { readonly type: 'session_opened'; readonly dialect: DialectName; readonly profile: string }
   | {
       readonly type: 'session_closed'

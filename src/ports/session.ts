@@ -22,4 +22,5 @@ export interface NewSession {
   readonly onEnd: () => void
 }
 
+/** Throws a `RefusalError` if the caller may not come in any more; the session then does not exist and `onEnd` is not called. */
 export type OpenSession = (session: NewSession) => void

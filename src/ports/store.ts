@@ -109,6 +109,11 @@ export interface Revocations {
   /** Calls back for every later revocation, with one token id or one subject each. */
   onRevoked(callback: (revoked: RevocationTarget) => void): void
   isRevoked(identity: Identity): Promise<boolean>
+  /**
+   * What this process knows, at once. Whoever asked `isRevoked` asks this when a session takes the identity up: a revocation that came in between
+   * called back when there was no session yet.
+   */
+  isKnown(identity: Pick<Identity, 'subject' | 'tokenId'>): boolean
   /** Refuses a token id, a subject or both until `untilMs`, epoch milliseconds. */
   revoke(target: RevocationTarget, untilMs: number): Promise<void>
 }

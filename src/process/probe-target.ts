@@ -5,11 +5,19 @@ export interface ProbeTarget {
   readonly tls: boolean
 }
 
-/** Reads only what a probe needs. The relay itself reports mistakes in other variables. */
-export function probeTarget(environment: Readonly<Record<string, string | undefined>> = process.env): ProbeTarget {
-  const host = environment.HOST?.trim() || '0.0.0.0'
-  const port = environment.PORT?.trim() || '8080'
-  const tls = (environment.TLS_CERT_FILE ?? '').trim() !== ''
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' || host === '[::]' ? '[::1]' : host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
-  return { url: `${tls ? 'https' : 'http'}://${reachable}:${port}/livez`, tls }
+/**
+ * The admin port first: no caller can fill it. The public port answers the same, and stands in if the admin port's number is not known.
+ * Reads only what a probe needs. The relay itself reports mistakes in other variables.
+ */
+export function probeTargets(environment: Readonly<Record<string, string | undefined>> = process.env): readonly ProbeTarget[] {
+  const read = (name: string, otherwise: string): string => environment[name]?.trim() || otherwise
+  const tls = read('TLS_CERT_FILE', '') !== ''
+  const target = (host: string, port: string, isTls: boolean): ProbeTarget => ({ url: `${isTls ? 'https' : 'http'}://${reachable(host)}:${port}/livez`, tls: isTls })
+  return [target(read('ADMIN_HOST', '127.0.0.1'), read('ADMIN_PORT', '9090'), false), target(read('HOST', '0.0.0.0'), read('PORT', '8080'), tls)]
+}
+
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::' || host === '[::]') return '[::1]'
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
 }

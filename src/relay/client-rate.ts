@@ -54,6 +54,14 @@ export class ClientRate {
     return this.#messages >= 0 && this.#bytes >= 0
   }
 
+  /** Counts a frame that is no message, such as a pong, and no activity of the client; false: not to be read on. */
+  extra(bytes: number): boolean {
+    if (this.#timetable.period !== this.#period) this.refill()
+    this.#messages -= PARTS
+    this.#bytes -= bytes * PARTS
+    return this.#messages >= 0 && this.#bytes >= 0
+  }
+
   /** Counts decoded bytes of audio in the last message; false: not to be read on. */
   audio(bytes: number): boolean {
     this.#audio -= bytes * PARTS

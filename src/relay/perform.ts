@@ -4,6 +4,7 @@ import type { Action } from '../core/session/actions.js'
 import type { Input } from '../core/session/inputs.js'
 import type { QuotaCause } from '../core/session/quota/state.js'
 import type { TokenOutcome } from '../core/session/token-term.js'
+import type { Identity } from '../ports/caller.js'
 import type { NewSession } from '../ports/session.js'
 import type { RelayDeps } from './deps.js'
 import type { SessionLedger } from './ledger.js'
@@ -80,21 +81,21 @@ function startTool(session: Effects, call: Extract<Action, { type: 'tool.start' 
 /** Says whether the token may carry the session; core decides whether it belongs to the same caller. */
 function verifyToken(session: Effects, token: string): void {
   const { authenticator, store } = session.deps
-  const check = async (): Promise<TokenOutcome> => {
+  const check = async (): Promise<Identity> => {
     const identity = await authenticator.verify(token)
-    if (await store.revocations.isRevoked(identity)) return { ok: false, code: 'unauthenticated' }
-    return {
-      ok: true,
-      caller: { subject: identity.subject, issuer: identity.issuer },
-      expiresAt: session.clock() + identity.expiresAtMs - session.deps.now(),
-      exp: identity.expiresAtMs,
-      tokenId: identity.tokenId,
-    }
+    if (await store.revocations.isRevoked(identity)) throw new RefusalError('unauthenticated', 'revoked')
+    return identity
   }
-  const failed = (error: unknown): TokenOutcome => ({ ok: false, code: error instanceof RefusalError && error.code === 'unauthenticated' ? 'unauthenticated' : 'internal' })
-  check()
-    .catch(failed)
-    .then((outcome) => session.apply({ type: 'token.verified', outcome }))
+  const verified = (outcome: TokenOutcome) => session.apply({ type: 'token.verified', outcome })
+  check().then(
+    // Revocations of a token end those sessions that rest on it, which this one does only from here on.
+    (identity) => verified(store.revocations.isKnown(identity) ? { ok: false, code: 'unauthenticated' } : acceptedToken(session, identity)),
+    (error: unknown) => verified({ ok: false, code: error instanceof RefusalError && error.code === 'unauthenticated' ? 'unauthenticated' : 'internal' }),
+  )
+}
+
+function acceptedToken({ clock, deps }: Effects, { subject, issuer, expiresAtMs, tokenId }: Identity): TokenOutcome {
+  return { ok: true, caller: { subject, issuer }, expiresAt: clock() + expiresAtMs - deps.now(), exp: expiresAtMs, tokenId }
 }
 
 function askQuota(session: Effects, cause: QuotaCause): void {

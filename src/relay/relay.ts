@@ -1,10 +1,12 @@
 // Opens sessions: a client link from an ingress is joined with an upstream link, and core decides what passes between them.
+import { RefusalError } from '../core/protocol/errors.js'
 import type { NewSession } from '../ports/session.js'
 import type { RelayDeps } from './deps.js'
 import { RelayedSession } from './session.js'
 import { createLiveSessions, type LiveSessions } from './sessions.js'
 
 export interface Relay {
+  /** Throws a `RefusalError` if the caller was revoked since ingress asked. A later revocation ends the session. */
   openSession(session: NewSession): void
   readonly sessions: LiveSessions
 }
@@ -18,6 +20,7 @@ export function createRelay(deps: RelayDeps): Relay {
   return {
     sessions,
     openSession(opened) {
+      if (deps.store.revocations.isKnown(opened.identity)) throw new RefusalError('unauthenticated', 'revoked')
       const session = new RelayedSession(opened, deps, sessions.timetable, () => sessions.remove(session))
       sessions.add(session)
       session.start()

@@ -80,6 +80,7 @@ export class RelayedSession implements Effects {
     const { link, reader } = this.#client
     link.onClose((code) => this.apply({ type: 'client.closed', code }))
     link.onFrame((frame, isBinary) => this.#fromClient(frame, isBinary))
+    link.onExtra?.((bytes) => this.#rate.extra(bytes) || reader.pause('rate'))
     // The client is read while the upstream is dialled: what comes early is held, and a client that leaves is noticed.
     reader.resume('held')
     this.opened.recorder.note({ type: 'session_opened', dialect: this.opened.dialect, profile: this.opened.profile.name })

@@ -8,11 +8,12 @@ import type { Config } from '../config/config.js'
 import { configWarnings } from '../config/describe.js'
 import { type QuotaLeft, quotaLeft } from '../core/policy/quota.js'
 import { PCM_BYTES_PER_SECOND } from '../core/session/media.js'
+import { trustedProxies } from '../ingress/proxies.js'
 import { registerQuotaRoute } from '../ingress/quota-route.js'
 import { fastifyServerOptions, websocketPluginOptions } from '../ingress/server-options.js'
 import { tlsOptions, watchTls } from '../ingress/tls.js'
 import { registerWebSocketRoutes } from '../ingress/websocket.js'
-import { registerHealthRoutes } from '../ops/health.js'
+import { createReadiness, registerHealthRoutes } from '../ops/health.js'
 import { createLogger } from '../ops/log.js'
 import { openLogSink } from '../ops/log-sink.js'
 import { createMetrics, type Metrics, type MetricsSnapshot, mergedText } from '../ops/metrics.js'
@@ -126,17 +127,17 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const app: FastifyInstance = fastify({ ...fastifyServerOptions(config, tls), loggerInstance: log as FastifyBaseLogger, ...quiet })
     closers.push(() => closeHttp(app))
     await app.register(fastifyWebsocket, websocketPluginOptions(config))
-    const health = {
+    const readiness = createReadiness({
       auth: () => authenticator.health(),
       upstream: () => provider.health(),
       limits: () => store.health(),
       tools: () => live.tools.health(),
       memory: memory.health,
       draining: () => draining,
-    }
-    registerHealthRoutes(app, health)
+    })
+    registerHealthRoutes(app, readiness, { details: false })
     await extras.publicRoutes?.(app)
-    registerQuotaRoute(app, { authenticator, store, quotaOf: (identity) => quotaOf(live.config, store.usage, identity) })
+    registerQuotaRoute(app, { authenticator, store, proxies: trustedProxies(config.trustProxy), quotaOf: (identity) => quotaOf(live.config, store.usage, identity) })
     registerWebSocketRoutes(app, {
       config,
       authenticator,
@@ -150,7 +151,12 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
           pinned.release()
           session.onEnd()
         }
-        relay.openSession({ ...session, onEnd, recorder: joinRecorders(metrics.recorder, createLogRecorder(log, session.sessionId)) })
+        try {
+          relay.openSession({ ...session, onEnd, recorder: joinRecorders(metrics.recorder, createLogRecorder(log, session.sessionId)) })
+        } catch (error) {
+          pinned.release()
+          throw error
+        }
       },
       recorder: metrics.recorder,
       draining: () => draining,
@@ -161,6 +167,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const { peers } = extras
     const admin = createAdminServer(
       { loggerInstance: log as FastifyBaseLogger, ...quiet },
+      readiness,
       { metrics: peers ? mergedMetrics(metrics, peers) : metrics, sessionCount: () => relay.sessions.count },
       { authenticator, store, upstreams: provider.views, now: Date.now, log },
     )

@@ -5,7 +5,7 @@ import type { RevocationTarget } from '../ports/store.js'
 export interface RevocationList {
   /** False if a revocation at least as long is known (none is ever shortened), or if its end has passed. Calls each listener once per revocation in force. */
   add(member: string, untilMs: number): boolean
-  has(identity: Identity): boolean
+  has(identity: Pick<Identity, 'subject' | 'tokenId'>): boolean
   /** Members in force, each with its end in epoch milliseconds. */
   entries(): (readonly [string, number])[]
   onRevoked(callback: (revoked: RevocationTarget) => void): void

@@ -9,12 +9,18 @@ const BINARY = 0x2
 const PING = 0x9
 const PONG = 0xa
 const MAX_HEADER = 14
+/** Larger fragments cost no more than their bytes, which count with their message. An honest sender cuts a big message into such. */
+const SMALL_FRAGMENT = 1024
 
 export interface FrameSink {
   /** One whole text message, unmasked and valid UTF-8. It is a view of the chunk it came in. */
   takeText(frame: Buffer): void
   /** `ws` parses the bytes before this returns. True: they completed a message. */
   passOn(bytes: Buffer): boolean
+  /** A frame that is no message: a control frame, or a small fragment that does not end one. False: what comes after it is not read now. */
+  countExtra(bytes: number): boolean
+  /** These bytes are to be read again later. */
+  keep(bytes: Buffer): void
   /** From these bytes on only `ws` reads the connection. It may stop listening while it parses them. */
   handOver(bytes: Buffer): void
 }
@@ -32,6 +38,8 @@ export class FrameReader {
   /** Bytes of the current frame that `ws` is still to get. */
   #owed = 0
   #endsMessage = false
+  /** The current frame is the last to be read now. */
+  #stops = false
   /** Between the first fragment of a message and its last. */
   #inMessage = false
   /** The first part of a header that was cut in two. It has been passed on already. */
@@ -47,6 +55,7 @@ export class FrameReader {
   read(chunk: Buffer): void {
     let at = this.#head ? this.#completeHead(this.#head, chunk) : 0
     if (this.#owed > 0) at = this.#pass(chunk, at)
+    if (this.#stops && this.#owed === 0) at = this.#stopAt(chunk, at)
     while (at < chunk.length) {
       if (this.#left) return this.#sink.handOver(at === 0 ? chunk : chunk.subarray(at))
       at = this.#readFrame(chunk, at)
@@ -68,8 +77,9 @@ export class FrameReader {
       return at
     }
     if (chunk[at] !== (FIN | TEXT) || end > chunk.length) {
-      this.#begin(chunk[at] as number, size + length)
-      return this.#pass(chunk, at)
+      this.#begin(chunk[at] as number, size, length, 0)
+      const next = this.#pass(chunk, at)
+      return this.#stops && this.#owed === 0 ? this.#stopAt(chunk, next) : next
     }
     const payload = chunk.subarray(at + size, end)
     if (this.#masked) unmask(payload, chunk, at + size - 4)
@@ -104,11 +114,20 @@ export class FrameReader {
     }
   }
 
-  #begin(first: number, bytes: number): void {
-    this.#owed = bytes
-    if ((first & 0xf) >= 8) return
+  /** `passed`: bytes of the header that `ws` has already. A message counts when it comes out of `ws`, with all its payload. */
+  #begin(first: number, size: number, length: number, passed: number): void {
+    this.#owed = size + length - passed
+    const isControl = (first & 0xf) >= 8
+    if (isControl || (first < FIN && length < SMALL_FRAGMENT)) this.#stops = !this.#sink.countExtra(isControl ? size + length : size)
+    if (isControl) return
     this.#inMessage = first < FIN
     this.#endsMessage = !this.#inMessage
+  }
+
+  #stopAt(chunk: Buffer, at: number): number {
+    this.#stops = false
+    if (at < chunk.length) this.#sink.keep(chunk.subarray(at))
+    return chunk.length
   }
 
   /** Passes on as much of the current frame as the chunk holds. If a message ends and `ws` reports none, `ws` refused it and is closing. */
@@ -133,7 +152,7 @@ export class FrameReader {
     }
     this.#head = undefined
     const length = payloadLength(joined, 0)
-    if (this.#mayBegin(joined, 0, length)) this.#begin(joined[0] as number, size + length - head.length)
+    if (this.#mayBegin(joined, 0, length)) this.#begin(joined[0] as number, size, length, head.length)
     else this.#left = true
     return 0
   }

@@ -8,6 +8,7 @@ import { protocolErrorCode, sendableCode } from './close-codes.js'
 import { FrameReader, type FrameSink } from './frame-reader.js'
 import { headerBytes, writeMasked, writeUnmasked } from './frame-writer.js'
 import { joinHeartbeat } from './heartbeat.js'
+import { hadItsTurn, leaveTurns } from './turns.js'
 import { countRead } from './young-garbage.js'
 
 export interface LinkOptions {
@@ -23,10 +24,8 @@ export interface LinkOptions {
 /** Checks of a link per ping interval. Each check sends a ping if nothing was sent or heard since the last, so silence never outlasts the interval. */
 const BEATS = 2
 
-/** Bytes read from one busy peer before all other sockets get a turn. Node by itself reads up to 2 MiB of a socket before the next. */
-const MAX_IN_A_ROW = 256 * 1024
-let lastRead: WebSocketLink | undefined
-let inARow = 0
+/** Nothing slows a peer down that is waited for to close. */
+const MAX_EXTRAS_AFTER_CLOSE = 1000
 
 /** Links with frames to write. They are written after the chunk being read, or else on `nextTick`. */
 const unwritten: WebSocketLink[] = []
@@ -54,6 +53,7 @@ export class WebSocketLink implements Link, FrameSink {
   #wsReads: ((chunk: Buffer) => void) | undefined
   /** Our own reader, which reads the socket before `ws`. */
   #reads: ((chunk: Buffer) => void) | undefined
+  #extraCallback: ((bytes: number) => void) | undefined
   #closeCallback: ((code: number) => void) | undefined
   readonly #leaveHeartbeat: () => void
   #closeCode: number | undefined
@@ -102,17 +102,13 @@ export class WebSocketLink implements Link, FrameSink {
         reading = false
         writeAll()
         countRead(chunk.length)
-        this.#takeTurns(chunk.length)
+        if (hadItsTurn(this, chunk.length)) this.#letOthersRead()
       }
     }
     this.#raw.on('data', this.#reads)
   }
 
-  #takeTurns(bytes: number): void {
-    inARow = lastRead === this ? inARow + bytes : bytes
-    lastRead = this
-    if (inARow < MAX_IN_A_ROW) return
-    inARow = 0
+  #letOthersRead(): void {
     this.#socket.pause()
     setImmediate(() => {
       if (!this.#paused || this.#closing) this.#socket.resume()
@@ -127,6 +123,15 @@ export class WebSocketLink implements Link, FrameSink {
 
   takeText(frame: Frame): void {
     if (!this.#closing) this.#frameCallback?.(frame, false)
+  }
+
+  countExtra(bytes: number): boolean {
+    this.#extraCallback?.(bytes)
+    return this.#closing || !this.#extraCallback || !this.#paused
+  }
+
+  keep(bytes: Buffer): void {
+    if (!this.#raw.destroyed) this.#raw.unshift(bytes)
   }
 
   passOn(bytes: Buffer): boolean {
@@ -175,6 +180,10 @@ export class WebSocketLink implements Link, FrameSink {
   close(code: number, reason: string): void {
     if (this.#closing) return
     this.#closing = true
+    let extras = 0
+    this.#extraCallback = () => {
+      if (++extras > MAX_EXTRAS_AFTER_CLOSE) this.#socket.terminate()
+    }
     this.writePending()
     // A paused socket would never read the peer's close frame.
     this.#socket.resume()
@@ -200,6 +209,10 @@ export class WebSocketLink implements Link, FrameSink {
 
   onFrame(callback: (frame: Frame, isBinary: boolean) => void): void {
     this.#frameCallback = callback
+  }
+
+  onExtra(callback: (bytes: number) => void): void {
+    this.#extraCallback = callback
   }
 
   onDrain(callback: (() => void) | undefined): void {
@@ -233,7 +246,7 @@ export class WebSocketLink implements Link, FrameSink {
 
   #closed(code: number): void {
     this.#closing = true
-    if (lastRead === this) lastRead = undefined
+    leaveTurns(this)
     this.#leaveHeartbeat()
     this.#closeCode = code === 1006 ? (this.#errorCode ?? code) : code
     this.#reportClose()

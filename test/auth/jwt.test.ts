@@ -2,6 +2,7 @@
 import { SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { isWellFormedToken } from '../../src/auth/token-syntax.js'
+import { MAX_TOKEN_BYTES } from '../../src/core/protocol/credentials.js'
 import { authenticator, good, NOW, part, SECRET, sign, whyOf } from './tokens.js'
 
 describe('token with a secret', () => {
@@ -100,8 +101,8 @@ describe('token with a secret', () => {
       `${header}.${claims} .${signature}`,
       `${header}.${claims}.${signature.slice(0, -1)}+`,
       `${header}.${claims}.${signature.slice(0, -1)}é`,
-      `${header}.${claims}.${'A'.repeat(16_384)}`,
-      `${part({ alg: 'HS256', kid: 'k'.repeat(16_384) })}.${claims}.${signature}`,
+      `${header}.${claims}.${'A'.repeat(MAX_TOKEN_BYTES)}`,
+      `${part({ alg: 'HS256', kid: 'k'.repeat(MAX_TOKEN_BYTES) })}.${claims}.${signature}`,
       `${part(`${'['.repeat(3000)}`)}.${claims}.${signature}`,
       'a.b.c.d.e',
     ])
@@ -109,17 +110,17 @@ describe('token with a secret', () => {
     expect(isWellFormedToken(token)).toBe(true)
   })
 
-  it('takes a token of 16384 bytes, whatever part of it is long, and none that is a byte longer', async () => {
+  it('takes a token of 24 KiB, whatever part of it is long, and none that is a byte longer', async () => {
     const auth = authenticator()
     const signed = (claims: object, padding: object) => new SignJWT({ ...good, ...claims }).setProtectedHeader({ alg: 'HS256', ...padding }).sign(Buffer.from(SECRET))
     expect((await auth.verify(await signed({}, { x5c: ['c'.repeat(6000), 'c'.repeat(6000)] }))).subject).toBe('alice')
     const lengths = new Map<number, string>()
-    for (let pad = 12_100; pad < 12_250; pad++) {
+    for (let pad = 18_278; pad < 18_378; pad++) {
       const token = await signed({ pad: 'p'.repeat(pad) }, {})
       lengths.set(token.length, token)
     }
-    expect((await auth.verify(lengths.get(16_384) ?? '')).subject).toBe('alice')
-    expect(await whyOf(auth.verify(lengths.get(16_385) ?? lengths.get(16_386) ?? ''))).toBe('malformed_token')
+    expect((await auth.verify(lengths.get(MAX_TOKEN_BYTES) ?? '')).subject).toBe('alice')
+    expect(await whyOf(auth.verify(lengths.get(MAX_TOKEN_BYTES + 1) ?? lengths.get(MAX_TOKEN_BYTES + 2) ?? ''))).toBe('malformed_token')
   })
 
   it('has one spelling per token: unused bits must be zero', async () => {

@@ -1,4 +1,5 @@
 // The largest tokens that identity providers give, along every way that a client may send them, into a running relay.
+import { MAX_TOKEN_BYTES } from '../../src/core/protocol/credentials.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectClient, Refused } from '../support/realtime-client.js'
 import { type RunningRelay, runRelay } from '../support/running-relay.js'
@@ -49,10 +50,10 @@ describe.each(WAYS)('in %s', (_name, way) => {
         if (token.length >= length) return token
       }
     }
-    const longest = await sized(16_382)
-    expect(longest.length).toBeLessThanOrEqual(16_384)
+    const longest = await sized(MAX_TOKEN_BYTES - 2)
+    expect(longest.length).toBeLessThanOrEqual(MAX_TOKEN_BYTES)
     expect(await answer(way, longest)).toBe('in')
-    expect(await answer(way, await sized(16_385))).toBe('401')
+    expect(await answer(way, await sized(MAX_TOKEN_BYTES + 1))).toBe('401')
   })
 })
 

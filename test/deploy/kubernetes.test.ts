@@ -56,11 +56,12 @@ describe.skipIf(missing !== '')(`deploy/kubernetes${missing}`, () => {
     expect(spec.containers[0].resources).toMatchObject({ requests: { cpu: expect.anything(), memory: expect.anything() }, limits: { memory: expect.anything() } })
   })
 
-  it('probes the right paths on a declared port', () => {
+  it('probes the right paths on a declared port, which callers cannot fill', () => {
     const container = pod().spec.containers[0]
     const ports = container.ports.map((port) => port.name)
     expect([container.startupProbe, container.livenessProbe, container.readinessProbe].map((probe) => probe.httpGet.path)).toEqual(['/livez', '/livez', '/readyz'])
-    for (const probe of [container.startupProbe, container.livenessProbe, container.readinessProbe]) expect(ports).toContain(probe.httpGet.port)
+    for (const probe of [container.startupProbe, container.livenessProbe, container.readinessProbe]) expect(probe.httpGet.port).toBe('admin')
+    expect(ports).toContain('admin')
   })
 
   it('ends a pod only after preStop and the drain', () => {

@@ -14,7 +14,11 @@ export const REFUSAL_NOTES: Readonly<Record<RefusalCode, RefusalNote>> = {
     happened: 'the request line, a header or the query is malformed or sent twice',
     operator: 'mend the client or the proxy; the log’s `why` says which part',
   },
-  subprotocol_required: { when: 'before', happened: 'the client offered the credential as its only subprotocol', operator: 'offer `realtime` beside it' },
+  subprotocol_required: {
+    when: 'before',
+    happened: 'none of the subprotocols that the client offered is spoken here; a credential is none',
+    operator: 'offer `realtime` as well, or none',
+  },
   unauthenticated: {
     when: 'both',
     happened: 'no token, a bad one, or one that expired or was revoked, also during a session',
@@ -25,7 +29,7 @@ export const REFUSAL_NOTES: Readonly<Record<RefusalCode, RefusalNote>> = {
   forbidden: {
     when: 'both',
     happened: 'the origin is not listed, or the token names a profile that does not exist',
-    operator: 'check `ALLOWED_ORIGINS` (exact spelling), `PROFILES_FILE` and the claim named by `JWT_PROFILE_CLAIM`',
+    operator: 'check `ALLOWED_ORIGINS` (exact spelling; the log names the origin), `PROFILES_FILE` and the claim named by `JWT_PROFILE_CLAIM`',
   },
   not_found: { when: 'before', happened: 'there is no such path', operator: 'use one of the four realtime paths' },
   upgrade_required: { when: 'before', happened: 'a realtime path was asked for without WebSocket', operator: 'look for a proxy that drops `Upgrade`, or a browser tab' },

@@ -54,7 +54,7 @@ async function flooded(kind: string): Promise<number> {
 }
 
 describe('a flood of one session', () => {
-  it.each(['audio', 'updates', 'huge'])('of %s leaves the quiet one’s median round trip within twice the idle one', async (kind) => {
+  it.each(['audio', 'updates', 'huge', 'pings', 'pongs', 'fragments'])('of %s leaves the quiet one’s median round trip within twice the idle one', async (kind) => {
     const rounds: { idle: number; under: number }[] = []
     for (let round = 0; round < ROUNDS; round++) {
       const [idle, under] = [await median(), await flooded(kind)]

@@ -1,5 +1,7 @@
 // The checks between the path and the 101, in order, each with the real store.
+import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
+import { RefusalError } from '../../src/core/protocol/errors.js'
 import { eventually, type Front, HEAD, open, raw, refused, startFront, token } from './front.js'
 
 let front: Front
@@ -14,6 +16,50 @@ describe('limits before the 101', () => {
     expect(twice).toMatch(/^HTTP\/1\.1 400 /)
     const { socket } = await open(`${front.ws}/v1/realtime`, { headers: { origin: 'https://app.example', ...(await bearer()) } })
     socket.terminate()
+  })
+
+  it('admits the relay’s own address as an origin, as native clients send it', async () => {
+    for (const config of [{}, { allowedOrigins: ['https://app.example'] }]) {
+      front = await startFront({ config })
+      const { socket } = await open(`${front.ws}/v1/realtime`, { headers: { origin: front.http, ...(await bearer()) } })
+      socket.terminate()
+      expect(await refused(`${front.ws}/v1/realtime`, { headers: { origin: front.http } }), 'a token is needed all the same').toMatchObject({ status: 401 })
+      const behind = { origin: 'https://voice.example', 'x-forwarded-host': 'voice.example', 'x-forwarded-proto': 'https', ...(await bearer()) }
+      expect(await refused(`${front.ws}/v1/realtime`, { headers: behind }), 'no proxy is trusted').toMatchObject({ status: 403 })
+      await front.close()
+      front = await startFront({ config, trustProxy: true })
+      ;(await open(`${front.ws}/v1/realtime`, { headers: behind })).socket.terminate()
+      await front.close()
+    }
+  })
+
+  it('says which origin was refused, and which setting decides', async () => {
+    front = await startFront()
+    const { text } = await refused(`${front.ws}/v1/realtime`, { headers: { origin: 'https://evil.example' } })
+    expect(JSON.parse(text).error.message).toBe("The origin https://evil.example is not allowed here. The relay's setting ALLOWED_ORIGINS decides.")
+    expect(front.logs()).toMatch(/"origin":"https:\/\/evil\.example","setting":"ALLOWED_ORIGINS"/)
+    for (const odd of ['https://evil.example/"<script>', 'https://alice:script@evil.example']) {
+      expect((await refused(`${front.ws}/v1/realtime`, { headers: { origin: odd } })).text).not.toContain('script')
+    }
+    expect(front.logs()).not.toContain('script')
+    const preflight = await fetch(`${front.http}/v1/quota`, { method: 'OPTIONS', headers: { origin: 'https://other.example', 'access-control-request-method': 'GET' } })
+    expect([preflight.status, await preflight.text()]).toEqual([403, expect.stringContaining('https://other.example')])
+    expect(front.logs()).toContain('"origin":"https://other.example"')
+  })
+
+  it('counts an address once, however a trusted proxy writes it', async () => {
+    front = await startFront({ limits: { connectsPerSecond: 0.1 }, trustProxy: true })
+    const spelled = async (...written: string[]) => {
+      const answers = []
+      for (const address of written) answers.push(await refused(`${front.ws}/v1/realtime`, { headers: { 'x-forwarded-for': address } }))
+      return answers.map((answer) => answer.status)
+    }
+    expect(await spelled('1.2.3.4', '::ffff:1.2.3.4', '1.2.3.4:5678', '[::ffff:102:304]:80')).toEqual([401, 401, 429, 429])
+    expect(await spelled('2001:db8::1', '[2001:DB8:0:0:1::2]:443', '2001:0db8:0:0:2::')).toEqual([401, 401, 429])
+    expect(await spelled('unknown', '_hidden1', '_hidden2')).toEqual([401, 401, 429])
+    expect(front.logs()).toContain('"address":"1.2.3.4"')
+    expect(front.logs()).not.toContain('102:304')
+    expect(front.logs()).toContain('"address":"127.0.0.1"')
   })
 
   it('limits connects per address before it checks the credential', async () => {
@@ -50,6 +96,29 @@ describe('limits before the 101', () => {
     expect(await refused(`${front.ws}/v1/realtime`, { headers: await bearer({ sub: 'mallory' }) })).toMatchObject({ status: 401, code: 'unauthenticated' })
     expect(await refused(`${front.ws}/v1/realtime`, { headers: await bearer({ jti: 'stolen' }) })).toMatchObject({ status: 401 })
     expect(front.leases()).toBe(0)
+  })
+
+  it('refuses whoever is revoked in the middle of admission, up to the opening of the session', async () => {
+    const revoke = () => front.store.revocations.revoke({ subject: 'mallory' }, Date.now() + 60_000)
+    const none = { tools: [], run: async () => ({ output: '', outcome: 'ok' as const, durationMs: 0, cut: false }) }
+    front = await startFront({ deps: { toolsFor: () => revoke().then(() => none) } })
+    expect(await refused(`${front.ws}/v1/realtime`, { headers: await bearer({ sub: 'mallory' }) })).toMatchObject({ status: 401, code: 'unauthenticated' })
+    expect(front.leases()).toBe(0)
+  })
+
+  it('closes as unauthenticated if the relay refuses the caller after the 101', async () => {
+    front = await startFront({
+      deps: {
+        openSession: () => {
+          throw new RefusalError('unauthenticated', 'revoked')
+        },
+      },
+    })
+    const { socket, first } = await open(`${front.ws}/v1/realtime`, { headers: await bearer() })
+    expect(first).toMatchObject({ type: 'error', error: { code: 'unauthenticated' } })
+    expect((await once(socket, 'close'))[0]).toBe(4401)
+    await eventually(() => front.leases() === 0)
+    expect(front.logs()).not.toContain('admission failed')
   })
 
   it('keeps the process limit if many connect at once, and frees places', async () => {

@@ -51,7 +51,11 @@ describe('subprotocols', () => {
     [[SECRET, 'realtime'], 'realtime'],
     [[SECRET, 'openai-beta.realtime-v1', 'realtime'], 'realtime'],
     [[SECRET, 'openai-beta.realtime-v1'], 'openai-beta.realtime-v1'],
-    [['other'], 'other'],
+    [['other'], 'subprotocol_required'],
+    [['Realtime'], 'subprotocol_required'],
+    [['other', SECRET], 'subprotocol_required'],
+    [['other', 'realtime'], 'realtime'],
+    [['openai-beta.realtime-v1'], 'openai-beta.realtime-v1'],
     [[SECRET], 'subprotocol_required'],
     [['OpenAI-Insecure-API-Key.a.b.c'], 'subprotocol_required'],
   ])('%j → %s', (offered, expected) => {
@@ -75,6 +79,9 @@ describe('origin', () => {
     ['listed with port', ['http://localhost:3000'], allowed, 'undefined'],
     ['no list', ['https://app.example'], undefined, 'forbidden'],
     ['empty list', ['https://app.example'], [], 'forbidden'],
+    ['the relay’s own', ['http://127.0.0.1:8080'], undefined, 'undefined'],
+    ['the relay’s own, beside a list', ['http://127.0.0.1:8080'], allowed, 'undefined'],
+    ['another port of the relay’s host', ['http://127.0.0.1:3000'], allowed, 'forbidden'],
     ...[
       'null',
       '',
@@ -90,7 +97,7 @@ describe('origin', () => {
     ].map((origin): [string, string[], readonly string[], string] => [origin, [origin], allowed, 'forbidden']),
     ['twice', ['https://app.example', 'https://app.example'], allowed, 'bad_request'],
   ])('%s', (_name, header, list, expected) => {
-    expect(codeOf(() => checkOrigin(header, list))).toBe(expected)
+    expect(codeOf(() => checkOrigin(header, list, () => ['http://127.0.0.1:8080']))).toBe(expected)
   })
 
   it('gives CORS headers to a listed origin only', () => {

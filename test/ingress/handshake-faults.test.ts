@@ -9,7 +9,7 @@ import { eventually, type Front, HEAD, open, refused, startFront, token } from '
 
 let front: Front
 afterEach(() => front?.close())
-const revocations = (isRevoked: Revocations['isRevoked']): Revocations => ({ isRevoked, onRevoked: () => undefined, revoke: async () => undefined })
+const revocations = (isRevoked: Revocations['isRevoked']): Revocations => ({ isRevoked, isKnown: () => false, onRevoked: () => undefined, revoke: async () => undefined })
 const bearer = async (): Promise<{ authorization: string }> => ({ authorization: `Bearer ${await token()}` })
 
 describe('a client that resets during admission', () => {

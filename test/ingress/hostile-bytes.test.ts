@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
+import { MAX_TOKEN_BYTES } from '../../src/core/protocol/credentials.js'
 import { eventually, type Front, HEAD, open, raw, refused, startFront, token } from './front.js'
 
 let front: Front
@@ -29,6 +30,24 @@ describe('hostile bytes', () => {
     expect(answer).toMatch(/content-type: application\/json/i)
     expect(answer.match(/HTTP\/1\.1 /g)?.length).toBe(1)
     expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4))).toHaveProperty('error.code')
+  })
+
+  it('admits the largest token, however it is sent', async () => {
+    front = await startFront({ allowQueryToken: true })
+    let largest = await token({ pad: 'p'.repeat(18_000) })
+    // A character of the claims is four thirds of one in the token.
+    largest = await token({ pad: 'p'.repeat(18_000 + Math.floor(((MAX_TOKEN_BYTES - largest.length) * 3) / 4)) })
+    expect(largest.length).toBeGreaterThan(MAX_TOKEN_BYTES - 4)
+    expect(largest.length).toBeLessThanOrEqual(MAX_TOKEN_BYTES)
+    for (const [path, options] of [
+      ['', { headers: { authorization: `Bearer ${largest}` } }],
+      ['', { headers: { 'api-key': largest } }],
+      ['', { protocols: ['realtime', `openai-insecure-api-key.${largest}`] }],
+      [`?access_token=${largest}`, {}],
+    ] as const) {
+      const { socket } = await open(`${front.ws}/v1/realtime${path}`, options as Parameters<typeof open>[1])
+      socket.terminate()
+    }
   })
 
   it('accepts a 31 kB credential and checks it', async () => {
@@ -63,9 +82,11 @@ describe('hostile bytes', () => {
     expect(await raw(front.port, bytes, 'early')).toContain('early')
   })
 
-  it('answers a message over the limit with 1009', async () => {
+  it('takes a message at the limit and answers one over it with 1009', async () => {
     front = await startFront({ limits: { maxMessageBytes: 1000 } })
     const { socket } = await open(`${front.ws}/v1/realtime`, { headers: await bearer() })
+    socket.send('y'.repeat(1000))
+    expect(String((await once(socket, 'message'))[0])).toBe('y'.repeat(1000))
     socket.send('x'.repeat(1001))
     expect((await once(socket, 'close'))[0]).toBe(1009)
     await eventually(() => front.leases() === 0)

@@ -7,9 +7,9 @@ import type { Health } from '../../src/ports/health.js'
 const ok = async (): Promise<Health> => ({ status: 'ok', detail: 'fine' })
 const deps = (parts: Partial<HealthDeps> = {}): HealthDeps => ({ auth: ok, upstream: ok, limits: ok, tools: ok, memory: ok, draining: () => false, ...parts })
 
-async function ask(path: string, parts: Partial<HealthDeps> = {}) {
+async function ask(path: string, parts: Partial<HealthDeps> = {}, details = true) {
   const app = fastify()
-  registerHealthRoutes(app, deps(parts))
+  registerHealthRoutes(app, createReadiness(deps(parts)), { details })
   const reply = await app.inject({ url: path })
   await app.close()
   return { code: reply.statusCode, body: reply.json() as unknown, cache: reply.headers['cache-control'] }
@@ -33,6 +33,19 @@ describe('probes', () => {
     expect(reply.code).toBe(code)
     expect(reply.body).toMatchObject({ status, checks: { upstream: { status: 'ok', detail: 'fine' } } })
     expect(JSON.stringify(reply.body)).not.toContain('secret')
+  })
+
+  it('readyz for the public names the parts and says nothing about them', async () => {
+    const tools = async (): Promise<Health> => ({ status: 'degraded', detail: 'billing at erp.internal: no answer' })
+    expect(await ask('/readyz', { tools }, false)).toMatchObject({
+      code: 200,
+      body: {
+        status: 'degraded',
+        checks: { auth: { status: 'ok' }, upstream: { status: 'ok' }, limits: { status: 'ok' }, tools: { status: 'degraded' }, memory: { status: 'ok' } },
+      },
+    })
+    expect(JSON.stringify((await ask('/readyz', { tools }, false)).body)).not.toMatch(/detail|erp|billing/)
+    expect(JSON.stringify((await ask('/readyz', { tools })).body)).toContain('erp.internal')
   })
 
   it('a part that never answers is down, after a bounded wait', async () => {

@@ -7,10 +7,12 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { probeTarget } from '../../src/process/probe-target.js'
+import { probeTargets } from '../../src/process/probe-target.js'
 
 const root = join(import.meta.dirname, '../..')
 const pem = (name: string) => readFileSync(join(root, 'test/support/tls', name))
+/** No test listens there. */
+const CLOSED = '1'
 let server: Server | undefined
 afterEach(async () => {
   server?.closeAllConnections()
@@ -25,7 +27,7 @@ async function listen(made: Server): Promise<string> {
 }
 
 async function exitCode(env: Record<string, string>): Promise<number> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/healthcheck.ts'], { cwd: root, env: { PATH: process.env.PATH, ...env }, stdio: 'inherit' })
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/healthcheck.ts'], { cwd: root, env: { PATH: process.env.PATH, ADMIN_PORT: CLOSED, ...env }, stdio: 'inherit' })
   const [code] = await once(child, 'exit')
   return code as number
 }
@@ -61,12 +63,20 @@ describe('health check', () => {
     expect(await exitCode({ PORT: port })).toBe(1)
   })
 
+  it('is 0 while only the admin port has room for a probe', async () => {
+    const full = createServer(() => undefined).listen(0, '127.0.0.1')
+    await once(full, 'listening')
+    expect(await exitCode({ ADMIN_PORT: await listen(createServer(answer(200))), PORT: String((full.address() as AddressInfo).port) })).toBe(0)
+    full.closeAllConnections()
+    full.close()
+  })
+
   it.each([
-    [{}, 'http://127.0.0.1:8080/livez'],
-    [{ HOST: '::', PORT: '81' }, 'http://[::1]:81/livez'],
-    [{ HOST: '10.1.2.3', TLS_CERT_FILE: 'c' }, 'https://10.1.2.3:8080/livez'],
-    [{ HOST: 'fd00::1' }, 'http://[fd00::1]:8080/livez'],
-  ])('%j asks %s', (env, url) => {
-    expect(probeTarget(env).url).toBe(url)
+    [{}, ['http://127.0.0.1:9090/livez', 'http://127.0.0.1:8080/livez']],
+    [{ HOST: '::', PORT: '81', ADMIN_HOST: '::', ADMIN_PORT: '82' }, ['http://[::1]:82/livez', 'http://[::1]:81/livez']],
+    [{ HOST: '10.1.2.3', TLS_CERT_FILE: 'c', ADMIN_HOST: '0.0.0.0' }, ['http://127.0.0.1:9090/livez', 'https://10.1.2.3:8080/livez']],
+    [{ HOST: 'fd00::1' }, ['http://127.0.0.1:9090/livez', 'http://[fd00::1]:8080/livez']],
+  ])('%j asks %s', (env, urls) => {
+    expect(probeTargets(env).map(({ url }) => url)).toEqual(urls)
   })
 })

@@ -1,7 +1,7 @@
 // Bytes and audio of a client over time: above its rate it is read more slowly, and nothing is lost.
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { ClientRate } from '../../src/relay/client-rate.js'
-import { Timetable } from '../../src/relay/timetable.js'
+import { TICK_MS, Timetable } from '../../src/relay/timetable.js'
 import { type Lab, openLab } from '../support/relay-lab.js'
 
 afterEach(() => vi.useRealTimers())
@@ -96,5 +96,43 @@ describe('the count', () => {
     rate.message(1)
     timetable.tick(40_000)
     expect([rate.refill(), rate.activeAt]).toEqual([true, 20_250])
+  })
+})
+
+describe('frames that are no messages', () => {
+  const timetable = () => {
+    let period = 0
+    const table = {
+      get period() {
+        return period
+      },
+      endOf: (one: number) => one * TICK_MS,
+    }
+    return { table, later: (periods: number) => (period += periods) }
+  }
+
+  it('count as messages and bytes, and as no activity', () => {
+    const { table, later } = timetable()
+    const rate = new ClientRate({}, { messagesPerSecond: 4, bytesPerSecond: 1000, audioBytesPerSecond: 1000 }, table)
+    for (let n = 0; n < 20; n++) expect(rate.extra(6)).toBe(true)
+    expect(rate.extra(6)).toBe(false)
+    later(8)
+    expect(rate.refill()).toBe(true)
+    expect(rate.activeAt).toBe(0)
+    expect(rate.extra(10_000)).toBe(false)
+    later(1)
+    rate.message(1)
+    expect(rate.activeAt).toBe(9 * TICK_MS)
+  })
+
+  it('are not read on above the rate, until there is room again', async () => {
+    const lab = await rateLab({ messagesPerSecond: 10 })
+    for (let n = 0; n < 60; n++) lab.client.ping()
+    await lab.client.rest()
+    expect(lab.client.linkPaused).toBe(true)
+    lab.client.send(APPEND)
+    expect(await lab.upstream.rest()).toEqual([])
+    await lab.pass(3000)
+    expect(await lab.upstream.rest()).toEqual([APPEND])
   })
 })

@@ -228,6 +228,12 @@ describe('a revocation', () => {
     expect(lab.ended()).toBe(0)
   })
 
+  it('that came between the check and the opening refuses the session, and nothing is dialled', () => {
+    const dial = vi.fn(() => new Promise<never>(() => {}))
+    expect(() => openLab({ isKnown: ({ subject, tokenId }) => subject === 'alice' && tokenId === 'token-1', dial })).toThrow('unauthenticated: revoked')
+    expect(dial).not.toHaveBeenCalled()
+  })
+
   it('ends a session that is still dialling', async () => {
     const lab = openLab({ dial: () => new Promise(() => {}) })
     lab.revoke({ subject: 'alice' })

@@ -88,6 +88,17 @@ describe('a token refresh', () => {
     expect(lab.ended()).toBe(0)
   })
 
+  it('of a token that is revoked while it is checked is refused', async () => {
+    const known = new Set<string | undefined>()
+    const isRevoked = () => {
+      known.add('token-2')
+      return false
+    }
+    const lab = await refreshLab({ verify: async () => identity(), isRevoked, isKnown: ({ tokenId }) => known.has(tokenId) })
+    lab.client.say(refresh)
+    expect(await lab.client.hear()).toMatchObject({ type: 'error', error: { code: 'unauthenticated', param: 'token' } })
+  })
+
   it('answered after the client has left does nothing', async () => {
     let answer: (identity: Identity) => void = () => {}
     const lab = await refreshLab({ verify: () => new Promise((resolve) => (answer = resolve)) })

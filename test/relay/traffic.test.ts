@@ -1,7 +1,7 @@
 // A live session's traffic: order, which bytes pass as they are, what is rebuilt, and what is told to whom about frames that are no events.
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { RealtimeEvent } from '../../src/core/protocol/events.js'
-import { ev } from '../support/playbook.js'
+import { ev, updated } from '../support/playbook.js'
 import { type Lab, openLab } from '../support/relay-lab.js'
 
 afterEach(() => vi.useRealTimers())
@@ -97,9 +97,22 @@ describe('towards the client', () => {
     expect(texts.join('')).not.toMatch(/secret|get_weather/)
   })
 
+  it('JSON in binary frames of the upstream is read, audio included, and goes on as text', async () => {
+    const lab = openLab()
+    const binary = (event: object) => lab.upstream.send(Buffer.from(JSON.stringify(event)))
+    binary({ type: 'session.created', event_id: 'event_0', session: { type: 'realtime', id: 'sess_1', instructions: 'default', tools: [] } })
+    await lab.upstream.hear()
+    binary(updated(lab.owned))
+    expect(await lab.client.hear()).toMatchObject({ type: 'session.created' })
+    binary({ type: 'input_audio_buffer.speech_started', event_id: 'e1', audio_start_ms: 0, item_id: 'i' })
+    binary(delta(1))
+    expect(await lab.client.types()).toEqual(['input_audio_buffer.speech_started', 'response.output_audio.delta'])
+    expect(lab.noted('event_dropped')).toEqual([])
+  })
+
   it('what the upstream sends that is no event is dropped and counted', async () => {
     const lab = await liveLab()
-    for (const frame of [Buffer.from('{"type":"response.created"}'), '{"type":', '[]', '{"type":"error","type":"response.created"}']) lab.upstream.send(frame)
+    for (const frame of [Buffer.from('{"type":"error\xff"}', 'latin1'), '{"type":', '[]', '{"type":"error","type":"response.created"}']) lab.upstream.send(frame)
     lab.upstream.say({ type: 'event.of.next_year', instructions: 'secret' })
     expect(await lab.client.rest()).toEqual([])
     expect(lab.noted('event_dropped').map((note) => note.why)).toEqual(['not_an_event', 'not_an_event', 'not_an_event', 'not_an_event', 'unknown_type'])

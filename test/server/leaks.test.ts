@@ -243,10 +243,11 @@ describe('after all that', () => {
       'redis is not connected',
     ])
       expect(told).toContain(msg)
-    const secrets = canariesIn(relay.output, [TOOL_KEY, REDIS_PASSWORD, ...SPOKEN, 'BACKEND-STACK-TRACE', 'canary-claim', 'isobarwidget', 'evil.example.com']).filter(
-      (word) => word !== DEPLOYMENT,
-    )
+    const secrets = canariesIn(relay.output, [TOOL_KEY, REDIS_PASSWORD, ...SPOKEN, 'BACKEND-STACK-TRACE', 'canary-claim', 'isobarwidget']).filter((word) => word !== DEPLOYMENT)
     expect(secrets).toEqual([])
+    expect(lines.filter((line) => line.includes('evil.example.com')).map((line) => JSON.parse(line))).toEqual([
+      expect.objectContaining({ msg: 'upgrade refused', origin: 'https://evil.example.com', setting: 'ALLOWED_ORIGINS' }),
+    ])
     for (const used of tokens) for (const part of used.split('.').slice(1)) expect(relay.output.includes(part)).toBe(false)
     expect(relay.output).not.toMatch(/[?&](api-key|access_token|authorization)=/i)
   })

@@ -114,7 +114,7 @@ describe('a relay', () => {
     const { relay, wsUrl, token } = running
     const connect = async () => connectClient(`${wsUrl}/v1/realtime`, await token())
     const ready = async () => {
-      const answer = await fetch(`${relay.url}/readyz`)
+      const answer = await fetch(`${relay.adminUrl}/readyz`)
       const { checks } = (await answer.json()) as { checks: { memory: { detail: string } } }
       return { status: answer.status, detail: checks.memory.detail }
     }

@@ -15,6 +15,8 @@ export interface MemoryPeer extends Peer {
   readonly peakBytes: number
   /** Takes up to `count` waiting frames while paused, as a slow reader does. */
   take(count: number): void
+  /** Sends a ping. */
+  ping(): void
   /** All frames that have arrived and were not returned by `next`. */
   drainInbox(): readonly { text: string; isBinary: boolean }[]
 }
@@ -22,6 +24,7 @@ export interface MemoryPeer extends Peer {
 interface Message {
   readonly data: Buffer
   readonly isBinary: boolean
+  readonly isPing?: boolean
 }
 
 /** Delivery happens in later turns of the event loop, never inside `send`. */
@@ -31,6 +34,7 @@ export function memoryPair(): { readonly link: Link; readonly peer: MemoryPeer }
   const inbox: { text: string; isBinary: boolean }[] = []
   const waiting: ((message: { text: string; isBinary: boolean }) => void)[] = []
   let onFrame: ((frame: Frame, isBinary: boolean) => void) | undefined
+  let onExtra: ((bytes: number) => void) | undefined
   let onDrain: (() => void) | undefined
   let onClose: ((code: number) => void) | undefined
   let linkPaused = true
@@ -68,7 +72,8 @@ export function memoryPair(): { readonly link: Link; readonly peer: MemoryPeer }
     while (!linkPaused && !closing) {
       const message = toLink.shift()
       if (!message) break
-      onFrame?.(message.data, message.isBinary)
+      if (message.isPing) onExtra?.(message.data.length)
+      else onFrame?.(message.data, message.isBinary)
     }
     if (linkClose && toPeer.length === 0) peerIsTold(linkClose)
     if (peerClose !== undefined && (peerClose === 1006 || (toLink.length === 0 && !linkPaused))) {
@@ -114,6 +119,9 @@ export function memoryPair(): { readonly link: Link; readonly peer: MemoryPeer }
     onFrame(callback) {
       onFrame = callback
     },
+    onExtra(callback) {
+      onExtra = callback
+    },
     onDrain(callback) {
       onDrain = callback
     },
@@ -130,6 +138,10 @@ export function memoryPair(): { readonly link: Link; readonly peer: MemoryPeer }
     send(data) {
       if (peerClose !== undefined || closing) return
       toLink.push({ data: Buffer.from(data as string), isBinary: typeof data !== 'string' })
+      schedule()
+    },
+    ping() {
+      toLink.push({ data: Buffer.alloc(6), isBinary: false, isPing: true })
       schedule()
     },
     close: (code = 1005) => end(code),

@@ -26,6 +26,8 @@ export interface LabOptions {
   /** Default: an authenticator that refuses every token. */
   readonly verify?: (token: string) => Promise<Identity>
   readonly isRevoked?: (identity: Identity) => boolean
+  /** What the process has heard of revocations without asking. */
+  readonly isKnown?: (identity: Pick<Identity, 'subject' | 'tokenId'>) => boolean
   /** A wall clock. Default: the one that runs with `pass`. */
   readonly wall?: () => number
   /** Default: a store without usage. */
@@ -113,6 +115,7 @@ export function openLab(options: LabOptions = {}): Lab {
       },
       revocations: {
         isRevoked: async (identity) => options.isRevoked?.(identity) ?? false,
+        isKnown: (identity) => options.isKnown?.(identity) ?? false,
         revoke: async () => undefined,
         onRevoked(callback) {
           revoke = callback

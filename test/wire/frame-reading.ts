@@ -61,6 +61,10 @@ export function readThrough(chunks: readonly Buffer[], masked: boolean) {
         forward(bytes)
         return messages > before
       },
+      countExtra: () => true,
+      keep() {
+        throw new Error('nothing said to stop')
+      },
       handOver(bytes) {
         handedOver = true
         forward(bytes)

@@ -112,6 +112,52 @@ describe.each(['TCP', 'TLS'])('an accepted link over %s', (transport) => {
     expect(await closed).toBe(code)
   })
 
+  it('counts what is no message, reads nothing behind it while paused, and loses nothing', async () => {
+    const { link, socket } = await open()
+    const extras: number[] = []
+    link.onExtra?.((bytes) => {
+      extras.push(bytes)
+      if (extras.length % 3 === 0) link.pause()
+    })
+    const heard: string[] = []
+    link.onFrame((frame) => heard.push(String(frame)))
+    const half = frameBytes(0x01, Buffer.from('ha'), true)
+    const frames = [
+      ...[frameBytes(0x89, Buffer.from('ping'), true), frameBytes(0x8a, Buffer.from('pong'), true), half, frameBytes(0x00, Buffer.alloc(0), true)],
+      ...[frameBytes(0x89, Buffer.alloc(0), true), frameBytes(0x80, Buffer.from('lf'), true), frameBytes(0x81, Buffer.from('one'), true), frameBytes(0x8a, Buffer.alloc(0), true)],
+      ...[
+        frameBytes(0x81, Buffer.from('two'), true),
+        frameBytes(0x8a, Buffer.alloc(0), true),
+        frameBytes(0x01, Buffer.alloc(1024, 0x61), true),
+        frameBytes(0x80, Buffer.from('b'), true),
+      ],
+    ]
+    link.resume()
+    socket.write(Buffer.concat(frames))
+    await vi.waitFor(() => expect(extras).toEqual([10, 10, 6]))
+    await settled()
+    expect(heard).toEqual([])
+    link.resume()
+    await vi.waitFor(() => expect(extras).toEqual([10, 10, 6, 6, 6, 6]))
+    expect(heard).toEqual(['half', 'one'])
+    link.resume()
+    await vi.waitFor(() => expect(heard).toHaveLength(4))
+    expect([heard[2], heard[3]?.length, extras.length]).toEqual(['two', 1025, 7])
+    socket.destroy()
+  })
+
+  it('waits for no peer that floods after the close', async () => {
+    const { link, socket } = await open()
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    link.resume()
+    socket.resume()
+    link.close(1000, '')
+    const closed = closeOf(link)
+    socket.write(Buffer.concat(Array.from({ length: 2000 }, () => frameBytes(0x8a, Buffer.alloc(0), true))))
+    expect(await closed).toBe(1006)
+    socket.destroy()
+  })
+
   it('answers in order: frames sent in a turn go out before the answer to a close in the same packet', async () => {
     const { link, socket } = await open()
     link.onFrame((frame) => link.send(frame))

@@ -2,6 +2,7 @@
 
 import type { Json, JsonObject, RealtimeEvent } from '../protocol/events.js'
 import { isObject, objectAt, stringAt } from '../protocol/events.js'
+import { MAX_AUDIO_BYTES } from '../protocol/fast-lane.js'
 import { liftMixedGa } from '../protocol/preview/lift-mixed.js'
 import { BASE64, rebuildClientItem } from './client-items.js'
 import { rebuildClientTools, withClientTools } from './client-tools.js'
@@ -13,7 +14,7 @@ import { sessionUpdate } from './session-update.js'
 export const MAX_EVENT_ID = 512
 const MAX_ID = 256
 /** Audio of one append, base64 characters: 15 MiB decoded is the service's own limit (source: OpenAI's API reference, `input_audio_buffer.append`). */
-const MAX_AUDIO_CHARS = 20 * 1024 * 1024
+const MAX_AUDIO_CHARS = (MAX_AUDIO_BYTES / 3) * 4
 
 type ClientRule = (event: RealtimeEvent, view: SessionView) => Verdict
 

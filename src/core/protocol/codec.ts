@@ -1,10 +1,10 @@
-// Decodes one frame into an event, or says why it cannot; encodes events. Every limit is checked before an object is built.
+// Decodes one frame into an event, or says why it cannot; encodes events. Every limit of its own is checked before an object is built.
 import type { Frame, Json, JsonObject, RealtimeEvent } from './events.js'
 import { isObject } from './events.js'
 import { type ScanProblem, scanJson } from './json-scan.js'
 
+/** The size of a message is bounded by the link it comes from, and by nothing else. */
 export interface DecodeLimits {
-  readonly maxBytes: number
   readonly maxDepth: number
   /** Values of any kind, keys included. */
   readonly maxNodes: number
@@ -13,15 +13,14 @@ export interface DecodeLimits {
 }
 
 /** Limits for clients. Their deepest legitimate event nests 8 levels; only the server sends a session with a tool schema. */
-export const CLIENT_LIMITS: DecodeLimits = { maxBytes: 16 * 1024 * 1024, maxDepth: 32, maxNodes: 20_000 }
+export const CLIENT_LIMITS: DecodeLimits = { maxDepth: 32, maxNodes: 20_000 }
 /** Limits for the upstream. Its session events carry the operator's tool schemas. */
-export const UPSTREAM_LIMITS: DecodeLimits = { maxBytes: 32 * 1024 * 1024, maxDepth: 96, maxNodes: 200_000, keepsHalves: true }
+export const UPSTREAM_LIMITS: DecodeLimits = { maxDepth: 96, maxNodes: 200_000, keepsHalves: true }
 
-export type DecodeProblem = ScanProblem | 'too_big' | 'not_json' | 'not_an_object' | 'no_type'
+export type DecodeProblem = ScanProblem | 'not_json' | 'not_an_object' | 'no_type'
 export type Decoded = { readonly ok: true; readonly event: RealtimeEvent } | { readonly ok: false; readonly problem: DecodeProblem }
 
 const PROBLEM_TEXT: Readonly<Record<DecodeProblem, string>> = {
-  too_big: 'The event is too big.',
   not_json: 'The event is not valid JSON.',
   not_an_object: 'The event must be a JSON object.',
   no_type: "The 'type' field must be a string of 1 to 128 characters.",
@@ -37,7 +36,6 @@ export function problemText(problem: DecodeProblem): string {
 
 /** Never throws. A client's strings come out well formed: a lone surrogate becomes U+FFFD, so the relay never sends one on. */
 export function decodeEvent(frame: Frame, limits: DecodeLimits): Decoded {
-  if (frame.length > limits.maxBytes) return { ok: false, problem: 'too_big' }
   const problem = scanJson(frame, limits)
   if (problem) return { ok: false, problem }
   const text = frame.toString('utf8')

@@ -20,7 +20,7 @@ const CATALOGUE = {
     closeCode: 4400,
     errorType: 'invalid_request_error',
     advice: 'fix_client',
-    message: 'Offer the subprotocol "realtime" beside the one that carries the credential.',
+    message: 'Offer the subprotocol "realtime" as well. None of those offered is spoken here.',
   },
   unauthenticated: { httpStatus: 401, closeCode: 4401, errorType: 'authentication_error', advice: 'new_token', message: 'A valid token is required.' },
   ambiguous_credentials: { httpStatus: 401, closeCode: 4401, errorType: 'authentication_error', advice: 'fix_client', message: 'The request carries differing credentials.' },
@@ -54,6 +54,13 @@ export function refusalCodes(): readonly RefusalCode[] {
   return Object.keys(CATALOGUE) as RefusalCode[]
 }
 
+export interface RefusalDetails {
+  /** Our own words for the client, if the catalogue's do not say enough. Quotes nothing but what the client itself sent. */
+  readonly message?: string
+  /** Further fields of the log line. */
+  readonly log?: Readonly<Record<string, string>>
+}
+
 /**
  * Thrown to refuse a request or a session. `why` is a fixed word or short phrase for the log and never reaches a client.
  * `retryAfterSeconds` does, in header, error text and close reason.
@@ -64,15 +71,16 @@ export class RefusalError extends Error {
     readonly code: RefusalCode,
     readonly why: string,
     readonly retryAfterSeconds?: number,
+    readonly details: RefusalDetails = {},
   ) {
     super(`${code}: ${why}`)
   }
 }
 
 /** The JSON body of a refusal before the upgrade. */
-export function toErrorBody(code: RefusalCode, retryAfterSeconds?: number): { error: { type: string; code: string; message: string } } {
+export function toErrorBody(code: RefusalCode, retryAfterSeconds?: number, message?: string): { error: { type: string; code: string; message: string } } {
   const entry = CATALOGUE[code]
-  return { error: { type: entry.errorType, code, message: publicText(entry.message, retryAfterSeconds) } }
+  return { error: { type: entry.errorType, code, message: publicText(message ?? entry.message, retryAfterSeconds) } }
 }
 
 export interface ErrorEventDetail {

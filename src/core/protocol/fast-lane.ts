@@ -9,6 +9,8 @@ const OPEN = 0x7b
 const CLOSE = 0x7d
 const SPACE = 0x20
 const MAX_EVENT_ID = 64
+/** The service's own limit of one append: 15 MiB (source: OpenAI API reference, `input_audio_buffer.append`). */
+export const MAX_AUDIO_BYTES = 15 * 1024 * 1024
 
 const COMPACT = Buffer.from('{"type":"input_audio_buffer.append","audio":"', 'latin1')
 const TYPE_VALUE = Buffer.from('input_audio_buffer.append', 'latin1')

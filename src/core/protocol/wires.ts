@@ -3,7 +3,7 @@ import { CLIENT_LIMITS, decodeEvent, encodeEvent, UPSTREAM_LIMITS } from './code
 import type { Dialect, DialectName } from './dialect.js'
 import { dialectFor } from './dialects.js'
 import { arrayAt, type Frame, isObject, type Json, objectAt, type RealtimeEvent, type Side } from './events.js'
-import { audioDeltaTypeAt, clientAudioBytes, spliceAudioDeltaType } from './fast-lane.js'
+import { audioDeltaTypeAt, clientAudioBytes, MAX_AUDIO_BYTES, spliceAudioDeltaType } from './fast-lane.js'
 import type { NoReading, Reading, Wire } from './wire.js'
 
 /** `side`: the side whose frames it reads. */
@@ -26,7 +26,9 @@ class ClientWire implements Wire {
   }
 
   audioIn(frame: Frame): number {
-    return clientAudioBytes(frame)
+    const bytes = clientAudioBytes(frame)
+    // The slow way refuses more.
+    return bytes <= MAX_AUDIO_BYTES ? bytes : -1
   }
 
   audioOut(frame: Frame, { audioMark }: Wire): Frame {
@@ -75,8 +77,9 @@ class UpstreamWire implements Wire {
   }
 
   read(frame: Frame, isBinary: boolean): Reading | NoReading {
-    const decoded = isBinary ? undefined : decodeEvent(frame, UPSTREAM_LIMITS)
-    if (!decoded) return { ok: false, problem: 'binary', eventId: undefined }
+    // Some gateways send JSON in binary frames. Only of text frames the link has checked that they are UTF-8.
+    if (isBinary && !isUtf8(frame)) return { ok: false, problem: 'binary', eventId: undefined }
+    const decoded = decodeEvent(frame, UPSTREAM_LIMITS)
     return decoded.ok ? inGa(decoded.event, this.#dialect, 0) : { ok: false, problem: decoded.problem, eventId: undefined }
   }
 
@@ -105,6 +108,11 @@ function audioBytesOf(event: RealtimeEvent): number {
 
 function decodedBytes(base64: Json | undefined): number {
   return typeof base64 === 'string' ? Math.floor((base64.length * 3) / 4) : 0
+}
+
+/** Bytes that are not UTF-8 do not come back as they were. */
+function isUtf8(frame: Frame): boolean {
+  return Buffer.from(frame.toString('utf8')).equals(frame)
 }
 
 function isDelta(frame: Frame, at: number): boolean {

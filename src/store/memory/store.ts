@@ -118,6 +118,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
     revocations: {
       onRevoked: revocations.onRevoked,
       isRevoked: async (identity) => revocations.has(identity),
+      isKnown: revocations.has,
       revoke: async (target, untilMs) => {
         for (const member of membersOf(target, untilMs)) revocations.add(member, untilMs)
       },

@@ -80,5 +80,5 @@ export function createRedisRevocations({ connection, subscriber, keys, list, now
     }
   }
 
-  return { onRevoked: list.onRevoked, isRevoked, revoke, catchUp }
+  return { onRevoked: list.onRevoked, isRevoked, isKnown: list.has, revoke, catchUp }
 }

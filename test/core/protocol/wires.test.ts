@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { DialectName } from '../../../src/core/protocol/dialect.js'
 import type { RealtimeEvent } from '../../../src/core/protocol/events.js'
+import { MAX_AUDIO_BYTES } from '../../../src/core/protocol/fast-lane.js'
 import { wireFor } from '../../../src/core/protocol/wires.js'
 
 const NAMES: readonly DialectName[] = ['ga', 'preview', 'voice-live']
@@ -46,13 +47,25 @@ describe('audio', () => {
 describe('reading', () => {
   it('says what is wrong, and the id of an event without a counterpart', () => {
     expect(wireFor('ga', 'client').read(frame({ type: 'a' }), true)).toEqual({ ok: false, problem: 'binary', eventId: undefined })
-    expect(wireFor('ga', 'upstream').read(frame({ type: 'a' }), true)).toMatchObject({ ok: false, problem: 'binary' })
+    expect(wireFor('ga', 'upstream').read(Buffer.from('{"type":"\xff"}', 'latin1'), true)).toMatchObject({ ok: false, problem: 'binary' })
+    expect(wireFor('ga', 'upstream').read(Buffer.from([1, 2, 3]), true)).toMatchObject({ ok: false, problem: 'not_json' })
     expect(wireFor('ga', 'client').read(Buffer.from('{'), false)).toMatchObject({ ok: false, problem: 'not_json' })
     expect(wireFor('preview', 'client').read(frame({ type: 'transcription_session.update', event_id: 'e', session: {} }), false)).toEqual({
       ok: false,
       problem: 'no_counterpart',
       eventId: 'e',
     })
+  })
+
+  it('takes JSON in a binary frame of the upstream for an event', () => {
+    for (const name of NAMES) expect(wireFor(name, 'upstream').read(frame({ type: 'error', event_id: 'e', error: { message: 'ü' } }), true)).toMatchObject({ ok: true })
+  })
+
+  it('leaves audio above the service’s limit to the rules, which refuse it', () => {
+    const append = (bytes: number) => frame({ type: 'input_audio_buffer.append', audio: 'A'.repeat((bytes / 3) * 4) })
+    expect(wireFor('ga', 'client').audioIn(append(MAX_AUDIO_BYTES))).toBe(MAX_AUDIO_BYTES)
+    expect(wireFor('ga', 'client').audioIn(append(MAX_AUDIO_BYTES + 3))).toBe(-1)
+    expect(wireFor('ga', 'client').read(append(MAX_AUDIO_BYTES + 3), false)).toMatchObject({ ok: true })
   })
 
   it('counts audio wherever it comes in: an append that is not on the lane, an item', () => {
