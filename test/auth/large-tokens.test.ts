@@ -1,6 +1,7 @@
 // The largest tokens that identity providers give, along every way that a client may send them, into a running relay.
-import { MAX_TOKEN_BYTES } from '../../src/core/protocol/credentials.js'
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { MAX_TOKEN_BYTES } from '../../src/core/protocol/credentials.js'
 import { connectClient, Refused } from '../support/realtime-client.js'
 import { type RunningRelay, runRelay } from '../support/running-relay.js'
 
