@@ -3,7 +3,7 @@ import { createSecureContext, type SecureContext } from 'node:tls'
 import type { UpstreamConfig } from '../config/config.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { DialRequest, UpstreamProvider } from '../ports/upstream.js'
-import { dialLink } from '../wire/dial-accept.js'
+import { DialError, dialLink } from '../wire/dial-accept.js'
 import { createEntraTokens, type EntraTokens, type TokenCredential, type UpstreamLog } from './azure-credential.js'
 import { createDialOutcomes, refusalOf } from './dial-outcomes.js'
 import { azureTarget, openaiTarget, type UpstreamTarget, voiceLiveTarget } from './targets.js'
@@ -66,7 +66,9 @@ export function createUpstream(config: UpstreamConfig, options: UpstreamOptions)
       } catch (error) {
         const refusal = refusalOf(error)
         outcomes.failed(refusal)
-        if (!dial.signal.aborted) log.warn({ upstream: config.name, code: refusal.code, why: refusal.why, retryAfterSeconds: refusal.retryAfterSeconds }, 'upstream dial failed')
+        const status = error instanceof DialError ? error.status : undefined
+        if (!dial.signal.aborted)
+          log.warn({ upstream: config.name, code: refusal.code, why: refusal.why, status, retryAfterSeconds: refusal.retryAfterSeconds }, 'upstream dial failed')
         throw refusal
       } finally {
         dials.delete(dial)
