@@ -21,11 +21,19 @@ const CONSOLE_HEADERS = {
   'referrer-policy': 'no-referrer',
 }
 
+/** What the simulator hears and speaks with, if it is the upstream. */
+export interface DemoSpeech {
+  readonly heard: string | undefined
+  readonly voice: 'tones' | 'espeak' | undefined
+}
+
 /** The environment wins over the demo's own settings. The upstream is the simulator unless one is configured. */
-export async function startDemo(print: (line: string) => void): Promise<Runnable> {
+export async function startDemo(speech: DemoSpeech, print: (line: string) => void): Promise<Runnable> {
   const env = processEnvironment()
   const ownUpstream = ['AZURE_OPENAI_ENDPOINT', 'OPENAI_API_KEY', 'UPSTREAMS', 'UPSTREAMS_FILE'].some((name) => env[name])
-  const simulator = ownUpstream ? undefined : await startSimulator({ rateLimits: 'both' })
+  const simulator = ownUpstream
+    ? undefined
+    : await startSimulator({ rateLimits: 'both', ...(speech.heard !== undefined && { heardText: speech.heard }), ...(speech.voice && { voice: speech.voice }) })
   const toolServer = await startDemoToolServer()
   const port = env.PORT === '0' ? await freePort() : (env.PORT ?? '8080')
   const orders = fileURLToPath(new URL('../demo/orders.js', import.meta.url))

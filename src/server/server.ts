@@ -6,6 +6,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { createAuthenticator } from '../auth/authenticator.js'
 import type { Config } from '../config/config.js'
 import { configWarnings } from '../config/describe.js'
+import { VERSION } from '../config/version.js'
 import { type QuotaLeft, quotaLeft } from '../core/policy/quota.js'
 import { PCM_BYTES_PER_SECOND } from '../core/session/media.js'
 import { registerQuotaRoute } from '../ingress/quota-route.js'
@@ -30,6 +31,7 @@ import { createToolRegistry } from '../tools/registry.js'
 import type { TokenCredential } from '../upstream/azure-credential.js'
 import { createFailOver } from '../upstream/fail-over.js'
 import { createAdminServer } from './admin-port.js'
+import { listenOn } from './listen.js'
 import { watchMemory } from './memory.js'
 import { createStore } from './store.js'
 import { toolRegistryOptions } from './tools.js'
@@ -166,13 +168,13 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     )
     closers.push(() => closeHttp(admin))
 
-    const adminUrl = await admin.listen({ host: config.admin.host, port: config.admin.port })
-    const url = await app.listen({ host: config.host, port: config.port })
+    const adminUrl = await listenOn(admin, 'ADMIN_', config.admin)
+    const url = await listenOn(app, '', config)
     if (config.tls) {
       const stop = watchTls(config.tls, app.server as unknown as TlsServer, (result) => log.info({ result }, 'TLS certificate'))
       closers.push(async () => stop())
     }
-    log.info({ url, adminUrl }, 'listening')
+    log.info({ version: VERSION, node: process.version, url, adminUrl }, 'listening')
 
     return {
       url,
