@@ -107,6 +107,8 @@ describe('who may import whom', () => {
       ['bufferutil', /^src\/wire\/frame-(reader|writer)\.ts$/],
       ['ioredis', /^src\/store\/redis\//],
       ['jose', /^src\/auth\//],
+      ['https-proxy-agent', /^src\/upstream\//],
+      ['undici', /^src\/(tools\/|server\/key-fetch\.ts$)/],
       ['prom-client', /^src\/ops\//],
       ['@modelcontextprotocol/sdk', /^src\/(tools|simulator)\//],
     ]

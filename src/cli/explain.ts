@@ -7,6 +7,7 @@ import { type QuotaSource, ruleFor } from '../core/policy/quota-claims.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { Identity } from '../ports/caller.js'
 import { chooseProfile, maxSessionsPerUser } from '../profiles/choose.js'
+import { keyFetch } from '../server/key-fetch.js'
 import { toolRegistryOptions } from '../server/tools.js'
 import { checkTools } from '../tools/check.js'
 import { createToolRegistry } from '../tools/registry.js'
@@ -14,7 +15,7 @@ import { createToolRegistry } from '../tools/registry.js'
 /** False if the token is refused. Prints only a hash of the instructions, which the holder of a token need not know. Rejects with a `ConfigError`. */
 export async function explain(token: string, print: (line: string) => void): Promise<boolean> {
   const config = loadConfig(checkTools)
-  const authenticator = createAuthenticator(config.auth)
+  const authenticator = createAuthenticator(config.auth, keyFetch(config))
   const registry = await createToolRegistry(config.tools, toolRegistryOptions(config))
   try {
     const identity = await authenticator.verify(token)

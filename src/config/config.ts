@@ -25,6 +25,24 @@ export interface UpstreamConfig {
   readonly limits?: Readonly<Record<string, number>>
 }
 
+/** A proxy of the network that the relay runs in. */
+export interface ProxyConfig {
+  /** With credentials, if it asks for any. */
+  readonly url: Secret
+  /** Host and port, to show. */
+  readonly address: string
+  /** The variable that names it. */
+  readonly setting: string
+}
+
+/** `proxyFor` in `config/proxy.ts` decides by it. */
+export interface ProxyRoutes {
+  readonly https: ProxyConfig | undefined
+  readonly http: ProxyConfig | undefined
+  /** The entries of NO_PROXY. */
+  readonly except: readonly string[]
+}
+
 /** The key was checked: it is strong enough, and every one of `algorithms`, which are never empty, fits it. A key set always comes with issuer and audience. */
 export interface AuthConfig {
   readonly key: { readonly kind: 'secret'; readonly secret: Secret } | { readonly kind: 'public'; readonly key: KeyObject } | { readonly kind: 'jwks'; readonly url: URL }
@@ -125,6 +143,7 @@ export interface Config {
   readonly logLevel: string
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
   readonly upstreams: readonly UpstreamConfig[]
+  readonly proxies: ProxyRoutes
   readonly auth: AuthConfig
   /** Exact serialized origins. If undefined, browsers are refused. */
   readonly allowedOrigins: readonly string[] | undefined

@@ -15,6 +15,7 @@ import {
   type Parse,
   plainText,
   processes,
+  proxyAddress,
   redisUrl,
   seconds,
   secretToken,
@@ -81,6 +82,13 @@ export const VARIABLES = {
       plainText,
       'JSON list of several deployments: `{name, provider, endpoint, deployment, apiKey or entra, apiVersion, priority, weight, tokensPerMinute, requestsPerMinute}`.',
     ),
+  ),
+
+  HTTPS_PROXY: optional(proxyAddress, 'Proxy for everything that is dialled with TLS: upstreams, key set, Entra ID, tools and MCP servers. `https_proxy` wins over it.'),
+  HTTP_PROXY: optional(proxyAddress, 'Proxy for tools and MCP servers over plain `http`. `http_proxy` wins over it.'),
+  NO_PROXY: optional(
+    plainText,
+    'Comma list of hosts that are dialled directly: a name with its subdomains, a name with a port, an address, a range (10.0.0.0/8), or `*`. `no_proxy` wins over it.',
   ),
 
   JWT_SECRET: orFile(exact(sharedSecret, 'Shared secret that verifies tokens (HS256: at least 32 bytes, HS384: 48, HS512: 64).')),

@@ -31,6 +31,7 @@ import { createToolRegistry } from '../tools/registry.js'
 import type { TokenCredential } from '../upstream/azure-credential.js'
 import { createFailOver } from '../upstream/fail-over.js'
 import { createAdminServer } from './admin-port.js'
+import { keyFetch } from './key-fetch.js'
 import { listenOn } from './listen.js'
 import { watchMemory } from './memory.js'
 import { createStore } from './store.js'
@@ -79,7 +80,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
   metrics.gauge('relay_log_lines_dropped', 'Log lines dropped because nobody read them fast enough.', () => sink.dropped)
   const closers: (() => Promise<unknown>)[] = []
   try {
-    const authenticator = createAuthenticator(config.auth)
+    const authenticator = createAuthenticator(config.auth, keyFetch(config))
     const uncounted = await createStore(config, log)
     const store = { ...uncounted, usage: metrics.upstreams.counted(uncounted.usage) }
     closers.push(() => store.close(FLUSH_MS))

@@ -3,7 +3,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -301,10 +301,53 @@ describe('check', () => {
   it('names the parts that are down, exit 1', async () => {
     const broken = { ...env, AZURE_OPENAI_API_KEY: 'canary-key-that-is-wrong', REDIS_URL: `redis://user:${PASSWORD}@127.0.0.1:1` }
     const { code, output } = await runCommand(['check'], { env: broken })
-    expect(output).toMatch(/^upstream azure\s+down\s+upstream_refused: credential/m)
-    expect(output).toMatch(/^Redis\s+down\s+redis is not connected/m)
+    expect(output).toMatch(/^upstream azure +down +AZURE_OPENAI_API_KEY: 127\.0\.0\.1:\d+ answers HTTP 401, directly\n +→ Copy one of the two keys/m)
+    expect(output).toMatch(/^Redis +down +REDIS_URL: 127\.0\.0\.1:1 refuses the connection; redis is not connected\n +→ /m)
     expect(output).not.toMatch(CANARIES)
     expect(code).toBe(1)
+  })
+})
+
+describe('what check says of a part that does not work', () => {
+  const upstreams = () => [
+    { name: 'gone', endpoint: simulator.url, deployment: 'other', apiKey: KEY },
+    { name: 'nowhere', endpoint: 'https://nowhere.invalid', deployment: 'voice', apiKey: KEY },
+    { name: 'closed', endpoint: 'http://127.0.0.1:1', deployment: 'voice', apiKey: KEY },
+    { name: 'live', provider: 'voice-live', endpoint: 'http://127.0.0.1:1', deployment: 'm', apiKey: KEY },
+  ]
+
+  it('tells an unknown host, a closed port and a wrong deployment apart, and names the entry of UPSTREAMS', async () => {
+    const { AZURE_OPENAI_ENDPOINT: _e, AZURE_OPENAI_DEPLOYMENT: _d, AZURE_OPENAI_API_KEY: _k, ...rest } = env
+    const { code, output } = await runCommand(['check'], { env: { ...rest, UPSTREAMS: JSON.stringify(upstreams()) } })
+    expect(output).toMatch(/^upstream gone +down +UPSTREAMS "gone" deployment: 127\.0\.0\.1:\d+ answers HTTP 404, directly\n +→ Nothing is deployed there under this name/m)
+    expect(output).toMatch(/^upstream nowhere +down +UPSTREAMS "nowhere" endpoint: nowhere\.invalid is not a known host name \(DNS\), directly\n +→ Check the spelling/m)
+    expect(output).toMatch(
+      /^upstream closed +down +UPSTREAMS "closed" endpoint: 127\.0\.0\.1:1 refuses the connection, directly\n +→ The name is known, and nothing listens there/m,
+    )
+    expect(output).toMatch(/^upstream live +down +UPSTREAMS "live" endpoint: /m)
+    expect(output).not.toMatch(CANARIES)
+    expect(code).toBe(1)
+  })
+
+  it.each([
+    ['another status', (answer: ServerResponse) => answer.writeHead(503).end(), 'answers HTTP 503'],
+    ['no key set', (answer: ServerResponse) => answer.writeHead(200).end('<html>'), 'answers HTTP 200, but not with a key set'],
+  ])('names the host of a key set and %s', async (_what, respond, says) => {
+    const host = createServer((_request, answer) => respond(answer)).listen(0, '127.0.0.1')
+    await once(host, 'listening')
+    const { port } = host.address() as AddressInfo
+    const { JWT_SECRET: _secret, ...rest } = env
+    const keys = { ...rest, JWT_ISSUER: 'i', JWT_AUDIENCE: 'a', JWKS_URL: `http://127.0.0.1:${port}/keys` }
+    expect((await runCommand(['check'], { env: keys })).output).toMatch(new RegExp(`^token keys +down +JWKS_URL: 127\\.0\\.0\\.1:${port} ${says}, directly\\n +→ .*jwks_uri`, 'm'))
+    host.close()
+  })
+
+  it('names the host of a tool', async () => {
+    const tool = (name: string, url: string) => ({ type: 'function', name, run: { http: { method: 'GET', url } } })
+    const TOOLS = JSON.stringify([tool('a', 'https://nowhere.invalid/a'), tool('b', 'http://127.0.0.1:1/b')])
+    const { output } = await runCommand(['check'], { env: { ...env, TOOLS } })
+    expect(output).toMatch(/^tool a +degraded +TOOLS: nowhere\.invalid is not a known host name \(DNS\), directly$/m)
+    expect(output).toMatch(/^tool b +degraded +TOOLS: 127\.0\.0\.1:1 refuses the connection, directly$/m)
   })
 })
 
