@@ -15,7 +15,7 @@ import { tlsOptions, watchTls } from '../ingress/tls.js'
 import { registerWebSocketRoutes } from '../ingress/websocket.js'
 import { registerHealthRoutes } from '../ops/health.js'
 import { createLogger } from '../ops/log.js'
-import { openLogSink } from '../ops/log-sink.js'
+import { type LogSink, openLogSink } from '../ops/log-sink.js'
 import { createMetrics, type Metrics, type MetricsSnapshot, mergedText } from '../ops/metrics.js'
 import { createLogRecorder, joinRecorders } from '../ops/session-log.js'
 import type { Identity } from '../ports/caller.js'
@@ -55,6 +55,8 @@ export interface ServerExtras {
   readonly load?: () => Config
   /** Adds routes to the public listener, such as the demo's page. */
   readonly publicRoutes?: (app: FastifyInstance) => Promise<void>
+  /** Stands between the log and standard output. */
+  readonly sink?: (inner: LogSink) => LogSink
   /** Instead of `@azure/identity`'s default chain. */
   readonly credential?: TokenCredential
   /** The processes that share the ports with this one. The metrics page then covers all of them. */
@@ -74,7 +76,8 @@ const NO_SCHEMAS = { compilersFactory: { buildValidator: refuseSchemas, buildSer
 
 /** Rejects if a part cannot be built or a port cannot be opened. It closes whatever was open by then. */
 export async function startServer(config: Config, extras: ServerExtras = {}): Promise<RelayServer> {
-  const sink = openLogSink(1)
+  const stdout = openLogSink(1)
+  const sink = extras.sink?.(stdout) ?? stdout
   const log = createLogger(config, sink)
   const metrics = createMetrics()
   metrics.gauge('relay_log_lines_dropped', 'Log lines dropped because nobody read them fast enough.', () => sink.dropped)
