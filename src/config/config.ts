@@ -123,6 +123,8 @@ export type ProfileLimit =
   | 'maxItems'
 
 export interface ProfileConfig {
+  /** The fields that PROFILES_FILE gives this profile; the single variables decide the others. Absent: none. */
+  readonly own?: readonly string[]
   /** Template; `{{claims.name}}` is filled from the verified token. */
   readonly instructions: string
   /** Names of tools this profile may use. If undefined, all. An MCP server's label stands for all of its tools. */

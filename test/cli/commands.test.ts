@@ -14,6 +14,7 @@ import { loadAuthConfig } from '../../src/config/load.js'
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
 import { runCommand, startCommand } from '../support/built-relay.js'
 import { connectClient } from '../support/realtime-client.js'
+import { appendable, silence, tone } from '../support/speech.js'
 
 const SECRET = 'canary secret of the commands, 32 bytes or more'
 const KEY = 'canary-key-of-the-commands'
@@ -377,8 +378,37 @@ describe('explain', () => {
 
   it('says why a token is refused, exit 1', async () => {
     const { code, output } = await runCommand(['explain', '--token', `${await tokenOf('--sub', 'alice')}x`], { env })
-    expect(output).toMatch(/^refused\s+unauthenticated\s+bad_signature/m)
+    expect(output).toMatch(/^refused\s+unauthenticated\s+bad_signature: The signature does not fit the key/m)
     expect(code).toBe(1)
+  })
+
+  it.each([
+    ['an issuer that is not ours', { JWT_ISSUER: 'https://issuer.example' }, /wrong_issuer: The claim iss is not what JWT_ISSUER says/],
+    ['an unknown profile', {}, /forbidden +unknown_profile: The token names a profile that PROFILES_FILE does not have/],
+  ])('refuses %s in a sentence', async (_what, more, sentence) => {
+    const token = await tokenOf('--sub', 'alice', '--claims', '{"profile":"gone"}')
+    expect((await runCommand(['explain', '--token', token], { env: { ...env, ...more } })).output).toMatch(sentence)
+  })
+
+  it('says which of two sources decided each number', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'explain-'))
+    const profiles = { guest: { instructions: 'Short.', limits: { maxSessionSeconds: 300, responsesPerMinute: 10 } }, default: { clientMaySet: [], limits: { maxItems: 7 } } }
+    writeFileSync(join(folder, 'profiles.json'), JSON.stringify(profiles))
+    const settings = { ...env, PROFILES_FILE: join(folder, 'profiles.json'), IDLE_TIMEOUT_SECONDS: '60' }
+    const explain = async (claims: string) => (await runCommand(['explain', '--token', await tokenOf('--sub', 'alice', '--claims', claims)], { env: settings })).output
+    const guest = await explain('{"profile":"guest"}')
+    expect(guest).toMatch(/^instructions +sha256 .* profile guest of PROFILES_FILE$/m)
+    expect(guest).toMatch(/^longest session +300 s +profile guest of PROFILES_FILE$/m)
+    expect(guest).toMatch(/^idle timeout +60 s +IDLE_TIMEOUT_SECONDS$/m)
+    expect(guest).toMatch(/^responses a minute +10 +profile guest of PROFILES_FILE$/m)
+    expect(guest).toMatch(/^items +2000 +the default of MAX_ITEMS_PER_SESSION$/m)
+    expect(guest).toMatch(/^relay events +false +the default$/m)
+    const other = await explain('{"relayEvents":true}')
+    expect(other).toMatch(/^instructions +sha256 .* INSTRUCTIONS$/m)
+    expect(other).toMatch(/^items +7 +profile default of PROFILES_FILE$/m)
+    expect(other).toMatch(/^client may set +nothing +profile default of PROFILES_FILE$/m)
+    expect(other).toMatch(/^relay events +true +claim relayEvents$/m)
+    rmSync(folder, { recursive: true })
   })
 })
 
@@ -391,6 +421,17 @@ describe('simulate and demo', () => {
     running.child.kill('SIGTERM')
     await client.closed()
     expect((await running.ended).code).toBe(0)
+  })
+
+  it('demo --heard says what every spoken turn is taken for', async () => {
+    const running = await startCommand(['demo', '--heard', 'Where is my order 7?', '--voice', 'tones'], { env: { PORT: '0' } })
+    const [, address = '', token = ''] = await running.says(/WebSocket\s+(ws:\S+)\nToken\s+(\S+)\n/)
+    await running.says(/Speech +is not recognised: the simulator hears "Where is my order 7\?"/)
+    const client = await connectClient(address, token)
+    await client.next('session.created')
+    for (const audio of appendable(tone(1200), silence(800))) client.send({ type: 'input_audio_buffer.append', audio })
+    expect(await client.next('conversation.item.input_audio_transcription.completed')).toMatchObject({ transcript: 'Where is my order 7?' })
+    await running.stop()
   })
 
   it('demo needs no configuration and prints a working page, address and token, and no log line', async () => {
