@@ -1,7 +1,7 @@
 // Says whether a tool's host accepts a connection, also through a proxy. It sends the host nothing.
 import { request } from 'node:http'
 import { request as tlsRequest } from 'node:https'
-import { connect, type LookupFunction } from 'node:net'
+import { connect, isIP, type LookupFunction } from 'node:net'
 import type { ProxyConfig } from '../config/config.js'
 
 const PROBE_TIMEOUT_MS = 2000
@@ -42,7 +42,10 @@ function canTunnel(proxy: URL, target: string): Promise<boolean> {
     const credential = Buffer.from(`${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`).toString('base64')
     const headers = { host: target, ...(proxy.username && { 'proxy-authorization': `Basic ${credential}` }) }
     const open = proxy.protocol === 'https:' ? tlsRequest : request
-    const asked = open({ ...addressOf(proxy), method: 'CONNECT', path: target, headers, agent: false })
+    const address = addressOf(proxy)
+    // Otherwise the proxy's certificate would be compared with the target's name, which the header has.
+    const servername = isIP(address.host) === 0 ? address.host : ''
+    const asked = open({ ...address, servername, method: 'CONNECT', path: target, headers, agent: false })
     const finish = (ok: boolean) => {
       clearTimeout(timer)
       asked.destroy()

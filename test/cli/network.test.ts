@@ -1,9 +1,11 @@
 // A company's network: everything that the relay dials goes through its proxy, and trusts its authority. Real processes, a real proxy.
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -130,6 +132,20 @@ describe('through the proxy', () => {
     expect(proxy.asked).toContain('GET http://plain.company.test/plain')
     expect((await runCommand(['call', 'docs__echo', '{"text":"hello"}'], { env })).output).toMatch(/^hello$/m)
     expect(proxy.asked.some((one) => /^POST http:\/\/mcp\.company\.test\//.test(one))).toBe(true)
+  })
+
+  it('that speaks TLS itself', async () => {
+    const own = (name: string) => readFileSync(fileURLToPath(new URL(`../support/tls/localhost-${name}.pem`, import.meta.url)))
+    await useProxy({ credential: CREDENTIAL, tls: { cert: own('cert'), key: own('key') } })
+    const folder = mkdtempSync(join(tmpdir(), 'authorities-'))
+    env.NODE_EXTRA_CA_CERTS = join(folder, 'both.pem')
+    writeFileSync(env.NODE_EXTRA_CA_CERTS, `${own('cert')}${readFileSync(pem('cert'))}`)
+    const { output } = await runCommand(['check'], { env })
+    rmSync(folder, { recursive: true })
+    expect(output).toMatch(/^own authorities +ok +2 certificate/m)
+    expect(output).toContain('All parts work.')
+    expect(output).toMatch(/model\.company\.test reached through HTTPS_PROXY/)
+    expect(output).toMatch(/tool get_weather +ok +TOOLS: tools\.company\.test reachable/)
   })
 
   it('explain fetches the key set', async () => {

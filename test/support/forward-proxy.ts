@@ -1,6 +1,7 @@
 // A company's forward proxy on loopback: CONNECT and plain requests, a password if asked for, and names that only it knows.
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 
 export interface ForwardProxy {
@@ -16,6 +17,8 @@ export interface ProxyOptions {
   readonly credential?: string
   /** Ports of this machine by the name that a request has. Other names are not found, which the proxy answers with 502. */
   readonly hosts?: Readonly<Record<string, number>>
+  /** The relay speaks TLS with the proxy itself too. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer }
   /** Takes a CONNECT and never answers. */
   readonly silent?: boolean
 }
@@ -31,7 +34,8 @@ export async function startForwardProxy(options: ProxyOptions = {}): Promise<For
   const allowed = (header: string | undefined) => credential === undefined || header === `Basic ${Buffer.from(credential).toString('base64')}`
   const portOf = (host: string) => (Object.hasOwn(hosts, host) ? hosts[host] : undefined)
 
-  const server = createServer((incoming, answer) => {
+  const server = options.tls ? createTlsServer(options.tls) : createServer()
+  server.on('request', (incoming, answer) => {
     asked.push(`${incoming.method} ${incoming.url}`)
     const url = new URL(incoming.url ?? '')
     const port = portOf(url.hostname)
@@ -61,7 +65,7 @@ export async function startForwardProxy(options: ProxyOptions = {}): Promise<For
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {
-    url: `http://${credential === undefined ? '' : `${credential}@`}127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${options.tls ? 'https' : 'http'}://${credential === undefined ? '' : `${credential}@`}127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,
     async close() {
       server.close()
