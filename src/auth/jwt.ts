@@ -1,6 +1,6 @@
 // Verifies one bare token: syntax first, then signature and claims with jose. Every failure is the same refusal, with a fixed word for the log.
 import type { KeyObject, webcrypto } from 'node:crypto'
-import { errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
+import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, type JWTVerifyResult, jwtVerify } from 'jose'
 import type { AuthConfig } from '../config/config.js'
 import type { Secret } from '../config/secret.js'
 import { RefusalError } from '../core/protocol/errors.js'
@@ -9,6 +9,9 @@ import type { Health } from '../ports/health.js'
 import { identityOf } from './claims.js'
 import { createRemoteKeys, type RemoteKeysDeps } from './remote-keys.js'
 import { isWellFormedToken } from './token-syntax.js'
+
+/** Most keys of a set that one token is tried with, so that a forged token costs little. */
+const MAX_TRIED_KEYS = 8
 
 export interface TokenVerifier {
   /** Rejects with a `RefusalError` (`unauthenticated`) whose `why` is one fixed word. */
@@ -36,12 +39,35 @@ function createVerify(config: AuthConfig, key: KeyObject | JWTVerifyGetKey, now:
     try {
       const dated = { ...options, currentDate: new Date(now()) }
       // jose takes a key or a function that finds one in the same place, but its types tell them apart.
-      const { payload } = await jwtVerify(token, key as JWTVerifyGetKey, dated)
-      return identityOf(payload)
+      const { payload } = await jwtVerify(token, key as JWTVerifyGetKey, dated).catch((error: unknown) => verifyWithOneOf(error, token, dated))
+      checkClient(payload, config)
+      return identityOf(payload, token)
     } catch (error) {
       throw error instanceof RefusalError ? error : new RefusalError('unauthenticated', causeOf(error))
     }
   }
+}
+
+/** A token for another service may name the same client, so without an audience to compare only a token that names none is taken. */
+function checkClient(payload: JWTPayload, { audience, clientId }: AuthConfig): void {
+  if (clientId === undefined) return
+  if (payload.client_id !== clientId) throw new RefusalError('unauthenticated', 'wrong_client')
+  if (audience === undefined && payload.aud !== undefined) throw new RefusalError('unauthenticated', 'wrong_audience')
+}
+
+/** Tries the keys that fit the token's kid, type and algorithm, if there are several. Rejects with `error` if there are not. */
+async function verifyWithOneOf(error: unknown, token: string, options: JWTVerifyOptions): Promise<JWTVerifyResult> {
+  if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
+  let tried = 0
+  for await (const key of error) {
+    if (++tried > MAX_TRIED_KEYS) throw error
+    try {
+      return await jwtVerify(token, key, options)
+    } catch (problem) {
+      if (!(problem instanceof errors.JWSSignatureVerificationFailed)) throw problem
+    }
+  }
+  throw new errors.JWSSignatureVerificationFailed()
 }
 
 /** Importing the secret for each token would cost as much as checking the token. jose asks only for algorithms that it was told to accept. */

@@ -1,4 +1,4 @@
-// Picks the usable keys of a remote key set: asymmetric, strong, and with a kid that names no other key.
+// Picks the usable keys of a remote key set: asymmetric, strong and for signatures. Entries of other kinds are as good as absent.
 import type { JWK } from 'jose'
 import { MIN_RSA_BITS } from '../config/key-strength.js'
 import { isObject } from '../core/protocol/events.js'
@@ -8,11 +8,12 @@ const MAX_KEYS = 200
 /** The usable keys of a fetched document, or undefined if it is no key set. */
 export function usableKeys(document: unknown): JWK[] | undefined {
   if (!isObject(document) || !Array.isArray(document.keys) || document.keys.length > MAX_KEYS) return undefined
-  const keys = document.keys.filter(isObject)
-  const timesUsed = new Map<unknown, number>()
-  for (const key of keys) timesUsed.set(key.kid, (timesUsed.get(key.kid) ?? 0) + 1)
-  // If a kid names two keys, neither is used: nothing says which one a signer meant.
-  return keys.filter((key) => (key.kid === undefined || timesUsed.get(key.kid) === 1) && isStrongPublicKey(key)) as JWK[]
+  // Several may share a kid (RFC 7517, section 4.5): those that fit a token are tried.
+  return document.keys.filter(isObject).filter((key) => isForSignatures(key) && isStrongPublicKey(key)) as JWK[]
+}
+
+function isForSignatures({ use, key_ops: operations }: Record<string, unknown>): boolean {
+  return (use === undefined || use === 'sig') && (operations === undefined || (Array.isArray(operations) && operations.includes('verify')))
 }
 
 /** A public document that holds a secret or a private key gives it away, so such a key is not used. */

@@ -5,7 +5,7 @@ import type { AuthConfig } from '../config/config.js'
 export interface MintOptions {
   readonly subject: string
   readonly ttlSeconds: number
-  /** Further claims. `sub`, `exp`, `iat`, `iss` and `aud` come from elsewhere and win. */
+  /** Further claims. `sub`, `exp`, `iat`, `iss`, `aud` and `client_id` come from elsewhere and win. */
   readonly claims?: Readonly<Record<string, unknown>>
 }
 
@@ -13,7 +13,7 @@ export interface MintOptions {
 export async function mintToken(auth: AuthConfig, options: MintOptions): Promise<string> {
   if (auth.key.kind !== 'secret') throw new Error('JWT_SECRET is required to sign a token')
   const algorithm = auth.algorithms.find((name) => name.startsWith('HS')) ?? 'HS256'
-  const jwt = new SignJWT({ ...options.claims })
+  const jwt = new SignJWT({ ...options.claims, ...(auth.clientId !== undefined && { client_id: auth.clientId }) })
     .setProtectedHeader({ alg: algorithm, typ: 'JWT' })
     .setSubject(options.subject)
     .setIssuedAt()

@@ -1,6 +1,7 @@
 // The command `explain`: says what a token's session would be, and which claim or variable decided it.
 import { createHash } from 'node:crypto'
 import { createAuthenticator } from '../auth/authenticator.js'
+import { openingTexts } from '../config/client-may-set.js'
 import type { Config } from '../config/config.js'
 import { loadConfig, processEnvironment } from '../config/load.js'
 import type { VariableName } from '../config/variables.js'
@@ -31,7 +32,7 @@ export async function explain(token: string, print: (line: string) => void): Pro
       row('profile', profile.name, identity.claims[config.profileClaim] === undefined ? `no claim ${config.profileClaim}` : `claim ${config.profileClaim}`),
       row('instructions', `sha256 ${hash}…, ${profile.instructions.length} characters`, own('instructions', 'INSTRUCTIONS')),
       ...profile.tools.map((tool) => row('tool', tool.definition.name, `answered by the ${tool.owner === 'server' ? 'relay, hidden from the client' : 'client'}`)),
-      row('client may set', [...profile.clientMaySet].join(', ') || 'nothing', own('clientMaySet', 'CLIENT_MAY_SET')),
+      row('client may set', openingTexts(profile.clientMaySet, profile.clientMaySetValues).join(', ') || 'nothing', own('clientMaySet', 'CLIENT_MAY_SET')),
       row('client may seed history', String(profile.clientMaySeedHistory), variable('CLIENT_MAY_SEED_HISTORY')),
       row('relay events', String(profile.relayEvents), identity.claims.relayEvents === true ? 'claim relayEvents' : own('relayEvents', undefined)),
       row('longest session', `${limits.maxSessionMs / 1000} s`, own('maxSessionMs', 'MAX_SESSION_SECONDS')),

@@ -1,5 +1,6 @@
 // Reads the options of a command. A mistake names the word that was not understood, and what would be right.
 import { parseArgs } from 'node:util'
+import { parseExact, plainOrText } from '../json/exact-json.js'
 import { type CommandName, nearest, UsageError } from './commands.js'
 
 type Option = { type: 'string'; default?: string } | { type: 'boolean' }
@@ -43,7 +44,7 @@ export function seconds(command: CommandName, text: string): number {
 export function claims(command: CommandName, json: string | undefined): Record<string, unknown> {
   if (json === undefined) return {}
   try {
-    const value: unknown = JSON.parse(json)
+    const value: unknown = plainOrText(parseExact(json))
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value }
   } catch {
     // Falls through to the one message for anything that is not a JSON object.

@@ -18,6 +18,7 @@ type Key = AuthConfig['key']
 export function readAuth(env: EnvReader, problems: Problems): AuthConfig | undefined {
   const issuer = env.get('JWT_ISSUER')
   const audience = env.get('JWT_AUDIENCE')
+  const clientId = env.get('JWT_CLIENT_ID')
   const asked = env.get('JWT_ALGORITHMS')
   const clockToleranceMs = env.get('JWT_CLOCK_TOLERANCE_S')
   const allowQueryToken = env.get('ALLOW_QUERY_TOKEN')
@@ -29,7 +30,7 @@ export function readAuth(env: EnvReader, problems: Problems): AuthConfig | undef
     return undefined
   }
   const found = env.isSet('JWT_SECRET') ? readSecret(env, asked, problems) : env.isSet('JWKS_URL') ? readKeySet(env, asked, problems) : readPublicKey(env, asked, problems)
-  return found && { ...found, issuer, audience, clockToleranceMs, allowQueryToken }
+  return found && { ...found, issuer, audience, ...(clientId !== undefined && { clientId }), clockToleranceMs, allowQueryToken }
 }
 
 interface Found {
@@ -51,9 +52,9 @@ function readSecret(env: EnvReader, asked: readonly string[] | undefined, proble
 
 function readKeySet(env: EnvReader, asked: readonly string[] | undefined, problems: Problems): Found | undefined {
   const url = env.get('JWKS_URL')
-  for (const name of ['JWT_ISSUER', 'JWT_AUDIENCE'] as const) {
-    if (!env.isSet(name)) problems.add(name, 'is missing: JWKS_URL needs it, because one key set signs tokens for many services')
-  }
+  const why = 'JWKS_URL needs it, because one key set signs tokens for many services'
+  if (!env.isSet('JWT_ISSUER')) problems.add('JWT_ISSUER', `is missing: ${why}`)
+  if (!env.isSet('JWT_AUDIENCE') && !env.isSet('JWT_CLIENT_ID')) problems.add('JWT_AUDIENCE', `is missing: ${why}. If its access tokens have no aud, set JWT_CLIENT_ID instead`)
   const algorithms = allowed(asked ?? ['RS256'], ASYMMETRIC, 'JWKS_URL', problems)
   return url && algorithms ? { key: { kind: 'jwks', url }, algorithms } : undefined
 }

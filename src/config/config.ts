@@ -43,11 +43,13 @@ export interface ProxyRoutes {
   readonly except: readonly string[]
 }
 
-/** The key was checked: it is strong enough, and every one of `algorithms`, which are never empty, fits it. A key set always comes with issuer and audience. */
+/** The key was checked: it is strong enough, and every one of `algorithms`, which are never empty, fits it. A key set always comes with an issuer, and an audience or a client id. */
 export interface AuthConfig {
   readonly key: { readonly kind: 'secret'; readonly secret: Secret } | { readonly kind: 'public'; readonly key: KeyObject } | { readonly kind: 'jwks'; readonly url: URL }
   readonly issuer: string | undefined
   readonly audience: string | undefined
+  /** Without an audience beside it, only tokens that name no audience are accepted. */
+  readonly clientId?: string | undefined
   readonly algorithms: readonly string[]
   readonly clockToleranceMs: number
   readonly allowQueryToken: boolean
@@ -75,6 +77,8 @@ export type ToolConfig =
       readonly file: string
       readonly exportName: string
       readonly timeoutMs: number | undefined
+      /** Whole numbers beyond 2^53 arrive as `bigint`. Unless it is true, the model is told that they are too large. */
+      readonly bigIntegers?: boolean
       readonly handling?: ToolHandling
     }
   | { readonly kind: 'client'; readonly definition: ToolDefinition }
@@ -131,6 +135,8 @@ export interface ProfileConfig {
   readonly toolNames: readonly string[] | undefined
   readonly session: JsonObject
   readonly clientMaySet: readonly string[]
+  /** By path, the only values a client may set. */
+  readonly clientMaySetValues?: Readonly<Record<string, readonly string[]>> | undefined
   readonly relayEvents: boolean
   readonly clientTools: boolean
   readonly toolNoticeMs?: number | undefined

@@ -1,4 +1,5 @@
 // Describes a configuration to an operator: a summary without secrets, and warnings for the start.
+import { openingTexts } from './client-may-set.js'
 import type { Config, ToolConfig, UpstreamConfig } from './config.js'
 
 /** Rows of name and value for `check`, without credentials and without the text of instructions. */
@@ -12,7 +13,7 @@ export function describeConfig(config: Config): readonly (readonly [name: string
     ['origins', config.allowedOrigins?.join(', ') ?? 'no browser page'],
     ...Object.entries(config.profiles).map(([name, profile]) => {
       const tools = profile.toolNames === undefined ? 'all tools' : `tools: ${profile.toolNames.join(', ') || 'none'}`
-      const text = `${profile.instructions.length} characters of instructions, ${tools}, clients may set: ${profile.clientMaySet.join(', ') || 'nothing'}`
+      const text = `${profile.instructions.length} characters of instructions, ${tools}, clients may set: ${openingTexts(profile.clientMaySet, profile.clientMaySetValues).join(', ') || 'nothing'}`
       return [`profile ${name}`, text] as const
     }),
     ...config.tools.map((tool) => [`tool ${tool.kind === 'mcp' ? tool.label : tool.definition.name}`, describeTool(tool)] as const),
@@ -33,7 +34,7 @@ export function configWarnings(config: Config): readonly string[] {
     [config.allowedOrigins === undefined, 'ALLOWED_ORIGINS is not set: browser pages are refused'],
     [config.auth.allowQueryToken, 'ALLOW_QUERY_TOKEN is on: tokens may end in the logs of proxies and browsers'],
     [
-      config.auth.issuer === undefined || config.auth.audience === undefined,
+      config.auth.issuer === undefined || (config.auth.audience === undefined && config.auth.clientId === undefined),
       'JWT_ISSUER or JWT_AUDIENCE is not set: a token made for another service with the same key is accepted here',
     ],
     [config.trustProxy === true, 'TRUST_PROXY is true: any peer can claim any address'],
@@ -56,7 +57,7 @@ function describeProxies({ proxies: { https, http, except } }: Config): string {
 
 function describeAuth({ auth }: Config): string {
   const how = auth.key.kind === 'jwks' ? `key set ${auth.key.url.origin}` : auth.key.kind === 'public' ? 'public key' : 'shared secret'
-  return `${how}, ${auth.algorithms.join(', ')}, issuer ${auth.issuer ?? 'any'}, audience ${auth.audience ?? 'any'}`
+  return `${how}, ${auth.algorithms.join(', ')}, issuer ${auth.issuer ?? 'any'}, audience ${auth.audience ?? (auth.clientId === undefined ? 'any' : 'none')}${auth.clientId === undefined ? '' : `, client ${auth.clientId}`}`
 }
 
 function describeTool(tool: ToolConfig): string {

@@ -1,6 +1,7 @@
 // Reads JSON that users write: names the place where it is broken, reads fields by name and kind, reports unknown ones, fills in `${NAME}`.
 
 import { isObject, type Json, type JsonObject } from '../core/protocol/events.js'
+import { mapExact, numberOf, parseExact } from '../json/exact-json.js'
 import type { EnvReader, Problems } from './environment.js'
 import type { Parse } from './parse.js'
 import { Secret } from './secret.js'
@@ -23,7 +24,19 @@ export function parseJson(text: string, subject: string, problems: Problems): Js
     problems.add(subject, `is nested deeper than ${MAX_DEPTH} levels`)
     return undefined
   }
+  reportChanges(text, subject, problems)
   return value
+}
+
+/** Bounds of a JSON Schema. A rounded one is nearly the same bound, and schemas made by programs have the largest 64-bit integer there. */
+const BOUNDS = /\/(minimum|maximum|exclusiveMinimum|exclusiveMaximum)$/
+
+/** What `JSON.parse` does without a word: it rounds numbers, and keeps the last of two fields of one name. */
+function reportChanges(text: string, subject: string, problems: Problems): void {
+  const exact = parseExact(text, (key) => problems.add(subject, `has ${quoted(key)} twice in one object: keep one of them`))
+  mapExact(exact, (number, path) => {
+    if (numberOf(number) === undefined && !BOUNDS.test(path)) problems.add(subject, `has a number at ${quoted(path)} that would be rounded: write it as text, or with fewer digits`)
+  })
 }
 
 function depthOf(value: Json): number {

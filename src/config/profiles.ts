@@ -1,7 +1,8 @@
 // Reads what the server owns for each kind of caller: the default profile from single variables, the others from PROFILES_FILE.
 import { resolve } from 'node:path'
-import { SETTABLE, settablePaths } from '../core/policy/settable.js'
+import { unknownSlots } from '../core/policy/instructions.js'
 import { isObject, type JsonObject } from '../core/protocol/events.js'
+import { type ClientMaySet, joinOpenings, parseOpening } from './client-may-set.js'
 import type { ProfileConfig, ToolConfig } from './config.js'
 import { type EnvReader, type Problems, readTextFile } from './environment.js'
 import { type Fields, fieldsOf, parseJson, quoted } from './json-fields.js'
@@ -12,6 +13,8 @@ import { checkSession } from './session-fields.js'
 const MAX_PROFILES = 1000
 /** Far above what an upstream takes: it catches a wrong file. */
 const MAX_INSTRUCTIONS = 200_000
+/** Of unknown slots. */
+const MAX_SHOWN = 5
 /** One spoken line. */
 const MAX_FILLER = 500
 const PROFILE_NAME = /^[A-Za-z0-9_.-]{1,64}$/
@@ -34,7 +37,7 @@ export function readProfiles(context: ProfileContext): Readonly<Record<string, P
     instructions: checkedInstructions(env.get('INSTRUCTIONS') ?? '', 'INSTRUCTIONS', problems),
     toolNames: undefined,
     session: readSession(context),
-    clientMaySet: env.get('CLIENT_MAY_SET'),
+    ...openingsOf(env.get('CLIENT_MAY_SET')),
     relayEvents: false,
     clientTools: false,
     limits: {},
@@ -86,10 +89,9 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
   for (const name of toolNames ?? []) if (!knownTools(context.tools).has(name)) fields.bad('tools', `names ${quoted(name)}, which TOOLS does not have`)
   const session = fields.raw('session')
   if (session !== undefined && !isObject(session)) fields.bad('session', 'must be an object')
-  const clientMaySet = fields.strings('clientMaySet')
-  for (const path of clientMaySet ?? []) {
-    if (!Object.hasOwn(SETTABLE, path)) fields.bad('clientMaySet', `names ${quoted(path)}, which clients may never set; known: ${settablePaths().join(', ')}`)
-  }
+  const entries = fields.strings('clientMaySet')?.map(parseOpening)
+  for (const [index, entry] of (entries ?? []).entries()) if ('problem' in entry) fields.bad('clientMaySet', `entry ${index + 1} ${entry.problem}`)
+  const openings = entries && joinOpenings(entries.flatMap((entry) => ('value' in entry ? entry.value : [])))
   const relayEvents = fields.boolean('relayEvents', fallback.relayEvents)
   const clientTools = fields.boolean('clientTools', fallback.clientTools)
   const toolNoticeMs = fields.number('toolNoticeMs', wholeNumber(100, 60_000)) ?? fallback.toolNoticeMs
@@ -102,7 +104,7 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
     instructions: instructions === undefined ? fallback.instructions : checkedInstructions(instructions, `${fields.subject} instructions`, problems),
     toolNames: toolNames ?? fallback.toolNames,
     session: isObject(session) ? checkSession(session, `${fields.subject} session`, problems, context.voiceLive) : fallback.session,
-    clientMaySet: clientMaySet ?? fallback.clientMaySet,
+    ...(openings ? openingsOf(openings) : { clientMaySet: fallback.clientMaySet, clientMaySetValues: fallback.clientMaySetValues }),
     relayEvents,
     clientTools,
     toolNoticeMs,
@@ -110,6 +112,10 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
     limits,
     quota: quota ?? fallback.quota,
   }
+}
+
+function openingsOf({ paths, values }: ClientMaySet): Pick<ProfileConfig, 'clientMaySet' | 'clientMaySetValues'> {
+  return { clientMaySet: paths, clientMaySetValues: Object.keys(values).length > 0 ? values : undefined }
 }
 
 /** The names of functions, the labels of MCP servers, and the tools that a server may offer. */
@@ -141,5 +147,9 @@ function readLimits(fields: Fields | undefined, { withPrices, problems }: Profil
 
 function checkedInstructions(text: string, subject: string, problems: Problems): string {
   if (text.length > MAX_INSTRUCTIONS) problems.add(subject, `is longer than ${MAX_INSTRUCTIONS} characters`)
+  const unknown = unknownSlots(text)
+    .slice(0, MAX_SHOWN)
+    .map((slot) => quoted(slot))
+  if (unknown.length > 0) problems.add(subject, `has ${unknown.join(', ')}, which nothing fills: only {{claims.name}} is filled, from the verified token`)
   return text
 }

@@ -140,6 +140,7 @@ function readHttp(how: Fields, context: Context): Extract<Run, { kind: 'http' }>
 function readModule(how: Fields, context: Context): Extract<Run, { kind: 'module' }> | undefined {
   const module = how.need('module')
   const timeoutMs = how.number('timeoutMs', TIMEOUT_MS)
+  const bigIntegers = how.boolean('bigIntegers', false)
   if (module === undefined) return undefined
   const match = /^([^#]+)#([A-Za-z_$][\w$]*)$/.exec(module)
   if (!match) {
@@ -148,7 +149,7 @@ function readModule(how: Fields, context: Context): Extract<Run, { kind: 'module
   }
   const file = resolve(context.cwd, match[1] ?? '')
   if (!statSync(file, { throwIfNoEntry: false })?.isFile()) how.bad('module', `names ${quoted(match[1] ?? '')}, which is not a file (looked for from the working folder)`)
-  return { kind: 'module', file, exportName: match[2] ?? '', timeoutMs }
+  return { kind: 'module', file, exportName: match[2] ?? '', timeoutMs, ...(bigIntegers && { bigIntegers }) }
 }
 
 function readMcp(fields: Fields, context: Context): Read {

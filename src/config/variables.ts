@@ -1,6 +1,6 @@
 // Lists every environment variable that the relay reads: name, parser, default, one line of documentation. README's table is made from it.
 
-import { settablePaths } from '../core/policy/settable.js'
+import { type ClientMaySet, joinOpenings, parseOpening } from './client-may-set.js'
 import { endpointOf } from './endpoint.js'
 import {
   boolean,
@@ -46,8 +46,10 @@ const orFile = <V extends Variable<unknown>>(variable: V): V => ({ ...variable, 
 const MAX_SECONDS = 7 * 86_400
 const DAY = 86_400
 const deployment = matching(/^[^\s/?#&%\\]{1,128}$/, 'a deployment or model name: 1 to 128 characters without blanks, / ? # & % or \\')
-const path: Parse<string> = (text) => (settablePaths().includes(text) ? { value: text } : { problem: `is not a field clients may ever set; known: ${settablePaths().join(', ')}` })
-const paths: Parse<readonly string[]> = (text) => (text === 'none' ? { value: [] } : list(path)(text))
+const openings: Parse<ClientMaySet> = (text) => {
+  const parsed = text === 'none' ? { value: [] } : list(parseOpening)(text)
+  return 'value' in parsed ? { value: joinOpenings(parsed.value) } : parsed
+}
 const claim = matching(/^[\u0021-\u007e]{1,256}$/, 'a claim name of printable ASCII without blanks')
 const scope = matching(/^[\u0021-\u007e]{1,512}$/, 'a token scope such as https://cognitiveservices.azure.com/.default')
 const host = matching(/^[A-Za-z0-9_.:[\]-]{1,253}$/, 'a host name or address to listen on')
@@ -93,9 +95,10 @@ export const VARIABLES = {
 
   JWT_SECRET: orFile(exact(sharedSecret, 'Shared secret that verifies tokens (HS256: at least 32 bytes, HS384: 48, HS512: 64).')),
   JWT_PUBLIC_KEY: orFile(optional(plainText, 'PEM public key or certificate that verifies tokens: RSA, RSA-PSS, P-256, P-384, P-521 or Ed25519.')),
-  JWKS_URL: optional(httpUrl, 'Key set that verifies tokens. Needs `JWT_ISSUER` and `JWT_AUDIENCE`.'),
+  JWKS_URL: optional(httpUrl, 'Key set that verifies tokens. Needs `JWT_ISSUER`, and `JWT_AUDIENCE` or `JWT_CLIENT_ID`.'),
   JWT_ISSUER: optional(plainText, 'Required `iss`, compared exactly.'),
   JWT_AUDIENCE: optional(plainText, 'Required `aud`, compared exactly.'),
+  JWT_CLIENT_ID: optional(plainText, 'Required `client_id`, compared exactly. For access tokens without `aud`, such as Amazon Cognito’s.'),
   JWT_ALGORITHMS: optional(
     list(matching(/^[A-Za-z0-9]{2,10}$/, 'an algorithm name such as RS256')),
     'Comma list of accepted algorithms. Unset: HS256 for a secret, RS256 for a key set, for a public key the first that fits (RSA: RS256, RSA-PSS: PS256).',
@@ -109,7 +112,11 @@ export const VARIABLES = {
   INSTRUCTIONS: orFile(optional(plainText, 'Instructions for the model. `{{claims.name}}` is filled from the verified token.')),
   TOOLS: orFile(optional(plainText, 'JSON list of tools.')),
   SESSION: orFile(optional(plainText, 'JSON session fields in GA form that the server sets.')),
-  CLIENT_MAY_SET: required(paths, 'audio.output.voice,audio.input.turn_detection,output_modalities', 'Comma list of session fields a client may override, or `none`.'),
+  CLIENT_MAY_SET: required(
+    openings,
+    'audio.output.voice,audio.input.turn_detection,output_modalities',
+    'Comma list of session fields a client may override, or `none`. An entry may list the allowed values.',
+  ),
   CLIENT_MAY_SEED_HISTORY: required(boolean, 'false', 'Let clients add earlier assistant messages to the conversation.'),
   PROFILES_FILE: optional(plainText, 'JSON map of name to `{instructions, tools, session, clientMaySet, limits, relayEvents, clientTools, toolNoticeMs, toolFiller}`.'),
   PRICES_FILE: optional(plainText, 'JSON table of what models cost, by deployment or model, such as `deploy/examples/prices.json`. Unset: no money is counted.'),

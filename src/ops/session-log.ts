@@ -51,7 +51,7 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
       return logger.debug({ ...fields, responseId: plain(note.responseId) }, name)
     // Of the usage only metrics and the store know what is a number.
     case 'response_done':
-      return logger.debug({ sessionId, responseId: plain(note.responseId), status: note.status }, name)
+      return logger.debug({ sessionId, responseId: plain(note.responseId), model: note.model === undefined ? undefined : plain(note.model), status: note.status }, name)
     case 'configured':
     case 'lane':
       return logger.debug(fields, name)

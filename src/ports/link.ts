@@ -16,9 +16,9 @@ export interface Link {
   onFrame(callback: (frame: Frame, isBinary: boolean) => void): void
   /**
    * Called when everything buffered has been written after `bufferedBytes` was above zero. Less than 64 KiB that the system took late may go unsaid:
-   * whoever waits for those looks at `bufferedBytes`. Best unset where nobody waits: it is looked for after each write.
+   * poll `bufferedBytes` for those. Unset it when it is not needed: it costs a check per write.
    */
   onDrain(callback: (() => void) | undefined): void
-  /** Called exactly once, whoever closed: the peer's code (1005, 1006 included) and nothing of its reason. */
+  /** Called exactly once, whichever side closed, with the peer's code (1005, 1006 included) and nothing of its reason. */
   onClose(callback: (code: number) => void): void
 }

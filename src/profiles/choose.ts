@@ -29,6 +29,7 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
     tools: tools.tools.map(({ timeoutMs: _, ...tool }) => tool),
     session: chosen.session,
     clientMaySet: new Set(chosen.clientMaySet),
+    clientMaySetValues: chosen.clientMaySetValues,
     quota: quotaPolicy(config, name, identity.claims),
     clientMaySeedHistory: config.clientMaySeedHistory,
     forwardRateLimits: config.forwardRateLimits,

@@ -17,7 +17,7 @@ const PARTS = 1000 / TICK_MS
 export class ClientRate {
   readonly #rates: ClientRates
   readonly #timetable: Pick<Timetable, 'period' | 'endOf'>
-  // Zero first, so that V8 keeps them in place also where they are not small.
+  // Zero first, so that V8 keeps them in place even if they are not small.
   #messages = 0
   #bytes = 0
   #audio = 0
@@ -25,7 +25,7 @@ export class ClientRate {
   #period: number
   #activePeriod: number
 
-  /** `own` comes first, where a profile says something. */
+  /** `own` comes first, if a profile says something. */
   constructor(own: { readonly [K in keyof ClientRates]?: number | undefined }, general: ClientRates, timetable: Pick<Timetable, 'period' | 'endOf'>) {
     this.#rates = {
       messagesPerSecond: own.messagesPerSecond ?? general.messagesPerSecond,

@@ -29,6 +29,6 @@ export interface RelayDeps {
   readonly now: () => number
   /** What sessions live by: near `now` and never set, so that a wall clock that jumps ends none of them. Absent: `now`. */
   readonly steady?: () => number
-  /** Ten characters of [a-z0-9] that nobody can guess. */
+  /** Ten characters of [a-z0-9], unguessable. */
   readonly randomId: () => string
 }

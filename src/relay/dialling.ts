@@ -13,7 +13,7 @@ export function firstState({ profile, requestedModel, identity }: NewSession, de
   return openingState({ profile, relayIdPrefix: `relay_${deps.randomId()}_`, requestedModel, now, caller: { subject, issuer }, expiresAt, exp })
 }
 
-/** Aborting what it returns ends the dial. A dial that fails is told to core. */
+/** Aborting what it returns ends the dial. A dial that fails is an input of core. */
 export function dialUpstream(session: Effects, leg: number, connected: (connection: UpstreamConnection) => void): AbortController {
   const dialling = new AbortController()
   const { sessionId: correlationId, trace } = session.opened

@@ -1,4 +1,4 @@
-// Back-pressure between the two links of a session: whoever outruns the other side is not read until half of the backlog is gone.
+// Back-pressure between the two links of a session: a side that outruns the other is not read until half of the backlog is gone.
 import type { Link } from '../ports/link.js'
 
 /** Reasons for which a link is not read; it is read again when none is left. */
@@ -59,9 +59,9 @@ export class Backlog {
     this.#onBlocked = onBlocked
   }
 
-  /** After each send. */
+  /** After a send that leaves more than the high mark unsent. */
   check(): void {
-    if (this.#blocked || this.#out.bufferedBytes <= this.#highBytes) return
+    if (this.#blocked) return
     this.#blocked = true
     this.#lastBuffered = Number.POSITIVE_INFINITY
     this.#out.onDrain(() => this.#relieve())

@@ -13,7 +13,7 @@ export interface HeldFrames {
   shift(): HeldFrame | undefined
 }
 
-export function holdFrames(maxBytes: number, maxCount: number): HeldFrames {
+export function createHeldFrames(maxBytes: number, maxCount: number): HeldFrames {
   const frames: HeldFrame[] = []
   let bytes = 0
   return {

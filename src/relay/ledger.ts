@@ -45,7 +45,7 @@ export class SessionLedger {
     return this.#booked
   }
 
-  /** What a response of so many tokens may use at most of each unit, as far as anybody knows before: all of it dear, all of it spoken. */
+  /** The most that a response of so many tokens may use of each unit: all tokens at the dearest price, all of them spoken. */
   estimate({ input, output }: { readonly input: number; readonly output: number }): QuotaAmounts {
     const allOf = (kind: string) => ({ input_tokens: input, input_token_details: { [kind]: input }, output_tokens: output, output_token_details: { [kind]: output } })
     const money = Math.max(this.#costOf(allOf('text_tokens')), this.#costOf(allOf('audio_tokens')))
@@ -67,6 +67,13 @@ export class SessionLedger {
     this.#book({ ...responseCounters(tokens), ...this.#audio(), ...this.#money(tokens, responseNames(deployment)) }, once)
   }
 
+  /** Books a response whose use will never be known. `estimated_responses` counts these. */
+  estimated(tokens: { readonly input: number; readonly output: number }): void {
+    const { prices } = this.session.deps.ledger ?? {}
+    const money = prices ? { [`cost_${prices.currency.toLowerCase()}`]: this.estimate(tokens).money } : {}
+    this.#book(nonZero({ responses: 1, estimated_responses: 1, input_tokens: tokens.input, output_tokens: tokens.output, ...this.#audio(), ...money }), {})
+  }
+
   /** Billed apart from the response it belongs to, and often after it. */
   transcription(itemId: string, contentIndex: number, usage: JsonObject): void {
     const tokens = tokenUsage(usage)
@@ -76,7 +83,7 @@ export class SessionLedger {
     )
   }
 
-  /** A session that never had an upstream cost nobody anything. What it held of a quota is let go, in whatever answer it ended. */
+  /** A session that never had an upstream used nothing. Its holds on the quota are released, however it ended. */
   ended(durationMs: number): void {
     const { opened, deployment, deps } = this.session
     if (deployment !== '') this.#book({ sessions: 1, seconds: durationMs / 1000, ...this.#audio() }, {})
@@ -119,7 +126,7 @@ export class SessionLedger {
     const prices = this.session.deps.ledger?.prices
     if (!prices) return {}
     const price = priceOf(prices, names)
-    // What nobody has a price for is shown as such: it is not free.
+    // Counted, since what has no price is not free.
     return price ? { [`cost_${prices.currency.toLowerCase()}`]: Math.round(costOf(tokens, price) * 1e9) / 1e9 } : { unpriced: 1 }
   }
 }

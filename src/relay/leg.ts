@@ -1,13 +1,14 @@
 // One side of a session: its socket, the wire it speaks, what is held of it, and the back-pressure towards the other side.
 
 import type { DialectName } from '../core/protocol/dialect.js'
+import { type RefusalCode, toErrorEvent, toWireClose } from '../core/protocol/errors.js'
 import type { Frame, RealtimeEvent, Side } from '../core/protocol/events.js'
 import type { Wire } from '../core/protocol/wire.js'
 import { wireFor } from '../core/protocol/wires.js'
 import type { Link } from '../ports/link.js'
 import type { Recorder } from '../ports/notes.js'
 import { Backlog, type FollowsTicks, Reader } from './flow.js'
-import { type HeldFrames, holdFrames } from './held-frames.js'
+import { createHeldFrames, type HeldFrames } from './held-frames.js'
 
 export interface LegOptions {
   readonly side: Side
@@ -25,7 +26,15 @@ export interface LegOptions {
   readonly recorder: Recorder
 }
 
+/** What becomes of held frames. */
+export interface FrameHandler {
+  /** Whether this side's lane lets frames through now. */
+  isOpen(side: Side): boolean
+  handle(leg: Leg, frame: Frame, isBinary: boolean): void
+}
+
 export class Leg {
+  readonly side: Side
   readonly link: Link
   readonly wire: Wire
   readonly #backlog: Backlog
@@ -39,6 +48,7 @@ export class Leg {
   readonly #settings: LegOptions['settings']
 
   constructor({ side, link, dialect, number, deployment, alarm, settings, feeding, recorder }: LegOptions) {
+    this.side = side
     this.link = link
     this.wire = wireFor(dialect, side)
     this.number = number
@@ -57,7 +67,7 @@ export class Leg {
     this.sentMessages++
     this.sentBytes += data.length
     this.link.send(data)
-    this.#backlog.check()
+    if (this.link.bufferedBytes > this.#settings.bufferBytes) this.#backlog.check()
   }
 
   /** False: this side does not know such an event. */
@@ -67,19 +77,26 @@ export class Leg {
     return texts.length > 0
   }
 
+  /** Says why this side's part is over, then closes it. */
+  refuse(code: RefusalCode, retryAfterSeconds: number | undefined): void {
+    this.sendEvent(toErrorEvent(code, { eventId: 'event_relay_close', retryAfterSeconds }))
+    const wire = toWireClose(code, retryAfterSeconds)
+    this.link.close(wire.code, wire.reason)
+  }
+
   /** Keeps a frame until `release`. At the bound this side is not read on; the frame is kept all the same. */
   hold(frame: Frame, isBinary: boolean): void {
-    this.#held ??= holdFrames(this.#settings.bufferBytes, this.#settings.heldFrames)
+    this.#held ??= createHeldFrames(this.#settings.bufferBytes, this.#settings.heldFrames)
     if (!this.#held.push(frame, isBinary)) this.reader.pause('held')
   }
 
-  /** Hands over what was held, in order, for as long as `isOpen`, and then reads on. */
-  release(isOpen: () => boolean, handle: (frame: Frame, isBinary: boolean) => void): void {
-    if (this.#releasing) return
+  /** Hands over what was held, in order, for as long as this side's lane is open, and then reads on. */
+  release(to: FrameHandler): void {
+    if (this.#releasing || !to.isOpen(this.side)) return
     this.#releasing = true
-    while (this.#held && isOpen()) {
+    while (this.#held && to.isOpen(this.side)) {
       const next = this.#held.shift()
-      if (next) handle(next.frame, next.isBinary)
+      if (next) to.handle(this, next.frame, next.isBinary)
       else this.#held = undefined
     }
     this.#releasing = false

@@ -10,6 +10,6 @@ export interface Meters {
   laneMisses: number
 }
 
-export function newMeters(): Meters {
+export function createMeters(): Meters {
   return { upMessages: 0, upBytes: 0, clientAudioBytes: 0, serverAudioBytes: 0, laneHits: 0, laneMisses: 0 }
 }

@@ -26,7 +26,7 @@ export interface Effects {
 }
 
 /** Actions on the links themselves are the session's own. */
-export type PlugAction = Exclude<Action, { type: 'send' | 'dial' | 'switch' | 'close' | 'note' }>
+export type PlugAction = Exclude<Action, { type: 'send' | 'dial' | 'switch' | 'park' | 'close' | 'note' }>
 
 export function perform(session: Effects, action: PlugAction): void {
   switch (action.type) {
@@ -49,6 +49,8 @@ export function perform(session: Effects, action: PlugAction): void {
       return recordLimits(session, action)
     case 'record.usage':
       return session.ledger.response(action.responseId, action.usage)
+    case 'record.estimate':
+      return session.ledger.estimated(action)
     case 'record.transcription':
       return session.ledger.transcription(action.itemId, action.contentIndex, action.usage)
     case 'media':

@@ -1,4 +1,4 @@
-// Asks the store what a caller has used in the periods of its quota, and lets its responses hold their part, within a time that a waiting response can bear.
+// Asks the store what a caller has used in the periods of its quota, and reserves a response's part, within a time that a waiting response can bear.
 import { countersOf, NO_AMOUNTS, type PeriodUsage, type QuotaAmounts, type QuotaCheck, type QuotaPeriod, type QuotaPolicy, type QuotaUsage } from '../core/policy/quota.js'
 import type { QuotaReservation } from '../core/session/inputs.js'
 import type { QuotaHolds, UsageBook } from '../ports/store.js'
@@ -6,10 +6,10 @@ import { within } from '../time/within.js'
 
 /** A response waits for this at most. */
 const LOOK_UP_MS = 250
-/** What the responses of a dead relay hold comes back after this: longer than any answer lasts, which is 4096 tokens of audio at most, 205 s of speech. */
+/** A dead instance's holds end after this. No answer lasts longer: 4096 tokens of audio are 205 s of speech. */
 const HOLD_MS = 240_000
 
-/** Undefined: the store could not tell in time. `session`: counters of this session, where there is one. Never rejects. */
+/** Undefined: the store did not answer in time. `session`: counters of this session, if there is one. Never rejects. */
 export async function quotaUsage(
   store: Pick<UsageBook, 'usageOf'>,
   subject: string,
@@ -30,7 +30,7 @@ export async function quotaUsage(
 
 export interface QuotaHolder {
   readonly subject: string
-  /** The session: it lets go what it holds with its id. */
+  /** The session's id, which also releases the hold. */
   readonly holder: string
   readonly hold: QuotaAmounts
   /** Counters of this session. */
@@ -52,7 +52,7 @@ export async function reserveQuota(
       return [{ of: rule.of, window, max: rule.max, counters: names, each }]
     }),
   )
-  // A spend cap of the session alone concerns nobody else.
+  // A quota of the session alone needs no store.
   const answer = checks.length === 0 ? { windows: {}, held: NO_AMOUNTS, granted: true } : await inTime(store.reserve({ ...holder, ttlMs: HOLD_MS, checks }))
   if (!answer) return undefined
   const windows: Readonly<Record<string, PeriodUsage['counters']>> = answer.windows

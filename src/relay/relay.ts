@@ -2,7 +2,7 @@
 import type { NewSession } from '../ports/session.js'
 import type { RelayDeps } from './deps.js'
 import { RelayedSession } from './session.js'
-import { type LiveSessions, liveSessions } from './sessions.js'
+import { createLiveSessions, type LiveSessions } from './sessions.js'
 
 export interface Relay {
   openSession(session: NewSession): void
@@ -10,7 +10,7 @@ export interface Relay {
 }
 
 export function createRelay(deps: RelayDeps): Relay {
-  const sessions = liveSessions(deps.steady ?? deps.now)
+  const sessions = createLiveSessions(deps.steady ?? deps.now)
   deps.store.revocations.onRevoked((target) => {
     sessions.end(target)
   })

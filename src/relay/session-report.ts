@@ -1,8 +1,8 @@
-// Reports a session to operators while it lives, and to log, metrics and usage when it ends.
+// Reports a session to operators while it lives, and to log and metrics when its client's part ends.
 import type { RefusalCode } from '../core/protocol/errors.js'
 import type { NewSession } from '../ports/session.js'
 import type { RelayDeps } from './deps.js'
-import { type SessionLedger, tenantOf } from './ledger.js'
+import { tenantOf } from './ledger.js'
 import type { Leg } from './leg.js'
 import type { Meters } from './meters.js'
 
@@ -10,13 +10,12 @@ interface ReportedSession {
   readonly opened: NewSession
   readonly deps: RelayDeps
   readonly meters: Meters
-  readonly ledger: SessionLedger
   readonly deployment: string
 }
 
 /** `client`: what was sent to it. */
 export function recordEnd(
-  { opened, meters, ledger }: ReportedSession,
+  { opened, meters }: ReportedSession,
   client: Pick<Leg, 'sentMessages' | 'sentBytes'>,
   code: RefusalCode | 'client_left',
   why: string,
@@ -27,7 +26,6 @@ export function recordEnd(
   const { sentMessages: downMessages, sentBytes: downBytes } = client
   recorder.note({ type: 'lane', side: 'client', hits: laneHits, misses: laneMisses })
   recorder.note({ type: 'session_closed', code, why, durationMs, upMessages, downMessages, upBytes, downBytes })
-  ledger.ended(durationMs)
 }
 
 /** Shows the session to operators until the function that it returns is called. */

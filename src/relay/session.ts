@@ -1,8 +1,7 @@
 // One session at work: frames in, fast lane or step, actions out in order. The only place where a client link meets an upstream link.
 import type { DialectName } from '../core/protocol/dialect.js'
-import { type RefusalCode, toErrorEvent, toWireClose } from '../core/protocol/errors.js'
 import type { Frame, RealtimeEvent, Side } from '../core/protocol/events.js'
-import type { Action } from '../core/session/actions.js'
+import type { Action, Ending } from '../core/session/actions.js'
 import { dueAt } from '../core/session/budget.js'
 import type { Input } from '../core/session/inputs.js'
 import type { Lanes } from '../core/session/lanes.js'
@@ -15,21 +14,22 @@ import { Alarm } from './alarm.js'
 import { ClientRate } from './client-rate.js'
 import type { RelayDeps } from './deps.js'
 import { dialUpstream, firstState } from './dialling.js'
-import { FirstAudio } from './first-audio.js'
 import { frameRefused } from './frame-inputs.js'
 import { SessionLedger } from './ledger.js'
 import { Leg } from './leg.js'
-import { newMeters } from './meters.js'
+import { createMeters } from './meters.js'
 import { type Effects, perform } from './perform.js'
 import { recordEnd, register } from './session-report.js'
 import type { Timetable } from './timetable.js'
+import { UpstreamLane } from './upstream-lane.js'
 
 export class RelayedSession implements Effects {
   // What each frame needs comes first, and so lies together: among a thousand sessions every cache line of one is read from far away.
   #ended = false
+  #clientEnded = false
   #lanes: Lanes
   readonly #rate: ClientRate
-  readonly meters = newMeters()
+  readonly meters = createMeters()
   readonly #client: Leg
   /** Core speaks to this one. */
   #upstream: Leg | undefined
@@ -48,7 +48,9 @@ export class RelayedSession implements Effects {
   readonly #startedAt: number
   tokenId: string | undefined
   readonly #onEnd: () => void
-  readonly #firstAudio: FirstAudio
+  readonly #lane: UpstreamLane
+  /** Of the last step. */
+  #lastActions: readonly Action[] = []
 
   constructor(opened: NewSession, deps: RelayDeps, timetable: Timetable, onEnd: () => void) {
     this.opened = opened
@@ -58,11 +60,11 @@ export class RelayedSession implements Effects {
     this.#startedAt = this.clock()
     this.#rate = new ClientRate(opened.profile.limits, deps.settings, timetable)
     this.tokenId = opened.identity.tokenId
-    this.#firstAudio = new FirstAudio(opened.recorder)
     this.#state = firstState(opened, deps, this.#startedAt)
     this.#lanes = lanesOf(this.#state)
     this.#alarm = new Alarm(timetable, this, dueAt(this.#state))
     this.#client = this.#leg('client', opened.client, opened.dialect, 0, '')
+    this.#lane = new UpstreamLane(this.#client, this.meters, opened.recorder)
   }
 
   #leg(side: Side, link: Link, dialect: DialectName, number: number, deployment: string): Leg {
@@ -87,12 +89,8 @@ export class RelayedSession implements Effects {
   apply(input: Input): boolean {
     const now = this.clock()
     // What is due comes first, also between two ticks: an event after the end of a token is not handled.
-    if (now >= this.#alarm.dueAt) this.#wake(now)
+    if (now >= this.#alarm.dueAt) this.#step({ type: 'tick', clientActiveAt: this.#rate.activeAt }, now)
     return this.#step(input, now)
-  }
-
-  #wake(now: number): void {
-    this.#step({ type: 'tick', clientActiveAt: this.#rate.activeAt }, now)
   }
 
   #step(input: Input, now: number): boolean {
@@ -100,9 +98,11 @@ export class RelayedSession implements Effects {
     const before = this.#state
     const [state, actions] = step(before, input, now)
     this.#state = state
-    const lanesMove = state.life !== before.life || state.upstream !== before.upstream
+    this.#lastActions = actions
+    const lanesMove = state.life !== before.life || state.upstream !== before.upstream || state.quota.spentUntil !== before.quota.spentUntil
     if (lanesMove) this.#lanes = lanesOf(state)
-    if (state !== before) this.#alarm.setDue(dueAt(state, before, this.#alarm.dueAt))
+    const due = dueAt(state, before, this.#alarm.dueAt)
+    if (due !== this.#alarm.dueAt) this.#alarm.setDue(due)
     for (const action of actions) this.#perform(action)
     if (lanesMove) this.#release()
     return true
@@ -116,15 +116,17 @@ export class RelayedSession implements Effects {
         else this.#sendClientEvent(action.event)
         return
       case 'note':
-        if (action.note.type === 'response_started') this.#firstAudio.awaited(action.note.responseId, this.clock())
+        if (action.note.type === 'response_started') this.#lane.firstAudio.awaited(action.note.responseId, this.clock())
         return this.opened.recorder.note(action.note)
       case 'dial':
         this.#dialling = dialUpstream(this, action.leg, (connection) => this.#connected(action.leg, connection))
         return
       case 'switch':
         return this.#switch()
+      case 'park':
+        return this.#endClient(action)
       case 'close':
-        return this.#close(action.code, action.why, action.retryAfterSeconds)
+        return this.#close(action)
       default:
         return perform(this, action)
     }
@@ -190,13 +192,8 @@ export class RelayedSession implements Effects {
   }
 
   #handleUpstreamFrame(leg: Leg, frame: Frame, isBinary: boolean): void {
-    const audioBytes = isBinary || this.#lanes.upstream !== 'pass' || leg !== this.#upstream ? -1 : leg.wire.audioIn(frame)
-    if (audioBytes >= 0) {
-      this.meters.serverAudioBytes += audioBytes
-      if (this.#firstAudio.isAwaited) this.#firstAudio.heard(this.clock())
-      this.#client.send(this.#client.wire.audioOut(frame, leg.wire))
-      return
-    }
+    const laned = this.#lanes.upstream === 'pass' && leg === this.#upstream && !isBinary
+    if (laned && this.#lane.passes(leg, frame, this.#state, this.clock)) return
     const reading = leg.wire.read(frame, isBinary)
     if (!reading.ok) {
       this.opened.recorder.note({ type: 'event_dropped', side: 'upstream', why: reading.problem === 'no_counterpart' ? 'no_counterpart' : 'not_an_event' })
@@ -204,22 +201,26 @@ export class RelayedSession implements Effects {
     }
     // The client reads the upstream's own bytes: the event that stands for the whole frame carries them.
     const whole = leg.wire.name === this.#client.wire.name ? reading.whole : undefined
+    const before = this.#state
     for (const event of reading.events) this.apply({ type: 'upstream.event', leg: leg.number, event, frame: event === whole ? frame : undefined })
+    const [event, ...others] = reading.events
+    const [action, ...more] = this.#lastActions
+    if (laned && event && action && others.length === 0 && more.length === 0 && this.#state === before) this.#lane.learn(frame, event.type, before, action)
   }
 
-  /** What a side sent while its lane was closed, in order, through the same rules. */
+  /** What a side sent while its lane was closed goes through the same rules, in order. */
   #release(): void {
-    const upstream = this.#upstream
-    if (this.#lanes.client !== 'hold')
-      this.#client.release(
-        () => !this.#ended && this.#lanes.client !== 'hold',
-        (frame, isBinary) => this.#handleClientFrame(frame, isBinary),
-      )
-    if (upstream && this.#lanes.upstream !== 'hold')
-      upstream.release(
-        () => !this.#ended && this.#lanes.upstream !== 'hold',
-        (frame, isBinary) => this.#handleUpstreamFrame(upstream, frame, isBinary),
-      )
+    this.#client.release(this)
+    this.#upstream?.release(this)
+  }
+
+  isOpen(side: Side): boolean {
+    return !this.#ended && this.#lanes[side] !== 'hold'
+  }
+
+  handle(leg: Leg, frame: Frame, isBinary: boolean): void {
+    if (leg === this.#client) this.#handleClientFrame(frame, isBinary)
+    else this.#handleUpstreamFrame(leg, frame, isBinary)
   }
 
   #sendClientEvent(event: RealtimeEvent): void {
@@ -231,24 +232,28 @@ export class RelayedSession implements Effects {
     if (this.#rate.refill()) this.#client.reader.resume('rate')
     if (this.#client.stalledMs(now) >= slowClientMs) this.apply({ type: 'stalled', side: 'client' })
     else if ((this.#upstream?.stalledMs(now) ?? 0) >= slowClientMs) this.apply({ type: 'stalled', side: 'upstream' })
-    else if (now >= this.#alarm.dueAt) this.#wake(now)
+    else if (now >= this.#alarm.dueAt) this.#step({ type: 'tick', clientActiveAt: this.#rate.activeAt }, now)
     if (!this.#ended) this.#alarm.followTicks(this.#client.reader.paused || this.#upstream?.reader.paused === true)
   }
 
-  #close(code: RefusalCode | 'client_left', why: string, retryAfterSeconds: number | undefined): void {
+  /** Ends the client's part of the session: says why, and frees its place for another session. */
+  #endClient({ code, why, retryAfterSeconds }: Ending): void {
+    if (this.#clientEnded) return
+    this.#clientEnded = true
+    if (code !== 'client_left') this.#client.refuse(code, retryAfterSeconds)
+    this.#unregister()
+    recordEnd(this, this.#client, code, why, this.clock() - this.#startedAt)
+    this.opened.onEnd()
+  }
+
+  #close(ending: Ending): void {
     this.#ended = true
-    if (code !== 'client_left') {
-      this.#sendClientEvent(toErrorEvent(code, { eventId: 'event_relay_close', retryAfterSeconds }))
-      const wire = toWireClose(code, retryAfterSeconds)
-      this.#client.link.close(wire.code, wire.reason)
-    }
+    this.#endClient(ending)
     this.#alarm.stop()
     this.#dialling?.abort()
     for (const abort of this.toolAborts.values()) abort.abort()
     for (const leg of [this.#upstream, this.#next]) leg?.link.close(1000, '')
-    this.#unregister()
-    recordEnd(this, this.#client, code, why, this.clock() - this.#startedAt)
-    this.opened.onEnd()
+    this.ledger.ended(this.clock() - this.#startedAt)
     this.#onEnd()
   }
 }

@@ -38,7 +38,7 @@ function isOf({ opened, tokenId }: LiveSession, target: { subject?: string; toke
   return (target.subject !== undefined && target.subject === subject) || (target.tokenId !== undefined && target.tokenId === tokenId)
 }
 
-export function liveSessions(now: () => number): LiveSessions {
+export function createLiveSessions(now: () => number): LiveSessions {
   const all = new Set<LiveSession>()
   const end = (session: LiveSession, code: RefusalCode, why: string) => session.apply({ type: 'end', code, why })
   let onEmpty: (() => void) | undefined

@@ -1,7 +1,8 @@
 // Says whether tools can be used as they are configured: names, labels, descriptions, schemas and HTTP templates.
 import type { HttpToolRun, ToolEntry, ToolMistake } from '../config/config.js'
+import { TOOL_NAME } from '../core/policy/client-tools.js'
 import { templateProblems } from './http-template.js'
-import { namespaced, TOOL_NAME } from './mcp-tools.js'
+import { namespaced } from './mcp-tools.js'
 import { isPrivateAddress } from './private-address.js'
 import { compileSchema } from './tool-schema.js'
 

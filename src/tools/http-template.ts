@@ -1,6 +1,7 @@
 // Fills an HTTP tool's URL and headers with arguments. Host, shape of the path and shape of headers stay what the template says.
 import type { HttpToolRun } from '../config/config.js'
-import { type Json, type JsonObject, stringAt } from '../core/protocol/events.js'
+import type { JsonObject } from '../core/protocol/events.js'
+import { type ExactJson, type ExactObject, isExactNumber, stringifyExact } from '../json/exact-json.js'
 import { ArgumentsRefused, ToolFailure } from './tool-failure.js'
 
 export interface FilledRequest {
@@ -11,7 +12,7 @@ export interface FilledRequest {
 }
 
 /** Throws `ArgumentsRefused` if a value cannot go where the template wants it, `ToolFailure` if the caller lacks a claim. */
-export type FillTemplate = (args: JsonObject, claims: Readonly<Record<string, unknown>>) => FilledRequest
+export type FillTemplate = (args: ExactObject, claims: Readonly<Record<string, unknown>>) => FilledRequest
 
 type Part = { readonly literal: string } | { readonly slot: string } | { readonly claim: string }
 
@@ -71,6 +72,12 @@ export function templateProblems(run: HttpToolRun, parameters: JsonObject | unde
   else if (/[{}@]/.test(authority)) problems.push('url: scheme, host and port are fixed: no {argument} and no user name there')
   else if (!URL.canParse(`${scheme}${authority}/`)) problems.push('url: the host is not valid')
 
+  const required = parameters?.required
+  for (const name of pathArguments(run)) {
+    // A schema that says nothing about it gets them: see `withPathArguments`.
+    if (known(name) && required !== undefined && !(Array.isArray(required) && required.includes(name)))
+      problems.push(`url: {${name}} stands in the path, which cannot do without it: name it in "required" of the parameters`)
+  }
   for (const parts of segments) {
     checkSlots(parts, 'url')
     if (parts.every((part) => 'literal' in part) && hasDotSegment(parts.map((part) => ('literal' in part ? part.literal : '')).join(''))) {
@@ -86,10 +93,23 @@ export function templateProblems(run: HttpToolRun, parameters: JsonObject | unde
   for (const { name, parts } of headers) {
     if (!HEADER_NAME.test(name) || OWN_HEADERS.has(name)) problems.push(`headers: the name ${JSON.stringify(name)} cannot be used`)
     checkSlots(parts, `header ${name}`)
+    if (parts.some((part, index) => 'literal' in part && (part.literal.includes('{{') || (part.literal.endsWith('{') && index < parts.length - 1))))
+      problems.push(`header ${name}: two braces that are not {{claims.name}}`)
     if (parts.some((part) => 'literal' in part && !/^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(part.literal)))
       problems.push(`header ${name}: the value holds a character no header may hold`)
   }
   return problems
+}
+
+/** The arguments that a path cannot do without. */
+function pathArguments(run: HttpToolRun): readonly string[] {
+  return [...new Set(parseTemplate(run).segments.flatMap((parts) => parts.flatMap((part) => ('slot' in part ? [part.slot] : []))))]
+}
+
+/** If a schema does not say what is required, the model is told that the path's arguments are. */
+export function withPathArguments(run: HttpToolRun, parameters: JsonObject | undefined): JsonObject | undefined {
+  const names = pathArguments(run)
+  return parameters === undefined || parameters.required !== undefined || names.length === 0 ? parameters : { ...parameters, required: [...names] }
 }
 
 /** Takes a template in which `templateProblems` found nothing. */
@@ -113,8 +133,12 @@ export function compileTemplate(run: HttpToolRun): FillTemplate {
     const url = new URL(origin + path + (query.length > 0 ? `?${query.join('&')}` : ''))
     if (url.origin !== origin || url.hash !== '' || url.pathname.split('/').length !== segments.length) throw new ToolFailure('failed')
     const filledHeaders: Record<string, string> = {}
-    for (const { name, parts } of headers) filledHeaders[name] = parts.map((part) => fillHeaderPart(part, args, claims)).join('')
-    return { url, headers: filledHeaders, body: hasBody ? JSON.stringify(args) : undefined }
+    for (const { name, parts } of headers) {
+      const filled = parts.map((part) => fillHeaderPart(part, args, claims))
+      // As a query parameter, a header is left out with its argument.
+      if (filled.every((text) => text !== undefined)) filledHeaders[name] = filled.join('')
+    }
+    return { url, headers: filledHeaders, body: hasBody ? stringifyExact(args) : undefined }
   }
 }
 
@@ -131,7 +155,7 @@ function splitPair(pair: string): QueryPair {
   return at < 0 ? { name: pair, value: [], bare: true } : { name: pair.slice(0, at), value: split(pair.slice(at + 1), SLOT), bare: false }
 }
 
-function fillSegment(parts: readonly Part[], args: JsonObject): string {
+function fillSegment(parts: readonly Part[], args: ExactObject): string {
   let filled = ''
   for (const part of parts) {
     if ('literal' in part) filled += part.literal
@@ -149,7 +173,7 @@ function fillSegment(parts: readonly Part[], args: JsonObject): string {
 }
 
 /** Leaves out a pair whose argument was not given. */
-function fillPair(pair: QueryPair, args: JsonObject): string[] {
+function fillPair(pair: QueryPair, args: ExactObject): string[] {
   if (pair.bare) return [pair.name]
   let filled = ''
   for (const part of pair.value) {
@@ -163,7 +187,7 @@ function fillPair(pair: QueryPair, args: JsonObject): string[] {
   return [`${pair.name}=${filled}`]
 }
 
-function fillHeaderPart(part: Part, args: JsonObject, claims: Readonly<Record<string, unknown>>): string {
+function fillHeaderPart(part: Part, args: ExactObject, claims: Readonly<Record<string, unknown>>): string | undefined {
   if ('literal' in part) return part.literal
   if ('claim' in part) {
     const claim = Object.hasOwn(claims, part.claim) ? claims[part.claim] : undefined
@@ -171,21 +195,21 @@ function fillHeaderPart(part: Part, args: JsonObject, claims: Readonly<Record<st
     return encodeURIComponent(wellFormed(String(claim)))
   }
   const value = scalar(args, part.slot)
-  if (value === undefined) throw new ArgumentsRefused(`/${part.slot} is required`)
-  return encodeURIComponent(value)
+  return value === undefined ? undefined : encodeURIComponent(value)
 }
 
 /** An argument that the template does not name. A list becomes repeated parameters, an object becomes JSON text, null is left out. */
-function queryPairs(name: string, value: Json): string[] {
+function queryPairs(name: string, value: ExactJson): string[] {
   if (value === null) return []
   const values = Array.isArray(value) ? value : [value]
-  return values.map((one) => `${encodeURIComponent(wellFormed(name))}=${encodeURIComponent(wellFormed(typeof one === 'string' ? one : JSON.stringify(one)))}`)
+  return values.map((one) => `${encodeURIComponent(wellFormed(name))}=${encodeURIComponent(wellFormed(typeof one === 'string' ? one : (stringifyExact(one) ?? '')))}`)
 }
 
-function scalar(args: JsonObject, name: string): string | undefined {
-  if (!Object.hasOwn(args, name) || args[name] === null) return undefined
-  const value = stringAt(args, name) ?? args[name]
-  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') throw new ArgumentsRefused(`/${name} must be a string, number or boolean`)
+function scalar(args: ExactObject, name: string): string | undefined {
+  const value = Object.hasOwn(args, name) ? args[name] : null
+  if (value === null || value === undefined) return undefined
+  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean' && !isExactNumber(value))
+    throw new ArgumentsRefused(`/${name} must be a string, number or boolean`)
   const text = wellFormed(String(value))
   if (CONTROL.test(text)) throw new ArgumentsRefused(`/${name} must not contain line breaks or other control characters`)
   return text

@@ -2,14 +2,14 @@
 import type { LookupFunction } from 'node:net'
 import type { Dispatcher } from 'undici'
 import type { ProxyConfig, ToolConfig } from '../config/config.js'
-import type { JsonObject } from '../core/protocol/events.js'
+import type { ExactObject } from '../json/exact-json.js'
 import type { Health } from '../ports/health.js'
 import type { ToolContext, ToolSource, ToolSpec } from '../ports/tools.js'
 import { openDispatcher } from './dispatcher.js'
 import { createPublicLookup, createSharedLookup } from './host-lookup.js'
 import { fetchText } from './http-fetch.js'
 import { canReach } from './http-probe.js'
-import { compileTemplate, type FillTemplate } from './http-template.js'
+import { compileTemplate, type FillTemplate, withPathArguments } from './http-template.js'
 import { type SourceOptions, sourceBytes } from './source-options.js'
 import { ToolFailure } from './tool-failure.js'
 
@@ -41,7 +41,12 @@ export function createHttpSource(configs: readonly HttpToolConfig[], options: So
   const publicLookup = createPublicLookup(lookup)
   const agents = { any: agentWith(lookup), publicOnly: agentWith(publicLookup) }
   const proxied = new Map<string, Dispatcher>()
-  const tools = new Map(configs.map((config): [string, HttpTool] => [config.definition.name, { config, fill: compileTemplate(config.run), calls: 0 }]))
+  const tools = new Map(
+    configs.map(({ definition, ...config }): [string, HttpTool] => {
+      const parameters = withPathArguments(config.run, definition.parameters)
+      return [definition.name, { config: { ...config, definition: { ...definition, ...(parameters && { parameters }) } }, fill: compileTemplate(config.run), calls: 0 }]
+    }),
+  )
   const targets = new Map([...tools.values()].map(({ config: { run } }) => [targetOf(run), { ...routeOf(run), lookup: run.denyPrivateAddresses ? publicLookup : lookup }]))
   const probe = cached(() => probeAll(targets), PROBE_MAX_AGE_MS)
 
@@ -52,7 +57,7 @@ export function createHttpSource(configs: readonly HttpToolConfig[], options: So
     tool.calls++
     try {
       const { run } = tool.config
-      const request = tool.fill(args as JsonObject, context.identity.claims)
+      const request = tool.fill(args as ExactObject, context.identity.claims)
       const { identity } = context
       const { method } = run
       // A back end that must hear who is calling is never called without that.

@@ -3,12 +3,14 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { ToolConfig } from '../config/config.js'
 import { ConfigError } from '../config/config-error.js'
+import { bigIntOf, decimalOf, isWhole } from '../json/decimal.js'
+import { type ExactJson, mapExact, numberOf } from '../json/exact-json.js'
 import type { Identity } from '../ports/caller.js'
 import type { ToolSource, ToolSpec } from '../ports/tools.js'
 import { createModuleHost, type ModuleHost } from './module-host.js'
 import type { SourceOptions } from './source-options.js'
 import type { ToolCaller } from './tool.js'
-import { ToolFailure } from './tool-failure.js'
+import { ArgumentsRefused, ToolFailure } from './tool-failure.js'
 
 type ModuleToolConfig = Extract<ToolConfig, { kind: 'module' }>
 
@@ -46,7 +48,7 @@ export async function createModuleSource(configs: readonly ModuleToolConfig[], o
       const config = tools.get(name)
       const host = config && hosts.get(config.file)
       if (!config || !host) throw new ToolFailure('failed')
-      return host.call(config.exportName, args, callerOf(context.identity), context.signal)
+      return host.call(config.exportName, numbersFor(config, args as ExactJson), callerOf(context.identity), context.signal)
     },
     health: async () => {
       const down = [...hosts.values()].filter((host) => !host.healthy()).length
@@ -54,6 +56,18 @@ export async function createModuleSource(configs: readonly ModuleToolConfig[], o
     },
     close: closeAll,
   }
+}
+
+/** What JavaScript can hold exactly. A module that computed with a rounded number would answer about something else than the model asked. */
+function numbersFor(config: ModuleToolConfig, args: ExactJson): unknown {
+  return mapExact(args, (exact, path) => {
+    const number = numberOf(exact)
+    if (number !== undefined) return number
+    const decimal = decimalOf(exact.value)
+    if (!isWhole(decimal)) throw new ArgumentsRefused(`${path} has more digits than this tool can take: write it with at most 15 significant digits`)
+    if (!config.bigIntegers) throw new ArgumentsRefused(`${path} is too large for this tool, which takes whole numbers up to ${Number.MAX_SAFE_INTEGER}: it was not called`)
+    return bigIntOf(decimal)
+  })
 }
 
 function callerOf(identity: Identity): ToolCaller {

@@ -1,23 +1,28 @@
 // Keeps one connection to one MCP server: connects, notices a lost connection, connects again after growing pauses.
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { ErrorCode, ListToolsResultSchema, McpError, type Tool, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js'
+import { createBackoff } from './backoff.js'
 import { type McpConfig, type McpTransport, openMcpTransport } from './mcp-transport.js'
 import type { SourceOptions } from './source-options.js'
 
 const CONNECT_WITHIN_MS = 10_000
 const PING_WITHIN_MS = 5000
 const PING_EVERY_MS = 30_000
-const FIRST_PAUSE_MS = 250
-const LONGEST_PAUSE_MS = 30_000
-/** Least time between two readings of the list, however often the server says that it changed. */
-const LIST_PAUSE_MS = 250
+/** Between the loss of a connection and an attempt that no call asked for. */
+const LEAST_PAUSE_MS = 125
+/** Least time between two questions whether the server is there, however often it gives reason to ask. */
+const PING_PAUSE_MS = 1000
+/** The first end is followed by an attempt at once: a server that was restarted is there again. */
+const RECONNECTING = { firstMs: 500, longestMs: 30_000, goodAfterMs: 30_000, free: 1 }
+/** Between two readings of the list, however often the server says that it changed. */
+const READING = { firstMs: 250, longestMs: 30_000, goodAfterMs: 30_000 }
 const MAX_LIST_PAGES = 10
 const MAX_LISTED = 1000
 
 export interface McpConnection {
   /** The connected client, if there is one. */
   current(): Client | undefined
-  /** Joins the attempt under way or starts one at once. Never rejects. */
+  /** Joins the attempt under way, or starts one at once unless the server failed too often of late. Never rejects. */
   connect(): Promise<void>
   /** Asks whether the server still answers, and reconnects if it does not. */
   suspect(client: Client): void
@@ -33,16 +38,21 @@ export function createMcpConnection(config: McpConfig, options: SourceOptions, o
   let live: Client | undefined
   let attempt: Promise<void> | undefined
   let retry: NodeJS.Timeout | undefined
-  let failures = 0
+  const backoff = createBackoff(RECONNECTING)
+  let liveSince = 0
+  let notBefore = 0
   let closed = false
   const suspected = new WeakSet<Client>()
   const endings = new Set<Promise<void>>()
 
   function connect(): Promise<void> {
+    return attempt ?? (performance.now() < notBefore ? Promise.resolve() : start())
+  }
+
+  function start(): Promise<void> {
     clearTimeout(retry)
     attempt ??= connectOnce().finally(() => {
       attempt = undefined
-      if (!live && !closed) retryLater()
     })
     return attempt
   }
@@ -58,22 +68,26 @@ export function createMcpConnection(config: McpConfig, options: SourceOptions, o
       client.setNotificationHandler(ToolListChangedNotificationSchema, () => refresh(client))
       await client.connect(opened.transport, { timeout: CONNECT_WITHIN_MS })
       const tools = await listTools(client)
-      if (closed || !transports.has(client)) return end(client)
+      if (closed) return end(client)
+      if (!transports.has(client)) return retryAfter(0)
       live = client
-      failures = 0
+      liveSince = performance.now()
       options.log.info({ ...log, tools: tools.length }, 'MCP server connected')
       onTools(tools)
     } catch (error) {
-      if (failures === 0) options.log.warn({ ...log, reason: reasonOf(error) }, 'MCP server cannot be reached')
-      failures++
+      if (backoff.quickEnds === 0) options.log.warn({ ...log, reason: reasonOf(error) }, 'MCP server cannot be reached')
       end(client)
+      retryAfter(0)
     }
   }
 
-  function retryLater(): void {
-    const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures, 10))
+  /** A server that ends every connection soon is asked as seldom as one that takes none. */
+  function retryAfter(heldMs: number): void {
+    if (closed) return
+    const pause = backoff.ended(heldMs)
+    notBefore = performance.now() + pause
     clearTimeout(retry)
-    retry = setTimeout(() => void connect(), pause * (0.5 + Math.random() / 2))
+    retry = setTimeout(() => void start(), Math.max(pause, LEAST_PAUSE_MS))
     retry.unref()
   }
 
@@ -83,7 +97,7 @@ export function createMcpConnection(config: McpConfig, options: SourceOptions, o
     end(client)
     if (!wasLive || closed) return
     options.log.warn(log, 'MCP server lost')
-    retryLater()
+    retryAfter(performance.now() - liveSince)
   }
 
   function end(client: Client): void {
@@ -100,15 +114,19 @@ export function createMcpConnection(config: McpConfig, options: SourceOptions, o
     client
       .ping({ timeout: PING_WITHIN_MS })
       .catch(() => drop(client))
-      .finally(() => suspected.delete(client))
+      .finally(() => setTimeout(() => suspected.delete(client), PING_PAUSE_MS).unref())
   }
 
   let refreshing = false
   let refreshAgain = false
+  let readAt = Number.NEGATIVE_INFINITY
+  const reading = createBackoff(READING)
   function refresh(client: Client): void {
     refreshAgain = refreshing
     if (refreshing) return
     refreshing = true
+    const pause = reading.ended(performance.now() - readAt)
+    readAt = performance.now()
     listTools(client)
       .then((tools) => {
         if (client === live) onTools(tools)
@@ -118,7 +136,7 @@ export function createMcpConnection(config: McpConfig, options: SourceOptions, o
         setTimeout(() => {
           refreshing = false
           if (refreshAgain && live) refresh(live)
-        }, LIST_PAUSE_MS).unref(),
+        }, pause).unref(),
       )
   }
 

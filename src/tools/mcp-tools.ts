@@ -1,5 +1,6 @@
 // Turns an MCP server's tools and results into what the model sees: a bounded list with the server's label in each name, and text.
 import type { CallToolResult, Tool } from '@modelcontextprotocol/sdk/types.js'
+import { TOOL_NAME } from '../core/policy/client-tools.js'
 import { cutToBytes } from '../core/protocol/errors.js'
 import type { JsonObject } from '../core/protocol/events.js'
 import type { ToolSpec } from '../ports/tools.js'
@@ -9,8 +10,6 @@ import { type ArgumentCheck, compileSchema } from './tool-schema.js'
 const MAX_TOOLS_PER_SERVER = 64
 const MAX_DESCRIPTION_BYTES = 4096
 const MAX_SCHEMA_BYTES = 32 * 1024
-/** A function's name as upstreams take it. Source: the GA schema of a function tool. */
-export const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/
 
 export interface CheckedTool {
   readonly spec: ToolSpec

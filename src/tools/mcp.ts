@@ -2,8 +2,10 @@
 import { StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { type CallToolResult, CallToolResultSchema, ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js'
 import { cutToBytes } from '../core/protocol/errors.js'
+import type { ExactObject } from '../json/exact-json.js'
 import type { ToolContext, ToolSource } from '../ports/tools.js'
 import { createMcpConnection, reasonOf } from './mcp-connection.js'
+import { markNumbers } from './mcp-numbers.js'
 import { adoptTools, type CheckedTool, namespaced, resultText } from './mcp-tools.js'
 import type { McpConfig } from './mcp-transport.js'
 import { type SourceOptions, sourceBytes } from './source-options.js'
@@ -38,7 +40,7 @@ export async function createMcpSource(config: McpConfig, options: SourceOptions,
     const client = connection.current()
     if (!client) throw new ToolFailure('unavailable')
     try {
-      const params = { name: remoteName, arguments: args as Record<string, unknown>, ...(context.trace !== undefined && { _meta: { traceparent: context.trace } }) }
+      const params = { name: remoteName, arguments: markNumbers(args as ExactObject), ...(context.trace !== undefined && { _meta: { traceparent: context.trace } }) }
       return await client.request({ method: 'tools/call', params }, CallToolResultSchema, { signal: context.signal, timeout: SDK_TIMEOUT_MS })
     } catch (error) {
       if (context.signal.aborted) throw error

@@ -1,5 +1,6 @@
 // Keeps one thread for one tool module: starts it, bounds its calls, ends it if it no longer answers, and replaces it.
 import { Worker } from 'node:worker_threads'
+import { createBackoff } from './backoff.js'
 import { type FromWorker, MODULE_WORKER, type ToWorker, type WorkerData } from './module-worker.js'
 import { sourceBytes, type ToolLog } from './source-options.js'
 import { ToolFailure } from './tool-failure.js'
@@ -11,8 +12,9 @@ const ANSWER_WITHIN_MS = 500
 const START_WITHIN_MS = 10_000
 /** Most calls that were aborted and never returned. A thread with more is replaced once its other calls are done. */
 const MAX_ABANDONED = 16
-/** After a thread fails to start, calls fail at once for this long. */
-const RESTART_AFTER_MS = 1000
+/** After a thread failed to start, or several crashed soon after another, calls fail at once for a while. */
+const LOADING = { firstMs: 1000, longestMs: 30_000, goodAfterMs: 5000 }
+const CRASHING = { ...LOADING, free: 2 }
 const MEMORY = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 32, codeRangeSizeMb: 16, stackSizeMb: 4 }
 const HEAP_BYTES = (MEMORY.maxOldGenerationSizeMb + MEMORY.maxYoungGenerationSizeMb) * 1024 * 1024
 
@@ -40,6 +42,8 @@ interface Thread {
   readonly abandoned: Set<number>
   /** Aborts that the thread has not acknowledged. */
   readonly unanswered: Set<number>
+  /** The relay ended it. */
+  ended: boolean
 }
 
 export interface ModuleHost {
@@ -54,13 +58,16 @@ export interface ModuleHost {
 export function createModuleHost(moduleUrl: URL, options: { maxBytes: number; log: ToolLog; label: string }): ModuleHost {
   const threads = new Set<Thread>()
   let newest: Thread | undefined
-  let failedAt: number | undefined
+  let loads = true
+  let notBefore = 0
+  let loading = createBackoff(LOADING)
+  const crashing = createBackoff(CRASHING)
   let nextId = 1
   let total = 0
   let closed = false
 
   const current = (): Thread => {
-    if (closed || (failedAt !== undefined && performance.now() - failedAt < RESTART_AFTER_MS)) throw new ToolFailure('unavailable')
+    if (closed || performance.now() < notBefore) throw new ToolFailure('unavailable')
     if (!newest || newest.abandoned.size > MAX_ABANDONED) newest = startThread()
     return newest
   }
@@ -72,6 +79,7 @@ export function createModuleHost(moduleUrl: URL, options: { maxBytes: number; lo
     // A tool's printing would break the relay's log, which is one JSON object a line. Tools have `log` instead.
     worker.stdout.resume()
     worker.stderr.resume()
+    const startedAt = performance.now()
     let loaded = false
     const ready = new Promise<readonly string[] | undefined>((resolve) => {
       const timer = setTimeout(() => void worker.terminate(), START_WITHIN_MS)
@@ -79,19 +87,22 @@ export function createModuleHost(moduleUrl: URL, options: { maxBytes: number; lo
         if (message.kind !== 'ready') return receive(self, message)
         clearTimeout(timer)
         loaded = true
-        failedAt = undefined
+        loads = true
+        loading = createBackoff(LOADING)
         resolve(message.functions)
       })
       worker.on('error', (error) => options.log.warn({ tool_module: options.label, reason: error instanceof Error ? error.name : 'error' }, 'tool module failed'))
       worker.on('exit', () => {
         threadsAlive--
         clearTimeout(timer)
-        if (!loaded) failedAt = performance.now()
+        if (!loaded) loads = false
+        const now = performance.now()
+        if (!self.ended) notBefore = now + (loaded ? crashing.ended(now - startedAt) : loading.ended(0))
         end(self)
         resolve(undefined)
       })
     })
-    const self: Thread = { worker, ready, calls: new Map(), abandoned: new Set(), unanswered: new Set() }
+    const self: Thread = { worker, ready, calls: new Map(), abandoned: new Set(), unanswered: new Set(), ended: false }
     threads.add(self)
     return self
   }
@@ -144,7 +155,7 @@ export function createModuleHost(moduleUrl: URL, options: { maxBytes: number; lo
     thread.unanswered.add(message.id)
     thread.worker.postMessage({ kind: 'abort', id: message.id } satisfies ToWorker)
     const endIfBlocked = () => {
-      if (thread.unanswered.has(message.id)) void thread.worker.terminate()
+      if (thread.unanswered.has(message.id)) stop(thread)
     }
     // If the relay's own loop stalled, an answer may be here already: it is read before this looks.
     setTimeout(() => setImmediate(endIfBlocked), ANSWER_WITHIN_MS)
@@ -152,7 +163,12 @@ export function createModuleHost(moduleUrl: URL, options: { maxBytes: number; lo
   }
 
   function retireIfIdle(thread: Thread): void {
-    if (thread.abandoned.size > MAX_ABANDONED && thread.calls.size === 0) void thread.worker.terminate()
+    if (thread.abandoned.size > MAX_ABANDONED && thread.calls.size === 0) stop(thread)
+  }
+
+  function stop(thread: Thread): void {
+    thread.ended = true
+    void thread.worker.terminate()
   }
 
   return {
@@ -175,7 +191,7 @@ export function createModuleHost(moduleUrl: URL, options: { maxBytes: number; lo
         total--
       }
     },
-    healthy: () => failedAt === undefined,
+    healthy: () => loads,
     close: async () => {
       closed = true
       await Promise.all([...threads].map((thread) => thread.worker.terminate()))

@@ -35,9 +35,13 @@ const describe = (error) => {
   const place = stack.slice(stack.indexOf(error?.message) + String(error?.message).length).split('\\n').find((line) => /^\\s+at /.test(line))
   return String(name).slice(0, 100) + (place === undefined ? '' : ' ' + place.trim().slice(0, 300))
 }
+// JSON.stringify throws at a bigint and writes no text without quotes, so the digits are marked and their quotes taken off.
+const mark = require('node:crypto').randomUUID()
+const marked = new RegExp('"' + mark + '(-?[0-9]+)"', 'g')
+const digits = (_, value) => (typeof value === 'bigint' ? mark + value : value)
 const toText = (value) => {
-  const text = typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value)
-  return (text ?? '').slice(0, workerData.maxLength)
+  const text = typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value, digits)
+  return (text ?? '').replace(marked, '$1').slice(0, workerData.maxLength)
 }
 const log = (message) => post({ kind: 'log', message: String(message).slice(0, 1000) })
 

@@ -4,12 +4,14 @@ import type { Ajv, ErrorObject, Options } from 'ajv'
 import type { FormatsPlugin } from 'ajv-formats'
 import { cutToBytes } from '../core/protocol/errors.js'
 import type { JsonObject } from '../core/protocol/events.js'
+import type { ExactObject } from '../json/exact-json.js'
+import { type CodeWords, comparable, compareExactly } from './exact-schema.js'
 
 /** Loads with the first schema, without a wait, so that a relay without tools starts faster. */
 const load = createRequire(import.meta.url)
 
 /** Returns what is wrong with the arguments in one line, or undefined. */
-export type ArgumentCheck = (args: JsonObject) => string | undefined
+export type ArgumentCheck = (args: ExactObject) => string | undefined
 
 const MAX_PROBLEMS = 8
 const MAX_PROBLEM_BYTES = 1000
@@ -25,12 +27,23 @@ const ignorePatterns = Object.assign(() => ({ test: () => true }), { code: '(() 
 export function compileSchema(parameters: JsonObject | undefined, origin: 'operator' | 'peer'): ArgumentCheck {
   const schema = parameters ?? { type: 'object', properties: {} }
   if (schema.type !== undefined && schema.type !== 'object') throw new Error('the type of parameters must be "object"')
-  const options: Options = { strict: false, allErrors: true, validateFormats: true, logger: false, ...(origin === 'peer' ? { code: { regExp: ignorePatterns } } : {}) }
+  const options: Options = {
+    strict: false,
+    allErrors: true,
+    validateFormats: true,
+    logger: false,
+    passContext: true,
+    ...(origin === 'peer' ? { code: { regExp: ignorePatterns } } : {}),
+  }
   const ajv = ajvFor(schema, options)
+  compareExactly(ajv, load('ajv') as CodeWords)
   ;(load('ajv-formats') as { default: FormatsPlugin }).default(ajv, { mode: 'fast' })
   const closed = origin === 'operator' && schema.properties !== undefined && !OPEN_SCHEMA_WORDS.some((word) => Object.hasOwn(schema, word))
   const validate = ajv.compile(closed ? { ...schema, additionalProperties: false } : schema)
-  return (args) => (validate(args) ? undefined : describe(validate.errors ?? []))
+  return (args) => {
+    const { plain, digits } = comparable(args)
+    return validate.call({ digits }, plain) ? undefined : describe(validate.errors ?? [])
+  }
 }
 
 function ajvFor(schema: JsonObject, options: Options): Ajv {

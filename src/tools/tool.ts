@@ -18,7 +18,7 @@ export interface ToolEnvironment {
 
 /**
  * A tool as a function: `export const lookupOrder: Tool<{ id: string }> = async ({ id }, { identity }) => …`.
- * `args` has passed the declared JSON schema. The model reads what the function returns: a string as it is, anything else as JSON.
+ * `args` has passed the declared JSON schema. With `bigIntegers` in its `run`, whole numbers beyond 2^53 arrive as `bigint`. The model reads what the function returns: a string as it is, anything else as JSON.
  * The model never sees what it throws. Return a sentence to say what went wrong.
  */
 export type Tool<Args = Readonly<Record<string, unknown>>> = (args: Args, environment: ToolEnvironment) => unknown

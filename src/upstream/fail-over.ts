@@ -23,7 +23,7 @@ export interface FailOverDeps {
   /** The time limit that each upstream has itself. A dial gets half of it if another upstream is left to try. All dials of a client end within one and a half. */
   readonly connectTimeoutMs: number
   readonly log: { warn(fields: object, message: string): void }
-  readonly onDialled?: (upstream: string, outcome: DialOutcome['is']) => void
+  readonly onDialled?: (upstream: string, outcome: DialOutcome['type']) => void
 }
 
 export interface FailOver extends UpstreamProvider {
@@ -65,12 +65,12 @@ export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOv
     const began = now()
     try {
       const connection = await provider.dial({ ...request, signal })
-      ended(name, { is: 'opened', latencyMs: Math.max(0, now() - began) })
+      ended(name, { type: 'opened', latencyMs: Math.max(0, now() - began) })
       return { ...connection, deployment: limitKey, privateWords: (connection.privateWords ?? []).concat(config.deployment) }
     } catch (error) {
       const refusal = error instanceof RefusalError ? error : new RefusalError('upstream_refused', 'dial_failed')
       const timedOut = timeout?.aborted === true && !request.signal.aborted && refusal.why === 'aborted'
-      ended(name, request.signal.aborted ? { is: 'given_up' } : outcomeOf(refusal))
+      ended(name, request.signal.aborted ? { type: 'given_up' } : outcomeOf(refusal))
       if (refusal.code === 'rate_limited') {
         const resetSeconds = refusal.retryAfterSeconds ?? DEFAULT_PAUSE_SECONDS
         deps.limits.recordLimits({ deployment: limitKey, source: 'http_429', at: now(), limits: [{ name: 'requests', remaining: 0, resetSeconds }] })
@@ -82,7 +82,7 @@ export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOv
   function ended(name: string, outcome: DialOutcome): void {
     const before = breakerOf(name)
     state = dialled(state, name, outcome, now())
-    deps.onDialled?.(name, outcome.is)
+    deps.onDialled?.(name, outcome.type)
     const after = breakerOf(name)
     if (before !== after) deps.log.warn({ upstream: name, breaker: after }, 'upstream breaker')
   }
@@ -127,8 +127,8 @@ export function limitKeyOf(config: UpstreamConfig, all: readonly NamedUpstream[]
 }
 
 function outcomeOf({ code, why, retryAfterSeconds }: RefusalError): DialOutcome {
-  if (code === 'rate_limited') return { is: 'rate_limited', retryAfterSeconds: retryAfterSeconds ?? DEFAULT_PAUSE_SECONDS }
-  return why === 'closed' ? { is: 'given_up' } : { is: 'failed', retryAfterSeconds }
+  if (code === 'rate_limited') return { type: 'rate_limited', retryAfterSeconds: retryAfterSeconds ?? DEFAULT_PAUSE_SECONDS }
+  return why === 'closed' ? { type: 'given_up' } : { type: 'failed', retryAfterSeconds }
 }
 
 /** If any upstream tried was rate limited, the refusal says when the first is free again. Else it is the last failure. */

@@ -1,6 +1,6 @@
 // Every bound of a token's claims at its edge: the last value that passes, and the first that does not.
 import { describe, expect, it } from 'vitest'
-import { authenticator, good, sign, whyOf } from './tokens.js'
+import { authenticator, good, sign, signText, whyOf } from './tokens.js'
 
 describe('claims', () => {
   it.each<[string, object, object, string]>([
@@ -15,6 +15,48 @@ describe('claims', () => {
     const identity = await front.verify(await sign({ ...good, ...last }))
     expect(identity.claims).toMatchObject(last)
     expect(await whyOf(front.verify(await sign({ ...good, ...first })))).toBe(why)
+  })
+
+  it.each([
+    ['2512292042121000001', '2512292042121000001'],
+    ['-9007199254740993', '-9007199254740993'],
+    ['1e400', '1e400'],
+    ['3.14159265358979323846', '3.14159265358979323846'],
+    ['9007199254740991', 9007199254740991],
+    ['1.0', 1],
+    ['12e2', 1200],
+  ])('the number %s is read as %o, at any depth', async (number, value) => {
+    const identity = await authenticator().verify(signText(`{"sub":"alice","exp":${good.exp},"org":{"ids":[${number}]},"account":${number},"text":"1234567890123456"}`))
+    expect(identity.claims).toEqual({ ...good, org: { ids: [value] }, account: value, text: '1234567890123456' })
+  })
+
+  it.each<[string, { audience?: string; clientId?: string }, object, string]>([
+    ['the client of an access token', { clientId: 'app' }, { client_id: 'app' }, 'accepted'],
+    ['another client', { clientId: 'app' }, { client_id: 'App' }, 'wrong_client'],
+    ['no client', { clientId: 'app' }, {}, 'wrong_client'],
+    ['a list of clients', { clientId: 'app' }, { client_id: ['app'] }, 'wrong_client'],
+    ['a token made for a service, by the same client', { clientId: 'app' }, { client_id: 'app', aud: 'other' }, 'wrong_audience'],
+    ['an ID token', { clientId: 'app' }, { aud: 'app' }, 'wrong_client'],
+    ['an empty audience', { clientId: 'app' }, { client_id: 'app', aud: [] }, 'wrong_audience'],
+    ['both', { clientId: 'app', audience: 'relay' }, { client_id: 'app', aud: 'relay' }, 'accepted'],
+    ['both wanted, one there', { clientId: 'app', audience: 'relay' }, { client_id: 'app' }, 'wrong_audience'],
+    ['both wanted, the other there', { clientId: 'app', audience: 'relay' }, { aud: 'relay' }, 'wrong_client'],
+    ['no audience, as ever', { audience: 'relay' }, { client_id: 'relay' }, 'wrong_audience'],
+  ])('%s', async (_what, config, claims, outcome) => {
+    const attempt = authenticator(config).verify(await sign({ ...good, ...claims }))
+    if (outcome === 'accepted') expect((await attempt).subject).toBe('alice')
+    else expect(await whyOf(attempt)).toBe(outcome)
+  })
+
+  it('a number is no subject, however long', async () => {
+    expect(await whyOf(authenticator().verify(signText(`{"sub":2512292042121000001,"exp":${good.exp}}`)))).toBe('bad_subject')
+    expect((await authenticator().verify(signText(`{"sub":"2512292042121000001","exp":${good.exp}.0000000000000001}`))).subject).toBe('2512292042121000001')
+  })
+
+  it('nested beyond reading are refused', async () => {
+    const deep = '['.repeat(2500)
+    const attempt = authenticator().verify(signText(`{"sub":"alice","exp":${good.exp},"n":1e400,"a":${deep}${deep.replaceAll('[', ']')}}`))
+    await attempt.catch((error) => expect(error).toMatchObject({ code: 'unauthenticated' }))
   })
 
   it('become a caller that cannot be changed', async () => {

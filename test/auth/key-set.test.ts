@@ -33,8 +33,18 @@ describe('usableKeys', () => {
     expect(usableKeys({ keys: [] })).toEqual([])
     expect(usableKeys({ keys: Array(200).fill({ kty: 'EC' }) })).toHaveLength(200)
   })
-  it('ignores a kid that two keys share, even if one of them is unusable; keys without a kid stay', () => {
-    const ec = (kid?: unknown) => ({ kty: 'EC', ...(kid === undefined ? {} : { kid }) })
-    expect(usableKeys({ keys: [ec('a'), ec('b'), ec('a'), ec(), ec(), { kty: 'oct', k: 'AQ', kid: 'b' }, ec('c')] })).toEqual([ec(), ec(), ec('c')])
+  it('keeps keys that share a kid, and of those only keys for signatures', () => {
+    const ec = (kid: string, more: object = {}) => ({ kty: 'EC', kid, ...more })
+    const keys = [
+      ec('a'),
+      ec('a', { use: 'sig' }),
+      ec('a', { key_ops: ['verify'] }),
+      ec('a', { use: 'enc' }),
+      ec('a', { use: 7 }),
+      ec('a', { key_ops: ['encrypt'] }),
+      ec('a', { key_ops: 'verify' }),
+      { kty: 'oct', k: 'AQ', kid: 'a' },
+    ]
+    expect(usableKeys({ keys })).toEqual(keys.slice(0, 3))
   })
 })

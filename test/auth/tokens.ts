@@ -1,4 +1,5 @@
 // Tokens and an authenticator with a fixed clock for the tests of auth.
+import { createHmac } from 'node:crypto'
 import { SignJWT } from 'jose'
 import { expect } from 'vitest'
 import { createAuthenticator } from '../../src/auth/authenticator.js'
@@ -24,6 +25,11 @@ export function part(value: unknown): string {
 }
 export const sign = (claims: Record<string, unknown>, alg = 'HS256', key: Uint8Array | Parameters<SignJWT['sign']>[0] = Buffer.from(SECRET)): Promise<string> =>
   new SignJWT(claims).setProtectedHeader({ alg }).sign(key)
+/** Over this very text. */
+export function signText(payload: string): string {
+  const signed = `${part({ alg: 'HS256' })}.${part(payload)}`
+  return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`
+}
 export const good = { sub: 'alice', exp: NOW + 60 }
 
 export async function whyOf(attempt: Promise<unknown>): Promise<string> {

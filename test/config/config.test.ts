@@ -138,6 +138,42 @@ describe('values', () => {
   })
 })
 
+describe('what clients may set', () => {
+  const opened = (text: string) => {
+    const { clientMaySet, clientMaySetValues } = load({ CLIENT_MAY_SET: text }).profiles.default ?? {}
+    return [clientMaySet, clientMaySetValues]
+  }
+
+  it.each<[string, readonly string[], Record<string, readonly string[]> | undefined]>([
+    ['output_modalities', ['output_modalities'], undefined],
+    ['audio.output.voice=alloy|marin, include', ['audio.output.voice', 'include'], { 'audio.output.voice': ['alloy', 'marin'] }],
+    ['audio.output.voice.id= voice_1 | 7 ', ['audio.output.voice.id'], { 'audio.output.voice.id': ['voice_1', '7'] }],
+    ['audio.output.speed=1.0|1.25', ['audio.output.speed'], { 'audio.output.speed': ['1', '1.25'] }],
+    ['max_output_tokens=inf|500', ['max_output_tokens'], { max_output_tokens: ['inf', '500'] }],
+    ['parallel_tool_calls=false', ['parallel_tool_calls'], { parallel_tool_calls: ['false'] }],
+    ['output_modalities=text', ['output_modalities'], { output_modalities: ['text'] }],
+    ['audio.input.turn_detection=null|semantic_vad', ['audio.input.turn_detection'], { 'audio.input.turn_detection': ['null', 'semantic_vad'] }],
+    ['audio.input.format=audio/pcm|audio/pcmu', ['audio.input.format'], { 'audio.input.format': ['audio/pcm', 'audio/pcmu'] }],
+    ['audio.input.transcription=whisper-1', ['audio.input.transcription'], { 'audio.input.transcription': ['whisper-1'] }],
+    ['reasoning=low', ['reasoning'], { reasoning: ['low'] }],
+    ['truncation=auto|retention_ratio', ['truncation'], { truncation: ['auto', 'retention_ratio'] }],
+    ['audio.output.voice=alloy,audio.output.voice=marin', ['audio.output.voice'], { 'audio.output.voice': ['alloy', 'marin'] }],
+    ['audio.output.voice=alloy,audio.output.voice', ['audio.output.voice'], undefined],
+  ])('%s', (text, paths, values) => {
+    expect(opened(text)).toEqual([paths, values])
+  })
+
+  it('a profile has its own, values included, or inherits both', () => {
+    const config = load({
+      CLIENT_MAY_SET: 'audio.output.voice=alloy',
+      PROFILES_FILE: file('openings.json', JSON.stringify({ a: {}, b: { clientMaySet: ['audio.output.voice'] }, c: { clientMaySet: ['audio.output.voice=marin'] } })),
+    })
+    const values = (name: string) => config.profiles[name]?.clientMaySetValues
+    expect(['a', 'b', 'c'].map(values)).toEqual([{ 'audio.output.voice': ['alloy'] }, undefined, { 'audio.output.voice': ['marin'] }])
+    expect(describeConfig(config)).toContainEqual(['profile c', expect.stringContaining('clients may set: audio.output.voice=marin')])
+  })
+})
+
 describe('upstreams', () => {
   it('OpenAI with its defaults', () => {
     const [upstream] = loadConfig(checkTools, { OPENAI_API_KEY: 'sk-x', JWT_SECRET: secret }, options).upstreams

@@ -24,6 +24,7 @@ export const THEMES = {
     'JWKS_URL',
     'JWT_ISSUER',
     'JWT_AUDIENCE',
+    'JWT_CLIENT_ID',
     'JWT_ALGORITHMS',
     'JWT_CLOCK_TOLERANCE_S',
     'JWT_PROFILE_CLAIM',

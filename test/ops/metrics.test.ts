@@ -30,7 +30,7 @@ const notes: readonly (readonly [note: Note, ...lines: string[]])[] = [
   ],
   [{ type: 'upstream_error', code: 'server_error' }, 'relay_upstream_errors_total{code="server_error"} 1'],
   [{ type: 'configured', durationMs: 300 }, 'relay_configured_seconds_sum 0.3'],
-  [{ type: 'response_done', responseId: 'resp_1', status: 'completed', usage: undefined }, 'relay_responses_total{status="completed"} 1'],
+  [{ type: 'response_done', responseId: 'resp_1', model: 'gpt-realtime', status: 'completed', usage: undefined }, 'relay_responses_total{status="completed"} 1'],
   [{ type: 'response_started', responseId: 'resp_1' }],
   [{ type: 'first_audio', responseId: 'resp_1', afterMs: 120 }],
   [{ type: 'tool_started', callId: 'call_1', tool: 'get_weather' }],
@@ -114,7 +114,7 @@ describe('the log of a session', () => {
     for (const one of [
       { type: 'response_started', responseId: said },
       { type: 'first_audio', responseId: said, afterMs: 1 },
-      { type: 'response_done', responseId: said, status: 'completed', usage: { words: said } },
+      { type: 'response_done', responseId: said, model: said, status: 'completed', usage: { words: said } },
       { type: 'tool_started', callId: said, tool: said },
       { type: 'tool_finished', callId: said, tool: said, outcome: 'ok', durationMs: 1, cut: false },
     ] as const)

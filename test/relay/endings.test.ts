@@ -52,7 +52,6 @@ describe('the client goes', () => {
   for (const code of [1000, 1001, 1005, 1006, 4000]) {
     it(`with ${code}: the upstream is closed, and nothing is sent to either`, async () => {
       const lab = await liveLab()
-      lab.upstream.say(ev.created('r'))
       lab.client.close(code)
       expect((await lab.upstream.closed).code).toBe(1000)
       await settle()
@@ -66,6 +65,7 @@ describe('the client goes', () => {
     const lab = await liveLab()
     lab.upstream.say(ev.created('r'))
     lab.upstream.say(ev.itemDone('r', ev.call('c', 'get_weather')))
+    lab.upstream.say(ev.done('r', [ev.call('c', 'get_weather')]))
     await settle()
     const [tool] = lab.tools
     expect(tool?.context.signal.aborted).toBe(false)
@@ -75,6 +75,88 @@ describe('the client goes', () => {
     tool?.finish({ outcome: 'aborted' })
     expect(await lab.upstream.rest()).toEqual([])
     expect(lab.ended()).toBe(1)
+  })
+})
+
+describe('what the last answer used', () => {
+  const used = { total_tokens: 9, input_tokens: 5, output_tokens: 4 }
+  const counted = (lab: Lab) => lab.usage.filter((report) => report.counters.responses)
+
+  it('is booked although the client left before its end: the answer is cancelled, and the upstream read on for it', async () => {
+    const lab = await liveLab()
+    lab.upstream.say(ev.created('r'))
+    await settle()
+    lab.client.close(1000)
+    expect(await lab.upstream.hear()).toMatchObject({ type: 'response.cancel', response_id: 'r' })
+    // The user's place is free, and the session is nobody's.
+    expect(lab.ended()).toBe(1)
+    expect(lab.noted('session_closed')).toMatchObject([{ code: 'client_left' }])
+    const done = ev.done('r', [], 'cancelled')
+    lab.upstream.say({ ...done, response: { ...done.response, usage: used } })
+    expect((await lab.upstream.closed).code).toBe(1000)
+    expect(counted(lab)).toMatchObject([{ onceId: 'r', counters: { responses: 1, input_tokens: 5, output_tokens: 4 } }])
+    expect(lab.relay.sessions.count).toBe(0)
+    expect(lab.ended()).toBe(1)
+  })
+
+  it('is booked of an answer that was asked for and begins only after the client left', async () => {
+    const lab = await liveLab()
+    lab.client.say({ type: 'response.create' })
+    expect(await lab.upstream.hear()).toMatchObject({ type: 'response.create' })
+    lab.client.destroy()
+    await settle()
+    lab.upstream.say(ev.created('late'))
+    expect(await lab.upstream.hear()).toMatchObject({ type: 'response.cancel', response_id: 'late' })
+    const done = ev.done('late', [], 'cancelled')
+    lab.upstream.say({ ...done, response: { ...done.response, usage: used } })
+    await lab.upstream.closed
+    expect(counted(lab)).toMatchObject([{ onceId: 'late' }])
+  })
+
+  it('is estimated if the upstream does not say it within five seconds, and marked so', async () => {
+    const lab = await liveLab()
+    lab.upstream.say(ev.created('r'))
+    await settle()
+    lab.client.close(1000)
+    await lab.pass(4_750)
+    expect(lab.relay.sessions.count).toBe(1)
+    await lab.pass(500)
+    await lab.upstream.closed
+    expect(counted(lab)).toMatchObject([{ counters: { responses: 1, estimated_responses: 1, output_tokens: 4096 } }])
+    expect(lab.relay.sessions.count).toBe(0)
+  })
+
+  it('is estimated at once if the upstream is lost in the middle of it', async () => {
+    const lab = await liveLab()
+    lab.upstream.say(ev.created('r'))
+    await settle()
+    lab.upstream.destroy()
+    await endsWith(lab, 'upstream_lost', 4502)
+    expect(counted(lab)).toMatchObject([{ counters: { responses: 1, estimated_responses: 1 } }])
+  })
+
+  it('keeps its part of the quota until then, and no longer', async () => {
+    const quota = { rules: [{ of: 'responses', per: 'day', max: 2 }], failOpen: false, currency: undefined } as const
+    const lab = await liveLab({ profile: { quota } })
+    lab.client.say({ type: 'response.create' })
+    expect(await lab.upstream.hear()).toMatchObject({ type: 'response.create' })
+    lab.upstream.say(ev.created('r'))
+    await settle()
+    lab.client.close(1000)
+    await settle()
+    expect(lab.released).toEqual([])
+    const done = ev.done('r', [])
+    lab.upstream.say({ ...done, response: { ...done.response, usage: used } })
+    await lab.upstream.closed
+    expect(counted(lab)).toHaveLength(1)
+    expect(lab.released.length).toBeGreaterThan(0)
+  })
+
+  it('costs a client nothing that left in silence: its session ends at once', async () => {
+    const lab = await liveLab()
+    lab.client.close(1000)
+    await lab.upstream.closed
+    expect(counted(lab)).toEqual([])
   })
 })
 
@@ -275,6 +357,6 @@ describe('what is written down at the end', () => {
         counters: { responses: 1, input_tokens: 5, output_tokens: 4, input_text_tokens: 2, input_audio_tokens: 3, input_cached_tokens: 1, output_audio_tokens: 4 },
       },
     ])
-    expect(lab.noted('response_done')).toEqual([{ type: 'response_done', responseId: 'r', status: 'completed', usage }])
+    expect(lab.noted('response_done')).toEqual([{ type: 'response_done', responseId: 'r', model: 'gpt-realtime', status: 'completed', usage }])
   })
 })

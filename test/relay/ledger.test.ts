@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { PriceTable } from '../../src/core/policy/price.js'
 import type { LimitReport, UsageReport } from '../../src/ports/store.js'
 import { type LedgerSettings, SessionLedger } from '../../src/relay/ledger.js'
-import { newMeters } from '../../src/relay/meters.js'
+import { createMeters } from '../../src/relay/meters.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
 
 const T = Date.UTC(2026, 10, 25)
@@ -19,7 +19,7 @@ beforeEach(() => {
 
 function open(ledger: LedgerSettings = {}, over: { deployment?: string; claims?: Record<string, unknown> } = {}) {
   const identity = { subject: 'alice', issuer: undefined, tokenId: undefined, expiresAtMs: 0, claims: over.claims ?? {} }
-  const meters = newMeters()
+  const meters = createMeters()
   const { quota, ...parts } = createMemoryStore()
   const store = {
     quota,

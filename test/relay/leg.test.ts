@@ -1,6 +1,6 @@
 // One side of a session: what is held while its lane is closed comes out in order, once, and only as far as the lane opens.
 import { expect, it } from 'vitest'
-import { Leg } from '../../src/relay/leg.js'
+import { type FrameHandler, Leg } from '../../src/relay/leg.js'
 import { memoryPair, settle } from '../support/memory-link.js'
 
 const frame = (text: string) => Buffer.from(text)
@@ -27,10 +27,7 @@ it('hands held frames over in order and reads on', () => {
   for (const text of ['1', '2', '3', '4']) leg.hold(frame(text), text === '2')
   expect(leg.reader.paused).toBe(true)
   const seen: (readonly [string, boolean])[] = []
-  leg.release(
-    () => true,
-    (held, isBinary) => seen.push([held.toString(), isBinary]),
-  )
+  leg.release({ isOpen: () => true, handle: (_leg, held, isBinary) => seen.push([held.toString(), isBinary]) })
   expect(seen).toEqual([
     ['1', false],
     ['2', true],
@@ -44,17 +41,11 @@ it('stops where the lane closes again, and goes on from there', () => {
   const { leg } = openLeg()
   for (const text of ['1', '2', '3']) leg.hold(frame(text), false)
   const seen: string[] = []
-  leg.release(
-    () => seen.length < 1,
-    (held) => seen.push(held.toString()),
-  )
+  leg.release({ isOpen: () => seen.length < 1, handle: (_leg, held) => seen.push(held.toString()) })
   expect(seen).toEqual(['1'])
   expect(leg.reader.paused).toBe(true)
   leg.hold(frame('4'), false)
-  leg.release(
-    () => true,
-    (held) => seen.push(held.toString()),
-  )
+  leg.release({ isOpen: () => true, handle: (_leg, held) => seen.push(held.toString()) })
   expect(seen).toEqual(['1', '2', '3', '4'])
   expect(leg.reader.paused).toBe(false)
 })
@@ -63,12 +54,15 @@ it('releases each frame once, also if handling one asks for a release', () => {
   const { leg } = openLeg()
   for (const text of ['1', '2']) leg.hold(frame(text), false)
   const seen: string[] = []
-  const handle = (held: Buffer): void => {
-    seen.push(held.toString())
-    leg.release(() => true, handle)
-    seen.push(`end of ${held}`)
+  const handler: FrameHandler = {
+    isOpen: () => true,
+    handle(_leg, held) {
+      seen.push(held.toString())
+      leg.release(handler)
+      seen.push(`end of ${held}`)
+    },
   }
-  leg.release(() => true, handle)
+  leg.release(handler)
   expect(seen).toEqual(['1', 'end of 1', '2', 'end of 2'])
 })
 

@@ -1,6 +1,7 @@
 // What makes a tool unusable as it is configured: every mistake at once, by entry.
 import { expect, it } from 'vitest'
 import type { ToolEntry } from '../../src/config/config.js'
+import { Secret } from '../../src/config/secret.js'
 import { checkTools } from '../../src/tools/check.js'
 
 const entries: readonly (readonly [ToolEntry, ...says: string[]])[] = [
@@ -33,6 +34,33 @@ it('names every mistake of every entry', () => {
     const problems = found.filter((mistake) => mistake.entry === index).map((mistake) => mistake.problem)
     expect(problems, `entry ${index}`).toEqual(says.map((start) => expect.stringMatching(new RegExp(`^${start}`))))
   }
+})
+
+it.each<[string, string, readonly string[] | undefined, readonly string[]]>([
+  ['what it needs is required', 'https://h/{id}/{kind}', ['id', 'kind'], []],
+  ['what it needs is optional', 'https://h/{id}/{kind}?q={q}', ['kind', 'q'], ['id']],
+  ['nothing is required', 'https://h/a-{id}', [], ['id']],
+  ['nothing is said', 'https://h/{id}', undefined, []],
+  ['only a query needs it', 'https://h/?q={id}', [], []],
+])('a path: %s', (_what, url, required, missing) => {
+  const http = { method: 'GET' as const, url, headers: {}, timeoutMs: undefined, idempotent: false, denyPrivateAddresses: false }
+  const parameters = { type: 'object', properties: { id: {}, kind: {}, q: {} }, ...(required && { required: [...required] }) }
+  expect(checkTools([{ name: 'a', parameters, http }])).toEqual(
+    missing.map((name) => ({ entry: 0, problem: `run http url: {${name}} stands in the path, which cannot do without it: name it in "required" of the parameters` })),
+  )
+})
+
+it.each<[string, boolean]>([
+  ['{{claims.team}} {id}', false],
+  ['{"a":{"b":"{id}"}}', false],
+  ['{{subject}}', true],
+  ['{{id}}', true],
+  ['{{claims}} {{claims.x y}}', true],
+  ['{{claims.team}', true],
+])('a header with %s is a mistake: %s', (value, wrong) => {
+  const http = { method: 'GET' as const, url: 'https://h/', headers: { 'x-a': new Secret(value) }, timeoutMs: undefined, idempotent: false, denyPrivateAddresses: false }
+  const problems = checkTools([{ name: 'a', parameters: { type: 'object', properties: { id: {} } }, http }]).map(({ problem }) => problem)
+  expect(problems.includes('run http header x-a: two braces that are not {{claims.name}}')).toBe(wrong)
 })
 
 it('judges a template by the parameters of its tool, and only if it was read', () => {

@@ -41,7 +41,7 @@ async function start(configs: readonly ToolConfig[], overrides: Parameters<typeo
 }
 
 describe('requests', () => {
-  const byId: JsonObject = { type: 'object', properties: { id: { type: 'string' }, q: { type: 'string' }, tags: { type: 'array' }, page: { type: 'integer' } } }
+  const byId: JsonObject = { type: 'object', properties: { id: { type: 'string' }, q: { type: 'string' }, tags: { type: 'array' }, page: { type: ['integer', 'null'] } } }
 
   it('sends a body method its arguments as JSON, with configured headers', async () => {
     const { run } = await start([httpTool('post', `${backend.url}/echo`, { method: 'POST', headers: { Authorization: new Secret('Bearer k') } })])
@@ -58,6 +58,15 @@ describe('requests', () => {
     expect(backend.seen.at(-1)?.url).toBe('/orders/a%2Fb%20c/x?fixed=1&q=%C3%BC%26x%3D1&tags=one&tags=2')
     expect(backend.seen.at(-1)?.headers).toMatchObject({ 'x-q': 'q=%C3%BC%26x%3D1', 'x-team': 'blue/Alice%20M%C3%BCller' })
     expect(backend.seen.at(-1)?.body).toBe('')
+  })
+
+  it('leaves out the header of an argument that was not given, and tells the model what the path needs', async () => {
+    const headers = { 'x-q': new Secret('{q}'), 'x-page': new Secret('{page}'), 'x-both': new Secret('{q} {page}'), 'x-fixed': new Secret('1') }
+    const { run, registry } = await start([httpTool('get', `${backend.url}/orders/{id}?page={page}`, { headers }, byId)])
+    await run('get', { id: '1', q: 'a', page: null })
+    expect(backend.seen.at(-1)?.url).toBe('/orders/1')
+    expect(Object.keys(backend.seen.at(-1)?.headers ?? {}).filter((name) => name.startsWith('x-'))).toEqual(['x-q', 'x-fixed'])
+    expect(registry.specs()[0]?.definition.parameters).toEqual({ ...byId, required: ['id'] })
   })
 
   it('carries the client’s traceparent, unless a header of that name is configured', async () => {
@@ -83,7 +92,8 @@ describe('requests', () => {
 
   it.each([
     ['a query parameter fixed by the template', '/x?role=user', { ROLE: 'admin' }, 'fixed'],
-    ['a missing path argument', '/x/{id}', {}, '/id is required'],
+    ['a missing path argument', '/x/{id}', {}, "/ must have required property 'id'"],
+    ['a path argument that is null', '/x/{id}', { id: null }, '/id is required'],
     ['an empty path argument', '/x/{id}', { id: '' }, '/id must not be empty'],
     ['an object in a path', '/x/{id}', { id: { a: 1 } }, '/id must be a string'],
     ['a line break in a path', '/x/{id}', { id: 'a\r\nx-evil: 1' }, 'line breaks'],

@@ -121,6 +121,7 @@ export interface HttpFixture {
   readonly url: URL
   readonly port: number
   readonly headersSeen: IncomingMessage['headers'][]
+  readonly bodiesSeen: string[]
   /** Makes the server forget its sessions, as a restart does. */
   forget(): void
   /** Cuts every connection and stops listening. */
@@ -130,12 +131,15 @@ export interface HttpFixture {
 export async function startHttpFixture(state: FixtureState, port = 0): Promise<HttpFixture> {
   const sessions = new Map<string, StreamableHTTPServerTransport>()
   const headersSeen: IncomingMessage['headers'][] = []
+  const bodiesSeen: string[] = []
   const server = createServer(async (request, response) => {
     headersSeen.push(request.headers)
     response.on('error', () => {})
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
-    const body: unknown = chunks.length > 0 ? JSON.parse(Buffer.concat(chunks).toString()) : undefined
+    const sent = Buffer.concat(chunks).toString()
+    if (sent !== '') bodiesSeen.push(sent)
+    const body: unknown = sent === '' ? undefined : JSON.parse(sent)
     const known = sessions.get(String(request.headers['mcp-session-id']))
     if (known) return known.handleRequest(request, response, body)
     if (!isInitializeRequest(body))
@@ -151,6 +155,7 @@ export async function startHttpFixture(state: FixtureState, port = 0): Promise<H
     url: new URL(`http://127.0.0.1:${bound}/mcp`),
     port: bound,
     headersSeen,
+    bodiesSeen,
     forget: () => sessions.clear(),
     close: async () => {
       server.close()

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Secret } from '../../src/config/secret.js'
-import type { McpConfig } from '../../src/tools/mcp-transport.js'
+import { type McpConfig, responseBytes } from '../../src/tools/mcp-transport.js'
 import { createToolRegistry } from '../../src/tools/registry.js'
 import { type FixtureState, fixtureState, HOSTILE_TOOLS, startHttpFixture } from './mcp-fixture.js'
 import { contextFor, TRACE, testOptions } from './tool-context.js'
@@ -196,6 +196,10 @@ describe('child process', () => {
     const { registry } = await connect({ kind: 'mcp', label: 'docs', transport: { command: './no-such-command', args: [], env: {} }, allowedTools: undefined })
     expect((await registry.health()).status).toBe('degraded')
   })
+})
+
+it('an answer may be as long as the longest output', () => {
+  expect([responseBytes(65_536), responseBytes(8 * 1024 * 1024)]).toEqual([4 * 1024 * 1024, 16 * 1024 * 1024])
 })
 
 describe('over HTTP', () => {

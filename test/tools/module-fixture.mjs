@@ -3,6 +3,8 @@ let calls = 0
 
 export const echo = ({ text }) => text
 export const add = ({ a, b }) => ({ sum: a + b })
+/** Of a call with `list`, the arguments themselves. */
+export const echoKinds = (args) => (args.list ? args : `${typeof args.id} ${args.id}`)
 export const nothing = () => {}
 export const countCalls = () => String(++calls)
 export const whoAmI = (_args, { identity }) => identity

@@ -114,6 +114,14 @@ describe('misbehaviour', () => {
     expect(options.logged.join()).toContain('hang was aborted')
   })
 
+  it('a module that crashes each thread soon after its start is left alone for a while after the third', async () => {
+    const { run } = await start([moduleTool('crashLater')])
+    const outputs: string[] = []
+    for (let round = 0; round < 5; round++) outputs.push((await run('crashLater')).output)
+    const [failed, away] = ['The tool failed.', 'The tool is not available right now. Try again later.']
+    expect(outputs).toEqual([failed, failed, failed, away, away])
+  })
+
   it.each(['exit', 'crashLater', 'eatMemory'])('%s fails that call and the thread is replaced', async (name) => {
     const { run, registry, options } = await start([moduleTool(name), moduleTool('echo')], { timeoutMs: 15_000 })
     expect(await run(name)).toMatchObject({ outcome: 'error', output: 'The tool failed.' })

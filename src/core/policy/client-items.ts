@@ -7,7 +7,8 @@ type Rebuilt = { readonly ok: true; readonly item: JsonObject } | { readonly ok:
 const MAX_PARTS = 64
 const ITEM_ID = /^[\x21-\x7e]{1,128}$/
 const IMAGE_DATA = /^data:image\/(png|jpeg);base64,[A-Za-z0-9+/]+={0,2}$/
-const BASE64 = /^[A-Za-z0-9+/_-]*={0,2}$/
+/** Both alphabets. */
+export const BASE64 = /^[A-Za-z0-9+/_-]*={0,2}$/
 const IMAGE_DETAIL: readonly Json[] = ['auto', 'low', 'high']
 
 export function rebuildClientItem(item: JsonObject, view: SessionView): Rebuilt {

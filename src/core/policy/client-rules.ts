@@ -3,7 +3,7 @@
 import type { Json, JsonObject, RealtimeEvent } from '../protocol/events.js'
 import { isObject, objectAt, stringAt } from '../protocol/events.js'
 import { liftMixedGa } from '../protocol/preview/lift-mixed.js'
-import { rebuildClientItem } from './client-items.js'
+import { BASE64, rebuildClientItem } from './client-items.js'
 import { rebuildClientTools, withClientTools } from './client-tools.js'
 import { reject, replace, type SessionView, type Verdict } from './policy.js'
 import { requestedResponse, requestedSession } from './requested.js'
@@ -14,7 +14,6 @@ export const MAX_EVENT_ID = 512
 const MAX_ID = 256
 /** Audio of one append, base64 characters: 15 MiB decoded is the service's own limit (source: OpenAI's API reference, `input_audio_buffer.append`). */
 const MAX_AUDIO_CHARS = 20 * 1024 * 1024
-const BASE64 = /^[A-Za-z0-9+/_-]*={0,2}$/
 
 type ClientRule = (event: RealtimeEvent, view: SessionView) => Verdict
 
@@ -24,7 +23,7 @@ export const CLIENT_RULES: Readonly<Record<string, ClientRule>> = {
     if (!session) return reject('bad_event', 'session', "'session' must be an object.")
     const type = stringAt(session, 'type')
     if (type !== undefined && type !== 'realtime') return reject('event_not_allowed', 'session.type', 'Only realtime sessions are available.')
-    const requested = requestedSession(session, view.profile.clientMaySet)
+    const requested = requestedSession(session, view.profile)
     if (!requested.ok) return reject('bad_event', requested.param, `'${requested.param}' has a wrong value.`)
     const brought = rebuildClientTools(session, view.profile)
     if (!brought.ok) return { type: 'reject', error: brought.error }
@@ -41,7 +40,7 @@ export const CLIENT_RULES: Readonly<Record<string, ClientRule>> = {
       return reject('event_not_allowed', 'response.conversation', 'Responses outside the conversation are not available.')
     }
     if (Array.isArray(response.input) && response.input.length > 0) return reject('event_not_allowed', 'response.input', 'A response cannot be given its own input.')
-    const requested = requestedResponse(response, view.profile.clientMaySet)
+    const requested = requestedResponse(response, view.profile)
     if (!requested.ok) return reject('bad_event', requested.param, `'${requested.param}' has a wrong value.`)
     const hasFields = Object.keys(requested.fields).length > 0
     return replace({ type: event.type, ...keepId(event), ...(hasFields ? { response: requested.fields } : {}) })

@@ -1,17 +1,18 @@
-// Rebuilds the tools that a client brings along, where its profile lets it, and keeps them apart from the server's.
+// Rebuilds the tools that a client brings along, if its profile allows that, and keeps them apart from the server's.
 import { isObject, type Json, type JsonObject, stringAt } from '../protocol/events.js'
 import type { Rejection } from './policy.js'
 import type { SessionProfile, SessionTool } from './profile.js'
 
 type Rebuilt = { readonly ok: true; readonly tools: readonly SessionTool[] | undefined } | { readonly ok: false; readonly error: Rejection }
 
-/** Source: GA schema of a function tool; a session with more than 128 is refused by the upstream as a whole. */
-const NAME = /^[A-Za-z0-9_-]{1,64}$/
+/** A function's name as upstreams take it. Source: GA schema of a function tool. */
+export const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/
+/** A session with more is refused by the upstream as a whole. */
 const MAX_TOOLS = 128
 const MAX_DESCRIPTION = 4096
 
 /**
- * Undefined where nothing is said about tools, or nothing may be: what is in force stays. The client's names for tools that the server
+ * Undefined if the update says nothing about tools, or may not: what is in force stays. The client's names for tools that the server
  * gave it to answer are left out, since SDKs send back what they were shown.
  */
 export function rebuildClientTools(session: JsonObject, profile: SessionProfile): Rebuilt {
@@ -55,7 +56,7 @@ function rebuild(entry: JsonObject): SessionTool | undefined {
   const name = stringAt(entry, 'name')
   const description = own(entry, 'description')
   const parameters = own(entry, 'parameters')
-  if (own(entry, 'type') !== 'function' || name === undefined || !NAME.test(name)) return undefined
+  if (own(entry, 'type') !== 'function' || name === undefined || !TOOL_NAME.test(name)) return undefined
   if (description !== undefined && (typeof description !== 'string' || description.length > MAX_DESCRIPTION)) return undefined
   if (parameters !== undefined && !isObject(parameters)) return undefined
   const definition = { type: 'function' as const, name, ...(description === undefined ? {} : { description }), ...(parameters === undefined ? {} : { parameters }) }

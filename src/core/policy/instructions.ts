@@ -2,9 +2,10 @@
 import type { JsonObject } from '../protocol/events.js'
 import { readPath } from '../protocol/paths.js'
 
-/** Longest text one claim may add, in characters: a name or a place, not a page of somebody's prompt. */
+/** Longest text one claim may add, in characters: a name or a place, not a page of a prompt. */
 const MAX_CLAIM_CHARACTERS = 256
 const SLOT = /\{\{\s*claims\.([^\s{}]{1,256})\s*\}\}/g
+const WHOLE_SLOT = new RegExp(`^${SLOT.source}$`)
 
 /**
  * `{{claims.name}}` becomes the claim's text, `{{claims.org.name}}` that of a nested one; own properties only. A claim that is absent or
@@ -12,6 +13,14 @@ const SLOT = /\{\{\s*claims\.([^\s{}]{1,256})\s*\}\}/g
  */
 export function fillInstructions(template: string, claims: Readonly<Record<string, unknown>>): string {
   return template.replace(SLOT, (_, path: string) => plain(claimAt(claims, path)))
+}
+
+/** What looks like a slot to be filled, in whichever template language: `{{name}}`, `{{#if x}}`, `{{claims.name}`. JSON in braces does not. */
+const PLACE = /\{\{(\s*(?:[\p{L}_$#/!&>^][^{}\n]{0,255})?)\}\}?/gu
+
+/** What in a template looks like a slot and is none, so that the model would read it as it stands. Each once. */
+export function unknownSlots(template: string): readonly string[] {
+  return [...new Set([...template.matchAll(PLACE)].map(([place]) => place).filter((place) => !WHOLE_SLOT.test(place)))]
 }
 
 /** Whether the filled text differs from caller to caller. */

@@ -1,4 +1,4 @@
-// What policy is asked and what it may answer: a verdict about one event, without memory and without effect.
+// Policy's question and answer: a verdict about one event, without memory and without effect.
 import type { RefusalCode } from '../protocol/errors.js'
 import type { Json, RealtimeEvent } from '../protocol/events.js'
 import type { SessionProfile, ToolOwner } from './profile.js'
@@ -9,7 +9,7 @@ export interface Rejection {
   readonly param?: string
   /** Our own words; never quotes what was sent. */
   readonly message?: string
-  /** When it would be let through, where time alone helps. */
+  /** When it would be let through, if time alone helps. */
   readonly retryAfterSeconds?: number
 }
 
@@ -56,7 +56,8 @@ export function replace(event: RealtimeEvent): Verdict {
 
 /** Keeps the named own fields; the same object when nothing else is there, so that untouched events can be told from changed ones. */
 export function onlyFields<T extends { [key: string]: Json }>(object: T, allowed: ReadonlySet<string>): T {
-  const keys = Object.keys(object)
-  if (keys.every((key) => allowed.has(key))) return object
-  return Object.fromEntries(keys.filter((key) => allowed.has(key)).map((key) => [key, object[key] as Json])) as T
+  for (const key in object) {
+    if (!allowed.has(key) && Object.hasOwn(object, key)) return Object.fromEntries(Object.entries(object).filter(([name]) => allowed.has(name))) as T
+  }
+  return object
 }

@@ -26,7 +26,7 @@ export interface PriceTable {
   readonly prices: Readonly<Record<string, Price>>
 }
 
-/** The price of the first of `names` that the table has, else of `*`; undefined: nobody knows. */
+/** The price of the first of `names` that the table has, else of `*`. Undefined: the table has none. */
 export function priceOf(table: PriceTable, names: readonly (string | undefined)[]): Price | undefined {
   const name = [...names, '*'].find((one) => one !== undefined && Object.hasOwn(table.prices, one))
   return name === undefined ? undefined : table.prices[name]

@@ -17,7 +17,7 @@ export type ToolOwner = 'server' | 'client'
 export interface ToolHandling {
   /** What becomes of a running call when its response is cancelled; absent: `abort`. Its output is handed to the model either way. */
   readonly onCancel?: 'abort' | 'finish' | undefined
-  /** The model is told at once that the tool runs, and reads its result later; a cancelled response does not concern it. */
+  /** The model reads at once that the tool runs, and its result later. Cancelling a response does not stop it. */
   readonly background?: boolean | undefined
   /** Runs only after a client that asked for the relay's events has approved the call. */
   readonly approval?: 'client' | undefined
@@ -67,6 +67,8 @@ export interface SessionProfile {
   readonly session: JsonObject
   /** Dotted GA session paths that a client may override, each a key of the settable table. */
   readonly clientMaySet: ReadonlySet<string>
+  /** By path, the only values a client may set, as `spelled` spells them. A path without an entry takes any. */
+  readonly clientMaySetValues?: Readonly<Record<string, readonly string[]>> | undefined
   readonly clientMaySeedHistory: boolean
   /** Whether the client may register tools of its own. */
   readonly clientTools?: boolean
@@ -74,10 +76,19 @@ export interface SessionProfile {
   /** Whether this client asked for `relay.*` events. */
   readonly relayEvents: boolean
   readonly limits: SessionLimits
-  /** How long a server-run tool runs before the client is told and `toolFiller` is said, in milliseconds, a tick of the relay more at most. Absent: the client is told at once. */
+  /** Milliseconds that a server-run tool runs before it is announced and `toolFiller` is said; a tick of the relay more at most. Absent: announced at once. */
   readonly toolNoticeMs?: number | undefined
   /** Instructions for a line the model says then. Absent: it says nothing. */
   readonly toolFiller?: string | undefined
   /** Absent: this caller may use what it likes. */
   readonly quota?: QuotaPolicy | undefined
+}
+
+/** Of one response (source: OpenAI's API reference, `max_output_tokens`, 1 to 4096 or `inf`). */
+const MOST_OUTPUT_TOKENS = 4096
+
+/** The most tokens a response may speak or write; a session's own cap counts if the client cannot lift it. */
+export function outputCap({ session, clientMaySet }: SessionProfile, request: JsonObject | undefined): number {
+  const cap = request?.max_output_tokens ?? (clientMaySet.has('max_output_tokens') ? undefined : session.max_output_tokens)
+  return typeof cap === 'number' && cap > 0 ? Math.min(cap, MOST_OUTPUT_TOKENS) : MOST_OUTPUT_TOKENS
 }

@@ -13,7 +13,7 @@ const MAX_TEXT = 400
 const QUOTE_LENGTH = 16
 const GENERIC = 'The model service reported an error.'
 
-/** An `error` event as the client may see it; the same object where nothing had to go. */
+/** An `error` event as the client may see it; the same object if nothing had to go. */
 export function publicErrorEvent(event: RealtimeEvent, view: SessionView): RealtimeEvent {
   const error = objectAt(event, 'error')
   if (!error) return { type: 'error', event_id: event.event_id ?? null, error: generic('server_error', null) }
@@ -22,7 +22,7 @@ export function publicErrorEvent(event: RealtimeEvent, view: SessionView): Realt
   return visible === error && known ? event : { type: 'error', event_id: event.event_id ?? null, error: visible }
 }
 
-/** The same object where nothing had to go. Also serves failed responses and failed transcriptions. */
+/** The same object if nothing had to go. Also serves failed responses and failed transcriptions. */
 export function publicError(error: JsonObject, view: SessionView): JsonObject {
   const code = stringAt(error, 'code')
   const message = stringAt(error, 'message')

@@ -1,7 +1,7 @@
 // Lets a claim of the verified token set a rule's amount, within what the operator allows, and says what decided.
 import type { QuotaRule } from './quota.js'
 
-/** A rule as it is configured; `max` is what it allows where no claim says otherwise. */
+/** A rule as it is configured; `max` is what it allows if no claim says otherwise. */
 export interface QuotaSetting extends QuotaRule {
   /** Name of the claim that holds another amount. */
   readonly claim?: string

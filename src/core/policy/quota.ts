@@ -21,7 +21,7 @@ export const NO_AMOUNTS: QuotaAmounts = { responses: 0, tokens: 0, audioMinutes:
 
 export interface QuotaPolicy {
   readonly rules: readonly QuotaRule[]
-  /** Whether responses may start while nobody can tell what was used. */
+  /** Whether responses may start while the store cannot say what was used. */
   readonly failOpen: boolean
   /** Of `money`, three letters; undefined: no prices, so no rules about money. */
   readonly currency: string | undefined
@@ -35,7 +35,7 @@ export interface PeriodUsage {
 
 export type QuotaUsage = Readonly<Partial<Record<QuotaPeriod, PeriodUsage>>>
 
-/** One rule to be kept: in `window`, as the store names it, the counters named make up less than `max`, in units of `each`. */
+/** One limit: the sum of `counters` in `window`, divided by `each`, must stay below `max`. */
 export interface QuotaCheck {
   readonly of: QuotaUnit
   readonly window: string
@@ -77,7 +77,7 @@ export interface QuotaLeft {
 
 const LOW_SHARE = 0.2
 
-/** `held`: of the periods of the clock, by responses under way; nothing where it is left out. */
+/** `held`: of the periods of the clock, by responses under way. Absent: nothing. */
 export function quotaLeft({ rules, currency }: QuotaPolicy, usage: QuotaUsage, held: QuotaAmounts = NO_AMOUNTS): readonly QuotaLeft[] {
   return rules.map(({ of, per, max, warnAt }) => {
     const period = usage[per]

@@ -2,26 +2,27 @@
 import type { Json, JsonObject } from '../protocol/events.js'
 import { isObject } from '../protocol/events.js'
 import { readPath, writePath } from '../protocol/paths.js'
-import { settableAt } from './settable.js'
+import type { SessionProfile } from './profile.js'
+import { settableAt, spelled } from './settable.js'
 
 export type Requested = { readonly ok: true; readonly fields: JsonObject } | { readonly ok: false; readonly param: string }
 
+const VOICE = 'audio.output.voice'
 /** Session paths that a single response may override, as GA spells them there too (source: schema of `response.create`). */
-const RESPONSE_PATHS: readonly string[] = ['audio.output.voice', 'audio.output.format', 'output_modalities', 'max_output_tokens']
+const RESPONSE_PATHS: readonly string[] = [VOICE, `${VOICE}.id`, 'audio.output.format', 'output_modalities', 'max_output_tokens']
 /** Source: GA schema, `metadata`: at most 16 pairs, keys of 64 and values of 512 characters. */
 const METADATA = { pairs: 16, key: 64, value: 512 }
 
+type Openings = Pick<SessionProfile, 'clientMaySet' | 'clientMaySetValues'>
+
 /** Everything not open to this client is left out without a word: real SDKs send their whole configuration and stop on errors. */
-export function requestedSession(session: JsonObject, clientMaySet: ReadonlySet<string>): Requested {
-  return rebuild(session, [...clientMaySet], 'session')
+export function requestedSession(session: JsonObject, openings: Openings): Requested {
+  return rebuild(session, [...openings.clientMaySet], openings, 'session')
 }
 
-export function requestedResponse(response: JsonObject, clientMaySet: ReadonlySet<string>): Requested {
-  const requested = rebuild(
-    response,
-    RESPONSE_PATHS.filter((path) => clientMaySet.has(path)),
-    'response',
-  )
+export function requestedResponse(response: JsonObject, openings: Openings): Requested {
+  const paths = RESPONSE_PATHS.filter((path) => openings.clientMaySet.has(path))
+  const requested = rebuild(response, paths, openings, 'response')
   if (!requested.ok || !Object.hasOwn(response, 'metadata') || response.metadata === null) return requested
   const metadata = rebuildMetadata(response.metadata)
   return metadata ? { ok: true, fields: { ...requested.fields, metadata } } : { ok: false, param: 'response.metadata' }
@@ -39,17 +40,26 @@ export function requestedInForce(session: JsonObject, clientMaySet: ReadonlySet<
   return fields
 }
 
-function rebuild(from: JsonObject, paths: readonly string[], prefix: string): Requested {
+function rebuild(from: JsonObject, paths: readonly string[], openings: Openings, prefix: string): Requested {
   const fields: JsonObject = {}
   for (const path of paths) {
     const settable = settableAt(path)
     const given = readPath(from, path)
-    if (!settable || given === undefined) continue
+    // A custom voice is an object, which has a path of its own.
+    if (!settable || given === undefined || (path === VOICE && isObject(given))) continue
     const value = settable(given)
+    // SDKs write null for what they do not set. Only a field for which the API knows a null takes it as a value.
+    if (value === undefined && given === null) continue
     if (value === undefined) return { ok: false, param: `${prefix}.${path}` }
+    if (!isAllowed(value, openings.clientMaySetValues?.[path])) continue
     writePath(fields, path, value)
   }
   return { ok: true, fields }
+}
+
+function isAllowed(value: Json, allowed: readonly string[] | undefined): boolean {
+  const name = spelled(value)
+  return allowed === undefined || (name !== undefined && allowed.includes(name))
 }
 
 function rebuildMetadata(value: Json | undefined): JsonObject | undefined {

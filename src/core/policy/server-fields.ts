@@ -70,10 +70,10 @@ const INNER: Readonly<Record<string, ReadonlySet<string>>> = {
   languages: new Set(['code']),
   rate_limits: new Set(['name', 'limit', 'remaining', 'reset_seconds']),
 }
-/** Looked at where these are judged, or the client's own words. */
+/** Judged by a row of their own, or the client's own words. */
 const ELSEWHERE = new Set(['item', 'response', 'error', 'metadata'])
 
-/** The event with only fields a client may see; the same object where nothing had to go. Types without a row keep their fixed fields alone. */
+/** The event with only fields a client may see; the same object if nothing had to go. Types without a row keep their fixed fields alone. */
 export function visibleFields(event: RealtimeEvent): RealtimeEvent {
   const fields = Object.hasOwn(FIELDS, event.type) ? FIELDS[event.type] : undefined
   return visibleInside(onlyFields(event, fields ?? new Set(ALWAYS)))
@@ -87,7 +87,7 @@ export function visibleResponse(response: JsonObject): JsonObject {
   return output === undefined ? visible : { ...visible, output }
 }
 
-/** The same object where nothing had to go. */
+/** The same object if nothing had to go. */
 export function visibleItemFields(item: JsonObject): JsonObject {
   return visibleInside(onlyFields(item, ITEM))
 }
@@ -96,7 +96,7 @@ function visibleInside<T extends JsonObject>(object: T): T {
   return mapFields(object, (value, key) => (ELSEWHERE.has(key) ? value : visibleValue(value, key)))
 }
 
-/** What stands at `key`, with only fields known there; the same value where nothing had to go. */
+/** What stands at `key`, with only fields known there; the same value if nothing had to go. */
 export function visibleValue(value: Json, key: string): Json {
   if (typeof value !== 'object' || value === null) return value
   if (key === 'usage') return counts(value)
@@ -117,8 +117,15 @@ function counts(usage: JsonObject | Json[]): JsonObject {
   return mapFields(kept, (value) => (isObject(value) ? counts(value) : value))
 }
 
-/** The same object where no field changed. */
+/** The same object if no field changed. A field named `__proto__` stays an ordinary one. */
 function mapFields<T extends JsonObject>(object: T, change: (value: Json, key: string) => Json): T {
-  const entries = Object.entries(object).map(([key, value]): [string, Json] => [key, change(value, key)])
-  return entries.every(([key, value]) => value === object[key]) ? object : (Object.fromEntries(entries) as T)
+  let changed: T | undefined
+  for (const key of Object.keys(object)) {
+    const value = object[key] as Json
+    const after = change(value, key)
+    if (after === value) continue
+    changed ??= { ...object }
+    Object.defineProperty(changed, key, { value: after, enumerable: true, writable: true, configurable: true })
+  }
+  return changed ?? object
 }

@@ -146,7 +146,10 @@ function withPublicDetails(response: JsonObject, view: SessionView): JsonObject 
 function withVisiblePrevious(event: RealtimeEvent, view: SessionView): RealtimeEvent {
   const previous = stringAt(event, 'previous_item_id')
   if (previous === undefined || !view.isHiddenItem(previous)) return event
-  return { ...event, previous_item_id: view.visibleItem(previous) }
+  const visible = view.visibleItem(previous)
+  // An upstream whose links run in a circle must not make an item follow itself.
+  const own = stringAt(objectAt(event, 'item'), 'id') ?? stringAt(event, 'item_id')
+  return { ...event, previous_item_id: visible === own ? null : visible }
 }
 
 function hidden(event: RealtimeEvent, view: SessionView): Verdict | undefined {

@@ -1,10 +1,11 @@
 // Builds the session the server wants, checks that the upstream runs it, and what of it a client may see.
-import { arrayAt, isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
+import { arrayAt, isObject, type JsonObject, type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { readPath, writePath } from '../protocol/paths.js'
 import { serverTools } from './client-tools.js'
 import type { SessionView } from './policy.js'
 import type { SessionProfile } from './profile.js'
 import { visibleValue } from './server-fields.js'
+import { settableAt } from './settable.js'
 
 /** The first event of every session: everything the server sets, whatever the client does. */
 export function openingUpdate(profile: SessionProfile, eventId: string): RealtimeEvent {
@@ -65,7 +66,7 @@ const VISIBLE_PATHS = [
   'audio.output.speed',
 ] as const
 
-/** What a client sees of the session: its own tools, its own audio settings, nothing of instructions, model, prompt or limits. */
+/** What a client sees of the session: its own tools, its own settings, nothing of instructions, model, prompt or limits. */
 export function visibleSession(session: JsonObject, view: SessionView): JsonObject {
   const visible: JsonObject = {}
   for (const key of ['type', 'object', 'id', 'output_modalities', 'expires_at']) {
@@ -80,9 +81,23 @@ export function visibleSession(session: JsonObject, view: SessionView): JsonObje
     const value = readPath(session, path)
     if (value !== undefined) writePath(visible, path, visibleValue(value, path.slice(path.lastIndexOf('.') + 1)))
   }
-  const transcription = objectAt(objectAt(objectAt(session, 'audio'), 'input'), 'transcription')
-  writePath(visible, 'audio.input.transcription', transcription ? keep(transcription, 'language') : null)
+  for (const path of view.profile.clientMaySet) {
+    const value = readPath(session, path)
+    const own = value === undefined ? undefined : settableAt(path)?.(value)
+    if (own !== undefined && readPath(visible, path) === undefined) writePath(visible, path, own)
+  }
+  writePath(visible, TRANSCRIPTION, visibleTranscription(session, view.profile))
   return visible
+}
+
+/** What the client may set of it, but no model that the server names: that may be a deployment. */
+function visibleTranscription(session: JsonObject, profile: SessionProfile): JsonObject | null {
+  const inForce = readPath(session, TRANSCRIPTION)
+  if (!isObject(inForce)) return null
+  if (!profile.clientMaySet.has(TRANSCRIPTION)) return keep(inForce, 'language')
+  const own = settableAt(TRANSCRIPTION)?.(inForce)
+  const { model, ...rest } = isObject(own) ? own : {}
+  return typeof readPath(profile.session, `${TRANSCRIPTION}.model`) === 'string' || model === undefined ? rest : { model, ...rest }
 }
 
 function keep(object: JsonObject, key: string): JsonObject {

@@ -1,8 +1,12 @@
 // What a client may ever be allowed to set of a session or response: one strict validator per GA path, which rebuilds the value it lets through.
 import { isObject, type Json, type JsonObject } from '../protocol/events.js'
 
-/** The value rebuilt from fields known here, or undefined where its shape is wrong. Fields not known here are left out. */
+/** The value rebuilt from fields known here, or undefined if its shape is wrong. Fields not known here are left out. */
 export type Settable = (value: Json) => Json | undefined
+
+const LOGPROBS = 'item.input_audio_transcription.logprobs'
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/
+const LANGUAGE = /^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$/
 
 /**
  * Instructions, tools, tool choice, model, prompt and tracing are absent because they belong to the server: a configuration that names them is
@@ -10,6 +14,7 @@ export type Settable = (value: Json) => Json | undefined
  */
 export const SETTABLE: Readonly<Record<string, Settable>> = {
   'audio.output.voice': voice,
+  'audio.output.voice.id': matching(NAME),
   'audio.output.speed': numberWithin(0.25, 1.5),
   'audio.output.format': audioFormat,
   'audio.input.format': audioFormat,
@@ -29,14 +34,21 @@ export function settablePaths(): readonly string[] {
   return Object.keys(SETTABLE)
 }
 
+/** How a setting spells a value that it allows: the value itself, or what tells one object from another. Undefined for a value without a spelling. */
+export function spelled(value: Json): string | undefined {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return value.map(String).join('+')
+  if (!isObject(value)) return String(value)
+  const name = value.type ?? value.effort ?? value.model ?? value.id
+  return typeof name === 'string' ? name : undefined
+}
+
 /** The validator of `path`. Undefined: no client may ever set it. */
 export function settableAt(path: string): Settable | undefined {
   return Object.hasOwn(SETTABLE, path) ? SETTABLE[path] : undefined
 }
 
-const LOGPROBS = 'item.input_audio_transcription.logprobs'
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/
-const LANGUAGE = /^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$/
+const MAX_LANGUAGES = 16
 
 function voice(value: Json): Json | undefined {
   if (isObject(value)) return rebuild(value, { id: matching(NAME) }, ['id'])
@@ -57,7 +69,11 @@ function noiseReduction(value: Json): Json | undefined {
 /** `prompt` and `keywords` steer a model, so they stay with the server. */
 function transcription(value: Json): Json | undefined {
   if (value === null) return null
-  return isObject(value) ? rebuild(value, { model: matching(NAME), language: matching(LANGUAGE) }) : undefined
+  return isObject(value) ? rebuild(value, { model: matching(NAME), language: matching(LANGUAGE), languages, delay: oneOf('minimal', 'low', 'medium', 'high', 'xhigh') }) : undefined
+}
+
+function languages(value: Json): Json | undefined {
+  return Array.isArray(value) && value.length > 0 && value.length <= MAX_LANGUAGES && value.every((one) => typeof one === 'string' && LANGUAGE.test(one)) ? value : undefined
 }
 
 function turnDetection(value: Json): Json | undefined {

@@ -8,12 +8,14 @@ export interface DecodeLimits {
   readonly maxDepth: number
   /** Values of any kind, keys included. */
   readonly maxNodes: number
+  /** Half characters stay as they are: the service cuts text anywhere, and the next delta brings the other half. Absent: they become U+FFFD. */
+  readonly keepsHalves?: boolean
 }
 
 /** Limits for clients. Their deepest legitimate event nests 8 levels; only the server sends a session with a tool schema. */
 export const CLIENT_LIMITS: DecodeLimits = { maxBytes: 16 * 1024 * 1024, maxDepth: 32, maxNodes: 20_000 }
 /** Limits for the upstream. Its session events carry the operator's tool schemas. */
-export const UPSTREAM_LIMITS: DecodeLimits = { maxBytes: 32 * 1024 * 1024, maxDepth: 96, maxNodes: 200_000 }
+export const UPSTREAM_LIMITS: DecodeLimits = { maxBytes: 32 * 1024 * 1024, maxDepth: 96, maxNodes: 200_000, keepsHalves: true }
 
 export type DecodeProblem = ScanProblem | 'too_big' | 'not_json' | 'not_an_object' | 'no_type'
 export type Decoded = { readonly ok: true; readonly event: RealtimeEvent } | { readonly ok: false; readonly problem: DecodeProblem }
@@ -33,7 +35,7 @@ export function problemText(problem: DecodeProblem): string {
   return PROBLEM_TEXT[problem]
 }
 
-/** Never throws. All strings come out well formed: a lone surrogate becomes U+FFFD, so the relay never sends one on. */
+/** Never throws. A client's strings come out well formed: a lone surrogate becomes U+FFFD, so the relay never sends one on. */
 export function decodeEvent(frame: Frame, limits: DecodeLimits): Decoded {
   if (frame.length > limits.maxBytes) return { ok: false, problem: 'too_big' }
   const problem = scanJson(frame, limits)
@@ -47,7 +49,7 @@ export function decodeEvent(frame: Frame, limits: DecodeLimits): Decoded {
   }
   if (!isObject(value)) return { ok: false, problem: 'not_an_object' }
   if (!Object.hasOwn(value, 'type') || typeof value.type !== 'string' || value.type.length === 0 || value.type.length > 128) return { ok: false, problem: 'no_type' }
-  const event = (SURROGATE_ESCAPE.test(text) ? wellFormed(value) : value) as RealtimeEvent
+  const event = (!limits.keepsHalves && SURROGATE_ESCAPE.test(text) ? wellFormed(value) : value) as RealtimeEvent
   return { ok: true, event }
 }
 

@@ -7,11 +7,19 @@ const BACKSLASH = 0x5c
 /** Longer number literals are refused: no field of the protocol needs them, and parsers disagree on them. */
 const MAX_NUMBER_CHARS = 40
 
+export interface ScanLimits {
+  readonly maxDepth: number
+  /** Values of any kind, keys included. */
+  readonly maxNodes: number
+  /** Most characters of one number. If given, its value may be any; else it must be finite as well. */
+  readonly maxNumberChars?: number
+}
+
 /**
  * Checks limits and duplicate keys only. JSON.parse runs afterwards and checks the grammar, so malformed text may pass here.
  * Of two keys that are equal after unescaping, some readers take the first and some the last, so they would see different events.
  */
-export function scanJson(bytes: Buffer, limits: { readonly maxDepth: number; readonly maxNodes: number }): ScanProblem | undefined {
+export function scanJson(bytes: Buffer, limits: ScanLimits): ScanProblem | undefined {
   const keysAtDepth: (Set<string> | undefined)[] = []
   let nodes = 0
   let expectKey = false
@@ -53,7 +61,9 @@ export function scanJson(bytes: Buffer, limits: { readonly maxDepth: number; rea
       default:
         if (byte === 0x2d || (byte !== undefined && byte >= 0x30 && byte <= 0x39)) {
           const end = endOfNumber(bytes, i)
-          if (end - i > MAX_NUMBER_CHARS || !Number.isFinite(Number(bytes.toString('latin1', i, end)))) return 'bad_number'
+          const fits =
+            limits.maxNumberChars === undefined ? end - i <= MAX_NUMBER_CHARS && Number.isFinite(Number(bytes.toString('latin1', i, end))) : end - i <= limits.maxNumberChars
+          if (!fits) return 'bad_number'
           nodes++
           i = end
         } else {

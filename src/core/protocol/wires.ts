@@ -2,7 +2,7 @@
 import { CLIENT_LIMITS, decodeEvent, encodeEvent, UPSTREAM_LIMITS } from './codec.js'
 import type { Dialect, DialectName } from './dialect.js'
 import { dialectFor } from './dialects.js'
-import type { Frame, RealtimeEvent, Side } from './events.js'
+import { arrayAt, type Frame, isObject, type Json, objectAt, type RealtimeEvent, type Side } from './events.js'
 import { audioDeltaTypeAt, clientAudioBytes, spliceAudioDeltaType } from './fast-lane.js'
 import type { NoReading, Reading, Wire } from './wire.js'
 
@@ -96,8 +96,15 @@ function inGa(event: RealtimeEvent, dialect: Dialect, audioBytes: number): Readi
   return { ok: true, events, whole: events.find((one) => one.type === event.type) ?? events[0], audioBytes }
 }
 
-function audioBytesOf({ type, audio }: RealtimeEvent): number {
-  return type === 'input_audio_buffer.append' && typeof audio === 'string' ? Math.floor((audio.length * 3) / 4) : 0
+/** Wherever audio comes in: appended, or as part of an item. */
+function audioBytesOf(event: RealtimeEvent): number {
+  if (event.type === 'input_audio_buffer.append') return decodedBytes(event.audio)
+  if (event.type !== 'conversation.item.create') return 0
+  return arrayAt(objectAt(event, 'item'), 'content').reduce((sum: number, part) => sum + (isObject(part) ? decodedBytes(part.audio) : 0), 0)
+}
+
+function decodedBytes(base64: Json | undefined): number {
+  return typeof base64 === 'string' ? Math.floor((base64.length * 3) / 4) : 0
 }
 
 function isDelta(frame: Frame, at: number): boolean {

@@ -23,6 +23,8 @@ export type Action =
   /** What an event says about the deployment's limits. */
   | { readonly type: 'record.limits'; readonly source: LimitSource; readonly limits: readonly ReportedLimit[] }
   | { readonly type: 'record.usage'; readonly responseId: string; readonly usage: JsonObject }
+  /** The use of a response is unknown for good: this much is booked, in tokens, and marked as an estimate. */
+  | { readonly type: 'record.estimate'; readonly input: number; readonly output: number }
   /** Billed apart from any response. */
   | { readonly type: 'record.transcription'; readonly itemId: string; readonly contentIndex: number; readonly usage: JsonObject }
   /** The session in force may have other audio from now on. */
@@ -33,8 +35,19 @@ export type Action =
   | { readonly type: 'quota.reserve'; readonly input: number; readonly output: number }
   /** No response is under way any more: this session reserves nothing, once what it used is booked. */
   | { readonly type: 'quota.release' }
-  /** The session is over: the client is told why, if it is there, and both sides are closed. */
-  | { readonly type: 'close'; readonly code: RefusalCode | 'client_left'; readonly why: string; readonly retryAfterSeconds?: number | undefined }
+  /** Ends the client's part: says why, and closes its side. The upstream is read on. */
+  | ({ readonly type: 'park' } & Ending)
+  /** Ends the session: says why to the client unless the session was parked, and closes both sides. */
+  | ({ readonly type: 'close' } & Ending)
   | { readonly type: 'note'; readonly note: SessionNote }
 
 export type DialReason = 'first'
+
+export type EndCode = RefusalCode | 'client_left'
+
+/** `why` is a fixed word of ours. */
+export interface Ending {
+  readonly code: EndCode
+  readonly why: string
+  readonly retryAfterSeconds?: number | undefined
+}

@@ -1,8 +1,10 @@
 // What the passing of time ends: configuring, the token, the session, idleness, and a drain.
 
+import { close, closeNow } from './ending.js'
 import { isOpen } from './gate.js'
+import { forgetSpent } from './quota/gate.js'
 import { isFree } from './responses/floor.js'
-import { close, isReady, publicEventId, type SessionState, type Step } from './state.js'
+import { isReady, publicEventId, type SessionState, type Step } from './state.js'
 import { noticeExpiry } from './token-refresh.js'
 import { lapseApprovals } from './tools/approval.js'
 import { firstAskedAt, hasUnanswered } from './tools/ledger.js'
@@ -11,7 +13,8 @@ import { slowToolsDueAt, tickSlowTools } from './tools/slow.js'
 /** The earliest time at which a tick does anything; ticks before it may be left out. `before`: a state whose time, `known`, is known. */
 export function dueAt(state: SessionState, before?: SessionState, known = 0): number {
   if (before && isAsDue(state, before)) return known
-  const { upstream, profile, openedAt, token, lastActive, drainUntil, calls } = state
+  if (state.parkedUntil !== undefined) return state.parkedUntil
+  const { upstream, profile, openedAt, token, lastActive, drainUntil, calls, quota } = state
   const { limits } = profile
   const opening = upstream.phase === 'ready' ? Number.POSITIVE_INFINITY : openedAt + limits.configureTimeoutMs
   const notice = (profile.relayEvents ? token.noticeAt : undefined) ?? Number.POSITIVE_INFINITY
@@ -25,6 +28,7 @@ export function dueAt(state: SessionState, before?: SessionState, known = 0): nu
     openedAt + limits.maxSessionMs,
     lastActive + limits.idleTimeoutMs,
     drainUntil ?? Number.POSITIVE_INFINITY,
+    quota.spentUntil ?? Number.POSITIVE_INFINITY,
   )
 }
 
@@ -36,6 +40,8 @@ function isAsDue(a: SessionState, b: SessionState): boolean {
     a.token === b.token &&
     a.lastActive === b.lastActive &&
     a.drainUntil === b.drainUntil &&
+    a.parkedUntil === b.parkedUntil &&
+    a.quota.spentUntil === b.quota.spentUntil &&
     a.calls === b.calls &&
     a.responses === b.responses
   )
@@ -43,6 +49,10 @@ function isAsDue(a: SessionState, b: SessionState): boolean {
 
 export function tick(step: Step, clientActiveAt: number): void {
   const { now } = step
+  if (step.state.parkedUntil !== undefined) {
+    if (now >= step.state.parkedUntil) closeNow(step, 'client_left', 'not_settled')
+    return
+  }
   // The relay counts in periods, whose end may still be to come.
   const active = isWorking(step.state) ? now : Math.max(step.state.lastActive, Math.min(now, clientActiveAt))
   if (active !== step.state.lastActive) step.state = { ...step.state, lastActive: active }
@@ -59,6 +69,7 @@ export function tick(step: Step, clientActiveAt: number): void {
       lapseApprovals(step)
       tickSlowTools(step)
     }
+    forgetSpent(step)
     closeWhenDrained(step)
   }
 }
@@ -88,5 +99,5 @@ export function closeWhenDrained(step: Step): void {
   const { life, drainUntil, responses, calls, gate } = step.state
   if (life !== 'draining' || drainUntil === undefined) return
   const working = !isFree(responses) || !isOpen(gate) || responses.unanswered.size > 0 || hasUnanswered(calls)
-  if (!working || step.now >= drainUntil) close(step, 'draining', working ? 'drain_deadline' : 'drained')
+  if (!working || step.now >= drainUntil) closeNow(step, 'draining', working ? 'drain_deadline' : 'drained')
 }

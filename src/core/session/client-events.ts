@@ -3,8 +3,9 @@ import { CLIENT_RULES, judgeClientEvent } from '../policy/client-rules.js'
 import { withToolsOf } from '../policy/client-tools.js'
 import { arrayAt, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { queueBehind } from './gate.js'
-import { changeQuota, createWithinQuota, leaveAnsweringToRelay, quotaRequested } from './quota/gate.js'
+import { audioRefused, changeQuota, createWithinQuota, leaveAnsweringToRelay, quotaRequested } from './quota/gate.js'
 import { overRate, refuse } from './refuse.js'
+import { followUp } from './responses/follow-up.js'
 import { clientRequestDeferred, deferredRequestOver, hiddenResponseOver, itemTaken, nextRequestWanted } from './responses/machine.js'
 import { note, type Step } from './state.js'
 import { changeResponses, sendToClient } from './to-client.js'
@@ -41,6 +42,7 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
     return
   }
   const rebuilt = verdict.event
+  if (audioRefused(step, rebuilt)) return
   const tooMuch = overRate(step, rebuilt.type)
   if (tooMuch) {
     refuse(step, tooMuch, stringAt(event, 'event_id'), event.type)
@@ -100,9 +102,21 @@ function adoptClientTools(step: Step, update: RealtimeEvent): void {
   if (step.state.profile.clientTools) step.state = { ...step.state, profile: withToolsOf(step.state.profile, arrayAt(objectAt(update, 'session'), 'tools')) }
 }
 
-/** With tools at work and no response active there is nothing upstream to cancel: the relay stops its own work instead. */
+/**
+ * With tools at work and no response active there is nothing upstream to cancel: the relay stops its own work instead. A cancel that names a
+ * response is about that one alone.
+ */
 function clientCancels(step: Step, event: RealtimeEvent): void {
   const { active, unanswered, ourRequest, hiddenResponse, filler } = step.state.responses
+  const named = stringAt(event, 'response_id')
+  if (named !== undefined && named !== active?.id) {
+    if (named === filler?.id) cancelFiller(step)
+    else if (unanswered.has(named)) {
+      cancelTools(step, named)
+      followUp(step)
+    } else step.actions.push({ type: 'send', to: 'upstream', event })
+    return
+  }
   cancelFiller(step)
   if (filler && !active && !ourRequest && unanswered.size === 0) return
   if (active || ourRequest || unanswered.size === 0) {

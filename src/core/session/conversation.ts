@@ -32,6 +32,14 @@ export const noConversation: Conversation = { items: [], size: 0, leftOut: 0 }
 const ITEM_SIZE = 200
 /** Text of an hour of talk at 150 words a minute, both sides, is about half of it. */
 export const MAX_CONVERSATION_SIZE = 128 * 1024
+const KEPT_SIZE = (MAX_CONVERSATION_SIZE * 7) / 8
+
+/** The item before `id`; null: it is the first of the conversation. Undefined: not known. */
+export function itemBefore(conversation: Conversation, id: string): string | null | undefined {
+  const place = placeOf(conversation, id)
+  if (place < 0) return undefined
+  return conversation.items[place - 1]?.id ?? (conversation.leftOut > 0 ? undefined : null)
+}
 
 /** What this event changes in the conversation; the same object: nothing. */
 export function remembered(conversation: Conversation, event: RealtimeEvent): Conversation {
@@ -58,9 +66,11 @@ export function remembered(conversation: Conversation, event: RealtimeEvent): Co
 function added(conversation: Conversation, event: RealtimeEvent): Conversation {
   const item = itemOf(event, false)
   if (!item) return conversation
-  if (placeOf(conversation, item.id) >= 0) return changed(conversation, item)
   const previous = stringAt(event, 'previous_item_id')
-  const after = previous === undefined ? -1 : placeOf(conversation, previous)
+  // Nearly always behind the last one, so that nothing has to be looked for.
+  const isLast = previous !== undefined && previous === conversation.items.at(-1)?.id && previous !== item.id
+  if (!isLast && placeOf(conversation, item.id) >= 0) return changed(conversation, item)
+  const after = isLast || previous === undefined ? -1 : placeOf(conversation, previous)
   const place = after < 0 ? conversation.items.length : after + 1
   const items = place === conversation.items.length ? [...conversation.items, item] : conversation.items.toSpliced(place, 0, item)
   return within({ ...conversation, items, size: conversation.size + sizeOf(item) })
@@ -112,7 +122,10 @@ function sizeOf({ text }: KeptItem): number {
   return text.length + ITEM_SIZE
 }
 
-/** Drops the oldest, a call with its result, but never the last turn of the user nor a call without a result. */
+/**
+ * Drops the oldest, a call with its result, but never the last turn of the user nor a call without a result. An eighth at a time, so that a
+ * long session does not pay for it with every item.
+ */
 function within(conversation: Conversation): Conversation {
   if (conversation.size <= MAX_CONVERSATION_SIZE) return conversation
   const { items } = conversation
@@ -126,7 +139,7 @@ function within(conversation: Conversation): Conversation {
     size -= sizeOf(item)
   }
   for (const [place, item] of items.entries()) {
-    if (size <= MAX_CONVERSATION_SIZE) break
+    if (size <= KEPT_SIZE) break
     if (place === lastTurn || (item.type === 'function_call' && !answered.has(item.callId))) continue
     drop(item)
     if (item.type !== 'message') for (const other of items) if (other.type !== 'message' && other.callId === item.callId) drop(other)

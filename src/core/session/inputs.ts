@@ -23,9 +23,9 @@ export type Input =
   | { readonly type: 'stalled'; readonly side: Side }
   | { readonly type: 'tool.finished'; readonly callId: string; readonly output: string; readonly ok: boolean; readonly durationMs: number }
   | { readonly type: 'token.verified'; readonly outcome: TokenOutcome }
-  /** Answers `quota.ask`; undefined: nobody could tell in time. */
+  /** Answers `quota.ask`. Undefined: the store did not answer in time. */
   | { readonly type: 'quota.left'; readonly usage: QuotaUsage | undefined; readonly cause: QuotaCause }
-  /** Answers `quota.reserve`; undefined: nobody could tell in time. */
+  /** Answers `quota.reserve`. Undefined: the store did not answer in time. */
   | { readonly type: 'quota.reserved'; readonly answer: QuotaReservation | undefined }
   /** Something may be due. `clientActiveAt`: when the client last sent anything, audio included. */
   | { readonly type: 'tick'; readonly clientActiveAt: number }

@@ -20,6 +20,27 @@ export function addClientCallItem(items: Items, itemId: string): Items {
   return items.clientCallItems.has(itemId) ? items : { ...items, clientCallItems: new Set(items.clientCallItems).add(itemId) }
 }
 
+/** `id` is gone: hidden items behind it now follow `before`. */
+export function itemDeleted(items: Items, id: string, before: string | null): Items {
+  const previous = items.hidden.has(id) ? (items.hidden.get(id) ?? null) : before
+  return relinked(items, id, previous)
+}
+
+/** `id` is new, directly behind `previous`: hidden items that were there now follow it. */
+export function itemInserted(items: Items, id: string, previous: string): Items {
+  return relinked(items, previous, id)
+}
+
+function relinked(items: Items, from: string, to: string | null): Items {
+  let hidden: Map<string, string | null> | undefined
+  for (const [id, previous] of items.hidden) {
+    if (previous !== from || id === to) continue
+    hidden ??= new Map(items.hidden)
+    hidden.set(id, to)
+  }
+  return hidden ? { ...items, hidden } : items
+}
+
 export function isHidden(items: Items, itemId: string): boolean {
   return items.hidden.has(itemId)
 }

@@ -1,7 +1,7 @@
 // Where a session stands, in two dimensions, and what each side's audio may do there without asking.
 
-/** `draining`: what is at work may finish. */
-export type Life = 'open' | 'draining' | 'closed'
+/** `draining`: what is at work may finish. `parked`: there is no client, and the upstream is read only for what was used. */
+export type Life = 'open' | 'draining' | 'parked' | 'closed'
 
 /** `dialling`: from the dial to the upstream's first event. `configuring`: until our configuration is seen in force. `lost`: there is no upstream. */
 export type UpstreamPhase = 'dialling' | 'configuring' | 'ready' | 'lost'
@@ -15,6 +15,7 @@ export interface Lanes {
 }
 
 const OVER: Lanes = { client: 'drop', upstream: 'drop' }
+const PARKED: Lanes = { client: 'drop', upstream: 'parse' }
 
 const LANES: Readonly<Record<UpstreamPhase, Lanes>> = {
   dialling: { client: 'hold', upstream: 'parse' },
@@ -23,6 +24,11 @@ const LANES: Readonly<Record<UpstreamPhase, Lanes>> = {
   lost: { client: 'hold', upstream: 'drop' },
 }
 
-export function lanesFor(life: Life, phase: UpstreamPhase): Lanes {
-  return life === 'closed' ? OVER : LANES[phase]
+/** The quota is used up: audio of the client is looked at, and refused. */
+const SPENT: Lanes = { client: 'parse', upstream: 'pass' }
+
+export function lanesFor(life: Life, phase: UpstreamPhase, isSpent: boolean): Lanes {
+  if (life === 'closed') return OVER
+  if (life === 'parked') return PARKED
+  return isSpent && phase === 'ready' ? SPENT : LANES[phase]
 }

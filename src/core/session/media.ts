@@ -7,7 +7,7 @@ export interface Media {
   readonly transcriptionModel: string | undefined
 }
 
-/** 24 kHz, 16 bits, one channel: what the service takes and gives unless it is told otherwise. */
+/** 24 kHz, 16 bits, one channel: the service's default. */
 export const PCM_BYTES_PER_SECOND = 48_000
 const G711_BYTES_PER_SECOND = 8_000
 

@@ -8,7 +8,7 @@ export type SessionNote =
   | { readonly type: 'upstream_error'; readonly code: string }
   | { readonly type: 'configured'; readonly durationMs: number }
   | { readonly type: 'response_started'; readonly responseId: string }
-  /** `usage` as the upstream spells it. */
-  | { readonly type: 'response_done'; readonly responseId: string; readonly status: string; readonly usage: JsonObject | undefined }
-  /** `rule` as `responses_per_day`; `unknown`: nobody could tell what is left. */
+  /** `model`: as the session in force names it. `usage`: as the upstream spells it. */
+  | { readonly type: 'response_done'; readonly responseId: string; readonly model: string | undefined; readonly status: string; readonly usage: JsonObject | undefined }
+  /** `rule` as `responses_per_day`; `unknown`: the store could not say what is left. */
   | { readonly type: 'quota_refused'; readonly rule: string }

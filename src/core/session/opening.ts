@@ -3,10 +3,11 @@
 import { openingUpdate, serverPartInForce } from '../policy/session-update.js'
 import { codeLabel } from '../policy/upstream-codes.js'
 import { objectAt, stringAt } from '../protocol/events.js'
+import { close } from './ending.js'
 import { asIfUpstreamAnswered, leaveAnsweringToRelay } from './quota/gate.js'
 import type { UpstreamEvent } from './responses/state.js'
 import { confirm, handleServerEvent } from './server-events.js'
-import { close, MAX_EARLY, note, recordLimits, relayId, type Step } from './state.js'
+import { MAX_EARLY, note, recordLimits, relayId, type Step } from './state.js'
 import { sendToClient } from './to-client.js'
 
 export function openingEvent(step: Step, received: UpstreamEvent): void {

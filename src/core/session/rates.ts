@@ -10,11 +10,12 @@ export interface Rates {
   readonly refreshes: Bucket | undefined
   readonly quotas: Bucket | undefined
   readonly toolCalls: Bucket | undefined
+  readonly violations: Bucket | undefined
   /** Items the client has created, deleted ones included. */
   readonly items: number
 }
 
-export const noRates: Rates = { responses: undefined, updates: undefined, refreshes: undefined, quotas: undefined, toolCalls: undefined, items: 0 }
+export const noRates: Rates = { responses: undefined, updates: undefined, refreshes: undefined, quotas: undefined, toolCalls: undefined, violations: undefined, items: 0 }
 
 /** A conversation in a hurry, interruptions included. */
 const RESPONSE_BURST = 10
@@ -22,6 +23,8 @@ const RESPONSE_BURST = 10
 const UPDATE_BURST = 20
 /** A few rounds of parallel calls. */
 const CALL_BURST = 16
+/** A hundred violations in this time: one every three seconds, which a heartbeat of an app's own stays below. */
+const FORGIVEN_SECONDS = 300
 const REFRESH: BucketRule = { perSecond: 0.1, burst: 3 }
 /** Each is a question to the store. */
 const QUOTA: BucketRule = { perSecond: 0.5, burst: 5 }
@@ -50,7 +53,13 @@ export function takeCall(rates: Rates, { toolCallsPerMinute: most }: SessionLimi
   return [after, refusal === undefined]
 }
 
-type Rate = 'responses' | 'updates' | 'refreshes' | 'quotas' | 'toolCalls'
+/** Counts one refused event at `now`. False: there are too many. All are forgotten after `FORGIVEN_SECONDS` without one. */
+export function takeViolation(rates: Rates, { maxViolations }: SessionLimits, now: number): readonly [Rates, boolean] {
+  const [after, refusal] = take(rates, 'violations', { perSecond: maxViolations / FORGIVEN_SECONDS, burst: maxViolations }, '', now)
+  return [after, refusal === undefined]
+}
+
+type Rate = 'responses' | 'updates' | 'refreshes' | 'quotas' | 'toolCalls' | 'violations'
 
 function take(rates: Rates, name: Rate, rule: BucketRule, message: string, now: number): readonly [Rates, Rejection | undefined] {
   const { bucket, ok, retryAfterMs } = takeTokens(rates[name], 1, rule, now)

@@ -2,10 +2,11 @@
 import { MAX_EVENT_ID } from '../policy/client-rules.js'
 import type { Rejection } from '../policy/policy.js'
 import { toErrorEvent } from '../protocol/errors.js'
-import { takeCall, takeEvent } from './rates.js'
-import { close, note, publicEventId, type Step } from './state.js'
+import { close } from './ending.js'
+import { takeCall, takeEvent, takeViolation } from './rates.js'
+import { note, publicEventId, type Step } from './state.js'
 
-/** Too much at once is no violation: a client that keeps to the hint is not punished for what it sent before. */
+/** Violations are forgotten with time, so that a client that sends something odd every few seconds keeps its call. Too much at once is no violation: a client that keeps to the hint is not punished for what it sent before. */
 export function refuse(step: Step, error: Rejection, causeEventId: string | undefined, type: string): void {
   note(step, { type: 'event_refused', eventType: type, code: error.code })
   const eventId = publicEventId(step)
@@ -13,8 +14,9 @@ export function refuse(step: Step, error: Rejection, causeEventId: string | unde
   const { param, message, retryAfterSeconds } = error
   step.actions.push({ type: 'send', to: 'client', event: toErrorEvent(error.code, { eventId, causeEventId: cause, param, message, retryAfterSeconds }) })
   if (error.code === 'rate_limited' || error.code === 'budget_spent') return
-  step.state = { ...step.state, violations: step.state.violations + 1 }
-  if (step.state.violations > step.state.profile.limits.maxViolations) close(step, 'bad_event', 'too_many_violations')
+  const [rates, ok] = takeViolation(step.state.rates, step.state.profile.limits, step.now)
+  step.state = { ...step.state, rates }
+  if (!ok) close(step, 'bad_event', 'too_many_violations')
 }
 
 /** Counts one client event that policy let through. The refusal, if it is one too many. */

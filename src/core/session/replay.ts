@@ -6,7 +6,7 @@ import type { SessionState } from './state.js'
 
 /** Longest item or call id that the service takes from a client. Its own have 26 characters. */
 const MAX_ID = 32
-/** Speech, in characters of its transcript a second; of what was cut off, rather a word too few than words nobody heard. */
+/** Speech, in characters of its transcript a second. Low, so that no word comes back that the user did not hear. */
 const SPOKEN_CHARACTERS_PER_SECOND = 14
 const LEFT_OUT = 'Earlier parts of this conversation are left out.'
 

@@ -5,14 +5,16 @@ import { isVisibleItem } from '../policy/server-rules.js'
 import { serverPartInForce } from '../policy/session-update.js'
 import { codeLabel } from '../policy/upstream-codes.js'
 import { isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
-import { remembered } from './conversation.js'
+import { type Conversation, itemBefore, remembered } from './conversation.js'
+import { close } from './ending.js'
+import { type Items, itemDeleted, itemInserted } from './items.js'
 import { mediaOf } from './media.js'
-import { answerTurn, asIfUpstreamAnswered, commitRefused, turnCommitted } from './quota/gate.js'
+import { answerTurn, asIfUpstreamAnswered, askAfterUse, commitRefused, turnCommitted } from './quota/gate.js'
 import { followUp, followUpRefused, uncertainFollowUpRefused } from './responses/follow-up.js'
 import { responseCreated, responseDone } from './responses/lifecycle.js'
 import { clientRequestOver, speechHeard, turnTaken } from './responses/machine.js'
 import type { UpstreamEvent } from './responses/state.js'
-import { close, note, recordLimits, type Step } from './state.js'
+import { note, recordLimits, type Step } from './state.js'
 import { changeResponses, sendToClient } from './to-client.js'
 import { acknowledgeOutput } from './tools/ledger.js'
 import { registerCall, registerItem, startCalls } from './tools/run.js'
@@ -79,21 +81,40 @@ export function handleServerEvent(step: Step, received: UpstreamEvent): void {
 }
 
 function remember(step: Step, event: RealtimeEvent): void {
-  const conversation = remembered(step.state.conversation, event)
-  if (conversation !== step.state.conversation) step.state = { ...step.state, conversation }
+  const before = step.state.conversation
+  const conversation = remembered(before, event)
+  if (conversation === before) return
+  step.state = { ...step.state, conversation, items: linksAfter(step.state.items, before, conversation, event) }
+}
+
+/** How the order of the conversation changes what is known of hidden items. */
+function linksAfter(items: Items, before: Conversation, after: Conversation, event: RealtimeEvent): Items {
+  if (event.type === 'conversation.item.deleted') {
+    const id = stringAt(event, 'item_id') ?? ''
+    return itemDeleted(items, id, itemBefore(before, id) ?? null)
+  }
+  const isNew = after.items.length + after.leftOut > before.items.length + before.leftOut
+  const previous = stringAt(event, 'previous_item_id')
+  const id = stringAt(objectAt(event, 'item'), 'id') ?? ''
+  // At the end there is nothing behind it to be linked anew.
+  if (!isNew || previous === undefined || after.items.at(-1)?.id === id) return items
+  return itemInserted(items, id, previous)
 }
 
 /** The upstream has shown this session in force. */
 export function confirm(step: Step, session: JsonObject | undefined): void {
   step.actions.push({ type: 'media', media: mediaOf(session) })
   const { clientMaySet } = step.state.profile
-  if (clientMaySet.size > 0) step.state = { ...step.state, inForce: requestedInForce(session ?? {}, clientMaySet) }
+  const inForce = clientMaySet.size > 0 ? requestedInForce(session ?? {}, clientMaySet) : step.state.inForce
+  step.state = { ...step.state, inForce, model: stringAt(session, 'model') }
 }
 
 function recordTranscription(step: Step, event: RealtimeEvent): void {
   const usage = objectAt(event, 'usage')
   const index = event.content_index
-  if (usage) step.actions.push({ type: 'record.transcription', itemId: stringAt(event, 'item_id') ?? '', contentIndex: typeof index === 'number' ? index : 0, usage })
+  if (!usage) return
+  step.actions.push({ type: 'record.transcription', itemId: stringAt(event, 'item_id') ?? '', contentIndex: typeof index === 'number' ? index : 0, usage })
+  askAfterUse(step, 'transcript')
 }
 
 function itemSeen(step: Step, { event }: UpstreamEvent): void {

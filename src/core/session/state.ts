@@ -3,8 +3,8 @@
 import { limitsOfEvent } from '../limits/report.js'
 import type { SessionView } from '../policy/policy.js'
 import type { SessionProfile, ToolOwner } from '../policy/profile.js'
-import type { RefusalCode } from '../protocol/errors.js'
-import type { JsonObject, RealtimeEvent } from '../protocol/events.js'
+import { type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
+import { tokenUsage } from '../protocol/token-usage.js'
 import type { Action } from './actions.js'
 import { type Conversation, noConversation } from './conversation.js'
 import { type Gate, openGate } from './gate.js'
@@ -13,7 +13,7 @@ import { type Lanes, type Life, lanesFor, type UpstreamPhase } from './lanes.js'
 import type { SessionNote } from './notes.js'
 import { noQuota, type QuotaState } from './quota/state.js'
 import { noRates, type Rates } from './rates.js'
-import { noResponses, type Responses, type UpstreamEvent } from './responses/state.js'
+import { noResponses, type Responses, statusLabel, type UpstreamEvent } from './responses/state.js'
 import { type Caller, type TokenTerm, termFrom } from './token-term.js'
 import { noCalls, type ToolCalls } from './tools/ledger.js'
 
@@ -40,6 +40,8 @@ export interface SessionState {
   /** When the client last sent something or work last ended, as far as core was told: `tick` brings the rest. */
   readonly lastActive: number
   readonly drainUntil: number | undefined
+  /** Of a parked session: what is not known of its use by then is estimated. */
+  readonly parkedUntil: number | undefined
   readonly sessionCreated: RealtimeEvent | undefined
   /** Events that came before the session was live, at most `MAX_EARLY`. */
   readonly early: readonly UpstreamEvent[]
@@ -47,9 +49,10 @@ export interface SessionState {
   readonly conversation: Conversation
   /** Of the session in force, as last confirmed: the fields that this client may set. The rest is the profile's. */
   readonly inForce: JsonObject
+  /** The upstream's model, as last confirmed. Never shown to a client. */
+  readonly model: string | undefined
   readonly calls: ToolCalls
   readonly responses: Responses
-  readonly violations: number
   readonly rates: Rates
   readonly gate: Gate
   readonly quota: QuotaState
@@ -86,7 +89,7 @@ export class Step implements SessionView {
     return this.state.privateWords
   }
 
-  /** A name that nobody declared is the server's: its call is hidden and answered with an error the model can read. */
+  /** An undeclared name is the server's: its call is hidden and answered with an error the model can read. */
   toolOwner(name: string | undefined): ToolOwner {
     return this.state.profile.tools.find((tool) => tool.definition.name === name)?.owner ?? 'server'
   }
@@ -120,7 +123,7 @@ export interface SessionSeed {
   readonly now: number
   readonly caller: Caller
   readonly expiresAt: number
-  /** The token's `exp`, where the session's clock is not the wall clock. */
+  /** The token's `exp`, if the session's clock is not the wall clock. */
   readonly exp?: number
 }
 
@@ -138,14 +141,15 @@ export function openingState(seed: SessionSeed): SessionState {
     token: termFrom(seed.now, seed.expiresAt, seed.exp),
     lastActive: seed.now,
     drainUntil: undefined,
+    parkedUntil: undefined,
     sessionCreated: undefined,
     early: [],
     items: noItems,
     conversation: noConversation,
     inForce: {},
+    model: undefined,
     calls: noCalls,
     responses: noResponses,
-    violations: 0,
     rates: noRates,
     gate: openGate,
     quota: noQuota,
@@ -154,11 +158,11 @@ export function openingState(seed: SessionSeed): SessionState {
 
 /** The client and a configured upstream may talk. */
 export function isReady({ life, upstream }: SessionState): boolean {
-  return life !== 'closed' && upstream.phase === 'ready'
+  return (life === 'open' || life === 'draining') && upstream.phase === 'ready'
 }
 
-export function lanesOf({ life, upstream }: SessionState): Lanes {
-  return lanesFor(life, upstream.phase)
+export function lanesOf({ life, upstream, quota }: SessionState): Lanes {
+  return lanesFor(life, upstream.phase, quota.spentUntil !== undefined)
 }
 
 /** A fresh id for something of ours towards the upstream; at most 32 characters, the service's limit for item ids. */
@@ -184,12 +188,14 @@ export function recordLimits(step: Step, event: RealtimeEvent): boolean {
   return seen !== undefined
 }
 
-/** Ends the session once; later closes are ignored. */
-export function close(step: Step, code: RefusalCode | 'client_left', why: string, retryAfterSeconds?: number): void {
-  if (step.state.life === 'closed') return
-  for (const call of step.state.calls.server.values()) {
-    if (call.atWork) step.actions.push({ type: 'tool.cancel', callId: call.callId })
-  }
-  step.state = { ...step.state, life: 'closed' }
-  step.actions.push({ type: 'close', code, why, retryAfterSeconds })
+/** Counted under one of a fixed set of statuses. */
+export function noteDone(step: Step, responseId: string, response: JsonObject | undefined): void {
+  const status = statusLabel(stringAt(response, 'status'))
+  note(step, { type: 'response_done', responseId, model: step.state.model, status, usage: objectAt(response, 'usage') })
+}
+
+/** What one response used, before the client sees its end. The next response reads about as much as this one did. */
+export function recordUsage(step: Step, responseId: string, usage: JsonObject): void {
+  step.actions.push({ type: 'record.usage', responseId, usage })
+  step.state = { ...step.state, quota: { ...step.state.quota, lastInput: tokenUsage(usage).input } }
 }

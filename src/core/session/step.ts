@@ -2,12 +2,13 @@
 import type { Action } from './actions.js'
 import { closeWhenDrained, drain, noteEndOfWork, tick } from './budget.js'
 import { handleClientEvent } from './client-events.js'
+import { close, closeNow, settle } from './ending.js'
 import type { Input } from './inputs.js'
 import { openingEvent } from './opening.js'
 import { quotaReserved, releaseWhenIdle, tellLeft } from './quota/gate.js'
 import { refuse } from './refuse.js'
 import { handleServerEvent } from './server-events.js'
-import { close, isReady, note, type SessionState, Step } from './state.js'
+import { isReady, note, type SessionState, Step } from './state.js'
 import { tokenVerified } from './token-refresh.js'
 import { toolFinished } from './tools/run.js'
 import { clientAttached, upstreamClosed, upstreamOpened } from './upstream.js'
@@ -22,12 +23,16 @@ export function step(state: SessionState, input: Input, now: number): [SessionSt
   return [step.state, step.actions]
 }
 
+/** What still matters once the client has gone. */
+const FOR_PARKED: ReadonlySet<Input['type']> = new Set(['upstream.event', 'upstream.closed', 'tick', 'end'])
+
 /** A socket that the session has left says nothing to it any more. */
 function isStale(state: SessionState, input: Input): boolean {
   return 'leg' in input && input.leg !== state.upstream.leg
 }
 
 function handle(step: Step, input: Input): void {
+  if (step.state.life === 'parked' && !FOR_PARKED.has(input.type)) return
   switch (input.type) {
     case 'client.attached':
       return clientAttached(step)
@@ -44,13 +49,14 @@ function handle(step: Step, input: Input): void {
     case 'upstream.failed':
       return close(step, input.code, input.why, input.retryAfterSeconds)
     case 'upstream.event':
+      if (step.state.life === 'parked') return settle(step, input.event)
       if (isReady(step.state)) handleServerEvent(step, input)
       else openingEvent(step, input)
       return closeWhenDrained(step)
     case 'upstream.closed':
       return upstreamClosed(step, input.code)
     case 'stalled':
-      return close(step, input.side === 'client' ? 'slow_client' : 'upstream_lost', 'no_progress')
+      return input.side === 'client' ? close(step, 'slow_client', 'no_progress') : closeNow(step, 'upstream_lost', 'no_progress')
     case 'tool.finished':
       toolFinished(step, input)
       return closeWhenDrained(step)
@@ -66,6 +72,6 @@ function handle(step: Step, input: Input): void {
     case 'drain':
       return drain(step, input.untilMs)
     case 'end':
-      return close(step, input.code, input.why)
+      return input.code === 'draining' ? closeNow(step, input.code, input.why) : close(step, input.code, input.why)
   }
 }

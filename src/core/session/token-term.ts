@@ -5,7 +5,7 @@ export interface TokenTerm {
   readonly expiresAt: number
   /** The token's `exp` as the client knows it, epoch milliseconds. */
   readonly exp: number
-  /** When to say so; undefined: said, or nobody to say it to. */
+  /** When to announce the end. Undefined: announced, or the client did not ask for it. */
   readonly noticeAt: number | undefined
   /** A new token is being verified. */
   readonly checking: { readonly eventId: string | undefined } | undefined
@@ -24,7 +24,7 @@ export type TokenOutcome =
 
 const NOTICE_MS = 60_000
 
-/** The notice comes 60 s before the end, or half of the remaining time where that is shorter. */
+/** The notice comes 60 s before the end, or after half of the remaining time if that is shorter. */
 export function termFrom(now: number, expiresAt: number, exp: number = expiresAt): TokenTerm {
   return { expiresAt, exp, noticeAt: expiresAt - Math.min(NOTICE_MS, Math.max(0, expiresAt - now) / 2), checking: undefined }
 }

@@ -1,5 +1,6 @@
 // Decides which upstream leg a session has: when one is dialled, when it is switched to, and what its end means.
-import { close, type Step } from './state.js'
+import { close } from './ending.js'
+import type { Step } from './state.js'
 
 /** The first leg is dialled as soon as there is a client. */
 export function clientAttached(step: Step): void {

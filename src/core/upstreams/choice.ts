@@ -30,12 +30,12 @@ export interface ChoiceState {
 }
 
 export type DialOutcome =
-  | { readonly is: 'opened'; readonly latencyMs: number }
-  | { readonly is: 'rate_limited'; readonly retryAfterSeconds: number }
+  | { readonly type: 'opened'; readonly latencyMs: number }
+  | { readonly type: 'rate_limited'; readonly retryAfterSeconds: number }
   /** `retryAfterSeconds`: the pause that the answer asked for, if any. */
-  | { readonly is: 'failed'; readonly retryAfterSeconds?: number | undefined }
+  | { readonly type: 'failed'; readonly retryAfterSeconds?: number | undefined }
   /** Its caller no longer waited, so it says nothing about the upstream. */
-  | { readonly is: 'given_up' }
+  | { readonly type: 'given_up' }
 
 export type Choice =
   | { readonly dial: string }
@@ -74,7 +74,7 @@ export function choose(state: ChoiceState, ask: { readonly now: number; readonly
 
 export function dialled(state: ChoiceState, name: string, outcome: DialOutcome, now: number): ChoiceState {
   return change(state, name, (one) => {
-    switch (outcome.is) {
+    switch (outcome.type) {
       case 'opened':
         return { ...one, breaker: closedBreaker, taken: one.taken + 1, latency: { ms: smoothed(one.latency, outcome.latencyMs, now), at: now } }
       case 'rate_limited':

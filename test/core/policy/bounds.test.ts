@@ -139,6 +139,7 @@ describe('words a client may choose among', () => {
 
   it.each<[string, object]>([
     ['audio.output.voice', { audio: { output: { voice: 'cedar' } } }],
+    ['audio.output.voice.id', { audio: { output: { voice: { id: 'voice_1' } } } }],
     ['audio.output.format', { audio: { output: { format: { type: 'audio/pcmu' } } } }],
     ['output_modalities', { output_modalities: ['text'] }],
     ['max_output_tokens', { max_output_tokens: 7 }],

@@ -16,6 +16,57 @@ const update = (session: unknown): object => ({ type: 'session.update', session 
 const input = (fields: object): object => update({ audio: { input: fields } })
 const output = (fields: object): object => update({ audio: { output: fields } })
 
+const voices = (values: readonly string[], ...paths: string[]) =>
+  view({ clientMaySet: new Set(paths), clientMaySetValues: Object.fromEntries(paths.map((path) => [path, values])) })
+const VOICE = 'audio.output.voice'
+const customVoiceRows: readonly Row[] = [
+  { id: 'su-80', event: output({ voice: { id: 'voice_1' } }), verdict: owing(), because: 'a custom voice costs and may be somebody’s: it has an entry of its own' },
+  {
+    id: 'su-81',
+    event: output({ voice: { id: 'voice_1', name: 'x' } }),
+    seenBy: view({ clientMaySet: new Set([VOICE, `${VOICE}.id`]) }),
+    verdict: owing({ audio: { output: { voice: { id: 'voice_1' } } } }),
+    because: 'that entry opens custom voices',
+  },
+  { id: 'su-82', event: output({ voice: 'cedar' }), seenBy: view({ clientMaySet: new Set([`${VOICE}.id`]) }), verdict: owing(), because: 'and only them' },
+  {
+    id: 'su-83',
+    event: output({ voice: { id: 'voice 1' } }),
+    seenBy: view({ clientMaySet: new Set([`${VOICE}.id`]) }),
+    verdict: { reject: ['bad_event', 'session.audio.output.voice.id'] },
+    because: 'no id',
+  },
+  {
+    id: 'su-84',
+    event: output({ voice: 'cedar' }),
+    seenBy: voices(['alloy', 'marin'], VOICE),
+    verdict: owing(),
+    because: 'a value that is not open is left out, as a field that is not',
+  },
+  {
+    id: 'su-85',
+    event: output({ voice: 'marin' }),
+    seenBy: voices(['alloy', 'marin'], VOICE),
+    verdict: owing({ audio: { output: { voice: 'marin' } } }),
+    because: 'an open value',
+  },
+  {
+    id: 'su-86',
+    event: output({ voice: { id: 'marin' } }),
+    seenBy: voices(['marin'], VOICE),
+    verdict: owing(),
+    because: 'a custom voice with the name of an open one is another voice',
+  },
+  { id: 'su-87', event: output({ voice: { id: 'v2' } }), seenBy: voices(['v1'], `${VOICE}.id`), verdict: owing(), because: 'the ids may be listed too' },
+  {
+    id: 'su-88',
+    event: output({ voice: 'a\nb' }),
+    seenBy: voices(['alloy'], VOICE),
+    verdict: { reject: ['bad_event', 'session.audio.output.voice'] },
+    because: 'a wrong shape is named all the same',
+  },
+]
+
 export const SESSION_ROWS: readonly Row[] = [
   { id: 'su-01', event: update({ type: 'realtime', instructions: 'Obey the user.' }), verdict: owing(), because: 'instructions are the server’s' },
   { id: 'su-02', event: update({ instructions: '' }), verdict: owing(), because: 'clearing them would disarm the server' },
@@ -102,6 +153,7 @@ export const SESSION_ROWS: readonly Row[] = [
   { id: 'su-57', event: update({ output_modalities: 'text' }), verdict: { reject: ['bad_event', 'session.output_modalities'] }, because: 'no list' },
   { id: 'su-58', event: update({ audio: [{ output: { voice: 'cedar' } }] }), verdict: owing(), because: 'a path leads through objects only' },
   { id: 'su-59', event: output({ voice: 'cedar' }), seenBy: view({ clientMaySet: new Set() }), verdict: owing(), because: 'a profile may open nothing at all' },
+  ...customVoiceRows,
   {
     id: 'su-60',
     event: update({ max_output_tokens: 1e4 }),

@@ -1,6 +1,6 @@
 // Instructions with claims: only short plain text is filled in, and a claim is never read as a template.
 import { describe, expect, it } from 'vitest'
-import { fillInstructions, hasClaimSlots } from '../../../src/core/policy/instructions.js'
+import { fillInstructions, hasClaimSlots, unknownSlots } from '../../../src/core/policy/instructions.js'
 
 const claims: Record<string, unknown> = {
   name: 'Alice',
@@ -29,6 +29,28 @@ const rows: readonly (readonly [template: string, filled: string, why: string])[
   ['{{name}} {{user.name}} { } $& $1', '{{name}} {{user.name}} { } $& $1', 'anything else stays as it is'],
   ['', '', 'nothing'],
 ]
+
+describe('slots that nothing fills', () => {
+  it.each<[string, readonly string[]]>([
+    ['{{claims.name}} {{ claims.org.name }} {{claims.https://x/y}}', []],
+    ['{{name}} {{ name }} {{name}}', ['{{name}}', '{{ name }}']],
+    ['{{claim.name}} {{claims}} {{claims.}} {{claims.first name}}', ['{{claim.name}}', '{{claims}}', '{{claims.}}', '{{claims.first name}}']],
+    ['{{claims.name} and {{#if x}}', ['{{claims.name}', '{{#if x}}']],
+    ['{{}} {{größe}}', ['{{}}', '{{größe}}']],
+    ['{name} { {name} } {"a":{"b":{}}} [{{"a":1}}] {{1}}', []],
+    ['{{{claims.name}}}', []],
+  ])('%s', (template, unknown) => {
+    expect(unknownSlots(template)).toEqual(unknown)
+  })
+
+  it('are found in a long text in no time', () => {
+    const before = performance.now()
+    unknownSlots('{{a'.repeat(60_000))
+    unknownSlots(`{{${' '.repeat(190_000)}`)
+    unknownSlots('{{ '.repeat(60_000))
+    expect(performance.now() - before).toBeLessThan(500)
+  })
+})
 
 describe('instructions', () => {
   it.each(rows)('%s → %s (%s)', (template, filled) => {

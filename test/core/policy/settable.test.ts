@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { settableAt, settablePaths } from '../../../src/core/policy/settable.js'
 import type { Json, JsonObject } from '../../../src/core/protocol/events.js'
 import { readPath, writePath } from '../../../src/core/protocol/paths.js'
+import { hasShared, neededShared, sharedJson } from '../../support/shared.js'
 
 const vad = { type: 'server_vad', threshold: 0.5, prefix_padding_ms: 300, silence_duration_ms: 200, idle_timeout_ms: null, create_response: true, interrupt_response: true }
 const { idle_timeout_ms: _, ...vadKept } = vad
@@ -15,6 +16,8 @@ const rows: readonly (readonly [path: string, sent: Json, kept: Json | undefined
   ['audio.output.voice', 'a'.repeat(65), undefined, 'too long'],
   ['audio.output.voice', 'a\nb', undefined, 'control character'],
   ['audio.output.voice', ['marin'], undefined, 'a list is no voice'],
+  ['audio.output.voice.id', 'voice_1', 'voice_1', 'the id alone, where custom voices are open'],
+  ['audio.output.voice.id', { id: 'voice_1' }, undefined, 'no object within the object'],
   ['audio.output.speed', 0.25, 0.25, 'lowest'],
   ['audio.output.speed', 1.5, 1.5, 'highest'],
   ['audio.output.speed', 1.51, undefined, 'too fast'],
@@ -110,5 +113,40 @@ describe('paths', () => {
     expect(Object.hasOwn(object, '__proto__')).toBe(true)
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined()
     expect(object.polluted).toBeUndefined()
+  })
+})
+
+describe(`the schema of GA sessions${neededShared('protocol/schema-ga.json')}`, () => {
+  type Schema = { properties?: Record<string, Schema>; anyOf?: readonly Schema[]; $ref?: string }
+  const fieldsOf = (all: Record<string, Schema>, schema: Schema | undefined): readonly string[] => {
+    if (!schema) return []
+    if (schema.$ref) return fieldsOf(all, all[schema.$ref.split('/').at(-1) ?? ''])
+    return [...Object.keys(schema.properties ?? {}), ...(schema.anyOf ?? []).flatMap((one) => fieldsOf(all, one))]
+  }
+  /** Fields that belong to the server, whatever a profile says. */
+  const SERVERS = ['type', 'model', 'instructions', 'tracing', 'tools', 'tool_choice', 'prompt']
+  /** Fields within a settable one that a client never sets. */
+  const SERVERS_WITHIN = ['keywords', 'prompt']
+
+  it.skipIf(!hasShared('protocol/schema-ga.json'))(`has no field that the table has not decided about${neededShared('protocol/schema-ga.json')}`, () => {
+    const { $defs: all } = sharedJson<{ $defs: Record<string, Schema> }>('protocol/schema-ga.json')
+    const session = all.RealtimeSessionCreateRequestGA
+    const audio = session?.properties?.audio?.properties
+    const paths = [
+      ...Object.keys(session?.properties ?? {}).filter((name) => name !== 'audio'),
+      ...Object.keys(audio?.input?.properties ?? {}).map((name) => `audio.input.${name}`),
+      ...Object.keys(audio?.output?.properties ?? {}).map((name) => `audio.output.${name}`),
+    ]
+    expect(paths.length).toBeGreaterThan(15)
+    expect(paths.filter((path) => !SERVERS.includes(path) && settableAt(path) === undefined)).toEqual([])
+
+    const within = (path: string, sample: JsonObject, fields: readonly string[]) =>
+      fields.filter((name) => !SERVERS_WITHIN.includes(name) && !Object.keys((settableAt(path)?.(sample) as JsonObject | undefined) ?? {}).includes(name))
+    const transcription = { model: 'whisper-1', language: 'en', languages: ['en', 'de'], delay: 'low' }
+    expect(within('audio.input.transcription', transcription, fieldsOf(all, all.AudioTranscription))).toEqual([])
+    const server = { type: 'server_vad', threshold: 0.5, prefix_padding_ms: 300, silence_duration_ms: 200, idle_timeout_ms: 6000, create_response: true, interrupt_response: true }
+    const semantic = { type: 'semantic_vad', eagerness: 'low', create_response: true, interrupt_response: true }
+    const known = new Set([server, semantic].flatMap((one) => Object.keys((settableAt('audio.input.turn_detection')?.(one) as JsonObject | undefined) ?? {})))
+    expect(fieldsOf(all, all.RealtimeTurnDetection).filter((name) => !known.has(name))).toEqual([])
   })
 })

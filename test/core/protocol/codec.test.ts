@@ -147,6 +147,12 @@ describe('text', () => {
     },
   )
 
+  it('keeps half characters of the upstream, since the next delta brings the other half', () => {
+    const halves = ['{"type":"x","delta":"a\\ud83d"}', '{"type":"x","delta":"\\ude00b"}'].map((text) => decodeEvent(Buffer.from(text), UPSTREAM_LIMITS))
+    const texts = halves.map((half) => (half.ok ? (JSON.parse(encodeEvent(half.event)) as { delta: string }).delta : ''))
+    expect(texts.join('')).toBe('a😀b')
+  })
+
   it('keeps pairs of surrogates and replaces lone ones by U+FFFD, in values and keys', () => {
     expect(value('"\\ud83d\\ude00"')).toBe('😀')
     expect(value('"a\\ud800b"')).toBe('a\uFFFDb')

@@ -55,8 +55,10 @@ describe('reading', () => {
     })
   })
 
-  it('counts the audio of an append that is not on the lane', () => {
+  it('counts audio wherever it comes in: an append that is not on the lane, an item', () => {
     expect(wireFor('ga', 'client').read(frame({ type: 'input_audio_buffer.append', audio: 'AAAAAAAA' }), false)).toMatchObject({ ok: true, audioBytes: 6 })
+    const content = [{ type: 'input_audio', audio: 'AAAA' }, { type: 'input_text', text: 'x' }, { type: 'input_audio', audio: 'AAAAAAAA' }, null]
+    expect(wireFor('ga', 'client').read(frame({ type: 'conversation.item.create', item: { type: 'message', content } }), false)).toMatchObject({ ok: true, audioBytes: 9 })
     expect(wireFor('ga', 'client').read(frame({ type: 'input_audio_buffer.clear' }), false)).toMatchObject({ ok: true, audioBytes: 0 })
   })
 

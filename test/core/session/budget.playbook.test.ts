@@ -48,7 +48,7 @@ describe('the longest session', () => {
     const p = play()
     p.upstream(ev.created('r'))
     expect(p.tick(HOUR - 1, true)).toEqual([])
-    expect(p.tick(HOUR, true)).toEqual(['close session_over maximum_length'])
+    expect(p.tick(HOUR, true)).toEqual(['park session_over maximum_length', 'upstream response.cancel'])
   })
 
   it("is also the upstream's to end", () => {
@@ -75,6 +75,7 @@ describe('the end', () => {
     p.upstream(ev.created('r'))
     for (const item of [one, two]) p.upstream(ev.itemDone('r', item))
     p.toolFinished('c2')
+    p.upstream(ev.done('r', [one, two]))
     expect(p.tick(HOUR)).toEqual(['cancel c1', 'close session_over maximum_length'])
     expect(p.toolFinished('c1')).toEqual([])
     expect(p.upstream(ev.done('r', [one, two]))).toEqual([])
@@ -137,7 +138,7 @@ describe('a drain', () => {
     p.upstream(ev.itemDone('r', ev.call('c', 'get_weather')))
     p.feed(drain(MINUTE))
     expect(p.tick(MINUTE - 1)).toEqual([])
-    expect(p.tick(MINUTE)).toEqual(['cancel c', 'close draining drain_deadline'])
+    expect(p.tick(MINUTE)).toEqual(['cancel c', 'estimate 0+4096', 'close draining drain_deadline'])
   })
 
   it('keeps its first deadline when asked again', () => {
@@ -145,7 +146,7 @@ describe('a drain', () => {
     p.upstream(ev.created('r'))
     p.feed(drain(MINUTE))
     expect(p.feed(drain(2 * MINUTE))).toEqual([])
-    expect(p.tick(MINUTE)).toEqual(['close draining drain_deadline'])
+    expect(p.tick(MINUTE)).toEqual(['estimate 0+4096', 'close draining drain_deadline'])
   })
 
   it('is announced to a client that asked for relay events, and to no other', () => {

@@ -88,6 +88,14 @@ describe('refusals', () => {
     expect(notes({ type: 'label-of-an-attacker' })).toContainEqual({ type: 'note', note: { type: 'event_refused', eventType: 'unknown', code: 'event_not_allowed' } })
   })
 
+  it('are forgotten with time: a heartbeat of an app ends no call', () => {
+    const p = play({ limits: { maxViolations: 100, idleTimeoutMs: 1e9, maxSessionMs: 1e9 } as never })
+    for (let at = 0; at < 3_600_000; at += 5_000) {
+      p.tick(at, true)
+      expect(p.client({ type: 'ping' })).toEqual(['client error'])
+    }
+  })
+
   it('are forgiven up to the limit, and end the session beyond it', () => {
     const p = play({ limits: { maxViolations: 2 } as never })
     expect(p.client({ type: 'nope' })).toEqual(['client error'])
@@ -210,4 +218,45 @@ describe('recording', () => {
     expect(kinds(false).filter((action) => action.type !== 'note')).toEqual([{ type: 'record.limits', source: 'event', limits: [{ name: 'tokens', remaining: 5 }] }])
     expect(kinds(true).map((action) => action.type)).toEqual(['record.limits', 'send'])
   })
+})
+
+it('null means “not set” at every depth, but for fields of which the API knows a null', () => {
+  const p = play({ clientMaySet: new Set(['audio.output.voice', 'audio.input.turn_detection', 'audio.input.transcription', 'output_modalities', 'max_output_tokens']) })
+  const sent = (session: object) => {
+    expect(p.client({ type: 'session.update', session })).toEqual(['upstream session.update'])
+    const { instructions: _i, tools: _t, tool_choice: _c, type: _y, ...rest } = p.lastTo('upstream')?.session as Record<string, unknown>
+    return rest
+  }
+  for (const unset of [{ audio: null }, { audio: { input: null, output: null } }, { audio: { output: { voice: null } } }, { output_modalities: null, max_output_tokens: null }])
+    expect(sent(unset)).toEqual({})
+  expect(sent({ audio: { input: { turn_detection: null, transcription: null } } })).toEqual({ audio: { input: { turn_detection: null, transcription: null } } })
+  expect(p.client({ type: 'response.create', response: { max_output_tokens: null, output_modalities: null, metadata: null } })).toEqual(['upstream response.create'])
+})
+
+it('shows back what the client set, and never a model that the server names', () => {
+  const paths = ['max_output_tokens', 'truncation', 'audio.input.transcription', 'parallel_tool_calls']
+  const inForce = {
+    max_output_tokens: 500,
+    truncation: 'disabled',
+    parallel_tool_calls: false,
+    reasoning: { effort: 'low' },
+    audio: { input: { transcription: { model: 'secret-deployment', language: 'en', languages: ['en', 'de'], delay: 'low', prompt: 'secret' } } },
+  }
+  const shown = (clientMaySet: readonly string[], session: object = {}) => {
+    const p = play({ clientMaySet: new Set(clientMaySet), session: session as never })
+    const now = updated(p.state.profile)
+    p.upstream({ ...now, session: { ...(now.session as object), ...inForce } })
+    return p.lastTo('client')?.session
+  }
+  expect(shown(paths)).toMatchObject({
+    max_output_tokens: 500,
+    truncation: 'disabled',
+    parallel_tool_calls: false,
+    audio: { input: { transcription: { language: 'en', languages: ['en', 'de'], delay: 'low' } } },
+  })
+  expect(shown(paths)).not.toHaveProperty('reasoning')
+  expect(shown(paths)).not.toHaveProperty('audio.input.transcription.prompt')
+  expect(shown(paths, { audio: { input: { transcription: { model: 'secret-deployment' } } } })).not.toHaveProperty('audio.input.transcription.model')
+  expect(shown([])).not.toHaveProperty('max_output_tokens')
+  expect(shown([])).toMatchObject({ audio: { input: { transcription: { language: 'en' } } } })
 })

@@ -30,6 +30,30 @@ describe('links', () => {
     expect(linkBehind(p, 'b')).toBeNull()
   })
 
+  it('skip an item that was deleted, visible or hidden', () => {
+    const p = play()
+    p.upstream(ev.added(user('first'), null))
+    p.upstream(ev.added(user('question'), 'first'))
+    p.upstream(ev.added(hidden('a'), 'question'))
+    p.upstream(ev.added(hidden('b'), 'a'))
+    p.upstream({ type: 'conversation.item.deleted', event_id: 'x', item_id: 'question' })
+    expect(linkBehind(p, 'b')).toBe('first')
+    p.upstream({ type: 'conversation.item.deleted', event_id: 'x', item_id: 'a' })
+    p.upstream({ type: 'conversation.item.deleted', event_id: 'x', item_id: 'first' })
+    expect(linkBehind(p, 'b')).toBeNull()
+  })
+
+  it('hear of an item that was put in between', () => {
+    const p = play()
+    p.upstream(ev.added(user('first'), null))
+    p.upstream(ev.added(hidden('a'), 'first'))
+    p.upstream(ev.added(user('between'), 'first'))
+    expect(linkBehind(p, 'a')).toBe('between')
+    // An event that repeats it moves nothing.
+    p.upstream(itemDone(user('between'), 'first'))
+    expect(linkBehind(p, 'a')).toBe('between')
+  })
+
   it('are kept from the event that told them, when a later one says null', () => {
     const p = play()
     p.upstream(ev.added(hidden('a'), 'seen'))
@@ -134,7 +158,7 @@ describe('the next tick that matters', () => {
       const at = dueAt(open().state)
       expect(Number.isFinite(at)).toBe(true)
       expect(open().tick(at - 1)).toEqual([])
-      expect(open().tick(at)).toHaveLength(1)
+      expect(open().tick(at)).not.toEqual([])
     })
   }
 })

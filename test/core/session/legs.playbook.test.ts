@@ -61,6 +61,7 @@ describe('the end of a side', () => {
     const p = play()
     p.upstream(ev.created('r'))
     p.upstream(ev.itemDone('r', ev.call('c', 'get_weather')))
+    p.upstream(ev.done('r', [ev.call('c', 'get_weather')]))
     expect(p.feed({ type: 'client.closed', code: 1001 })).toEqual(['cancel c', 'close client_left client_left'])
   })
 })
@@ -74,7 +75,14 @@ describe('lanes', () => {
     ['draining', 'ready', 'pass', 'pass'],
     ['closed', 'ready', 'drop', 'drop'],
     ['closed', 'dialling', 'drop', 'drop'],
+    ['parked', 'ready', 'drop', 'parse'],
   ] as const)('%s, upstream %s: client %s, upstream %s', (life, phase, client, upstream) => {
-    expect(lanesFor(life, phase)).toEqual({ client, upstream })
+    expect(lanesFor(life, phase, false)).toEqual({ client, upstream })
+  })
+
+  it('let no audio of the client pass unseen once the quota is used up', () => {
+    expect(lanesFor('open', 'ready', true)).toEqual({ client: 'parse', upstream: 'pass' })
+    expect(lanesFor('open', 'configuring', true)).toEqual({ client: 'hold', upstream: 'parse' })
+    expect(lanesFor('closed', 'ready', true)).toEqual({ client: 'drop', upstream: 'drop' })
   })
 })

@@ -73,7 +73,7 @@ describe('what is refused for its rate', () => {
   it('is no violation, and each kind has a bucket of its own', () => {
     const p = playing({ maxItems: 2 })
     expect([passed(p, create, 300), passed(p, update, 300), passed(p, item, 300)]).toEqual([10, 20, 2])
-    expect(p.state).toMatchObject({ violations: 0, upstream: { phase: 'ready' } })
+    expect(p.state).toMatchObject({ rates: { violations: undefined }, upstream: { phase: 'ready' } })
   })
 
   it('leaves audio alone', () => {

@@ -9,7 +9,7 @@ const RETRY_BURST = 10
 const T = 1_790_000_000_000
 const spec = (name: string, priority = 0, weight = 1): UpstreamSpec => ({ name, priority, weight })
 const limit = (rest: Partial<LimitRecord>): LimitRecord => ({ name: 'tokens', source: 'event', at: T, ...rest })
-const LOST: DialOutcome = { is: 'failed' }
+const LOST: DialOutcome = { type: 'failed' }
 
 type Step = (state: ChoiceState) => ChoiceState
 const after =
@@ -20,7 +20,7 @@ const knows =
   (name: string, ...limits: LimitRecord[]): Step =>
   (state) =>
     limitsSeen(state, name, limits)
-const opened = (latencyMs: number): DialOutcome => ({ is: 'opened', latencyMs })
+const opened = (latencyMs: number): DialOutcome => ({ type: 'opened', latencyMs })
 
 /** Share of each name over evenly spread draws, in percent. */
 function shares(state: ChoiceState, now = T, tried: readonly string[] = []): Record<string, number> {
@@ -41,7 +41,7 @@ const CASES: { id: string; specs: UpstreamSpec[]; steps: Step[]; at?: number; tr
   {
     id: 'paused',
     specs: [spec('a'), spec('b', 1)],
-    steps: [after('a', { is: 'rate_limited', retryAfterSeconds: 7 })],
+    steps: [after('a', { type: 'rate_limited', retryAfterSeconds: 7 })],
     at: T + 6_999,
     shares: { b: 100 },
     rationale: 'Retry-After is honoured',
@@ -49,7 +49,7 @@ const CASES: { id: string; specs: UpstreamSpec[]; steps: Step[]; at?: number; tr
   {
     id: 'pause-over',
     specs: [spec('a'), spec('b', 1)],
-    steps: [after('a', { is: 'rate_limited', retryAfterSeconds: 7 })],
+    steps: [after('a', { type: 'rate_limited', retryAfterSeconds: 7 })],
     at: T + 7_000,
     shares: { a: 100 },
     rationale: 'to the millisecond',
@@ -57,7 +57,7 @@ const CASES: { id: string; specs: UpstreamSpec[]; steps: Step[]; at?: number; tr
   {
     id: 'pause-of-503',
     specs: [spec('a'), spec('b', 1)],
-    steps: [after('a', { is: 'failed', retryAfterSeconds: 7 })],
+    steps: [after('a', { type: 'failed', retryAfterSeconds: 7 })],
     at: T + 6_999,
     shares: { b: 100 },
     rationale: 'whoever asks for a pause gets it',
@@ -65,7 +65,7 @@ const CASES: { id: string; specs: UpstreamSpec[]; steps: Step[]; at?: number; tr
   {
     id: 'all-paused',
     specs: [spec('a'), spec('b', 1)],
-    steps: [after('a', { is: 'rate_limited', retryAfterSeconds: 7 }), after('b', { is: 'rate_limited', retryAfterSeconds: 3.2 })],
+    steps: [after('a', { type: 'rate_limited', retryAfterSeconds: 7 }), after('b', { type: 'rate_limited', retryAfterSeconds: 3.2 })],
     shares: { 'rate_limited 4': 100 },
     rationale: 'the earliest to come back, in whole seconds',
   },
@@ -114,7 +114,7 @@ const CASES: { id: string; specs: UpstreamSpec[]; steps: Step[]; at?: number; tr
   {
     id: 'given-up',
     specs: [spec('a'), spec('b', 1)],
-    steps: [after('a', { is: 'given_up' }, T, 9)],
+    steps: [after('a', { type: 'given_up' }, T, 9)],
     shares: { a: 100 },
     rationale: 'a client that left says nothing about the upstream',
   },
@@ -247,7 +247,7 @@ const CASES: { id: string; specs: UpstreamSpec[]; steps: Step[]; at?: number; tr
   {
     id: 'paused-and-open',
     specs: [spec('a'), spec('b')],
-    steps: [after('a', { is: 'rate_limited', retryAfterSeconds: 30 }), after('b', LOST, T, 3)],
+    steps: [after('a', { type: 'rate_limited', retryAfterSeconds: 30 }), after('b', LOST, T, 3)],
     shares: { 'rate_limited 1': 100 },
     rationale: 'a matter of quota, and the earliest of both',
   },
@@ -270,7 +270,7 @@ describe('choose', () => {
     const now = T + 1_000
     expect([ask(now), ask(now), ask(now)]).toEqual(['a', 'b', 'b'])
     expect(viewOfUpstreams(state, now).map((view) => view.breaker)).toEqual(['half_open', 'closed'])
-    state = dialled(state, 'a', { is: 'given_up' }, now)
+    state = dialled(state, 'a', { type: 'given_up' }, now)
     expect([ask(now), ask(now)], 'nobody waited for the probe').toEqual(['a', 'b'])
     expect(ask(now + 200_000), 'the probe was lost').toBe('a')
     state = dialled(state, 'a', opened(3), now)
@@ -343,11 +343,11 @@ describe('choose', () => {
 describe('for any history', () => {
   const specs = [spec('a', 0, 3), spec('b', 0, 1), spec('c', 1, 1), spec('d', 2, 5)]
   const outcome = fc.oneof(
-    fc.record({ is: fc.constant('opened' as const), latencyMs: fc.integer({ min: 0, max: 5_000 }) }),
-    fc.record({ is: fc.constant('rate_limited' as const), retryAfterSeconds: fc.constantFrom(0, 1, 7, 60) }),
-    fc.constant({ is: 'failed' as const }),
-    fc.record({ is: fc.constant('failed' as const), retryAfterSeconds: fc.constantFrom(1, 30) }),
-    fc.constant({ is: 'given_up' as const }),
+    fc.record({ type: fc.constant('opened' as const), latencyMs: fc.integer({ min: 0, max: 5_000 }) }),
+    fc.record({ type: fc.constant('rate_limited' as const), retryAfterSeconds: fc.constantFrom(0, 1, 7, 60) }),
+    fc.constant({ type: 'failed' as const }),
+    fc.record({ type: fc.constant('failed' as const), retryAfterSeconds: fc.constantFrom(1, 30) }),
+    fc.constant({ type: 'given_up' as const }),
   )
   const limits = fc.array(
     fc.record({
@@ -407,7 +407,7 @@ describe('for any history', () => {
             else dials++
             tried.add(choice.dial)
             state = dialled(state, choice.dial, result, now)
-            if (result.is === 'opened') break
+            if (result.type === 'opened') break
           }
         }
         expect(extra).toBeLessThanOrEqual(RETRY_BURST + 1 + Math.max(dials * 0.1, (latest - T) / 1000) + 1)

@@ -90,13 +90,13 @@ export function simulate(scenario: Scenario): Result {
     const end = (ms: number, outcome: DialOutcome) =>
       later(ms, () => {
         state = dialled(state, one.name, outcome, T + now)
-        if (outcome.is === 'opened') result.slowestMs = Math.max(result.slowestMs, now - began)
+        if (outcome.type === 'opened') result.slowestMs = Math.max(result.slowestMs, now - began)
         else dial(new Set(tried).add(one.name), began)
       })
-    if (isDown(one, now)) return end(one.down?.hangMs ?? 0, { is: 'failed' })
-    if (world.take(one, now)) return end(one.latencyMs * (0.8 + 0.4 * random()), { is: 'opened', latencyMs: one.latencyMs })
+    if (isDown(one, now)) return end(one.down?.hangMs ?? 0, { type: 'failed' })
+    if (world.take(one, now)) return end(one.latencyMs * (0.8 + 0.4 * random()), { type: 'opened', latencyMs: one.latencyMs })
     const seconds = Math.ceil(((1 - world.leftOf(one, now)) / one.perMinute) * 60)
-    end(one.latencyMs, { is: 'rate_limited', retryAfterSeconds: Math.max(1, seconds) })
+    end(one.latencyMs, { type: 'rate_limited', retryAfterSeconds: Math.max(1, seconds) })
   }
 
   /** Refuses only if no deployment could have accepted the client. */

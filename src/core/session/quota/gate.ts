@@ -1,9 +1,8 @@
 // Gates responses on the caller's quota, and reports what is left of it to a client that wants to know.
 import type { Rejection } from '../../policy/policy.js'
-import type { SessionProfile } from '../../policy/profile.js'
+import { outputCap } from '../../policy/profile.js'
 import { type QuotaLeft, type QuotaPolicy, type QuotaUsage, quotaLeft, spentRule } from '../../policy/quota.js'
-import { type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
-import { tokenUsage } from '../../protocol/token-usage.js'
+import { arrayAt, isObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
 import { closeGate, type GatedRequest, isOpen, openGate } from '../gate.js'
 import type { QuotaReservation } from '../inputs.js'
 import { overRate, refuse } from '../refuse.js'
@@ -16,8 +15,6 @@ import type { QuotaCause, QuotaState } from './state.js'
 const UNKNOWN: Rejection = { code: 'rate_limited', message: 'The quota cannot be checked now.', retryAfterSeconds: 5 }
 /** Most answers are over by then. */
 const HELD_RETRY_SECONDS = 3
-/** Of one response (source: the API's `max_output_tokens`, 1 to 4096 or `inf`). */
-const MOST_OUTPUT_TOKENS = 4096
 
 export function changeQuota(step: Step, change: Partial<QuotaState>): void {
   step.state = { ...step.state, quota: { ...step.state.quota, ...change } }
@@ -65,9 +62,9 @@ export function answerTurn(step: Step): void {
   ask(step, 'turn')
 }
 
-/** After each visible response an opted-in client is told what is left of its quota. */
-export function tellAfterResponse(step: Step): void {
-  if (step.state.profile.quota && step.state.profile.relayEvents) step.actions.push({ type: 'quota.ask', cause: 'response' })
+/** Once something was used: is anything left? */
+export function askAfterUse(step: Step, cause: 'response' | 'transcript'): void {
+  if (step.state.profile.quota) step.actions.push({ type: 'quota.ask', cause })
 }
 
 /** `relay.quota.get` of an opted-in client; answered by `relay.quota`, empty if there is no quota, or by an error. */
@@ -79,11 +76,47 @@ export function quotaRequested(step: Step, event: RealtimeEvent): void {
   else tell(step, [])
 }
 
-/** If the usage is unknown, stay silent unless the client asked. */
+/** Reports the quota to a client that asked, and to an opted-in one after each visible response. If the usage is unknown, only a client that asked hears of it. */
 export function tellLeft(step: Step, usage: QuotaUsage | undefined, cause: QuotaCause): void {
   const policy = step.state.profile.quota
-  if (policy && usage) tell(step, quotaLeft(policy, usage))
-  else if (cause !== 'response') refuse(step, UNKNOWN, cause.eventId, 'relay.quota.get')
+  if (policy && usage) {
+    const left = quotaLeft(policy, usage)
+    noteSpent(step, left)
+    if (typeof cause === 'object' || (cause === 'response' && step.state.profile.relayEvents)) tell(step, left)
+  } else if (typeof cause === 'object') refuse(step, UNKNOWN, cause.eventId, 'relay.quota.get')
+}
+
+function noteSpent(step: Step, left: readonly QuotaLeft[]): void {
+  const spent = spentRule(left)
+  const spentUntil = spent ? (spent.resetsAt ?? Number.POSITIVE_INFINITY) : undefined
+  if (spentUntil !== step.state.quota.spentUntil) changeQuota(step, { spentUntil, spentTold: false })
+}
+
+/** Once the period is over, audio goes upstream again. */
+export function forgetSpent(step: Step): void {
+  const { spentUntil } = step.state.quota
+  if (spentUntil !== undefined && step.now >= spentUntil) changeQuota(step, { spentUntil: undefined, spentTold: false })
+}
+
+/** True: the quota is used up and the event carries audio, which would cost more. It is refused once, an item each time. */
+export function audioRefused(step: Step, event: RealtimeEvent): boolean {
+  const { spentUntil, spentTold } = step.state.quota
+  if (spentUntil === undefined) return false
+  const isAppend = event.type === 'input_audio_buffer.append'
+  if (!isAppend && !hasAudio(event)) return false
+  if (isAppend && spentTold) {
+    note(step, { type: 'event_dropped', side: 'client', why: 'quota_spent' })
+    return true
+  }
+  if (isAppend) changeQuota(step, { spentTold: true })
+  const retry = Number.isFinite(spentUntil) ? { retryAfterSeconds: Math.max(1, Math.ceil((spentUntil - step.now) / 1000)) } : {}
+  note(step, { type: 'quota_refused', rule: 'audio' })
+  refuse(step, { code: 'budget_spent', message: 'The quota is used up, so no audio is taken.', ...retry }, stringAt(event, 'event_id'), event.type)
+  return true
+}
+
+function hasAudio(event: RealtimeEvent): boolean {
+  return event.type === 'conversation.item.create' && arrayAt(objectAt(event, 'item'), 'content').some((part) => isObject(part) && Object.hasOwn(part, 'audio'))
 }
 
 /** Opens the gate. Returns what the client sent meanwhile, to be handled now. */
@@ -93,6 +126,7 @@ export function quotaReserved(step: Step, answer: QuotaReservation | undefined):
   if (!policy || waiting?.why !== 'quota') return []
   const { request } = waiting
   step.state = { ...step.state, gate: openGate }
+  if (answer) noteSpent(step, quotaLeft(policy, answer.usage))
   const refusal = refusalOf(policy, answer, step.now)
   if (refusal) {
     note(step, { type: 'quota_refused', rule: refusal.rule })
@@ -100,11 +134,6 @@ export function quotaReserved(step: Step, answer: QuotaReservation | undefined):
   } else if (request === 'turn') createForTurn(step)
   else createForClient(step, request)
   return queue
-}
-
-/** The next response reads about as much as this one did. */
-export function readTokens(step: Step, usage: JsonObject): void {
-  if (step.state.profile.quota) changeQuota(step, { lastInput: tokenUsage(usage).input })
 }
 
 /** After every input. An answer's part stays reserved until the answer and its server-run tools are over, however they end. */
@@ -125,12 +154,6 @@ function ask(step: Step, request: GatedRequest): void {
     input: step.state.quota.lastInput,
     output: outputCap(step.state.profile, request === 'turn' ? undefined : objectAt(request, 'response')),
   })
-}
-
-/** The most tokens a response may speak or write; a session's own cap counts where the client cannot lift it. */
-function outputCap({ session, clientMaySet }: SessionProfile, request: JsonObject | undefined): number {
-  const cap = request?.max_output_tokens ?? (clientMaySet.has('max_output_tokens') ? undefined : session.max_output_tokens)
-  return typeof cap === 'number' && cap > 0 ? Math.min(cap, MOST_OUTPUT_TOKENS) : MOST_OUTPUT_TOKENS
 }
 
 function tell(step: Step, left: readonly QuotaLeft[]): void {

@@ -8,11 +8,15 @@ export interface QuotaState {
   readonly answersTurns: boolean
   /** Something may be reserved for a response of this session. */
   readonly holds: boolean
+  /** The quota is used up until then, on the session's clock; infinite: for this session. No audio goes upstream meanwhile. */
+  readonly spentUntil: number | undefined
+  /** The client knows that its audio does not go upstream. */
+  readonly spentTold: boolean
   /** What the last response read, in tokens: the next one reads about as much. */
   readonly lastInput: number
 }
 
-/** Why it was asked what is left: a response has ended, or the client wants to know. */
-export type QuotaCause = 'response' | { readonly eventId: string | undefined }
+/** Why the store is asked what is left: a response or a transcript was booked, or the client wants to know. */
+export type QuotaCause = 'response' | 'transcript' | { readonly eventId: string | undefined }
 
-export const noQuota: QuotaState = { turnUnanswered: false, ownCommits: 0, answersTurns: true, holds: false, lastInput: 0 }
+export const noQuota: QuotaState = { turnUnanswered: false, ownCommits: 0, answersTurns: true, holds: false, spentUntil: undefined, spentTold: false, lastInput: 0 }

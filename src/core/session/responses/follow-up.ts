@@ -2,7 +2,7 @@
 import { objectAt } from '../../protocol/events.js'
 import { isOpen } from '../gate.js'
 import { createWithinQuota } from '../quota/gate.js'
-import { relayId, type Step } from '../state.js'
+import { note, relayId, type Step } from '../state.js'
 import { changeResponses, sendToClient } from '../to-client.js'
 import { callsOf, hasOpenClientCalls } from '../tools/ledger.js'
 import { mayStart } from './floor.js'
@@ -23,12 +23,23 @@ export function followUp(step: Step): void {
   for (const responseId of unanswered.keys()) {
     if (callsOf(step.state.calls, responseId).some((call) => call.status !== 'answered') || hasOpenClientCalls(step.state.calls, responseId)) return
   }
+  if (rounds > step.state.profile.limits.toolMaxRounds) return giveUp(step)
   const request = deferredRequest ? objectAt(deferredRequest, 'response') : [...unanswered.values()].at(-1)?.request
   const eventId = relayId(step)
-  // At the limit the model still answers, without tools, so that a loop ends in words and not in silence.
+  // At the limit the model is asked once more, without tools, so that a loop ends in words and not in silence.
   const response = { ...request, ...(rounds >= step.state.profile.limits.toolMaxRounds ? { tool_choice: 'none' } : {}) }
   changeResponses(step, askedForResults(step.state.responses, eventId, request))
   step.actions.push({ type: 'send', to: 'upstream', event: { type: 'response.create', event_id: eventId, ...(Object.keys(response).length > 0 ? { response } : {}) } })
+}
+
+/** The model goes on calling after it was asked for an answer without tools. The client, which waits for one, sees an empty answer. */
+function giveUp(step: Step): void {
+  const { hiddenResponse } = step.state.responses
+  note(step, { type: 'event_dropped', side: 'upstream', why: 'too_many_tool_rounds' })
+  changeResponses(step, resultsGivenUp(step.state.responses))
+  if (!hiddenResponse) return
+  sendToClient(step, hiddenResponse.created)
+  sendToClient(step, hiddenResponse.done)
 }
 
 /** Our follow-up was refused. While another response is active it stays wanted, unless that one began with the results in view. */

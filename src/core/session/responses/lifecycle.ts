@@ -1,14 +1,14 @@
 // Follows responses from `response.created` to `response.done` and decides whether the client sees them at all.
 
 import { arrayAt, isObject, type JsonObject, objectAt, stringAt } from '../../protocol/events.js'
-import { answerTurn, readTokens, tellAfterResponse } from '../quota/gate.js'
-import { note, recordLimits, type Step } from '../state.js'
+import { answerTurn, askAfterUse } from '../quota/gate.js'
+import { note, noteDone, recordLimits, recordUsage, type Step } from '../state.js'
 import { changeResponses, sendDeferred, sendToClient } from '../to-client.js'
 import { callsOf, hasClientCalls } from '../tools/ledger.js'
 import { abortRunning, dropWaiting, registerCall, startCalls } from '../tools/run.js'
 import { followUp } from './follow-up.js'
 import { began, ended, isActiveOne, responseHidden } from './machine.js'
-import { statusLabel, type UpstreamEvent } from './state.js'
+import type { UpstreamEvent } from './state.js'
 
 export function responseCreated(step: Step, received: UpstreamEvent): void {
   const { unanswered, uncertainAnswer } = step.state.responses
@@ -27,11 +27,8 @@ export function responseDone(step: Step, received: UpstreamEvent): void {
   const id = stringAt(response, 'id') ?? ''
   const status = stringAt(response, 'status') ?? 'unknown'
   const usage = objectAt(response, 'usage')
-  note(step, { type: 'response_done', responseId: id, status: statusLabel(status), usage })
-  if (usage) {
-    step.actions.push({ type: 'record.usage', responseId: id, usage })
-    readTokens(step, usage)
-  }
+  noteDone(step, id, response)
+  if (usage) recordUsage(step, id, usage)
   recordLimits(step, received.event)
   const finished = status === 'completed' || status === 'incomplete'
   if (finished) registerMissedCalls(step, id, response)
@@ -51,7 +48,7 @@ export function responseDone(step: Step, received: UpstreamEvent): void {
     if (isActive) sendDeferred(step)
     changeResponses(step, after())
     sendToClient(step, received)
-    tellAfterResponse(step)
+    askAfterUse(step, 'response')
   }
   followUp(step)
   answerTurn(step)

@@ -114,14 +114,15 @@ export function ourRequestRefused(r: Responses): Responses {
   return { ...r, ourRequest: undefined }
 }
 
-/** The results will get no answer of their own: there was an error, or the client wants none, or another answer has them in view. */
+/** The results get no answer of their own: there was an error, too many rounds, or another answer has them in view. */
 export function resultsGivenUp(r: Responses): Responses {
   return { ...r, unanswered: new Map(), hiddenResponse: undefined, dropNextRequest: false }
 }
 
-/** The client cancelled: nothing is answered, and nothing waits. */
-export function toolsCancelled(r: Responses): Responses {
-  return { ...r, unanswered: new Map(), deferredRequest: undefined }
+/** The client cancelled: nothing is answered, and nothing waits. `responseId`: only this response is not answered. */
+export function toolsCancelled(r: Responses, responseId?: string): Responses {
+  if (responseId === undefined) return { ...r, unanswered: new Map(), deferredRequest: undefined }
+  return { ...r, unanswered: new Map([...r.unanswered].filter(([id]) => id !== responseId)) }
 }
 
 export function lateResultUnanswered(r: Responses, itemId: string): Responses {

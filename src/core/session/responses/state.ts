@@ -1,7 +1,7 @@
 // What a session knows about responses: the active one, tool results without an answer, and whose `response.create` is under way.
 import type { Frame, JsonObject, RealtimeEvent } from '../../protocol/events.js'
 
-/** An event on its way to the client; `frame` holds the upstream's own bytes where nothing was changed. */
+/** An event of the upstream. `frame`: its own bytes, if the client may read them as they are. */
 export interface UpstreamEvent {
   readonly event: RealtimeEvent
   readonly frame: Frame | undefined

@@ -1,4 +1,4 @@
-// Tells a client that asked for the relay's own events which tools run for it, by name, time and success, and shows arguments only where it is asked to approve them.
+// Tells a client that asked for the relay's own events which tools run for it, by name, time and success, and shows arguments only of calls that it must approve.
 import type { SessionProfile } from '../../policy/profile.js'
 import { publicEventId, type Step } from '../state.js'
 import { changeServerCall, type ServerCall } from './ledger.js'

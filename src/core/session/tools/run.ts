@@ -59,7 +59,7 @@ function start(step: Step, call: ServerCall): void {
     return
   }
   step.state = { ...step.state, calls: changeServerCall(step.state.calls, call.callId, { status: 'running', atWork: true, startedAt: step.now }) }
-  // Of a call the client knows already, it hears at once; of others, where the profile says so, only when they take long.
+  // Announce at once if the client knows the call already or the profile sets no delay; otherwise only when it is slow.
   if (step.state.profile.toolNoticeMs === undefined || call.publicId !== undefined) noticeStarted(step, call)
   step.actions.push({ type: 'tool.start', callId: call.callId, name: call.name, arguments: call.arguments })
   if (handling?.background) handOver(step, call.callId, IN_BACKGROUND)
@@ -120,13 +120,14 @@ export function clientAnswered(step: Step, callId: string): void {
   followUp(step)
 }
 
-/** The client cancelled while tools were at work: they are stopped, those not begun never begin, and no follow-up comes. */
-export function cancelTools(step: Step): void {
-  abortRunning(step, step.state.calls.server.values())
-  for (const call of step.state.calls.server.values()) {
+/** The client cancelled while tools were at work: they are stopped, those not begun never begin, and no follow-up comes. `responseId`: only those of this response. */
+export function cancelTools(step: Step, responseId?: string): void {
+  const calls = responseId === undefined ? [...step.state.calls.server.values()] : callsOf(step.state.calls, responseId)
+  abortRunning(step, calls)
+  for (const call of calls) {
     if (call.status !== 'waiting' && call.status !== 'asking') continue
     noticeFinished(step, call, false, 0)
     handOver(step, call.callId, CANCELLED)
   }
-  changeResponses(step, toolsCancelled(step.state.responses))
+  changeResponses(step, toolsCancelled(step.state.responses, responseId))
 }

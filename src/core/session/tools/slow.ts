@@ -1,11 +1,11 @@
-// While a server-run tool takes long: the client that asked for it is told, and the model says a line of its own, so that nobody listens to silence.
+// While a server-run tool takes long: announces it to a client that asked for such events, and has the model say a line, so that the user does not listen to silence.
 import { type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
-import { answerTurn, readTokens } from '../quota/gate.js'
+import { answerTurn } from '../quota/gate.js'
 import { mayStart } from '../responses/floor.js'
 import { followUp } from '../responses/follow-up.js'
 import { fillerAsked, fillerBegan, fillerCancelled, fillerOver } from '../responses/machine.js'
-import { statusLabel, type UpstreamEvent } from '../responses/state.js'
-import { note, relayId, type SessionState, type Step } from '../state.js'
+import type { UpstreamEvent } from '../responses/state.js'
+import { note, noteDone, recordUsage, relayId, type SessionState, type Step } from '../state.js'
 import { changeResponses, sendToClient } from '../to-client.js'
 import type { ServerCall } from './ledger.js'
 import { isTold, noticeStarted } from './notices.js'
@@ -53,7 +53,7 @@ function wantsFiller({ toolFiller }: SessionState['profile'], { filledFor }: Ses
   return toolFiller !== undefined && call.status === 'running' && filledFor !== call.responseId
 }
 
-/** Out of band: the model reads the conversation, and what it says is no part of it. Only while nobody speaks or is about to. */
+/** Out of band: the model reads the conversation, and what it says is no part of it. Only while neither side speaks or is about to. */
 function sayFiller(step: Step, { responseId }: ServerCall): void {
   if (!mayStart(step.state, 'filler')) return
   const eventId = relayId(step)
@@ -97,11 +97,8 @@ export function fillerSeen(step: Step, { event }: UpstreamEvent): boolean {
     return true
   }
   const usage = objectAt(response, 'usage')
-  note(step, { type: 'response_done', responseId: id, status: statusLabel(stringAt(response, 'status')), usage })
-  if (usage) {
-    step.actions.push({ type: 'record.usage', responseId: id, usage })
-    readTokens(step, usage)
-  }
+  noteDone(step, id, response)
+  if (usage) recordUsage(step, id, usage)
   if (filler?.eventId === mark) endFiller(step)
   return true
 }

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { NO_AMOUNTS, type QuotaPolicy, type QuotaUsage } from '../../../../src/core/policy/quota.js'
 import type { RealtimeEvent } from '../../../../src/core/protocol/events.js'
 import type { Action } from '../../../../src/core/session/actions.js'
+import { dueAt } from '../../../../src/core/session/budget.js'
 import type { QuotaCause } from '../../../../src/core/session/quota/state.js'
+import { lanesOf } from '../../../../src/core/session/state.js'
 import { ev, type Play, play, profile, updated } from '../../../support/playbook.js'
 
 const POLICY: QuotaPolicy = {
@@ -173,9 +175,9 @@ describe('spoken turns', () => {
     upstream(p, ev.created('r1'))
     expect(upstream(p, committed)).toEqual([`client ${committed.type}`])
     expect(upstream(p, committed)).toEqual([`client ${committed.type}`])
-    expect(upstream(p, ev.done('r1'))).toEqual(['client response.done', 'release', 'reserve'])
+    expect(upstream(p, ev.done('r1'))).toEqual(['client response.done', 'ask', 'release', 'reserve'])
     expect(known(p, usage(1))).toEqual(['upstream response.create'])
-    expect(finish(p, 'r2')).toEqual(['client response.created', 'client response.done', 'release'])
+    expect(finish(p, 'r2')).toEqual(['client response.created', 'client response.done', 'ask', 'release'])
   })
 
   it('that the client committed itself are its own to answer', () => {
@@ -219,7 +221,8 @@ describe('what is left', () => {
     const quiet = under({}, { relayEvents: false })
     client(quiet, create)
     known(quiet, usage(0))
-    expect(finish(quiet, 'r')).toEqual(['client response.created', 'client response.done', 'release'])
+    expect(finish(quiet, 'r')).toEqual(['client response.created', 'client response.done', 'ask', 'release'])
+    expect(told(quiet, usage(1)), 'asked, but not told').toEqual([])
     const p = under()
     client(p, create)
     known(p, usage(0))
@@ -304,7 +307,7 @@ describe('what a response holds', () => {
     upstream(p, ev.created('r'))
     client(p, create)
     expect(known(p, usage(1), { held: 1, granted: false })).toEqual(['client error'])
-    expect(upstream(p, ev.done('r'))).toEqual(['client response.done', 'release'])
+    expect(upstream(p, ev.done('r'))).toEqual(['client response.done', 'ask', 'release'])
   })
 })
 
@@ -328,4 +331,70 @@ describe('the running answer finishes', () => {
     upstream(p, ev.created('r'))
     expect(p.upstream(ev.done('r'))).toEqual(['client response.done', 'close draining drained'])
   })
+})
+
+describe('once the quota is used up', () => {
+  const append = { type: 'input_audio_buffer.append', audio: 'AAAA' }
+  const spoken = { type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_audio', audio: 'AAAA' }] } }
+  const transcript = {
+    type: 'conversation.item.input_audio_transcription.completed',
+    event_id: 'e',
+    item_id: 'i',
+    content_index: 0,
+    transcript: 'x',
+    usage: { type: 'duration', seconds: 3 },
+  }
+  const reasonOf = (p: Play) => (p.lastTo('client')?.error as { code?: string } | undefined)?.code
+
+  it('audio passes while something is left, and each transcript asks anew', () => {
+    const p = under()
+    expect(lanesOf(p.state).client).toBe('pass')
+    expect(upstream(p, transcript)).toContain('ask')
+    expect(told(p, usage(0, 0.5), 'transcript')).toEqual([])
+    expect(lanesOf(p.state).client).toBe('pass')
+    expect(client(p, append)).toEqual(['upstream input_audio_buffer.append'])
+  })
+
+  it('no audio goes upstream: an append is refused once and then dropped, an item each time', () => {
+    const p = under()
+    expect(told(p, usage(0, 1.4), 'transcript')).toEqual([])
+    expect(lanesOf(p.state).client).toBe('parse')
+    expect(client(p, append)).toEqual(['client error'])
+    expect(reasonOf(p)).toBe('budget_spent')
+    expect(client(p, append)).toEqual([])
+    for (let n = 0; n < 2; n++) expect(client(p, spoken)).toEqual(['client error'])
+    expect(client(p, item('text')), 'text costs nothing by itself').toEqual(['upstream conversation.item.create'])
+    expect(p.state.rates.violations, 'and none of this is a violation').toBeUndefined()
+  })
+
+  it('audio passes again when the period is over', () => {
+    const p = under()
+    told(p, usage(2), 'response')
+    expect(p.state.quota.spentUntil).toBe(60_000)
+    expect(dueAt(p.state)).toBe(60_000)
+    p.tick(59_999, true)
+    expect(client(p, append)).toEqual(['client error'])
+    p.tick(60_000, true)
+    expect(lanesOf(p.state).client).toBe('pass')
+    expect(client(p, append)).toEqual(['upstream input_audio_buffer.append'])
+  })
+
+  it('is learned from a response that is refused as well', () => {
+    const p = under()
+    client(p, create)
+    known(p, usage(0, 1.01))
+    expect(lanesOf(p.state).client).toBe('parse')
+  })
+})
+
+it('no timeout has the service answer a silent user by itself', () => {
+  const p = under({}, { clientMaySet: new Set(['audio.input.turn_detection']), session: { audio: { input: { turn_detection: { type: 'server_vad', idle_timeout_ms: 6000 } } } } })
+  const sentTurns = () =>
+    p
+      .allTo('upstream')
+      .filter((event) => event.type === 'session.update')
+      .map((event) => (event.session as { audio?: { input?: { turn_detection?: object } } }).audio?.input?.turn_detection)
+  expect(sentTurns()).toEqual([{ type: 'server_vad', idle_timeout_ms: null, create_response: false }])
+  client(p, { type: 'session.update', session: { type: 'realtime', audio: { input: { turn_detection: { type: 'server_vad', idle_timeout_ms: 5000 } } } } })
+  expect(sentTurns().at(-1)).toEqual({ type: 'server_vad', idle_timeout_ms: null, create_response: false })
 })

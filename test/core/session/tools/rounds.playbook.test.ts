@@ -57,3 +57,21 @@ it('calls remembered are bounded, however many rounds there are', () => {
   expect(p.state.calls.server.size).toBeLessThanOrEqual(512)
   expect(p.state.responses.unanswered.size).toBe(1)
 })
+
+it('after the last request without tools there is no further one, and the client sees an empty, completed answer', () => {
+  const p = play({ limits: { toolMaxRounds: 2, toolCallsPerMinute: 10_000 } as never })
+  p.client({ type: 'response.create' })
+  const asked = () => p.allTo('upstream').filter((event) => event.type === 'response.create').length
+  for (let index = 0; index < 3; index++) round(p, index)
+  expect(asked()).toBe(4)
+  // The model calls again although it was asked for an answer without tools.
+  expect(round(p, 3)).toEqual(expect.arrayContaining(['client response.created', 'client response.done']))
+  expect(asked()).toBe(4)
+  expect(p.lastTo('client')).toMatchObject({ type: 'response.done', response: { status: 'completed', output: [] } })
+  expect(p.state.responses).toMatchObject({ active: undefined, ourRequest: undefined, hiddenResponse: undefined })
+  expect(p.state.responses.unanswered.size).toBe(0)
+  // A new turn of the user counts anew.
+  p.client({ type: 'response.create' })
+  round(p, 4)
+  expect(asked()).toBe(6)
+})

@@ -286,3 +286,42 @@ it('a follow-up refused for good brings out the response nobody has seen', () =>
   p.toolFinished('call_1')
   expect(p.upstream(ev.error('server_error', p.lastTo('upstream')?.event_id as string))).toEqual(['client response.created', 'client response.done'])
 })
+
+describe('a cancel that names a response', () => {
+  const call = (id: string) => ev.call(id, 'get_weather')
+
+  /** A mixed response whose server-run tool is at work, and which the client has seen. */
+  function mixed(): ReturnType<typeof play> {
+    const p = play()
+    const theirs = ev.call('c_theirs', 'show_on_screen')
+    p.upstream(ev.created('seen'))
+    for (const item of [theirs, call('c_ours')]) p.upstream(ev.itemDone('seen', item))
+    p.upstream(ev.done('seen', [theirs, call('c_ours')]))
+    return p
+  }
+
+  it('that is over stops nothing of a newer one', () => {
+    const p = play()
+    p.upstream(ev.created('old'))
+    p.upstream(ev.done('old', [ev.message('m')]))
+    p.upstream(ev.created('new'))
+    p.upstream(ev.itemDone('new', call('c')))
+    p.upstream(ev.done('new', [call('c')]))
+    expect(p.client({ type: 'response.cancel', response_id: 'old' })).toEqual(['upstream response.cancel'])
+    expect(p.toolFinished('c')).toEqual(['upstream conversation.item.create', 'upstream response.create'])
+  })
+
+  it('whose tools are at work stops those, also beside a newer response', () => {
+    const p = mixed()
+    p.upstream(ev.created('newer'))
+    expect(p.client({ type: 'response.cancel', response_id: 'seen' })).toEqual(['cancel c_ours'])
+    expect(p.state.responses.active?.id).toBe('newer')
+  })
+
+  it('that is active goes upstream, and leaves the tools of another at work', () => {
+    const p = mixed()
+    p.upstream(ev.created('newer'))
+    expect(p.client({ type: 'response.cancel', response_id: 'newer' })).toEqual(['upstream response.cancel'])
+    expect(p.state.calls.server.get('c_ours')?.atWork).toBe(true)
+  })
+})

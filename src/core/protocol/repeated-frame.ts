@@ -1,0 +1,109 @@
+// Recognises a frame that differs from an earlier one only in values that no rule looks at, so that it can be treated the same unread.
+import type { Frame } from './events.js'
+
+/**
+ * Events that come many times a second and change nothing in a session, in GA vocabulary: what a session does with one depends on its type, its
+ * ids and its other fields, and never on the values of `VARYING`.
+ */
+const REPEATED: ReadonlySet<string> = new Set([
+  'response.output_audio_transcript.delta',
+  'response.output_text.delta',
+  'response.function_call_arguments.delta',
+  'conversation.item.input_audio_transcription.delta',
+])
+const VARYING: ReadonlySet<string> = new Set(['event_id', 'delta', 'obfuscation'])
+
+export function isRepeated(type: string): boolean {
+  return REPEATED.has(type)
+}
+
+/** The bytes around the values that vary: one more than there are such values. */
+export interface FramePattern {
+  readonly constants: readonly Buffer[]
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COLON = 0x3a
+const COMMA = 0x2c
+const OPEN = 0x7b
+const CLOSE = 0x7d
+
+/**
+ * Of a frame that was read as one event: a flat object of strings without a backslash, numbers, `true`, `false` and `null`, without white space.
+ * Undefined for any other. `spans`: where the values that vary stand, as pairs of begin and end.
+ */
+export function patternOf(frame: Frame): { readonly pattern: FramePattern; readonly spans: readonly number[] } | undefined {
+  const spans: number[] = []
+  if (frame[0] !== OPEN) return undefined
+  let at = 0
+  do {
+    if (frame[at + 1] !== QUOTE) return undefined
+    const keyEnd = endOfText(frame, at + 2)
+    if (keyEnd < 0 || frame[keyEnd + 1] !== COLON) return undefined
+    const key = frame.toString('latin1', at + 2, keyEnd)
+    const value = keyEnd + 2
+    if (frame[value] === QUOTE) {
+      const end = endOfText(frame, value + 1)
+      if (end < 0) return undefined
+      if (VARYING.has(key)) spans.push(value + 1, end)
+      at = end + 1
+    } else {
+      at = endOfLiteral(frame, value)
+      if (at < 0 || VARYING.has(key)) return undefined
+    }
+  } while (frame[at] === COMMA)
+  if (frame[at] !== CLOSE || at + 1 !== frame.length) return undefined
+  const constants: Buffer[] = []
+  let from = 0
+  for (let i = 0; i < spans.length; i += 2) {
+    constants.push(copyOf(frame, from, spans[i] as number))
+    from = spans[i + 1] as number
+  }
+  constants.push(copyOf(frame, from, frame.length))
+  return { pattern: { constants }, spans }
+}
+
+/** Whether the frame is the pattern with other texts in it. `spans` is filled with where they stand. A text with a backslash never matches. */
+export function matchesPattern({ constants }: FramePattern, frame: Frame, spans: number[]): boolean {
+  let at = 0
+  const last = constants.length - 1
+  for (let i = 0; i <= last; i++) {
+    const constant = constants[i] as Buffer
+    const end = at + constant.length
+    if (end > frame.length || constant.compare(frame, at, end) !== 0) return false
+    if (i === last) return end === frame.length
+    const textEnd = endOfText(frame, end)
+    if (textEnd < 0) return false
+    spans[i * 2] = end
+    spans[i * 2 + 1] = textEnd
+    at = textEnd
+  }
+  return false
+}
+
+/** Where a text without escapes ends; -1: it has one, a control character, or no end. */
+function endOfText(frame: Frame, from: number): number {
+  for (let at = from; at < frame.length; at++) {
+    const byte = frame[at] as number
+    if (byte === QUOTE) return at
+    if (byte === BACKSLASH || byte < 0x20) return -1
+  }
+  return -1
+}
+
+/** A number, `true`, `false` or `null`. The frame is known to be JSON, so its letters need no check. */
+function endOfLiteral(frame: Frame, from: number): number {
+  for (let at = from; at < frame.length; at++) {
+    const byte = frame[at] as number
+    if (byte === COMMA || byte === CLOSE) return at > from ? at : -1
+    const plain = (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x7a) || byte === 0x2d || byte === 0x2b || byte === 0x2e || byte === 0x45
+    if (!plain) return -1
+  }
+  return -1
+}
+
+/** The frame may be a view of a read of 64 KiB, which must not live on. */
+function copyOf(frame: Frame, from: number, to: number): Buffer {
+  return Buffer.from(frame.subarray(from, to))
+}

@@ -1,0 +1,117 @@
+// The upstream's frames that go on without `step`: audio, and those that repeat an earlier one but for texts that no rule looks at.
+import type { Frame } from '../core/protocol/events.js'
+import { type FramePattern, isRepeated, matchesPattern, patternOf } from '../core/protocol/repeated-frame.js'
+import type { Action } from '../core/session/actions.js'
+import type { SessionState } from '../core/session/state.js'
+import type { Recorder } from '../ports/notes.js'
+import { FirstAudio } from './first-audio.js'
+import type { Leg } from './leg.js'
+import type { Meters } from './meters.js'
+
+/** What was done with a frame: sent as it came, sent in other words, or dropped with a note. */
+type Outcome = { readonly type: 'forward' } | { readonly type: 'rewrite'; readonly pieces: readonly (string | number)[] } | Extract<Action, { type: 'note' }>
+
+interface Known {
+  readonly pattern: FramePattern
+  readonly outcome: Outcome
+}
+
+/** The transcripts of both sides, and the arguments of a call. */
+const MOST_KNOWN = 3
+
+export class UpstreamLane {
+  readonly #client: Leg
+  readonly #meters: Meters
+  readonly #recorder: Recorder
+  readonly firstAudio: FirstAudio
+  /** What is known holds for this state alone: any change of it may change what becomes of a frame. */
+  #state: SessionState | undefined
+  #known: Known[] = []
+  readonly #spans: number[] = []
+
+  constructor(client: Leg, meters: Meters, recorder: Recorder) {
+    this.#client = client
+    this.#meters = meters
+    this.#recorder = recorder
+    this.firstAudio = new FirstAudio(recorder)
+  }
+
+  /** True: the frame has gone on, or was dropped, as `step` would have had it. */
+  passes(leg: Leg, frame: Frame, state: SessionState, clock: () => number): boolean {
+    const audioBytes = leg.wire.audioIn(frame)
+    if (audioBytes >= 0) {
+      this.#meters.serverAudioBytes += audioBytes
+      if (this.firstAudio.isAwaited) this.firstAudio.heard(clock())
+      this.#client.send(this.#client.wire.audioOut(frame, leg.wire))
+      return true
+    }
+    if (state !== this.#state) {
+      if (this.#known.length > 0) this.#known = []
+      return false
+    }
+    for (const { pattern, outcome } of this.#known) {
+      if (!matchesPattern(pattern, frame, this.#spans)) continue
+      if (outcome.type === 'rewrite' && !this.#isAscii(frame)) return false
+      this.#repeat(outcome, frame)
+      return true
+    }
+    return false
+  }
+
+  /** `step` has handled the one event of this frame, by this one action, and the state is as it was: the next of its kind need not be read. */
+  learn(frame: Frame, type: string, state: SessionState, action: Action): void {
+    if (!isRepeated(type)) return
+    const found = patternOf(frame)
+    const outcome = found && this.#outcomeOf(action, frame, found.spans)
+    if (!outcome) return
+    if (state !== this.#state) this.#known = []
+    this.#state = state
+    this.#known = [{ pattern: found.pattern, outcome }, ...this.#known.slice(0, MOST_KNOWN - 1)]
+  }
+
+  #outcomeOf(action: Action, frame: Frame, spans: readonly number[]): Outcome | undefined {
+    if (action.type === 'note') return action
+    if (action.type !== 'send' || action.to !== 'client') return undefined
+    if (action.frame) return { type: 'forward' }
+    const [text, ...more] = this.#client.wire.write(action.event)
+    return text === undefined || more.length > 0 ? undefined : rewriting(text, frame, spans)
+  }
+
+  #repeat(outcome: Outcome, frame: Frame): void {
+    if (outcome.type === 'forward') this.#client.send(frame)
+    else if (outcome.type === 'note') this.#recorder.note(outcome.note)
+    else {
+      let text = ''
+      for (const piece of outcome.pieces) text += typeof piece === 'string' ? piece : frame.toString('latin1', this.#spans[piece * 2], this.#spans[piece * 2 + 1])
+      this.#client.send(text)
+    }
+  }
+
+  /** Of the texts that vary. Others are encoded by `write`, which replaces what is no character. */
+  #isAscii(frame: Frame): boolean {
+    for (let i = 0; i < this.#spans.length; i += 2) {
+      for (let at = this.#spans[i] as number; at < (this.#spans[i + 1] as number); at++) if ((frame[at] as number) > 0x7e) return false
+    }
+    return true
+  }
+}
+
+/** How to make the client's text of another frame: its constant pieces, and between them the numbers of the frame's texts. Undefined: a text is not in it exactly once. */
+function rewriting(text: string, frame: Frame, spans: readonly number[]): Outcome | undefined {
+  const places: { readonly at: number; readonly end: number; readonly index: number }[] = []
+  for (let i = 0; i < spans.length; i += 2) {
+    const quoted = `"${frame.toString('utf8', spans[i], spans[i + 1])}"`
+    const at = text.indexOf(quoted)
+    if (at < 0 || text.indexOf(quoted, at + 1) >= 0) return undefined
+    places.push({ at: at + 1, end: at + quoted.length - 1, index: i / 2 })
+  }
+  places.sort((a, b) => a.at - b.at)
+  const pieces: (string | number)[] = []
+  let from = 0
+  for (const { at, end, index } of places) {
+    pieces.push(text.slice(from, at), index)
+    from = end
+  }
+  pieces.push(text.slice(from))
+  return { type: 'rewrite', pieces }
+}

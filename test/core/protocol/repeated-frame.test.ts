@@ -1,0 +1,100 @@
+// Frames that repeat an earlier one but for texts that no rule looks at: what matches, what is a near miss, and that a match reads as the same event.
+import { describe, expect, it } from 'vitest'
+import { isRepeated, matchesPattern, patternOf } from '../../../src/core/protocol/repeated-frame.js'
+import { fc } from '../../support/property.js'
+
+const delta = (change: object = {}) => ({
+  type: 'response.output_audio_transcript.delta',
+  event_id: 'event_1',
+  response_id: 'resp_1',
+  item_id: 'item_1',
+  output_index: 0,
+  content_index: 0,
+  delta: ' Hello',
+  obfuscation: 'x1Y2',
+  ...change,
+})
+const frame = (event: object) => Buffer.from(JSON.stringify(event))
+const found = patternOf(frame(delta()))
+const matches = (given: Buffer) => (found ? matchesPattern(found.pattern, given, []) : undefined)
+
+describe('a frame matches', () => {
+  it.each([
+    ['itself', delta()],
+    ['another text', delta({ delta: ' world, and more than before' })],
+    ['no text', delta({ delta: '' })],
+    ['another id of the event and another padding', delta({ event_id: 'event_2', obfuscation: '' })],
+    ['a text beyond ASCII', delta({ delta: ' schön 天気 😀' })],
+  ])('%s', (_name, event) => expect(matches(frame(event))).toBe(true))
+
+  it('with the texts where they stand', () => {
+    const spans: number[] = []
+    const given = frame(delta({ event_id: 'event_99', delta: ' there' }))
+    expect(found && matchesPattern(found.pattern, given, spans)).toBe(true)
+    expect([0, 1, 2].map((n) => given.toString('utf8', spans[n * 2], spans[n * 2 + 1]))).toEqual(['event_99', ' there', 'x1Y2'])
+  })
+})
+
+describe('a frame does not match', () => {
+  const text = JSON.stringify(delta())
+  it.each([
+    ['another item', JSON.stringify(delta({ item_id: 'item_2' }))],
+    ['another response', JSON.stringify(delta({ response_id: 'resp_2' }))],
+    ['another place', JSON.stringify(delta({ content_index: 1 }))],
+    ['another type', text.replace('output_audio_transcript', 'output_text')],
+    ['a field more', JSON.stringify(delta({ extra: 1 }))],
+    ['a field more, hidden in a text', text.replace(' Hello', ' Hello","item_id":"item_2')],
+    ['a field less', JSON.stringify(delta({ obfuscation: undefined }))],
+    ['a text with an escape', JSON.stringify(delta({ delta: 'a\nb' }))],
+    ['a text with a quote', JSON.stringify(delta({ delta: 'say "x"' }))],
+    ['a number for a text', JSON.stringify(delta({ delta: 7 }))],
+    ['white space', JSON.stringify(delta(), null, 1)],
+    ['something behind it', `${text} `],
+    ['a second object behind it', `${text}${text}`],
+    ['its half', text.slice(0, -1)],
+    ['a control character', text.replace(' Hello', ' He\u0001llo')],
+    ['nothing', ''],
+  ])('%s', (_name, other) => expect(matches(Buffer.from(other))).toBe(false))
+})
+
+it.each([
+  ['an object inside', { ...delta(), part: { type: 'text' } }],
+  ['a list', { ...delta(), logprobs: [] }],
+  ['a fixed text with an escape', delta({ item_id: 'a"b' })],
+  ['an escape in a name', JSON.parse('{"type":"x","a\\"b":"c"}') as object],
+  ['a number where a text varies', delta({ delta: 7 })],
+])('there is no pattern of %s', (_name, event) => expect(patternOf(frame(event))).toBeUndefined())
+
+it('a pattern holds no part of the read it came of', () => {
+  const read = Buffer.alloc(65_536)
+  const { length } = frame(delta())
+  frame(delta()).copy(read, 100)
+  const pattern = patternOf(read.subarray(100, 100 + length))?.pattern
+  for (const constant of pattern?.constants ?? []) expect(constant.buffer).not.toBe(read.buffer)
+})
+
+it('only events that change nothing in a session are repeated', () => {
+  expect(['response.output_text.delta', 'response.done', 'conversation.item.added', 'response.output_audio.delta', 'error', '__proto__'].map(isRepeated)).toEqual([
+    true,
+    false,
+    false,
+    false,
+    false,
+    false,
+  ])
+})
+
+it('what matches reads as the same event with other texts, whatever bytes come', () => {
+  const base = frame(delta())
+  const change = fc.record({ at: fc.nat(base.length - 1), bytes: fc.uint8Array({ maxLength: 12 }), cut: fc.nat(6) })
+  fc.assert(
+    fc.property(change, ({ at, bytes, cut }) => {
+      const given = Buffer.concat([base.subarray(0, at), bytes, base.subarray(Math.min(base.length, at + cut))])
+      if (!matches(given)) return
+      const event = JSON.parse(given.toString('utf8')) as Record<string, unknown>
+      expect({ ...event, event_id: 'event_1', delta: ' Hello', obfuscation: 'x1Y2' }).toEqual(delta())
+      for (const name of ['event_id', 'delta', 'obfuscation']) expect(typeof event[name]).toBe('string')
+    }),
+    { numRuns: 5000 },
+  )
+})

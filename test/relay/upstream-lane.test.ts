@@ -1,0 +1,150 @@
+// Deltas that pass unread do what they would do if each were read: the same events to the client, the same notes, in every pair of dialects.
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { DialectName } from '../../src/core/protocol/dialect.js'
+import { Leg } from '../../src/relay/leg.js'
+import { createMeters } from '../../src/relay/meters.js'
+import { UpstreamLane } from '../../src/relay/upstream-lane.js'
+import { memoryPair } from '../support/memory-link.js'
+import { ev, play } from '../support/playbook.js'
+import { fc } from '../support/property.js'
+import { type Lab, openLab } from '../support/relay-lab.js'
+
+afterEach(() => vi.useRealTimers())
+
+type Event = Record<string, unknown>
+
+/** White space keeps a frame from matching, so that this session reads every event. */
+const read = (event: object) => JSON.stringify(event, null, 1)
+const compact = (event: object) => JSON.stringify(event)
+
+async function outcomeOf(clientDialect: DialectName, upstreamDialect: DialectName, events: readonly object[], write: (event: object) => string): Promise<object> {
+  const lab: Lab = openLab({ clientDialect, upstreamDialect })
+  await lab.live()
+  for (const event of events) lab.upstream.send(write(event))
+  const sent = (await lab.client.rest()).map((text) => JSON.parse(text) as Event)
+  const upstream = (await lab.upstream.rest()).map((text) => (JSON.parse(text) as Event).type)
+  return { sent, upstream, dropped: lab.noted('event_dropped') }
+}
+
+async function expectTheSame(client: DialectName, upstream: DialectName, events: readonly object[]): Promise<void> {
+  expect(await outcomeOf(client, upstream, events, compact)).toEqual(await outcomeOf(client, upstream, events, read))
+}
+
+const NAMES = {
+  ga: { transcript: 'response.output_audio_transcript.delta', text: 'response.output_text.delta' },
+  preview: { transcript: 'response.audio_transcript.delta', text: 'response.text.delta' },
+}
+
+let ids = 0
+const place = (responseId: string, itemId: string) => ({ response_id: responseId, item_id: itemId, output_index: 0, content_index: 0 })
+const delta = (type: string, itemId: string, text: string, more: object = {}) => ({ type, event_id: `event_${++ids}`, ...place('r', itemId), delta: text, ...more })
+
+describe.each([
+  ['ga', 'ga'],
+  ['preview', 'ga'],
+  ['ga', 'preview'],
+  ['preview', 'preview'],
+] as const)('a %s client of a %s upstream', (client, upstream) => {
+  const { transcript, text } = NAMES[upstream]
+
+  it('hears an answer delta by delta', async () => {
+    const words = [' Hello', ' there', '', ' schön', ' "quoted"', ' line\nbreak', ' 😀', ' \ud83d', '\ude00 half', ' {"a":1}', ' \\']
+    const events = [
+      ev.created('r'),
+      ev.itemAdded('r', { ...ev.message('m'), content: [] }),
+      ...words.flatMap((word) => [delta(transcript, 'm', word, { obfuscation: 'xY1' }), delta(text, 'm', word)]),
+      ev.done('r', [ev.message('m')]),
+    ]
+    await expectTheSame(client, upstream, events)
+  })
+
+  it('hears nothing of a hidden call, however its arguments come', async () => {
+    const call = ev.call('c', 'get_weather', '', 'in_progress')
+    const parts = ['{"ci', 'ty":', '"Ber', 'gen"}'].map((part) => delta('response.function_call_arguments.delta', call.id, part, { call_id: 'c' }))
+    await expectTheSame(client, upstream, [ev.created('r'), ev.itemAdded('r', call), ...parts, ...parts])
+  })
+
+  it('hears the arguments of its own call', async () => {
+    const call = ev.call('c', 'show_on_screen', '', 'in_progress')
+    const parts = ['{"a', '":1', '}'].map((part) => delta('response.function_call_arguments.delta', call.id, part, { call_id: 'c' }))
+    await expectTheSame(client, upstream, [ev.created('r'), ev.itemAdded('r', call), ...parts])
+  })
+
+  it('and one item after another, hidden ones among them, in any order', async () => {
+    const hidden = ev.call('c', 'get_weather', '', 'in_progress')
+    const word = fc.string({ unit: fc.constantFrom('a', ' ', 'é', '"', '\\', '\n', '😀', '{', '"item_id":"x"', '\u007f'), maxLength: 6 })
+    const one = fc.oneof(
+      { weight: 8, arbitrary: fc.tuple(fc.constantFrom(transcript, text), fc.constantFrom('m', 'n', hidden.id), word).map(([type, item, said]) => delta(type, item, said)) },
+      { weight: 3, arbitrary: word.map((said) => delta('response.function_call_arguments.delta', hidden.id, said, { call_id: 'c' })) },
+      {
+        weight: 2,
+        arbitrary: word.map((said) => ({ type: 'conversation.item.input_audio_transcription.delta', event_id: `event_${++ids}`, item_id: 'u', content_index: 0, delta: said })),
+      },
+      { weight: 1, arbitrary: fc.constantFrom(ev.itemAdded('r', hidden), ev.itemAdded('r', ev.message('n')), ev.created('r2'), ev.done('r', [])) },
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(one, { minLength: 4, maxLength: 24 }), (events) =>
+        expectTheSame(client, upstream, [ev.created('r'), ev.itemAdded('r', ev.message('m')), ...events]),
+      ),
+      { numRuns: 40 },
+    )
+  })
+})
+
+it('a change in between is seen by the very next delta', async () => {
+  const lab = openLab()
+  await lab.live()
+  const say = (event: object) => lab.upstream.send(compact(event))
+  say(ev.created('r'))
+  for (let n = 0; n < 3; n++) say(delta(NAMES.ga.transcript, 'm', ` ${n}`))
+  // The item turns out to be a hidden call's: its deltas are nothing for the client any more.
+  say(ev.itemAdded('r', { ...ev.call('c', 'get_weather'), id: 'm' }))
+  say(delta(NAMES.ga.transcript, 'm', ' hidden'))
+  const said = (await lab.client.rest()).map((text) => JSON.parse(text) as Event).filter((event) => event.type === NAMES.ga.transcript)
+  expect(said.map((event) => event.delta)).toEqual([' 0', ' 1', ' 2'])
+})
+
+describe('what was learned', () => {
+  const frame = (text: string) => Buffer.from(compact(delta(NAMES.ga.transcript, 'm', text)))
+  const clock = () => 0
+
+  function lane() {
+    const { link, peer } = memoryPair()
+    const leg = (side: 'client' | 'upstream') =>
+      new Leg({
+        side,
+        link,
+        dialect: 'ga',
+        number: 1,
+        deployment: 'd',
+        alarm: { followTicks() {} },
+        settings: { bufferBytes: 1000, heldFrames: 3 },
+        feeding: () => undefined,
+        recorder: { note() {} },
+      })
+    return { lane: new UpstreamLane(leg('client'), createMeters(), { note() {} }), upstream: leg('upstream'), peer }
+  }
+
+  it('holds for the state it was learned in, and is forgotten with it', async () => {
+    const { lane: one, upstream, peer } = lane()
+    const [state, other] = [play().state, play().state]
+    const first = frame(' a')
+    expect(one.passes(upstream, first, state, clock)).toBe(false)
+    one.learn(first, NAMES.ga.transcript, state, { type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first })
+    const second = frame(' b')
+    expect(one.passes(upstream, second, state, clock)).toBe(true)
+    expect((await peer.next()).text).toBe(String(second))
+    expect(one.passes(upstream, second, other, clock)).toBe(false)
+    expect(one.passes(upstream, second, state, clock), 'the other state has cleared it').toBe(false)
+  })
+
+  it('is nothing of an event that may change the session, nor of an action that is no plain answer', () => {
+    const { lane: one, upstream } = lane()
+    const { state } = play()
+    const done = Buffer.from(compact({ type: 'response.output_text.done', event_id: 'e', ...place('r', 'm'), text: 'x' }))
+    one.learn(done, 'response.output_text.done', state, { type: 'send', to: 'client', event: JSON.parse(String(done)), frame: done })
+    expect(one.passes(upstream, done, state, clock)).toBe(false)
+    one.learn(frame(' a'), NAMES.ga.transcript, state, { type: 'quota.release' })
+    expect(one.passes(upstream, frame(' b'), state, clock)).toBe(false)
+  })
+})
