@@ -6,12 +6,13 @@ const RESTART = 1012
 const TRY_AGAIN = [1006, RESTART, 1013]
 const PAUSES_MS = [500, 1000, 2000, 4000, 8000, 8000, 8000]
 
-/** Why a connection ended: the close code, and the relay's own words if it had any. */
+/** Why a connection ended: the close code, and the relay's own words if it had any. `replaced`: another one was begun in its place. */
 export class Ended extends Error {
   constructor(code, words, wasLive) {
     super(words)
     this.code = code
     this.wasLive = wasLive
+    this.replaced = false
   }
 }
 
@@ -48,7 +49,9 @@ export function connection({ address, onStatus, onEvent, onSent, onEnded }) {
       }
       mine.onclose = ({ code, reason }) => {
         const ended = new Ended(code, words || reason, live)
+        ended.replaced = socket !== mine
         reject(ended)
+        if (ended.replaced) return
         opening = undefined
         if (!live) return
         if (code === RESTART) opening = dialAgain(ended)
@@ -79,6 +82,13 @@ export function connection({ address, onStatus, onEvent, onSent, onEnded }) {
     /** Resolves once the session is live. Rejects with `Ended` if the socket closes before. */
     open() {
       opening ??= dial()
+      return opening
+    },
+    /** As `open`, with the address and token as they are now. A connection under way is given up. */
+    openAnew() {
+      const old = socket
+      opening = dial()
+      old?.close()
       return opening
     },
     /** Whether the event was handed to a socket that was open. */

@@ -160,15 +160,15 @@ function tellEnd(ended) {
 }
 
 /** Does `work` in a live session. Shows any failure, and returns whether there was none. */
-async function attempt(work) {
+async function attempt(work, open = relay.open) {
   try {
     await startAudio()
-    await relay.open()
+    await open()
     await work()
     return true
   } catch (error) {
     if (error instanceof Ended) {
-      if (!error.wasLive) tellEnd(error)
+      if (!error.wasLive && !error.replaced) tellEnd(error)
     } else line(crypto.randomUUID(), 'problem', error.message)
     return false
   }
@@ -211,7 +211,7 @@ at('type').onsubmit = async (submit) => {
 
 for (const suggestion of at('start').querySelectorAll('button')) suggestion.onclick = () => ask(suggestion.textContent)
 
-at('again').onclick = () => attempt(() => undefined)
+at('again').onclick = () => attempt(() => undefined, relay.openAnew)
 
 window.onhashchange = () => {
   readFragment()
