@@ -1,143 +1,131 @@
 #!/usr/bin/env node
-// The command line: serve, demo, check, call, token, explain, simulate.
-import { parseArgs } from 'node:util'
-import { loadAuthConfig, loadConfig } from './config/load.js'
-import { parseExact, plainOrText } from './json/exact-json.js'
+// The command line: init, serve, demo, check, call, token, explain, simulate.
+import { type CommandName, help, isCommand, UsageError, unknownCommand } from './cli/commands.js'
+import { claims, options, required, seconds } from './cli/options.js'
+import { loadEnvFile } from './config/env-file.js'
+import { loadAuthConfig } from './config/load.js'
+import { VERSION } from './config/version.js'
 import { tuneHeap } from './process/heap.js'
-import { runUntilSignal, serve } from './process/run.js'
-import { startupProblem } from './process/startup-problem.js'
+import { runUntilSignal } from './process/run.js'
+import { listenProblem, startupProblem } from './process/startup-problem.js'
 import type { Simulator } from './simulator/simulator.js'
-import { checkTools } from './tools/check.js'
 
-const USAGE = `realtime-relay <command>
-
-  serve                       start the relay (as npm start does)
-  demo                        relay, simulator and sample tools on this machine, nothing else needed
-  check                       validate the configuration, reach upstream, Redis, key set and tools, print a table
-  check --tools               list every tool with its schema, source and whether it can be reached; calls none
-  call <tool> '<json>' [--sub alice] [--claims '{…}']
-                              run one tool by hand
-  token --sub alice [--claims '{"profile":"x"}'] [--ttl 10m]
-                              sign a token with JWT_SECRET
-  explain --token T           what this caller's session would be, and why
-  simulate --port N           the simulated Azure OpenAI Realtime alone`
-
-class UsageError extends Error {}
+const TEXT = { type: 'string' } as const
+const FLAG = { type: 'boolean' } as const
+const ENV_FILE = { 'env-file': TEXT }
 
 const print = (line: string): void => {
   console.log(line)
 }
 
-try {
-  await run(process.argv[2], process.argv.slice(3))
-} catch (error) {
-  console.error(error instanceof UsageError ? `${error.message}\n\n${USAGE}` : startupProblem(error))
-  process.exit(1)
+async function run(word: string | undefined, args: string[]): Promise<void> {
+  const words = args.includes('--') ? args.slice(0, args.indexOf('--')) : args
+  if (word === undefined) throw new UsageError('Which command?')
+  if (word === '--version' || word === '-v' || (isCommand(word) && words.includes('--version'))) return print(VERSION)
+  if (word === 'help' || word === '--help' || word === '-h') return print(help(isCommand(args[0]) ? args[0] : undefined))
+  if (!isCommand(word)) throw unknownCommand(word)
+  if (words.includes('--help') || words.includes('-h')) return print(help(word))
+  return COMMAND_RUNS[word](args)
 }
 
 /** Each command loads its own parts only: a token is made in the time of one, not of the whole relay. */
-async function run(command: string | undefined, args: string[]): Promise<void> {
-  switch (command) {
-    case 'serve':
-      tuneHeap()
-      return serve(() => loadConfig(checkTools), process)
-    case 'demo': {
-      tuneHeap()
-      const { startDemo } = await import('./cli/demo.js')
-      return runUntilSignal(startDemo(print), process)
-    }
-    case 'check': {
-      const tools = options(args, { tools: { type: 'boolean' } }).tools
-      const check = tools ? (await import('./cli/tools.js')).listTools : (await import('./cli/check.js')).check
-      process.exit((await check(print)) ? 0 : 1)
-      return
-    }
-    case 'call':
-      process.exit((await call(args)) ? 0 : 1)
-      return
-    case 'token':
-      return print(await token(args))
-    case 'explain': {
-      const { explain } = await import('./cli/explain.js')
-      process.exit((await explain(required(options(args, { token: { type: 'string' } }).token, '--token'), print)) ? 0 : 1)
-      return
-    }
-    case 'simulate':
-      return runUntilSignal(
-        simulate(args).then((simulator) => ({ drain: () => simulator.close() })),
-        process,
-      )
-    case 'help':
-    case '--help':
-    case '-h':
-      return print(USAGE)
-    default:
-      throw new UsageError(command === undefined ? 'Which command?' : 'There is no such command.')
-  }
+const COMMAND_RUNS: Readonly<Record<CommandName, (args: string[]) => Promise<void>>> = {
+  async init(args) {
+    const { INIT_KINDS, init } = await import('./cli/init.js')
+    const { values, words } = options('init', args, { file: TEXT, force: FLAG }, 1)
+    const kind = INIT_KINDS.find((one) => one === (words[0] ?? 'azure'))
+    if (!kind) throw new UsageError(`${JSON.stringify(words[0])} is none of ${INIT_KINDS.join(', ')}.`, 'init')
+    init({ kind, file: values.file ?? '.env', force: values.force ?? false }, print)
+  },
+  async serve(args) {
+    const { serveCommand } = await import('./cli/serve.js')
+    return serveCommand(args, process)
+  },
+  async demo(args) {
+    const { values } = options('demo', args, { heard: TEXT, voice: TEXT, ...ENV_FILE })
+    const voice = (['tones', 'espeak'] as const).find((one) => one === values.voice)
+    if (values.voice !== undefined && !voice) throw new UsageError('--voice must be one of tones, espeak.', 'demo')
+    withEnvFile(values)
+    tuneHeap()
+    const { startDemo } = await import('./cli/demo.js')
+    return runUntilSignal(startDemo({ heard: values.heard, voice }, print), process)
+  },
+  async check(args) {
+    const { values } = options('check', args, { tools: FLAG, ...ENV_FILE })
+    withEnvFile(values)
+    const check = values.tools ? (await import('./cli/tools.js')).listTools : (await import('./cli/check.js')).check
+    process.exit((await check(print)) ? 0 : 1)
+  },
+  async call(args) {
+    process.exit((await call(args)) ? 0 : 1)
+  },
+  async token(args) {
+    print(await token(args))
+  },
+  async explain(args) {
+    const { values } = options('explain', args, { token: TEXT, ...ENV_FILE })
+    withEnvFile(values)
+    const { explain } = await import('./cli/explain.js')
+    process.exit((await explain(required('explain', values.token, '--token'), print)) ? 0 : 1)
+  },
+  simulate: (args) =>
+    runUntilSignal(
+      simulate(args).then((simulator) => ({ drain: () => simulator.close() })),
+      process,
+    ),
+}
+
+function withEnvFile(values: { readonly 'env-file'?: string }): void {
+  if (values['env-file'] !== undefined) loadEnvFile(values['env-file'])
 }
 
 async function simulate(args: string[]): Promise<Simulator> {
-  const { SIMULATE_USAGE, simulateCommand } = await import('./simulator/command.js')
+  const { simulateCommand } = await import('./simulator/command.js')
   try {
     return await simulateCommand(args, print)
   } catch (error) {
     // What the system refused is told like any other start that failed; the rest says which flag is wrong.
-    if (error instanceof Error && !('syscall' in error)) throw new UsageError(`${error.message}\n\n${SIMULATE_USAGE}`)
-    throw error
+    if (!(error instanceof Error)) throw error
+    if (!('syscall' in error)) throw new UsageError(error.message, 'simulate')
+    const { code = '', port = 0, address, hostname } = error as NodeJS.ErrnoException & { readonly port?: number; readonly address?: string; readonly hostname?: string }
+    const problem = listenProblem(code, { port: '--port', host: '--host' }, { host: address ?? hostname ?? '127.0.0.1', port })
+    throw new UsageError(problem ?? startupProblem(error), 'simulate')
   }
 }
 
 /** The output alone goes to standard output, so that it can be piped. */
-async function call([tool, json, ...more]: string[]): Promise<boolean> {
-  const values = options(more, { sub: { type: 'string', default: 'by-hand' }, claims: { type: 'string' } })
-  const caller = { subject: values.sub ?? '', claims: claims(values.claims) }
+async function call(args: string[]): Promise<boolean> {
+  const { values, words } = options('call', args, { sub: { type: 'string', default: 'by-hand' }, claims: TEXT, ...ENV_FILE }, 2)
+  const [tool, json] = words
+  const caller = { subject: values.sub ?? '', claims: claims('call', values.claims) }
+  const wanted = [required('call', tool, '<tool>'), required('call', json, "'<json>'")] as const
+  withEnvFile(values)
   const { callTool } = await import('./cli/tools.js')
-  const { outcome, names } = await callTool(required(tool, '<tool>'), required(json, "'<json>'"), caller)
-  if (!outcome) throw new UsageError(`There is no tool ${JSON.stringify(tool)} that the relay runs. There are: ${names.join(', ') || 'none'}.`)
+  const { outcome, names } = await callTool(...wanted, caller)
+  if (!outcome) throw new UsageError(`There is no tool ${JSON.stringify(tool)} that the relay runs. There are: ${names.join(', ') || 'none'}.`, 'call')
   print(outcome.output)
   console.error(`${outcome.outcome}, ${Math.round(outcome.durationMs)} ms${outcome.cut ? ', cut' : ''}`)
   return outcome.outcome === 'ok'
 }
 
 async function token(args: string[]): Promise<string> {
+  const { values } = options('token', args, { sub: TEXT, claims: TEXT, ttl: { type: 'string', default: '10m' }, ...ENV_FILE })
+  const asked = { subject: required('token', values.sub, '--sub'), ttlSeconds: seconds('token', values.ttl ?? ''), claims: claims('token', values.claims) }
+  withEnvFile(values)
+  const auth = loadAuthConfig()
+  if (auth.key.kind !== 'secret') throw new UsageError(cannotSign(auth.key.kind), 'token')
   const { mintToken } = await import('./auth/mint-token.js')
-  const values = options(args, { sub: { type: 'string' }, claims: { type: 'string' }, ttl: { type: 'string', default: '10m' } })
-  return mintToken(loadAuthConfig(), { subject: required(values.sub, '--sub'), ttlSeconds: seconds(values.ttl ?? ''), claims: claims(values.claims) })
+  return mintToken(auth, asked)
 }
 
-type Option = { type: 'string'; default?: string } | { type: 'boolean' }
-
-function options<T extends Record<string, Option>>(args: string[], spec: T): { [K in keyof T]?: T[K]['type'] extends 'boolean' ? boolean : string } {
-  try {
-    return parseArgs({ args, options: spec }).values as ReturnType<typeof options<T>>
-  } catch {
-    throw new UsageError(
-      `Known options: ${Object.keys(spec)
-        .map((name) => `--${name}`)
-        .join(', ')}.`,
-    )
-  }
+function cannotSign(kind: 'jwks' | 'public'): string {
+  const owner = kind === 'jwks' ? 'JWKS_URL is set: only the service that publishes that key set can sign' : 'JWT_PUBLIC_KEY is set: only who holds its private half can sign'
+  return `The relay cannot sign a token here. ${owner}. Get a token from there. For development, unset it and set JWT_SECRET (32 bytes or more), which this command signs with.`
 }
 
-function required(value: string | undefined, name: string): string {
-  if (value === undefined || value === '') throw new UsageError(`${name} is missing.`)
-  return value
-}
-
-/** `90`, `90s`, `10m`, `2h` or `7d`, in seconds. */
-function seconds(text: string): number {
-  const match = /^(\d{1,7})(s|m|h|d)?$/.exec(text)
-  if (!match) throw new UsageError('--ttl must look like 90s, 10m, 2h or 7d.')
-  return Number(match[1]) * ({ s: 1, m: 60, h: 3600, d: 86_400 }[match[2] ?? 's'] ?? 1)
-}
-
-function claims(json: string | undefined): Record<string, unknown> {
-  if (json === undefined) return {}
-  try {
-    const value: unknown = plainOrText(parseExact(json))
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value }
-  } catch {
-    // Falls through to the one message for anything that is not a JSON object.
-  }
-  throw new UsageError('--claims must be a JSON object.')
+try {
+  await run(process.argv[2], process.argv.slice(3))
+} catch (error) {
+  console.error(error instanceof UsageError ? `${error.message}\n\n${help(error.command)}` : startupProblem(error))
+  process.exit(1)
 }

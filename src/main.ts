@@ -1,14 +1,11 @@
-// Starts the relay in production: tunes the heap, reads the configuration, serves until a signal.
-import { loadConfig } from './config/load.js'
-import { tuneHeap } from './process/heap.js'
-import { serve } from './process/run.js'
+// Starts the relay in production, as `npm start` does.
+import { help, UsageError } from './cli/commands.js'
+import { serveCommand } from './cli/serve.js'
 import { startupProblem } from './process/startup-problem.js'
-import { checkTools } from './tools/check.js'
 
 try {
-  tuneHeap()
-  await serve(() => loadConfig(checkTools), process)
+  await serveCommand(process.argv.slice(2), process)
 } catch (error) {
-  console.error(startupProblem(error))
+  console.error(error instanceof UsageError ? `${error.message}\n\n${help(error.command)}` : startupProblem(error))
   process.exit(1)
 }

@@ -31,7 +31,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   profiles: ['time', 'core', 'ports', 'config'],
   server: ['time', 'core', 'ports', 'config', 'wire', 'relay', 'auth', 'tools', 'store', 'ops', 'admin', 'ingress', 'upstream', 'profiles'],
   process: ['time', 'config', 'ports', 'ops', 'server'],
-  cli: ['time', 'core', 'ports', 'config', 'auth', 'tools', 'store', 'ops', 'upstream', 'profiles', 'server', 'process', 'simulator', 'demo'],
+  cli: ['time', 'json', 'core', 'ports', 'config', 'auth', 'tools', 'store', 'ops', 'upstream', 'profiles', 'server', 'process', 'simulator', 'demo'],
   simulator: ['time', 'core/protocol', 'wire/close-codes'],
   console: [],
   demo: ['tools/tool'],
@@ -109,6 +109,8 @@ describe('who may import whom', () => {
       ['ioredis', /^src\/store\/redis\//],
       ['jose', /^src\/auth\//],
       ['lossless-json', /^src\/json\//],
+      ['https-proxy-agent', /^src\/upstream\//],
+      ['undici', /^src\/(tools\/|server\/key-fetch\.ts$)/],
       ['prom-client', /^src\/ops\//],
       ['@modelcontextprotocol/sdk', /^src\/(tools|simulator)\//],
     ]

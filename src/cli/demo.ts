@@ -12,6 +12,8 @@ import type { Runnable } from '../process/run.js'
 import { startServer } from '../server/server.js'
 import { startSimulator } from '../simulator/simulator.js'
 import { checkTools } from '../tools/check.js'
+import { demoSink } from './demo-log.js'
+import { ownOrigins, withLoopback } from './demo-origins.js'
 
 const INSTRUCTIONS = 'You are the friendly voice of a small shop by the sea. Answer in one or two short sentences. Use the tools when they help.'
 const TOKEN_SECONDS = 12 * 3600
@@ -21,11 +23,19 @@ const CONSOLE_HEADERS = {
   'referrer-policy': 'no-referrer',
 }
 
+/** What the simulator hears and speaks with, if it is the upstream. */
+export interface DemoSpeech {
+  readonly heard: string | undefined
+  readonly voice: 'tones' | 'espeak' | undefined
+}
+
 /** The environment wins over the demo's own settings. The upstream is the simulator unless one is configured. */
-export async function startDemo(print: (line: string) => void): Promise<Runnable> {
+export async function startDemo(speech: DemoSpeech, print: (line: string) => void): Promise<Runnable> {
   const env = processEnvironment()
   const ownUpstream = ['AZURE_OPENAI_ENDPOINT', 'OPENAI_API_KEY', 'UPSTREAMS', 'UPSTREAMS_FILE'].some((name) => env[name])
-  const simulator = ownUpstream ? undefined : await startSimulator({ rateLimits: 'both' })
+  const simulator = ownUpstream
+    ? undefined
+    : await startSimulator({ rateLimits: 'both', ...(speech.heard !== undefined && { heardText: speech.heard }), ...(speech.voice && { voice: speech.voice }) })
   const toolServer = await startDemoToolServer()
   const port = env.PORT === '0' ? await freePort() : (env.PORT ?? '8080')
   const orders = fileURLToPath(new URL('../demo/orders.js', import.meta.url))
@@ -33,23 +43,31 @@ export async function startDemo(print: (line: string) => void): Promise<Runnable
     HOST: '127.0.0.1',
     PORT: port,
     ADMIN_PORT: '0',
-    // Warnings are for relays in production.
-    LOG_LEVEL: 'error',
     JWT_SECRET: randomBytes(32).toString('hex'),
     INSTRUCTIONS,
     TOOLS: JSON.stringify(demoTools(toolServer.url, orders)),
     SESSION: JSON.stringify({ audio: { input: { transcription: { model: 'whisper-1' } } } }),
     ...(simulator ? { AZURE_OPENAI_ENDPOINT: simulator.url, AZURE_OPENAI_DEPLOYMENT: 'gpt-realtime', AZURE_OPENAI_API_KEY: 'simulated' } : {}),
-    ALLOWED_ORIGINS: `http://localhost:${port},http://127.0.0.1:${port}`,
+    // A browser page can read only what comes after the upgrade.
+    REFUSE_AFTER_UPGRADE: 'true',
   }
-  const config = loadConfig(checkTools, { ...demo, ...env, PORT: port }, { mode: 'demo', cwd: process.cwd() })
+  const read = loadConfig(checkTools, { ...demo, ...env, PORT: port }, { mode: 'demo', cwd: process.cwd() })
+  const scheme = read.tls ? 'https' : 'http'
+  const allowedOrigins = withLoopback([...(read.allowedOrigins ?? []), ...ownOrigins(scheme, read.host, port)])
+  // Refusals stand at the level `info`. Warnings are for relays in production.
+  const asked = env.LOG_LEVEL !== undefined
+  const config = { ...read, allowedOrigins, logLevel: asked ? read.logLevel : ('info' as const) }
+  const shown = new Set(asked ? ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] : ['error', 'fatal'])
+  const about = { simulated: simulator !== undefined, heard: speech.heard ?? null }
   const server = await startServer(config, {
+    sink: (inner) => demoSink(inner, shown),
     async publicRoutes(app) {
       await app.register(fastifyStatic, {
         root: fileURLToPath(new URL('../console/', import.meta.url)),
         prefix: '/console/',
         setHeaders: (reply) => void Object.entries(CONSOLE_HEADERS).map(([name, value]) => reply.header(name, value)),
       })
+      app.get('/console/about.json', (_request, reply) => reply.headers(CONSOLE_HEADERS).send(about))
       // Across the redirect a browser keeps the fragment, which has the token.
       app.get('/', (_request, reply) => reply.redirect('/console/index.html'))
     },
@@ -60,7 +78,12 @@ export async function startDemo(print: (line: string) => void): Promise<Runnable
   print(`WebSocket  ${url.replace(/^http/, 'ws')}/v1/realtime`)
   print(`Token      ${token}`)
   print(`Metrics    ${server.adminUrl}/metrics`)
-  print(simulator ? 'Upstream   the bundled simulator; tools: weather, time, orders (say “what is the weather in Lisbon?”)' : 'Upstream   as configured')
+  print(simulator ? 'Upstream   the bundled simulator; tools: weather, time, orders (type “what is the weather in Lisbon?”)' : 'Upstream   as configured')
+  if (simulator)
+    print(
+      `Speech     is not recognised: the simulator hears ${speech.heard === undefined ? 'one question about the weather; change it with demo --heard "…"' : JSON.stringify(speech.heard)}`,
+    )
+  if (!simulator && (speech.heard !== undefined || speech.voice)) print('Note       --heard and --voice are for the simulator, which is not used')
   return {
     async drain() {
       await server.drain()
@@ -70,7 +93,7 @@ export async function startDemo(print: (line: string) => void): Promise<Runnable
   }
 }
 
-/** The page's origin must be allowed before the server listens, so the port is found first. */
+/** The page's origins must be known before the server listens, so the port is found first. */
 async function freePort(): Promise<string> {
   const probe = createServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')

@@ -3,49 +3,59 @@ import { createHash } from 'node:crypto'
 import { createAuthenticator } from '../auth/authenticator.js'
 import { openingTexts } from '../config/client-may-set.js'
 import type { Config } from '../config/config.js'
-import { loadConfig } from '../config/load.js'
+import { loadConfig, processEnvironment } from '../config/load.js'
+import type { VariableName } from '../config/variables.js'
 import { type QuotaSource, ruleFor } from '../core/policy/quota-claims.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { Identity } from '../ports/caller.js'
 import { chooseProfile, maxSessionsPerUser } from '../profiles/choose.js'
+import { keyFetch } from '../server/key-fetch.js'
 import { toolRegistryOptions } from '../server/tools.js'
 import { checkTools } from '../tools/check.js'
 import { createToolRegistry } from '../tools/registry.js'
+import { refusalWords } from './refusal-words.js'
 
 /** False if the token is refused. Prints only a hash of the instructions, which the holder of a token need not know. Rejects with a `ConfigError`. */
 export async function explain(token: string, print: (line: string) => void): Promise<boolean> {
   const config = loadConfig(checkTools)
-  const authenticator = createAuthenticator(config.auth)
+  const authenticator = createAuthenticator(config.auth, keyFetch(config))
   const registry = await createToolRegistry(config.tools, toolRegistryOptions(config))
   try {
     const identity = await authenticator.verify(token)
     const { profile } = chooseProfile(config, (names) => registry.toolSet(names), identity, undefined)
     const hash = createHash('sha256').update(profile.instructions).digest('hex').slice(0, 12)
+    const own = ownOf(config, profile.name)
+    const { limits } = profile
     const rows = [
       row('subject', identity.subject, 'claim sub'),
       row('token expires', new Date(identity.expiresAtMs).toISOString(), 'claim exp; the session ends then, unless a new token of the same caller comes'),
       row('profile', profile.name, identity.claims[config.profileClaim] === undefined ? `no claim ${config.profileClaim}` : `claim ${config.profileClaim}`),
-      row('instructions', `sha256 ${hash}…, ${profile.instructions.length} characters`, source(config, profile.name, 'INSTRUCTIONS')),
+      row('instructions', `sha256 ${hash}…, ${profile.instructions.length} characters`, own('instructions', 'INSTRUCTIONS')),
       ...profile.tools.map((tool) => row('tool', tool.definition.name, `answered by the ${tool.owner === 'server' ? 'relay, hidden from the client' : 'client'}`)),
-      row('client may set', openingTexts(profile.clientMaySet, profile.clientMaySetValues).join(', ') || 'nothing', source(config, profile.name, 'CLIENT_MAY_SET')),
-      row('client may seed history', String(profile.clientMaySeedHistory), 'CLIENT_MAY_SEED_HISTORY'),
-      row('relay events', String(profile.relayEvents), identity.claims.relayEvents === true ? 'claim relayEvents' : source(config, profile.name, 'default')),
-      row('longest session', `${profile.limits.maxSessionMs / 1000} s`, source(config, profile.name, 'MAX_SESSION_SECONDS')),
-      row('idle timeout', `${profile.limits.idleTimeoutMs / 1000} s`, source(config, profile.name, 'IDLE_TIMEOUT_SECONDS')),
-      row('sessions at once', String(maxSessionsPerUser(config, profile.name)), source(config, profile.name, 'MAX_SESSIONS_PER_USER')),
-      row('responses a minute', String(profile.limits.responsesPerMinute), source(config, profile.name, 'RESPONSES_PER_MINUTE')),
-      row('session updates a minute', String(profile.limits.sessionUpdatesPerMinute), source(config, profile.name, 'SESSION_UPDATES_PER_MINUTE')),
-      row('items', String(profile.limits.maxItems), source(config, profile.name, 'MAX_ITEMS_PER_SESSION')),
-      row('messages a second', String(profile.limits.messagesPerSecond ?? config.limits.messagesPerSecond), source(config, profile.name, 'MESSAGES_PER_SECOND')),
-      row('bytes a second', String(profile.limits.bytesPerSecond ?? config.limits.bytesPerSecond), source(config, profile.name, 'BYTES_PER_SECOND')),
+      row('client may set', openingTexts(profile.clientMaySet, profile.clientMaySetValues).join(', ') || 'nothing', own('clientMaySet', 'CLIENT_MAY_SET')),
+      row('client may seed history', String(profile.clientMaySeedHistory), variable('CLIENT_MAY_SEED_HISTORY')),
+      row('relay events', String(profile.relayEvents), identity.claims.relayEvents === true ? 'claim relayEvents' : own('relayEvents', undefined)),
+      row('longest session', `${limits.maxSessionMs / 1000} s`, own('maxSessionMs', 'MAX_SESSION_SECONDS')),
+      row('idle timeout', `${limits.idleTimeoutMs / 1000} s`, own('idleTimeoutMs', 'IDLE_TIMEOUT_SECONDS')),
+      row('sessions at once', String(maxSessionsPerUser(config, profile.name)), own('maxSessionsPerUser', 'MAX_SESSIONS_PER_USER')),
+      row('responses a minute', String(limits.responsesPerMinute), own('responsesPerMinute', 'RESPONSES_PER_MINUTE')),
+      row('session updates a minute', String(limits.sessionUpdatesPerMinute), own('sessionUpdatesPerMinute', 'SESSION_UPDATES_PER_MINUTE')),
+      row('items', String(limits.maxItems), own('maxItems', 'MAX_ITEMS_PER_SESSION')),
+      row('messages a second', String(limits.messagesPerSecond ?? config.limits.messagesPerSecond), own('messagesPerSecond', 'MESSAGES_PER_SECOND')),
+      row('bytes a second', String(limits.bytesPerSecond ?? config.limits.bytesPerSecond), own('bytesPerSecond', 'BYTES_PER_SECOND')),
+      row(
+        'audio, seconds a second',
+        String(config.profiles[profile.name]?.limits.audioSecondsPerSecond ?? config.limits.audioSecondsPerSecond),
+        own('audioSecondsPerSecond', 'AUDIO_SECONDS_PER_SECOND'),
+      ),
       ...quotaRows(config, profile.name, identity.claims),
-      row('tool rounds', String(profile.limits.toolMaxRounds), 'TOOL_MAX_ROUNDS'),
+      row('tool rounds', String(limits.toolMaxRounds), variable('TOOL_MAX_ROUNDS')),
     ]
     for (const line of rows) print(line)
     return true
   } catch (error) {
     if (!(error instanceof RefusalError)) throw error
-    print(row('refused', error.code, error.why))
+    print(row('refused', error.code, `${error.why}: ${refusalWords(error.why)}`))
     return false
   } finally {
     await registry.close()
@@ -67,8 +77,19 @@ function quotaRows({ profiles, prices }: Config, profileName: string, claims: Id
   })
 }
 
-function source(config: Config, profileName: string, variable: string): string {
-  return profileName === 'default' && Object.keys(config.profiles).length === 1 ? variable : `profile ${profileName} of PROFILES_FILE, else ${variable}`
+/** Which of the two decided a field: the profile, or the variable that holds for all. */
+function ownOf({ profiles }: Config, name: string): (field: string, other: VariableName | undefined) => string {
+  const profile = profiles[name]
+  return (field, other) => {
+    const set = Object.hasOwn(profile?.limits ?? {}, field) || profile?.own?.includes(field) === true
+    return set ? `profile ${name} of PROFILES_FILE` : other === undefined ? 'the default' : variable(other)
+  }
+}
+
+/** The variable, or that it is not set and has its default. */
+function variable(name: VariableName): string {
+  const env = processEnvironment()
+  return [name, `${name}_FILE`].some((one) => (env[one] ?? '').trim() !== '') ? name : `the default of ${name}`
 }
 
 function row(what: string, value: string, why: string): string {

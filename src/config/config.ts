@@ -25,6 +25,24 @@ export interface UpstreamConfig {
   readonly limits?: Readonly<Record<string, number>>
 }
 
+/** A proxy of the network that the relay runs in. */
+export interface ProxyConfig {
+  /** With credentials, if it asks for any. */
+  readonly url: Secret
+  /** Host and port, to show. */
+  readonly address: string
+  /** The variable that names it. */
+  readonly setting: string
+}
+
+/** `proxyFor` in `config/proxy.ts` decides by it. */
+export interface ProxyRoutes {
+  readonly https: ProxyConfig | undefined
+  readonly http: ProxyConfig | undefined
+  /** The entries of NO_PROXY. */
+  readonly except: readonly string[]
+}
+
 /** The key was checked: it is strong enough, and every one of `algorithms`, which are never empty, fits it. A key set always comes with an issuer, and an audience or a client id. */
 export interface AuthConfig {
   readonly key: { readonly kind: 'secret'; readonly secret: Secret } | { readonly kind: 'public'; readonly key: KeyObject } | { readonly kind: 'jwks'; readonly url: URL }
@@ -109,6 +127,8 @@ export type ProfileLimit =
   | 'maxItems'
 
 export interface ProfileConfig {
+  /** The fields that PROFILES_FILE gives this profile; the single variables decide the others. Absent: none. */
+  readonly own?: readonly string[]
   /** Template; `{{claims.name}}` is filled from the verified token. */
   readonly instructions: string
   /** Names of tools this profile may use. If undefined, all. An MCP server's label stands for all of its tools. */
@@ -131,6 +151,7 @@ export interface Config {
   readonly logLevel: string
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
   readonly upstreams: readonly UpstreamConfig[]
+  readonly proxies: ProxyRoutes
   readonly auth: AuthConfig
   /** Exact serialized origins. If undefined, browsers are refused. */
   readonly allowedOrigins: readonly string[] | undefined

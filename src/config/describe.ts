@@ -8,6 +8,7 @@ export function describeConfig(config: Config): readonly (readonly [name: string
   return [
     ['listen', `${config.tls ? 'wss' : 'ws'} on ${config.host}:${config.port}, admin on ${config.admin.host}:${config.admin.port}`],
     ...config.upstreams.map((upstream) => [`upstream ${upstream.name}`, describeUpstream(upstream)] as const),
+    ['proxy', describeProxies(config)],
     ['tokens', describeAuth(config)],
     ['origins', config.allowedOrigins?.join(', ') ?? 'no browser page'],
     ...Object.entries(config.profiles).map(([name, profile]) => {
@@ -47,6 +48,11 @@ export function configWarnings(config: Config): readonly string[] {
 function describeUpstream(upstream: UpstreamConfig): string {
   const credential = upstream.apiKey ? 'key' : `Entra ID (${upstream.entraScope})`
   return `${upstream.provider} ${upstream.endpoint.origin}, ${upstream.deployment}, ${upstream.apiVersion ?? 'v1'}, ${credential}, priority ${upstream.priority}, weight ${upstream.weight}`
+}
+
+function describeProxies({ proxies: { https, http, except } }: Config): string {
+  const named = [https, http].flatMap((proxy) => (proxy ? [`${proxy.setting} ${proxy.address}`] : []))
+  return named.length === 0 ? 'none' : `${named.join(', ')}${except.length > 0 ? `; not for ${except.join(', ')}` : ''}`
 }
 
 function describeAuth({ auth }: Config): string {

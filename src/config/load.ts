@@ -9,6 +9,7 @@ import { seeFiles } from './file-watch.js'
 import { reportUnknown } from './misspelt.js'
 import { readPrices } from './prices.js'
 import { readProfiles } from './profiles.js'
+import { proxyFor, readProxies } from './proxy.js'
 import { Secret } from './secret.js'
 import { readTlsPair } from './tls-files.js'
 import { readTools } from './tools.js'
@@ -36,6 +37,8 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
   const upstreams = readUpstreams(env, environment, problems)
   const auth = readAuth(env, problems)
   const tools = readTools(env, options.cwd, checkTools, problems)
+  const proxies = readProxies(env, environment, problems)
+  checkPinnedTools(tools, proxies, problems)
   const profiles = readProfiles({
     env,
     problems,
@@ -54,6 +57,7 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
     logLevel: env.get('LOG_LEVEL'),
     tls: readTls(env, options.cwd, problems),
     upstreams,
+    proxies,
     allowedOrigins: env.get('ALLOWED_ORIGINS'),
     trustProxy: env.get('TRUST_PROXY'),
     refuseAfterUpgrade: env.get('REFUSE_AFTER_UPGRADE'),
@@ -90,6 +94,20 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
   if (options.mode === 'serve') reportUnknown(environment, env.freeNames, problems)
   if (problems.found.length > 0 || !auth) throw new ConfigError(problems.found)
   return deepFreeze({ ...settings, auth })
+}
+
+/** Through a proxy the relay cannot see which address a name leads to, so it cannot keep what such a tool asks for. */
+function checkPinnedTools(tools: Config['tools'], proxies: Config['proxies'], problems: Problems): void {
+  for (const tool of tools) {
+    if (tool.kind !== 'http' || !tool.run.denyPrivateAddresses) continue
+    const proxy = proxyFor(new URL(tool.run.url.replace(/[{}]/g, '')), proxies)
+    if (!proxy) continue
+    const subject = `TOOLS "${tool.definition.name}":`
+    problems.add(
+      subject,
+      `denyPrivateAddresses cannot be kept through ${proxy.setting}, because the proxy resolves the name: name the host in NO_PROXY, or let the proxy judge and remove it`,
+    )
+  }
 }
 
 /** With counters in each process, a user could have as many sessions in every one of them. */

@@ -64,7 +64,7 @@ function sameFamily(name: string, known: string): boolean {
 }
 
 /** Counts the edits between two names: insertions, deletions, replacements, swaps of neighbours. Stops above `limit`, since an environment has many names. */
-function distance(a: string, b: string, limit: number): number {
+export function distance(a: string, b: string, limit: number): number {
   let before: number[] = []
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {

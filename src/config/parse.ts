@@ -148,6 +148,18 @@ function isAddressRange(text: string): boolean {
   return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) >= 1 && Number(prefix) <= (family === 4 ? 32 : 128))
 }
 
+/** Secret, since it may carry a password; `address` is to show. Without a scheme it is `http`, as with curl. */
+export const proxyAddress: Parse<{ readonly url: Secret; readonly address: string }> = (text) => {
+  const right = 'must be a URL such as http://proxy.example.com:8080'
+  const whole = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`
+  if (!URL.canParse(whole)) return { problem: right }
+  const url = new URL(whole)
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return { problem: `${right}: other kinds of proxy, such as SOCKS, are not supported` }
+  if (url.hostname === '' || url.pathname !== '/' || url.search !== '' || url.hash !== '') return { problem: `${right}, without a path` }
+  if (/%(?![0-9a-f]{2})/i.test(url.username + url.password)) return { problem: `${right}, with a % in user name or password written as %25` }
+  return { value: { url: new Secret(url.href), address: `${url.hostname}:${url.port || (url.protocol === 'https:' ? 443 : 80)}` } }
+}
+
 /** Kept secret because it may carry a password. */
 export const redisUrl: Parse<Secret> = (text) => {
   try {

@@ -44,12 +44,13 @@ export function readProfiles(context: ProfileContext): Readonly<Record<string, P
   }
   const entries = readFile(context)
   const profiles: Record<string, ProfileConfig> = { default: fallback }
-  if (entries && isObject(entries.default)) profiles.default = readProfile(fieldsOf(entries.default, 'PROFILES_FILE "default":', problems, env), fallback, context)
+  if (entries && isObject(entries.default))
+    profiles.default = { ...readProfile(fieldsOf(entries.default, 'PROFILES_FILE "default":', problems, env), fallback, context), own: Object.keys(entries.default) }
   for (const [name, entry] of Object.entries(entries ?? {})) {
     const subject = `PROFILES_FILE ${quoted(name)}:`
     if (!PROFILE_NAME.test(name) || name === '__proto__') problems.add(subject, 'a profile name is 1 to 64 letters, digits, or _ . -')
     else if (!isObject(entry)) problems.add(subject, 'must be an object')
-    else if (name !== 'default') profiles[name] = readProfile(fieldsOf(entry, subject, problems, env), fallback, context)
+    else if (name !== 'default') profiles[name] = { ...readProfile(fieldsOf(entry, subject, problems, env), fallback, context), own: Object.keys(entry) }
   }
   return profiles
 }

@@ -2,14 +2,16 @@
 
 import { isObject } from '../core/protocol/events.js'
 import type { UpstreamConfig } from './config.js'
+import { type Endpoint, endpointOf } from './endpoint.js'
 import type { Environment, EnvReader, Problems } from './environment.js'
 import { type Fields, fieldsOf, fillNames, parseJson, quoted } from './json-fields.js'
-import { endpointUrl, matching, oneOf, secretToken, wholeNumber } from './parse.js'
+import { matching, oneOf, type Parse, secretToken, wholeNumber } from './parse.js'
 import type { Secret } from './secret.js'
 import { API_VERSION, ENTRA_SCOPE, VARIABLES, type VariableName } from './variables.js'
 
 const AZURE: readonly VariableName[] = ['AZURE_OPENAI_ENDPOINT', 'AZURE_OPENAI_DEPLOYMENT', 'AZURE_OPENAI_API_KEY', 'AZURE_OPENAI_API_VERSION']
 const OPENAI: readonly VariableName[] = ['OPENAI_API_KEY', 'OPENAI_MODEL', 'OPENAI_BASE_URL']
+const DEPLOYMENT = VARIABLES.AZURE_OPENAI_DEPLOYMENT.parse
 const MAX_UPSTREAMS = 64
 const MAX_PER_MINUTE = 1_000_000_000
 
@@ -31,25 +33,41 @@ export function readUpstreams(env: EnvReader, record: Environment, problems: Pro
 
 function readAzure(env: EnvReader, record: Environment, problems: Problems): readonly UpstreamConfig[] {
   const endpoint = env.get('AZURE_OPENAI_ENDPOINT')
-  const deployment = env.get('AZURE_OPENAI_DEPLOYMENT')
+  const uri: Partial<Endpoint> = endpoint ?? {}
+  const deployment = oneOfTwo(env.get('AZURE_OPENAI_DEPLOYMENT'), uri.deployment, DEPLOYMENT, 'AZURE_OPENAI_DEPLOYMENT', 'AZURE_OPENAI_ENDPOINT', problems)
   for (const name of ['AZURE_OPENAI_ENDPOINT', 'AZURE_OPENAI_DEPLOYMENT'] as const) {
-    if (env.isSet(name)) continue
+    if (env.isSet(name) || (name === 'AZURE_OPENAI_DEPLOYMENT' && uri.deployment !== undefined)) continue
     const near = Object.keys(record).filter((other) => other.startsWith(name) && other !== name)
     problems.add(name, `is missing${near.length > 0 ? ` (${near.map(quoted).join(', ')} is not read)` : ''}`)
   }
   const apiKey = env.get('AZURE_OPENAI_API_KEY')
-  const apiVersion = env.get('AZURE_OPENAI_API_VERSION')
+  const asked = env.get('AZURE_OPENAI_API_VERSION')
+  if (uri.path === 'ga' && asked !== undefined && asked !== 'v1')
+    problems.add('AZURE_OPENAI_API_VERSION', 'is dated, and AZURE_OPENAI_ENDPOINT is a target URI without one: remove one of the two')
+  const apiVersion = oneOfTwo(asked, uri.apiVersion, API_VERSION, 'AZURE_OPENAI_API_VERSION', 'AZURE_OPENAI_ENDPOINT', problems)
   const entraScope = env.get('AZURE_OPENAI_SCOPE')
   if (!endpoint || !deployment) return []
-  return [{ name: 'azure', provider: 'azure', endpoint, deployment, apiKey, entraScope, apiVersion, priority: 0, weight: 1 }]
+  return [{ name: 'azure', provider: 'azure', endpoint: endpoint.url, deployment, apiKey, entraScope, apiVersion, priority: 0, weight: 1 }]
+}
+
+/** What a setting says, or what the target URI says. It is a mistake if they differ, since one of them is then not meant. */
+function oneOfTwo(set: string | undefined, inUri: string | undefined, parse: Parse<string>, setting: string, uri: string, problems: Problems): string | undefined {
+  if (inUri === undefined) return set
+  const parsed = parse(inUri)
+  if ('problem' in parsed) problems.add(uri, `names a deployment or version that ${parsed.problem}`)
+  else if (set !== undefined && set !== parsed.value) problems.add(setting, `is not what the target URI in ${uri} names: remove one of the two`)
+  else return parsed.value
+  return undefined
 }
 
 function readOpenai(env: EnvReader, problems: Problems): readonly UpstreamConfig[] {
   const apiKey = env.get('OPENAI_API_KEY')
-  const deployment = env.get('OPENAI_MODEL')
-  const endpoint = env.get('OPENAI_BASE_URL')
+  const { url: endpoint, deployment: inUri } = env.get('OPENAI_BASE_URL')
+  const model = env.isSet('OPENAI_MODEL') || inUri === undefined ? env.get('OPENAI_MODEL') : undefined
+  const deployment = oneOfTwo(model, inUri, DEPLOYMENT, 'OPENAI_MODEL', 'OPENAI_BASE_URL', problems)
   if (!env.isSet('OPENAI_API_KEY')) problems.add('OPENAI_API_KEY', 'is missing')
-  return apiKey ? [{ name: 'openai', provider: 'openai', endpoint, deployment, apiKey, entraScope: ENTRA_SCOPE, apiVersion: undefined, priority: 0, weight: 1 }] : []
+  if (!apiKey || deployment === undefined) return []
+  return [{ name: 'openai', provider: 'openai', endpoint, deployment, apiKey, entraScope: ENTRA_SCOPE, apiVersion: undefined, priority: 0, weight: 1 }]
 }
 
 function readList(env: EnvReader, problems: Problems): readonly UpstreamConfig[] {
@@ -78,8 +96,11 @@ function readEntry(fields: Fields, env: EnvReader, problems: Problems): Upstream
   const provider = fields.parsed('provider', oneOf('azure', 'openai', 'voice-live')) ?? 'azure'
   const openaiDefault = provider === 'openai' && !fields.has('endpoint')
   if (!openaiDefault) fields.need('endpoint')
-  const endpoint = openaiDefault ? new URL(VARIABLES.OPENAI_BASE_URL.default) : fields.parsed('endpoint', endpointUrl)
-  const deployment = fields.need('deployment') === undefined ? undefined : fields.parsed('deployment', VARIABLES.AZURE_OPENAI_DEPLOYMENT.parse)
+  const found = openaiDefault ? { url: new URL(VARIABLES.OPENAI_BASE_URL.default) } : fields.parsed('endpoint', endpointOf(provider))
+  const uri: Partial<Endpoint> = found ?? {}
+  const endpoint = found?.url
+  const named = uri.deployment === undefined && fields.need('deployment') === undefined ? undefined : fields.parsed('deployment', DEPLOYMENT)
+  const deployment = oneOfTwo(named, uri.deployment, DEPLOYMENT, `${fields.subject} deployment`, 'endpoint', problems)
   const name = fields.parsed('name', matching(/^[\u0021-\u007e]{1,128}$/, '1 to 128 printable characters without blanks')) ?? deployment
   const apiKey = readKey(fields, env, problems)
   const entra = fields.raw('entra')
@@ -88,7 +109,10 @@ function readEntry(fields: Fields, env: EnvReader, problems: Problems): Upstream
   const wantsEntra = entra !== undefined && entra !== false
   if (fields.has('apiKey') === wantsEntra) fields.bad('apiKey', wantsEntra ? 'and entra are both set: keep one' : 'is missing, and entra is not true: set one of them')
   if (provider === 'openai' && wantsEntra) fields.bad('entra', 'is for Azure: an OpenAI upstream needs apiKey')
-  const apiVersion = fields.parsed('apiVersion', API_VERSION)
+  const asked = fields.parsed('apiVersion', API_VERSION)
+  if (provider === 'azure' && uri.path === 'ga' && asked !== undefined && asked !== 'v1')
+    fields.bad('apiVersion', 'is dated, and endpoint is a target URI without one: remove one of the two')
+  const apiVersion = oneOfTwo(asked, uri.apiVersion, API_VERSION, `${fields.subject} apiVersion`, 'endpoint', problems)
   if (provider === 'openai' && fields.has('apiVersion')) fields.bad('apiVersion', 'is for Azure only')
   const priority = fields.number('priority', wholeNumber(0, 1000)) ?? 0
   const weight = fields.number('weight', wholeNumber(1, 1000)) ?? 1

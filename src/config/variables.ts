@@ -1,11 +1,11 @@
 // Lists every environment variable that the relay reads: name, parser, default, one line of documentation. README's table is made from it.
 
 import { type ClientMaySet, joinOpenings, parseOpening } from './client-may-set.js'
+import { endpointOf } from './endpoint.js'
 import {
   boolean,
   bytes,
   decimal,
-  endpointUrl,
   httpUrl,
   list,
   matching,
@@ -15,6 +15,7 @@ import {
   type Parse,
   plainText,
   processes,
+  proxyAddress,
   redisUrl,
   seconds,
   secretToken,
@@ -67,19 +68,29 @@ export const VARIABLES = {
   TLS_CERT_FILE: optional(plainText, 'PEM certificate chain, to serve `wss` directly. Reloaded when the file changes. Unset: plain `ws`, for use behind a TLS proxy.'),
   TLS_KEY_FILE: optional(plainText, 'PEM private key that belongs to `TLS_CERT_FILE`.'),
 
-  AZURE_OPENAI_ENDPOINT: optional(endpointUrl, 'Azure resource, `https://<resource>.openai.azure.com`. Plain `http` on loopback only.'),
+  AZURE_OPENAI_ENDPOINT: optional(
+    endpointOf('azure'),
+    'Azure resource, `https://<resource>.openai.azure.com`, or the deployment’s whole target URI, which may also name deployment and version. Plain `http` on loopback only.',
+  ),
   AZURE_OPENAI_DEPLOYMENT: optional(deployment, 'Azure deployment name.'),
   AZURE_OPENAI_API_KEY: orFile(optional(secretToken, 'Azure key. Unset: Entra ID through the default credential chain.')),
   AZURE_OPENAI_SCOPE: required(scope, ENTRA_SCOPE, 'Scope of the Entra token.'),
   AZURE_OPENAI_API_VERSION: optional(API_VERSION, 'Unset or `v1`: GA. A dated preview: preview endpoint and dialect.'),
   OPENAI_API_KEY: orFile(optional(secretToken, 'OpenAI key, for the OpenAI upstream instead of Azure.')),
   OPENAI_MODEL: required(deployment, 'gpt-realtime', 'OpenAI model.'),
-  OPENAI_BASE_URL: required(endpointUrl, 'https://api.openai.com/v1', 'OpenAI base URL.'),
+  OPENAI_BASE_URL: required(endpointOf('openai'), 'https://api.openai.com/v1', 'OpenAI base URL.'),
   UPSTREAMS: orFile(
     optional(
       plainText,
       'JSON list of several deployments: `{name, provider, endpoint, deployment, apiKey or entra, apiVersion, priority, weight, tokensPerMinute, requestsPerMinute}`.',
     ),
+  ),
+
+  HTTPS_PROXY: optional(proxyAddress, 'Proxy for everything that is dialled with TLS: upstreams, key set, Entra ID, tools and MCP servers. `https_proxy` wins over it.'),
+  HTTP_PROXY: optional(proxyAddress, 'Proxy for tools and MCP servers over plain `http`. `http_proxy` wins over it.'),
+  NO_PROXY: optional(
+    plainText,
+    'Comma list of hosts that are dialled directly: a name with its subdomains, a name with a port, an address, a range (10.0.0.0/8), or `*`. `no_proxy` wins over it.',
   ),
 
   JWT_SECRET: orFile(exact(sharedSecret, 'Shared secret that verifies tokens (HS256: at least 32 bytes, HS384: 48, HS512: 64).')),

@@ -1,7 +1,9 @@
 // Microphone input and speaker output, both as 24 kHz PCM16, as the Realtime API requires.
 const RATE = 24000
 
+/** Rejects as `getUserMedia` does, or with an error named `InsecureContext`. */
 export async function openMicrophone(context, onAudio) {
+  if (!navigator.mediaDevices) throw Object.assign(new Error('no microphone here'), { name: 'InsecureContext' })
   const stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, echoCancellation: true, noiseSuppression: true } })
   await context.audioWorklet.addModule(new URL('microphone-worklet.js', import.meta.url))
   const source = context.createMediaStreamSource(stream)

@@ -1,26 +1,41 @@
 // A page to talk to the relay. It connects as any browser client does and shows every event.
 import { newAudioContext, openMicrophone, speaker } from './audio.js'
-import { connection } from './connection.js'
+import { connection, Ended } from './connection.js'
 import { eventList } from './event-list.js'
+import { endingWords, microphoneWords } from './trouble.js'
 
 const at = (id) => document.getElementById(id)
-const fragment = new URLSearchParams(location.hash.slice(1))
-at('token').value = fragment.get('token') ?? ''
-at('url').value = fragment.get('url') ?? `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/v1/realtime`
+
+/** The address that the demo prints has the token in its fragment. Opening a new one in the same tab changes only that. */
+function readFragment() {
+  const fragment = new URLSearchParams(location.hash.slice(1))
+  at('token').value = fragment.get('token') ?? at('token').value
+  at('url').value = fragment.get('url') ?? (at('url').value || `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/v1/realtime`)
+}
+readFragment()
+
+/** Somebody may paste the whole address in place of the token. */
+const tokenOf = (text) => /[#&]token=([^&\s]+)/.exec(text)?.[1] ?? text.trim()
 
 const record = eventList(at('events'))
 const relay = connection({
-  address: () => ({ url: at('url').value, token: at('token').value }),
+  address: () => ({ url: at('url').value.trim(), token: tokenOf(at('token').value) }),
   onStatus: say,
-  onEvent(event) {
+  onEvent(event, live) {
     record('in', event)
-    handle(event)
+    // A refusal is told with the end of the connection.
+    if (live) handle(event)
   },
   onSent: (event) => record('out', event),
-  onClosed() {
+  onEnded(ended, next) {
     answering = false
     goOn = false
-    stopTalking()
+    if (!next) {
+      tellEnd(ended)
+      return
+    }
+    // The microphone stays open: what is said now is lost, and the next session hears the rest.
+    next.then(() => line(crypto.randomUUID(), 'note', 'The relay restarted. This is a new conversation.'), tellEnd)
   },
 })
 const lines = new Map()
@@ -34,7 +49,8 @@ let goOn = false
 function handle(event) {
   switch (event.type) {
     case 'session.created':
-      say('Connected')
+      at('notice').hidden = true
+      say(microphone ? 'Listening' : 'Connected')
       break
     case 'conversation.item.added':
       if (event.item.type === 'message') line(event.item.id, event.item.role, itemText(event.item))
@@ -130,24 +146,40 @@ function showTalking() {
   at('talk').textContent = microphone ? 'Stop' : 'Talk'
 }
 
-/** Shows any failure of `work` in the conversation. */
-async function attempt(work) {
+/** Says why there is no connection, and offers the way back. */
+function tellEnd(ended) {
+  stopTalking()
+  const { text, token } = endingWords(ended, at('url').value)
+  say('Not connected')
+  at('notice-text').textContent = text
+  at('notice').hidden = false
+  if (!token) return
+  at('access').open = true
+  at('token').focus()
+  at('token').select()
+}
+
+/** Does `work` in a live session. Shows any failure, and returns whether there was none. */
+async function attempt(work, open = relay.open) {
   try {
     await startAudio()
-    await relay.open()
+    await open()
     await work()
+    return true
   } catch (error) {
-    line(crypto.randomUUID(), 'problem', error.message)
+    if (error instanceof Ended) {
+      if (!error.wasLive && !error.replaced) tellEnd(error)
+    } else line(crypto.randomUUID(), 'problem', error.message)
+    return false
   }
 }
 
 async function ask(text) {
-  if (text === '') return
-  await attempt(() => {
+  return attempt(() => {
     if (answering) relay.send({ type: 'response.cancel' })
     interrupt()
     relay.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text }] } })
-    relay.send({ type: 'response.create' })
+    if (!relay.send({ type: 'response.create' })) throw new Error('The connection ended before this was sent. Send it again.')
   })
 }
 
@@ -159,18 +191,43 @@ at('talk').onclick = async () => {
   }
   at('talk').disabled = true
   await attempt(async () => {
-    microphone = await openMicrophone(audio, (base64) => relay.send({ type: 'input_audio_buffer.append', audio: base64 }))
+    try {
+      microphone = await openMicrophone(audio, (base64) => relay.send({ type: 'input_audio_buffer.append', audio: base64 }))
+    } catch (error) {
+      throw new Error(microphoneWords(error))
+    }
     say('Listening')
   })
   at('talk').disabled = false
   showTalking()
 }
 
-at('type').onsubmit = (submit) => {
+at('type').onsubmit = async (submit) => {
   submit.preventDefault()
   const text = at('text').value.trim()
-  at('text').value = ''
-  return ask(text)
+  // What was typed stays until it is sent.
+  if (text !== '' && (await ask(text)) && at('text').value.trim() === text) at('text').value = ''
 }
 
 for (const suggestion of at('start').querySelectorAll('button')) suggestion.onclick = () => ask(suggestion.textContent)
+
+at('again').onclick = () => attempt(() => undefined, relay.openAnew)
+
+window.onhashchange = () => {
+  readFragment()
+  if (!at('notice').hidden) at('again').click()
+}
+
+/** Only the demo says what stands behind the relay. */
+async function tellSimulation() {
+  const answer = await fetch('about.json').catch(() => undefined)
+  if (!answer?.ok) return
+  const { simulated, heard } = await answer.json()
+  if (!simulated) return
+  at('simulated').textContent = heard
+    ? `No model is listening: whatever you say, the simulator hears “${heard}”. Typed text is read.`
+    : 'No model is listening: whatever you say, the simulator hears one fixed question about the weather (demo --heard "…" changes it). Typed text is read.'
+  at('simulated').hidden = false
+}
+
+tellSimulation()

@@ -6,6 +6,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { createAuthenticator } from '../auth/authenticator.js'
 import type { Config } from '../config/config.js'
 import { configWarnings } from '../config/describe.js'
+import { VERSION } from '../config/version.js'
 import { type QuotaLeft, quotaLeft } from '../core/policy/quota.js'
 import { PCM_BYTES_PER_SECOND } from '../core/session/media.js'
 import { trustedProxies } from '../ingress/proxies.js'
@@ -15,7 +16,7 @@ import { tlsOptions, watchTls } from '../ingress/tls.js'
 import { registerWebSocketRoutes } from '../ingress/websocket.js'
 import { createReadiness, registerHealthRoutes } from '../ops/health.js'
 import { createLogger } from '../ops/log.js'
-import { openLogSink } from '../ops/log-sink.js'
+import { type LogSink, openLogSink } from '../ops/log-sink.js'
 import { createMetrics, type Metrics, type MetricsSnapshot, mergedText } from '../ops/metrics.js'
 import { createLogRecorder, joinRecorders } from '../ops/session-log.js'
 import type { Identity } from '../ports/caller.js'
@@ -31,6 +32,8 @@ import { createToolRegistry } from '../tools/registry.js'
 import type { TokenCredential } from '../upstream/azure-credential.js'
 import { createFailOver } from '../upstream/fail-over.js'
 import { createAdminServer } from './admin-port.js'
+import { keyFetch } from './key-fetch.js'
+import { listenOn } from './listen.js'
 import { watchMemory } from './memory.js'
 import { createStore } from './store.js'
 import { toolRegistryOptions } from './tools.js'
@@ -53,6 +56,8 @@ export interface ServerExtras {
   readonly load?: () => Config
   /** Adds routes to the public listener, such as the demo's page. */
   readonly publicRoutes?: (app: FastifyInstance) => Promise<void>
+  /** Stands between the log and standard output. */
+  readonly sink?: (inner: LogSink) => LogSink
   /** Instead of `@azure/identity`'s default chain. */
   readonly credential?: TokenCredential
   /** The processes that share the ports with this one. The metrics page then covers all of them. */
@@ -72,13 +77,14 @@ const NO_SCHEMAS = { compilersFactory: { buildValidator: refuseSchemas, buildSer
 
 /** Rejects if a part cannot be built or a port cannot be opened. It closes whatever was open by then. */
 export async function startServer(config: Config, extras: ServerExtras = {}): Promise<RelayServer> {
-  const sink = openLogSink(1)
+  const stdout = openLogSink(1)
+  const sink = extras.sink?.(stdout) ?? stdout
   const log = createLogger(config, sink)
   const metrics = createMetrics()
   metrics.gauge('relay_log_lines_dropped', 'Log lines dropped because nobody read them fast enough.', () => sink.dropped)
   const closers: (() => Promise<unknown>)[] = []
   try {
-    const authenticator = createAuthenticator(config.auth)
+    const authenticator = createAuthenticator(config.auth, keyFetch(config))
     const uncounted = await createStore(config, log)
     const store = { ...uncounted, usage: metrics.upstreams.counted(uncounted.usage) }
     closers.push(() => store.close(FLUSH_MS))
@@ -173,13 +179,13 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     )
     closers.push(() => closeHttp(admin))
 
-    const adminUrl = await admin.listen({ host: config.admin.host, port: config.admin.port })
-    const url = await app.listen({ host: config.host, port: config.port })
+    const adminUrl = await listenOn(admin, 'ADMIN_', config.admin)
+    const url = await listenOn(app, '', config)
     if (config.tls) {
       const stop = watchTls(config.tls, app.server as unknown as TlsServer, (result) => log.info({ result }, 'TLS certificate'))
       closers.push(async () => stop())
     }
-    log.info({ url, adminUrl }, 'listening')
+    log.info({ version: VERSION, node: process.version, url, adminUrl }, 'listening')
 
     return {
       url,

@@ -1,5 +1,6 @@
 // Builds the configured upstreams, for the server and for the commands that try them.
 import type { Config } from '../config/config.js'
+import { proxyFor } from '../config/proxy.js'
 import type { TokenCredential, UpstreamLog } from '../upstream/azure-credential.js'
 import type { NamedUpstream } from '../upstream/fail-over.js'
 import { createUpstream } from '../upstream/provider.js'
@@ -13,6 +14,7 @@ export function createUpstreams(config: Config, log: UpstreamLog, credential?: T
     pingIntervalMs: config.limits.pingIntervalMs,
     maxPayloadBytes: MAX_UPSTREAM_MESSAGE_BYTES,
     log,
+    ...(config.proxies.https || config.proxies.http ? { proxyFor: (url: URL) => proxyFor(url, config.proxies) } : {}),
     ...(credential ? { credential } : {}),
   }
   return config.upstreams.map((upstream) => ({ config: upstream, provider: createUpstream(upstream, options) }))

@@ -3,9 +3,6 @@ import { parseArgs } from 'node:util'
 import type { RateLimitStyle, Simulator, SimulatorOptions } from './options.js'
 import { startSimulator } from './simulator.js'
 
-export const SIMULATE_USAGE = `simulate [--port N] [--host H] [--api-key K] [--deployment NAME]... [--style azure|openai]
-         [--rate-limits none|tokens|requests|both|floats] [--session-seconds N] [--speed N] [--heard TEXT] [--voice tones|espeak] [--verbose]`
-
 /** Rejects with an `Error` that says which flag is wrong or why the port cannot be used. The caller closes the simulator. */
 export async function simulateCommand(argv: readonly string[], print: (line: string) => void): Promise<Simulator> {
   const simulator = await startSimulator(simulatorOptions(argv, print))

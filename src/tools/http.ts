@@ -1,12 +1,14 @@
 // Runs tools that are HTTP endpoints: a fixed template each, bounded connections, and a probe that says whether hosts can be reached.
-import { connect, type LookupFunction } from 'node:net'
-import { Agent } from 'undici'
-import type { ToolConfig } from '../config/config.js'
+import type { LookupFunction } from 'node:net'
+import type { Dispatcher } from 'undici'
+import type { ProxyConfig, ToolConfig } from '../config/config.js'
 import type { ExactObject } from '../json/exact-json.js'
 import type { Health } from '../ports/health.js'
 import type { ToolContext, ToolSource, ToolSpec } from '../ports/tools.js'
+import { openDispatcher } from './dispatcher.js'
 import { createPublicLookup, createSharedLookup } from './host-lookup.js'
 import { fetchText } from './http-fetch.js'
+import { canReach } from './http-probe.js'
 import { compileTemplate, type FillTemplate, withPathArguments } from './http-template.js'
 import { type SourceOptions, sourceBytes } from './source-options.js'
 import { ToolFailure } from './tool-failure.js'
@@ -18,7 +20,6 @@ const MAX_CONNECTIONS = 32
 /** Most calls of one tool, at work or waiting for a connection. */
 const MAX_CALLS_PER_TOOL = 128
 const CONNECT_TIMEOUT_MS = 5000
-const PROBE_TIMEOUT_MS = 2000
 const PROBE_MAX_AGE_MS = 15_000
 
 interface HttpTool {
@@ -30,6 +31,7 @@ interface HttpTool {
 interface Target {
   readonly origin: string
   readonly lookup: LookupFunction
+  readonly proxy: ProxyConfig | undefined
   readonly reached: boolean
 }
 
@@ -38,13 +40,14 @@ export function createHttpSource(configs: readonly HttpToolConfig[], options: So
   const lookup = createSharedLookup()
   const publicLookup = createPublicLookup(lookup)
   const agents = { any: agentWith(lookup), publicOnly: agentWith(publicLookup) }
+  const proxied = new Map<string, Dispatcher>()
   const tools = new Map(
     configs.map(({ definition, ...config }): [string, HttpTool] => {
       const parameters = withPathArguments(config.run, definition.parameters)
       return [definition.name, { config: { ...config, definition: { ...definition, ...(parameters && { parameters }) } }, fill: compileTemplate(config.run), calls: 0 }]
     }),
   )
-  const targets = new Map([...tools.values()].map(({ config: { run } }) => [targetOf(run), { origin: originOf(run), lookup: run.denyPrivateAddresses ? publicLookup : lookup }]))
+  const targets = new Map([...tools.values()].map(({ config: { run } }) => [targetOf(run), { ...routeOf(run), lookup: run.denyPrivateAddresses ? publicLookup : lookup }]))
   const probe = cached(() => probeAll(targets), PROBE_MAX_AGE_MS)
 
   const call = async (name: string, args: unknown, context: ToolContext): Promise<string> => {
@@ -60,7 +63,7 @@ export function createHttpSource(configs: readonly HttpToolConfig[], options: So
       // A back end that must hear who is calling is never called without that.
       if (run.identity && !options.signIdentity) throw new ToolFailure('failed')
       const signed = run.identity && options.signIdentity ? await options.signIdentity({ how: run.identity, identity, tool: name, method, ...request }) : {}
-      const dispatcher = run.denyPrivateAddresses ? agents.publicOnly : agents.any
+      const dispatcher = dispatcherOf(run)
       return await fetchText(
         method,
         { ...request, headers: { ...request.headers, ...traceHeader(context.trace, request.headers), ...signed } },
@@ -69,6 +72,22 @@ export function createHttpSource(configs: readonly HttpToolConfig[], options: So
     } finally {
       tool.calls--
     }
+  }
+
+  function routeOf(run: HttpToolConfig['run']): { readonly origin: string; readonly proxy: ProxyConfig | undefined } {
+    const origin = originOf(run)
+    return { origin, proxy: options.proxyFor?.(new URL(origin)) }
+  }
+
+  /** A proxy resolves names itself, so that `loadConfig` accepts none for a tool that must not use private addresses. */
+  function dispatcherOf(run: HttpToolConfig['run']): Dispatcher {
+    const { origin, proxy } = routeOf(run)
+    if (proxy && run.denyPrivateAddresses) throw new ToolFailure('failed')
+    if (!proxy) return run.denyPrivateAddresses ? agents.publicOnly : agents.any
+    const { protocol } = new URL(origin)
+    const through = proxied.get(protocol) ?? openDispatcher(LIMITS, proxy, protocol)
+    proxied.set(protocol, through)
+    return through
   }
 
   return {
@@ -84,7 +103,7 @@ export function createHttpSource(configs: readonly HttpToolConfig[], options: So
       return tool && (await probe()).get(targetOf(tool.config.run))?.reached ? { status: 'ok', detail: 'reachable' } : { status: 'degraded', detail: 'unreachable' }
     },
     close: async () => {
-      await Promise.all([agents.any.destroy(), agents.publicOnly.destroy()])
+      await Promise.all([agents.any, agents.publicOnly, ...proxied.values()].map((agent) => agent.destroy()))
     },
   }
 }
@@ -94,8 +113,10 @@ function traceHeader(trace: string | undefined, configured: Readonly<Record<stri
   return trace === undefined || Object.keys(configured).some((name) => name.toLowerCase() === 'traceparent') ? {} : { traceparent: trace }
 }
 
-function agentWith(lookup: LookupFunction): Agent {
-  return new Agent({ connections: MAX_CONNECTIONS, pipelining: 1, keepAliveTimeout: 10_000, connect: { timeout: CONNECT_TIMEOUT_MS, lookup } })
+const LIMITS = { connections: MAX_CONNECTIONS, pipelining: 1, keepAliveTimeout: 10_000 }
+
+function agentWith(lookup: LookupFunction): Dispatcher {
+  return openDispatcher({ ...LIMITS, connect: { timeout: CONNECT_TIMEOUT_MS, lookup } }, undefined, '')
 }
 
 function originOf(run: HttpToolConfig['run']): string {
@@ -108,7 +129,7 @@ function targetOf(run: HttpToolConfig['run']): string {
 }
 
 async function probeAll(targets: ReadonlyMap<string, Omit<Target, 'reached'>>): Promise<ReadonlyMap<string, Target>> {
-  return new Map(await Promise.all([...targets].map(async ([key, target]) => [key, { ...target, reached: await canConnect(target.origin, target.lookup) }] as const)))
+  return new Map(await Promise.all([...targets].map(async ([key, target]) => [key, { ...target, reached: await canReach(target.origin, target) }] as const)))
 }
 
 /** Counts hosts, not tools. A host is missing if any of its tools cannot reach it. */
@@ -117,20 +138,6 @@ function summary(targets: ReadonlyMap<string, Target>): Health {
   const hosts = new Set(all.map(({ origin }) => origin)).size
   const missing = new Set(all.filter(({ reached }) => !reached).map(({ origin }) => origin)).size
   return missing === 0 ? { status: 'ok', detail: 'reachable' } : { status: 'degraded', detail: `${missing} of ${hosts} hosts unreachable` }
-}
-
-function canConnect(origin: string, lookup: LookupFunction): Promise<boolean> {
-  const { hostname, port, protocol } = new URL(origin)
-  return new Promise((resolve) => {
-    const socket = connect({ lookup, host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (protocol === 'https:' ? 443 : 80) })
-    const finish = (ok: boolean) => {
-      clearTimeout(timer)
-      socket.destroy()
-      resolve(ok)
-    }
-    const timer = setTimeout(() => finish(false), PROBE_TIMEOUT_MS)
-    socket.once('connect', () => finish(true)).once('error', () => finish(false))
-  })
 }
 
 /** Asks again only after `maxAgeMs`, and once at a time: however often health is asked, hosts see one connection per interval. */

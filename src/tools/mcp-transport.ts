@@ -2,10 +2,11 @@
 import { DEFAULT_INHERITED_ENV_VARS, getDefaultEnvironment, StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import type { FetchLike, Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
-import { Agent, fetch, Headers, type HeadersInit } from 'undici'
-import type { ToolConfig } from '../config/config.js'
+import { fetch, Headers, type HeadersInit } from 'undici'
+import type { ProxyConfig, ToolConfig } from '../config/config.js'
 import type { Secret } from '../config/secret.js'
 import { within } from '../time/within.js'
+import { openDispatcher } from './dispatcher.js'
 import { unmarkNumbers } from './mcp-numbers.js'
 import { boundServerRetry, paceStreams } from './mcp-streams.js'
 import type { SourceOptions } from './source-options.js'
@@ -27,7 +28,9 @@ export interface McpTransport {
 export function openMcpTransport(config: McpConfig, options: SourceOptions): McpTransport {
   const way = config.transport
   const maxBytes = responseBytes(options.maxBytes)
-  return 'url' in way ? openHttp(way.url, way.headers, options.timeoutMs, maxBytes) : openChild(way.command, way.args, way.env, options.baseDir, maxBytes)
+  return 'url' in way
+    ? openHttp(way.url, way.headers, options.timeoutMs, maxBytes, options.proxyFor?.(way.url))
+    : openChild(way.command, way.args, way.env, options.baseDir, maxBytes)
 }
 
 /**
@@ -38,11 +41,12 @@ export function responseBytes(maxOutputBytes: number): number {
   return Math.max(LEAST_RESPONSE_BYTES, 2 * maxOutputBytes)
 }
 
-function openHttp(url: URL, headers: Readonly<Record<string, Secret>>, timeoutMs: number, maxBytes: number): McpTransport {
+function openHttp(url: URL, headers: Readonly<Record<string, Secret>>, timeoutMs: number, maxBytes: number, proxy: ProxyConfig | undefined): McpTransport {
   const connect = { timeout: CONNECT_TIMEOUT_MS }
   // An abandoned request ends soon after its time limit. The stream of notifications may be silent for any time.
-  const requests = new Agent({ connections: MAX_CONNECTIONS, maxResponseSize: maxBytes, headersTimeout: timeoutMs + 5000, bodyTimeout: timeoutMs + 5000, connect })
-  const notifications = new Agent({ connections: 2, maxResponseSize: maxBytes, bodyTimeout: 0, connect })
+  const limits = { connections: MAX_CONNECTIONS, maxResponseSize: maxBytes, headersTimeout: timeoutMs + 5000, bodyTimeout: timeoutMs + 5000, connect }
+  const requests = openDispatcher(limits, proxy, url.protocol)
+  const notifications = openDispatcher({ connections: 2, maxResponseSize: maxBytes, bodyTimeout: 0, connect }, proxy, url.protocol)
 
   // The SDK types its fetch by the global one, which has the types of an older undici. The two agree at run time.
   const boundedFetch = (async (target: string | URL, init: Parameters<typeof fetch>[1] = {}) => {

@@ -1,4 +1,5 @@
 // Says what every tool source is built with: limits, a log, and the folder of relative files.
+import type { ProxyConfig } from '../config/config.js'
 import type { IdentitySigner } from '../ports/tools.js'
 
 /** Fields hold names and numbers, but no arguments, outputs, hosts or error texts unless the operator asked for payloads. A pino logger fits. */
@@ -17,6 +18,8 @@ export interface SourceOptions {
   readonly logPayloads?: boolean
   /** Relative module files and MCP commands start from this absolute folder. */
   readonly baseDir: string
+  /** The proxy on the way to a host. Absent: every host is reached directly. */
+  readonly proxyFor?: (url: URL) => ProxyConfig | undefined
   /** Signs who is calling, for the HTTP tools that ask for it. Without it their calls fail. */
   readonly signIdentity?: IdentitySigner
 }

@@ -1,5 +1,6 @@
 // Entra ID tokens for the upstream: one request at a time, renewed before they expire. The last good token is used until its end.
 
+import type { ProxyConfig } from '../config/config.js'
 import { Secret } from '../config/secret.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { Health } from '../ports/health.js'
@@ -43,8 +44,8 @@ interface CachedToken {
 }
 
 /** Starts fetching at once, so that the first dial seldom waits. Without `credential`, `DefaultAzureCredential` is loaded on first use. */
-export function createEntraTokens(scope: string, log: UpstreamLog, credential: TokenCredential | undefined): EntraTokens {
-  const source = credential ? () => Promise.resolve(credential) : defaultCredential()
+export function createEntraTokens(scope: string, log: UpstreamLog, credential: TokenCredential | undefined, proxyFor?: (url: URL) => ProxyConfig | undefined): EntraTokens {
+  const source = credential ? () => Promise.resolve(credential) : defaultCredential(proxyFor)
   const closing = new AbortController()
   let cached: CachedToken | undefined
   let flight: Promise<Secret> | undefined
@@ -138,12 +139,12 @@ async function inTime<T>(ms: number, signal: AbortSignal, promise: Promise<T>): 
   }
 }
 
-function defaultCredential(): () => Promise<TokenCredential> {
+function defaultCredential(proxyFor: ((url: URL) => ProxyConfig | undefined) | undefined): () => Promise<TokenCredential> {
   let made: TokenCredential | undefined
   return async () => {
     if (!made) {
-      const { DefaultAzureCredential } = await import('@azure/identity')
-      made ??= new DefaultAzureCredential()
+      const [{ DefaultAzureCredential }, { entraRoute }] = await Promise.all([import('@azure/identity'), import('./entra-route.js')])
+      made ??= new DefaultAzureCredential(proxyFor ? { additionalPolicies: [{ policy: entraRoute(proxyFor), position: 'perCall' }] } : {})
     }
     return made
   }

@@ -23,7 +23,7 @@ export function refusalOf(error: unknown): RefusalError {
   if (error instanceof RefusalError) return error
   if (!(error instanceof DialError)) return new RefusalError('upstream_refused', 'dial_failed')
   if (error.kind === 'timeout') return new RefusalError('upstream_timeout', 'connect')
-  if (error.kind === 'unreachable') return new RefusalError('upstream_refused', 'unreachable')
+  if (error.kind === 'unreachable') return new RefusalError('upstream_refused', error.reason ?? 'unreachable')
   if (error.kind === 'aborted') return new RefusalError('upstream_refused', 'aborted')
   const hint = error.retryAfterSeconds === undefined ? undefined : Math.min(Math.max(error.retryAfterSeconds, 0), LONGEST_RETRY_SECONDS)
   if (error.status === 429) return new RefusalError('rate_limited', 'quota', hint)
@@ -40,9 +40,17 @@ const DETAIL: Readonly<Record<string, string>> = {
   server_error: 'the upstream fails',
   quota: 'the upstream quota is used up',
   unreachable: 'the upstream is unreachable',
+  unknown_host: 'the upstream’s host name is not known',
+  connection_refused: 'the upstream refuses connections',
+  certificate: 'the upstream’s certificate is not trusted',
+  proxy: 'the proxy is unreachable',
+  proxy_refused: 'the proxy refuses the upstream',
   connect: 'the upstream does not answer in time',
   entra_token: 'no Entra ID token',
 }
+
+/** The detail of an upstream whose latest dial succeeded. */
+export const REACHED = 'reachable'
 
 /** Consecutive failures before `down`. */
 const DOWN_AFTER = 3
@@ -53,14 +61,17 @@ export interface DialOutcomes {
   succeeded(): void
   /** Does not count a dial that its caller gave up, since it says nothing about the upstream. */
   failed(refusal: RefusalError): void
+  /** Before the first dial it claims nothing but that none failed. */
   health(): Health
 }
 
 export function createDialOutcomes(): DialOutcomes {
   let failures = 0
+  let reached = false
   let last: { why: string; code: string; at: number } | undefined
   return {
     succeeded() {
+      reached = true
       failures = 0
       last = undefined
     },
@@ -70,7 +81,7 @@ export function createDialOutcomes(): DialOutcomes {
       last = { why: refusal.why, code: refusal.code, at: performance.now() }
     },
     health() {
-      if (!last) return { status: 'ok', detail: 'no failed dial' }
+      if (!last) return { status: 'ok', detail: reached ? REACHED : 'not dialled yet' }
       const detail = DETAIL[last.why] ?? 'the last dial failed'
       const down = failures >= DOWN_AFTER && last.code !== 'rate_limited' && performance.now() - last.at < DOWN_FOR_MS
       return { status: down ? 'down' : 'degraded', detail }

@@ -6,6 +6,7 @@ import { type Choice, type ChoiceState, choose, type DialOutcome, dialled, limit
 import type { Health } from '../ports/health.js'
 import type { LimitsBook } from '../ports/store.js'
 import type { UpstreamConnection, UpstreamProvider } from '../ports/upstream.js'
+import { REACHED } from './dial-outcomes.js'
 import { createLimitsCache } from './limits-cache.js'
 
 export interface NamedUpstream {
@@ -143,7 +144,7 @@ function finalRefusal(choice: Exclude<Choice, { dial: string }>, failures: reado
 /** Down only if every upstream is down; degraded if any is not ok. */
 function worstOfUsable(all: readonly Health[]): Health {
   const unwell = all.find((one) => one.status !== 'ok')
-  if (!unwell) return { status: 'ok', detail: 'reachable' }
+  if (!unwell) return all.find((one) => one.detail === REACHED) ?? all[0] ?? { status: 'ok', detail: REACHED }
   if (all.every((one) => one.status === 'down')) return unwell
   return { status: 'degraded', detail: unwell.detail }
 }

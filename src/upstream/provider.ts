@@ -1,9 +1,9 @@
 // Opens upstream sockets with the server's own credentials. Turns every failure into a refusal that reveals nothing of the upstream.
 import { createSecureContext, type SecureContext } from 'node:tls'
-import type { UpstreamConfig } from '../config/config.js'
+import type { ProxyConfig, UpstreamConfig } from '../config/config.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { DialRequest, UpstreamProvider } from '../ports/upstream.js'
-import { dialLink } from '../wire/dial-accept.js'
+import { DialError, dialLink } from '../wire/dial-accept.js'
 import { createEntraTokens, type EntraTokens, type TokenCredential, type UpstreamLog } from './azure-credential.js'
 import { createDialOutcomes, refusalOf } from './dial-outcomes.js'
 import { azureTarget, openaiTarget, type UpstreamTarget, voiceLiveTarget } from './targets.js'
@@ -14,6 +14,8 @@ export interface UpstreamOptions {
   readonly pingIntervalMs: number
   readonly maxPayloadBytes: number
   readonly log: UpstreamLog
+  /** The proxy on the way to a host. Absent: every host is dialled directly. */
+  readonly proxyFor?: (url: URL) => ProxyConfig | undefined
   /** Replaces the default chain of `@azure/identity`. */
   readonly credential?: TokenCredential
 }
@@ -29,8 +31,9 @@ export function createUpstream(config: UpstreamConfig, options: UpstreamOptions)
   const { log } = options
   const target = targetOf(config)
   if (config.provider === 'openai' && !config.apiKey) throw new Error(`upstream ${config.name}: an OpenAI upstream needs an API key`)
-  const tokens = config.apiKey ? undefined : createEntraTokens(config.entraScope, log, options.credential)
+  const tokens = config.apiKey ? undefined : createEntraTokens(config.entraScope, log, options.credential, options.proxyFor)
   const secureContext = target.url.protocol === 'wss:' ? sharedSecureContext() : undefined
+  const proxy = options.proxyFor?.(target.url)
   const outcomes = createDialOutcomes()
   const dials = new Set<AbortController>()
   let closed = false
@@ -40,6 +43,7 @@ export function createUpstream(config: UpstreamConfig, options: UpstreamOptions)
     const headers = await credentialHeaders(config, tokens, signal, options.connectTimeoutMs)
     if (CORRELATION_ID.test(correlationId)) headers['x-ms-client-request-id'] = correlationId
     if (trace !== undefined) headers.traceparent = trace
+    const tunnel = proxy && (await import('./tunnel.js')).openTunnel
     return dialLink(target.url, {
       headers,
       timeoutMs: Math.max(deadline - performance.now(), 1),
@@ -47,6 +51,7 @@ export function createUpstream(config: UpstreamConfig, options: UpstreamOptions)
       maxPayloadBytes: options.maxPayloadBytes,
       pingIntervalMs: options.pingIntervalMs,
       ...(secureContext ? { secureContext } : {}),
+      ...(proxy && tunnel ? { tunnel: (abort) => tunnel(proxy, abort) } : {}),
     })
   }
 
@@ -66,7 +71,9 @@ export function createUpstream(config: UpstreamConfig, options: UpstreamOptions)
       } catch (error) {
         const refusal = refusalOf(error)
         outcomes.failed(refusal)
-        if (!dial.signal.aborted) log.warn({ upstream: config.name, code: refusal.code, why: refusal.why, retryAfterSeconds: refusal.retryAfterSeconds }, 'upstream dial failed')
+        const status = error instanceof DialError ? error.status : undefined
+        if (!dial.signal.aborted)
+          log.warn({ upstream: config.name, code: refusal.code, why: refusal.why, status, retryAfterSeconds: refusal.retryAfterSeconds }, 'upstream dial failed')
         throw refusal
       } finally {
         dials.delete(dial)

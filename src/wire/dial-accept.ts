@@ -1,5 +1,5 @@
 // Accepts and dials WebSockets as Links, with size limits and a deadline. Drops whatever only the handshake needed.
-import type { IncomingMessage } from 'node:http'
+import type { Agent, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import { type ClientOptions, type ServerOptions, WebSocket } from 'ws'
@@ -18,7 +18,18 @@ export interface DialOptions extends LinkOptions {
   readonly signal: AbortSignal
   /** Share one among all dials: building it costs about a millisecond of CPU. */
   readonly secureContext?: SecureContext
+  /** Leads the dial through a proxy. What it opens ends when `abort` does. */
+  readonly tunnel?: (abort: AbortSignal) => Tunnel
 }
+
+export interface Tunnel {
+  readonly agent: Agent
+  /** HTTP status of the proxy's answer, once there is one. */
+  proxyStatus(): number | undefined
+}
+
+/** Why a host was not reached. `proxy`: the proxy itself was not; `proxy_refused`: it answered with `status`. */
+export type DialReason = 'unknown_host' | 'connection_refused' | 'certificate' | 'proxy' | 'proxy_refused'
 
 /** Why a dial failed. Carries no host, no header and nothing of the peer's body. */
 export class DialError extends Error {
@@ -28,6 +39,7 @@ export class DialError extends Error {
     readonly kind: 'refused' | 'timeout' | 'unreachable' | 'aborted',
     readonly status?: number,
     readonly retryAfterSeconds?: number,
+    readonly reason?: DialReason,
   ) {
     super(status === undefined ? kind : `${kind} with status ${status}`)
   }
@@ -55,6 +67,9 @@ export function dialLink(url: string | URL, options: DialOptions): Promise<Link>
     if (options.signal.aborted) return reject(new DialError('aborted'))
     const clientOptions: ClientOptions & { secureContext?: SecureContext } = { ...limits(options.maxPayloadBytes), headers: { ...options.headers }, followRedirects: false }
     if (options.secureContext) clientOptions.secureContext = options.secureContext
+    const abort = options.tunnel && new AbortController()
+    const tunnel = abort && options.tunnel?.(abort.signal)
+    if (tunnel) clientOptions.agent = tunnel.agent
     let socket: WebSocket
     try {
       socket = new WebSocket(url, [...(options.protocols ?? [])], clientOptions)
@@ -71,6 +86,7 @@ export function dialLink(url: string | URL, options: DialOptions): Promise<Link>
       if (outcome instanceof DialError) {
         reject(outcome)
         socket.terminate()
+        abort?.abort()
       } else resolve(outcome)
     }
     const onAbort = (): void => settle(new DialError('aborted'))
@@ -79,9 +95,9 @@ export function dialLink(url: string | URL, options: DialOptions): Promise<Link>
     socket.on('upgrade', (response) => {
       rawSocket = response.socket
     })
-    socket.on('unexpected-response', (_request, response) => settle(refusal(response)))
+    socket.on('unexpected-response', (_request, response) => settle(failedTunnel(tunnel) ?? refusal(response)))
     // Also called for an answer that is not a valid upgrade. The listener stays, so no later error is unhandled.
-    socket.on('error', () => settle(new DialError(rawSocket ? 'refused' : 'unreachable')))
+    socket.on('error', (error) => settle(rawSocket ? new DialError('refused') : (failedTunnel(tunnel) ?? new DialError('unreachable', undefined, undefined, reasonOf(error)))))
     socket.once('open', () => {
       if (!rawSocket || settled) return settle(new DialError('unreachable'))
       // These listeners would keep the dial's options, timer and promise alive for the whole session.
@@ -97,6 +113,21 @@ function refusal(response: IncomingMessage): DialError {
   const seconds = ms >= 0 ? ms / 1000 : /^\d+(\.\d+)?$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1000
   const retryAfter = Number.isNaN(seconds) ? undefined : Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER_SECONDS)
   return new DialError('refused', response.statusCode, retryAfter)
+}
+
+/** The proxy's own answer must not be taken for the peer's. */
+function failedTunnel(tunnel: Tunnel | undefined): DialError | undefined {
+  if (!tunnel) return undefined
+  const status = tunnel.proxyStatus()
+  if (status === undefined) return new DialError('unreachable', undefined, undefined, 'proxy')
+  return status === 200 ? undefined : new DialError('unreachable', status, undefined, 'proxy_refused')
+}
+
+function reasonOf(error: Error): DialReason | undefined {
+  const code = 'code' in error ? String(error.code) : ''
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'unknown_host'
+  if (code === 'ECONNREFUSED') return 'connection_refused'
+  return /CERT|SIGNATURE|ISSUER|ALTNAME/.test(code) ? 'certificate' : undefined
 }
 
 /** The counts allow an honest message cut into small packets, but not a flood of tiny ones. */

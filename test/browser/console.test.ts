@@ -82,7 +82,7 @@ describe.skipIf(missing.length > 0)(`the demo page${reason}`, { timeout: 90_000 
     await page.evaluate("document.getElementById('access').open = true")
     await page.getByLabel('Token').fill('not.a.token')
     await page.getByRole('button', { name: 'Talk' }).click()
-    await page.locator('#conversation .problem', { hasText: 'closed' }).waitFor({ timeout: 30_000 })
+    await page.locator('#notice', { hasText: 'does not accept this token' }).waitFor({ timeout: 30_000 })
     expect(await page.getByRole('button', { name: 'Talk' }).isEnabled()).toBe(true)
   })
 })

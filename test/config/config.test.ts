@@ -251,6 +251,7 @@ describe('tools and profiles', () => {
   it('a profile inherits what it does not say', () => {
     expect(config.profiles.default).toMatchObject({ instructions: 'Default.', session: { tracing: null } })
     expect(config.profiles.kiosk).toEqual({
+      own: expect.arrayContaining(['tools', 'limits', 'session']),
       instructions: '',
       toolNames: ['get_weather', 'docs', 'search'],
       session: { audio: { output: { voice: 'marin' } } },

@@ -59,6 +59,12 @@ export function upstreamContract(name: string, subject: UpstreamUnderTest): void
       for (const secret of [...subject.secrets, '127.0.0.1', String(server.port)]) expect(text).not.toContain(secret)
     }
 
+    it('says reachable only after it reached something', async () => {
+      expect(await provider.health()).toMatchObject({ status: 'ok', detail: expect.not.stringContaining('reach') })
+      links.push((await dial()).link)
+      expect(await provider.health()).toEqual({ status: 'ok', detail: 'reachable' })
+    })
+
     it('opens a paused link that keeps early events until the relay reads', async () => {
       server.answer = { kind: 'accept', first: [FIRST, FIRST] }
       const connection = await dial()
@@ -154,7 +160,7 @@ export function upstreamContract(name: string, subject: UpstreamUnderTest): void
       await once(free, 'close')
       const lonely = subject.create({ port, connectTimeoutMs: 5_000 })
       const error = await refusal(lonely)
-      expect([error.code, error.why]).toEqual(['upstream_refused', 'unreachable'])
+      expect([error.code, error.why]).toEqual(['upstream_refused', 'connection_refused'])
       expect(error.message).not.toContain(String(port))
       await lonely.close()
     })

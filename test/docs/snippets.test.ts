@@ -35,7 +35,7 @@ describe('README’s clients', { timeout: 90_000 }, () => {
       response.writeHead(200, { 'content-type': 'text/html' }).end(`<!doctype html><link rel="icon" href="data:," />${page}`)
     }).listen(0, '127.0.0.1')
     await once(pages, 'listening')
-    demo = await startCommand(['demo'], { env: { PORT: '0', ALLOWED_ORIGINS: origin() } })
+    demo = await startCommand(['demo'], { env: { PORT: '0' } })
     address = (await demo.says(/ws:\/\/\S+/))[0]
     token = (await demo.says(/^Token +(\S+)/m))[1] ?? ''
   })

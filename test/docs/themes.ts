@@ -17,6 +17,7 @@ export const THEMES = {
     'UPSTREAM_CONNECT_TIMEOUT_SECONDS',
     'WARM_POOL_SIZE',
   ],
+  network: ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'],
   callers: [
     'JWT_SECRET',
     'JWT_PUBLIC_KEY',

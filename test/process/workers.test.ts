@@ -211,7 +211,7 @@ describe('a relay that cannot start', () => {
     const command = await startCommand([], { env: environment({ PORT: String((taken.address() as { port: number }).port) }) })
     commands.push(command)
     expect(await command.ended).toMatchObject({ code: 1 })
-    expect(command.errors.match(/The port is in use/g)).toHaveLength(1)
+    expect(command.errors.match(/PORT \d+ is in use/g)).toHaveLength(1)
     taken.close()
   })
 })

@@ -58,7 +58,7 @@ const ask = (rt: OpenAIRealtimeWS, text: string) => {
   rt.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text }] } })
   rt.send({ type: 'response.create' })
 }
-const transcript = (log: EventLog) => log.events.flatMap((event) => (event.type === 'response.output_audio_transcript.done' ? [event.transcript] : [])).join('\n')
+const transcript = (log: EventLog) => log.events.flatMap((event) => (/^response\.(output_)?audio_transcript\.done$/.test(event.type) ? [event.transcript] : [])).join('\n')
 const sentUpstream = () => running.simulator.received.at(-1)?.events ?? []
 
 describe('OpenAIRealtimeWS', () => {
@@ -165,8 +165,9 @@ describe('OpenAIRealtimeWS.azure', () => {
 
   it('connects at Azure’s path with the token as its api-key', async () => {
     const connected = await azure({ apiKey: await running.token('dave') })
-    expect(connected.rt.url.pathname).toBe('/openai/v1/realtime')
-    expect(await connected.log.next('session.created')).toMatchObject({ session: { type: 'realtime', model: 'voice' } })
+    // Version 6 takes the preview's way in; version 7, which needs Node 22, takes GA's and is tried in test/clients.
+    expect(connected.rt.url.pathname).toBe('/openai/realtime')
+    expect(await connected.log.next('session.created')).toMatchObject({ session: { model: 'voice' } })
     ask(connected.rt, 'look up order 5')
     await connected.log.next('response.done')
     expect(transcript(connected.log)).toContain('order 5 of dave is on its way')

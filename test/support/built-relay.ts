@@ -1,7 +1,7 @@
 // The installed relay: compiled once per test worker into its own folder, and run as a process with exactly the given environment.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,15 +10,16 @@ import { build } from 'esbuild'
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 let built: Promise<string> | undefined
 
-/** The folder of `main.js` and `cli.js`. It is only translated here; types are checked elsewhere. */
+/** The folder of `main.js` and `cli.js`, inside one like the project's. It is only translated here; types are checked elsewhere. */
 export function builtRelay(): Promise<string> {
   built ??= translate()
   return built
 }
 
 async function translate(): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), 'relay-built-'))
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const project = mkdtempSync(join(tmpdir(), 'relay-built-'))
+  const folder = join(project, 'dist')
+  process.on('exit', () => rmSync(project, { recursive: true, force: true }))
   const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
   await build({
     entryPoints: sources.map((name) => join(ROOT, 'src', name)),
@@ -30,8 +31,8 @@ async function translate(): Promise<string> {
     logLevel: 'error',
   })
   cpSync(join(ROOT, 'src/console'), join(folder, 'console'), { recursive: true })
-  writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'dir')
+  cpSync(join(ROOT, 'package.json'), join(project, 'package.json'))
+  symlinkSync(join(ROOT, 'node_modules'), join(project, 'node_modules'), 'dir')
   return folder
 }
 

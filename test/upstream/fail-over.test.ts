@@ -222,6 +222,6 @@ describe('a single upstream', () => {
     const { port } = probe.address() as { port: number }
     probe.close()
     await once(probe, 'close')
-    expect(await refused(relay([upstream('a', { endpoint: new URL(`http://127.0.0.1:${port}`) })]))).toMatchObject({ code: 'upstream_refused', why: 'unreachable' })
+    expect(await refused(relay([upstream('a', { endpoint: new URL(`http://127.0.0.1:${port}`) })]))).toMatchObject({ code: 'upstream_refused', why: 'connection_refused' })
   })
 })

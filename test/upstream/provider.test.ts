@@ -133,6 +133,30 @@ describe('credentials on the wire', () => {
   })
 })
 
+describe('the log of a failed dial', () => {
+  it.each([401, 404, 429, 503])('has the HTTP status %i', async (status) => {
+    const server = await localUpstream()
+    server.answer = { kind: 'status', status }
+    const logged: object[] = []
+    const provider = createUpstream(config({ port: server.port }), options({ log: { warn: (fields) => logged.push(fields) } }))
+    await expect(provider.dial({ correlationId: 'c', signal: new AbortController().signal })).rejects.toThrow()
+    expect(logged).toEqual([expect.objectContaining({ upstream: 'main', status })])
+    await provider.close()
+    await server.close()
+  })
+
+  it('tells an unknown host from one that refuses', async () => {
+    const whys: unknown[] = []
+    const log = { warn: (fields: Readonly<Record<string, unknown>>) => whys.push(fields.why) }
+    for (const endpoint of ['http://nowhere.invalid', 'http://127.0.0.1:1']) {
+      const provider = createUpstream(config({ endpoint: new URL(endpoint) }), options({ log }))
+      await expect(provider.dial({ correlationId: 'c', signal: new AbortController().signal })).rejects.toThrow()
+      await provider.close()
+    }
+    expect(whys).toEqual(['unknown_host', 'connection_refused'])
+  })
+})
+
 describe('Entra ID trouble', () => {
   it('a token that never comes ends within the connect timeout, and nothing is dialled', async () => {
     const server = await localUpstream()
@@ -162,7 +186,7 @@ describe('TLS', () => {
   it('refuses an untrusted certificate', async () => {
     const server = await localUpstream({ tls: true })
     const provider = createUpstream(config({ endpoint: new URL(`https://localhost:${server.port}`) }), options())
-    await expect(provider.dial({ correlationId: 'c', signal: new AbortController().signal })).rejects.toMatchObject({ code: 'upstream_refused', why: 'unreachable' })
+    await expect(provider.dial({ correlationId: 'c', signal: new AbortController().signal })).rejects.toMatchObject({ code: 'upstream_refused', why: 'certificate' })
     expect(server.requests).toHaveLength(0)
     await provider.close()
     await server.close()

@@ -1,0 +1,80 @@
+// Names the commands, what each takes, and what their help says. A mistyped command is answered with the nearest one.
+import { distance } from '../config/misspelt.js'
+import { SIMULATE_USAGE } from '../simulator/command-usage.js'
+
+interface Command {
+  /** As typed, after the program's name. */
+  readonly usage: string
+  readonly does: string
+  /** Each option with what it means. */
+  readonly options?: Readonly<Record<string, string>>
+}
+
+const ENV_FILE = { '--env-file FILE': 'read settings from this file too, such as .env; what is already set wins' }
+const CALLER = { '--sub NAME': 'the user', "--claims '{…}'": 'further claims, a JSON object' }
+
+export const COMMANDS = {
+  init: {
+    usage: 'init [azure|openai|simulator]',
+    does: 'write a commented .env to start from (azure if you name none)',
+    options: { '--file FILE': 'instead of .env', '--force': 'overwrite the file' },
+  },
+  serve: { usage: 'serve', does: 'start the relay (as npm start does)', options: ENV_FILE },
+  demo: {
+    usage: 'demo',
+    does: 'relay, simulator and sample tools on this machine, nothing else needed',
+    options: { '--heard TEXT': 'the words that the simulator hears in every spoken turn', '--voice tones|espeak': 'what the simulator speaks with', ...ENV_FILE },
+  },
+  check: {
+    usage: 'check [--tools]',
+    does: 'validate the configuration, reach upstream, Redis, key set and tools, print a table',
+    options: { '--tools': 'list every tool with its schema, source and whether it can be reached; calls none', ...ENV_FILE },
+  },
+  call: { usage: "call <tool> '<json>'", does: 'run one tool by hand', options: { ...CALLER, ...ENV_FILE } },
+  token: { usage: 'token --sub alice', does: 'sign a token with JWT_SECRET', options: { ...CALLER, '--ttl 10m': 'how long it is valid: 90s, 10m, 2h or 7d', ...ENV_FILE } },
+  explain: { usage: 'explain --token T', does: 'what this caller’s session would be, and why', options: { '--token T': 'the caller’s token', ...ENV_FILE } },
+  simulate: { usage: 'simulate --port N', does: 'the simulated Azure OpenAI Realtime alone' },
+} as const satisfies Readonly<Record<string, Command>>
+
+export type CommandName = keyof typeof COMMANDS
+
+/** A mistake in how a command was typed. Its help is printed after the message; without `command`, the list of commands. */
+export class UsageError extends Error {
+  constructor(
+    message: string,
+    readonly command?: CommandName,
+  ) {
+    super(message)
+  }
+}
+
+export function isCommand(word: string | undefined): word is CommandName {
+  return word !== undefined && Object.hasOwn(COMMANDS, word)
+}
+
+export function help(command?: CommandName): string {
+  if (command === undefined) {
+    const lines = Object.values(COMMANDS).map(({ usage, does }) => columns(usage, does))
+    return ['realtime-relay <command>', '', ...lines, '', columns('<command> --help', 'what one command takes'), columns('--version', 'which version this is')].join('\n')
+  }
+  const { usage, does, options }: Command = COMMANDS[command]
+  if (command === 'simulate') return `realtime-relay ${SIMULATE_USAGE}\n\n  ${does}`
+  return [`realtime-relay ${usage}`, '', `  ${does}`, '', ...Object.entries(options ?? {}).map(([option, meaning]) => columns(option, meaning))].join('\n')
+}
+
+/** Echoes the word, so that a reader sees what was taken for the command. */
+export function unknownCommand(word: string): UsageError {
+  const near = nearest(word, Object.keys(COMMANDS))
+  return new UsageError(`There is no command ${JSON.stringify(word.slice(0, 40))}.${near ? ` Did you mean ${near}?` : ''}`)
+}
+
+/** Within two edits, or one the beginning of the other. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  const [best] = known.map((name) => ({ name, edits: distance(word, name, 2) })).sort((a, b) => a.edits - b.edits)
+  if (best && best.edits <= 2 && best.edits < best.name.length - 1) return best.name
+  return word.length >= 3 ? known.find((name) => name.startsWith(word) || word.startsWith(name)) : undefined
+}
+
+function columns(left: string, right: string): string {
+  return `  ${left.padEnd(30)} ${right}`
+}

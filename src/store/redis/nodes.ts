@@ -1,0 +1,7 @@
+// Names the hosts of a Redis URL, which says nothing of its password.
+import { parseRedisUrl, type RedisNode } from '../../config/redis-url.js'
+import type { Secret } from '../../config/secret.js'
+
+export function redisNodes(url: Secret): readonly RedisNode[] {
+  return parseRedisUrl(url.reveal()).nodes
+}
