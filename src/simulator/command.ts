@@ -1,10 +1,49 @@
 // The `simulate` command: reads its flags, starts the simulator and prints where it listens.
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import type { RateLimitStyle, Simulator, SimulatorOptions } from './options.js'
+import { parseFaults } from './faults.js'
+import type { Simulator, SimulatorOptions } from './options.js'
 import { startSimulator } from './simulator.js'
 
-export const SIMULATE_USAGE = `simulate [--port N] [--host H] [--api-key K] [--deployment NAME]... [--style azure|openai]
-         [--rate-limits none|tokens|requests|both|floats] [--session-seconds N] [--speed N] [--heard TEXT] [--voice tones|espeak] [--verbose]`
+export const SIMULATE_USAGE = `simulate [options]   a local Azure OpenAI Realtime, Voice Live (/voice-live/realtime) or OpenAI; prints where it listens
+
+who may come      --port N --listen HOST (beyond this machine only if you say so)   --tls-cert FILE --tls-key FILE
+                  --api-key K   --deployment NAME...   --transcription-deployment NAME...   --style azure|openai
+what it is        --model NAME (gpt-realtime-2.1 has phases and remarks)   --drift-to-text   --no-obfuscation
+                  --rate-limits none|tokens|requests|both|floats   --tokens-per-minute N
+what it hears     --heard TEXT   and how it speaks   --voice tones|espeak
+time              --speed N   --latency MS --jitter MS   --seed N
+how it fails      --dials-per-minute N   --session-seconds N   --session-end error-close|close-error|error|close|server-error
+                  --faults JSON (src/simulator/README.md lists them)
+                  --verbose`
+
+const OPTIONS = {
+  port: { type: 'string' },
+  host: { type: 'string' },
+  listen: { type: 'string' },
+  'tls-cert': { type: 'string' },
+  'tls-key': { type: 'string' },
+  'api-key': { type: 'string' },
+  deployment: { type: 'string', multiple: true },
+  'transcription-deployment': { type: 'string', multiple: true },
+  style: { type: 'string' },
+  model: { type: 'string' },
+  'drift-to-text': { type: 'boolean' },
+  'no-obfuscation': { type: 'boolean' },
+  'rate-limits': { type: 'string' },
+  'tokens-per-minute': { type: 'string' },
+  heard: { type: 'string' },
+  voice: { type: 'string' },
+  speed: { type: 'string' },
+  latency: { type: 'string' },
+  jitter: { type: 'string' },
+  seed: { type: 'string' },
+  'dials-per-minute': { type: 'string' },
+  'session-seconds': { type: 'string' },
+  'session-end': { type: 'string' },
+  faults: { type: 'string' },
+  verbose: { type: 'boolean' },
+} as const
 
 /** Rejects with an `Error` that says which flag is wrong or why the port cannot be used. The caller closes the simulator. */
 export async function simulateCommand(argv: readonly string[], print: (line: string) => void): Promise<Simulator> {
@@ -14,42 +53,60 @@ export async function simulateCommand(argv: readonly string[], print: (line: str
 }
 
 function simulatorOptions(argv: readonly string[], print: (line: string) => void): SimulatorOptions {
-  const { values } = parseArgs({
-    args: [...argv],
-    options: {
-      port: { type: 'string' },
-      host: { type: 'string' },
-      'api-key': { type: 'string' },
-      deployment: { type: 'string', multiple: true },
-      style: { type: 'string' },
-      'rate-limits': { type: 'string' },
-      'session-seconds': { type: 'string' },
-      speed: { type: 'string' },
-      heard: { type: 'string' },
-      voice: { type: 'string' },
-      verbose: { type: 'boolean' },
-    },
-  })
-  const style = choice('--style', values.style, ['azure', 'openai'] as const)
+  const { values } = parseArgs({ args: [...argv], options: OPTIONS })
   const limits = choice('--rate-limits', values['rate-limits'], ['none', 'tokens', 'requests', 'both', 'floats'] as const)
-  const voice = choice('--voice', values.voice, ['tones', 'espeak'] as const)
-  const port = number('--port', values.port, 0, 65_535)
-  const sessionSeconds = number('--session-seconds', values['session-seconds'], 1, 86_400)
-  const speed = number('--speed', values.speed, 0.01, Number.POSITIVE_INFINITY)
-  const rateLimits: RateLimitStyle | undefined = limits === 'none' ? false : limits
-  return {
-    ...(port !== undefined && { port }),
-    ...(values.host !== undefined && { host: values.host }),
-    ...(values['api-key'] !== undefined && { apiKey: values['api-key'] }),
-    ...(values.deployment !== undefined && { deployments: values.deployment }),
-    ...(style !== undefined && { style }),
-    ...(rateLimits !== undefined && { rateLimits }),
-    ...(sessionSeconds !== undefined && { sessionSeconds }),
-    ...(speed !== undefined && { speed }),
-    ...(values.heard !== undefined && { heardText: values.heard }),
-    ...(voice !== undefined && { voice }),
-    ...(values.verbose && { log: print }),
+  const tls = tlsFiles(values['tls-cert'], values['tls-key'])
+  return given<SimulatorOptions>({
+    port: number('--port', values.port, 0, 65_535),
+    host: values.listen ?? values.host,
+    tls,
+    apiKey: values['api-key'],
+    deployments: values.deployment,
+    transcriptionDeployments: values['transcription-deployment'],
+    style: choice('--style', values.style, ['azure', 'openai'] as const),
+    model: values.model,
+    driftToText: values['drift-to-text'],
+    obfuscation: values['no-obfuscation'] ? false : undefined,
+    rateLimits: limits === 'none' ? false : limits,
+    tokensPerMinute: number('--tokens-per-minute', values['tokens-per-minute'], 1, 1e9),
+    heardText: values.heard,
+    voice: choice('--voice', values.voice, ['tones', 'espeak'] as const),
+    speed: number('--speed', values.speed, 0.01, Number.POSITIVE_INFINITY),
+    latencyMs: number('--latency', values.latency, 0, 60_000),
+    jitterMs: number('--jitter', values.jitter, 0, 60_000),
+    seed: number('--seed', values.seed, 0, Number.MAX_SAFE_INTEGER),
+    dialsPerMinute: number('--dials-per-minute', values['dials-per-minute'], 0, 1e6),
+    sessionSeconds: number('--session-seconds', values['session-seconds'], 1, 86_400),
+    sessionEnd: choice('--session-end', values['session-end'], ['error-close', 'close-error', 'error', 'close', 'server-error'] as const),
+    faults: faults(values.faults),
+    log: values.verbose ? print : undefined,
+  })
+}
+
+/** Without the options that nobody gave. */
+function given<T extends object>(options: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
+}
+
+function tlsFiles(cert: string | undefined, key: string | undefined): SimulatorOptions['tls'] {
+  if (cert === undefined && key === undefined) return undefined
+  if (cert === undefined || key === undefined) throw new Error('--tls-cert and --tls-key belong together')
+  return { cert: fileOf('--tls-cert', cert), key: fileOf('--tls-key', key) }
+}
+
+function fileOf(flag: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    throw new Error(`${flag}: ${path} cannot be read`)
   }
+}
+
+function faults(json: string | undefined): SimulatorOptions['faults'] {
+  if (json === undefined) return undefined
+  const parsed = parseFaults(json)
+  if (!parsed.ok) throw new Error(`--faults: ${parsed.message}`)
+  return parsed.faults
 }
 
 function choice<T extends string>(flag: string, value: string | undefined, allowed: readonly T[]): T | undefined {
@@ -59,10 +116,12 @@ function choice<T extends string>(flag: string, value: string | undefined, allow
   return found
 }
 
+const WHOLE = new Set(['--port', '--seed', '--dials-per-minute'])
+
 function number(flag: string, text: string | undefined, min: number, max: number): number | undefined {
   if (text === undefined) return undefined
   const value = Number(text)
   if (text.trim() === '' || Number.isNaN(value) || value < min || value > max) throw new Error(`${flag} must be a number from ${min} to ${max}`)
-  if (flag === '--port' && !Number.isInteger(value)) throw new Error('--port must be a whole number')
+  if (WHOLE.has(flag) && !Number.isInteger(value)) throw new Error(`${flag} must be a whole number`)
   return value
 }

@@ -1,8 +1,8 @@
 // Plays one response: `response.created`, its items delta by delta at the service's pace, and `response.done`. It can be cancelled.
-import type { Json } from '../core/protocol/events.js'
+import { isObject, type Json, stringAt } from '../core/protocol/events.js'
 import { type Planned, planAnswer } from './answer.js'
-import type { Item } from './conversation.js'
-import { newId } from './ids.js'
+import { contentOf, type Item } from './conversation.js'
+import { failure } from './error-events.js'
 import { type OutputItem, openOutputItem } from './output-item.js'
 import { type ResponseSettings, type ResponseStatus, responseView } from './response-view.js'
 import type { ResponseRun, Session } from './session-state.js'
@@ -21,27 +21,32 @@ const FASTER_THAN_PLAY = 5
 const TRANSCRIPT_LEAD_MS = 800
 const LIMITS_AFTER_MS = 6
 const FLOOD_BATCH = 50
+/** Thought before an answer, if the model is asked to reason. */
+const REASONING_TOKENS = 64
 
 /** A part of an answer: a message, with its audio if it is spoken, or a call. */
 type Prepared = { readonly planned: Planned; readonly spoken?: Spoken }
 
 /** `ended` is called once, after `response.done`, with the milliseconds of audio sent. */
-export function startRun(session: Session, settings: ResponseSettings, ended: (run: ResponseRun, audioMs: number) => void): ResponseRun {
-  const id = newId('resp')
+export function startRun(session: Session, asked: ResponseSettings, ended: (run: ResponseRun, audioMs: number) => void): ResponseRun {
+  const id = session.newId('resp')
+  const settings: ResponseSettings = drifts(session, asked) ? { ...asked, modality: 'text' } : asked
   const output: Item[] = []
-  let open: OutputItem | undefined
+  /** More than one while a call streams before the remark is done. */
+  let open: OutputItem[] = []
   let over = false
   let stopWaiting = () => {}
   let deltas = 0
   let characters = 0
   let audioMs = 0
 
-  const view = (status: ResponseStatus, details: Json, used: Json) => responseView(id, settings, { status, details, output, usage: used })
+  const view = (status: ResponseStatus, details: Json, used: Json) => responseView(id, asked, { status, details, output, usage: used })
   const finish = (status: ResponseStatus, details: Json) => {
     over = true
     stopWaiting()
     const input = countInput(settings.instructions, settings.tools, settings.items)
-    const used = usage(input, { text: Math.ceil(characters / 4), audio: outputAudioTokens(audioMs) }, session.cachedText)
+    const reasoning = reasons(settings.reasoning) ? { reasoning: REASONING_TOKENS } : {}
+    const used = usage(input, { text: Math.ceil(characters / 4), audio: outputAudioTokens(audioMs), ...reasoning }, session.cachedText)
     session.cachedText = input.text
     session.send('response.done', { response: view(status, details, status === 'failed' ? null : used) })
     const limits = session.limits.take(session.deployment, Number(used.total_tokens))
@@ -49,8 +54,8 @@ export function startRun(session: Session, settings: ResponseSettings, ended: (r
     ended(run, audioMs)
   }
   const closeOpen = (status: 'completed' | 'incomplete') => {
-    open?.close(status)
-    open = undefined
+    for (const item of open) item.close(status)
+    open = []
   }
   const outOfTokens = () => settings.maxTokens !== 'inf' && Math.ceil(characters / 4) + outputAudioTokens(audioMs) >= settings.maxTokens
 
@@ -99,14 +104,20 @@ export function startRun(session: Session, settings: ResponseSettings, ended: (r
     return true
   }
 
+  const say = (item: OutputItem, { planned, spoken }: Prepared) =>
+    spoken ? speech(item, spoken) : text(item, planned.kind === 'call' ? fragments(planned.arguments) : splitWords(planned.text))
+
   function* play(pieces: readonly Prepared[]): Generator<number> {
     yield session.paced(FIRST_DELTA_MS)
     const code = session.faults().failResponse
     if (code !== undefined) return finish('failed', failure(code))
-    for (const { planned, spoken } of pieces) {
-      open = openOutputItem(session, id, settings, output.length, planned)
-      output.push(open.item)
-      const whole = yield* spoken ? speech(open, spoken) : text(open, planned.kind === 'call' ? fragments(planned.arguments) : splitWords(planned.text))
+    for (const [index, piece] of pieces.entries()) {
+      const item = openOutputItem(session, id, settings, output.length, piece.planned)
+      open.push(item)
+      output.push(item.item)
+      const whole = yield* say(item, piece)
+      const next = pieces[index + 1]
+      if (whole && session.traits.phases && isRemark(piece.planned) && next?.planned.kind === 'call') continue
       closeOpen(whole ? 'completed' : 'incomplete')
       if (!whole) return finish('incomplete', { type: 'incomplete', reason: 'max_output_tokens' })
     }
@@ -133,7 +144,7 @@ export function startRun(session: Session, settings: ResponseSettings, ended: (r
 
   session.send('response.created', { response: view('in_progress', null, null) })
   const voice = { voice: typeof settings.voice === 'string' ? settings.voice : 'custom', speed: settings.speed }
-  const prepared = planAnswer({ ...settings, preamble: session.options.preamble === true }).map((planned): Prepared | Promise<Prepared> => {
+  const prepared = planAnswer({ ...settings, preamble: session.options.preamble ?? session.traits.phases }).map((planned): Prepared | Promise<Prepared> => {
     if (planned.kind === 'call' || settings.modality === 'text') return { planned }
     const spoken = speak(planned.text, voice, session.options.voice ?? 'tones')
     return spoken instanceof Promise ? spoken.then((sound) => ({ planned, spoken: sound })) : { planned, spoken }
@@ -148,7 +159,18 @@ function fragments(json: string): string[] {
   return json.match(/[^\s:,]{1,12}[:,]?|[:,\s]/g) ?? []
 }
 
-function failure(code: string): Json {
-  const type = code === 'server_error' ? 'server_error' : 'invalid_request_error'
-  return { type: 'failed', error: { type, code: code === 'server_error' ? null : code, message: 'The response failed. Wait and try again.' } }
+/** As models do: written words of the assistant in the conversation, and none spoken, make them write on. */
+function drifts(session: Session, { modality, items }: ResponseSettings): boolean {
+  if (!session.options.driftToText || modality === 'text') return false
+  const said = items.filter((stored) => stored.item.role === 'assistant').flatMap((stored) => contentOf(stored.item))
+  return said.some((part) => part.type === 'output_text') && !said.some((part) => part.type === 'output_audio')
+}
+
+function isRemark(planned: Planned): boolean {
+  return planned.kind === 'message' && planned.remark === true
+}
+
+function reasons(reasoning: Json): boolean {
+  const effort = stringAt(isObject(reasoning) ? reasoning : undefined, 'effort')
+  return effort !== undefined && effort !== 'none'
 }

@@ -4,29 +4,34 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
-import type { RealtimeEvent } from '../core/protocol/events.js'
-import { errorEvent } from './error-events.js'
-import type { Faults } from './faults.js'
+import { createDialRate } from './dial-rate.js'
+import { errorFields } from './error-events.js'
+import type { EndFault, Faults } from './faults.js'
 import { answerHttp, refusedByFault, refuseUpgrade } from './http-answers.js'
+import { createChance } from './ids.js'
 import type { Simulator, SimulatorOptions } from './options.js'
 import { createRateLimits } from './rate-limits.js'
 import { createRecorder } from './recorder.js'
 import { type LiveSession, runSession } from './session.js'
-import { type Decision, decideUpgrade } from './upgrade.js'
+import { decideUpgrade } from './upgrade.js'
 
 export type { EndFault, Faults, Garbage } from './faults.js'
-export type { RateLimitStyle, ReceivedSession, Simulator, SimulatorOptions, Style } from './options.js'
+export type { RateLimitStyle, ReceivedSession, SessionConversation, SessionEnd, Simulator, SimulatorOptions, Style } from './options.js'
 
 /** Enough for an event with 15 MiB of audio as base64. */
 const MAX_PAYLOAD_BYTES = 21 * 1024 * 1024
 const MAX_HEADER_BYTES = 64 * 1024
 const PING_MS = 20_260
 const DEFAULT_TOKENS_PER_MINUTE = 100_000
+const TOO_MANY_DIALS = { code: '429', message: 'Requests have exceeded the call rate limit of your current pricing tier. Please retry later.' }
 
 /** Rejects when the port is taken. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   let faults: Faults = options.faults ?? {}
   let refusals = 0
+  let ends = 0
+  let opened = 0
+  const dials = createDialRate(options.dialsPerMinute)
   const log = options.log ?? (() => {})
   const live = new Set<LiveSession>()
   const sockets = new Set<Socket>()
@@ -43,6 +48,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const setFaults = (next: Faults) => {
     faults = next
     refusals = 0
+    ends = 0
     for (const session of [...live]) session.faultsChanged()
   }
   const server: Server = options.tls ? createTlsServer({ ...options.tls, maxHeaderSize: MAX_HEADER_BYTES }) : createServer({ maxHeaderSize: MAX_HEADER_BYTES })
@@ -63,14 +69,17 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       refusals++
       return refusedByFault(socket, refuse, url, request.headers)
     }
+    const waitSeconds = dials.take()
+    if (waitSeconds > 0) return refuseUpgrade(socket, 429, TOO_MANY_DIALS, { 'retry-after': String(waitSeconds) })
     const decision = decideUpgrade(url, request.headers, options)
     log(`upgrade ${url.pathname} ${decision.kind === 'refuse' ? decision.status : 101}`)
     if (decision.kind === 'refuse') return refuseUpgrade(socket, decision.status, { code: decision.code, message: decision.message })
     // As with the service, the handshake fails for a client that offers only its credential as subprotocol.
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      const chance = createChance(options.seed === undefined ? undefined : options.seed + opened++)
       if (decision.kind === 'reject') {
         webSocket.on('error', () => undefined)
-        webSocket.send(JSON.stringify(openAiError(decision)))
+        webSocket.send(JSON.stringify({ type: 'error', event_id: chance.newId('event'), ...errorFields(decision.problem, null) }))
         webSocket.close(decision.closeCode, decision.reason)
         return
       }
@@ -78,12 +87,15 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       const session = runSession(webSocket, {
         ...decision,
         tcp: options.tls ? connectionOf(request, sockets) : request.socket,
+        stream: socket,
         options,
         limits,
+        chance,
         faults: () => faults,
+        mayEnd: (fault: EndFault) => ends++ < (fault.times ?? Number.POSITIVE_INFINITY),
         record: recording.event,
       })
-      recording.started(session.id)
+      recording.started(session)
       live.add(session)
       webSocket.on('close', (code) => {
         live.delete(session)
@@ -112,6 +124,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     url: `${options.tls ? 'https' : 'http'}://${shownHost(options.host)}:${port}`,
     sessions: () => live.size,
     received: recorder.sessions,
+    conversations: recorder.conversations,
     setFaults,
     close: () =>
       new Promise((resolve) => {
@@ -139,10 +152,4 @@ function shownHost(host: string | undefined): string {
 
 function parseTarget(target: string | undefined): URL | undefined {
   return URL.canParse(`http://simulator${target ?? '/'}`) ? new URL(`http://simulator${target ?? '/'}`) : undefined
-}
-
-function openAiError(decision: Extract<Decision, { kind: 'reject' }>): RealtimeEvent {
-  const event = errorEvent(decision.problem, null)
-  if (decision.problem.code !== '') return event
-  return { ...event, error: { type: 'invalid_request_error', code: null, message: decision.problem.message, param: null, event_id: null } }
 }

@@ -54,7 +54,7 @@ export function check(value: Json | undefined, rule: Rule, path: string): Proble
       )
     case 'enum':
       if (typeof value !== 'string') return wrongType(path, 'a string', value)
-      return rule.values.includes(value) ? undefined : problem('invalid_value', path, `Invalid value: '${shown(value)}'. Supported values are: ${listed(rule.values)}.`)
+      return rule.values.includes(value) ? undefined : problem('invalid_value', path, `Invalid value: '${shown(value)}'. ${supported(rule.values)}`)
     case 'integer':
     case 'decimal':
       return checkNumber(value, rule, path)
@@ -137,6 +137,10 @@ function typeName(value: Json | undefined): string {
   if (Array.isArray(value)) return 'an array'
   if (typeof value === 'number') return Number.isInteger(value) ? 'an integer' : 'a decimal number'
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}
+
+function supported(values: readonly string[]): string {
+  return values.length === 1 ? `Value must be ${listed(values)}.` : `Supported values are: ${listed(values)}.`
 }
 
 /** `'a', 'b', and 'c'`. */
