@@ -19,7 +19,7 @@ const USAGE = `realtime-relay <command>
   token --sub alice [--claims '{"profile":"x"}'] [--ttl 10m]
                               sign a token with JWT_SECRET
   explain --token T           what this caller's session would be, and why
-  simulate --port N           the simulated Azure OpenAI Realtime alone`
+  simulate --port N           the simulated Azure OpenAI Realtime alone; simulate --help lists its options`
 
 class UsageError extends Error {}
 
@@ -62,6 +62,7 @@ async function run(command: string | undefined, args: string[]): Promise<void> {
       return
     }
     case 'simulate':
+      if (args.includes('--help') || args.includes('-h')) return print((await import('./simulator/command.js')).SIMULATE_USAGE)
       return runUntilSignal(
         simulate(args).then((simulator) => ({ drain: () => simulator.close() })),
         process,
