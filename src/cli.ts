@@ -63,6 +63,7 @@ async function run(command: string | undefined, args: string[]): Promise<void> {
     }
     case 'simulate':
       if (args.includes('--help') || args.includes('-h')) return print((await import('./simulator/command.js')).SIMULATE_USAGE)
+      if (args.includes('--script-schema')) return print(JSON.stringify((await import('./simulator/script.js')).scriptSchema(), null, 2))
       return runUntilSignal(
         simulate(args).then((simulator) => ({ drain: () => simulator.close() })),
         process,

@@ -11,6 +11,7 @@ who may come      --port N --listen HOST (beyond this machine only if you say so
                   --api-key K   --deployment NAME...   --transcription-deployment NAME...   --style azure|openai
 what it is        --model NAME (gpt-realtime-2.1 has phases and remarks)   --drift-to-text   --no-obfuscation
                   --rate-limits none|tokens|requests|both|floats   --tokens-per-minute N
+what it says      --script FILE (YAML or JSON)   --script-schema prints the schema for editors
 what it hears     --heard TEXT   and how it speaks   --voice tones|espeak
 time              --speed N   --latency MS --jitter MS   --seed N
 how it fails      --dials-per-minute N   --session-seconds N   --session-end error-close|close-error|error|close|server-error
@@ -42,6 +43,7 @@ const OPTIONS = {
   'session-seconds': { type: 'string' },
   'session-end': { type: 'string' },
   faults: { type: 'string' },
+  script: { type: 'string' },
   verbose: { type: 'boolean' },
 } as const
 
@@ -79,6 +81,7 @@ function simulatorOptions(argv: readonly string[], print: (line: string) => void
     sessionSeconds: number('--session-seconds', values['session-seconds'], 1, 86_400),
     sessionEnd: choice('--session-end', values['session-end'], ['error-close', 'close-error', 'error', 'close', 'server-error'] as const),
     faults: faults(values.faults),
+    script: values.script,
     log: values.verbose ? print : undefined,
   })
 }

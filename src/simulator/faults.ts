@@ -45,7 +45,8 @@ export interface Faults {
   readonly freeze?: boolean
 }
 
-const FAULTS = object(
+/** The rule for faults, for requests and for scripts. */
+export const FAULTS = object(
   {
     refuse: object({ status: integer(300, 599), retryAfterSeconds: integer(0, 86_400), location: text(2048), times: integer(0, 1_000_000) }, ['status']),
     hang: flag,

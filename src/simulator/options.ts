@@ -4,6 +4,7 @@ import type { DialectName } from '../core/protocol/dialect.js'
 import type { RealtimeEvent } from '../core/protocol/events.js'
 import type { Item } from './conversation.js'
 import type { Faults } from './faults.js'
+import type { ScriptSource } from './script-file.js'
 
 export type Style = 'azure' | 'openai'
 /** The `rate_limits.updated` after each response. `floats` has fractions in every number, as in some reports. */
@@ -46,6 +47,8 @@ export interface SimulatorOptions {
   readonly obfuscation?: boolean
   /** Makes ids and chance the same at every start. */
   readonly seed?: number
+  /** What it says, in place of its own answers where one fits: the path of a YAML or JSON file, or the script itself. */
+  readonly script?: ScriptSource
   readonly faults?: Faults
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer }
   /** Default 1: like the service, with a pause before the first delta and audio five times faster than it plays. Larger is faster; Infinity never waits. */
@@ -95,6 +98,8 @@ export interface Simulator {
   conversations(): readonly SessionConversation[]
   /** Replaces the faults of this simulator; `{}` switches all off. */
   setFaults(faults: Faults): void
+  /** Replaces the script, also for open sessions; undefined: none. Throws a `ScriptError`, and then the old one stays. */
+  setScript(script: ScriptSource | undefined): void
   /** Ends every session and stops listening. */
   close(): Promise<void>
 }

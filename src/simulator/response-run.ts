@@ -1,14 +1,13 @@
 // Plays one response: `response.created`, its items delta by delta at the service's pace, and `response.done`. It can be cancelled.
 import { isObject, type Json, stringAt } from '../core/protocol/events.js'
-import { type Planned, planAnswer } from './answer.js'
-import { contentOf, type Item } from './conversation.js'
+import type { Item } from './conversation.js'
+import { apply } from './effects.js'
 import { failure } from './error-events.js'
 import { type OutputItem, openOutputItem } from './output-item.js'
+import { drifts, isRemark, type Prepared, piecesOf, prepare } from './prepare.js'
 import { type ResponseSettings, type ResponseStatus, responseView } from './response-view.js'
 import type { ResponseRun, Session } from './session-state.js'
-import { speak } from './speech.js'
 import type { Spoken } from './speech-tones.js'
-import { splitWords } from './speech-tones.js'
 import { countInput, outputAudioTokens, usage } from './usage.js'
 
 const FIRST_DELTA_MS = 150
@@ -23,9 +22,6 @@ const LIMITS_AFTER_MS = 6
 const FLOOD_BATCH = 50
 /** Thought before an answer, if the model is asked to reason. */
 const REASONING_TOKENS = 64
-
-/** A part of an answer: a message, with its audio if it is spoken, or a call. */
-type Prepared = { readonly planned: Planned; readonly spoken?: Spoken }
 
 /** `ended` is called once, after `response.done`, with the milliseconds of audio sent. */
 export function startRun(session: Session, asked: ResponseSettings, ended: (run: ResponseRun, audioMs: number) => void): ResponseRun {
@@ -104,20 +100,21 @@ export function startRun(session: Session, asked: ResponseSettings, ended: (run:
     return true
   }
 
-  const say = (item: OutputItem, { planned, spoken }: Prepared) =>
-    spoken ? speech(item, spoken) : text(item, planned.kind === 'call' ? fragments(planned.arguments) : splitWords(planned.text))
-
-  function* play(pieces: readonly Prepared[]): Generator<number> {
+  function* play(parts: readonly Prepared[]): Generator<number> {
     yield session.paced(FIRST_DELTA_MS)
     const code = session.faults().failResponse
     if (code !== undefined) return finish('failed', failure(code))
-    for (const [index, piece] of pieces.entries()) {
-      const item = openOutputItem(session, id, settings, output.length, piece.planned)
+    for (const [index, part] of parts.entries()) {
+      if (!('planned' in part)) {
+        if ('fail' in part.effect) return finish('failed', failure(part.effect.fail))
+        yield apply(session, part.effect)
+        continue
+      }
+      const item = openOutputItem(session, id, settings, output.length, part.planned)
       open.push(item)
       output.push(item.item)
-      const whole = yield* say(item, piece)
-      const next = pieces[index + 1]
-      if (whole && session.traits.phases && isRemark(piece.planned) && next?.planned.kind === 'call') continue
+      const whole = yield* part.spoken ? speech(item, part.spoken) : text(item, piecesOf(part.planned))
+      if (whole && session.traits.phases && isRemark(part) && index + 1 < parts.length) continue
       closeOpen(whole ? 'completed' : 'incomplete')
       if (!whole) return finish('incomplete', { type: 'incomplete', reason: 'max_output_tokens' })
     }
@@ -143,31 +140,10 @@ export function startRun(session: Session, asked: ResponseSettings, ended: (run:
   }
 
   session.send('response.created', { response: view('in_progress', null, null) })
-  const voice = { voice: typeof settings.voice === 'string' ? settings.voice : 'custom', speed: settings.speed }
-  const prepared = planAnswer({ ...settings, preamble: session.options.preamble ?? session.traits.phases }).map((planned): Prepared | Promise<Prepared> => {
-    if (planned.kind === 'call' || settings.modality === 'text') return { planned }
-    const spoken = speak(planned.text, voice, session.options.voice ?? 'tones')
-    return spoken instanceof Promise ? spoken.then((sound) => ({ planned, spoken: sound })) : { planned, spoken }
-  })
-  if (prepared.some((one) => one instanceof Promise)) void Promise.all(prepared).then((pieces) => session.after(0, () => drive(play(pieces))))
-  else stopWaiting = session.after(0, () => drive(play(prepared as Prepared[])))
+  const parts = prepare(session, settings)
+  if (parts instanceof Promise) void parts.then((ready) => session.after(0, () => drive(play(ready))))
+  else stopWaiting = session.after(0, () => drive(play(parts)))
   return run
-}
-
-/** Splits JSON into pieces like those a model writes. */
-function fragments(json: string): string[] {
-  return json.match(/[^\s:,]{1,12}[:,]?|[:,\s]/g) ?? []
-}
-
-/** As models do: written words of the assistant in the conversation, and none spoken, make them write on. */
-function drifts(session: Session, { modality, items }: ResponseSettings): boolean {
-  if (!session.options.driftToText || modality === 'text') return false
-  const said = items.filter((stored) => stored.item.role === 'assistant').flatMap((stored) => contentOf(stored.item))
-  return said.some((part) => part.type === 'output_text') && !said.some((part) => part.type === 'output_audio')
-}
-
-function isRemark(planned: Planned): boolean {
-  return planned.kind === 'message' && planned.remark === true
 }
 
 function reasons(reasoning: Json): boolean {

@@ -7,6 +7,7 @@ import type { InputAudio } from './input-audio.js'
 import type { ModelTraits } from './models.js'
 import type { SimulatorOptions, Style } from './options.js'
 import type { RateLimits } from './rate-limits.js'
+import type { ScriptRun } from './script-run.js'
 import type { SessionConfig } from './session-config.js'
 
 export interface ResponseRun {
@@ -46,7 +47,10 @@ export interface Session {
   /** Text tokens in the input of the last response. */
   cachedText: number
   stopIdleTimer: () => void
+  readonly script: ScriptRun
   faults(): Faults
+  /** Replaces the faults of the whole simulator. */
+  setFaults(faults: Faults): void
   /** Sends an event in GA vocabulary; an `event_id` is added. Ignored once the session is over. */
   send(type: string, fields: JsonObject): void
   sendGarbage(kind: Garbage): void

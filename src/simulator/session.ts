@@ -7,6 +7,7 @@ import { isObject, type JsonObject, type RealtimeEvent, stringAt } from '../core
 import { CLIENT_EVENTS, type ClientEventType } from './client-events.js'
 import { createConversation, type Item } from './conversation.js'
 import { openDoor } from './doors.js'
+import { perform } from './effects.js'
 import { BINARY_FRAME, errorFields, NO_TYPE, NOT_JSON, TOO_DEEP, unknownType } from './error-events.js'
 import type { EndFault, Faults } from './faults.js'
 import { garbageFrame } from './garbage.js'
@@ -17,6 +18,8 @@ import { createLink } from './link.js'
 import { traitsOf } from './models.js'
 import type { SimulatorOptions } from './options.js'
 import type { RateLimits } from './rate-limits.js'
+import type { Script } from './script-file.js'
+import { followScript } from './script-run.js'
 import { armSessionCap, DEFAULT_SESSION_SECONDS } from './session-cap.js'
 import { defaultConfig } from './session-config.js'
 import type { Session } from './session-state.js'
@@ -34,6 +37,8 @@ export interface SessionSetup {
   readonly limits: RateLimits
   readonly chance: Chance
   readonly faults: () => Faults
+  readonly setFaults: (faults: Faults) => void
+  readonly script: () => Script | undefined
   /** Whether the fault may end one more session. */
   readonly mayEnd: (fault: EndFault) => boolean
   /** Called with every client event as the client spelled it, and its length in characters. */
@@ -112,7 +117,9 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
     hasSpoken: false,
     cachedText: 0,
     stopIdleTimer: () => {},
+    script: followScript(setup.script),
     faults,
+    setFaults: setup.setFaults,
     send,
     sendGarbage: (kind) => link.write(garbageFrame(kind, chance.newId('event')), kind === 'binary'),
     congested: (resume) => link.congested(() => session.after(0, resume)),
@@ -137,6 +144,11 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
   }
 
   const take = (event: RealtimeEvent, causeEventId: string | null) => {
+    const effects = session.script.onEvent(event)
+    if (!effects.some((effect) => 'error' in effect)) handle(event, causeEventId)
+    perform(session, effects, causeEventId)
+  }
+  const handle = (event: RealtimeEvent, causeEventId: string | null) => {
     if (!door.supported.includes(event.type)) return sendProblem(unknownType(event.type, door.supported), causeEventId)
     const read = door.read(event)
     if ('problem' in read) {

@@ -12,11 +12,14 @@ import { createChance } from './ids.js'
 import type { Simulator, SimulatorOptions } from './options.js'
 import { createRateLimits } from './rate-limits.js'
 import { createRecorder } from './recorder.js'
+import { loadScript } from './script-file.js'
 import { type LiveSession, runSession } from './session.js'
 import { decideUpgrade } from './upgrade.js'
 
 export type { EndFault, Faults, Garbage } from './faults.js'
 export type { RateLimitStyle, ReceivedSession, SessionConversation, SessionEnd, Simulator, SimulatorOptions, Style } from './options.js'
+export type { ScriptAnswer, ScriptCondition, ScriptDocument, ScriptStep } from './script.js'
+export type { ScriptSource } from './script-file.js'
 
 /** Enough for an event with 15 MiB of audio as base64. */
 const MAX_PAYLOAD_BYTES = 21 * 1024 * 1024
@@ -28,6 +31,7 @@ const TOO_MANY_DIALS = { code: '429', message: 'Requests have exceeded the call 
 /** Rejects when the port is taken. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   let faults: Faults = options.faults ?? {}
+  let script = options.script === undefined ? undefined : loadScript(options.script)
   let refusals = 0
   let ends = 0
   let opened = 0
@@ -92,6 +96,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
         limits,
         chance,
         faults: () => faults,
+        setFaults,
+        script: () => script,
         mayEnd: (fault: EndFault) => ends++ < (fault.times ?? Number.POSITIVE_INFINITY),
         record: recording.event,
       })
@@ -126,6 +132,9 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     received: recorder.sessions,
     conversations: recorder.conversations,
     setFaults,
+    setScript: (next) => {
+      script = next === undefined ? undefined : loadScript(next)
+    },
     close: () =>
       new Promise((resolve) => {
         clearInterval(pings)

@@ -15,9 +15,12 @@ const TRANSCRIPT_DELTA_MS = 20
 const CAPTION_MS = 400
 const EVENT = 'conversation.item.input_audio_transcription'
 
-/** In place of speech recognition: the option `hear`, the option `heardText`, or a fixed sentence. */
+/** In place of speech recognition: the script, the option `hear`, the option `heardText`, or a fixed sentence. */
 export function hear(session: Session, audio: Buffer): string {
   const { hear: ear } = session.options
+  const scripted = session.script.nextHeard()
+  session.script.heard()
+  if (scripted !== undefined) return scripted
   if (ear) {
     try {
       return String(ear(audio)).slice(0, MAX_HEARD_CHARS)
@@ -31,7 +34,7 @@ export function hear(session: Session, audio: Buffer): string {
 /** The words of the next turn, if they do not depend on its sound. */
 function knownWords(session: Session): string | undefined {
   const { heardText } = session.options
-  return heardText ?? ((session.config.tools?.length ?? 0) > 0 ? DEFAULT_HEARD : undefined)
+  return session.script.nextHeard() ?? heardText ?? ((session.config.tools?.length ?? 0) > 0 ? DEFAULT_HEARD : undefined)
 }
 
 /** Sends words while the user still speaks, if the transcription model does so and the words are known. */
@@ -39,7 +42,7 @@ export function startCaptions(session: Session, itemId: string): void {
   session.captions?.stop()
   session.captions = undefined
   const model = modelOf(session)
-  const known = session.options.hear ? undefined : knownWords(session)
+  const known = session.options.hear && session.script.nextHeard() === undefined ? undefined : knownWords(session)
   if (model !== 'gpt-realtime-whisper' || known === undefined || missing(session, model)) return
   const words = splitWords(known)
   let sent = 0
