@@ -14,6 +14,7 @@ what it is        --model NAME (gpt-realtime-2.1 has phases and remarks)   --dri
 what it says      --script FILE (YAML or JSON)   --script-schema prints the schema for editors
 what it hears     --heard TEXT   and how it speaks   --voice tones|espeak
 time              --speed N   --latency MS --jitter MS   --seed N
+how you see it    --control PORT (sessions, events, faults, scripts, and a page)   --control-listen HOST
 how it fails      --dials-per-minute N   --session-seconds N   --session-end error-close|close-error|error|close|server-error
                   --faults JSON (src/simulator/README.md lists them)
                   --verbose`
@@ -44,6 +45,8 @@ const OPTIONS = {
   'session-end': { type: 'string' },
   faults: { type: 'string' },
   script: { type: 'string' },
+  control: { type: 'string' },
+  'control-listen': { type: 'string' },
   verbose: { type: 'boolean' },
 } as const
 
@@ -51,6 +54,7 @@ const OPTIONS = {
 export async function simulateCommand(argv: readonly string[], print: (line: string) => void): Promise<Simulator> {
   const simulator = await startSimulator(simulatorOptions(argv, print))
   print(simulator.url)
+  if (simulator.controlUrl) print(`control ${simulator.controlUrl}`)
   return simulator
 }
 
@@ -82,8 +86,14 @@ function simulatorOptions(argv: readonly string[], print: (line: string) => void
     sessionEnd: choice('--session-end', values['session-end'], ['error-close', 'close-error', 'error', 'close', 'server-error'] as const),
     faults: faults(values.faults),
     script: values.script,
+    control: controlOf(number('--control', values.control, 0, 65_535), values['control-listen']),
     log: values.verbose ? print : undefined,
   })
+}
+
+function controlOf(port: number | undefined, host: string | undefined): SimulatorOptions['control'] {
+  if (port === undefined && host === undefined) return undefined
+  return { ...(port !== undefined && { port }), ...(host !== undefined && { host }) }
 }
 
 /** Without the options that nobody gave. */
@@ -119,7 +129,7 @@ function choice<T extends string>(flag: string, value: string | undefined, allow
   return found
 }
 
-const WHOLE = new Set(['--port', '--seed', '--dials-per-minute'])
+const WHOLE = new Set(['--port', '--control', '--seed', '--dials-per-minute'])
 
 function number(flag: string, text: string | undefined, min: number, max: number): number | undefined {
   if (text === undefined) return undefined

@@ -63,6 +63,8 @@ export interface SimulatorOptions {
   readonly preamble?: boolean
   /** Client events kept per session for `received`. Default 1000; 0 keeps none. */
   readonly record?: number
+  /** Opens a control port, on loopback unless `host` says otherwise: sessions, events, faults, scripts, and a page. */
+  readonly control?: { readonly port?: number; readonly host?: string }
   readonly log?: (line: string) => void
 }
 
@@ -90,6 +92,8 @@ export interface Simulator {
   readonly port: number
   /** `http://127.0.0.1:<port>`, or https with `tls`. */
   readonly url: string
+  /** Of the control port, if there is one. */
+  readonly controlUrl?: string
   /** Open sessions. */
   sessions(): number
   /** The latest 64 sessions, open or ended. */

@@ -14,6 +14,7 @@ import { garbageFrame } from './garbage.js'
 import { HANDLERS } from './handlers.js'
 import type { Chance } from './ids.js'
 import { createInputAudio } from './input-audio.js'
+import type { Side } from './journal.js'
 import { createLink } from './link.js'
 import { traitsOf } from './models.js'
 import type { SimulatorOptions } from './options.js'
@@ -43,6 +44,8 @@ export interface SessionSetup {
   readonly mayEnd: (fault: EndFault) => boolean
   /** Called with every client event as the client spelled it, and its length in characters. */
   readonly record: (event: RealtimeEvent, size: number) => void
+  /** Called once with the session's id; what it returns is called with every event, both ways, as it is spelled. */
+  readonly observe?: (id: string) => (from: Side, event: RealtimeEvent) => void
 }
 
 export interface LiveSession {
@@ -64,6 +67,8 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
   const speed = Math.max(options.speed ?? 1, 0.001)
   const model = options.model ?? setup.deployment
 
+  const id = chance.newId('sess')
+  const passed = setup.observe?.(id)
   const link = createLink({
     socket,
     tcp: setup.tcp,
@@ -82,6 +87,7 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
     if (faults().silent || link.over) return
     for (const event of events) {
       link.write(JSON.stringify(event))
+      passed?.('server', event)
       const nth = (sentOf.get(event.type) ?? 0) + 1
       sentOf.set(event.type, nth)
       const fault = faults().end
@@ -108,7 +114,7 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
     newId: chance.newId,
     conversation: createConversation(chance.newId('conv')),
     input: createInputAudio(),
-    config: defaultConfig(setup.type, chance.newId('sess'), model, Math.floor(Date.now() / 1000 + (options.sessionSeconds ?? DEFAULT_SESSION_SECONDS)), traitsOf(model)),
+    config: defaultConfig(setup.type, id, model, Math.floor(Date.now() / 1000 + (options.sessionSeconds ?? DEFAULT_SESSION_SECONDS)), traitsOf(model)),
     active: undefined,
     aside: new Map(),
     speechItemId: undefined,
@@ -176,6 +182,7 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
       const causeEventId = stringAt(value as JsonObject, 'event_id')?.slice(0, 512) ?? null
       if (stringAt(value, 'type') === undefined) return sendProblem(NO_TYPE, causeEventId)
       setup.record(value as RealtimeEvent, text.length)
+      passed?.('client', value as RealtimeEvent)
       take(value as RealtimeEvent, causeEventId)
     })
   })
@@ -187,7 +194,7 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
   if (opening?.at === 'open') endBy(opening)
 
   return {
-    id: session.config.id,
+    id,
     items: () => session.conversation.items.map((stored) => stored.item),
     faultsChanged() {
       const { end } = faults()

@@ -4,11 +4,13 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
+import { type Control, type Controlled, startControl } from './control.js'
 import { createDialRate } from './dial-rate.js'
 import { errorFields } from './error-events.js'
 import type { EndFault, Faults } from './faults.js'
 import { answerHttp, refusedByFault, refuseUpgrade } from './http-answers.js'
 import { createChance } from './ids.js'
+import { createJournal, type Journal } from './journal.js'
 import type { Simulator, SimulatorOptions } from './options.js'
 import { createRateLimits } from './rate-limits.js'
 import { createRecorder } from './recorder.js'
@@ -40,6 +42,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const live = new Set<LiveSession>()
   const sockets = new Set<Socket>()
   const recorder = createRecorder(options.record ?? 1000)
+  const journal = options.control && createJournal()
   const limits = createRateLimits(options.rateLimits ?? (options.style === 'openai' ? 'tokens' : false), options.tokensPerMinute ?? DEFAULT_TOKENS_PER_MINUTE)
   const webSockets = new WebSocketServer({
     noServer: true,
@@ -100,6 +103,13 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
         script: () => script,
         mayEnd: (fault: EndFault) => ends++ < (fault.times ?? Number.POSITIVE_INFINITY),
         record: recording.event,
+        ...(journal && {
+          observe: (id) => {
+            const kept = journal.open(id, { target: request.url ?? '/', dialect: decision.dialect, deployment: decision.deployment })
+            webSocket.on('close', (code) => kept.ended(code))
+            return kept.passed
+          },
+        }),
       })
       recording.started(session)
       live.add(session)
@@ -124,10 +134,35 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   }, PING_MS)
   pings.unref()
 
+  const dropAll = () => {
+    const all = [...live]
+    for (const session of all) session.drop()
+    return all.length
+  }
+  const control = await (journal && controlOf(journal))?.catch((error: unknown) => {
+    clearInterval(pings)
+    server.close()
+    throw error
+  })
+  function controlOf(kept: Journal): Promise<Control> {
+    const controlled: Controlled = {
+      journal: kept,
+      faults: () => faults,
+      setFaults,
+      setScript: (next) => {
+        script = next
+      },
+      items: (id) => recorder.conversations().find((one) => one.sessionId === id)?.items,
+      endSessions: dropAll,
+    }
+    return startControl(controlled, { port: options.control?.port ?? 0, host: options.control?.host ?? '127.0.0.1' })
+  }
+
   const { port } = server.address() as AddressInfo
   return {
     port,
     url: `${options.tls ? 'https' : 'http'}://${shownHost(options.host)}:${port}`,
+    ...(control && { controlUrl: control.url }),
     sessions: () => live.size,
     received: recorder.sessions,
     conversations: recorder.conversations,
@@ -138,9 +173,9 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     close: () =>
       new Promise((resolve) => {
         clearInterval(pings)
-        for (const session of [...live]) session.drop()
+        dropAll()
         live.clear()
-        server.close(() => resolve())
+        server.close(() => resolve(control?.close()))
         for (const socket of sockets) socket.destroy()
       }),
   }
