@@ -5,7 +5,7 @@ import { loadAuthConfig, loadConfig } from './config/load.js'
 import { tuneHeap } from './process/heap.js'
 import { runUntilSignal, serve } from './process/run.js'
 import { startupProblem } from './process/startup-problem.js'
-import type { Simulator } from './simulator/simulator.js'
+import type { Running } from './simulator/command.js'
 import { checkTools } from './tools/check.js'
 
 const USAGE = `realtime-relay <command>
@@ -77,7 +77,7 @@ async function run(command: string | undefined, args: string[]): Promise<void> {
   }
 }
 
-async function simulate(args: string[]): Promise<Simulator> {
+async function simulate(args: string[]): Promise<Running> {
   const { SIMULATE_USAGE, simulateCommand } = await import('./simulator/command.js')
   try {
     return await simulateCommand(args, print)

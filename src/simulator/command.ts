@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { parseFaults } from './faults.js'
 import type { Simulator, SimulatorOptions } from './options.js'
+import { type RecordingOptions, startRecording } from './record-proxy.js'
 import { startSimulator } from './simulator.js'
 
 export const SIMULATE_USAGE = `simulate [options]   a local Azure OpenAI Realtime, Voice Live (/voice-live/realtime) or OpenAI; prints where it listens
@@ -14,6 +15,7 @@ what it is        --model NAME (gpt-realtime-2.1 has phases and remarks)   --dri
 what it says      --script FILE (YAML or JSON)   --script-schema prints the schema for editors
 what it hears     --heard TEXT   and how it speaks   --voice tones|espeak
 time              --speed N   --latency MS --jitter MS   --seed N
+how to record it  --upstream URL --record FILE stands before a real upstream and writes a script of what it says
 how you see it    --control PORT (sessions, events, faults, scripts, and a page)   --control-listen HOST
 how it fails      --dials-per-minute N   --session-seconds N   --session-end error-close|close-error|error|close|server-error
                   --faults JSON (src/simulator/README.md lists them)
@@ -45,17 +47,43 @@ const OPTIONS = {
   'session-end': { type: 'string' },
   faults: { type: 'string' },
   script: { type: 'string' },
+  upstream: { type: 'string' },
+  record: { type: 'string' },
   control: { type: 'string' },
   'control-listen': { type: 'string' },
   verbose: { type: 'boolean' },
 } as const
 
+/** A simulator, or a recorder, which has no control port. */
+export type Running = Pick<Simulator, 'url' | 'controlUrl' | 'close'>
+
 /** Rejects with an `Error` that says which flag is wrong or why the port cannot be used. The caller closes the simulator. */
-export async function simulateCommand(argv: readonly string[], print: (line: string) => void): Promise<Simulator> {
+export async function simulateCommand(argv: readonly string[], print: (line: string) => void): Promise<Running> {
+  const recording = recordingOptions(argv, print)
+  if (recording) {
+    const recorder = await startRecording(recording)
+    print(recorder.url)
+    return recorder
+  }
   const simulator = await startSimulator(simulatorOptions(argv, print))
   print(simulator.url)
   if (simulator.controlUrl) print(`control ${simulator.controlUrl}`)
   return simulator
+}
+
+function recordingOptions(argv: readonly string[], print: (line: string) => void): RecordingOptions | undefined {
+  const { values } = parseArgs({ args: [...argv], options: OPTIONS })
+  const { upstream, record } = values
+  if (upstream === undefined && record === undefined) return undefined
+  if (upstream === undefined || record === undefined) throw new Error('--upstream and --record belong together')
+  if (!/^(https?|wss?):\/\/[^/]/.test(upstream) || !URL.canParse(upstream)) throw new Error('--upstream must be a URL such as https://my-resource.openai.azure.com')
+  return given<RecordingOptions>({
+    upstream,
+    file: record,
+    port: number('--port', values.port, 0, 65_535),
+    host: values.listen ?? values.host,
+    log: values.verbose ? print : undefined,
+  })
 }
 
 function simulatorOptions(argv: readonly string[], print: (line: string) => void): SimulatorOptions {
