@@ -2,6 +2,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { JsonObject } from '../../src/core/protocol/events.js'
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
+import { connectClient } from '../support/realtime-client.js'
+import { runRelay } from '../support/running-relay.js'
 import { appends, connect, shape, tone, userText } from './client.js'
 
 const PATH = '/openai/realtime?api-version=2025-04-01-preview&deployment=old-voice'
@@ -57,6 +59,18 @@ it.each([
   client.send({ ...event, event_id: 'ga' })
   expect((await client.next('error')).error).toMatchObject({ code, param, event_id: 'ga' })
   client.close()
+})
+
+it('serves the relay, whose caller speaks GA', async () => {
+  const running = await runRelay({ env: { AZURE_OPENAI_API_VERSION: '2025-04-01-preview' } })
+  const client = await connectClient(`${running.wsUrl}/v1/realtime`, await running.token())
+  await client.next('session.created')
+  const events = await client.ask('What is the weather in Lisbon?')
+  expect(running.simulator.received.at(-1)?.dialect).toBe('preview')
+  expect(running.toolRequests.at(-1)).toBe('POST /weather {"city":"Lisbon"}')
+  expect(events.at(-1)).toMatchObject({ type: 'response.done', response: { status: 'completed' } })
+  client.close()
+  await running.close()
 })
 
 it('lists its own event types', async () => {

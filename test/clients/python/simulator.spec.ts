@@ -7,7 +7,7 @@ const HERE = fileURLToPath(new URL('.', import.meta.url))
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 
 it('a test of pytest asks the local Azure', () => {
-  const env = { ...process.env, SIMULATOR: `${process.execPath} --import tsx ${ROOT}src/cli.ts simulate` }
+  const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1', SIMULATOR: `${process.execPath} --import tsx ${ROOT}src/cli.ts simulate` }
   const { status, stdout, stderr } = spawnSync(process.env.RELAY_TEST_PYTHON ?? 'python3', ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', HERE], {
     cwd: ROOT,
     env,
