@@ -8,7 +8,7 @@ import { VERSION } from './config/version.js'
 import { tuneHeap } from './process/heap.js'
 import { runUntilSignal } from './process/run.js'
 import { listenProblem, startupProblem } from './process/startup-problem.js'
-import type { Simulator } from './simulator/simulator.js'
+import type { Running } from './simulator/command.js'
 
 const TEXT = { type: 'string' } as const
 const FLAG = { type: 'boolean' } as const
@@ -68,18 +68,20 @@ const COMMAND_RUNS: Readonly<Record<CommandName, (args: string[]) => Promise<voi
     const { explain } = await import('./cli/explain.js')
     process.exit((await explain(required('explain', values.token, '--token'), print)) ? 0 : 1)
   },
-  simulate: (args) =>
-    runUntilSignal(
+  async simulate(args) {
+    if (args.includes('--script-schema')) return print(JSON.stringify((await import('./simulator/script.js')).scriptSchema(), null, 2))
+    return runUntilSignal(
       simulate(args).then((simulator) => ({ drain: () => simulator.close() })),
       process,
-    ),
+    )
+  },
 }
 
 function withEnvFile(values: { readonly 'env-file'?: string }): void {
   if (values['env-file'] !== undefined) loadEnvFile(values['env-file'])
 }
 
-async function simulate(args: string[]): Promise<Simulator> {
+async function simulate(args: string[]): Promise<Running> {
   const { simulateCommand } = await import('./simulator/command.js')
   try {
     return await simulateCommand(args, print)

@@ -6,7 +6,10 @@ import { type StoredItem, wordsOf } from './conversation.js'
 import { DEFAULT_INSTRUCTIONS, type Tool } from './session-config.js'
 import { clauses, keywords, names, nameWords } from './words.js'
 
-export type Planned = { readonly kind: 'message'; readonly text: string; readonly remark?: boolean } | { readonly kind: 'call'; readonly name: string; readonly arguments: string }
+/** `sound`: PCM16 at 24 kHz in place of a voice. */
+export type Planned =
+  | { readonly kind: 'message'; readonly text: string; readonly remark?: boolean; readonly sound?: Buffer }
+  | { readonly kind: 'call'; readonly name: string; readonly arguments: string }
 
 export interface Situation {
   readonly instructions: string

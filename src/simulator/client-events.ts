@@ -6,6 +6,8 @@ const VOICES = ['alloy', 'ash', 'ballad', 'coral', 'echo', 'sage', 'shimmer', 'v
 export const MAX_AUDIO_CHARS = 20 * 1024 * 1024
 
 const id = text(512)
+/** Ids that a client gives to items and calls. */
+const chosenId = text(32)
 const voice = stringOr(oneOf(...VOICES), object({ id: text(512), type: text(64), name: text(512) }))
 const format = tagged('type', {
   'audio/pcm': object({ type: any, rate: integer(24_000, 24_000) }, ['rate']),
@@ -84,7 +86,7 @@ const transcriptionSession = object({ type: any, audio: object({ input: audioInp
 const part = (types: Readonly<Record<string, Rule>>) => arrayOf(tagged('type', types), 64)
 const inputText = object({ type: any, text: text() }, ['text'])
 const inputAudio = object({ type: any, audio: text(MAX_AUDIO_CHARS), transcript: nullable(text()) })
-const shared = { type: any, id, object: any, status: oneOf('completed', 'incomplete', 'in_progress') }
+const shared = { type: any, id: chosenId, object: any, status: oneOf('completed', 'incomplete', 'in_progress') }
 const message = tagged('role', {
   user: object(
     {
@@ -103,7 +105,8 @@ const message = tagged('role', {
       ...shared,
       role: any,
       phase: any,
-      content: part({ output_text: inputText, output_audio: object({ type: any, audio: text(MAX_AUDIO_CHARS), transcript: nullable(text()) }) }),
+      // What the assistant said aloud cannot be put back.
+      content: part({ output_text: inputText }),
     },
     ['content'],
   ),
@@ -111,8 +114,8 @@ const message = tagged('role', {
 })
 const itemCases = {
   message,
-  function_call: object({ ...shared, name: text(128), call_id: id, arguments: text() }, ['name', 'arguments']),
-  function_call_output: object({ ...shared, call_id: id, output: text() }, ['call_id', 'output']),
+  function_call: object({ ...shared, name: text(128), call_id: chosenId, arguments: text() }, ['name', 'arguments']),
+  function_call_output: object({ ...shared, call_id: chosenId, output: text() }, ['call_id', 'output']),
   mcp_approval_response: object({ ...shared, approval_request_id: id, approve: flag, reason: nullable(text()) }, ['approval_request_id', 'approve']),
 }
 const item = tagged('type', itemCases)

@@ -1,4 +1,16 @@
 // What the `simulate` command takes. A file of its own, so that help loads no simulator.
 
-export const SIMULATE_USAGE = `simulate [--port N] [--host H] [--api-key K] [--deployment NAME]... [--style azure|openai]
-         [--rate-limits none|tokens|requests|both|floats] [--session-seconds N] [--speed N] [--heard TEXT] [--voice tones|espeak] [--verbose]`
+export const SIMULATE_USAGE = `simulate [options]   a local Azure OpenAI Realtime, Voice Live (/voice-live/realtime) or OpenAI; prints where it listens
+
+who may come      --port N --listen HOST (beyond this machine only if you say so)   --tls-cert FILE --tls-key FILE
+                  --api-key K   --deployment NAME...   --transcription-deployment NAME...   --style azure|openai
+what it is        --model NAME (gpt-realtime-2.1 has phases and remarks)   --drift-to-text   --no-obfuscation
+                  --rate-limits none|tokens|requests|both|floats   --tokens-per-minute N
+what it says      --script FILE (YAML or JSON)   --script-schema prints the schema for editors
+what it hears     --heard TEXT   and how it speaks   --voice tones|espeak
+time              --speed N   --latency MS --jitter MS   --seed N
+how to record it  --upstream URL --record FILE stands before a real upstream and writes a script of what it says
+how you see it    --control PORT (sessions, events, faults, scripts, and a page)   --control-listen HOST
+how it fails      --dials-per-minute N   --session-seconds N   --session-end error-close|close-error|error|close|server-error
+                  --faults JSON (src/simulator/README.md lists them)
+                  --verbose`

@@ -9,6 +9,10 @@ export interface StoredItem {
   /** PCM16 at 24 kHz, bounded per session. If it is dropped, its length stays. */
   audio?: Buffer
   audioMs?: number
+  /** While the model says it: the milliseconds said so far. */
+  saying?: () => number
+  /** Cut by the client, so its words are gone. */
+  truncated?: true
   /** The words of a spoken turn. */
   heard?: string
   /** Characters that count towards the conversation's bound. */

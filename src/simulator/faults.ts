@@ -6,15 +6,21 @@ export type Garbage = 'bad_json' | 'binary' | 'unknown_type' | 'not_an_object' |
 
 /** How and when a session ends abnormally. */
 export interface EndFault {
-  /** `rst` and `fin` end the connection without a close frame. */
-  readonly how: 'close' | 'fin' | 'rst'
+  /** `rst` and `fin` end the connection without a close frame. `silence` keeps it, but nothing is read or sent any more. */
+  readonly how: 'close' | 'fin' | 'rst' | 'silence'
   /** Default 1011; only with `close`. */
   readonly code?: number
   readonly reason?: string
-  /** `now` ends all open sessions; `response` ends a session after `afterDeltas` deltas. */
-  readonly at: 'now' | 'open' | 'update' | 'response'
+  /** `now` ends all open sessions; `response` ends a session after `afterDeltas` deltas; `event` ends it after the `nth` event of `type`. */
+  readonly at: 'now' | 'open' | 'update' | 'response' | 'event'
   /** Default 1. */
   readonly afterDeltas?: number
+  /** A server event's type, as the client sees it. Only with `event`. */
+  readonly type?: string
+  /** Counted per session; default 1. Only with `event`. */
+  readonly nth?: number
+  /** How many sessions it ends; absent: all. */
+  readonly times?: number
 }
 
 export interface Faults {
@@ -39,13 +45,23 @@ export interface Faults {
   readonly freeze?: boolean
 }
 
-const FAULTS = object(
+/** The rule for faults, for requests and for scripts. */
+export const FAULTS = object(
   {
     refuse: object({ status: integer(300, 599), retryAfterSeconds: integer(0, 86_400), location: text(2048), times: integer(0, 1_000_000) }, ['status']),
     hang: flag,
     silent: flag,
     end: object(
-      { how: oneOf('close', 'fin', 'rst'), code: integer(1000, 4999), reason: text(123), at: oneOf('now', 'open', 'update', 'response'), afterDeltas: integer(0, 1_000_000) },
+      {
+        how: oneOf('close', 'fin', 'rst', 'silence'),
+        code: integer(1000, 4999),
+        reason: text(123),
+        at: oneOf('now', 'open', 'update', 'response', 'event'),
+        afterDeltas: integer(0, 1_000_000),
+        type: text(128),
+        nth: integer(1, 1_000_000),
+        times: integer(0, 1_000_000),
+      },
       ['how', 'at'],
     ),
     garbage: arrayOf(oneOf('bad_json', 'binary', 'unknown_type', 'not_an_object', 'no_type'), 5),

@@ -2,9 +2,8 @@
 import { arrayAt, isObject, type Json, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
 import type { ClientEventType } from './client-events.js'
 import type { StoredItem } from './conversation.js'
-import { activeResponse, CANCEL_NOT_ACTIVE, commitEmpty, noSuchItem } from './error-events.js'
+import { activeResponse, CANCEL_NOT_ACTIVE, commitEmpty, NOT_MODEL_AUDIO, noSuchItem } from './error-events.js'
 import { decodeG711 } from './g711.js'
-import { newId } from './ids.js'
 import { BYTES_PER_MS } from './input-audio.js'
 import { shownItem, storedItem } from './items.js'
 import { announceMcpTools } from './mcp-tools.js'
@@ -25,7 +24,7 @@ const updateSession: Handler = (session, event) => {
   const update = objectAt(event, 'session') ?? {}
   const bad = updateProblem(session.config, update, session.hasSpoken)
   if (bad) return bad
-  session.config = applyUpdate(session.config, update)
+  session.config = applyUpdate(session.config, update, session.traits)
   session.send('session.updated', { session: session.config })
   announceMcpTools(session, arrayAt(update, 'tools') as readonly Tool[])
   if (faults.end?.at === 'update') session.endByFault(faults.end)
@@ -50,13 +49,15 @@ const commitAudio: Handler = (session) => {
   const ms = session.input.bufferedMs
   if (ms < MIN_COMMIT_MS) return commitEmpty(ms)
   if (session.conversation.full) return tooManyItems()
-  commitTurn(session, session.input.take(), session.speechItemId ?? newId('item'))
+  commitTurn(session, session.input.take(), session.speechItemId ?? session.newId('item'))
   return undefined
 }
 
 const clearAudio: Handler = (session) => {
   session.input.clear()
   session.speechItemId = undefined
+  session.captions?.stop()
+  session.captions = undefined
   session.send('input_audio_buffer.cleared', {})
   return undefined
 }
@@ -64,7 +65,7 @@ const clearAudio: Handler = (session) => {
 const createItem: Handler = (session, event) => {
   const { conversation } = session
   if (conversation.full) return tooManyItems()
-  const made = storedItem(objectAt(event, 'item') ?? {}, conversation)
+  const made = storedItem(objectAt(event, 'item') ?? {}, conversation, session.newId)
   if (!made.ok) return made.problem
   const wanted = event.previous_item_id
   const after = typeof wanted === 'string' ? wanted : undefined
@@ -95,13 +96,14 @@ const truncateItem: Handler = (session, event) => {
   const stored = session.conversation.find(id)
   if (!stored) return noSuchItem('truncate', id)
   const part = arrayAt(stored.item, 'content')[Number(event.content_index)]
-  if (stored.item.role !== 'assistant' || !isObject(part) || part.type !== 'output_audio')
-    return problem('invalid_value', 'content_index', 'Only model output audio messages can be truncated.')
+  const isSpoken = stored.item.role === 'assistant' && isObject(part) && part.type === 'output_audio'
+  if (!isSpoken && stored.saying === undefined) return NOT_MODEL_AUDIO
   const wantedMs = Number(event.audio_end_ms)
-  const hasMs = Math.floor(stored.audioMs ?? 0)
+  const hasMs = Math.floor(stored.saying?.() ?? stored.audioMs ?? 0)
   if (wantedMs > hasMs) return problem('invalid_value', 'audio_end_ms', `Audio content of ${hasMs}ms is already shorter than ${wantedMs}ms`)
-  part.transcript = ''
+  if (isObject(part)) part.transcript = ''
   stored.audioMs = wantedMs
+  stored.truncated = true
   if (stored.audio) session.conversation.keepAudio(stored, stored.audio.subarray(0, wantedMs * BYTES_PER_MS))
   session.send('conversation.item.truncated', { item_id: id, content_index: event.content_index ?? 0, audio_end_ms: wantedMs })
   return undefined
@@ -145,6 +147,7 @@ function overridden(session: Session, wish: JsonObject, aside: boolean): Respons
     maxTokens: wanted.max_output_tokens ?? base.maxTokens,
     format: output.format ?? base.format,
     voice: output.voice ?? base.voice,
+    reasoning: wanted.reasoning ?? base.reasoning,
     metadata: wish.metadata ?? null,
     items,
   }
@@ -160,7 +163,7 @@ function inputItems(session: Session, input: readonly Json[]): readonly StoredIt
       items.push(stored)
       continue
     }
-    const made = storedItem(item, undefined)
+    const made = storedItem(item, undefined, session.newId)
     if (!made.ok) return made.problem
     items.push(made.stored)
   }

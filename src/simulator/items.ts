@@ -1,16 +1,17 @@
 // Makes stored items of client items, and shows stored items as `conversation.item.retrieved` does.
 import { isObject, type JsonObject } from '../core/protocol/events.js'
 import { type Conversation, contentOf, type Item, type StoredItem } from './conversation.js'
-import { newId } from './ids.js'
+import { duplicateItem } from './error-events.js'
+import type { Chance } from './ids.js'
 import { BYTES_PER_MS } from './input-audio.js'
 import { type Problem, problem } from './validate.js'
 
 export type MadeItem = { readonly ok: true; readonly stored: StoredItem; readonly audio?: Buffer } | { readonly ok: false; readonly problem: Problem }
 
 /** `conversation`: its ids must not repeat and its calls must exist. Undefined for the input of one response. */
-export function storedItem(wanted: JsonObject, conversation: Conversation | undefined): MadeItem {
+export function storedItem(wanted: JsonObject, conversation: Conversation | undefined, newId: Chance['newId']): MadeItem {
   const id = typeof wanted.id === 'string' && wanted.id !== '' ? wanted.id : newId('item')
-  if (conversation?.find(id)) return refuse('item_create_duplicate_item_id', 'item.id', `Error adding item: an item with id '${id}' exists already.`)
+  if (conversation?.find(id)) return { ok: false, problem: duplicateItem(id) }
   const { id: _id, type, object: _object, status: _status, role, content, ...rest } = wanted
   if (type === 'function_call_output') {
     const known = conversation === undefined || conversation.items.some((stored) => stored.item.type === 'function_call' && stored.item.call_id === wanted.call_id)
@@ -36,9 +37,7 @@ export function shownItem(stored: StoredItem): Item {
   const { audio } = stored
   if (!audio) return stored.item
   const content = contentOf(stored.item).map((part) =>
-    part.type === 'output_audio' || part.type === 'input_audio'
-      ? { ...part, type: part.type === 'output_audio' ? 'audio' : 'input_audio', audio: audio.toString('base64'), format: 'pcm16' }
-      : part,
+    part.type === 'output_audio' || part.type === 'input_audio' ? { ...part, audio: audio.toString('base64'), format: 'pcm16' } : part,
   )
   return { ...stored.item, object: 'realtime.item', content }
 }

@@ -3,7 +3,6 @@ import type { JsonObject } from '../core/protocol/events.js'
 import type { Planned } from './answer.js'
 import type { Item, StoredItem } from './conversation.js'
 import { encodeG711 } from './g711.js'
-import { newId } from './ids.js'
 import type { ResponseSettings } from './response-view.js'
 import type { Session } from './session-state.js'
 
@@ -23,7 +22,7 @@ const MAX_KEPT_BYTES = 8 * 1024 * 1024
 
 export function openOutputItem(session: Session, responseId: string, settings: ResponseSettings, outputIndex: number, planned: Planned): OutputItem {
   const kind: Kind = planned.kind === 'call' ? 'call' : settings.modality
-  const stored: StoredItem = { item: newItem(planned, session.options.preamble === true && settings.tools.length > 0) }
+  const stored: StoredItem = { item: newItem(session, planned, session.traits.phases || (session.options.preamble === true && settings.tools.length > 0)) }
   const { item } = stored
   const inConversation = settings.conversationId !== null
   const place: JsonObject = { response_id: responseId, item_id: item.id, output_index: outputIndex }
@@ -31,6 +30,8 @@ export function openOutputItem(session: Session, responseId: string, settings: R
   const pcm: Buffer[] = []
   let said = ''
   let audioBytes = 0
+
+  if (kind === 'audio') stored.saying = () => audioBytes / BYTES_PER_MS
 
   const part = (): JsonObject => (kind === 'audio' ? { type: 'audio', transcript: said } : { type: 'text', text: said })
   // Azure repeats the part under `content`; OpenAI does not.
@@ -69,16 +70,20 @@ export function openOutputItem(session: Session, responseId: string, settings: R
         session.send('response.content_part.done', { ...partPlace, ...parts() })
       }
       if (kind === 'audio') {
-        stored.audioMs = audioBytes / BYTES_PER_MS
-        if (inConversation) session.conversation.keepAudio(stored, Buffer.concat(pcm))
+        delete stored.saying
+        const kept = stored.truncated ? Buffer.concat(pcm).subarray(0, (stored.audioMs ?? 0) * BYTES_PER_MS) : Buffer.concat(pcm)
+        stored.audioMs = stored.truncated ? (stored.audioMs ?? 0) : audioBytes / BYTES_PER_MS
+        if (inConversation) session.conversation.keepAudio(stored, kept)
       }
       if (inConversation) session.send('conversation.item.done', { previous_item_id: previousWhenDone(session, item.id), item })
       session.send('response.output_item.done', { response_id: responseId, output_index: outputIndex, item })
+      // The response is told as it was; the conversation forgets the words of what the client cut.
+      if (stored.truncated) stored.item = { ...item, content: [{ type: 'output_audio', transcript: '' }] }
     },
   }
 }
 
-function newItem(planned: Planned, withPhase: boolean): Item {
+function newItem({ newId }: Session, planned: Planned, withPhase: boolean): Item {
   const id = newId('item')
   if (planned.kind === 'call') return { id, type: 'function_call', status: 'in_progress', name: planned.name, call_id: newId('call', 16), arguments: '' }
   return { id, type: 'message', status: 'in_progress', role: 'assistant', content: [], ...(withPhase && { phase: planned.remark ? 'commentary' : 'final_answer' }) }

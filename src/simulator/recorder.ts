@@ -2,37 +2,43 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { DialectName } from '../core/protocol/dialect.js'
 import type { RealtimeEvent } from '../core/protocol/events.js'
-import type { ReceivedSession } from './options.js'
+import type { Item } from './conversation.js'
+import type { ReceivedSession, SessionConversation } from './options.js'
 
 const MAX_SESSIONS = 64
 const MAX_CHARS = 4 * 1024 * 1024
 
 export interface Recording {
-  started(sessionId: string): void
+  started(session: { readonly id: string; items(): readonly Item[] }): void
   event(event: RealtimeEvent, size: number): void
   ended(closeCode: number): void
 }
 
 export interface Recorder {
   readonly sessions: readonly ReceivedSession[]
+  conversations(): readonly SessionConversation[]
   open(about: { target: string; headers: IncomingHttpHeaders; dialect: DialectName; deployment: string }): Recording
 }
 
 /** `maxEvents`: bound per session; 0 keeps none. */
 export function createRecorder(maxEvents: number): Recorder {
   const sessions: ReceivedSession[] = []
+  const items = new Map<ReceivedSession, () => readonly Item[]>()
   return {
     sessions,
+    conversations: () => sessions.map((session) => ({ sessionId: session.sessionId, items: structuredClone(items.get(session)?.() ?? []) })),
     open(about) {
       const events: RealtimeEvent[] = []
       const sizes: number[] = []
       let chars = 0
       const session: { -readonly [K in keyof ReceivedSession]: ReceivedSession[K] } = { ...about, sessionId: '', events }
       sessions.push(session)
-      if (sessions.length > MAX_SESSIONS) sessions.shift()
+      const oldest = sessions.length > MAX_SESSIONS ? sessions.shift() : undefined
+      if (oldest) items.delete(oldest)
       return {
-        started: (sessionId) => {
-          session.sessionId = sessionId
+        started: (started) => {
+          session.sessionId = started.id
+          items.set(session, started.items)
         },
         event(event, size) {
           if (maxEvents === 0) return

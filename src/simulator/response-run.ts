@@ -1,14 +1,13 @@
 // Plays one response: `response.created`, its items delta by delta at the service's pace, and `response.done`. It can be cancelled.
-import type { Json } from '../core/protocol/events.js'
-import { type Planned, planAnswer } from './answer.js'
+import { isObject, type Json, stringAt } from '../core/protocol/events.js'
 import type { Item } from './conversation.js'
-import { newId } from './ids.js'
+import { apply } from './effects.js'
+import { failure } from './error-events.js'
 import { type OutputItem, openOutputItem } from './output-item.js'
+import { drifts, isRemark, type Prepared, piecesOf, prepare } from './prepare.js'
 import { type ResponseSettings, type ResponseStatus, responseView } from './response-view.js'
 import type { ResponseRun, Session } from './session-state.js'
-import { speak } from './speech.js'
 import type { Spoken } from './speech-tones.js'
-import { splitWords } from './speech-tones.js'
 import { countInput, outputAudioTokens, usage } from './usage.js'
 
 const FIRST_DELTA_MS = 150
@@ -21,27 +20,29 @@ const FASTER_THAN_PLAY = 5
 const TRANSCRIPT_LEAD_MS = 800
 const LIMITS_AFTER_MS = 6
 const FLOOD_BATCH = 50
-
-/** A part of an answer: a message, with its audio if it is spoken, or a call. */
-type Prepared = { readonly planned: Planned; readonly spoken?: Spoken }
+/** Thought before an answer, if the model is asked to reason. */
+const REASONING_TOKENS = 64
 
 /** `ended` is called once, after `response.done`, with the milliseconds of audio sent. */
-export function startRun(session: Session, settings: ResponseSettings, ended: (run: ResponseRun, audioMs: number) => void): ResponseRun {
-  const id = newId('resp')
+export function startRun(session: Session, asked: ResponseSettings, ended: (run: ResponseRun, audioMs: number) => void): ResponseRun {
+  const id = session.newId('resp')
+  const settings: ResponseSettings = drifts(session, asked) ? { ...asked, modality: 'text' } : asked
   const output: Item[] = []
-  let open: OutputItem | undefined
+  /** More than one while a call streams before the remark is done. */
+  let open: OutputItem[] = []
   let over = false
   let stopWaiting = () => {}
   let deltas = 0
   let characters = 0
   let audioMs = 0
 
-  const view = (status: ResponseStatus, details: Json, used: Json) => responseView(id, settings, { status, details, output, usage: used })
+  const view = (status: ResponseStatus, details: Json, used: Json) => responseView(id, asked, { status, details, output, usage: used })
   const finish = (status: ResponseStatus, details: Json) => {
     over = true
     stopWaiting()
     const input = countInput(settings.instructions, settings.tools, settings.items)
-    const used = usage(input, { text: Math.ceil(characters / 4), audio: outputAudioTokens(audioMs) }, session.cachedText)
+    const reasoning = reasons(settings.reasoning) ? { reasoning: REASONING_TOKENS } : {}
+    const used = usage(input, { text: Math.ceil(characters / 4), audio: outputAudioTokens(audioMs), ...reasoning }, session.cachedText)
     session.cachedText = input.text
     session.send('response.done', { response: view(status, details, status === 'failed' ? null : used) })
     const limits = session.limits.take(session.deployment, Number(used.total_tokens))
@@ -49,8 +50,8 @@ export function startRun(session: Session, settings: ResponseSettings, ended: (r
     ended(run, audioMs)
   }
   const closeOpen = (status: 'completed' | 'incomplete') => {
-    open?.close(status)
-    open = undefined
+    for (const item of open) item.close(status)
+    open = []
   }
   const outOfTokens = () => settings.maxTokens !== 'inf' && Math.ceil(characters / 4) + outputAudioTokens(audioMs) >= settings.maxTokens
 
@@ -99,14 +100,21 @@ export function startRun(session: Session, settings: ResponseSettings, ended: (r
     return true
   }
 
-  function* play(pieces: readonly Prepared[]): Generator<number> {
+  function* play(parts: readonly Prepared[]): Generator<number> {
     yield session.paced(FIRST_DELTA_MS)
     const code = session.faults().failResponse
     if (code !== undefined) return finish('failed', failure(code))
-    for (const { planned, spoken } of pieces) {
-      open = openOutputItem(session, id, settings, output.length, planned)
-      output.push(open.item)
-      const whole = yield* spoken ? speech(open, spoken) : text(open, planned.kind === 'call' ? fragments(planned.arguments) : splitWords(planned.text))
+    for (const [index, part] of parts.entries()) {
+      if (!('planned' in part)) {
+        if ('fail' in part.effect) return finish('failed', failure(part.effect.fail))
+        yield apply(session, part.effect)
+        continue
+      }
+      const item = openOutputItem(session, id, settings, output.length, part.planned)
+      open.push(item)
+      output.push(item.item)
+      const whole = yield* part.spoken ? speech(item, part.spoken) : text(item, piecesOf(part.planned))
+      if (whole && session.traits.phases && isRemark(part) && index + 1 < parts.length) continue
       closeOpen(whole ? 'completed' : 'incomplete')
       if (!whole) return finish('incomplete', { type: 'incomplete', reason: 'max_output_tokens' })
     }
@@ -132,23 +140,13 @@ export function startRun(session: Session, settings: ResponseSettings, ended: (r
   }
 
   session.send('response.created', { response: view('in_progress', null, null) })
-  const voice = { voice: typeof settings.voice === 'string' ? settings.voice : 'custom', speed: settings.speed }
-  const prepared = planAnswer({ ...settings, preamble: session.options.preamble === true }).map((planned): Prepared | Promise<Prepared> => {
-    if (planned.kind === 'call' || settings.modality === 'text') return { planned }
-    const spoken = speak(planned.text, voice, session.options.voice ?? 'tones')
-    return spoken instanceof Promise ? spoken.then((sound) => ({ planned, spoken: sound })) : { planned, spoken }
-  })
-  if (prepared.some((one) => one instanceof Promise)) void Promise.all(prepared).then((pieces) => session.after(0, () => drive(play(pieces))))
-  else stopWaiting = session.after(0, () => drive(play(prepared as Prepared[])))
+  const parts = prepare(session, settings)
+  if (parts instanceof Promise) void parts.then((ready) => session.after(0, () => drive(play(ready))))
+  else stopWaiting = session.after(0, () => drive(play(parts)))
   return run
 }
 
-/** Splits JSON into pieces like those a model writes. */
-function fragments(json: string): string[] {
-  return json.match(/[^\s:,]{1,12}[:,]?|[:,\s]/g) ?? []
-}
-
-function failure(code: string): Json {
-  const type = code === 'server_error' ? 'server_error' : 'invalid_request_error'
-  return { type: 'failed', error: { type, code: code === 'server_error' ? null : code, message: 'The response failed. Wait and try again.' } }
+function reasons(reasoning: Json): boolean {
+  const effort = stringAt(isObject(reasoning) ? reasoning : undefined, 'effort')
+  return effort !== undefined && effort !== 'none'
 }

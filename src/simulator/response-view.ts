@@ -14,6 +14,8 @@ export interface ResponseSettings {
   readonly format: AudioFormat
   readonly voice: string | JsonObject
   readonly speed: number
+  /** Null: the model is not asked to reason, so its usage does not count reasoning. */
+  readonly reasoning: Json
   readonly metadata: Json
   readonly items: readonly StoredItem[]
 }

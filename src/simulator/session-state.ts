@@ -2,9 +2,12 @@
 import type { JsonObject } from '../core/protocol/events.js'
 import type { Conversation } from './conversation.js'
 import type { EndFault, Faults, Garbage } from './faults.js'
+import type { Chance } from './ids.js'
 import type { InputAudio } from './input-audio.js'
+import type { ModelTraits } from './models.js'
 import type { SimulatorOptions, Style } from './options.js'
 import type { RateLimits } from './rate-limits.js'
+import type { ScriptRun } from './script-run.js'
 import type { SessionConfig } from './session-config.js'
 
 export interface ResponseRun {
@@ -13,10 +16,19 @@ export interface ResponseRun {
   cancel(reason: 'turn_detected' | 'client_cancelled'): void
 }
 
+/** Words that a transcription model sends during speech. */
+export interface Captions {
+  readonly itemId: string
+  readonly sent: number
+  stop(): void
+}
+
 export interface Session {
   readonly style: Style
   readonly deployment: string
+  readonly traits: ModelTraits
   readonly options: SimulatorOptions
+  readonly newId: Chance['newId']
   readonly limits: RateLimits
   readonly conversation: Conversation
   readonly input: InputAudio
@@ -27,13 +39,18 @@ export interface Session {
   readonly aside: Map<string, ResponseRun>
   /** Item id of the speech that is going on. */
   speechItemId: string | undefined
+  /** The words of that speech which are already sent. */
+  captions: Captions | undefined
   /** A spoken turn ended while a response was active. It is answered next. */
   answerNext: boolean
   hasSpoken: boolean
   /** Text tokens in the input of the last response. */
   cachedText: number
   stopIdleTimer: () => void
+  readonly script: ScriptRun
   faults(): Faults
+  /** Replaces the faults of the whole simulator. */
+  setFaults(faults: Faults): void
   /** Sends an event in GA vocabulary; an `event_id` is added. Ignored once the session is over. */
   send(type: string, fields: JsonObject): void
   sendGarbage(kind: Garbage): void

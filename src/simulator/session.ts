@@ -1,44 +1,57 @@
-// One session: its socket, its dialect and its timers. No client event can crash it.
+// One session: its socket, its door and its timers. No client event can crash it.
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { DialectName } from '../core/protocol/dialect.js'
-import { dialectFor } from '../core/protocol/dialects.js'
-import { isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
+import { isObject, type JsonObject, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
 import { CLIENT_EVENTS, type ClientEventType } from './client-events.js'
-import { createConversation } from './conversation.js'
-import { BINARY_FRAME, errorEvent, NO_TYPE, NOT_JSON, sessionExpired, TOO_DEEP, unknownType } from './error-events.js'
-import type { EndFault, Faults, Garbage } from './faults.js'
+import { createConversation, type Item } from './conversation.js'
+import { openDoor } from './doors.js'
+import { perform } from './effects.js'
+import { BINARY_FRAME, errorFields, NO_TYPE, NOT_JSON, TOO_DEEP, unknownType } from './error-events.js'
+import type { EndFault, Faults } from './faults.js'
 import { garbageFrame } from './garbage.js'
 import { HANDLERS } from './handlers.js'
-import { newId } from './ids.js'
+import type { Chance } from './ids.js'
 import { createInputAudio } from './input-audio.js'
+import type { Side } from './journal.js'
+import { createLink } from './link.js'
+import { traitsOf } from './models.js'
 import type { SimulatorOptions } from './options.js'
 import type { RateLimits } from './rate-limits.js'
+import type { Script } from './script-file.js'
+import { followScript } from './script-run.js'
+import { armSessionCap, DEFAULT_SESSION_SECONDS } from './session-cap.js'
 import { defaultConfig } from './session-config.js'
 import type { Session } from './session-state.js'
 import { check, isDeeper, type Problem, problem } from './validate.js'
 
-const DEFAULT_SESSION_SECONDS = 3600
-/** Above this many unsent bytes responses wait and reading stops. */
-const CONGESTED_BYTES = 8 * 1024 * 1024
 const MAX_DEPTH = 64
-const CLOSE_GRACE_MS = 2000
 
 export interface SessionSetup {
   readonly dialect: DialectName
-  /** The connection under the WebSocket, for faults that end it without a close frame. */
   readonly tcp: Socket
+  readonly stream: Duplex
   readonly deployment: string
   readonly type: 'realtime' | 'transcription'
   readonly options: SimulatorOptions
   readonly limits: RateLimits
+  readonly chance: Chance
   readonly faults: () => Faults
+  readonly setFaults: (faults: Faults) => void
+  readonly script: () => Script | undefined
+  /** Whether the fault may end one more session. */
+  readonly mayEnd: (fault: EndFault) => boolean
   /** Called with every client event as the client spelled it, and its length in characters. */
   readonly record: (event: RealtimeEvent, size: number) => void
+  /** Called once with the session's id; what it returns is called with every event, both ways, as it is spelled. */
+  readonly observe?: (id: string) => (from: Side, event: RealtimeEvent) => void
 }
 
 export interface LiveSession {
   readonly id: string
+  /** The items of its conversation, oldest first. */
+  items(): readonly Item[]
   /** Applies faults that affect a running session. */
   faultsChanged(): void
   ping(): void
@@ -47,37 +60,42 @@ export interface LiveSession {
 }
 
 export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession {
-  const { options, faults } = setup
-  const dialect = dialectFor(setup.dialect)
+  const { options, faults, chance } = setup
+  const door = openDoor(setup.dialect, { style: options.style ?? 'azure', obfuscation: options.obfuscation ?? true })
   const timers = new Set<() => void>()
+  const sentOf = new Map<string, number>()
   const speed = Math.max(options.speed ?? 1, 0.001)
-  let over = false
-  let waiting: (() => void)[] = []
-  let held = false
+  const model = options.model ?? setup.deployment
 
-  const sendRaw = (data: string | Buffer, binary = false) => {
-    if (over || socket.readyState !== socket.OPEN) return
-    socket.send(data, { binary }, drained)
-    if (socket.bufferedAmount > CONGESTED_BYTES && !held) {
-      held = true
-      socket.pause()
+  const id = chance.newId('sess')
+  const passed = setup.observe?.(id)
+  const link = createLink({
+    socket,
+    tcp: setup.tcp,
+    stream: setup.stream,
+    delay: () => (options.latencyMs ?? 0) + (options.jitterMs ?? 0) * (options.jitterMs ? chance.fraction() : 0),
+    frozen: () => faults().freeze === true,
+    ended: () => {
+      for (const stop of [...timers]) stop()
+    },
+  })
+  const endBy = (fault: EndFault) => {
+    if (!link.over && setup.mayEnd(fault)) link.endBy(fault)
+  }
+  const spelled = (type: string, fields: object) => door.write({ type, event_id: chance.newId('event'), ...fields })
+  const emit = (events: readonly RealtimeEvent[]) => {
+    if (faults().silent || link.over) return
+    for (const event of events) {
+      link.write(JSON.stringify(event))
+      passed?.('server', event)
+      const nth = (sentOf.get(event.type) ?? 0) + 1
+      sentOf.set(event.type, nth)
+      const fault = faults().end
+      if (fault?.at === 'event' && fault.type === event.type && (fault.nth ?? 1) === nth) endBy(fault)
     }
   }
-  const drained = () => {
-    if (over || socket.bufferedAmount > CONGESTED_BYTES) return
-    if (held) {
-      held = false
-      if (!faults().freeze) socket.resume()
-    }
-    const resumed = waiting
-    waiting = []
-    for (const resume of resumed) session.after(0, resume)
-  }
-  const sendEvent = (event: RealtimeEvent) => {
-    if (faults().silent) return
-    for (const spelled of dialect.fromGa(event)) sendRaw(JSON.stringify(spelled))
-  }
-  const sendProblem = (found: Problem, causeEventId: string | null, type?: string) => sendEvent(errorEvent(found, causeEventId, type))
+  const send = (type: string, fields: JsonObject) => emit(spelled(type, fields))
+  const sendProblem = (found: Problem, causeEventId: string | null, type?: string) => send('error', errorFields(found, causeEventId, type))
   const guarded = (work: () => void) => {
     try {
       work()
@@ -90,31 +108,32 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
   const session: Session = {
     style: options.style ?? 'azure',
     deployment: setup.deployment,
+    traits: traitsOf(model),
     options,
     limits: setup.limits,
-    conversation: createConversation(newId('conv')),
+    newId: chance.newId,
+    conversation: createConversation(chance.newId('conv')),
     input: createInputAudio(),
-    config: defaultConfig(setup.type, newId('sess'), setup.deployment, Math.floor(Date.now() / 1000) + (options.sessionSeconds ?? DEFAULT_SESSION_SECONDS)),
+    config: defaultConfig(setup.type, id, model, Math.floor(Date.now() / 1000 + (options.sessionSeconds ?? DEFAULT_SESSION_SECONDS)), traitsOf(model)),
     active: undefined,
     aside: new Map(),
     speechItemId: undefined,
+    captions: undefined,
     answerNext: false,
     hasSpoken: false,
     cachedText: 0,
     stopIdleTimer: () => {},
+    script: followScript(setup.script),
     faults,
-    send: (type, fields) => sendEvent({ type, event_id: newId('event'), ...fields }),
-    sendGarbage: (kind: Garbage) => sendRaw(garbageFrame(kind), kind === 'binary'),
-    congested(resume) {
-      if (socket.bufferedAmount <= CONGESTED_BYTES) return false
-      waiting.push(resume)
-      return true
-    },
+    setFaults: setup.setFaults,
+    send,
+    sendGarbage: (kind) => link.write(garbageFrame(kind, chance.newId('event')), kind === 'binary'),
+    congested: (resume) => link.congested(() => session.after(0, resume)),
     after(ms, callback) {
-      if (over) return () => {}
+      if (link.over) return () => {}
       const run = () => {
         timers.delete(stop)
-        if (!over) guarded(callback)
+        if (!link.over) guarded(callback)
       }
       const stop = () => {
         timers.delete(stop)
@@ -127,36 +146,25 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
       return stop
     },
     paced: (ms) => (speed === Number.POSITIVE_INFINITY ? 0 : ms / speed),
-    endByFault: (fault) => endBy(fault),
-  }
-
-  const end = () => {
-    if (over) return
-    over = true
-    waiting = []
-    for (const stop of [...timers]) stop()
-  }
-  const close = (code: number, reason: string) => {
-    socket.close(code, reason)
-    end()
-    setTimeout(() => socket.terminate(), CLOSE_GRACE_MS).unref()
-  }
-  const endBy = (fault: EndFault) => {
-    if (fault.how === 'close') return closeAsTold(fault, close, socket)
-    end()
-    if (fault.how === 'rst') setup.tcp.resetAndDestroy()
-    else setup.tcp.end()
-    setTimeout(() => setup.tcp.destroy(), CLOSE_GRACE_MS).unref()
+    endByFault: endBy,
   }
 
   const take = (event: RealtimeEvent, causeEventId: string | null) => {
-    // Preview has no session type, so a client that names one is a GA client on the wrong endpoint.
-    if (setup.dialect === 'preview' && event.type === 'session.update' && Object.hasOwn(objectAt(event, 'session') ?? {}, 'type'))
-      return sendProblem(problem('unknown_parameter', 'session.type', "Unknown parameter: 'session.type'."), causeEventId)
-    const translated = dialect.toGa(event)
-    if (translated.length === 0) return sendProblem(unknownType(event.type), causeEventId)
-    for (const ga of translated) {
-      if (!Object.hasOwn(CLIENT_EVENTS, ga.type)) return sendProblem(unknownType(ga.type), causeEventId)
+    const effects = session.script.onEvent(event)
+    if (!effects.some((effect) => 'error' in effect)) handle(event, causeEventId)
+    perform(session, effects, causeEventId)
+  }
+  const handle = (event: RealtimeEvent, causeEventId: string | null) => {
+    if (!door.supported.includes(event.type)) return sendProblem(unknownType(event.type, door.supported), causeEventId)
+    const read = door.read(event)
+    if ('problem' in read) {
+      // In the door's own spelling already.
+      emit([{ type: 'error', event_id: chance.newId('event'), ...errorFields(read.problem, causeEventId) }])
+      return read.close && link.close(read.close.code, read.close.reason)
+    }
+    if (read.length === 0) return sendProblem(unknownType(event.type, door.supported), causeEventId)
+    for (const ga of read) {
+      if (!Object.hasOwn(CLIENT_EVENTS, ga.type)) return sendProblem(unknownType(ga.type, door.supported), causeEventId)
       const type = ga.type as ClientEventType
       const found = check(ga, CLIENT_EVENTS[type], '') ?? HANDLERS[type](session, ga)
       if (found) sendProblem(found, causeEventId)
@@ -164,7 +172,7 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
   }
 
   socket.on('message', (data, isBinary) => {
-    if (over) return
+    if (link.over) return
     if (isBinary) return sendProblem(BINARY_FRAME, null)
     guarded(() => {
       const text = String(data)
@@ -174,40 +182,27 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
       const causeEventId = stringAt(value as JsonObject, 'event_id')?.slice(0, 512) ?? null
       if (stringAt(value, 'type') === undefined) return sendProblem(NO_TYPE, causeEventId)
       setup.record(value as RealtimeEvent, text.length)
+      passed?.('client', value as RealtimeEvent)
       take(value as RealtimeEvent, causeEventId)
     })
   })
-  socket.on('close', end)
-  socket.on('error', end)
 
-  session.send('session.created', { session: session.config })
+  send('session.created', { session: session.config })
   for (const kind of faults().garbage ?? []) session.sendGarbage(kind)
-  const seconds = options.sessionSeconds ?? DEFAULT_SESSION_SECONDS
-  session.after(seconds * 1000, () => {
-    const expired = sessionExpired(seconds)
-    sendProblem(expired, null)
-    close(1001, expired.message)
-  })
-  const faultsChanged = () => {
-    const { end: fault, freeze } = faults()
-    if (freeze) socket.pause()
-    else if (!held) socket.resume()
-    if (fault?.at === 'now') endBy(fault)
-  }
-  if (faults().freeze) socket.pause()
+  armSessionCap(session, link, (type, fields) => JSON.stringify(spelled(type, fields)[0]))
   const opening = faults().end
   if (opening?.at === 'open') endBy(opening)
 
   return {
-    id: session.config.id,
-    faultsChanged,
-    ping: () => {
-      if (!over && socket.readyState === socket.OPEN) socket.ping()
+    id,
+    items: () => session.conversation.items.map((stored) => stored.item),
+    faultsChanged() {
+      const { end } = faults()
+      link.faultsChanged()
+      if (end?.at === 'now') endBy(end)
     },
-    drop: () => {
-      end()
-      socket.terminate()
-    },
+    ping: () => link.ping(),
+    drop: () => link.drop(),
   }
 }
 
@@ -216,14 +211,5 @@ function parse(text: string): unknown {
     return JSON.parse(text)
   } catch {
     return undefined
-  }
-}
-
-/** A code that `ws` may not send (1004 to 1006, 1015 and others) ends the connection without a close frame, as a peer would see it. */
-function closeAsTold(fault: EndFault, close: (code: number, reason: string) => void, socket: WebSocket): void {
-  try {
-    close(fault.code ?? 1011, fault.reason ?? '')
-  } catch {
-    socket.terminate()
   }
 }

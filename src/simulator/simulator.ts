@@ -4,33 +4,45 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
-import type { RealtimeEvent } from '../core/protocol/events.js'
-import { errorEvent } from './error-events.js'
-import type { Faults } from './faults.js'
+import { type Control, type Controlled, startControl } from './control.js'
+import { createDialRate } from './dial-rate.js'
+import { errorFields } from './error-events.js'
+import type { EndFault, Faults } from './faults.js'
 import { answerHttp, refusedByFault, refuseUpgrade } from './http-answers.js'
+import { createChance } from './ids.js'
+import { createJournal, type Journal } from './journal.js'
 import type { Simulator, SimulatorOptions } from './options.js'
 import { createRateLimits } from './rate-limits.js'
 import { createRecorder } from './recorder.js'
+import { loadScript } from './script-file.js'
 import { type LiveSession, runSession } from './session.js'
-import { type Decision, decideUpgrade } from './upgrade.js'
+import { decideUpgrade } from './upgrade.js'
 
 export type { EndFault, Faults, Garbage } from './faults.js'
-export type { RateLimitStyle, ReceivedSession, Simulator, SimulatorOptions, Style } from './options.js'
+export type { RateLimitStyle, ReceivedSession, SessionConversation, SessionEnd, Simulator, SimulatorOptions, Style } from './options.js'
+export type { ScriptAnswer, ScriptCondition, ScriptDocument, ScriptStep } from './script.js'
+export type { ScriptSource } from './script-file.js'
 
 /** Enough for an event with 15 MiB of audio as base64. */
 const MAX_PAYLOAD_BYTES = 21 * 1024 * 1024
 const MAX_HEADER_BYTES = 64 * 1024
 const PING_MS = 20_260
 const DEFAULT_TOKENS_PER_MINUTE = 100_000
+const TOO_MANY_DIALS = { code: '429', message: 'Requests have exceeded the call rate limit of your current pricing tier. Please retry later.' }
 
 /** Rejects when the port is taken. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   let faults: Faults = options.faults ?? {}
+  let script = options.script === undefined ? undefined : loadScript(options.script)
   let refusals = 0
+  let ends = 0
+  let opened = 0
+  const dials = createDialRate(options.dialsPerMinute)
   const log = options.log ?? (() => {})
   const live = new Set<LiveSession>()
   const sockets = new Set<Socket>()
   const recorder = createRecorder(options.record ?? 1000)
+  const journal = options.control && createJournal()
   const limits = createRateLimits(options.rateLimits ?? (options.style === 'openai' ? 'tokens' : false), options.tokensPerMinute ?? DEFAULT_TOKENS_PER_MINUTE)
   const webSockets = new WebSocketServer({
     noServer: true,
@@ -43,6 +55,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const setFaults = (next: Faults) => {
     faults = next
     refusals = 0
+    ends = 0
     for (const session of [...live]) session.faultsChanged()
   }
   const server: Server = options.tls ? createTlsServer({ ...options.tls, maxHeaderSize: MAX_HEADER_BYTES }) : createServer({ maxHeaderSize: MAX_HEADER_BYTES })
@@ -63,14 +76,17 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       refusals++
       return refusedByFault(socket, refuse, url, request.headers)
     }
+    const waitSeconds = dials.take()
+    if (waitSeconds > 0) return refuseUpgrade(socket, 429, TOO_MANY_DIALS, { 'retry-after': String(waitSeconds) })
     const decision = decideUpgrade(url, request.headers, options)
     log(`upgrade ${url.pathname} ${decision.kind === 'refuse' ? decision.status : 101}`)
     if (decision.kind === 'refuse') return refuseUpgrade(socket, decision.status, { code: decision.code, message: decision.message })
     // As with the service, the handshake fails for a client that offers only its credential as subprotocol.
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      const chance = createChance(options.seed === undefined ? undefined : options.seed + opened++)
       if (decision.kind === 'reject') {
         webSocket.on('error', () => undefined)
-        webSocket.send(JSON.stringify(openAiError(decision)))
+        webSocket.send(JSON.stringify({ type: 'error', event_id: chance.newId('event'), ...errorFields(decision.problem, null) }))
         webSocket.close(decision.closeCode, decision.reason)
         return
       }
@@ -78,12 +94,24 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       const session = runSession(webSocket, {
         ...decision,
         tcp: options.tls ? connectionOf(request, sockets) : request.socket,
+        stream: socket,
         options,
         limits,
+        chance,
         faults: () => faults,
+        setFaults,
+        script: () => script,
+        mayEnd: (fault: EndFault) => ends++ < (fault.times ?? Number.POSITIVE_INFINITY),
         record: recording.event,
+        ...(journal && {
+          observe: (id) => {
+            const kept = journal.open(id, { target: request.url ?? '/', dialect: decision.dialect, deployment: decision.deployment })
+            webSocket.on('close', (code) => kept.ended(code))
+            return kept.passed
+          },
+        }),
       })
-      recording.started(session.id)
+      recording.started(session)
       live.add(session)
       webSocket.on('close', (code) => {
         live.delete(session)
@@ -106,19 +134,48 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   }, PING_MS)
   pings.unref()
 
+  const dropAll = () => {
+    const all = [...live]
+    for (const session of all) session.drop()
+    return all.length
+  }
+  const control = await (journal && controlOf(journal))?.catch((error: unknown) => {
+    clearInterval(pings)
+    server.close()
+    throw error
+  })
+  function controlOf(kept: Journal): Promise<Control> {
+    const controlled: Controlled = {
+      journal: kept,
+      faults: () => faults,
+      setFaults,
+      setScript: (next) => {
+        script = next
+      },
+      items: (id) => recorder.conversations().find((one) => one.sessionId === id)?.items,
+      endSessions: dropAll,
+    }
+    return startControl(controlled, { port: options.control?.port ?? 0, host: options.control?.host ?? '127.0.0.1' })
+  }
+
   const { port } = server.address() as AddressInfo
   return {
     port,
     url: `${options.tls ? 'https' : 'http'}://${shownHost(options.host)}:${port}`,
+    ...(control && { controlUrl: control.url }),
     sessions: () => live.size,
     received: recorder.sessions,
+    conversations: recorder.conversations,
     setFaults,
+    setScript: (next) => {
+      script = next === undefined ? undefined : loadScript(next)
+    },
     close: () =>
       new Promise((resolve) => {
         clearInterval(pings)
-        for (const session of [...live]) session.drop()
+        dropAll()
         live.clear()
-        server.close(() => resolve())
+        server.close(() => resolve(control?.close()))
         for (const socket of sockets) socket.destroy()
       }),
   }
@@ -139,10 +196,4 @@ function shownHost(host: string | undefined): string {
 
 function parseTarget(target: string | undefined): URL | undefined {
   return URL.canParse(`http://simulator${target ?? '/'}`) ? new URL(`http://simulator${target ?? '/'}`) : undefined
-}
-
-function openAiError(decision: Extract<Decision, { kind: 'reject' }>): RealtimeEvent {
-  const event = errorEvent(decision.problem, null)
-  if (decision.problem.code !== '') return event
-  return { ...event, error: { type: 'invalid_request_error', code: null, message: decision.problem.message, param: null, event_id: null } }
 }

@@ -1,19 +1,12 @@
-// Turns: commits, what was heard, the transcription, and the responses that follow automatically.
-import type { Json } from '../core/protocol/events.js'
-import { contentOf, type StoredItem } from './conversation.js'
-import { newId } from './ids.js'
+// Turns: speech, commits, and the responses that follow automatically.
+import type { StoredItem } from './conversation.js'
 import { BYTES_PER_MS } from './input-audio.js'
 import { startRun } from './response-run.js'
 import type { ResponseSettings } from './response-view.js'
 import type { ResponseRun, Session } from './session-state.js'
-import { splitWords } from './speech-tones.js'
-import { inputAudioTokens, textTokens } from './usage.js'
+import { hear, startCaptions, transcribe } from './transcription.js'
 import type { VadSettings } from './vad.js'
 
-const DEFAULT_HEARD = 'What is the weather in Lisbon?'
-const MAX_HEARD_CHARS = 4000
-const TRANSCRIPT_AFTER_MS = 60
-const TRANSCRIPT_DELTA_MS = 20
 /** Least idle timeout, so that it never becomes a busy loop, however fast the simulator runs. */
 const MIN_IDLE_MS = 50
 
@@ -27,13 +20,14 @@ export function vadSettings(session: Session): VadSettings | undefined {
 
 export function speechStarted(session: Session, atMs: number): void {
   session.stopIdleTimer()
-  session.speechItemId = newId('item')
+  session.speechItemId = session.newId('item')
   session.send('input_audio_buffer.speech_started', { audio_start_ms: atMs, item_id: session.speechItemId })
+  startCaptions(session, session.speechItemId)
   if (session.config.audio.input.turn_detection?.interrupt_response) session.active?.cancel('turn_detected')
 }
 
 export function speechStopped(session: Session, atMs: number, audio: Buffer): void {
-  const itemId = session.speechItemId ?? newId('item')
+  const itemId = session.speechItemId ?? session.newId('item')
   session.send('input_audio_buffer.speech_stopped', { audio_end_ms: atMs, item_id: itemId })
   const detection = session.config.audio.input.turn_detection
   commitTurn(session, audio, itemId)
@@ -61,52 +55,6 @@ export function announce(session: Session, stored: StoredItem, previousId: strin
   session.send('conversation.item.done', { previous_item_id: previousId, item: stored.item })
 }
 
-/** In place of speech recognition: the option `hear`, the option `heardText`, or a fixed sentence. */
-function hear(session: Session, audio: Buffer): string {
-  const { hear: ear, heardText } = session.options
-  if (ear) {
-    try {
-      return String(ear(audio)).slice(0, MAX_HEARD_CHARS)
-    } catch (error) {
-      session.options.log?.(`hear failed: ${error instanceof Error ? error.message : 'unknown'}`)
-    }
-  }
-  if (heardText !== undefined) return heardText
-  if ((session.config.tools?.length ?? 0) > 0) return DEFAULT_HEARD
-  return `I spoke for ${(audio.length / BYTES_PER_MS / 1000).toFixed(1)} seconds.`
-}
-
-function transcribe(session: Session, stored: StoredItem): void {
-  const transcription = session.config.audio.input.transcription
-  if (!transcription) return
-  const text = stored.heard ?? ''
-  const place = { item_id: stored.item.id, content_index: 0 }
-  const words = splitWords(text)
-  const next = () => {
-    const word = words.shift()
-    if (word !== undefined) {
-      session.send('conversation.item.input_audio_transcription.delta', { ...place, delta: word })
-      session.after(session.paced(TRANSCRIPT_DELTA_MS), next)
-      return
-    }
-    const part = contentOf(stored.item)[0]
-    if (part) part.transcript = text
-    session.send('conversation.item.input_audio_transcription.completed', {
-      ...place,
-      transcript: text,
-      usage: transcriptionUsage(String(transcription.model), stored.audioMs ?? 0, text),
-    })
-  }
-  session.after(session.paced(TRANSCRIPT_AFTER_MS), next)
-}
-
-function transcriptionUsage(model: string, audioMs: number, text: string): Json {
-  if (!model.startsWith('gpt-4o')) return { type: 'duration', seconds: Math.ceil(audioMs / 1000) }
-  const input = inputAudioTokens(audioMs)
-  const output = textTokens(text)
-  return { type: 'tokens', total_tokens: input + output, input_tokens: input, input_token_details: { text_tokens: 0, audio_tokens: input }, output_tokens: output }
-}
-
 /** The settings of a response without overrides. */
 export function sessionSettings(session: Session): ResponseSettings {
   const { config } = session
@@ -119,8 +67,9 @@ export function sessionSettings(session: Session): ResponseSettings {
     parallel: config.parallel_tool_calls ?? true,
     maxTokens: config.max_output_tokens ?? 'inf',
     format: config.audio.output?.format ?? { type: 'audio/pcm', rate: 24_000 },
-    voice: config.audio.output?.voice ?? 'alloy',
+    voice: config.audio.output?.voice ?? session.traits.voice,
     speed: config.audio.output?.speed ?? 1,
+    reasoning: config.reasoning ?? null,
     metadata: null,
     items: [...session.conversation.items],
   }
@@ -155,7 +104,7 @@ function armIdleTimer(session: Session, playbackMs: number): void {
   if (!idleMs || session.input.speaking) return
   const fromMs = Math.round(session.input.totalMs)
   session.stopIdleTimer = session.after(Math.max(session.paced(playbackMs + idleMs), MIN_IDLE_MS), () => {
-    const itemId = newId('item')
+    const itemId = session.newId('item')
     session.send('input_audio_buffer.timeout_triggered', { audio_start_ms: fromMs, audio_end_ms: Math.round(session.input.totalMs), item_id: itemId })
     commitTurn(session, session.input.take(), itemId)
     answerTurn(session)

@@ -2,6 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { DialectName } from '../core/protocol/dialect.js'
+import { BETA_SHAPE_DISABLED, DEPLOYMENT_NOT_FOUND } from './error-events.js'
 import type { SimulatorOptions } from './options.js'
 import { type Problem, problem } from './validate.js'
 
@@ -18,6 +19,7 @@ export function decideUpgrade(url: URL, headers: IncomingHttpHeaders, options: S
   if (options.style === 'openai') return url.pathname === '/v1/realtime' ? decideOpenAi(url, headers, options) : notFound()
   if (url.pathname === '/openai/v1/realtime') return decideGa(url, headers, options)
   if (url.pathname === '/openai/realtime') return decidePreview(url, headers, options)
+  if (url.pathname === '/voice-live/realtime') return decideVoiceLive(url, headers, options)
   return notFound()
 }
 
@@ -42,29 +44,45 @@ function decidePreview(url: URL, headers: IncomingHttpHeaders, options: Simulato
   return byDeployment(url.searchParams.get('deployment') ?? '', 'preview', options)
 }
 
+/** It takes a model and an `api-version`, never a deployment. */
+function decideVoiceLive(url: URL, headers: IncomingHttpHeaders, options: SimulatorOptions): Decision {
+  if (!keyFits(url, headers, options)) return badKey()
+  const version = url.searchParams.get('api-version') ?? ''
+  if (!/^20\d\d-\d\d-\d\d(?:-preview)?$/.test(version)) return refuse(400, 'BadRequest', 'The api-version is missing or not supported.')
+  const model = url.searchParams.get('model') ?? ''
+  if (model === '' || model.length > 256) return refuse(400, 'BadRequest', 'The model is missing.')
+  if (options.deployments && !options.deployments.includes(model)) return refuse(400, 'BadRequest', `The model ${model.slice(0, 64)} is not supported.`)
+  return { kind: 'open', dialect: 'voice-live', deployment: model, type: 'realtime' }
+}
+
 function byDeployment(deployment: string, dialect: DialectName, options: SimulatorOptions): Decision {
   if (/whisper|transcribe|embedding/i.test(deployment)) return refuse(400, 'OpperationNotSupported', 'The realtime operation does not work with the specified model.')
   const exists = deployment !== '' && deployment.length <= 256 && (options.deployments?.includes(deployment) ?? true)
   if (exists) return { kind: 'open', dialect, deployment, type: 'realtime' }
-  return refuse(
-    404,
-    'DeploymentNotFound',
-    'The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, please wait a moment and try again.',
-  )
+  return refuse(404, DEPLOYMENT_NOT_FOUND.code, DEPLOYMENT_NOT_FOUND.message)
 }
 
 function decideOpenAi(url: URL, headers: IncomingHttpHeaders, options: SimulatorOptions): Decision {
   const given = openAiKey(headers)
   if (given === undefined) return reject(problem('', null, 'Missing bearer or basic authentication in header'), 3000)
   if (!sameKey(given, options.apiKey))
-    return reject(problem('invalid_api_key', null, `Incorrect API key provided: ${masked(given)}. You can find your API key in the settings.`), 3000)
-  if (headers['openai-beta'] !== undefined || offered(headers).includes(BETA_PROTOCOL))
-    return reject(problem('beta_api_shape_disabled', null, 'The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API.'), 4000)
+    return reject(
+      problem('invalid_api_key', null, `Incorrect API key provided: ${masked(given)}. You can find your API key at https://platform.openai.com/account/api-keys.`),
+      3000,
+    )
+  if (headers['openai-beta'] !== undefined || offered(headers).includes(BETA_PROTOCOL)) return reject(BETA_SHAPE_DISABLED, 4000)
   if (url.searchParams.get('intent') === 'transcription') return { kind: 'open', dialect: 'ga', deployment: 'transcription', type: 'transcription' }
   const model = url.searchParams.get('model') ?? ''
   if (model === '') return reject(problem('missing_model', null, 'You must provide a model parameter.'), 4000)
   if (options.deployments && !options.deployments.includes(model))
-    return reject(problem('invalid_model', null, `Model "${model.slice(0, 64)}" is not supported in realtime mode.`), 4000)
+    return reject(
+      problem(
+        'invalid_model',
+        null,
+        `Model "${model.slice(0, 64)}" is not supported in realtime mode. See https://platform.openai.com/docs/models for a list of supported models.`,
+      ),
+      4000,
+    )
   return { kind: 'open', dialect: 'ga', deployment: model, type: 'realtime' }
 }
 
@@ -102,7 +120,7 @@ function sameKey(given: string, wanted: string | undefined): boolean {
 
 /** Shows some characters of the key, as the service does. */
 function masked(key: string): string {
-  return key.length > 8 ? `${key.slice(0, 4)}***${key.slice(-4)}` : '***'
+  return key.length > 12 ? `${key.slice(0, 8)}${'*'.repeat(Math.min(key.length - 12, 64))}${key.slice(-4)}` : '*'.repeat(key.length)
 }
 
 function refuse(status: number, code: string, message: string): Decision {

@@ -28,11 +28,11 @@ export function countInput(instructions: string, tools: unknown, items: readonly
   return { text, audio, image }
 }
 
-/** `cachedText`: text tokens that were already in the input of an earlier response of the session. */
-export function usage(input: TokenCount, output: { text: number; audio: number }, cachedText: number): JsonObject {
+/** `cachedText`: text tokens that were already in the input of an earlier response of the session. `reasoning`: counted only if the model reasons. */
+export function usage(input: TokenCount, output: { text: number; audio: number; reasoning?: number }, cachedText: number): JsonObject {
   const cached = Math.floor(Math.min(cachedText, input.text) / CACHE_BLOCK) * CACHE_BLOCK
   const inputTokens = input.text + input.audio + input.image
-  const outputTokens = output.text + output.audio
+  const outputTokens = output.text + output.audio + (output.reasoning ?? 0)
   return {
     total_tokens: inputTokens + outputTokens,
     input_tokens: inputTokens,
@@ -44,6 +44,6 @@ export function usage(input: TokenCount, output: { text: number; audio: number }
       cached_tokens: cached,
       cached_tokens_details: { text_tokens: cached, audio_tokens: 0, image_tokens: 0 },
     },
-    output_token_details: { text_tokens: output.text, audio_tokens: output.audio },
+    output_token_details: { text_tokens: output.text, audio_tokens: output.audio, ...(output.reasoning !== undefined && { reasoning_tokens: output.reasoning }) },
   }
 }

@@ -19,6 +19,8 @@ export type Rule =
   | { readonly is: 'nullable'; readonly rule: Rule }
   /** The object's field `tag` selects the rule. */
   | { readonly is: 'tagged'; readonly tag: string; readonly cases: Readonly<Record<string, Rule>>; readonly fallback?: string }
+  /** The one key of `cases` that the object has selects the rule. */
+  | { readonly is: 'keyed'; readonly cases: Readonly<Record<string, Rule>> }
   /** The first rule checks strings, the second everything else. */
   | { readonly is: 'stringOr'; readonly string: Rule; readonly other: Rule }
 
@@ -35,6 +37,7 @@ export const nullable = (rule: Rule): Rule => ({ is: 'nullable', rule })
 /** Without `fallback`, a missing tag is reported as a missing parameter. */
 export const tagged = (tag: string, cases: Readonly<Record<string, Rule>>, fallback?: string): Rule =>
   fallback === undefined ? { is: 'tagged', tag, cases } : { is: 'tagged', tag, cases, fallback }
+export const keyed = (cases: Readonly<Record<string, Rule>>): Rule => ({ is: 'keyed', cases })
 export const stringOr = (string: Rule, other: Rule): Rule => ({ is: 'stringOr', string, other })
 
 /** The first problem of `value`, or undefined. Messages call the value `path`, e.g. `session`. */
@@ -54,7 +57,7 @@ export function check(value: Json | undefined, rule: Rule, path: string): Proble
       )
     case 'enum':
       if (typeof value !== 'string') return wrongType(path, 'a string', value)
-      return rule.values.includes(value) ? undefined : problem('invalid_value', path, `Invalid value: '${shown(value)}'. Supported values are: ${listed(rule.values)}.`)
+      return rule.values.includes(value) ? undefined : problem('invalid_value', path, `Invalid value: '${shown(value)}'. ${supported(rule.values)}`)
     case 'integer':
     case 'decimal':
       return checkNumber(value, rule, path)
@@ -75,6 +78,8 @@ export function check(value: Json | undefined, rule: Rule, path: string): Proble
       return value === null ? undefined : check(value, rule.rule, path)
     case 'tagged':
       return checkTagged(value, rule, path)
+    case 'keyed':
+      return checkKeyed(value, rule, path)
     case 'stringOr':
       return check(value, typeof value === 'string' ? rule.string : rule.other, path)
   }
@@ -124,6 +129,14 @@ function checkTagged(value: Json | undefined, rule: { tag: string; cases: Readon
   return chosen ? check(value, chosen, path) : undefined
 }
 
+function checkKeyed(value: Json | undefined, rule: { cases: Readonly<Record<string, Rule>> }, path: string): Problem | undefined {
+  if (!isObject(value)) return wrongType(path, 'an object', value)
+  const keys = Object.keys(value).filter((key) => Object.hasOwn(rule.cases, key))
+  const chosen = rule.cases[keys[0] ?? '']
+  if (chosen && keys.length === 1) return check(value, chosen, path)
+  return problem('invalid_value', keys[1] === undefined ? path : join(path, keys[1]), `Invalid '${path}': exactly one of ${listed(Object.keys(rule.cases))} is expected.`)
+}
+
 export function problem(code: string, param: string | null, message: string): Problem {
   return { code, param, message }
 }
@@ -137,6 +150,10 @@ function typeName(value: Json | undefined): string {
   if (Array.isArray(value)) return 'an array'
   if (typeof value === 'number') return Number.isInteger(value) ? 'an integer' : 'a decimal number'
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}
+
+function supported(values: readonly string[]): string {
+  return values.length === 1 ? `Value must be ${listed(values)}.` : `Supported values are: ${listed(values)}.`
 }
 
 /** `'a', 'b', and 'c'`. */

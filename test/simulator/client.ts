@@ -23,7 +23,7 @@ export interface Client {
 export const GA_PATH = '/openai/v1/realtime?model=gpt-realtime'
 
 /** The client is connected; `session.created` was not returned yet. */
-export async function connect(simulator: Simulator, path = GA_PATH, headers: Record<string, string> = { 'api-key': 'k' }, protocols: string[] = []): Promise<Client> {
+export async function connect(simulator: Pick<Simulator, 'url'>, path = GA_PATH, headers: Record<string, string> = { 'api-key': 'k' }, protocols: string[] = []): Promise<Client> {
   const socket = new WebSocket(simulator.url.replace('http', 'ws') + path, protocols, { headers, rejectUnauthorized: false })
   const events: RealtimeEvent[] = []
   const waiting = new Set<() => void>()

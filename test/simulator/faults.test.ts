@@ -111,6 +111,143 @@ describe('ends a session', () => {
   })
 })
 
+describe('ends at an event', () => {
+  const fault = { at: 'event', type: 'response.output_text.delta', nth: 2 } as const
+  const ask = async () => {
+    const client = await connect(simulator)
+    client.send(userText('one two three four five six'))
+    client.send({ type: 'response.create', response: { output_modalities: ['text'] } })
+    return client
+  }
+  it.each([
+    ['a close code', { how: 'close', code: 1011 }, 1011],
+    ['a reset', { how: 'rst' }, 1006],
+    ['FIN', { how: 'fin' }, 1006],
+  ] as const)('%s after the second delta', async (_name, end, code) => {
+    simulator.setFaults({ end: { ...fault, ...end } })
+    const client = await ask()
+    expect((await client.closed()).code).toBe(code)
+    expect(client.events.at(-1)?.type).toBe('response.output_text.delta')
+    // A reset may overtake what was sent before it.
+    expect(client.events.filter((event) => event.type === fault.type).length).toBeLessThanOrEqual(2)
+  })
+
+  it('once, then no more', async () => {
+    simulator.setFaults({ end: { ...fault, how: 'close', code: 1013, times: 1 } })
+    expect((await (await ask()).closed()).code).toBe(1013)
+    const client = await ask()
+    await client.next('response.done')
+  })
+
+  it('by silence: no event, no answer to a ping, no close', async () => {
+    simulator.setFaults({ end: { ...fault, how: 'silence' } })
+    const client = await ask()
+    await client.next(fault.type)
+    await client.next(fault.type)
+    let pongs = 0
+    client.socket.on('pong', () => pongs++)
+    client.socket.ping()
+    client.send({ type: 'nope' })
+    // Another session that is served shows that this one had its chance.
+    simulator.setFaults({})
+    const other = await ask()
+    await other.next('response.done')
+    expect([pongs, client.socket.readyState, client.events.at(-1)?.type]).toEqual([0, client.socket.OPEN, fault.type])
+    client.socket.terminate()
+  })
+})
+
+describe('ends at its longest time', () => {
+  it.each([
+    ['error', ['error']],
+    ['server-error', ['error']],
+    ['close', []],
+  ] as const)('%s', async (sessionEnd, types) => {
+    const short = await startSimulator({ sessionSeconds: 1, sessionEnd })
+    const client = await connect(short)
+    const created = await client.next('session.created')
+    const leftMs = Number((created.session as JsonObject).expires_at) * 1000 - Date.now()
+    expect(leftMs).toBeLessThanOrEqual(1000)
+    expect(leftMs).toBeGreaterThan(-1000)
+    if (sessionEnd === 'close') expect(await client.closed()).toEqual({ code: 1001, reason: 'Your session hit the maximum duration of 1 seconds.' })
+    else expect((await client.next('error')).error).toMatchObject(sessionEnd === 'error' ? { code: 'session_expired' } : { type: 'server_error', code: null })
+    expect(client.events.slice(1).map((event) => event.type)).toEqual(types)
+    await short.close()
+  })
+
+  it('close-error: the error comes after the close frame', async () => {
+    const short = await startSimulator({ sessionSeconds: 1, sessionEnd: 'close-error' })
+    const tcp = connectTcp(short.port, '127.0.0.1')
+    const chunks: Buffer[] = []
+    tcp.on('data', (chunk: Buffer) => chunks.push(chunk))
+    tcp.write(
+      `GET ${GA_PATH} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\napi-key: k\r\n\r\n`,
+    )
+    while (!Buffer.concat(chunks).includes('session_expired')) await once(tcp, 'data')
+    const all = Buffer.concat(chunks)
+    const close = all.indexOf(Buffer.from([0x03, 0xe9]))
+    expect(all[close - 2]).toBe(0x88)
+    expect(all.indexOf('session_expired')).toBeGreaterThan(close)
+    tcp.destroy()
+    await short.close()
+  })
+})
+
+it('refuses dials above a rate with 429 and Retry-After', async () => {
+  const rated = await startSimulator({ dialsPerMinute: 2 })
+  for (let i = 0; i < 2; i++) await (await connect(rated)).next('session.created')
+  const socket = new WebSocket(rated.url.replace('http', 'ws') + GA_PATH, { headers: { 'api-key': 'k' } })
+  socket.on('error', () => undefined)
+  const [, response] = await once(socket, 'unexpected-response')
+  expect(response.statusCode).toBe(429)
+  expect(Number(response.headers['retry-after'])).toBeGreaterThan(50)
+  expect(Number(response.headers['retry-after'])).toBeLessThanOrEqual(60)
+  await rated.close()
+})
+
+it('delays every event by latency and jitter, and keeps their order', async () => {
+  const far = await startSimulator({ speed: Number.POSITIVE_INFINITY, latencyMs: 40, jitterMs: 20, seed: 3 })
+  const client = await connect(far)
+  await client.next('session.created')
+  const before = performance.now()
+  for (let i = 0; i < 30; i++) client.send({ type: 'conversation.item.retrieve', item_id: 'x', event_id: `e${i}` })
+  await client.next((event) => (event.error as JsonObject | undefined)?.event_id === 'e29')
+  expect(performance.now() - before).toBeGreaterThanOrEqual(39)
+  expect(client.events.filter((event) => event.type === 'error').map((event) => (event.error as JsonObject).event_id)).toEqual(Array.from({ length: 30 }, (_, i) => `e${i}`))
+  await far.close()
+})
+
+it('keeps the conversations in order, also of sessions that ended', async () => {
+  const client = await connect(simulator)
+  const item = (id: string) => ({ id, type: 'message', role: 'user', content: [{ type: 'input_text', text: id }] })
+  client.send({ type: 'conversation.item.create', item: item('b') })
+  client.send({ type: 'conversation.item.create', item: item('a'), previous_item_id: 'root' })
+  client.send({ type: 'response.create', response: { output_modalities: ['text'] } })
+  await client.next('response.done')
+  client.close()
+  await client.closed()
+  const [conversation] = simulator.conversations()
+  expect(conversation?.sessionId).toMatch(/^sess_/)
+  expect(conversation?.items.map((one) => one.role)).toEqual(['user', 'user', 'assistant'])
+  expect(conversation?.items.slice(0, 2).map((one) => one.id)).toEqual(['a', 'b'])
+})
+
+it('counts no cached tokens in a new session', async () => {
+  const cached = async (times: number) => {
+    const client = await connect(simulator)
+    client.send(update({ output_modalities: ['text'], instructions: 'word '.repeat(500) }))
+    let done: JsonObject = {}
+    for (let i = 0; i < times; i++) {
+      client.send({ type: 'response.create' })
+      done = (await client.next('response.done')).response as JsonObject
+    }
+    client.close()
+    return (done.usage as { input_token_details: JsonObject }).input_token_details.cached_tokens
+  }
+  expect(await cached(2)).toBeGreaterThan(0)
+  expect(await cached(1)).toBe(0)
+})
+
 it('sends garbage at the start and inside responses', async () => {
   simulator.setFaults({ garbage: ['bad_json', 'binary', 'unknown_type', 'not_an_object', 'no_type'] })
   const client = await connect(simulator)

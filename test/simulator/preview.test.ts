@@ -2,6 +2,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { JsonObject } from '../../src/core/protocol/events.js'
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
+import { connectClient } from '../support/realtime-client.js'
+import { runRelay } from '../support/running-relay.js'
 import { appends, connect, shape, tone, userText } from './client.js'
 
 const PATH = '/openai/realtime?api-version=2025-04-01-preview&deployment=old-voice'
@@ -24,6 +26,59 @@ it('opens with a flat session and takes flat updates', async () => {
   expect((await client.next('session.updated')).session).toMatchObject({ modalities: ['text'], instructions: 'Short.', turn_detection: null })
   client.send({ ...preview({ type: 'realtime', instructions: 'x' }), event_id: 'ga' })
   expect((await client.next('error')).error).toMatchObject({ code: 'unknown_parameter', param: 'session.type', event_id: 'ga' })
+  client.close()
+})
+
+it('shows a temperature and no client secret, and lets a response have its own', async () => {
+  const client = await connect(simulator, PATH)
+  expect((await client.next('session.created')).session).toMatchObject({ temperature: 0.8, client_secret: null })
+  client.send(preview({ modalities: ['text'], temperature: 0.7 }))
+  expect((await client.next('session.updated')).session).toMatchObject({ temperature: 0.7 })
+  client.send(preview({ temperature: 2 }))
+  expect((await client.next('error')).error).toMatchObject({ code: 'decimal_above_max_value', param: 'session.temperature' })
+  client.send({ type: 'response.create', response: { temperature: 1.1 } })
+  expect((await client.next('response.done')).response).toMatchObject({ temperature: 1.1 })
+  client.send({ type: 'response.create' })
+  expect((await client.next('response.done')).response).toMatchObject({ temperature: 0.7 })
+  expect(JSON.stringify(client.events)).not.toContain('obfuscation')
+  client.close()
+})
+
+it.each([
+  ['session', { type: 'session.update', session: { instructions: 'x', output_modalities: ['text'] } }, 'unknown_parameter', 'session.output_modalities'],
+  ['audio', { type: 'session.update', session: { audio: {} } }, 'unknown_parameter', 'session.audio'],
+  ['response', { type: 'response.create', response: { output_modalities: ['text'] } }, 'unknown_parameter', 'response.output_modalities'],
+  [
+    'part',
+    { type: 'conversation.item.create', item: { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'x' }] } },
+    'invalid_value',
+    'item.content[0].type',
+  ],
+])('refuses what only GA has: %s', async (_name, event, code, param) => {
+  const client = await connect(simulator, PATH)
+  client.send({ ...event, event_id: 'ga' })
+  expect((await client.next('error')).error).toMatchObject({ code, param, event_id: 'ga' })
+  client.close()
+})
+
+it('serves the relay, whose caller speaks GA', async () => {
+  const running = await runRelay({ env: { AZURE_OPENAI_API_VERSION: '2025-04-01-preview' } })
+  const client = await connectClient(`${running.wsUrl}/v1/realtime`, await running.token())
+  await client.next('session.created')
+  const events = await client.ask('What is the weather in Lisbon?')
+  expect(running.simulator.received.at(-1)?.dialect).toBe('preview')
+  expect(running.toolRequests.at(-1)).toBe('POST /weather {"city":"Lisbon"}')
+  expect(events.at(-1)).toMatchObject({ type: 'response.done', response: { status: 'completed' } })
+  client.close()
+  await running.close()
+})
+
+it('lists its own event types', async () => {
+  const client = await connect(simulator, PATH)
+  client.send({ type: 'nope' })
+  const { message } = (await client.next('error')).error as JsonObject
+  expect(message).toContain("'transcription_session.update'")
+  expect(message).not.toContain("'session.close'")
   client.close()
 })
 

@@ -46,7 +46,7 @@ it('cuts a response short when the user speaks, and lets the client truncate wha
   client.send({ type: 'conversation.item.retrieve', item_id: delta.item_id })
   const item = (await client.next('conversation.item.retrieved')).item as JsonObject
   const part = (item.content as JsonObject[])[0]
-  expect(part).toMatchObject({ type: 'audio', transcript: '' })
+  expect(part).toMatchObject({ type: 'output_audio', transcript: '' })
   expect(Buffer.from(String(part?.audio), 'base64')).toHaveLength(4800)
   client.send({ type: 'conversation.item.truncate', item_id: delta.item_id, content_index: 0, audio_end_ms: 200, event_id: 'long' })
   expect((await client.next('error')).error).toMatchObject({ message: 'Audio content of 100ms is already shorter than 200ms', event_id: 'long' })

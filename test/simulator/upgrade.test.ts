@@ -40,6 +40,9 @@ describe('Azure', () => {
     ['preview without api-version', '/openai/realtime?deployment=voice', key, 400, 'BadRequest'],
     ['preview with a bad api-version', '/openai/realtime?deployment=voice&api-version=now', key, 400, 'BadRequest'],
     ['preview, unknown deployment', '/openai/realtime?deployment=x&api-version=2025-04-01-preview', key, 404, 'DeploymentNotFound'],
+    ['Voice Live without api-version', '/voice-live/realtime?model=voice', key, 400, 'BadRequest'],
+    ['Voice Live without a model', '/voice-live/realtime?api-version=2025-10-01', key, 400, 'BadRequest'],
+    ['Voice Live, wrong key', '/voice-live/realtime?api-version=2025-10-01&model=voice', { 'api-key': 'x' }, 401, '401'],
     ['OpenAI path', '/v1/realtime?model=voice', key, 404, '404'],
     ['other path', '/realtime', key, 404, '404'],
   ])('refuses: %s', async (_name, path, headers, status, code) => {
@@ -119,6 +122,22 @@ describe('OpenAI', () => {
     expect(await client.closed()).toEqual({ code: closeCode, reason })
     expect(client.events).toHaveLength(1)
     expect(client.events[0]).toMatchObject({ type: 'error', error: { code } })
+  })
+
+  it('masks the key that it quotes', async () => {
+    const client = await connect(openAi, '/v1/realtime?model=gpt-realtime', { authorization: 'Bearer sk-wrong-0123456789' })
+    expect((await client.next('error')).error).toMatchObject({
+      message: 'Incorrect API key provided: sk-wrong*******6789. You can find your API key at https://platform.openai.com/account/api-keys.',
+    })
+  })
+
+  it('ends a session whose update has the beta’s shape, and goes on if only the type is missing', async () => {
+    const client = await connect(openAi, '/v1/realtime?model=gpt-realtime', bearer)
+    client.send({ type: 'session.update', session: { instructions: 'x' } })
+    expect((await client.next('error')).error).toMatchObject({ code: 'missing_required_parameter', param: 'session.type' })
+    client.send({ type: 'session.update', session: { modalities: ['text'], voice: 'alloy' } })
+    expect((await client.next('error')).error).toMatchObject({ code: 'beta_api_shape_disabled' })
+    expect(await client.closed()).toEqual({ code: 4000, reason: 'invalid_request_error.beta_api_shape_disabled' })
   })
 
   it('accepts the key as a subprotocol and answers with realtime only', async () => {

@@ -104,6 +104,14 @@ const EVENTS: [string, object, string, string | null][] = [
     'invalid_value',
     'item.content[0].type',
   ],
+  [
+    'assistant audio',
+    { type: 'conversation.item.create', item: { type: 'message', role: 'assistant', content: [{ type: 'output_audio', transcript: 'x' }] } },
+    'invalid_value',
+    'item.content[0].type',
+  ],
+  ['long item id', { type: 'conversation.item.create', item: { id: 'i'.repeat(33), type: 'message', role: 'user', content: [] } }, 'string_above_max_length', 'item.id'],
+  ['long call id', { type: 'conversation.item.create', item: { type: 'function_call_output', call_id: 'c'.repeat(33), output: 'x' } }, 'string_above_max_length', 'item.call_id'],
   ['output without call', { type: 'conversation.item.create', item: { type: 'function_call_output', call_id: 'c', output: 'x' } }, 'invalid_tool_call_id', 'item.call_id'],
   ['unknown previous', { ...userText('x'), previous_item_id: 'item_none' }, 'item_create_invalid_previous_item_id', 'previous_item_id'],
   ['retrieve unknown', { type: 'conversation.item.retrieve', item_id: 'item_none' }, 'item_retrieve_invalid_item_id', 'item_id'],
@@ -120,6 +128,52 @@ const EVENTS: [string, object, string, string | null][] = [
   ],
   ['cancel of nothing', { type: 'response.cancel' }, 'response_cancel_not_active', null],
 ]
+
+describe('items', () => {
+  it('are refused with the service’s texts', async () => {
+    const other = await connect(simulator)
+    const says = async (event: object) => {
+      other.send(event)
+      return (await other.next('error')).error as JsonObject
+    }
+    const create = (item: object) => ({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'x' }], ...item } })
+    other.send(create({ id: 'twice' }))
+    expect(await says(create({ id: 'twice' }))).toMatchObject({
+      code: 'item_create_duplicate_item_id',
+      message: "Error adding item: an item with id 'twice' already exists.",
+      param: null,
+    })
+    expect(await says(create({ id: 'x'.repeat(36) }))).toMatchObject({
+      message: "Invalid 'item.id': string too long. Expected a string with maximum length 32, but got a string with length 36 instead.",
+    })
+    expect(await says(create({ role: 'assistant', content: [{ type: 'output_audio' }] }))).toMatchObject({ message: "Invalid value: 'output_audio'. Value must be 'output_text'." })
+    expect(await says({ type: 'conversation.item.truncate', item_id: 'twice', content_index: 0, audio_end_ms: 0 })).toMatchObject({
+      code: 'unsupported_content_type',
+      message: 'Only model output audio messages can be truncated',
+      param: null,
+    })
+    other.close()
+  })
+
+  it('are retrieved with the names of GA, and truncated while they are being said', async () => {
+    const slow = await startSimulator({ speed: 20 })
+    const other = await connect(slow)
+    other.send(userText('one two three four five six seven eight nine ten'))
+    other.send({ type: 'response.create' })
+    const { item_id } = await other.next('response.output_audio.delta')
+    other.send({ type: 'conversation.item.truncate', item_id, content_index: 0, audio_end_ms: 100 })
+    expect(await other.next('conversation.item.truncated')).toMatchObject({ item_id, audio_end_ms: 100 })
+    expect(other.events.some((event) => event.type === 'response.done')).toBe(false)
+    other.send({ type: 'conversation.item.truncate', item_id, content_index: 0, audio_end_ms: 999_999 })
+    expect((await other.next('error')).error).toMatchObject({ code: 'invalid_value', param: 'audio_end_ms' })
+    await other.next('response.done')
+    other.send({ type: 'conversation.item.retrieve', item_id })
+    const { content } = (await other.next('conversation.item.retrieved')).item as { content: JsonObject[] }
+    expect(content[0]).toMatchObject({ type: 'output_audio', transcript: '' })
+    expect(Buffer.from(String(content[0]?.audio), 'base64')).toHaveLength(100 * 48)
+    await slow.close()
+  })
+})
 
 describe('other events', () => {
   it.each(EVENTS)('are refused: %s', async (name, event, code, param) => {

@@ -1,0 +1,18 @@
+# A local Azure for pytest: starts `realtime-relay simulate` on a free port, and stops it after the test.
+import os
+import shlex
+import subprocess
+
+import pytest
+
+
+@pytest.fixture
+def azure():
+    command = shlex.split(os.environ.get("SIMULATOR", "npx realtime-relay simulate"))
+    script = os.path.join(os.path.dirname(__file__), "answers.yaml")
+    process = subprocess.Popen([*command, "--api-key", "test-key", "--speed", "Infinity", "--script", script], stdout=subprocess.PIPE, text=True)
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait()
