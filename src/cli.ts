@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The command line: init, serve, demo, check, call, token, explain, simulate.
-import { type CommandName, help, isCommand, UsageError, unknownCommand } from './cli/commands.js'
+import { type CommandName, failureText, help, isCommand, UsageError, unknownCommand } from './cli/commands.js'
 import { claims, options, required, seconds } from './cli/options.js'
 import { loadEnvFile } from './config/env-file.js'
 import { loadAuthConfig } from './config/load.js'
@@ -128,6 +128,6 @@ function cannotSign(kind: 'jwks' | 'public'): string {
 try {
   await run(process.argv[2], process.argv.slice(3))
 } catch (error) {
-  console.error(error instanceof UsageError ? `${error.message}\n\n${help(error.command)}` : startupProblem(error))
+  console.error(failureText(error))
   process.exit(1)
 }

@@ -1,5 +1,6 @@
 // Names the commands, what each takes, and what their help says. A mistyped command is answered with the nearest one.
 import { distance } from '../config/misspelt.js'
+import { startupProblem } from '../process/startup-problem.js'
 import { SIMULATE_USAGE } from '../simulator/command-usage.js'
 
 interface Command {
@@ -60,6 +61,11 @@ export function help(command?: CommandName): string {
   const { usage, does, options }: Command = COMMANDS[command]
   if (command === 'simulate') return `realtime-relay ${SIMULATE_USAGE}\n\n  ${does}`
   return [`realtime-relay ${usage}`, '', `  ${does}`, '', ...Object.entries(options ?? {}).map(([option, meaning]) => columns(option, meaning))].join('\n')
+}
+
+/** What is printed before a command ends with code 1. */
+export function failureText(error: unknown): string {
+  return error instanceof UsageError ? `${error.message}\n\n${help(error.command)}` : startupProblem(error)
 }
 
 /** Echoes the word, so that a reader sees what was taken for the command. */
