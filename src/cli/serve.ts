@@ -1,9 +1,8 @@
-// The command `serve`, and what `npm start` does: tunes the heap, reads the configuration, serves until a signal.
+// The command `serve`, and what `npm start` does: reads the configuration, serves until a signal.
 import { existsSync } from 'node:fs'
 import { ConfigError } from '../config/config-error.js'
 import { loadEnvFile } from '../config/env-file.js'
 import { loadConfig } from '../config/load.js'
-import { tuneHeap } from '../process/heap.js'
 import { type ProcessHooks, serve } from '../process/run.js'
 import { checkTools } from '../tools/check.js'
 import { options } from './options.js'
@@ -12,7 +11,6 @@ import { options } from './options.js'
 export async function serveCommand(args: readonly string[], hooks: ProcessHooks): Promise<void> {
   const file = options('serve', args, { 'env-file': { type: 'string' } }).values['env-file']
   if (file !== undefined) loadEnvFile(file)
-  tuneHeap()
   try {
     await serve(() => loadConfig(checkTools), hooks)
   } catch (error) {

@@ -2,6 +2,7 @@
 import type { Worker } from 'node:cluster'
 import type { Config } from '../config/config.js'
 import type { RelayServer, ServerExtras } from '../server/server.js'
+import { tuneHeap } from './heap.js'
 import { joinPrimary, shareOf } from './worker.js'
 
 /** A server, or anything else that can be told to stop. */
@@ -56,6 +57,7 @@ export async function serve(load: () => Config, hooks: ProcessHooks): Promise<vo
 
 async function startRelay(config: Config, extras: ServerExtras): Promise<RelayServer> {
   const { startServer } = await import('../server/server.js')
+  tuneHeap()
   return startServer(config, extras)
 }
 

@@ -48,11 +48,12 @@ describe('V8’s flags', () => {
     expect(stderr).toMatch(/gc undefined/)
   })
 
+  // The primary of several workers relays nothing, so it is left alone.
   it.each([
     [[], {}, 1],
     [['serve'], {}, 1],
     [['demo'], { LOG_LEVEL: 'info' }, 1],
-    [[], { WORKERS: '2', REDIS_URL: process.env.REDIS_URL ?? '' }, 3],
+    [[], { WORKERS: '2', REDIS_URL: process.env.REDIS_URL ?? '' }, 2],
   ])('are set by the entry that starts a relay: %j %j', async (words, env, processes) => {
     const command = await startCommand(words, {
       env: {
@@ -75,6 +76,6 @@ describe('V8’s flags', () => {
       await command.stop()
     }
     expect(command.errors.match(/gc function/g)).toHaveLength(processes)
-    expect(command.errors).not.toContain('gc undefined')
+    expect(command.errors.match(/gc undefined/g) ?? []).toHaveLength(processes > 1 ? 1 : 0)
   })
 })
