@@ -18,14 +18,23 @@ afterEach(async () => {
 
 interface Asked {
   readonly times: Record<string, number>
+  /** Resolves when `what` has been asked `times` times, with the milliseconds between one and the next. */
+  readonly gaps: (what: string, times: number) => Promise<number[]>
   readonly url: URL
 }
 
 /** `stream` answers the GET that opens the stream of notifications; `call` a tool's call, unless the plain answer is wanted. */
 async function server(stream: (response: ServerResponse) => void, call?: (response: ServerResponse, id: number) => void): Promise<Asked> {
   const times: Record<string, number> = {}
+  const asked: { readonly what: string; readonly at: number }[] = []
   const count = (what: string) => {
     times[what] = (times[what] ?? 0) + 1
+    asked.push({ what, at: performance.now() })
+  }
+  const gaps = async (what: string, wanted: number) => {
+    await expect.poll(() => times[what] ?? 0, { timeout: 15_000, interval: 20 }).toBeGreaterThanOrEqual(wanted)
+    const ats = asked.filter((one) => one.what === what).map(({ at }) => at)
+    return ats.slice(1).map((at, index) => at - (ats[index] ?? at))
   }
   const http = createServer(async (request: IncomingMessage, response: ServerResponse) => {
     if (request.method === 'GET') {
@@ -49,7 +58,7 @@ async function server(stream: (response: ServerResponse) => void, call?: (respon
   }).listen(0, '127.0.0.1')
   await once(http, 'listening')
   closing.push(async () => http.close().closeAllConnections())
-  return { times, url: new URL(`http://127.0.0.1:${(http.address() as AddressInfo).port}/mcp`) }
+  return { times, gaps, url: new URL(`http://127.0.0.1:${(http.address() as AddressInfo).port}/mcp`) }
 }
 
 async function connect(transport: McpConfig['transport']) {
@@ -71,14 +80,22 @@ describe('a server that', () => {
   it.each<[string, (response: ServerResponse) => void]>([
     ['ends its stream at once', (response) => void events(response).end()],
     ['asks to be asked at once', (response) => void events(response).end('id: 1\nretry: 0\n\n')],
-    ['asks for a time that no timer holds', (response) => void events(response).end('id: 1\nretry: 99999999999\n\n')],
     ['cuts its stream', (response) => void events(response).write('id: 1\nretry: 0\n\n', () => response.destroy())],
   ])('%s is asked seldom', async (_what, stream) => {
-    const { times, url } = await server(stream)
+    const { gaps, url } = await server(stream)
     await connect({ url, headers: {} })
+    const [first = 0, second = 0] = await gaps('GET', 3)
+    expect(first).toBeGreaterThan(450)
+    expect(second).toBeGreaterThan(900)
+  })
+
+  it('asks for a time that no timer holds is not asked again at once', async () => {
+    const { times, gaps, url } = await server((response) => void events(response).end('id: 1\nretry: 99999999999\n\n'))
+    await connect({ url, headers: {} })
+    await gaps('GET', 1)
+    // That nothing comes can only be waited for. The next time is half a minute away.
     await sleep(2600)
-    expect(times.GET).toBeGreaterThan(0)
-    expect(times.GET).toBeLessThanOrEqual(3)
+    expect(times.GET).toBe(1)
   })
 
   it('fails after it asked to be asked at once is asked seldom, and no longer once the relay has closed', async () => {
@@ -110,20 +127,18 @@ describe('a server that', () => {
   })
 
   it('says without end that its list changed is read seldom', async () => {
-    const { times, url } = await server(endless(CHANGED))
+    const { gaps, url } = await server(endless(CHANGED))
     await connect({ url, headers: {} })
-    await sleep(2600)
-    // Read once at the start, then after about 0.2, 0.4, 0.8, 1.5 seconds.
-    expect(times['tools/list']).toBeGreaterThan(2)
-    expect(times['tools/list']).toBeLessThanOrEqual(7)
+    // Read once at the start, then after about 0.2, 0.4, 0.8 seconds.
+    const [, second = 0, third = 0] = await gaps('tools/list', 4)
+    expect(second).toBeGreaterThan(200)
+    expect(third).toBeGreaterThan(400)
   })
 
   it('sends nonsense without end is pinged once a second', async () => {
-    const { times, url } = await server(endless('data: {"no":"message"}\n\n'))
+    const { gaps, url } = await server(endless('data: {"no":"message"}\n\n'))
     await connect({ url, headers: {} })
-    await sleep(2600)
-    expect(times.ping).toBeGreaterThan(0)
-    expect(times.ping).toBeLessThanOrEqual(4)
+    for (const gap of await gaps('ping', 3)) expect(gap).toBeGreaterThan(900)
   })
 })
 
@@ -135,11 +150,12 @@ it('a child that answers its list and dies is started seldom', async () => {
       if (method === 'initialize') answer(id, { protocolVersion: '2025-06-18', capabilities: { tools: {} }, serverInfo: { name: 'x', version: '1' } })
       if (method === 'tools/list') { answer(id, { tools: [] }); setTimeout(() => process.exit(1), 20) }
     })`
+  const from = performance.now()
   const { options } = await connect({ command: process.execPath, args: ['-e', program], env: {} })
-  await sleep(3000)
-  const starts = options.logged.filter((line) => line.includes('MCP server connected')).length
-  expect(starts).toBeGreaterThan(1)
-  expect(starts).toBeLessThanOrEqual(5)
+  const starts = () => options.logged.filter((line) => line.includes('MCP server connected')).length
+  await expect.poll(starts, { timeout: 15_000, interval: 20 }).toBeGreaterThanOrEqual(4)
+  // Pauses of 125, at least 250 and at least 500 ms.
+  expect(performance.now() - from).toBeGreaterThan(850)
 })
 
 describe('backoff', () => {
