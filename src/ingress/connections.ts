@@ -55,17 +55,19 @@ interface Group {
 export function watchConnections(server: Server, limits: ConnectionLimits): Connections {
   const idle = new Set<Pending>()
   const groups = new Map<string, Group>()
-  /** By the peer's address and port, which both sockets of a TLS connection have. */
+  const isTls = 'setSecureContext' in server
+  /** With TLS: by the peer's address and port, which both sockets of a connection have. */
   const byPeer = new Map<string, Pending>()
+  let known = 0
   const bySocket = new WeakMap<Socket, Pending>()
 
   function accept(tcp: Socket): void {
     const address = normalAddress(tcp.remoteAddress ?? '')
     if (address === undefined) return
     const name = limits.isShared(address) ? undefined : addressGroup(address)
-    const known = name === undefined ? undefined : groups.get(name)
-    const roomOfAddress = !known || known.size < limits.maxOfAddress || giveWay(known.idle, 'address_full')
-    if (!roomOfAddress || (byPeer.size >= limits.max && !giveWay(idle, 'full'))) {
+    const group = name === undefined ? undefined : groups.get(name)
+    const roomOfAddress = !group || group.size < limits.maxOfAddress || giveWay(group.idle, 'address_full')
+    if (!roomOfAddress || (known >= limits.max && !giveWay(idle, 'full'))) {
       limits.onDropped(roomOfAddress ? 'full' : 'address_full')
       tcp.destroy()
       return
@@ -75,7 +77,7 @@ export function watchConnections(server: Server, limits: ConnectionLimits): Conn
 
   function add(tcp: Socket, name: string | undefined): void {
     const group = name === undefined ? undefined : (groups.get(name) ?? { size: 0, idle: new Set() })
-    const peer = peerOf(tcp)
+    const peer = isTls ? peerOf(tcp) : ''
     const pending: Pending = {
       tcp,
       group,
@@ -93,13 +95,17 @@ export function watchConnections(server: Server, limits: ConnectionLimits): Conn
         tcp.removeListener('close', pending.forget)
         if (!pending.isKnown) return
         pending.isKnown = false
-        byPeer.delete(peer)
+        known--
+        if (isTls) byPeer.delete(peer)
         setIdle(pending, false)
         if (group && --group.size === 0 && name !== undefined) groups.delete(name)
       },
     }
-    byPeer.get(peer)?.forget()
-    byPeer.set(peer, pending)
+    known++
+    if (isTls) {
+      byPeer.get(peer)?.forget()
+      byPeer.set(peer, pending)
+    } else speaksHttp(tcp, pending)
     if (group && name !== undefined) {
       group.size++
       groups.set(name, group)
@@ -130,9 +136,7 @@ export function watchConnections(server: Server, limits: ConnectionLimits): Conn
     }
   }
 
-  function speaksHttp(socket: Socket): void {
-    const pending = byPeer.get(peerOf(socket))
-    if (!pending) return
+  function speaksHttp(socket: Socket, pending: Pending): void {
     pending.http = socket
     bySocket.set(socket, pending)
   }
@@ -147,12 +151,11 @@ export function watchConnections(server: Server, limits: ConnectionLimits): Conn
     return pending
   }
 
-  const isTls = 'setSecureContext' in server
-  server.on('connection', (tcp: Socket) => {
-    accept(tcp)
-    if (!isTls) speaksHttp(tcp)
+  server.on('connection', accept)
+  server.on('secureConnection', (socket: Socket) => {
+    const pending = byPeer.get(peerOf(socket))
+    if (pending) speaksHttp(socket, pending)
   })
-  server.on('secureConnection', speaksHttp)
   // Before those who answer, since an upgrade asks at once how much time is left.
   server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
     const pending = begin(socket)

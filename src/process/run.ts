@@ -56,8 +56,8 @@ export async function serve(load: () => Config, hooks: ProcessHooks): Promise<vo
 }
 
 async function startRelay(config: Config, extras: ServerExtras): Promise<RelayServer> {
-  const { startServer } = await import('../server/server.js')
   tuneHeap()
+  const { startServer } = await import('../server/server.js')
   return startServer(config, extras)
 }
 

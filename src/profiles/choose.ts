@@ -22,13 +22,13 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
   const name = profileName(config, identity, requestedModel)
   const chosen = config.profiles[name] as ProfileConfig
   const tools = toolSet(chosen.toolNames)
-  const { limits, toolLimits } = config
+  const own = ownOf(config, chosen)
   const profile: SessionProfile = {
     name,
     instructions: fillInstructions(chosen.instructions, identity.claims),
     tools: tools.tools.map(({ timeoutMs: _, ...tool }) => tool),
     session: chosen.session,
-    clientMaySet: new Set(chosen.clientMaySet),
+    clientMaySet: own.clientMaySet,
     clientMaySetValues: chosen.clientMaySetValues,
     quota: quotaPolicy(config, name, identity.claims),
     clientMaySeedHistory: config.clientMaySeedHistory,
@@ -37,25 +37,42 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
     toolNoticeMs: chosen.toolNoticeMs,
     toolFiller: chosen.toolFiller,
     relayEvents: chosen.relayEvents || identity.claims.relayEvents === true,
-    limits: {
-      maxSessionMs: chosen.limits.maxSessionMs ?? limits.maxSessionMs,
-      idleTimeoutMs: chosen.limits.idleTimeoutMs ?? limits.idleTimeoutMs,
-      // Counted from the upgrade, so it has the time of the dial and as much again.
-      configureTimeoutMs: 2 * limits.upstreamConnectTimeoutMs,
-      toolMaxRounds: toolLimits.maxRounds,
-      toolMaxConcurrent: toolLimits.maxConcurrent,
-      toolCallsPerMinute: toolLimits.callsPerMinute,
-      toolApprovalMs: toolLimits.approvalTimeoutMs,
-      maxViolations: MAX_VIOLATIONS,
-      responsesPerMinute: chosen.limits.responsesPerMinute ?? limits.responsesPerMinute,
-      sessionUpdatesPerMinute: chosen.limits.sessionUpdatesPerMinute ?? limits.sessionUpdatesPerMinute,
-      maxItems: chosen.limits.maxItems ?? limits.maxItems,
-      messagesPerSecond: chosen.limits.messagesPerSecond,
-      bytesPerSecond: chosen.limits.bytesPerSecond,
-      audioBytesPerSecond: chosen.limits.audioSecondsPerSecond && chosen.limits.audioSecondsPerSecond * PCM_BYTES_PER_SECOND,
-    },
+    limits: own.limits,
   }
   return { profile, tools }
+}
+
+type OwnOfProfile = Pick<SessionProfile, 'clientMaySet' | 'limits'>
+
+/** The same for all callers of a profile, so that their sessions share it. By configuration and profile. */
+const known = new WeakMap<Config, WeakMap<ProfileConfig, OwnOfProfile>>()
+
+function ownOf(config: Config, chosen: ProfileConfig): OwnOfProfile {
+  const ofConfig = known.get(config) ?? new WeakMap()
+  known.set(config, ofConfig)
+  const own = ofConfig.get(chosen) ?? { clientMaySet: new Set(chosen.clientMaySet), limits: limitsOf(config, chosen) }
+  ofConfig.set(chosen, own)
+  return own
+}
+
+function limitsOf({ limits, toolLimits }: Config, chosen: ProfileConfig): SessionProfile['limits'] {
+  return {
+    maxSessionMs: chosen.limits.maxSessionMs ?? limits.maxSessionMs,
+    idleTimeoutMs: chosen.limits.idleTimeoutMs ?? limits.idleTimeoutMs,
+    // Counted from the upgrade, so it has the time of the dial and as much again.
+    configureTimeoutMs: 2 * limits.upstreamConnectTimeoutMs,
+    toolMaxRounds: toolLimits.maxRounds,
+    toolMaxConcurrent: toolLimits.maxConcurrent,
+    toolCallsPerMinute: toolLimits.callsPerMinute,
+    toolApprovalMs: toolLimits.approvalTimeoutMs,
+    maxViolations: MAX_VIOLATIONS,
+    responsesPerMinute: chosen.limits.responsesPerMinute ?? limits.responsesPerMinute,
+    sessionUpdatesPerMinute: chosen.limits.sessionUpdatesPerMinute ?? limits.sessionUpdatesPerMinute,
+    maxItems: chosen.limits.maxItems ?? limits.maxItems,
+    messagesPerSecond: chosen.limits.messagesPerSecond,
+    bytesPerSecond: chosen.limits.bytesPerSecond,
+    audioBytesPerSecond: chosen.limits.audioSecondsPerSecond && chosen.limits.audioSecondsPerSecond * PCM_BYTES_PER_SECOND,
+  }
 }
 
 /** The profile that every caller gets, or undefined if callers differ in profile or instructions. */

@@ -42,21 +42,26 @@ export class Reader {
   }
 }
 
+/** Whoever sends on a link, and is fed by another. */
+export interface Fed {
+  readonly feeding: Reader | undefined
+  /** Its buffer is full. */
+  blocked(): void
+}
+
 /** Watches one outgoing link on behalf of the link that feeds it. */
 export class Backlog {
   readonly #out: Link
-  readonly #feeding: () => Reader | undefined
+  readonly #owner: Fed
   readonly #highBytes: number
-  readonly #onBlocked: () => void
   #blocked = false
   #lastBuffered = 0
   #lastProgress = 0
 
-  constructor(out: Link, feeding: () => Reader | undefined, highBytes: number, onBlocked: () => void) {
+  constructor(out: Link, owner: Fed, highBytes: number) {
     this.#out = out
-    this.#feeding = feeding
+    this.#owner = owner
     this.#highBytes = highBytes
-    this.#onBlocked = onBlocked
   }
 
   /** After a send that leaves more than the high mark unsent. */
@@ -65,8 +70,8 @@ export class Backlog {
     this.#blocked = true
     this.#lastBuffered = Number.POSITIVE_INFINITY
     this.#out.onDrain(() => this.#relieve())
-    this.#feeding()?.pause('backlog')
-    this.#onBlocked()
+    this.#owner.feeding?.pause('backlog')
+    this.#owner.blocked()
   }
 
   /** On drain and at every tick. Milliseconds without any progress while blocked; 0 when not blocked. */
@@ -86,6 +91,6 @@ export class Backlog {
     if (!this.#blocked || this.#out.bufferedBytes > this.#highBytes / 2) return
     this.#blocked = false
     this.#out.onDrain(undefined)
-    this.#feeding()?.resume('backlog')
+    this.#owner.feeding?.resume('backlog')
   }
 }

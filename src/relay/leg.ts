@@ -7,7 +7,7 @@ import type { Wire } from '../core/protocol/wire.js'
 import { wireFor } from '../core/protocol/wires.js'
 import type { Link } from '../ports/link.js'
 import type { Recorder } from '../ports/notes.js'
-import { Backlog, type FollowsTicks, Reader } from './flow.js'
+import { Backlog, type Fed, type FollowsTicks, Reader } from './flow.js'
 import { createHeldFrames, type HeldFrames } from './held-frames.js'
 
 export interface LegOptions {
@@ -21,9 +21,13 @@ export interface LegOptions {
   readonly alarm: FollowsTicks
   /** `bufferBytes`: the high mark of the outgoing buffer, and of what is held. */
   readonly settings: { readonly bufferBytes: number; readonly heldFrames: number }
-  /** The side whose frames this leg sends: it is not read while this one's buffer is full. */
-  readonly feeding: () => Leg | undefined
+  readonly sides: Sides
   readonly recorder: Recorder
+}
+
+export interface Sides {
+  /** The leg whose frames this side sends: it is not read while this side's buffer is full. */
+  opposite(side: Side): Leg | undefined
 }
 
 /** What becomes of held frames. */
@@ -33,7 +37,7 @@ export interface FrameHandler {
   handle(leg: Leg, frame: Frame, isBinary: boolean): void
 }
 
-export class Leg {
+export class Leg implements Fed {
   readonly side: Side
   readonly link: Link
   readonly wire: Wire
@@ -46,8 +50,10 @@ export class Leg {
   readonly number: number
   readonly deployment: string
   readonly #settings: LegOptions['settings']
+  readonly #sides: Sides
+  readonly #recorder: Recorder
 
-  constructor({ side, link, dialect, number, deployment, alarm, settings, feeding, recorder }: LegOptions) {
+  constructor({ side, link, dialect, number, deployment, alarm, settings, sides, recorder }: LegOptions) {
     this.side = side
     this.link = link
     this.wire = wireFor(dialect, side)
@@ -55,12 +61,17 @@ export class Leg {
     this.deployment = deployment
     this.#settings = settings
     this.reader = new Reader(link, 'held', alarm)
-    this.#backlog = new Backlog(
-      link,
-      () => feeding()?.reader,
-      settings.bufferBytes,
-      () => recorder.note({ type: 'backpressure', side }),
-    )
+    this.#sides = sides
+    this.#recorder = recorder
+    this.#backlog = new Backlog(link, this, settings.bufferBytes)
+  }
+
+  get feeding(): Reader | undefined {
+    return this.#sides.opposite(this.side)?.reader
+  }
+
+  blocked(): void {
+    this.#recorder.note({ type: 'backpressure', side: this.side })
   }
 
   send(data: Frame | string): void {

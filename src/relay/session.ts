@@ -1,6 +1,6 @@
 // One session at work: frames in, fast lane or step, actions out in order. The only place where a client link meets an upstream link.
 import type { DialectName } from '../core/protocol/dialect.js'
-import type { Frame, RealtimeEvent, Side } from '../core/protocol/events.js'
+import type { Frame, Side } from '../core/protocol/events.js'
 import type { Action, Ending } from '../core/session/actions.js'
 import { dueAt } from '../core/session/budget.js'
 import type { Input } from '../core/session/inputs.js'
@@ -16,14 +16,14 @@ import type { RelayDeps } from './deps.js'
 import { dialUpstream, firstState } from './dialling.js'
 import { frameRefused } from './frame-inputs.js'
 import { SessionLedger } from './ledger.js'
-import { Leg } from './leg.js'
+import { Leg, type Sides } from './leg.js'
 import { createMeters } from './meters.js'
 import { type Effects, perform } from './perform.js'
 import { recordEnd, register } from './session-report.js'
 import type { Timetable } from './timetable.js'
 import { UpstreamLane } from './upstream-lane.js'
 
-export class RelayedSession implements Effects {
+export class RelayedSession implements Effects, Sides {
   // What each frame needs comes first, and so lies together: among a thousand sessions every cache line of one is read from far away.
   #ended = false
   #clientEnded = false
@@ -49,8 +49,6 @@ export class RelayedSession implements Effects {
   tokenId: string | undefined
   readonly #onEnd: () => void
   readonly #lane: UpstreamLane
-  /** Of the last step. */
-  #lastActions: readonly Action[] = []
 
   constructor(opened: NewSession, deps: RelayDeps, timetable: Timetable, onEnd: () => void) {
     this.opened = opened
@@ -68,8 +66,11 @@ export class RelayedSession implements Effects {
   }
 
   #leg(side: Side, link: Link, dialect: DialectName, number: number, deployment: string): Leg {
-    const feeding = () => (side === 'client' ? this.#upstream : this.#client)
-    return new Leg({ side, link, dialect, number, deployment, feeding, alarm: this.#alarm, settings: this.deps.settings, recorder: this.opened.recorder })
+    return new Leg({ side, link, dialect, number, deployment, sides: this, alarm: this.#alarm, settings: this.deps.settings, recorder: this.opened.recorder })
+  }
+
+  opposite(side: Side): Leg | undefined {
+    return side === 'client' ? this.#upstream : this.#client
   }
 
   get deployment(): string {
@@ -88,25 +89,32 @@ export class RelayedSession implements Effects {
   }
 
   apply(input: Input): boolean {
+    return this.#apply(input) !== undefined
+  }
+
+  /** What core wanted done for this input; undefined: the session has ended. */
+  #apply(input: Input): readonly Action[] | undefined {
     const now = this.clock()
     // What is due comes first, also between two ticks: an event after the end of a token is not handled.
     if (now >= this.#alarm.dueAt) this.#step({ type: 'tick', clientActiveAt: this.#rate.activeAt }, now)
     return this.#step(input, now)
   }
 
-  #step(input: Input, now: number): boolean {
-    if (this.#ended) return false
+  #step(input: Input, now: number): readonly Action[] | undefined {
+    if (this.#ended) return undefined
     const before = this.#state
     const [state, actions] = step(before, input, now)
     this.#state = state
-    this.#lastActions = actions
     const lanesMove = state.life !== before.life || state.upstream !== before.upstream || state.quota.spentUntil !== before.quota.spentUntil
     if (lanesMove) this.#lanes = lanesOf(state)
     const due = dueAt(state, before, this.#alarm.dueAt)
     if (due !== this.#alarm.dueAt) this.#alarm.setDue(due)
     for (const action of actions) this.#perform(action)
-    if (lanesMove) this.#release()
-    return true
+    if (!lanesMove) return actions
+    // What a side sent while its lane was closed goes through the same rules, in order.
+    this.#client.release(this)
+    this.#upstream?.release(this)
+    return actions
   }
 
   #perform(action: Action): void {
@@ -114,7 +122,7 @@ export class RelayedSession implements Effects {
       case 'send':
         if (action.to === 'upstream') this.#upstream?.sendEvent(action.event)
         else if (action.frame) this.#client.send(action.frame)
-        else this.#sendClientEvent(action.event)
+        else if (!this.#client.sendEvent(action.event)) this.opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
         return
       case 'note':
         if (action.note.type === 'response_started') this.#lane.firstAudio.awaited(action.note.responseId, this.clock())
@@ -203,16 +211,11 @@ export class RelayedSession implements Effects {
     // The client reads the upstream's own bytes: the event that stands for the whole frame carries them.
     const whole = leg.wire.name === this.#client.wire.name ? reading.whole : undefined
     const before = this.#state
-    for (const event of reading.events) this.apply({ type: 'upstream.event', leg: leg.number, event, frame: event === whole ? frame : undefined })
+    let actions: readonly Action[] | undefined
+    for (const event of reading.events) actions = this.#apply({ type: 'upstream.event', leg: leg.number, event, frame: event === whole ? frame : undefined })
     const [event, ...others] = reading.events
-    const [action, ...more] = this.#lastActions
+    const [action, ...more] = actions ?? []
     if (laned && event && action && others.length === 0 && more.length === 0 && this.#state === before) this.#lane.learn(frame, event.type, before, action)
-  }
-
-  /** What a side sent while its lane was closed goes through the same rules, in order. */
-  #release(): void {
-    this.#client.release(this)
-    this.#upstream?.release(this)
   }
 
   isOpen(side: Side): boolean {
@@ -222,10 +225,6 @@ export class RelayedSession implements Effects {
   handle(leg: Leg, frame: Frame, isBinary: boolean): void {
     if (leg === this.#client) this.#handleClientFrame(frame, isBinary)
     else this.#handleUpstreamFrame(leg, frame, isBinary)
-  }
-
-  #sendClientEvent(event: RealtimeEvent): void {
-    if (!this.#client.sendEvent(event)) this.opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
   }
 
   tick(now: number): void {

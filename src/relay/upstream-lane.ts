@@ -18,6 +18,9 @@ interface Known {
 
 /** The transcripts of both sides, and the arguments of a call. */
 const MOST_KNOWN = 3
+const NOTHING: readonly Known[] = []
+/** Where the last frame that matched has its texts: begin and end of each. Used before the next frame is looked at. */
+const spans: number[] = []
 
 export class UpstreamLane {
   readonly #client: Leg
@@ -26,8 +29,7 @@ export class UpstreamLane {
   readonly firstAudio: FirstAudio
   /** What is known holds for this state alone: any change of it may change what becomes of a frame. */
   #state: SessionState | undefined
-  #known: Known[] = []
-  readonly #spans: number[] = []
+  #known: readonly Known[] = NOTHING
 
   constructor(client: Leg, meters: Meters, recorder: Recorder) {
     this.#client = client
@@ -46,11 +48,12 @@ export class UpstreamLane {
       return true
     }
     if (state !== this.#state) {
-      if (this.#known.length > 0) this.#known = []
+      this.#known = NOTHING
+      this.#state = undefined
       return false
     }
     for (const { pattern, outcome } of this.#known) {
-      if (!matchesPattern(pattern, frame, this.#spans)) continue
+      if (!matchesPattern(pattern, frame, spans)) continue
       if (outcome.type === 'rewrite' && !this.#isAscii(frame)) return false
       this.#repeat(outcome, frame)
       return true
@@ -64,7 +67,7 @@ export class UpstreamLane {
     const found = patternOf(frame)
     const outcome = found && this.#outcomeOf(action, frame, found.spans)
     if (!outcome) return
-    if (state !== this.#state) this.#known = []
+    if (state !== this.#state) this.#known = NOTHING
     this.#state = state
     this.#known = [{ pattern: found.pattern, outcome }, ...this.#known.slice(0, MOST_KNOWN - 1)]
   }
@@ -82,15 +85,15 @@ export class UpstreamLane {
     else if (outcome.type === 'note') this.#recorder.note(outcome.note)
     else {
       let text = ''
-      for (const piece of outcome.pieces) text += typeof piece === 'string' ? piece : frame.toString('latin1', this.#spans[piece * 2], this.#spans[piece * 2 + 1])
+      for (const piece of outcome.pieces) text += typeof piece === 'string' ? piece : frame.toString('latin1', spans[piece * 2], spans[piece * 2 + 1])
       this.#client.send(text)
     }
   }
 
   /** Of the texts that vary. Others are encoded by `write`, which replaces what is no character. */
   #isAscii(frame: Frame): boolean {
-    for (let i = 0; i < this.#spans.length; i += 2) {
-      for (let at = this.#spans[i] as number; at < (this.#spans[i + 1] as number); at++) if ((frame[at] as number) > 0x7e) return false
+    for (let i = 0; i < spans.length; i += 2) {
+      for (let at = spans[i] as number; at < (spans[i + 1] as number); at++) if ((frame[at] as number) > 0x7e) return false
     }
     return true
   }

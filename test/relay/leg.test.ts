@@ -15,7 +15,7 @@ function openLeg(settings = { bufferBytes: 1000, heldFrames: 3 }) {
     deployment: 'd',
     alarm: { followTicks() {} },
     settings,
-    feeding: () => undefined,
+    sides: { opposite: () => undefined },
     recorder: { note() {} },
   })
   leg.reader.resume('held')

@@ -119,7 +119,7 @@ describe('what was learned', () => {
         deployment: 'd',
         alarm: { followTicks() {} },
         settings: { bufferBytes: 1000, heldFrames: 3 },
-        feeding: () => undefined,
+        sides: { opposite: () => undefined },
         recorder: { note() {} },
       })
     return { lane: new UpstreamLane(leg('client'), createMeters(), { note() {} }), upstream: leg('upstream'), peer }

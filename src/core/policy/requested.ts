@@ -30,6 +30,17 @@ export function requestedResponse(response: JsonObject, openings: Openings): Req
 
 /** Of a session in force, what this client may set. Values that the table does not know are left out. */
 export function requestedInForce(session: JsonObject, clientMaySet: ReadonlySet<string>): JsonObject {
+  const fields = readInForce(session, clientMaySet)
+  const last = lastInForce.get(clientMaySet)
+  if (last && JSON.stringify(last) === JSON.stringify(fields)) return last
+  lastInForce.set(clientMaySet, fields)
+  return fields
+}
+
+/** Nearly all sessions of a profile have the same in force, and then share it. */
+const lastInForce = new WeakMap<ReadonlySet<string>, JsonObject>()
+
+function readInForce(session: JsonObject, clientMaySet: ReadonlySet<string>): JsonObject {
   const fields: JsonObject = {}
   for (const path of clientMaySet) {
     const given = readPath(session, path)

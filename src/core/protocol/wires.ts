@@ -9,10 +9,19 @@ import type { NoReading, Reading, Wire } from './wire.js'
 /** `side`: the side whose frames it reads. */
 export function wireFor(name: DialectName, side: Side): Wire {
   const dialect = dialectFor(name)
-  return side === 'client' ? new ClientWire(dialect) : new UpstreamWire(dialect)
+  return side === 'client' ? clientWire(dialect) : new UpstreamWire(dialect)
 }
 
-// Classes, since every session has two wires and every frame calls them.
+/** They remember nothing of a session, so all sessions share them. */
+const clientWires = new Map<DialectName, Wire>()
+
+function clientWire(dialect: Dialect): Wire {
+  const known = clientWires.get(dialect.name) ?? new ClientWire(dialect)
+  clientWires.set(dialect.name, known)
+  return known
+}
+
+// Classes, since every frame calls them.
 
 class ClientWire implements Wire {
   readonly name: DialectName
