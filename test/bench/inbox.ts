@@ -8,6 +8,8 @@ export interface InboxSettings {
   readonly modulo: number
   /** Report to the other end after every read how much has arrived. */
   readonly credits: boolean
+  /** What is reported: messages with audio, or finished answers. */
+  readonly counting: 'audio' | 'answers'
   /** Messages carry no stamps: hash their whole content in order instead. */
   readonly hashing: boolean
 }
@@ -21,6 +23,10 @@ export interface LatencyReport {
 
 export interface InboxReport {
   readonly received: number
+  /** `response.done`s. */
+  readonly answers: number
+  /** UTF-16 code units in deltas that are not audio. */
+  readonly letters: number
   /** Everything that makes the run invalid; empty if there is nothing. */
   readonly problems: readonly string[]
   /** One-way milliseconds of paced messages. */
@@ -33,6 +39,7 @@ export interface InboxReport {
 export interface Inbox {
   session: number
   received: number
+  answers: number
   /** Send time of the message being read; 0 if its stamp has no time. */
   micros: number
   hash: Hash | undefined
@@ -47,7 +54,8 @@ export interface InboxHandlers {
   onControl(inbox: Inbox, opcode: typeof PING | typeof CLOSE, payload: Buffer): void
 }
 
-const SEQUENCES = 100_000_000
+/** Sequence numbers of what is not a ring. */
+export const SEQUENCES = 100_000_000
 
 /** Counters of one process, shared by its connections. */
 export class Inboxes {
@@ -55,7 +63,8 @@ export class Inboxes {
   readonly #handlers: InboxHandlers
   readonly #stamp: Stamp = { session: 0, sequence: 0, micros: 0 }
   readonly #all = new Set<Inbox>()
-  #settings: InboxSettings = { modulo: SEQUENCES, credits: false, hashing: false }
+  #settings: InboxSettings = { modulo: SEQUENCES, credits: false, counting: 'audio', hashing: false }
+  #letters = 0
   #problems = new Map<string, number>()
   #latencies: number[] = []
 
@@ -74,6 +83,7 @@ export class Inboxes {
     const inbox: Inbox = {
       session: -1,
       received: 0,
+      answers: 0,
       micros: 0,
       hash: undefined,
       reader: new FrameReader(
@@ -112,15 +122,22 @@ export class Inboxes {
     this.#settings = settings
     this.#problems = new Map()
     this.#latencies = []
+    this.#letters = 0
     for (const inbox of this.#all) {
       inbox.received = 0
+      inbox.answers = 0
       inbox.hash = undefined
     }
   }
 
-  received(): number {
+  /** What the other end hears of a connection. */
+  counted(inbox: Inbox): number {
+    return this.#settings.counting === 'audio' ? inbox.received : inbox.answers
+  }
+
+  #sum(count: (inbox: Inbox) => number): number {
     let sum = 0
-    for (const inbox of this.#all) sum += inbox.received
+    for (const inbox of this.#all) sum += count(inbox)
     return sum
   }
 
@@ -130,7 +147,9 @@ export class Inboxes {
     const sorted = Float64Array.from(this.#latencies).sort()
     const at = (share: number): number => (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0) / 1000
     return {
-      received: this.received(),
+      received: this.#sum(({ received }) => received),
+      answers: this.#sum(({ answers }) => answers),
+      letters: this.#letters,
       problems: [...this.#problems].map(([what, times]) => `${what} (${times}×)`),
       latency: { samples: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1) },
       hashes,
@@ -170,7 +189,10 @@ export class Inboxes {
     }
     const text = event.type === 'input_audio_buffer.append' ? event.audio : event.delta
     if (!this.#settings.hashing || typeof text !== 'string') {
-      if (!audio) this.#handlers.onEvent(inbox, event)
+      if (audio) return
+      if (event.type === 'response.done') inbox.answers++
+      if (typeof text === 'string' && event.type !== 'conversation.item.input_audio_transcription.delta') this.#letters += text.length
+      this.#handlers.onEvent(inbox, event)
       return
     }
     inbox.hash ??= createHash('sha256')

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SignJWT } from 'jose'
+import { redisBinary, startRedis } from '../support/redis.js'
 import { buildBench } from './build.js'
 import type { InboxReport } from './inbox.js'
 import type { LoadCommands } from './load.js'
@@ -46,8 +47,9 @@ export async function startLab(node: string): Promise<Lab> {
   const tls = certificate && { key: readFileSync(certificate.keyFile, 'utf8'), cert: readFileSync(certificate.certFile, 'utf8') }
   const ports = await mock.call('listen', tls ? { tls } : {})
   await load.call('connect', { creditPort: ports.creditPort })
+  const redis = redisBinary() === undefined ? undefined : await startRedis()
   const jwtSecret = randomBytes(32).toString('hex')
-  const surroundings: Surroundings = { mock: ports, certFile: certificate?.certFile, jwtSecret, scratch, compiled, node }
+  const surroundings: Surroundings = { mock: ports, certFile: certificate?.certFile, jwtSecret, redisUrl: redis?.url, scratch, compiled, node }
   const running = new Map<TargetName, Promise<Running>>()
   const tokens: string[] = []
   return {
@@ -77,6 +79,7 @@ export async function startLab(node: string): Promise<Lab> {
       for (const target of running.values()) await target.then((it) => it.stop()).catch(() => {})
       await load.stop()
       await mock.stop()
+      await redis?.stop()
       rmSync(scratch, { recursive: true, force: true })
     },
   }

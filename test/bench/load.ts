@@ -43,6 +43,7 @@ const inboxes = new Inboxes('down', {
   onHello: () => inboxes.problem('audio on a connection without a session'),
   onEvent: (inbox, event) => {
     if (event.type === 'session.created') sessions.get(inbox)?.created()
+    if (event.type === 'response.output_item.done') answerCall(inbox, event.item)
     if (event.type === 'error') inboxes.problem(`error event: ${JSON.stringify(event.error).slice(0, 200)}`)
   },
   onControl: (inbox, opcode, payload) => {
@@ -55,6 +56,14 @@ const inboxes = new Inboxes('down', {
   },
 })
 const traffic = trafficOf('up', inboxes)
+
+/** As an app with a tool of its own does. */
+function answerCall(inbox: Inbox, item: unknown): void {
+  const { type, call_id } = (item ?? {}) as { readonly type?: string; readonly call_id?: string }
+  if (type !== 'function_call') return
+  const output = { type: 'conversation.item.create', item: { type: 'function_call_output', call_id, output: '{"open":true}' } }
+  sessions.get(inbox)?.upgraded.socket.write(encodeFrame(Buffer.from(JSON.stringify(output)), true))
+}
 
 async function openOne(opening: Opening, number: number): Promise<{ createdMs: number; deflateAccepted: boolean }> {
   const upgraded = await dial({ ...opening, token: opening.tokens[number]! })
@@ -80,7 +89,7 @@ async function openOne(opening: Opening, number: number): Promise<{ createdMs: n
   traffic.channels.set(number, channelOf(number, socket))
   socket.on('data', (chunk: Buffer) => {
     inbox.reader.feed(chunk)
-    traffic.afterRead(number, inbox.received)
+    traffic.afterRead(number, inboxes.counted(inbox))
   })
   socket.on('close', () => {
     if (!sessions.get(inbox)?.closing) inboxes.problem('a connection ended by itself')

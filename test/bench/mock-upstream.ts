@@ -72,7 +72,7 @@ function upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.write(Buffer.concat([Buffer.from(`${SWITCH}${accept}${protocol}\r\n\r\n`), encodeFrame(session.created(), false)]))
     socket.on('data', (chunk: Buffer) => {
       inbox.reader.feed(chunk)
-      traffic.afterRead(inbox.session, inbox.received)
+      traffic.afterRead(inbox.session, inboxes.counted(inbox))
     })
     socket.on('end', () => socket.end())
     socket.on('close', () => {

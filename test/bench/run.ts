@@ -11,6 +11,7 @@ import { emptyResults, type Goal, type Results } from './results.js'
 import { memory, type SetUpCase, setUp, slowClients } from './scenario-lifecycle.js'
 import { flood, growth, type Speech, voice } from './scenario-realtime.js'
 import { DOWN_LARGE, DOWN_SMALL, deflateOpening, saturatedGoals, throughput, UP_LARGE, UP_SMALL } from './scenario-throughput.js'
+import { mixGrowth, type PacedTurns, pacedMix, saturatedTurns, type TurnCase } from './scenario-turns.js'
 import { verify } from './scenario-verify.js'
 import { TARGET_NAMES, type TargetName } from './targets.js'
 
@@ -45,6 +46,36 @@ const GROWTH: readonly Goal[] = [
   { target: 'relay', against: undefined, as: 'value', atMost: 1.15, stretch: 1 },
   { target: 'relay', against: 'ws-pipe', as: 'ratio', atMost: 1.15, stretch: 1 },
 ]
+const ratio = (target: TargetName, against: TargetName, atMost: number): Goal => ({ target, against, as: 'ratio', atMost, stretch: atMost * 0.9 })
+const MIX: readonly Goal[] = [ratio('relay-tools', 'ws-pipe', 1), ratio('relay-tools-preview', 'ws-pipe', 1.15)]
+const MIX_TARGETS: readonly TargetName[] = ['ws-pipe', 'relay-tools', 'relay-tools-preview']
+const ANSWER_TARGETS: readonly TargetName[] = ['ws-pipe', 'nginx', 'relay']
+const ANSWERS: readonly TurnCase[] = [
+  { label: 'whole answers, 20 deltas of 4 kB', kind: 'answer', audioChars: 4096, turns: 130, targets: ANSWER_TARGETS, goals: [ratio('relay', 'ws-pipe', 0.7)] },
+  { label: 'whole answers, 20 deltas of 32 kB', kind: 'answer', audioChars: 32_768, turns: 40, targets: ANSWER_TARGETS, goals: [ratio('relay', 'ws-pipe', 1.25)] },
+]
+const FAST_MIX: TurnCase = { label: 'the recorded mix, as fast as it goes', kind: 'mix', audioChars: 4096, turns: 40, targets: MIX_TARGETS, goals: MIX }
+const EVENTS: readonly TurnCase[] = [
+  {
+    label: 'transcript deltas',
+    kind: 'transcript',
+    audioChars: 1024,
+    turns: 40,
+    targets: MIX_TARGETS,
+    goals: [{ target: 'relay-tools', against: undefined, as: 'value', atMost: 4, stretch: 3 }],
+  },
+  {
+    label: 'response.created and response.done, with a quota and Redis',
+    kind: 'booking',
+    audioChars: 1024,
+    turns: 500,
+    targets: ['ws-pipe', 'relay', 'relay-booking'],
+    // Two messages make one booking.
+    goals: [{ target: 'relay-booking', against: undefined, as: 'value', atMost: 30, stretch: 25 }],
+  },
+]
+const MIX_FIFTY: PacedTurns = { label: '50 sessions of the recorded mix', sessions: 50, intervalMs: 20, durationMs: 4000 }
+
 const BESIDE_A_FLOOD: readonly Goal[] = [{ target: 'relay-limited', against: undefined, as: 'value', atMost: 2, stretch: 1.25 }]
 const ADDED: readonly Goal[] = [{ target: 'relay', against: 'direct', as: 'difference', atMost: 0.25, stretch: 0.15 }]
 
@@ -54,6 +85,20 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     const targets = only(['ws-pipe', 'ws-parse', 'nginx', 'haproxy', 'ws-pipe-tls', 'relay', 'relay-tls', 'relay-preview', 'relay-preview-tls'])
     await verify(lab, results, targets, options)
   },
+  answers: (lab, results, options) => saturatedEach(lab, results, options, ANSWERS),
+  mix: async (lab, results, options) => {
+    const { only, rounds } = options
+    await saturatedEach(lab, results, options, [FAST_MIX])
+    await pacedMix(lab, results, MIX_FIFTY, only(MIX_TARGETS), rounds(3), MIX)
+    await mixGrowth(lab, results, {
+      few: MIX_FIFTY,
+      many: { label: '1,000 sessions of the recorded mix, as many messages a second', sessions: 1000, intervalMs: 400, durationMs: 8000 },
+      targets: only(['ws-pipe', 'relay-tools']),
+      rounds: rounds(3),
+      goals: [{ target: 'relay-tools', against: undefined, as: 'value', atMost: 1.15, stretch: 1 }],
+    })
+  },
+  events: (lab, results, options) => saturatedEach(lab, results, options, EVENTS),
   saturated: (lab, results, { only, rounds }) =>
     throughput(lab, results, {
       suffix: '',
@@ -107,6 +152,10 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     for (const sessions of memorySessions) await memory(lab, results, only(['ws-pipe', 'nginx', 'relay']), sessions)
   },
   slow: (lab, results, { only }) => slowClients(lab, results, only(['ws-pipe', 'nginx', 'relay'])),
+}
+
+async function saturatedEach(lab: Lab, results: Results, { only, rounds }: Options, cases: readonly TurnCase[]): Promise<void> {
+  for (const turnCase of cases) await saturatedTurns(lab, results, { ...turnCase, targets: only(turnCase.targets) }, rounds(5))
 }
 
 const { values } = parseArgs({

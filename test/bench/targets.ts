@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'no
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { redisBinary } from '../support/redis.js'
 import { PROJECT } from './build.js'
 import { freePort, isInstalled, pinned, TARGET_CORE } from './machine.js'
 import { treeOf } from './process-tree.js'
@@ -24,6 +25,9 @@ export const TARGET_NAMES = [
   'relay-preview-tls',
   'relay-pool',
   'relay-limited',
+  'relay-tools',
+  'relay-tools-preview',
+  'relay-booking',
   'lossy-pipe',
 ] as const
 export type TargetName = (typeof TARGET_NAMES)[number]
@@ -35,6 +39,8 @@ export interface Surroundings {
   readonly mock: { readonly port: number; readonly tlsPort: number }
   readonly certFile: string | undefined
   readonly jwtSecret: string
+  /** Undefined: there is no Redis on this machine. */
+  readonly redisUrl: string | undefined
   readonly scratch: string
   /** Compiled bench file by name. */
   readonly compiled: (name: string) => string
@@ -59,6 +65,7 @@ export interface Running {
 export function whyNot(name: TargetName, surroundings: { readonly certFile: string | undefined }): string | undefined {
   if ((name === 'nginx' || name === 'haproxy') && !isInstalled(name)) return `${name} is not installed`
   if (name.startsWith('relay') && !existsSync(join(PROJECT, 'dist/main.js'))) return 'dist/main.js does not exist: run `npm run build`'
+  if (name === 'relay-booking' && redisBinary() === undefined) return 'redis-server is not installed'
   if (name.endsWith('-tls') && !surroundings.certFile) return 'openssl is not installed'
   return undefined
 }
@@ -72,7 +79,7 @@ interface Plan {
 
 /** Rejects with the target's output if it is not ready within 15 seconds. */
 export async function startTarget(name: TargetName, surroundings: Surroundings): Promise<Running> {
-  const path = name.startsWith('relay-preview') ? PREVIEW_PATH : GA_PATH
+  const path = name.includes('preview') ? PREVIEW_PATH : GA_PATH
   if (name === 'direct') return { name, path, port: surroundings.mock.port, pids: () => [], stop: async () => {} }
   const port = await freePort()
   const plan = await planFor(name, port, surroundings)
@@ -118,11 +125,16 @@ async function planFor(name: Exclude<TargetName, 'direct'>, port: number, surrou
     case 'relay-preview':
     case 'relay-preview-tls':
     case 'relay-pool':
-    case 'relay-limited': {
+    case 'relay-limited':
+    case 'relay-tools':
+    case 'relay-tools-preview':
+    case 'relay-booking': {
       const env = { ...trust, ...relayEnvironment(port, await freePort(), name.endsWith('-tls') ? `https://${tls}` : `http://${plain}`, surroundings.jwtSecret) }
       const lifted: Record<string, string> = name === 'relay-limited' ? {} : { MESSAGES_PER_SECOND: '100000', BYTES_PER_SECOND: '1073741824', AUDIO_SECONDS_PER_SECOND: '10000' }
       const pool: Record<string, string> = name === 'relay-pool' ? { WARM_POOL_SIZE: String(POOL_SIZE) } : {}
-      return { command: [node, join(PROJECT, 'dist/main.js')], readyPath: '/readyz', env: { ...env, ...lifted, ...pool } }
+      const tools: Record<string, string> = name.startsWith('relay-tools') ? { TOOLS: CLIENT_TOOL } : {}
+      const booking: Record<string, string> = name === 'relay-booking' ? { PROFILES: QUOTA_PROFILE, REDIS_URL: surroundings.redisUrl ?? '' } : {}
+      return { command: [node, join(PROJECT, 'dist/main.js')], readyPath: '/readyz', env: { ...env, ...lifted, ...pool, ...tools, ...booking } }
     }
     default: {
       const upstream = name === 'ws-pipe-tls' ? `wss://${tls}` : `ws://${plain}`
@@ -135,6 +147,19 @@ async function planFor(name: Exclude<TargetName, 'direct'>, port: number, surrou
     }
   }
 }
+
+/** The client runs it, so that calls pass. */
+const CLIENT_TOOL = JSON.stringify([
+  {
+    type: 'function',
+    name: 'open_door',
+    description: 'Opens a door.',
+    run: 'client',
+    parameters: { type: 'object', properties: { door: { type: 'string' } }, required: ['door'] },
+  },
+])
+
+const QUOTA_PROFILE = JSON.stringify({ default: { limits: { quota: { perDay: { tokens: 1e12 } } } } })
 
 /** The relay as an operator would run it, but without limits on sessions, since all come from one address. */
 function relayEnvironment(port: number, adminPort: number, endpoint: string, jwtSecret: string): Record<string, string> {

@@ -1,13 +1,20 @@
 // The commands of mock upstream and load generator that move audio between them and count it.
 import type { Direction } from './audio-frames.js'
 import type { Credits } from './credits.js'
-import type { Inboxes, InboxReport, InboxSettings } from './inbox.js'
+import { type Inboxes, type InboxReport, type InboxSettings, SEQUENCES } from './inbox.js'
 import { type Channel, type Pace, type PaceReport, pace, type Rings, ringShape, ringsFor, type Saturation, saturate, sendRandom, stampedFor, type Verification } from './outbox.js'
+import { paceTurns, saturateTurns, type TurnPace, type TurnSaturation, type TurnsSent } from './turn-sender.js'
+import { type TurnKind, turnOf } from './turns.js'
 
 /** Which sessions of this end take part: all, or those from `from` up to but not including `to`. */
 export interface Part {
   readonly from?: number
   readonly to?: number
+}
+
+export interface TurnSettings {
+  readonly kind: TurnKind
+  readonly audioChars: number
 }
 
 export interface Preparation extends Part {
@@ -25,6 +32,8 @@ export interface TrafficCommands {
   saturate(settings: Saturation): Promise<number>
   /** Sends the prepared `paced` messages. */
   pace(settings: Pace): Promise<PaceReport>
+  /** Sends whole turns to every session. */
+  turns(settings: TurnSettings & (TurnSaturation | TurnPace)): Promise<TurnsSent>
   sendRandom(settings: Verification): Promise<Record<string, string>>
   report(): InboxReport
   /** Messages handed to the sockets, and bytes of them the kernel has not taken. */
@@ -67,8 +76,8 @@ export function trafficOf(direction: Direction, inboxes: Inboxes): Traffic {
     },
     commands: {
       reset: (settings) => {
-        const { credits = false, hashing = false, ringOfChars = 4096 } = settings
-        inboxes.reset({ credits, hashing, modulo: ringShape(ringOfChars).ring })
+        const { credits = false, counting = 'audio', hashing = false, ringOfChars = 4096 } = settings
+        inboxes.reset({ credits, counting, hashing, modulo: counting === 'audio' ? ringShape(ringOfChars).ring : SEQUENCES })
         run++
       },
       prepare: (preparation) => {
@@ -77,6 +86,11 @@ export function trafficOf(direction: Direction, inboxes: Inboxes): Traffic {
       },
       saturate: (settings) => saturate(rings, settings),
       pace: (settings) => pace(paced, settings),
+      turns: (settings) => {
+        const turn = turnOf(settings.kind, settings.audioChars)
+        const all = [...channels.values()]
+        return 'turns' in settings ? saturateTurns(all, turn, settings) : paceTurns(all, turn, settings)
+      },
       sendRandom: (settings) => sendRandom(direction, [...channels.values()], settings, run),
       report: () => inboxes.report(),
       progress: () => {
