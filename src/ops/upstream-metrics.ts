@@ -30,8 +30,22 @@ export function createUpstreamMetrics(registry: Registry): UpstreamMetrics {
   const kind = createBoundedLabel()
   const limitName = createBoundedLabel()
   const dials = new Counter({ name: 'relay_dials_total', help: 'Dials of upstreams, by upstream and outcome.', labelNames: ['upstream', 'outcome'], registers })
-  const tokens = new Counter({ name: 'relay_tokens_total', help: 'Tokens used, by profile and kind; kinds contain one another.', labelNames: ['profile', 'kind'], registers })
-  const money = new Counter({ name: 'relay_money_total', help: 'Money spent by the price table, by profile and currency.', labelNames: ['profile', 'currency'], registers })
+  const tokens = new Counter({
+    name: 'relay_tokens_total',
+    help: 'Tokens used, by profile and kind; kinds contain one another.',
+    labelNames: ['profile', 'kind'],
+    registers,
+    collect: () => handOver(),
+  })
+  const money = new Counter({
+    name: 'relay_money_total',
+    help: 'Money spent by the price table, by profile and currency.',
+    labelNames: ['profile', 'currency'],
+    registers,
+    collect: () => handOver(),
+  })
+  /** By profile and counter. A counter of the library takes microseconds for its labels, so it hears of them at scrapes only. */
+  const sums = new Map<string, Map<string, number>>()
   const remaining: Gauge = new Gauge({
     name: 'relay_limit_remaining',
     help: 'What an upstream still allows, by its configured name and the name of the limit, as all relays recorded it.',
@@ -59,12 +73,23 @@ export function createUpstreamMetrics(registry: Registry): UpstreamMetrics {
   })
 
   function count({ profile: name, counters }: UsageReport): void {
-    const labels = { profile: profile(name ?? 'other') }
-    for (const [counter, amount] of Object.entries(counters)) {
-      if (!Number.isFinite(amount) || amount < 0) continue
-      if (counter.endsWith('_tokens')) tokens.inc({ ...labels, kind: kind(counter.slice(0, -'_tokens'.length)) }, amount)
-      else if (/^cost_[a-z]{3}$/.test(counter)) money.inc({ ...labels, currency: counter.slice(5) }, amount)
+    const label = profile(name ?? 'other')
+    const ofProfile = sums.get(label) ?? new Map<string, number>()
+    sums.set(label, ofProfile)
+    for (const counter in counters) {
+      const amount = counters[counter] as number
+      if (Number.isFinite(amount) && amount > 0) ofProfile.set(counter, (ofProfile.get(counter) ?? 0) + amount)
     }
+  }
+
+  function handOver(): void {
+    for (const [label, ofProfile] of sums) {
+      for (const [counter, amount] of ofProfile) {
+        if (counter.endsWith('_tokens')) tokens.inc({ profile: label, kind: kind(counter.slice(0, -'_tokens'.length)) }, amount)
+        else if (/^cost_[a-z]{3}$/.test(counter)) money.inc({ profile: label, currency: counter.slice(5) }, amount)
+      }
+    }
+    sums.clear()
   }
 
   return {

@@ -26,5 +26,7 @@ export function transcriptionCounters({ input, output, seconds }: TokenUsage): R
 }
 
 export function nonZero(counters: Record<string, number>): Record<string, number> {
-  return Object.fromEntries(Object.entries(counters).filter(([, value]) => value > 0))
+  const kept: Record<string, number> = {}
+  for (const name in counters) if ((counters[name] as number) > 0) kept[name] = counters[name] as number
+  return kept
 }

@@ -7,16 +7,25 @@ export const MAX_COUNTERS = 64
 
 /** The UTC day of an epoch time as `yyyy-mm-dd`. Undefined if its year has not four digits. */
 export function dayOf(atMs: number): string | undefined {
+  return minuteOf(atMs)?.slice(0, 10)
+}
+
+/** The last one asked for: reports come in the order of time. */
+let lastMinute = { from: Number.NaN, text: '' }
+
+/** The UTC minute as `yyyy-mm-ddThh:mm`. */
+function minuteOf(atMs: number): string | undefined {
   if (!Number.isFinite(atMs) || atMs < 0 || atMs >= 253_402_300_800_000) return undefined
-  return new Date(atMs).toISOString().slice(0, 10)
+  const from = Math.floor(atMs / 60_000) * 60_000
+  if (from !== lastMinute.from) lastMinute = { from, text: new Date(atMs).toISOString().slice(0, 16) }
+  return lastMinute.text
 }
 
 /** The day, then the month (`yyyy-mm`) and minute (`yyyy-mm-ddThh:mm`) if the report asks for them. Empty if `dayOf` knows no day. */
 export function windowsOf(atMs: number, also: readonly ('minute' | 'month')[] = []): readonly string[] {
-  const day = dayOf(atMs)
-  if (day === undefined) return []
-  const iso = new Date(atMs).toISOString()
-  return [day, ...(also.includes('month') ? [iso.slice(0, 7)] : []), ...(also.includes('minute') ? [iso.slice(0, 16)] : [])]
+  const minute = minuteOf(atMs)
+  if (minute === undefined) return []
+  return [minute.slice(0, 10), ...(also.includes('month') ? [minute.slice(0, 7)] : []), ...(also.includes('minute') ? [minute] : [])]
 }
 
 /** `window` is a name from `windowsOf`. */

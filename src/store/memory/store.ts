@@ -50,7 +50,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
   /** Remembers an id. True if it was known before. */
   function seenBefore(kind: 'limits' | 'usage', owner: string, id: string | undefined): boolean {
     if (id === undefined) return false
-    const key = JSON.stringify([kind, owner, id])
+    const key = `${kind} ${id.length} ${id} ${owner}`
     const known = onceIds.has(key)
     putNewest(onceIds, key, true, MAX_ONCE_IDS)
     return known
@@ -129,8 +129,9 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
   }
 }
 
+/** Kinds and windows have no space. */
 function ownerKey({ kind, name }: UsageOwner, window: string): string {
-  return JSON.stringify([kind, name, window])
+  return `${kind} ${window} ${name}`
 }
 
 function limitStateOf({ shown, window }: LimitPicture): LimitState[] {
