@@ -81,7 +81,8 @@ function changed(conversation: Conversation, item: KeptItem | undefined): Conver
   const before = conversation.items[place]
   if (!item || !before || (before.done && !item.done)) return conversation
   // An event that repeats an item may leave out what another has said of it: a spoken turn is added, and done, without its transcript.
-  return put(conversation, place, { ...item, text: item.text === '' ? before.text : item.text, heardMs: before.heardMs })
+  const text = item.text === '' ? before.text : item.text
+  return put(conversation, place, kept(item.id, item.type, item.role, text, item.callId, item.name, item.done, before.heardMs))
 }
 
 function transcribed(conversation: Conversation, itemId: string | undefined, text: string | undefined): Conversation {
@@ -153,20 +154,33 @@ function itemOf({ item }: RealtimeEvent, complete: boolean): KeptItem | undefine
   const id = stringAt(item, 'id')
   if (id === undefined) return undefined
   const done = complete || stringAt(item, 'status') === 'completed'
-  const base = { id, role: undefined, callId: stringAt(item, 'call_id'), name: undefined, heardMs: undefined, done }
   switch (item.type) {
     case 'message': {
       const role = stringAt(item, 'role')
       if (role !== 'user' && role !== 'assistant' && role !== 'system') return undefined
-      return { ...base, type: 'message', role, callId: undefined, text: textOf(item) }
+      return kept(id, 'message', role, textOf(item), undefined, undefined, done)
     }
     case 'function_call':
-      return { ...base, type: 'function_call', name: stringAt(item, 'name'), text: stringAt(item, 'arguments') ?? '' }
+      return kept(id, 'function_call', undefined, stringAt(item, 'arguments') ?? '', stringAt(item, 'call_id'), stringAt(item, 'name'), done)
     case 'function_call_output':
-      return { ...base, type: 'function_call_output', text: stringAt(item, 'output') ?? '', done: true }
+      return kept(id, 'function_call_output', undefined, stringAt(item, 'output') ?? '', stringAt(item, 'call_id'), undefined, true)
     default:
       return undefined
   }
+}
+
+/** All items have the same fields in the same order, which V8 makes and reads fastest. */
+function kept(
+  id: string,
+  type: KeptItem['type'],
+  role: KeptItem['role'],
+  text: string,
+  callId: string | undefined,
+  name: string | undefined,
+  done: boolean,
+  heardMs: number | undefined = undefined,
+): KeptItem {
+  return { id, type, role, text, callId, name, heardMs, done }
 }
 
 function textOf(item: JsonObject): string {

@@ -3,7 +3,7 @@ import { applyReported, isUse, type LimitPicture } from '../../core/limits/pictu
 import { type Bucket, type BucketRule, isFull, takeTokens } from '../../core/limits/token-bucket.js'
 import type { Lease, LimitReport, LimitState, Store, UsageOwner, UsageReport } from '../../ports/store.js'
 import { createRevocationList, membersOf } from '../revocation-list.js'
-import { countersOf, dayOf, granularityOf, MAX_COUNTERS, targetsOf } from '../usage-windows.js'
+import { countersOf, dayOf, MAX_COUNTERS, targetsOf } from '../usage-windows.js'
 import { createLocalDirectory } from './directory.js'
 import { createHolds } from './holds.js'
 
@@ -59,9 +59,8 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
   function recordUsage(report: UsageReport): void {
     const counters = countersOf(report.counters)
     if (counters.length === 0) return
-    for (const [owner, window] of targetsOf(report)) {
-      if (!seenBefore('usage', ownerKey(owner, granularityOf(window)), report.onceId)) addTo(owner, window, counters)
-    }
+    if (seenBefore('usage', `${report.subject.length} ${report.subject} ${report.deployment}`, report.onceId)) return
+    for (const [owner, window] of targetsOf(report)) addTo(owner, window, counters)
   }
 
   function addTo(owner: UsageOwner, window: string, counters: readonly (readonly [string, number])[]): void {
