@@ -1,7 +1,9 @@
 // Plays the client's side of a recorded session against the simulator: each event after the server's event that came before it in the recording.
 import { isObject, type Json, type RealtimeEvent } from '../../src/core/protocol/events.js'
 import { type SimulatorOptions, startSimulator } from '../../src/simulator/simulator.js'
-import { appends, connect, tone } from './client.js'
+import { connect } from './client.js'
+import type { Recording } from './recorded.js'
+import { soundOf } from './recorded-sound.js'
 
 export interface Line {
   readonly from: 'client' | 'server'
@@ -14,16 +16,21 @@ export interface Kind {
   readonly options: SimulatorOptions
 }
 
-/** The service of a recording, by the folder it lies in and the model that its session names. */
-export function kindOf(folder: string, lines: readonly Line[]): Kind {
+/** How the simulator is started and dialled to be the service that was recorded. */
+export function kindOf({ name, kind, lines }: Recording): Kind {
   const session = lines.find((line) => isObject(line.event.session) && typeof line.event.session.model === 'string')?.event.session
   const model = isObject(session) && typeof session.model === 'string' ? session.model : 'gpt-realtime'
-  const heard = lines.find((line) => line.event.type.endsWith('input_audio_transcription.completed'))?.event.transcript
-  const limits = lines.some((line) => line.event.type === 'rate_limits.updated')
-  const options: SimulatorOptions = { speed: Number.POSITIVE_INFINITY, rateLimits: limits && 'tokens', ...(typeof heard === 'string' && { heardText: heard }) }
-  if (folder === 'openai-ga') return { path: `/v1/realtime?model=${model}`, headers: { authorization: 'Bearer k' }, options: { ...options, style: 'openai' } }
-  if (folder === 'azure-voice-live')
-    return { path: `/voice-live/realtime?api-version=2025-10-01&model=${model.replace('-global-standard', '')}`, headers: { 'api-key': 'k' }, options }
+  const of = (suffix: string) => lines.filter((line) => line.event.type === `conversation.item.input_audio_transcription.${suffix}`)
+  const hears = of('completed').map((line) => String(line.event.transcript))
+  const options: SimulatorOptions = {
+    speed: Number.POSITIVE_INFINITY,
+    rateLimits: lines.some((line) => line.event.type === 'rate_limits.updated') && 'tokens',
+    ...(hears.length > 0 && { heardText: hears[0], script: { hears } }),
+    ...(of('failed').length > 0 && { transcriptionDeployments: [] }),
+  }
+  if (name.startsWith('openai')) return { path: `/v1/realtime?model=${model}`, headers: { authorization: 'Bearer k' }, options: { ...options, style: 'openai' } }
+  if (kind === 'Voice Live') return { path: `/voice-live/realtime?api-version=2025-10-01&model=${model.replace('-global-standard', '')}`, headers: { 'api-key': 'k' }, options }
+  if (kind === 'preview') return { path: `/openai/realtime?api-version=2025-04-01-preview&deployment=${model}`, headers: { 'api-key': 'k' }, options }
   return { path: `/openai/v1/realtime?model=${model}`, headers: { 'api-key': 'k' }, options }
 }
 
@@ -41,29 +48,29 @@ export async function play(lines: readonly Line[], kind: Kind): Promise<readonly
       const nth = recorded.filter((event) => event.type === anchor.type).length
       while (simulated().filter((event) => event.type === anchor.type).length < nth) await client.next(anchor.type)
     }
-    let speaking = false
+    const sound = soundOf(lines.map(({ event }) => event).filter(isAppend)).values()
     for (const { from, event } of lines) {
       if (from === 'server') {
         recorded.push(event)
         continue
       }
-      if (event.type === 'input_audio_buffer.append') {
-        if (!speaking) for (const append of appends(Buffer.concat([tone(300, 0), tone(600), tone(500, 0)]))) client.send(append)
-        speaking = true
+      if (isAppend(event)) {
+        client.send({ ...event, audio: sound.next().value?.toString('base64') })
         continue
       }
-      speaking = false
       await arrived(recorded.findLast((one) => !one.type.endsWith('.delta')))
       client.send(renamed(event, ids(recorded), ids(simulated())) as RealtimeEvent)
     }
     await arrived(recorded.at(-1))
-    const transcribed = 'conversation.item.input_audio_transcription.completed'
-    if (recorded.some((event) => event.type === transcribed)) while (!client.events.some((event) => event.type === transcribed)) await client.next(transcribed)
+    const transcribed = recorded.findLast((event) => /transcription\.(completed|failed)$/.test(event.type))
+    if (transcribed) await arrived(transcribed)
     return [...simulated()]
   } finally {
     await simulator.close()
   }
 }
+
+const isAppend = (event: RealtimeEvent) => event.type === 'input_audio_buffer.append'
 
 /** Ids by kind, each once, in the order in which they appear. */
 function ids(events: readonly RealtimeEvent[]): readonly string[][] {
