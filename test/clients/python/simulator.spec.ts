@@ -29,7 +29,8 @@ it('leaves no process behind when it starts the installed package', async () => 
     mkdirSync(join(app, 'node_modules/.bin'), { recursive: true })
     symlinkSync(installed, join(app, 'node_modules/realtime-relay'), 'dir')
     symlinkSync('../realtime-relay/dist/cli.js', join(app, 'node_modules/.bin/realtime-relay'))
-    const { SIMULATOR: _, ...env } = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' }
+    const env: NodeJS.ProcessEnv = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' }
+    delete env.SIMULATOR
     const { stdout, stderr } = spawnSync(process.env.RELAY_TEST_PYTHON ?? 'python3', ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', app], { cwd: app, env, encoding: 'utf8' })
     expect(`${stdout}${stderr}`).toContain('1 passed')
     const left = spawnSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' })
