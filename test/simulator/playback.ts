@@ -70,7 +70,13 @@ async function playClient(lines: readonly Line[], client: Client, simulated: () 
     while (simulated().filter(({ type }) => type === anchor.type).length < nth) await client.next(anchor.type)
     const delta = recorded.at(-1)
     const after = simulated().indexOf(simulated().filter(({ type }) => type === anchor.type)[nth - 1] as RealtimeEvent)
-    while (delta && isDelta(delta) && !simulated().slice(after).some(isDelta)) await client.next(isDelta)
+    if (!delta || !isDelta(delta)) return
+    while (
+      !simulated()
+        .slice(after)
+        .some(({ type }) => type === delta.type)
+    )
+      await client.next(delta.type)
   }
   const recorded: RealtimeEvent[] = []
   /** How many server events had come before each append since the client last sent anything else. */
