@@ -1,9 +1,7 @@
 #!/usr/bin/env node
 // The command line: init, serve, demo, check, call, token, explain, simulate.
 import { type CommandName, failureText, help, isCommand, UsageError, unknownCommand } from './cli/commands.js'
-import { claims, options, required, seconds } from './cli/options.js'
-import { loadEnvFile } from './config/env-file.js'
-import { loadAuthConfig } from './config/load.js'
+import { options, required, seconds } from './cli/options.js'
 import { VERSION } from './config/version.js'
 import { tuneHeap } from './process/heap.js'
 import { runUntilSignal } from './process/run.js'
@@ -45,14 +43,14 @@ const COMMAND_RUNS: Readonly<Record<CommandName, (args: string[]) => Promise<voi
     const { values } = options('demo', args, { heard: TEXT, voice: TEXT, ...ENV_FILE })
     const voice = (['tones', 'espeak'] as const).find((one) => one === values.voice)
     if (values.voice !== undefined && !voice) throw new UsageError('--voice must be one of tones, espeak.', 'demo')
-    withEnvFile(values)
+    await withEnvFile(values)
     tuneHeap()
     const { startDemo } = await import('./cli/demo.js')
     return runUntilSignal(startDemo({ heard: values.heard, voice }, print), process)
   },
   async check(args) {
     const { values } = options('check', args, { tools: FLAG, ...ENV_FILE })
-    withEnvFile(values)
+    await withEnvFile(values)
     const check = values.tools ? (await import('./cli/tools.js')).listTools : (await import('./cli/check.js')).check
     process.exit((await check(print)) ? 0 : 1)
   },
@@ -64,7 +62,7 @@ const COMMAND_RUNS: Readonly<Record<CommandName, (args: string[]) => Promise<voi
   },
   async explain(args) {
     const { values } = options('explain', args, { token: TEXT, ...ENV_FILE })
-    withEnvFile(values)
+    await withEnvFile(values)
     const { explain } = await import('./cli/explain.js')
     process.exit((await explain(required('explain', values.token, '--token'), print)) ? 0 : 1)
   },
@@ -77,8 +75,8 @@ const COMMAND_RUNS: Readonly<Record<CommandName, (args: string[]) => Promise<voi
   },
 }
 
-function withEnvFile(values: { readonly 'env-file'?: string }): void {
-  if (values['env-file'] !== undefined) loadEnvFile(values['env-file'])
+async function withEnvFile(values: { readonly 'env-file'?: string }): Promise<void> {
+  if (values['env-file'] !== undefined) (await import('./config/env-file.js')).loadEnvFile(values['env-file'])
 }
 
 async function simulate(args: string[]): Promise<Running> {
@@ -99,9 +97,10 @@ async function simulate(args: string[]): Promise<Running> {
 async function call(args: string[]): Promise<boolean> {
   const { values, words } = options('call', args, { sub: { type: 'string', default: 'by-hand' }, claims: TEXT, ...ENV_FILE }, 2)
   const [tool, json] = words
+  const { claims } = await import('./cli/claims.js')
   const caller = { subject: values.sub ?? '', claims: claims('call', values.claims) }
   const wanted = [required('call', tool, '<tool>'), required('call', json, "'<json>'")] as const
-  withEnvFile(values)
+  await withEnvFile(values)
   const { callTool } = await import('./cli/tools.js')
   const { outcome, names } = await callTool(...wanted, caller)
   if (!outcome) throw new UsageError(`There is no tool ${JSON.stringify(tool)} that the relay runs. There are: ${names.join(', ') || 'none'}.`, 'call')
@@ -112,8 +111,10 @@ async function call(args: string[]): Promise<boolean> {
 
 async function token(args: string[]): Promise<string> {
   const { values } = options('token', args, { sub: TEXT, claims: TEXT, ttl: { type: 'string', default: '10m' }, ...ENV_FILE })
+  const { claims } = await import('./cli/claims.js')
   const asked = { subject: required('token', values.sub, '--sub'), ttlSeconds: seconds('token', values.ttl ?? ''), claims: claims('token', values.claims) }
-  withEnvFile(values)
+  await withEnvFile(values)
+  const { loadAuthConfig } = await import('./config/load.js')
   const auth = loadAuthConfig()
   if (auth.key.kind !== 'secret') throw new UsageError(cannotSign(auth.key.kind), 'token')
   const { mintToken } = await import('./auth/mint-token.js')

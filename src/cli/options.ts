@@ -1,6 +1,5 @@
 // Reads the options of a command. A mistake names the word that was not understood, and what would be right.
 import { parseArgs } from 'node:util'
-import { parseExact, plainOrText } from '../json/exact-json.js'
 import { type CommandName, nearest, UsageError } from './commands.js'
 
 type Option = { type: 'string'; default?: string } | { type: 'boolean' }
@@ -39,15 +38,4 @@ export function seconds(command: CommandName, text: string): number {
   const match = /^(\d{1,7})(s|m|h|d)?$/.exec(text)
   if (!match) throw new UsageError('--ttl must look like 90s, 10m, 2h or 7d.', command)
   return Number(match[1]) * ({ s: 1, m: 60, h: 3600, d: 86_400 }[match[2] ?? 's'] ?? 1)
-}
-
-export function claims(command: CommandName, json: string | undefined): Record<string, unknown> {
-  if (json === undefined) return {}
-  try {
-    const value: unknown = plainOrText(parseExact(json))
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value }
-  } catch {
-    // Falls through to the one message for anything that is not a JSON object.
-  }
-  throw new UsageError('--claims must be a JSON object.', command)
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { parseFaults } from './faults.js'
 import type { Simulator, SimulatorOptions } from './options.js'
-import { type RecordingOptions, startRecording } from './record-proxy.js'
+import type { RecordingOptions } from './record-proxy.js'
 import { startSimulator } from './simulator.js'
 
 const OPTIONS = {
@@ -46,6 +46,7 @@ export type Running = Pick<Simulator, 'url' | 'controlUrl' | 'close'>
 export async function simulateCommand(argv: readonly string[], print: (line: string) => void): Promise<Running> {
   const recording = recordingOptions(argv, print)
   if (recording) {
+    const { startRecording } = await import('./record-proxy.js')
     const recorder = await startRecording(recording)
     print(recorder.url)
     return recorder

@@ -1,7 +1,8 @@
 // Reads a script from YAML, JSON or an object. A mistake is told with its line and column.
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname, resolve } from 'node:path'
-import { isNode, LineCounter, parseDocument } from 'yaml'
+import type * as Yaml from 'yaml'
 import { isObject, type Json } from '../core/protocol/events.js'
 import { phraseOf } from './phrase.js'
 import { SCRIPT, type ScriptDocument, type ScriptStep } from './script.js'
@@ -21,6 +22,9 @@ export class ScriptError extends Error {
   override readonly name = 'ScriptError'
 }
 
+/** Loaded with the first script: without one, the simulator starts sooner. */
+const yaml = () => createRequire(import.meta.url)('yaml') as typeof Yaml
+
 /** Throws a `ScriptError`. */
 export function loadScript(source: ScriptSource): Script {
   if (typeof source !== 'string') return parseScript(JSON.stringify(source, null, 2), 'script')
@@ -35,6 +39,7 @@ export function loadScript(source: ScriptSource): Script {
 
 /** `name` stands before each line and column. `folder`: where sounds lie; without it, a script may name none. Throws a `ScriptError`. */
 export function parseScript(text: string, name: string, folder?: string): Script {
+  const { isNode, LineCounter, parseDocument } = yaml()
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   const at = (offset: number) => {

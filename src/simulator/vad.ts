@@ -1,7 +1,7 @@
 // Finds where speech starts and stops in PCM16 by its energy.
 
 export interface VadSettings {
-  /** Root mean square, 0 to 1, above which a frame of 20 ms counts as speech. */
+  /** Root mean square, 0 to 1, above which a frame of 32 ms counts as speech. */
   readonly level: number
   readonly prefixMs: number
   readonly silenceMs: number
@@ -14,13 +14,14 @@ export interface VadListener {
   stopped(atMs: number): void
 }
 
-export const FRAME_MS = 20
+/** Every recorded time is a multiple of 32 ms, with the padding added to those of starts. */
+export const FRAME_MS = 32
 /** Shorter sounds are clicks. */
-const MIN_SPEECH_MS = 60
+const MIN_SPEECH_MS = 96
 
 export interface Vad {
   readonly speaking: boolean
-  /** Takes one frame of 20 ms that ends `endMs` after the first sample. */
+  /** Takes one frame of 32 ms that ends `endMs` after the first sample. */
   push(rms: number, endMs: number, settings: VadSettings, listener: VadListener): void
   reset(): void
 }
@@ -39,7 +40,8 @@ export function createVad(): Vad {
         if (loudMs < MIN_SPEECH_MS) return
         speaking = true
         quietMs = 0
-        listener.started(Math.max(0, endMs - loudMs - settings.prefixMs))
+        // The first loud frame counts as heard at its end.
+        listener.started(Math.max(0, endMs - loudMs + FRAME_MS - settings.prefixMs))
         return
       }
       // Going on takes less energy than starting, so that the soft end of a word is not cut off.

@@ -1,8 +1,11 @@
-// Measures how far a simulated session is like a recorded one: events that agree in type, order and shape, and those that do not.
+// Measures how far a simulated session is like a recorded one: events that agree in type, order and every field, and those that do not.
 import { isObject, type Json, type RealtimeEvent } from '../../src/core/protocol/events.js'
+import { type Seen, seenIn, written } from './unequal.js'
 
 export interface Match {
-  /** Recorded events that the simulator sent too, by the number of recorded events. 1: all. */
+  /** Recorded events that the simulator sent too. */
+  readonly matched: number
+  /** These by the number of recorded events. 1: all. */
   readonly share: number
   /** `type` of recorded events without a counterpart. */
   readonly missing: readonly string[]
@@ -15,10 +18,6 @@ export interface Match {
 /** Events that may come at any time beside the others, so each kind is compared in an order of its own. */
 const ASIDE = /^conversation\.item\.input_audio_transcription\.|^rate_limits\.updated$/
 const DELTA = /\.delta$/
-/** Paths whose value says of what kind the object is. */
-const KINDS = /(^|\.)(type|status|role|phase|object)$/
-/** A schema of the caller's own. */
-const OWN = /\.parameters\./
 
 interface Unit {
   readonly type: string
@@ -32,7 +31,13 @@ export function compare(recorded: readonly RealtimeEvent[], simulated: readonly 
   const shapes: string[] = []
   let matched = 0
   for (const aside of [false, true]) {
-    const lane = (events: readonly RealtimeEvent[]) => units(events.filter((event) => ASIDE.test(event.type) === aside))
+    const lane = (events: readonly RealtimeEvent[]) => {
+      const seen = seenIn(events)
+      return units(
+        events.filter((event) => ASIDE.test(event.type) === aside),
+        seen,
+      )
+    }
     const left = lane(recorded)
     const right = lane(simulated)
     const pairs = align(left, right)
@@ -51,14 +56,14 @@ export function compare(recorded: readonly RealtimeEvent[], simulated: readonly 
     const used = new Set(pairs.values())
     extra.push(...right.filter((_, index) => !used.has(index)).map((unit) => unit.type))
   }
-  return { share: recorded.length === 0 ? 1 : matched / recorded.length, missing, extra, shapes: [...new Set(shapes)] }
+  return { matched, share: recorded.length === 0 ? 1 : matched / recorded.length, missing, extra, shapes: [...new Set(shapes)] }
 }
 
 /** Neighbouring deltas are one unit, since a model cuts its words as it likes. */
-function units(events: readonly RealtimeEvent[]): readonly Unit[] {
+function units(events: readonly RealtimeEvent[], seen: Seen): readonly Unit[] {
   const found: { type: string; events: { type: string; shape: string }[] }[] = []
   for (const event of events) {
-    const one = { type: event.type, shape: shapeOf(event) }
+    const one = { type: event.type, shape: shapeOf(event, seen) }
     const last = found.at(-1)
     if (last && DELTA.test(event.type) && DELTA.test(last.type)) last.events.push(one)
     else found.push({ type: event.type, events: [one] })
@@ -86,25 +91,20 @@ function align(left: readonly Unit[], right: readonly Unit[]): ReadonlyMap<numbe
   return pairs
 }
 
-/** Every path with the kind of its value, one a line. Words, ids and numbers do not count, but what says of which kind an object is does. */
-function shapeOf(event: RealtimeEvent): string {
-  const paths = new Set<string>()
-  collect(event, '', paths)
-  return [...paths].sort().join('\n')
-}
-
-function collect(value: Json | undefined, path: string, paths: Set<string>): void {
-  if (OWN.test(path)) return
-  if (Array.isArray(value)) {
-    if (value.length === 0) paths.add(`${path}[] empty`)
-    for (const inner of value) collect(inner, `${path}[]`, paths)
-  } else if (isObject(value)) {
-    paths.add(`${path}{}`)
-    for (const [key, inner] of Object.entries(value)) collect(inner, `${path}.${key}`, paths)
-  } else paths.add(`${path}=${KINDS.test(path) ? String(value) : value === null ? 'null' : typeof value}`)
+/** Every path with its value, one a line. */
+function shapeOf(event: RealtimeEvent, seen: Seen): string {
+  const lines: string[] = []
+  const collect = (value: Json | undefined, path: string): void => {
+    if (Array.isArray(value) && value.length > 0) for (const [index, inner] of value.entries()) collect(inner, `${path}[${index}]`)
+    else if (isObject(value) && Object.keys(value).length > 0) for (const [key, inner] of Object.entries(value)) collect(inner, path === '' ? key : `${path}.${key}`)
+    else lines.push(`${path}=${written(event, path, value, seen)}`)
+  }
+  collect(event, '')
+  return lines.sort().join('\n')
 }
 
 function difference(recorded: string, simulated: string): string {
   const [a, b] = [new Set(recorded.split('\n')), new Set(simulated.split('\n'))]
-  return [...[...a].filter((path) => !b.has(path)).map((path) => `-${path}`), ...[...b].filter((path) => !a.has(path)).map((path) => `+${path}`)].join(' ')
+  const lines = [...[...a].filter((line) => !b.has(line)).map((line) => `-${line}`), ...[...b].filter((line) => !a.has(line)).map((line) => `+${line}`)]
+  return lines.length > 0 ? lines.join(' ') : 'at another place'
 }

@@ -159,8 +159,8 @@ describe('GA', () => {
     ])
     const [started, stopped, committed, added] = events
     expect(new Set([started?.item_id, stopped?.item_id, committed?.item_id, (added?.item as JsonObject | undefined)?.id]).size).toBe(1)
-    expect(started?.audio_start_ms).toBe(200)
-    expect(stopped?.audio_end_ms).toBe(1300)
+    expect(started?.audio_start_ms).toBe(212)
+    expect(stopped?.audio_end_ms).toBe(1344)
     const completed = client.events.find((event) => event.type.endsWith('transcription.completed')) ?? (await client.next('conversation.item.input_audio_transcription.completed'))
     expect(completed).toMatchObject({ transcript: 'I spoke for 1.1 seconds.', usage: { type: 'tokens', input_token_details: { audio_tokens: 11 } } })
     client.close()

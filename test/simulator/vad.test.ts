@@ -1,4 +1,4 @@
-// Voice detection by energy, over sockets: what starts a turn, what ends it, and which audio it holds.
+// Voice detection by energy, over sockets: what starts a turn, what ends it, and which audio it holds. Its times are whole frames of 32 ms.
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { JsonObject } from '../../src/core/protocol/events.js'
 import { decodeG711, encodeG711 } from '../../src/simulator/g711.js'
@@ -13,15 +13,15 @@ afterAll(() => simulator.close())
 
 it('hears G.711 as well', async () => {
   const other = await connect(simulator)
-  for (const [type, law] of [
-    ['audio/pcmu', 'ulaw'],
-    ['audio/pcma', 'alaw'],
+  for (const [type, law, endMs] of [
+    ['audio/pcmu', 'ulaw', 928],
+    ['audio/pcma', 'alaw', 2048],
   ] as const) {
     other.send(update({ output_modalities: ['text'], audio: { input: { format: { type } }, output: { format: { type } } } }))
     const bytes = encodeG711(Buffer.concat([tone(200, 0), tone(500), tone(400, 0)]), law)
     other.send({ type: 'input_audio_buffer.append', audio: bytes.toString('base64') })
     const stopped = (await other.until('response.done')).find((event) => event.type === 'input_audio_buffer.speech_stopped')
-    expect(Number(stopped?.audio_end_ms) % 1100).toBe(900)
+    expect(stopped?.audio_end_ms).toBe(endMs)
     other.send({ type: 'response.create', response: { output_modalities: ['audio'] } })
     const deltas = (await other.until('response.done')).filter((event) => event.type === 'response.output_audio.delta')
     expect(Buffer.from(String(deltas[0]?.delta), 'base64')).toHaveLength(1600)
@@ -47,11 +47,11 @@ it('ignores noise below the threshold and obeys silence_duration_ms', async () =
     'conversation.item.added',
     'conversation.item.done',
   ])
-  expect(committed[0]?.audio_start_ms).toBe(900)
-  expect(committed[1]?.audio_end_ms).toBe(2900)
+  expect(committed[0]?.audio_start_ms).toBe(924)
+  expect(committed[1]?.audio_end_ms).toBe(2912)
   other.send({ type: 'conversation.item.retrieve', item_id: committed[2]?.item_id })
   const item = (await other.next('conversation.item.retrieved')).item as JsonObject
-  expect(Buffer.from(String((item.content as JsonObject[])[0]?.audio), 'base64')).toHaveLength(2000 * 48)
+  expect(Buffer.from(String((item.content as JsonObject[])[0]?.audio), 'base64')).toHaveLength((2912 - 924) * 48)
   other.close()
 })
 
@@ -61,7 +61,7 @@ it('ignores a click, and ends semantic turns by silence', async () => {
   await other.next('session.updated')
   for (const event of appends(Buffer.concat([tone(40), tone(960, 0), tone(400), tone(500, 0)]))) other.send(event)
   const [started, stopped] = await other.until('input_audio_buffer.speech_stopped')
-  expect([started?.type, started?.audio_start_ms, stopped?.audio_end_ms]).toEqual(['input_audio_buffer.speech_started', 700, 1700])
+  expect([started?.type, started?.audio_start_ms, stopped?.audio_end_ms]).toEqual(['input_audio_buffer.speech_started', 724, 1728])
   other.close()
 })
 
@@ -72,7 +72,7 @@ it('finds the same speech for any size of appends', async () => {
     other.send(update({ audio: { input: { turn_detection: { type: 'server_vad', create_response: false } } } }))
     for (let at = 0; at < pcm.length; at += size) other.send({ type: 'input_audio_buffer.append', audio: pcm.subarray(at, at + size).toString('base64') })
     const stopped = await other.next('input_audio_buffer.speech_stopped')
-    expect(stopped.audio_end_ms).toBe(1000)
+    expect(stopped.audio_end_ms).toBe(1024)
     other.close()
   }
 })

@@ -91,13 +91,13 @@ it('hears sound at 16 kHz and speaks at 8 kHz', async () => {
   const client = await opened()
   client.send(set({ input_audio_sampling_rate: 16_000, output_audio_format: 'pcm16_8000hz', turn_detection: null }))
   await client.next('session.updated')
-  // A second at 16 kHz is what 667 ms at 24 kHz are.
+  // A second at 16 kHz, ten tokens, is what 667 ms at 24 kHz are.
   for (const event of appends(tone(667))) client.send(event)
   client.send({ type: 'input_audio_buffer.commit' })
   await client.next('input_audio_buffer.committed')
   client.send({ type: 'response.create' })
   const done = await client.next('response.done')
-  expect((done.response as { usage: { input_token_details: JsonObject } }).usage.input_token_details.audio_tokens).toBe(11)
+  expect((done.response as { usage: { input_token_details: JsonObject } }).usage.input_token_details.audio_tokens).toBe(10)
   const bytes = client.events.filter((event) => event.type === 'response.audio.delta').map((event) => Buffer.from(String(event.delta), 'base64').length)
   expect(bytes[0]).toBe(200 * 16)
   client.close()

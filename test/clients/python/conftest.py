@@ -8,7 +8,8 @@ import pytest
 
 @pytest.fixture
 def azure():
-    command = shlex.split(os.environ.get("SIMULATOR", "npx realtime-relay simulate"))
+    # Not through npx, which ends without ending what it started.
+    command = shlex.split(os.environ.get("SIMULATOR", "node node_modules/realtime-relay/dist/cli.js simulate"))
     script = os.path.join(os.path.dirname(__file__), "answers.yaml")
     process = subprocess.Popen([*command, "--api-key", "test-key", "--speed", "Infinity", "--script", script], stdout=subprocess.PIPE, text=True)
     try:
