@@ -1,0 +1,121 @@
+// The simulator without a relay, a voice of espeak-ng, and the five turns that a library must complete with it.
+import { readFileSync } from 'node:fs'
+import { expect } from 'vitest'
+import { type Simulator, type SimulatorOptions, startSimulator } from '../../../src/simulator/simulator.js'
+import { hasEspeak, speechPcm } from '../../support/speech.js'
+import { CA_FILE, type WireEvent } from './lab.js'
+import type { Answer, OwnCall } from './turns.js'
+
+export const KEY = 'key-of-the-local-azure'
+const GREETING = 'Can you hear me well today'
+const OBJECTION = 'Wait'
+/** Some twenty seconds of speech, so that a user can speak into it. */
+const LONG = `Please repeat after me: ${'the quick brown fox jumps over the lazy dog, '.repeat(6)}`
+/** Like the service, a little faster. */
+const SPEED = 2
+/** More than any padding adds to the speech. */
+const UNLIKE_MS = 900
+const PCM_BYTES_PER_MS = 48
+
+export const WEATHER = {
+  name: 'get_weather',
+  description: 'Tells the weather in a city.',
+  parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
+} as const
+/** What the client's own function answers. */
+export const weatherIn = (city: string): string => `sunny in ${city}`
+
+export const missingVoice = hasEspeak() ? [] : ['espeak-ng']
+
+/** One connected client, driven through its library's own calls. */
+export interface DirectTalker {
+  ask(text: string): Promise<Answer>
+  speak(pcm: Buffer): Promise<Answer & { readonly heard?: string }>
+  /** Asks what needs the client's function, which answers `weatherIn(city)`. */
+  call(text: string): Promise<Answer & { readonly called: readonly OwnCall[] }>
+  /** Asks, speaks as soon as the answer's first sound is there, and resolves with the answer to what was spoken. */
+  interrupt(text: string, pcm: Buffer): Promise<Answer>
+  close(): Promise<unknown>
+}
+
+export interface Direct {
+  readonly host: string
+  readonly port: number
+  readonly simulator: Simulator
+  /** What the simulator sent in the latest session, oldest first. */
+  sent(): Promise<readonly WireEvent[]>
+  close(): Promise<void>
+}
+
+/** `wss`: for libraries that dial nothing else. */
+export async function openDirect(options: { readonly wss?: boolean } & Pick<SimulatorOptions, 'style' | 'model'> = {}): Promise<Direct> {
+  const { wss, ...others } = options
+  const voices = [GREETING, OBJECTION].map((text) => ({ text, ms: speechPcm(text, { beforeMs: 0, afterMs: 0 }).length / PCM_BYTES_PER_MS }))
+  const simulator = await startSimulator({
+    ...others,
+    apiKey: KEY,
+    speed: SPEED,
+    control: {},
+    hear: (pcm) => {
+      const ms = pcm.length / PCM_BYTES_PER_MS
+      return voices.find((voice) => ms >= voice.ms * 0.8 && ms < voice.ms + UNLIKE_MS)?.text ?? `${Math.round(ms)} ms of something else`
+    },
+    ...(wss ? { tls: { cert: readFileSync(CA_FILE), key: readFileSync(CA_FILE.replace('-cert.pem', '-key.pem')) } } : {}),
+  })
+  return {
+    host: `localhost:${simulator.port}`,
+    port: simulator.port,
+    simulator,
+    async sent() {
+      const id = simulator.received.at(-1)?.sessionId
+      const passed = (await (await fetch(`${simulator.controlUrl}/sessions/${id}/events?from=server`)).json()) as readonly { readonly event: WireEvent }[]
+      return passed.map(({ event }) => event)
+    },
+    close: () => simulator.close(),
+  }
+}
+
+export interface ExpectedDirect {
+  /** Path and query of the only dial. */
+  readonly target: string | RegExp
+  /** The library, or the app's code of its documents, cuts what was not heard. */
+  readonly truncates?: boolean
+  /** Refusals that the library provokes, and lives with. */
+  readonly refusals?: readonly string[]
+}
+
+export async function fiveTurns(direct: Direct, talker: DirectTalker, expected: ExpectedDirect): Promise<void> {
+  const dials = direct.simulator.received.length
+  const hello = await talker.ask('Good morning')
+  expect(hello.text).toContain('You said: Good morning.')
+  expect(hello.audioBytes).toBeGreaterThan(4800)
+
+  const spoken = await talker.speak(speechPcm(GREETING))
+  expect(spoken.text).toContain(`You said: ${GREETING}.`)
+  expect(spoken.audioBytes).toBeGreaterThan(4800)
+  if (spoken.heard !== undefined) expect(spoken.heard.trim()).toBe(GREETING)
+
+  const weather = await talker.call('What is the weather in Lisbon?')
+  expect(weather.called.map(({ name, arguments: given }) => ({ name, arguments: JSON.parse(given) }))).toEqual([{ name: WEATHER.name, arguments: { city: 'Lisbon' } }])
+  expect(weather.text).toContain(weatherIn('Lisbon'))
+
+  const objection = await talker.interrupt(LONG, speechPcm(OBJECTION))
+  expect(objection.text).toContain(`You said: ${OBJECTION}.`)
+  await talker.close()
+
+  // A library may make its session before the talker is handed over.
+  expect(direct.simulator.received.slice(Math.min(dials, direct.simulator.received.length - 1)).map((session) => session.target)).toEqual([
+    typeof expected.target === 'string' ? expected.target : expect.stringMatching(expected.target),
+  ])
+  checkSent(await direct.sent(), expected)
+}
+
+function checkSent(events: readonly WireEvent[], expected: ExpectedDirect): void {
+  const responses = events.flatMap((event) => (event.type === 'response.done' ? [event.response as { status: string; status_details: { reason: string } | null }] : []))
+  expect(responses.map(({ status }) => status)).toEqual(['completed', 'completed', 'completed', 'completed', 'cancelled', 'completed'])
+  expect(responses[4]?.status_details?.reason).toBe('turn_detected')
+  expect(events.flatMap((event) => (event.type === 'error' ? [(event.error as { code: string }).code] : []))).toEqual(expected.refusals ?? [])
+  const cut = events.flatMap((event) => (event.type === 'conversation.item.truncated' ? [Number(event.audio_end_ms)] : []))
+  expect(cut).toHaveLength(expected.truncates ? 1 : 0)
+  for (const event of events) expect(event.event_id, String(event.type)).toEqual(expect.any(String))
+}
