@@ -3,9 +3,8 @@ import { AzureOpenAI, OpenAI } from 'openai-7'
 import { OpenAIRealtimeWS as PreviewWS } from 'openai-7/beta/realtime/ws'
 import { OpenAIRealtimeWS } from 'openai-7/realtime/ws'
 import { afterEach, describe, expect, it } from 'vitest'
-import { appendable } from '../support/speech.js'
 import { type Direct, type DirectTalker, fiveTurns, KEY, missingVoice, openDirect, WEATHER, weatherIn } from './support/direct.js'
-import { base64Bytes } from './support/speech.js'
+import { base64Bytes, pieces, toBase64 } from './support/speech.js'
 import type { OwnCall } from './support/turns.js'
 
 interface Told {
@@ -74,8 +73,8 @@ async function talk(client: OpenAIRealtimeWS | PreviewWS, session: object): Prom
     say(text)
     return done
   }
-  const microphone = (pcm: Buffer) => {
-    for (const audio of appendable(pcm)) send({ type: 'input_audio_buffer.append', audio })
+  const microphone = (pcm: Uint8Array) => {
+    for (const piece of pieces(pcm)) send({ type: 'input_audio_buffer.append', audio: toBase64(piece) })
   }
   await until((event) => event.type === 'session.created')
   send({ type: 'session.update', session })

@@ -30,11 +30,11 @@ export const missingVoice = hasEspeak() ? [] : ['espeak-ng']
 /** One connected client, driven through its library's own calls. */
 export interface DirectTalker {
   ask(text: string): Promise<Answer>
-  speak(pcm: Buffer): Promise<Answer & { readonly heard?: string }>
+  speak(pcm: Uint8Array): Promise<Answer & { readonly heard?: string }>
   /** Asks what needs the client's function, which answers `weatherIn(city)`. */
   call(text: string): Promise<Answer & { readonly called: readonly OwnCall[] }>
   /** Asks, speaks as soon as the answer's first sound is there, and resolves with the answer to what was spoken. */
-  interrupt(text: string, pcm: Buffer): Promise<Answer>
+  interrupt(text: string, pcm: Uint8Array): Promise<Answer>
   close(): Promise<unknown>
 }
 
@@ -84,13 +84,16 @@ export interface ExpectedDirect {
   readonly refusals?: readonly string[]
 }
 
+/** A plain array, since the pieces of a Buffer share its memory. */
+const microphone = (text: string): Uint8Array => new Uint8Array(speechPcm(text))
+
 export async function fiveTurns(direct: Direct, talker: DirectTalker, expected: ExpectedDirect): Promise<void> {
   const dials = direct.simulator.received.length
   const hello = await talker.ask('Good morning')
   expect(hello.text).toContain('You said: Good morning.')
   expect(hello.audioBytes).toBeGreaterThan(4800)
 
-  const spoken = await talker.speak(speechPcm(GREETING))
+  const spoken = await talker.speak(microphone(GREETING))
   expect(spoken.text).toContain(`You said: ${GREETING}.`)
   expect(spoken.audioBytes).toBeGreaterThan(4800)
   if (spoken.heard !== undefined) expect(spoken.heard.trim()).toBe(GREETING)
@@ -99,7 +102,7 @@ export async function fiveTurns(direct: Direct, talker: DirectTalker, expected: 
   expect(weather.called.map(({ name, arguments: given }) => ({ name, arguments: JSON.parse(given) }))).toEqual([{ name: WEATHER.name, arguments: { city: 'Lisbon' } }])
   expect(weather.text).toContain(weatherIn('Lisbon'))
 
-  const objection = await talker.interrupt(LONG, speechPcm(OBJECTION))
+  const objection = await talker.interrupt(LONG, microphone(OBJECTION))
   expect(objection.text).toContain(`You said: ${OBJECTION}.`)
   await talker.close()
 
@@ -110,12 +113,20 @@ export async function fiveTurns(direct: Direct, talker: DirectTalker, expected: 
   checkSent(await direct.sent(), expected)
 }
 
+interface Ended {
+  readonly status: string
+  readonly status_details: { readonly reason: string } | null
+  readonly output: readonly { readonly id: string }[]
+}
+
 function checkSent(events: readonly WireEvent[], expected: ExpectedDirect): void {
-  const responses = events.flatMap((event) => (event.type === 'response.done' ? [event.response as { status: string; status_details: { reason: string } | null }] : []))
+  const responses = events.flatMap((event) => (event.type === 'response.done' ? [event.response as Ended] : []))
   expect(responses.map(({ status }) => status)).toEqual(['completed', 'completed', 'completed', 'completed', 'cancelled', 'completed'])
-  expect(responses[4]?.status_details?.reason).toBe('turn_detected')
+  const interrupted = responses[4] as Ended
+  expect(interrupted.status_details?.reason).toBe('turn_detected')
   expect(events.flatMap((event) => (event.type === 'error' ? [(event.error as { code: string }).code] : []))).toEqual(expected.refusals ?? [])
-  const cut = events.flatMap((event) => (event.type === 'conversation.item.truncated' ? [Number(event.audio_end_ms)] : []))
-  expect(cut).toHaveLength(expected.truncates ? 1 : 0)
+  // A library that takes an earlier answer for still playing cuts that one too.
+  const cut = events.flatMap((event) => (event.type === 'conversation.item.truncated' ? [event.item_id] : []))
+  expect(cut.filter((id) => id === interrupted.output[0]?.id)).toHaveLength(expected.truncates ? 1 : 0)
   for (const event of events) expect(event.event_id, String(event.type)).toEqual(expect.any(String))
 }
