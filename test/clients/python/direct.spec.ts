@@ -1,0 +1,41 @@
+// Python's realtime clients straight at the simulator: run by `npm run test:python`, with an environment of their own.
+import { afterEach, describe, expect, it } from 'vitest'
+import { type Direct, type DirectTalker, fiveTurns, KEY, missingVoice, openDirect } from '../support/direct.js'
+import { hex, startChild } from './child.js'
+
+function connect(script: string, way: string, host: string): DirectTalker {
+  const child = startChild(script, [way, host, KEY], process.env.DIRECT_TEST_PYTHON)
+  return {
+    ask: (text) => child.call({ do: 'ask', text }),
+    speak: (pcm) => child.call({ do: 'speak', pcm: hex(pcm) }),
+    call: (text) => child.call({ do: 'call', text }),
+    interrupt: (text, pcm) => child.call({ do: 'interrupt', text, pcm: hex(pcm) }),
+    close: () => child.close(),
+  }
+}
+
+const AZURE = '/openai/v1/realtime?model=voice'
+const PREVIEW = '/openai/realtime?api-version=2025-04-01-preview&deployment=voice'
+const OPENAI = '/v1/realtime?model=gpt-realtime'
+
+describe.skipIf(missingVoice.length > 0)(`Python and the simulator${missingVoice.map((name) => ` (${name} is missing)`)}`, () => {
+  let direct: Direct
+  afterEach(() => direct?.close())
+
+  it.each([
+    ['openai', 'openai', OPENAI],
+    ['openai', 'azure', AZURE],
+    ['openai', 'azure-preview', PREVIEW],
+    ['livekit', 'openai', OPENAI],
+    ['livekit', 'azure', AZURE],
+    ['livekit', 'azure-preview', PREVIEW],
+    ['pydantic_ai', 'openai', OPENAI],
+    ['pydantic_ai', 'azure', AZURE],
+    ['pydantic_ai', 'voice-live', /^\/voice-live\/realtime\?/],
+  ] as const)('%s on the path of %s', async (library, way, target) => {
+    // For Azure pydantic-ai dials nothing but `wss`.
+    direct = await openDirect({ style: way === 'openai' ? 'openai' : 'azure', wss: library === 'pydantic_ai' && way !== 'openai' })
+    await fiveTurns(direct, connect(`direct_${library}.py`, way, direct.host), { target, truncates: true })
+    expect(direct.simulator.received.at(-1)?.closeCode).toBeDefined()
+  })
+})
