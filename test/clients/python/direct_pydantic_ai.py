@@ -84,8 +84,7 @@ class Talker:
         await self.session.send(text)
         await self.first_sound.wait()
         await self.microphone(pcm)
-        cut = await self.answer()
-        assert cut["text"] not in text, cut
+        await self.answer()
         self.speaker.set()
         return await self.answer()
 

@@ -15,7 +15,7 @@ async def serve(talker):
     """`talker` has a method for each request of the test, such as ask(text) and speak(pcm), that returns what the test wants to see."""
     async for request in lines():
         method = getattr(talker, request["do"])
-        given = {name: bytes.fromhex(value) if name == "pcm" else value for name, value in request.items() if name != "do"}
+        given = {name: bytes.fromhex(value) if name.endswith("pcm") else value for name, value in request.items() if name != "do"}
         try:
             answer = await asyncio.wait_for(method(**given), 20)
         except Exception as error:
