@@ -30,6 +30,8 @@ from pipecat.workers.runner import WorkerRunner
 from talk import serve
 from weather import weather_in
 
+# Tenths of a second in which the speech has begun.
+ONSET = 6
 PROPERTIES = SessionProperties(audio=AudioConfiguration(input=AudioInput(transcription=InputAudioTranscription(model="whisper-1"))))
 
 
@@ -102,7 +104,11 @@ class Talker:
         return await self.answer()
 
     async def microphone(self, pcm):
-        await self.worker.queue_frames([InputAudioRawFrame(audio=pcm[at : at + 4800], sample_rate=24000, num_channels=1) for at in range(0, len(pcm), 4800)])
+        """Goes on once the pipeline knows that the user speaks: nobody says a sentence faster than that, but a test would."""
+        frames = [InputAudioRawFrame(audio=pcm[at : at + 4800], sample_rate=24000, num_channels=1) for at in range(0, len(pcm), 4800)]
+        await self.worker.queue_frames(frames[:ONSET])
+        await self.until(InterruptionFrame)
+        await self.worker.queue_frames(frames[ONSET:])
 
     async def speak(self, pcm):
         await self.microphone(pcm)
@@ -115,7 +121,6 @@ class Talker:
         await self.microphone(pcm)
         await self.until(TTSAudioRawFrame)
         await self.microphone(objection_pcm)
-        await self.until(InterruptionFrame)
         self.speaker.held = False
         return await self.answer()
 

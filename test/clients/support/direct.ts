@@ -11,8 +11,8 @@ const GREETING = 'Can you hear me well today?'
 const OBJECTION = 'Wait!'
 export const WEATHER_QUESTION = 'What is the weather in Lisbon?'
 export const STORY_QUESTION = 'Please tell me a story.'
-/** Some twenty seconds of speech, so that a user can speak into it. */
-const STORY = `Once upon a time ${'the quick brown fox jumped over the lazy dog, '.repeat(6)}and that was all.`
+/** About a minute of speech, so that a user can speak into it on a busy machine too. */
+const STORY = `Once upon a time ${'the quick brown fox jumped over the lazy dog, '.repeat(18)}and that was all.`
 /** Like the service, a little faster. */
 const SPEED = 2
 const PCM_BYTES_PER_MS = 48
