@@ -6,7 +6,7 @@ import sys
 from pipecat.frames.frames import (
     BotStoppedSpeakingFrame,
     ErrorFrame,
-    FunctionCallInProgressFrame,
+    FunctionCallsStartedFrame,
     InputAudioRawFrame,
     InterruptionFrame,
     LLMFullResponseEndFrame,
@@ -37,7 +37,7 @@ PROPERTIES = SessionProperties(audio=AudioConfiguration(input=AudioInput(transcr
 
 def service(way, host, key):
     if way == "openai":
-        settings = OpenAIRealtimeLLMService.Settings(model="gpt-realtime", session_properties=PROPERTIES)
+        settings = OpenAIRealtimeLLMService.Settings(session_properties=PROPERTIES)
         return OpenAIRealtimeLLMService(api_key=key, base_url=f"ws://{host}/v1/realtime", settings=settings)
     if way == "azure":
         settings = AzureRealtimeLLMService.Settings(model="voice", session_properties=PROPERTIES)
@@ -83,17 +83,20 @@ class Talker:
         return frame
 
     async def answer(self):
-        """A response that only called a function has no words: the next one has."""
-        text, audio, called = "", 0, []
+        """A response that called a function is no answer, whatever it remarked: the next one is."""
+        text, audio, called, calling = "", 0, [], False
         while True:
-            frame = await self.until(TTSTextFrame, TTSAudioRawFrame, FunctionCallInProgressFrame, LLMFullResponseEndFrame)
+            frame = await self.until(TTSTextFrame, TTSAudioRawFrame, FunctionCallsStartedFrame, LLMFullResponseEndFrame)
             match frame:
                 case TTSTextFrame():
                     text += frame.text
                 case TTSAudioRawFrame():
                     audio += len(frame.audio)
-                case FunctionCallInProgressFrame():
-                    called.append({"name": frame.function_name, "arguments": json.dumps(dict(frame.arguments))})
+                case FunctionCallsStartedFrame(function_calls=calls):
+                    called += [{"name": call.function_name, "arguments": json.dumps(dict(call.arguments))} for call in calls]
+                    calling = True
+                case LLMFullResponseEndFrame() if calling:
+                    text, calling = "", False
                 case LLMFullResponseEndFrame() if text:
                     return {"text": text, "audioBytes": audio, "called": called}
 

@@ -22,7 +22,7 @@ def get_weather(city: str) -> str:
 
 def model(way, host, key):
     if way == "openai":
-        return OpenAIRealtimeModel("gpt-realtime", provider=OpenAIProvider(base_url=f"http://{host}/v1", api_key=key))
+        return OpenAIRealtimeModel("gpt-realtime-2.1", provider=OpenAIProvider(base_url=f"http://{host}/v1", api_key=key))
     azure = AzureProvider(azure_endpoint=f"https://{host}", api_key=key, api_version="2025-04-01-preview")
     if way == "azure":
         return AzureRealtimeModel("voice", provider=azure)
