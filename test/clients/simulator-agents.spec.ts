@@ -84,6 +84,6 @@ describe.skipIf(missingVoice.length > 0)(`@openai/agents-realtime and the simula
     ['openai', '/v1/realtime?model=gpt-realtime'],
   ] as const)('the path of %s', async (style, target) => {
     direct = await openDirect({ style })
-    await fiveTurns(direct, await connect(`ws://${direct.host}${target}`), { target, truncates: true })
+    await fiveTurns(direct, await connect(`ws://${direct.host}${target}`), target)
   })
 })

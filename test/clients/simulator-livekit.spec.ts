@@ -103,18 +103,18 @@ describe.skipIf(missingVoice.length > 0)(`@livekit/agents-plugin-openai and the 
   it('RealtimeModel on OpenAI', async () => {
     direct = await openDirect({ style: 'openai' })
     const model = new realtime.RealtimeModel({ baseURL: `http://${direct.host}/v1`, apiKey: KEY, model: 'gpt-realtime' })
-    await fiveTurns(direct, await connect(model), { target: '/v1/realtime?model=gpt-realtime', truncates: true })
+    await fiveTurns(direct, await connect(model), '/v1/realtime?model=gpt-realtime')
   })
 
   it('RealtimeModel.withAzure', async () => {
     direct = await openDirect()
     const model = realtime.RealtimeModel.withAzure({ azureEndpoint: `http://${direct.host}`, azureDeployment: 'voice', apiKey: KEY })
-    await fiveTurns(direct, await connect(model), { target: '/openai/v1/realtime?model=voice', truncates: true })
+    await fiveTurns(direct, await connect(model), '/openai/v1/realtime?model=voice')
   })
 
   it('RealtimeModel.withAzure with an api version, on the preview path', async () => {
     direct = await openDirect()
     const model = realtime.RealtimeModel.withAzure({ azureEndpoint: `http://${direct.host}`, azureDeployment: 'voice', apiVersion: '2024-10-01-preview', apiKey: KEY })
-    await fiveTurns(direct, await connect(model), { target: /^\/openai\/realtime\?(?=.*api-version=2024-10-01-preview)(?=.*deployment=voice)/, truncates: true })
+    await fiveTurns(direct, await connect(model), /^\/openai\/realtime\?(?=.*api-version=2024-10-01-preview)(?=.*deployment=voice)/)
   })
 })

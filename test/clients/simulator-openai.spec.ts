@@ -129,24 +129,24 @@ describe.skipIf(missingVoice.length > 0)(`openai 7 and the simulator${missingVoi
   it('OpenAIRealtimeWS on OpenAI', async () => {
     direct = await openDirect({ wss: true, style: 'openai' })
     const client = new OpenAIRealtimeWS({ model: 'gpt-realtime' }, new OpenAI({ baseURL: `https://${direct.host}/v1`, apiKey: KEY }))
-    await fiveTurns(direct, await talk(client, GA_SESSION), { target: '/v1/realtime?model=gpt-realtime', truncates: true })
+    await fiveTurns(direct, await talk(client, GA_SESSION), '/v1/realtime?model=gpt-realtime')
   })
 
   it('OpenAIRealtimeWS.azure', async () => {
     direct = await openDirect({ wss: true })
     const client = await OpenAIRealtimeWS.azure(azure(direct.host))
-    await fiveTurns(direct, await talk(client, GA_SESSION), { target: '/openai/v1/realtime?model=voice', truncates: true })
+    await fiveTurns(direct, await talk(client, GA_SESSION), '/openai/v1/realtime?model=voice')
   })
 
   it('OpenAIRealtimeWS.azure with a model that remarks before a call', async () => {
     direct = await openDirect({ wss: true, model: 'gpt-realtime-2.1' })
     const client = await OpenAIRealtimeWS.azure(azure(direct.host))
-    await fiveTurns(direct, await talk(client, GA_SESSION), { target: '/openai/v1/realtime?model=voice', truncates: true })
+    await fiveTurns(direct, await talk(client, GA_SESSION), '/openai/v1/realtime?model=voice')
   })
 
   it('the beta class with .azure, on the preview path', async () => {
     direct = await openDirect({ wss: true })
     const client = await PreviewWS.azure(azure(direct.host))
-    await fiveTurns(direct, await talk(client, PREVIEW_SESSION), { target: '/openai/realtime?api-version=2025-04-01-preview&deployment=voice', truncates: true })
+    await fiveTurns(direct, await talk(client, PREVIEW_SESSION), '/openai/realtime?api-version=2025-04-01-preview&deployment=voice')
   })
 })

@@ -39,7 +39,7 @@ describe.skipIf(missingVoice.length > 0)(`Python and the simulator${missingVoice
   ] as const)('%s on the path of %s', async (library, way, target) => {
     // For Azure pydantic-ai dials nothing but `wss`.
     direct = await openDirect({ style: way === 'openai' ? 'openai' : 'azure', wss: library === 'pydantic_ai' && way !== 'openai' })
-    await fiveTurns(direct, connect(library, way, direct.host), { target, truncates: true })
+    await fiveTurns(direct, connect(library, way, direct.host), target)
     expect(direct.simulator.received.at(-1)?.closeCode).toBeDefined()
   })
 })
