@@ -16,7 +16,7 @@ export interface Child {
 export const hex = (pcm: Uint8Array): string => Buffer.from(pcm).toString('hex')
 
 export function startChild(script: string, args: readonly string[], python = process.env.RELAY_TEST_PYTHON ?? 'python3'): Child {
-  const child = spawn(python, [`${HERE}${script}`, ...args], { env: { ...process.env, SSL_CERT_FILE: CA_FILE }, stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(python, [`${HERE}${script}`, ...args], { env: { ...process.env, SSL_CERT_FILE: CA_FILE, PYTHONDONTWRITEBYTECODE: '1' }, stdio: ['pipe', 'pipe', 'pipe'] })
   let complaints = ''
   child.stderr.on('data', (data) => {
     complaints += data
