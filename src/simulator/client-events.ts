@@ -121,7 +121,8 @@ const itemCases = {
 const item = tagged('type', itemCases)
 
 const response = object({
-  instructions: text(),
+  // LiveKit for Python sends null for 'as the session has them'.
+  instructions: nullable(text()),
   output_modalities: modalities,
   audio: object({ output: object({ format, voice }) }),
   tools: arrayOf(tool, 128),

@@ -21,6 +21,18 @@ describe('the page', () => {
     for (const block of blocks('yaml')) expect(parseScript(block, 'page').answers?.length).toBeGreaterThan(0)
   })
 
+  it('names the libraries that are tried, at their versions', () => {
+    const { dependencies } = JSON.parse(readFileSync(at('test/clients/package.json'), 'utf8')) as { dependencies: Record<string, string> }
+    const node = ['openai-7', '@openai/agents-realtime', '@livekit/agents-plugin-openai'].map((name) => [
+      name.replace(/-7$/, ''),
+      'Node',
+      dependencies[name]?.replace(/^npm:.*@/, ''),
+    ])
+    const python = readFileSync(at('test/clients/python/requirements-direct.txt'), 'utf8').matchAll(/^([\w-]+)(?:\[.*\])?==(\S+)$/gm)
+    const told = [...page.matchAll(/^\| `([^`]+)` \| (Node|Python) \| (\S+) \|/gm)].map(([, name, runsIn, version]) => [name, runsIn, version])
+    expect(told).toEqual([...node, ...[...python].map(([, name, version]) => [name, 'Python', version])])
+  })
+
   it('names every flag, as the help does', async () => {
     const flags = [...SIMULATE_USAGE.matchAll(/--[a-z-]+/g)].map(([flag]) => flag)
     expect(flags.length).toBeGreaterThan(20)

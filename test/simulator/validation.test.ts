@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../src/core/protocol/events.js'
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
 import { fc } from '../support/property.js'
-import { type Client, connect, update, userText } from './client.js'
+import { type Client, connect, GA_PATH, update, userText } from './client.js'
 
 let simulator: Simulator
 let client: Client
@@ -237,6 +237,23 @@ describe('other events', () => {
     const marked = await other.next((event) => (event.error as JsonObject | undefined)?.event_id === 'marker')
     expect(marked.error).toMatchObject({ code: 'item_retrieve_invalid_item_id' })
     expect(other.events.filter((event) => (event.error as JsonObject | undefined)?.code === 'internal_error')).toEqual([])
+    other.close()
+  })
+
+  it.each([GA_PATH, '/openai/realtime?api-version=2025-04-01-preview&deployment=voice'])('instructions that are null in a response are the session’s: %s', async (path) => {
+    const other = await connect(simulator, path)
+    const type = path === GA_PATH ? { type: 'realtime' } : {}
+    other.send({ type: 'session.update', session: { ...type, instructions: 'Be kind.' } })
+    const answers: string[] = []
+    for (const response of [{}, { instructions: null }, { instructions: 'Be quick.' }]) {
+      other.send(userText('What are your instructions?'))
+      other.send({ type: 'response.create', response })
+      answers.push(String((await other.next((event) => event.type === 'error' || /transcript\.done$/.test(event.type))).transcript))
+      await other.next('response.done')
+    }
+    expect(answers[0]).toContain('fingerprint')
+    expect(answers[1]).toBe(answers[0])
+    expect(answers[2]).not.toBe(answers[0])
     other.close()
   })
 

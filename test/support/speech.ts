@@ -1,6 +1,6 @@
 // Audio of a speaker: a plain tone if only loudness counts, real speech of espeak-ng for a microphone.
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -36,16 +36,30 @@ export function hasEspeak(): boolean {
 /** A WAV file of `text` for Chromium's fake microphone: 48 kHz mono PCM16, with silence before and after. The caller removes its folder. */
 export function speechFile(text: string, { beforeMs = 300, afterMs = 1500 } = {}): { readonly folder: string; readonly file: string } {
   const folder = mkdtempSync(join(tmpdir(), 'relay-speech-'))
-  const spoken = join(folder, 'spoken.wav')
-  execFileSync('espeak-ng', ['-v', 'en', '-s', '150', '-a', '160', '-w', spoken, text], { stdio: 'ignore' })
-  const { rate, samples } = readWav(readFileSync(spoken))
   const rate48 = 48_000
-  const speech = resampled(samples, rate, rate48)
+  const speech = espeak(text, join(folder, 'spoken.wav'), rate48)
   const before = new Int16Array(Math.round((beforeMs * rate48) / 1000))
   const after = new Int16Array(Math.round((afterMs * rate48) / 1000))
   const file = join(folder, 'microphone.wav')
   writeFileSync(file, wav(Buffer.concat([before, speech, after].map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength))), rate48))
   return { folder, file }
+}
+
+/** What espeak-ng says, as clients append it: PCM16 at 24 kHz, between the silences of an open microphone. */
+export function speechPcm(text: string, { beforeMs = 300, afterMs = 1000 } = {}): Buffer {
+  const folder = mkdtempSync(join(tmpdir(), 'relay-speech-'))
+  try {
+    const { buffer } = espeak(text, join(folder, 'spoken.wav'), RATE)
+    return Buffer.concat([silence(beforeMs), Buffer.from(buffer), silence(afterMs)])
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function espeak(text: string, file: string, rate: number): Int16Array<ArrayBuffer> {
+  execFileSync('espeak-ng', ['-v', 'en', '-s', '150', '-a', '160', '-w', file, text], { stdio: 'ignore' })
+  const read = readWav(readFileSync(file))
+  return resampled(read.samples, read.rate, rate)
 }
 
 function readWav(bytes: Buffer): { rate: number; samples: Int16Array } {
@@ -55,7 +69,7 @@ function readWav(bytes: Buffer): { rate: number; samples: Int16Array } {
   return { rate, samples: Int16Array.from({ length: data.length / 2 }, (_, index) => data.readInt16LE(index * 2)) }
 }
 
-function resampled(samples: Int16Array, from: number, to: number): Int16Array {
+function resampled(samples: Int16Array, from: number, to: number): Int16Array<ArrayBuffer> {
   return Int16Array.from({ length: Math.floor((samples.length * to) / from) }, (_, index) => {
     const at = (index * from) / to
     const low = Math.floor(at)

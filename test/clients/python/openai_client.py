@@ -81,4 +81,5 @@ async def main():
         await serve(Talker(socket, preview=way in ("openai-beta", "azure-key", "azure-token")))
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,45 +1,21 @@
 // The Python clients, each in a process of its own that trusts the relay's certificate: run by `npm run test:python`.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { CA_FILE, type Lab, openLab, UPSTREAMS } from '../support/lab.js'
+import { type Lab, openLab, UPSTREAMS } from '../support/lab.js'
 import { RATE, spokenPcm } from '../support/speech.js'
 import { fourTurns, type Talker } from '../support/turns.js'
-
-const HERE = fileURLToPath(new URL('.', import.meta.url))
-const PYTHON = process.env.RELAY_TEST_PYTHON ?? 'python3'
+import { hex, startChild } from './child.js'
 
 /** The client's function has the name that semantic-kernel gives it: plugin, hyphen, function. */
 const SCREEN = { type: 'object', properties: { text: { type: 'string' } }, required: ['text'] }
 const CLIENT_TOOL = (name: string) => ({ type: 'function', name, description: 'Shows a text on the screen.', parameters: SCREEN, run: 'client' })
 
 function connect(script: string, way: string, host: string, token: string): Talker {
-  const child = spawn(PYTHON, [`${HERE}${script}`, way, host, token], { env: { ...process.env, SSL_CERT_FILE: CA_FILE }, stdio: ['pipe', 'pipe', 'pipe'] })
-  let complaints = ''
-  child.stderr.on('data', (data) => {
-    complaints += data
-  })
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const call = async <T>(request: object): Promise<T> => {
-    child.stdin.write(`${JSON.stringify(request)}\n`)
-    const line = await lines.next()
-    if (line.done) throw new Error(`${script} ended: ${complaints}`)
-    const answer = JSON.parse(line.value)
-    if (answer.error) throw new Error(`${answer.error}\n${complaints}`)
-    return answer
-  }
+  const child = startChild(script, [way, host, token])
   return {
-    ask: (text) => call({ do: 'ask', text }),
-    speak: (speechMs) => call({ do: 'speak', pcm: Buffer.from(spokenPcm(RATE, speechMs)).toString('hex') }),
-    ownTool: (text) => call({ do: 'ownTool', text }),
-    async close() {
-      const exit = once(child, 'exit')
-      child.stdin.end()
-      const [code] = await exit
-      if (code !== 0) throw new Error(`${script} ended with ${code}: ${complaints}`)
-    },
+    ask: (text) => child.call({ do: 'ask', text }),
+    speak: (speechMs) => child.call({ do: 'speak', pcm: hex(spokenPcm(RATE, speechMs)) }),
+    ownTool: (text) => child.call({ do: 'own_tool', text }),
+    close: () => child.close(),
   }
 }
 

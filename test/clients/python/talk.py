@@ -12,11 +12,12 @@ async def lines():
 
 
 async def serve(talker):
-    """`talker` has ask(text), speak(pcm) and own_tool(text), each returning what the test wants to see."""
+    """`talker` has a method for each request of the test, such as ask(text) and speak(pcm), that returns what the test wants to see."""
     async for request in lines():
-        method = {"ask": talker.ask, "speak": talker.speak, "ownTool": talker.own_tool}[request["do"]]
+        method = getattr(talker, request["do"])
+        given = {name: bytes.fromhex(value) if name.endswith("pcm") else value for name, value in request.items() if name != "do"}
         try:
-            answer = await asyncio.wait_for(method(request.get("text") or bytes.fromhex(request.get("pcm", ""))), 20)
+            answer = await asyncio.wait_for(method(**given), 20)
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), flush=True)
