@@ -178,6 +178,8 @@ export interface Config {
     readonly maxSessions: number
     readonly maxSessionsPerUser: number
     readonly maxSessionMs: number
+    readonly resumeMs: number
+    readonly resumeBufferBytes: number
     readonly idleTimeoutMs: number
     readonly drainMs: number
     readonly handshakeTimeoutMs: number

@@ -132,6 +132,8 @@ function readLimits(env: EnvReader): Config['limits'] {
     maxSessionMs: env.get('MAX_SESSION_SECONDS'),
     idleTimeoutMs: env.get('IDLE_TIMEOUT_SECONDS'),
     drainMs: env.get('DRAIN_SECONDS'),
+    resumeMs: env.get('RESUME_SECONDS'),
+    resumeBufferBytes: env.get('RESUME_BUFFER_BYTES'),
     handshakeTimeoutMs: env.get('HANDSHAKE_TIMEOUT_SECONDS'),
     upstreamConnectTimeoutMs: env.get('UPSTREAM_CONNECT_TIMEOUT_SECONDS'),
     pingIntervalMs: env.get('PING_INTERVAL_SECONDS'),

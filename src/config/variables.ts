@@ -145,6 +145,12 @@ export const VARIABLES = {
   MAX_SESSION_SECONDS: required(seconds(0.1, MAX_SECONDS), '1740', 'Longest session. The default ends just before an upstream that allows 30 minutes would.'),
   IDLE_TIMEOUT_SECONDS: required(seconds(0.1, DAY), '300', 'Longest time without a client event, a response or a running tool.'),
   DRAIN_SECONDS: required(seconds(0, 3600), '25', 'Longest shutdown after SIGTERM. Keep it below the platform’s own limit.'),
+  RESUME_SECONDS: required(seconds(0, 3600), '60', 'How long a session waits for a client that asked to be allowed back. 0: none is.'),
+  RESUME_BUFFER_BYTES: required(
+    bytes(16_384, 67_108_864),
+    '2 MiB',
+    'Most bytes of messages that are kept for such a client, to be sent again. All clients of a process have 64 times as much together.',
+  ),
   HANDSHAKE_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest time from connection to upgrade, TLS included.'),
   UPSTREAM_CONNECT_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest dial of an upstream, and longest wait for the configured session after it.'),
   PING_INTERVAL_SECONDS: required(seconds(0.1, 3600), '20', 'Send a ping after this long without traffic in one direction. Disconnect a peer that stays silent for twice as long.'),

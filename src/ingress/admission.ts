@@ -5,6 +5,7 @@ import type { SessionProfile } from '../core/policy/profile.js'
 import type { DialectName } from '../core/protocol/dialect.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { Authenticator, Identity } from '../ports/caller.js'
+import type { ResumeClaim, ResumeClaims } from '../ports/resume.js'
 import type { Lease, Store } from '../ports/store.js'
 import type { ToolSet } from '../ports/tools.js'
 import { addressGroup } from './address.js'
@@ -23,6 +24,8 @@ export interface AdmissionDeps {
   readonly toolsFor: (profile: SessionProfile) => ToolSet | Promise<ToolSet>
   /** Concurrent sessions of this caller, if a profile overrides `MAX_SESSIONS_PER_USER`. */
   readonly sessionsAllowed?: (identity: Identity) => number
+  /** Absent: nobody comes back. */
+  readonly resume?: ResumeClaims | undefined
   readonly draining: () => boolean
   /** True while the process is short of memory and must refuse new sessions. Absent: never. */
   readonly overloaded?: () => boolean
@@ -47,6 +50,12 @@ export interface Admitted {
   readonly place: Place
 }
 
+/** A client that comes back to its session, which has its place already. */
+export interface Resumed {
+  readonly resumed: ResumeClaim
+  readonly dialect: DialectName
+}
+
 /** Counts one caller against the session limits of this process and of its subject. Both calls may be repeated. */
 export interface Place {
   /** The session is open, so `sessionCount` includes it from now on. */
@@ -64,7 +73,7 @@ export interface OpeningCount {
 }
 
 /** Resolves to what a session needs. Rejects with a `RefusalError` or the deadline's `ClientGone`; the place is then free again. */
-export async function admit(handshake: Handshake, caller: Caller, opening: OpeningCount, deadline: Deadline, deps: AdmissionDeps): Promise<Admitted> {
+export async function admit(handshake: Handshake, caller: Caller, opening: OpeningCount, deadline: Deadline, deps: AdmissionDeps): Promise<Admitted | Resumed> {
   const { config, store } = deps
   const { headers, query, offered, requestedModel, trace } = handshake
   if (deps.draining()) throw new RefusalError('draining', 'draining', RETRY.draining)
@@ -77,6 +86,11 @@ export async function admit(handshake: Handshake, caller: Caller, opening: Openi
   const identity = await deadline.within(deps.authenticator.authenticate({ headers, query }))
   if (await deadline.within(store.revocations.isRevoked(identity))) throw new RefusalError('unauthenticated', 'revoked')
   await takeConnect(`connect:subject:${encodeURIComponent(identity.subject)}`)
+  if (handshake.resume) {
+    const resumed = deps.resume?.claim(handshake.resume, identity, dialect)
+    if (!resumed) throw new RefusalError('resume_unknown', 'no_such_session')
+    return { resumed, dialect }
+  }
   const sessionId = randomUUID()
   const place = await takePlace(identity, sessionId)
   try {
@@ -102,7 +116,9 @@ export async function admit(handshake: Handshake, caller: Caller, opening: Openi
     opening.value++
     try {
       const max = deps.sessionsAllowed?.(identity) ?? config.limits.maxSessionsPerUser
-      const lease = await deadline.within(store.leases.lease(identity.subject, id, max), (late) => late?.release())
+      const takeLease = () => deadline.within(store.leases.lease(identity.subject, id, max), (late) => late?.release())
+      // Whoever is here goes before one who may come back.
+      const lease = (await takeLease()) ?? (deps.resume?.endOldestAway(identity.subject) ? await takeLease() : undefined)
       if (!lease) throw new RefusalError('too_many_sessions', 'subject_full', RETRY.tooManySessions)
       return placeOf(lease, opening)
     } catch (error) {

@@ -1,8 +1,9 @@
 // Reads an upgrade request and refuses a malformed one before any other check runs.
 import type { IncomingMessage } from 'node:http'
 import { RefusalError } from '../core/protocol/errors.js'
+import type { ResumeRequest } from '../ports/resume.js'
 import { queryOf } from './paths.js'
-import { offeredSubprotocols } from './subprotocol.js'
+import { offeredSubprotocols, RESUME_SUBPROTOCOL } from './subprotocol.js'
 
 export interface Handshake {
   readonly target: string
@@ -14,6 +15,8 @@ export interface Handshake {
   readonly requestedModel: string | undefined
   /** The client's own id for this request, made safe to log. */
   readonly correlationId: string | undefined
+  /** Whom it wants to come back to. */
+  readonly resume: ResumeRequest | undefined
   /** A valid `traceparent` (W3C Trace Context); any other is left out. */
   readonly trace: string | undefined
 }
@@ -21,6 +24,8 @@ export interface Handshake {
 const KEY = /^[+/0-9A-Za-z]{22}==$/
 const MODEL = /^[A-Za-z0-9._:/-]{1,128}$/
 const MAX_CORRELATION_LENGTH = 128
+const RESUME_HEADER = 'x-relay-resume'
+const RESUME = /^([\w-]{22}\.[\w-]{43})\.(\d{1,15})$/
 /** Version 00, and neither id all zeros (source: W3C Trace Context). */
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
@@ -37,13 +42,15 @@ export function readHandshake(request: IncomingMessage): Handshake {
     throw new RefusalError('bad_request', 'upgrade_with_body')
   const target = request.url ?? '/'
   const query = queryOf(target)
+  const offered = offeredSubprotocols(headers['sec-websocket-protocol'])
   return {
     target,
     query,
     headers,
-    offered: offeredSubprotocols(headers['sec-websocket-protocol']),
+    offered,
     requestedModel: modelIn(query, 'model') ?? modelIn(query, 'deployment'),
     correlationId: cleanId(only('x-ms-client-request-id') ?? query.get('x-ms-client-request-id')),
+    resume: resumeIn(headers[RESUME_HEADER], offered),
     trace: TRACEPARENT.test(only('traceparent') ?? '') ? only('traceparent') : undefined,
   }
 }
@@ -52,6 +59,15 @@ export function readHandshake(request: IncomingMessage): Handshake {
 export function checkIntent(query: URLSearchParams): void {
   if (query.has('call_id')) throw new RefusalError('not_found', 'unknown_call')
   if (query.get('intent') === 'transcription') throw new RefusalError('bad_request', 'transcription_not_served')
+}
+
+/** `<token>.<messages received>`, in the header or behind the subprotocol's prefix. Throws `bad_request` for two of them, or another form. */
+function resumeIn(header: readonly string[] | undefined, offered: readonly string[]): ResumeRequest | undefined {
+  const [given, ...more] = [...(header ?? []), ...offered.filter((name) => name.startsWith(RESUME_SUBPROTOCOL)).map((name) => name.slice(RESUME_SUBPROTOCOL.length))]
+  if (given === undefined) return undefined
+  const [, token, received] = RESUME.exec(given) ?? []
+  if (token === undefined || received === undefined || more.length > 0) throw new RefusalError('bad_request', 'bad_resume')
+  return { token, received: Number(received) }
 }
 
 function modelIn(query: URLSearchParams, name: string): string | undefined {

@@ -5,6 +5,9 @@ import { RefusalError } from '../core/protocol/errors.js'
 /** Asks for the preview dialect as well. */
 export const BETA_SUBPROTOCOL = 'openai-beta.realtime-v1'
 
+/** Carries the token of a client that comes back. Never answered, like a credential. */
+export const RESUME_SUBPROTOCOL = 'relay-resume.'
+
 /** RFC 9110 section 5.6.2: the characters of a subprotocol's name. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 

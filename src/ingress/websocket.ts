@@ -9,7 +9,7 @@ import type { Link } from '../ports/link.js'
 import type { Recorder } from '../ports/notes.js'
 import type { OpenSession } from '../ports/session.js'
 import { acceptLink } from '../wire/dial-accept.js'
-import { type AdmissionDeps, type Admitted, admit, type OpeningCount } from './admission.js'
+import { type AdmissionDeps, type Admitted, admit, type OpeningCount, type Resumed } from './admission.js'
 import { watchConnections } from './connections.js'
 import { ClientGone, startDeadline } from './deadline.js'
 import { readHandshake } from './handshake.js'
@@ -27,7 +27,7 @@ export interface IngressDeps extends AdmissionDeps {
 }
 
 /** What the upgrade's handler will do with the socket. It is decided before the 101 and done after it. */
-type Outcome = ({ readonly admitted: Admitted } | { readonly refused: RefusalError }) & { readonly response: ServerResponse }
+type Outcome = ({ readonly admitted: Admitted } | Resumed | { readonly refused: RefusalError }) & { readonly response: ServerResponse }
 
 /** Refusals after which no WebSocket can exist, so they are always sent over HTTP. */
 const BEFORE_UPGRADE_ONLY = new Set(['bad_request', 'subprotocol_required', 'not_found'])
@@ -75,6 +75,7 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
   app.websocketServer.on('headers', (headers, request) => {
     const outcome = outcomes.get(request)
     if (outcome && 'admitted' in outcome) headers.push(`x-request-id: ${outcome.admitted.sessionId}`)
+    if (outcome && 'resumed' in outcome) headers.push(`x-request-id: ${outcome.resumed.sessionId}`)
   })
 
   for (const url of REALTIME_PATHS) {
@@ -97,6 +98,11 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
       const handshake = readHandshake(request.raw)
       const caller = { address: proxies.callerOf(request.raw), ownOrigins: () => proxies.ownOrigins(request.raw) }
       const admitted = await admit(handshake, caller, opening, deadline, admission)
+      if ('resumed' in admitted) {
+        outcomes.set(request.raw, { ...admitted, response: reply.raw })
+        deps.log.info({ sessionId: admitted.resumed.sessionId, correlationId: handshake.correlationId }, 'client back')
+        return
+      }
       // Until the handler runs, only the closing of the socket says that the session will never open.
       socket.once('close', admitted.place.release)
       outcomes.set(request.raw, { admitted, response: reply.raw })
@@ -137,6 +143,11 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
     if (!outcome) return closeRefused(link, new RefusalError('internal', 'no_outcome'))
     if ('refused' in outcome) {
       closeRefused(link, outcome.refused)
+      return
+    }
+    if ('resumed' in outcome) {
+      if (outcome.resumed.attach(link)) connections.opened(request.raw.socket)
+      else closeRefused(link, refusalOf(new RefusalError('resume_unknown', 'session_over'), request))
       return
     }
     const { place, sessionId, identity, profile, tools, dialect, requestedModel, trace } = outcome.admitted

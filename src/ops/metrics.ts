@@ -66,6 +66,9 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
   const responses = counter('relay_responses_total', 'Responses done, by status.', ['status'])
   const quotaRefusals = counter('relay_quota_refusals_total', 'Responses that a quota did not let start, by rule.', ['rule'])
   const backpressure = counter('relay_backpressure_total', 'Times a side was paused because the other did not read, by the side that did not read.', ['side'])
+  const clientsGone = counter('relay_clients_gone_total', 'Sockets lost of clients that may come back.', [])
+  const resumes = counter('relay_resumes_total', 'What became of them: every missed message was sent, or the items alone, or the client was not back in time.', ['result'])
+  const awaySeconds = histogram('relay_client_away_seconds', 'How long clients that came back were away.', SECONDS)
   const lane = counter('relay_lane_frames_total', 'Frames that passed without parsing (hit) or had to be parsed (miss).', ['side', 'result'])
   if (options.processMetrics) collectDefaultMetrics({ register: registry })
 
@@ -112,6 +115,13 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
         return responses.inc({ status: label.status(note.status) })
       case 'quota_refused':
         return quotaRefusals.inc({ rule: note.rule })
+      case 'client_gone':
+        return clientsGone.inc()
+      case 'client_back':
+        resumes.inc({ result: note.recovered ? 'recovered' : 'items' })
+        return awaySeconds.observe(note.awayMs / 1000)
+      case 'client_not_back':
+        return resumes.inc({ result: 'not_back' })
       case 'backpressure':
         return backpressure.inc({ side: note.side })
       // For logs and traces: what they would count is counted at their ends.

@@ -45,6 +45,9 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
       return logger.debug({ ...fields, why: plain(wordLabel(note.why)) }, name)
     case 'backpressure':
     case 'quota_refused':
+    case 'client_gone':
+    case 'client_back':
+    case 'client_not_back':
       return logger.info(fields, name)
     case 'response_started':
       return logger.debug({ sessionId, responseId: plain(note.responseId) }, name)

@@ -27,6 +27,10 @@ type RelayNote =
   | { readonly type: 'first_audio'; readonly responseId: string; readonly afterMs: number }
   | { readonly type: 'tool_started'; readonly callId: string; readonly tool: string }
   | { readonly type: 'tool_finished'; readonly callId: string; readonly tool: string; readonly outcome: ToolOutcome['outcome']; readonly durationMs: number; readonly cut: boolean }
+  /** The client's socket is gone, and the session waits for the client. */
+  | { readonly type: 'client_gone' }
+  | { readonly type: 'client_back'; readonly recovered: boolean; readonly awayMs: number; readonly missed: number }
+  | { readonly type: 'client_not_back' }
   | { readonly type: 'backpressure'; readonly side: Side }
   | { readonly type: 'lane'; readonly side: Side; readonly hits: number; readonly misses: number }
 

@@ -69,6 +69,7 @@ function limitsOf({ limits, toolLimits }: Config, chosen: ProfileConfig): Sessio
     responsesPerMinute: chosen.limits.responsesPerMinute ?? limits.responsesPerMinute,
     sessionUpdatesPerMinute: chosen.limits.sessionUpdatesPerMinute ?? limits.sessionUpdatesPerMinute,
     maxItems: chosen.limits.maxItems ?? limits.maxItems,
+    resumeMs: limits.resumeMs,
     messagesPerSecond: chosen.limits.messagesPerSecond,
     bytesPerSecond: chosen.limits.bytesPerSecond,
     audioBytesPerSecond: chosen.limits.audioSecondsPerSecond && chosen.limits.audioSecondsPerSecond * PCM_BYTES_PER_SECOND,

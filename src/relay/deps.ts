@@ -5,6 +5,7 @@ import type { Store } from '../ports/store.js'
 import type { UpstreamProvider } from '../ports/upstream.js'
 import type { ClientRates } from './client-rate.js'
 import type { LedgerSettings } from './ledger.js'
+import type { ResumeDesk, ResumeSettings } from './resume/desk.js'
 
 /** A client that sends more than its rates over time is not read on; bursts of five seconds' worth pass. */
 export interface RelaySettings extends ClientRates {
@@ -14,6 +15,13 @@ export interface RelaySettings extends ClientRates {
   readonly heldFrames: number
   /** A side whose backlog makes no progress for this long is closed. */
   readonly slowClientMs: number
+  /** Absent: a client that is gone does not come back. */
+  readonly resume?: ResumeSettings
+}
+
+/** What sessions are built from. */
+export interface SessionDeps extends RelayDeps {
+  readonly resume: ResumeDesk | undefined
 }
 
 export interface RelayDeps {

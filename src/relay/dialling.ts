@@ -3,11 +3,11 @@ import { RefusalError } from '../core/protocol/errors.js'
 import { openingState, type SessionState } from '../core/session/state.js'
 import type { NewSession } from '../ports/session.js'
 import type { UpstreamConnection } from '../ports/upstream.js'
-import type { RelayDeps } from './deps.js'
+import type { SessionDeps } from './deps.js'
 import type { Effects } from './perform.js'
 
 /** `now`: on the session's clock, which need not be the wall clock. */
-export function firstState({ profile, requestedModel, identity }: NewSession, deps: RelayDeps, now: number): SessionState {
+export function firstState({ profile, requestedModel, identity }: NewSession, deps: SessionDeps, now: number): SessionState {
   const { subject, issuer, expiresAtMs: exp } = identity
   const expiresAt = now + exp - deps.now()
   return openingState({ profile, relayIdPrefix: `relay_${deps.randomId()}_`, requestedModel, now, caller: { subject, issuer }, expiresAt, exp })

@@ -6,14 +6,14 @@ import type { QuotaCause } from '../core/session/quota/state.js'
 import type { TokenOutcome } from '../core/session/token-term.js'
 import type { Identity } from '../ports/caller.js'
 import type { NewSession } from '../ports/session.js'
-import type { RelayDeps } from './deps.js'
+import type { SessionDeps } from './deps.js'
 import type { SessionLedger } from './ledger.js'
 import { quotaUsage, reserveQuota } from './quota.js'
 
 /** Of a session, what its actions need. */
 export interface Effects {
   readonly opened: NewSession
-  readonly deps: RelayDeps
+  readonly deps: SessionDeps
   readonly ledger: SessionLedger
   readonly toolAborts: Map<string, AbortController>
   /** Name under which limits are recorded. Empty until the upstream is reached. */
@@ -35,6 +35,12 @@ export function perform(session: Effects, action: PlugAction): void {
       return startTool(session, action)
     case 'tool.cancel':
       return session.toolAborts.get(action.callId)?.abort()
+    case 'resume.offer':
+      return session.deps.resume?.offer(session.opened.sessionId, (token) => session.apply({ type: 'resume.offered', token }))
+    case 'resume.ack':
+      return session.deps.resume?.acknowledge(session.opened.sessionId, action.received)
+    case 'client.drop':
+      return session.deps.resume?.drop(session.opened.sessionId)
     case 'token.verify':
       return verifyToken(session, action.token)
     case 'token.use':

@@ -1,7 +1,9 @@
 // Opens sessions: a client link from an ingress is joined with an upstream link, and core decides what passes between them.
 import { RefusalError } from '../core/protocol/errors.js'
+import type { ResumeClaims } from '../ports/resume.js'
 import type { NewSession } from '../ports/session.js'
-import type { RelayDeps } from './deps.js'
+import type { RelayDeps, SessionDeps } from './deps.js'
+import { createResumeDesk } from './resume/desk.js'
 import { RelayedSession } from './session.js'
 import { createLiveSessions, type LiveSessions } from './sessions.js'
 
@@ -9,9 +11,14 @@ export interface Relay {
   /** Throws a `RefusalError` if the caller was revoked since ingress asked. A later revocation ends the session. */
   openSession(session: NewSession): void
   readonly sessions: LiveSessions
+  /** Undefined: nobody comes back. */
+  readonly resume: ResumeClaims | undefined
 }
 
-export function createRelay(deps: RelayDeps): Relay {
+export function createRelay(given: RelayDeps): Relay {
+  const { resume: settings } = given.settings
+  const resume = settings && createResumeDesk(settings, given.now)
+  const deps: SessionDeps = { ...given, resume }
   const sessions = createLiveSessions(deps.steady ?? deps.now)
   deps.store.revocations.onRevoked((target) => {
     sessions.end(target)
@@ -19,9 +26,12 @@ export function createRelay(deps: RelayDeps): Relay {
   deps.directory?.onEnd((target) => sessions.endByOperator(target))
   return {
     sessions,
+    resume,
     openSession(opened) {
       if (deps.store.revocations.isKnown(opened.identity)) throw new RefusalError('unauthenticated', 'revoked')
-      const session = new RelayedSession(opened, deps, sessions.timetable, () => sessions.remove(session))
+      const resumable = resume && opened.profile.relayEvents ? resume.enrol(opened) : opened
+      const session = new RelayedSession(resumable, deps, sessions.timetable, () => sessions.remove(session))
+      resume?.join(opened.sessionId, session)
       sessions.add(session)
       session.start()
     },

@@ -1,14 +1,14 @@
 // Reports a session to operators while it lives, and to log and metrics when its client's part ends.
 import type { RefusalCode } from '../core/protocol/errors.js'
 import type { NewSession } from '../ports/session.js'
-import type { RelayDeps } from './deps.js'
+import type { SessionDeps } from './deps.js'
 import { tenantOf } from './ledger.js'
 import type { Leg } from './leg.js'
 import type { Meters } from './meters.js'
 
 interface ReportedSession {
   readonly opened: NewSession
-  readonly deps: RelayDeps
+  readonly deps: SessionDeps
   readonly meters: Meters
   readonly deployment: string
 }

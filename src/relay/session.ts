@@ -12,7 +12,7 @@ import type { NewSession } from '../ports/session.js'
 import type { UpstreamConnection } from '../ports/upstream.js'
 import { Alarm } from './alarm.js'
 import { ClientRate } from './client-rate.js'
-import type { RelayDeps } from './deps.js'
+import type { SessionDeps } from './deps.js'
 import { dialUpstream, firstState } from './dialling.js'
 import { frameRefused } from './frame-inputs.js'
 import { SessionLedger } from './ledger.js'
@@ -36,7 +36,7 @@ export class RelayedSession implements Effects, Sides {
   /** Dialled, and not yet switched to. */
   #next: Leg | undefined
   readonly opened: NewSession
-  readonly deps: RelayDeps
+  readonly deps: SessionDeps
   readonly ledger = new SessionLedger(this)
   readonly toolAborts = new Map<string, AbortController>()
   #unregister = (): void => undefined
@@ -50,7 +50,7 @@ export class RelayedSession implements Effects, Sides {
   readonly #onEnd: () => void
   readonly #lane: UpstreamLane
 
-  constructor(opened: NewSession, deps: RelayDeps, timetable: Timetable, onEnd: () => void) {
+  constructor(opened: NewSession, deps: SessionDeps, timetable: Timetable, onEnd: () => void) {
     this.opened = opened
     this.deps = deps
     this.#onEnd = onEnd

@@ -168,6 +168,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       draining: () => draining,
       overloaded: memory.full,
       sessionCount: () => relay.sessions.count,
+      resume: relay.resume,
       log,
     })
     const { peers } = extras
@@ -232,9 +233,9 @@ function steadyNow(): number {
 }
 
 function relaySettings(config: Config): RelaySettings {
-  const { clientBufferBytes, slowClientMs, messagesPerSecond, bytesPerSecond, audioSecondsPerSecond } = config.limits
+  const { clientBufferBytes, slowClientMs, resumeMs, resumeBufferBytes, messagesPerSecond, bytesPerSecond, audioSecondsPerSecond } = config.limits
   const rates = { messagesPerSecond, bytesPerSecond, audioBytesPerSecond: audioSecondsPerSecond * PCM_BYTES_PER_SECOND }
-  return { bufferBytes: clientBufferBytes, heldFrames: HELD_FRAMES, slowClientMs, ...rates }
+  return { bufferBytes: clientBufferBytes, heldFrames: HELD_FRAMES, slowClientMs, ...rates, ...(resumeMs > 0 && { resume: { resumeMs, bufferBytes: resumeBufferBytes } }) }
 }
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'

@@ -19,6 +19,12 @@ export const REFUSAL_NOTES: Readonly<Record<RefusalCode, RefusalNote>> = {
     happened: 'none of the subprotocols that the client offered is spoken here; a credential is none',
     operator: 'offer `realtime` as well, or none',
   },
+  resume_unknown: {
+    when: 'both',
+    happened: 'a client wanted to come back, but its token is unknown, used or another caller’s, or its session is over',
+    operator: 'nothing, if it is rare: it opens a new session; if not, raise `RESUME_SECONDS`, and see that it reaches the same relay',
+  },
+  superseded: { when: 'after', happened: 'the client came back over another connection, which has the session now', operator: 'nothing' },
   unauthenticated: {
     when: 'both',
     happened: 'no token, a bad one, or one that expired or was revoked, also during a session',

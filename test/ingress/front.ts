@@ -91,6 +91,8 @@ export async function startFront(options: FrontOptions = {}): Promise<Front> {
       maxSessionMs: 60_000,
       idleTimeoutMs: 60_000,
       drainMs: 1000,
+      resumeMs: 0,
+      resumeBufferBytes: 65_536,
       handshakeTimeoutMs: 5000,
       upstreamConnectTimeoutMs: 1000,
       pingIntervalMs: 20_000,

@@ -56,6 +56,8 @@ export interface SessionLimits {
   readonly messagesPerSecond?: number | undefined
   readonly bytesPerSecond?: number | undefined
   readonly audioBytesPerSecond?: number | undefined
+  /** How long the session waits for its client to come back. Absent or 0: it does not. */
+  readonly resumeMs?: number
 }
 
 /** Fixed for the life of a session, except for tools that the client registers. */

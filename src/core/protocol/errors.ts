@@ -33,6 +33,8 @@ const CATALOGUE = {
   too_many_sessions: { httpStatus: 429, closeCode: 4429, errorType: 'rate_limit_error', advice: 'back_off', message: 'Too many sessions are open.' },
   idle: { httpStatus: 408, closeCode: 4408, errorType: 'invalid_request_error', advice: 'on_user_action', message: 'The session was idle for too long.' },
   session_over: { httpStatus: 410, closeCode: 4410, errorType: 'invalid_request_error', advice: 'new_session', message: 'The session is over.' },
+  resume_unknown: { httpStatus: 410, closeCode: 4410, errorType: 'invalid_request_error', advice: 'new_session', message: 'There is no such session to come back to.' },
+  superseded: { httpStatus: 409, closeCode: 4409, errorType: 'invalid_request_error', advice: 'stop', message: 'Another connection has taken the session over.' },
   budget_spent: { httpStatus: 402, closeCode: 4402, errorType: 'rate_limit_error', advice: 'stop', message: 'The budget for this session is spent.' },
   slow_client: { httpStatus: 413, closeCode: 4413, errorType: 'invalid_request_error', advice: 'reconnect', message: 'The client did not read fast enough.' },
   message_too_big: { httpStatus: 413, closeCode: 1009, errorType: 'invalid_request_error', advice: 'fix_client', message: 'The message is too big.' },

@@ -14,6 +14,12 @@ export type Action =
   | { readonly type: 'dial'; readonly leg: number; readonly reason: DialReason }
   /** What is sent upstream goes to this leg from now on. The leg before it is closed. */
   | { readonly type: 'switch'; readonly leg: number }
+  /** Lets the client come back to this session. Answered by `resume.offered`, at once. */
+  | { readonly type: 'resume.offer' }
+  /** The client has this many messages: they need not be kept. */
+  | { readonly type: 'resume.ack'; readonly received: number }
+  /** The client's socket makes no progress: it is given up. Answered by `client.gone`. */
+  | { readonly type: 'client.drop' }
   | { readonly type: 'tool.start'; readonly callId: string; readonly name: string; readonly arguments: string }
   | { readonly type: 'tool.cancel'; readonly callId: string }
   /** Answered by `token.verified`. The token goes to the authenticator and nowhere else. */

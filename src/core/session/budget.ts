@@ -4,6 +4,7 @@ import { close, closeNow } from './ending.js'
 import { isOpen } from './gate.js'
 import { forgetSpent } from './quota/gate.js'
 import { isFree } from './responses/floor.js'
+import { endIfNotBack } from './resume.js'
 import { isReady, publicEventId, type SessionState, type Step } from './state.js'
 import { noticeExpiry } from './token-refresh.js'
 import { lapseApprovals } from './tools/approval.js'
@@ -14,7 +15,7 @@ import { slowToolsDueAt, tickSlowTools } from './tools/slow.js'
 export function dueAt(state: SessionState, before?: SessionState, known = 0): number {
   if (before && isAsDue(state, before)) return known
   if (state.parkedUntil !== undefined) return state.parkedUntil
-  const { upstream, profile, openedAt, token, lastActive, drainUntil, calls, quota } = state
+  const { upstream, profile, openedAt, token, lastActive, drainUntil, calls, quota, resume } = state
   const { limits } = profile
   const opening = upstream.phase === 'ready' ? Number.POSITIVE_INFINITY : openedAt + limits.configureTimeoutMs
   const notice = (profile.relayEvents ? token.noticeAt : undefined) ?? Number.POSITIVE_INFINITY
@@ -29,6 +30,7 @@ export function dueAt(state: SessionState, before?: SessionState, known = 0): nu
     lastActive + limits.idleTimeoutMs,
     drainUntil ?? Number.POSITIVE_INFINITY,
     quota.spentUntil ?? Number.POSITIVE_INFINITY,
+    resume.awayUntil ?? Number.POSITIVE_INFINITY,
   )
 }
 
@@ -42,6 +44,7 @@ function isAsDue(a: SessionState, b: SessionState): boolean {
     a.drainUntil === b.drainUntil &&
     a.parkedUntil === b.parkedUntil &&
     a.quota.spentUntil === b.quota.spentUntil &&
+    a.resume === b.resume &&
     a.calls === b.calls &&
     a.responses === b.responses
   )
@@ -70,6 +73,7 @@ export function tick(step: Step, clientActiveAt: number): void {
       tickSlowTools(step)
     }
     forgetSpent(step)
+    endIfNotBack(step)
     closeWhenDrained(step)
   }
 }

@@ -7,6 +7,7 @@ import { audioRefused, changeQuota, createWithinQuota, leaveAnsweringToRelay, qu
 import { overRate, refuse } from './refuse.js'
 import { followUp } from './responses/follow-up.js'
 import { clientRequestDeferred, deferredRequestOver, hiddenResponseOver, itemTaken, nextRequestWanted } from './responses/machine.js'
+import { messagesReceived, resumeRequested } from './resume.js'
 import { note, type Step } from './state.js'
 import { changeResponses, sendToClient } from './to-client.js'
 import { refreshRequested } from './token-refresh.js'
@@ -26,6 +27,14 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
   }
   if (event.type === 'relay.quota.get' && step.state.profile.relayEvents) {
     quotaRequested(step, event)
+    return
+  }
+  if (event.type === 'relay.resume.enable' && step.state.profile.relayEvents) {
+    resumeRequested(step, event)
+    return
+  }
+  if (event.type === 'relay.ack' && step.state.resume.isOffered) {
+    messagesReceived(step, event)
     return
   }
   if (step.state.gate.waiting) {

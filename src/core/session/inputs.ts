@@ -3,6 +3,7 @@ import type { QuotaAmounts, QuotaUsage } from '../policy/quota.js'
 import type { RefusalCode } from '../protocol/errors.js'
 import type { Frame, RealtimeEvent, Side } from '../protocol/events.js'
 import type { QuotaCause } from './quota/state.js'
+import type { ClientBack } from './resume.js'
 import type { TokenOutcome } from './token-term.js'
 
 /** `leg` is the number of the dial that the socket came of. Inputs of any leg but the session's present one change nothing. */
@@ -11,6 +12,12 @@ export type Input =
   | { readonly type: 'client.attached' }
   | { readonly type: 'client.event'; readonly event: RealtimeEvent }
   | { readonly type: 'client.closed'; readonly code: number }
+  /** The client's socket is gone, and the client may come back. */
+  | { readonly type: 'client.gone' }
+  /** It is there again, with a new token of the same caller. Answered by nothing: the relay has greeted it. */
+  | ({ readonly type: 'client.back' } & ClientBack)
+  /** Answers `resume.offer`. */
+  | { readonly type: 'resume.offered'; readonly token: string }
   /** A frame of the client that is no event it may send. */
   | { readonly type: 'frame.refused'; readonly code: RefusalCode; readonly message: string; readonly causeEventId?: string | undefined }
   | { readonly type: 'upstream.opened'; readonly leg: number; readonly privateWords: readonly string[] }

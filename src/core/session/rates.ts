@@ -36,6 +36,7 @@ export function takeEvent(rates: Rates, type: string, limits: SessionLimits, now
       return take(rates, 'responses', perMinute(limits.responsesPerMinute, RESPONSE_BURST), 'Too many responses were asked for.', now)
     case 'session.update':
       return take(rates, 'updates', perMinute(limits.sessionUpdatesPerMinute, UPDATE_BURST), 'The session was updated too often.', now)
+    case 'relay.resume.enable':
     case 'relay.token.refresh':
       return take(rates, 'refreshes', REFRESH, 'Too many tokens were sent.', now)
     case 'relay.quota.get':

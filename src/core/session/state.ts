@@ -14,6 +14,7 @@ import type { SessionNote } from './notes.js'
 import { noQuota, type QuotaState } from './quota/state.js'
 import { noRates, type Rates } from './rates.js'
 import { noResponses, type Responses, statusLabel, type UpstreamEvent } from './responses/state.js'
+import { noResume, type ResumeState } from './resume-state.js'
 import { type Caller, type TokenTerm, termFrom } from './token-term.js'
 import { noCalls, type ToolCalls } from './tools/ledger.js'
 
@@ -56,6 +57,7 @@ export interface SessionState {
   readonly rates: Rates
   readonly gate: Gate
   readonly quota: QuotaState
+  readonly resume: ResumeState
 }
 
 export const MAX_EARLY = 16
@@ -153,6 +155,7 @@ export function openingState(seed: SessionSeed): SessionState {
     rates: noRates,
     gate: openGate,
     quota: noQuota,
+    resume: noResume,
   }
 }
 

@@ -7,6 +7,7 @@ import type { Input } from './inputs.js'
 import { openingEvent } from './opening.js'
 import { quotaReserved, releaseWhenIdle, tellLeft } from './quota/gate.js'
 import { refuse } from './refuse.js'
+import { clientBack, clientGone, resumeOffered } from './resume.js'
 import { handleServerEvent } from './server-events.js'
 import { isReady, note, type SessionState, Step } from './state.js'
 import { tokenVerified } from './token-refresh.js'
@@ -42,6 +43,13 @@ function handle(step: Step, input: Input): void {
       return
     case 'client.closed':
       return close(step, 'client_left', 'client_left')
+    case 'client.gone':
+      clientGone(step)
+      return closeWhenDrained(step)
+    case 'client.back':
+      return clientBack(step, input)
+    case 'resume.offered':
+      return resumeOffered(step, input.token)
     case 'frame.refused':
       return refuse(step, { code: input.code, message: input.message }, input.causeEventId, 'unknown')
     case 'upstream.opened':
@@ -56,6 +64,10 @@ function handle(step: Step, input: Input): void {
     case 'upstream.closed':
       return upstreamClosed(step, input.code)
     case 'stalled':
+      if (input.side === 'client' && step.state.resume.isOffered) {
+        step.actions.push({ type: 'client.drop' })
+        return
+      }
       return input.side === 'client' ? close(step, 'slow_client', 'no_progress') : closeNow(step, 'upstream_lost', 'no_progress')
     case 'tool.finished':
       toolFinished(step, input)

@@ -1,5 +1,6 @@
 // Who has the floor: the service runs one response of the conversation at a time, so a new one starts only while nothing else does.
 import { isOpen } from '../gate.js'
+import { isAway } from '../resume-state.js'
 import { isReady, type SessionState } from '../state.js'
 import type { Responses } from './state.js'
 
@@ -18,10 +19,10 @@ export function isFree(responses: Responses): boolean {
 
 /**
  * Whether the relay may ask for a response now. `results`: the answer to tool results, which a draining session still gets. `turn`: the answer
- * to a spoken turn. `filler`: also not while the user speaks. A response that waits at the gate goes first.
+ * to a spoken turn. `filler`: also not while the user speaks. A response that waits at the gate goes first. Never while the client is away.
  */
 export function mayStart(state: SessionState, what: 'results' | 'turn' | 'filler'): boolean {
-  if (!isFree(state.responses) || !isReady(state)) return false
+  if (!isFree(state.responses) || !isReady(state) || isAway(state)) return false
   if (what === 'results') return true
   return state.life === 'open' && isOpen(state.gate) && !(what === 'filler' && state.responses.userSpeaks)
 }

@@ -2,10 +2,12 @@
 
 import { arrayAt, isObject, type JsonObject, objectAt, stringAt } from '../../protocol/events.js'
 import { answerTurn, askAfterUse } from '../quota/gate.js'
-import { note, noteDone, recordLimits, recordUsage, type Step } from '../state.js'
+import { isAway } from '../resume-state.js'
+import { note, noteDone, recordLimits, recordUsage, relayId, type Step } from '../state.js'
 import { changeResponses, sendDeferred, sendToClient } from '../to-client.js'
 import { callsOf, hasClientCalls } from '../tools/ledger.js'
 import { abortRunning, dropWaiting, registerCall, startCalls } from '../tools/run.js'
+import { isFree } from './floor.js'
 import { followUp } from './follow-up.js'
 import { began, ended, isActiveOne, responseHidden } from './machine.js'
 import type { UpstreamEvent } from './state.js'
@@ -14,6 +16,9 @@ export function responseCreated(step: Step, received: UpstreamEvent): void {
   const { unanswered, uncertainAnswer } = step.state.responses
   const id = stringAt(objectAt(received.event, 'response'), 'id') ?? ''
   note(step, { type: 'response_started', responseId: id })
+  // The service began it by itself, and nobody would hear it.
+  if (isAway(step.state) && isFree(step.state.responses))
+    step.actions.push({ type: 'send', to: 'upstream', event: { type: 'response.cancel', event_id: relayId(step), response_id: id } })
   const isCovered = (responseId: string) => callsOf(step.state.calls, responseId).every((call) => call.acknowledged)
   const coversOutputs = [...unanswered.keys(), ...(uncertainAnswer?.unanswered ?? []).map(([responseId]) => responseId)].every(isCovered)
   const coversLate = [...unanswered].flatMap(([id, one]) => (one.late && isCovered(id) ? [id] : []))

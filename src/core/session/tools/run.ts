@@ -7,6 +7,7 @@ import { addClientCallItem, hideItem } from '../items.js'
 import { overCallRate } from '../refuse.js'
 import { followUp } from '../responses/follow-up.js'
 import { lateResultUnanswered, toolsCancelled } from '../responses/machine.js'
+import { isAway } from '../resume-state.js'
 import { relayId, type Step } from '../state.js'
 import { changeResponses } from '../to-client.js'
 import { addClientCall, addLateResult, addServerCall, answerClientCall, callsOf, changeServerCall, forgetWaiting, nextToStart, type ServerCall } from './ledger.js'
@@ -41,7 +42,9 @@ export function registerCall(step: Step, item: JsonObject, responseId: string, p
   step.state = { ...step.state, calls: addServerCall(step.state.calls, { callId, responseId, name: name ?? '', arguments: stringAt(item, 'arguments') ?? '' }) }
 }
 
+/** None while the client is away: whether it comes back is not known. */
 export function startCalls(step: Step): void {
+  if (isAway(step.state)) return
   const most = step.state.profile.limits.toolMaxConcurrent
   for (let call = nextToStart(step.state.calls, most); call; call = nextToStart(step.state.calls, most)) start(step, call)
 }
