@@ -1,6 +1,7 @@
 // Clients that lose their socket and come back to their session, over real sockets: nothing lost, nothing doubled, and nobody else gets in.
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
 import { connectClient, type RealtimeClient, Refused } from '../support/realtime-client.js'
 import { type RunningRelay, runRelay } from '../support/running-relay.js'
 
@@ -167,6 +168,59 @@ describe('a client that comes back', () => {
     expect(await kept.client.closed()).toEqual({ code: 4409, reason: 'superseded: stop' })
     expect((await returned.ask('Hello?')).at(-1)).toMatchObject({ type: 'response.done' })
     returned.close()
+  })
+})
+
+describe('the example client', () => {
+  it('goes on after every loss, and no message of either side is lost or doubled', async () => {
+    // The page's own file, which has no types.
+    const { resuming } = (await import(new URL('../../src/console/resuming.js', import.meta.url).href)) as {
+      resuming: (options: object) => { send(event: object): void; close(): void }
+    }
+    const token = await tokenOf('example')
+    const sockets: WebSocket[] = []
+    const events: { type: string; event_id: string; item?: { content?: { text?: string }[] } }[] = []
+    const states: string[] = []
+    const waiting: { until: () => boolean; go: () => void }[] = []
+    const look = () => {
+      for (const { until, go } of waiting) if (until()) go()
+    }
+    const reached = (until: () => boolean) =>
+      new Promise<void>((go) => {
+        waiting.push({ until, go })
+        look()
+      })
+    const talk = resuming({
+      connect(protocols: string[]) {
+        const socket = new WebSocket(url(), protocols, { headers: { authorization: `Bearer ${token}` } })
+        sockets.push(socket)
+        return socket
+      },
+      onEvent(event: (typeof events)[number]) {
+        events.push(event)
+        look()
+      },
+      onState(state: string) {
+        states.push(state)
+        look()
+      },
+    })
+    await reached(() => states.includes('open'))
+    const dones = () => events.filter(({ type }) => type === 'response.done').length
+    for (let round = 1; round <= 4; round++) {
+      talk.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text: `Question ${round}` }] } })
+      talk.send({ type: 'response.create' })
+      await reached(() => events.filter(({ type }) => type === 'response.created').length === round)
+      sockets.at(-1)?.terminate()
+      await reached(() => states.filter((state) => state === 'back').length === round && dones() === round)
+    }
+    const ids = events.map(({ event_id }) => event_id)
+    expect(new Set(ids).size).toBe(ids.length)
+    const asked = events.flatMap(({ type, item }) => (type === 'conversation.item.added' && item?.content?.[0]?.text?.startsWith('Question') ? [item.content[0].text] : []))
+    expect(asked).toEqual(['Question 1', 'Question 2', 'Question 3', 'Question 4'])
+    expect(events.filter(({ type }) => type === 'error' || type === 'relay.resumed')).toEqual([])
+    talk.close()
+    expect(states).toEqual(['open', ...Array.from({ length: 4 }, () => ['away', 'back']).flat(), 'over'])
   })
 })
 

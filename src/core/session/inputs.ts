@@ -3,7 +3,7 @@ import type { QuotaAmounts, QuotaUsage } from '../policy/quota.js'
 import type { RefusalCode } from '../protocol/errors.js'
 import type { Frame, RealtimeEvent, Side } from '../protocol/events.js'
 import type { QuotaCause } from './quota/state.js'
-import type { ClientBack } from './resume.js'
+import type { ClientBack } from './resume-state.js'
 import type { TokenOutcome } from './token-term.js'
 
 /** `leg` is the number of the dial that the socket came of. Inputs of any leg but the session's present one change nothing. */

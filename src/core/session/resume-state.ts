@@ -1,4 +1,5 @@
 // What a session knows about the return of its client.
+import type { Caller } from './token-term.js'
 
 export interface ResumeState {
   /** The client has a token to come back with. */
@@ -11,4 +12,13 @@ export const noResume: ResumeState = { isOffered: false, awayUntil: undefined }
 
 export function isAway({ resume }: { readonly resume: ResumeState }): boolean {
   return resume.awayUntil !== undefined
+}
+
+/** The client's new token carries the session on. `recovered`: it gets every message that it missed. */
+export interface ClientBack {
+  readonly recovered: boolean
+  readonly caller: Caller
+  readonly expiresAt: number
+  readonly exp: number
+  readonly tokenId: string | undefined
 }

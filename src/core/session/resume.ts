@@ -3,19 +3,11 @@ import { type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { close } from './ending.js'
 import { overRate, refuse } from './refuse.js'
 import { followUp } from './responses/follow-up.js'
+import type { ClientBack } from './resume-state.js'
 import { showItems } from './shown-items.js'
 import { publicEventId, type Step } from './state.js'
-import { type Caller, termFrom } from './token-term.js'
+import { termFrom } from './token-term.js'
 import { startCalls } from './tools/run.js'
-
-/** The client's new token carries the session on. `recovered`: it gets every message that it missed. */
-export interface ClientBack {
-  readonly recovered: boolean
-  readonly caller: Caller
-  readonly expiresAt: number
-  readonly exp: number
-  readonly tokenId: string | undefined
-}
 
 const ENABLE = 'relay.resume.enable'
 
