@@ -4,6 +4,7 @@ import { close, closeNow } from './ending.js'
 import { isOpen } from './gate.js'
 import { forgetSpent } from './quota/gate.js'
 import { isFree } from './responses/floor.js'
+import { ANSWER_BEGINS_MS } from './responses/state.js'
 import { endIfNotBack } from './resume.js'
 import { isReady, publicEventId, type SessionState, type Step } from './state.js'
 import { noticeExpiry } from './token-refresh.js'
@@ -29,6 +30,7 @@ export function dueAt(state: SessionState, before?: SessionState, known = 0): nu
     openedAt + limits.maxSessionMs,
     lastActive + limits.idleTimeoutMs,
     drainUntil ?? Number.POSITIVE_INFINITY,
+    drainUntil === undefined || state.responses.turnSince === undefined ? Number.POSITIVE_INFINITY : turnOverAt(state),
     quota.spentUntil ?? Number.POSITIVE_INFINITY,
     resume.awayUntil ?? Number.POSITIVE_INFINITY,
   )
@@ -98,10 +100,16 @@ export function drain(step: Step, untilMs: number): void {
   closeWhenDrained(step)
 }
 
-/** A running answer, its tools and its follow-up finish first, until the deadline. */
+/** While the user speaks: never. Else when the answer to the last turn has begun, or will not come. */
+function turnOverAt({ responses }: SessionState): number {
+  if (responses.userSpeaks) return Number.POSITIVE_INFINITY
+  return responses.turnSince === undefined ? 0 : responses.turnSince + ANSWER_BEGINS_MS
+}
+
+/** A sentence of the user, the answer, its tools and its follow-up finish first, until the deadline. */
 export function closeWhenDrained(step: Step): void {
   const { life, drainUntil, responses, calls, gate } = step.state
   if (life !== 'draining' || drainUntil === undefined) return
-  const working = !isFree(responses) || !isOpen(gate) || responses.unanswered.size > 0 || hasUnanswered(calls)
+  const working = !isFree(responses) || !isOpen(gate) || responses.unanswered.size > 0 || hasUnanswered(calls) || step.now < turnOverAt(step.state)
   if (!working || step.now >= drainUntil) closeNow(step, 'draining', working ? 'drain_deadline' : 'drained')
 }

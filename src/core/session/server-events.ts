@@ -12,7 +12,7 @@ import { mediaOf } from './media.js'
 import { answerTurn, asIfUpstreamAnswered, askAfterUse, commitRefused, turnCommitted } from './quota/gate.js'
 import { followUp, followUpRefused, uncertainFollowUpRefused } from './responses/follow-up.js'
 import { responseCreated, responseDone } from './responses/lifecycle.js'
-import { clientRequestOver, speechHeard, turnTaken } from './responses/machine.js'
+import { clientRequestOver, speechHeard, speechOver, turnTaken } from './responses/machine.js'
 import type { UpstreamEvent } from './responses/state.js'
 import { note, recordLimits, type Step } from './state.js'
 import { changeResponses, sendToClient } from './to-client.js'
@@ -63,10 +63,10 @@ export function handleServerEvent(step: Step, received: UpstreamEvent): void {
       changeResponses(step, speechHeard(step.state.responses, true))
       break
     case 'input_audio_buffer.speech_stopped':
-      changeResponses(step, speechHeard(step.state.responses, false))
+      changeResponses(step, speechOver(step.state.responses, step.now))
       break
     case 'input_audio_buffer.committed':
-      changeResponses(step, turnTaken(speechHeard(step.state.responses, false)))
+      changeResponses(step, turnTaken(speechHeard(step.state.responses, false), step.now))
       break
     case 'input_audio_buffer.cleared':
       changeResponses(step, speechHeard(step.state.responses, false))

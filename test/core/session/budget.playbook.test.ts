@@ -86,6 +86,48 @@ describe('the end', () => {
   })
 })
 
+describe('a drain while the user speaks', () => {
+  const started = { type: 'input_audio_buffer.speech_started', event_id: 'e', audio_start_ms: 0, item_id: 'u' }
+  const stopped = { type: 'input_audio_buffer.speech_stopped', event_id: 'e', audio_end_ms: 900, item_id: 'u' }
+  const committed = { type: 'input_audio_buffer.committed', event_id: 'e', previous_item_id: null, item_id: 'u' }
+
+  it('lets the sentence end, and then its answer', () => {
+    const p = play()
+    p.upstream(started)
+    expect(p.feed(drain(MINUTE))).toEqual([])
+    expect(p.upstream(stopped)).toEqual(['client input_audio_buffer.speech_stopped'])
+    expect(p.upstream(committed)).toEqual(['client input_audio_buffer.committed'])
+    p.upstream(ev.created('r'))
+    expect(p.upstream(ev.done('r', [ev.message('m')])).at(-1)).toBe('close draining drained')
+  })
+
+  it('waits for the answer between the end of the turn and its beginning', () => {
+    const p = play()
+    p.upstream(started)
+    p.feed(drain(MINUTE))
+    p.upstream(committed)
+    expect(p.upstream(ev.created('r'))).toEqual([])
+    expect(p.upstream(ev.done('r', [ev.message('m')])).at(-1)).toBe('close draining drained')
+  })
+
+  it('waits two seconds if no answer comes', () => {
+    const p = play()
+    p.upstream(started)
+    p.feed(drain(MINUTE))
+    p.now = 5000
+    p.upstream(committed)
+    expect(p.tick(6999)).toEqual([])
+    expect(p.tick(7000)).toEqual(['close draining drained'])
+  })
+
+  it('ends a sentence that goes on beyond its deadline', () => {
+    const p = play()
+    p.upstream(started)
+    p.feed(drain(MINUTE))
+    expect(p.tick(MINUTE)).toEqual(['close draining drain_deadline'])
+  })
+})
+
 describe('a drain', () => {
   it('ends a quiet session at once', () => {
     expect(play().feed(drain(MINUTE))).toEqual(['close draining drained'])

@@ -45,8 +45,13 @@ export function itemTaken(r: Responses): Responses {
 }
 
 /** The user took a turn: tool rounds count from here. */
-export function turnTaken(r: Responses): Responses {
-  return r.rounds === 0 ? r : { ...r, rounds: 0 }
+export function turnTaken(r: Responses, now: number): Responses {
+  return { ...r, rounds: 0, turnSince: now }
+}
+
+/** The user has spoken: an answer may come. */
+export function speechOver(r: Responses, now: number): Responses {
+  return { ...r, userSpeaks: false, turnSince: now }
 }
 
 export function speechHeard(r: Responses, userSpeaks: boolean): Responses {
@@ -74,7 +79,7 @@ export function askedForResults(r: Responses, eventId: string, request: JsonObje
 /** The follow-up's own `response.created` takes the place of the one that was never shown. */
 export function began(r: Responses, active: Omit<ActiveResponse, 'request'>): Responses {
   const request = r.ourRequest ? r.ourRequest.request : r.clientRequest?.request
-  return { ...r, active: { ...active, request }, clientRequest: undefined, hiddenResponse: r.ourRequest ? undefined : r.hiddenResponse }
+  return { ...r, turnSince: undefined, active: { ...active, request }, clientRequest: undefined, hiddenResponse: r.ourRequest ? undefined : r.hiddenResponse }
 }
 
 /** `response.created` has gone to the client. */

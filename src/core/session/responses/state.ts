@@ -64,9 +64,14 @@ export interface Responses {
   readonly filledFor: string | undefined
   /** Voice detection hears the user. */
   readonly userSpeaks: boolean
+  /** When the user's turn was over to which no response has begun. The service answers within `ANSWER_BEGINS_MS`, or not at all. */
+  readonly turnSince: number | undefined
   /** Follow-ups sent since the user's last turn. */
   readonly rounds: number
 }
+
+/** Between the end of a turn and `response.created`; recorded: some milliseconds. */
+export const ANSWER_BEGINS_MS = 2000
 
 const STATUSES = new Set(['completed', 'cancelled', 'incomplete', 'failed'])
 
@@ -87,5 +92,6 @@ export const noResponses: Responses = {
   filler: undefined,
   filledFor: undefined,
   userSpeaks: false,
+  turnSince: undefined,
   rounds: 0,
 }
