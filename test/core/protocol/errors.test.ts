@@ -16,6 +16,8 @@ const CATALOGUE: readonly (readonly [RefusalCode, number, number, string, string
   ['too_many_sessions', 429, 4429, 'rate_limit_error', 'back_off'],
   ['idle', 408, 4408, 'invalid_request_error', 'on_user_action'],
   ['session_over', 410, 4410, 'invalid_request_error', 'new_session'],
+  ['resume_unknown', 410, 4410, 'invalid_request_error', 'new_session'],
+  ['superseded', 409, 4409, 'invalid_request_error', 'stop'],
   ['budget_spent', 402, 4402, 'rate_limit_error', 'stop'],
   ['slow_client', 413, 4413, 'invalid_request_error', 'reconnect'],
   ['message_too_big', 413, 1009, 'invalid_request_error', 'fix_client'],
