@@ -43,6 +43,15 @@ describe('links', () => {
     expect(linkBehind(p, 'b')).toBeNull()
   })
 
+  it('skip a deleted item also when a later event about a hidden one still names it', () => {
+    const p = play()
+    p.upstream(ev.added(user('first'), null))
+    p.upstream(ev.added(hidden('a'), 'first'))
+    p.upstream({ type: 'conversation.item.deleted', event_id: 'x', item_id: 'first' })
+    p.upstream(itemDone(hidden('a'), 'first'))
+    expect(linkBehind(p, 'a')).toBeNull()
+  })
+
   it('hear of an item that was put in between', () => {
     const p = play()
     p.upstream(ev.added(user('first'), null))
