@@ -82,7 +82,7 @@ function literal(node: Node, replaced: (one: Node, by: string, operator: string)
   const { value, raw } = node as unknown as { value: unknown; raw: string }
   if (typeof value === 'boolean') return [replaced(node, String(!value), 'flip boolean')]
   if (typeof value === 'number') return [replaced(node, `(${raw} + 1)`, 'other number')]
-  if (typeof value === 'string') return SENTENCE.test(value) ? [] : [replaced(node, value === '' ? `'x'` : `'${value.replace(/['\\\n]/g, '')}_'`, 'other string')]
+  if (typeof value === 'string') return SENTENCE.test(value) ? [] : [replaced(node, value === '' ? `'x'` : `${raw.slice(0, -1)}_${raw.slice(-1)}`, 'other string')]
   if (!raw?.startsWith('/')) return []
   const unanchored: Mutant[] = []
   if (raw.startsWith('/^')) unanchored.push(replaced(node, `/${raw.slice(2)}`, 'drop ^'))

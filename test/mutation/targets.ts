@@ -5,7 +5,9 @@ import { type Mutant, mutantsOf } from './mutants.js'
 
 export const TARGETS = ['src/core/policy', 'src/core/protocol', 'src/core/session', 'src/auth'] as const
 /** Of these run only tests that reach a mutant. Tests of whole processes are not among them: they take seconds and say little about one line. */
-const TESTS = ['test/core/policy', 'test/core/protocol', 'test/core/session', 'test/auth', 'test/relay', 'test/matrix']
+const TESTS = ['test/core/policy', 'test/core/protocol', 'test/core/session', 'test/auth', 'test/relay', 'test/matrix', 'test/config', 'test/readme.test.ts'].concat(
+  ['session', 'token', 'links'].map((name) => `test/fuzz/${name}.test.ts`),
+)
 
 export interface Candidate {
   readonly file: string
@@ -22,7 +24,7 @@ export function candidates(root: string): readonly Candidate[] {
 }
 
 export function testFiles(root: string): readonly string[] {
-  return TESTS.flatMap((folder) => filesBelow(root, folder, '.test.ts'))
+  return TESTS.flatMap((path) => (path.endsWith('.ts') ? [path] : filesBelow(root, path, '.test.ts')))
 }
 
 function filesBelow(root: string, folder: string, ending: string): readonly string[] {
