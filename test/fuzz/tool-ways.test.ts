@@ -18,7 +18,7 @@ const whole = fc.oneof(
 /** Arguments as text, with a number, perhaps one more beside it, and perhaps a name twice. */
 const args = fc.record({ id: whole, list: fc.array(whole, { maxLength: 3 }), twice: fc.boolean(), blank: fc.constantFrom('', ' ', '\n\t') })
 const written = ({ id, list, twice, blank }: { id: string; list: readonly string[]; twice: boolean; blank: string }) =>
-  `{${blank}"id":${blank}${id},"list":[${list.join(`,${blank}`)}]${twice ? `,"\\u0069d":${blank}1` : ''}}`
+  `{${blank}"id":${blank}${id},"list":[${list.join(`,${blank}`)}],"text":"x"${twice ? `,"\\u0069d":${blank}1` : ''}}`
 const TWICE = 'Invalid arguments: the same name stands twice in one object: give each name once. Correct them and call the tool again.'
 
 describe('a call that a user approves', () => {
@@ -54,7 +54,7 @@ describe('a call that runs', () => {
     backend = await startHostileBackend()
     const mcp = await startHttpFixture(fixtureState())
     bodiesOfMcp = mcp.bodiesSeen
-    const definition = (name: string) => ({ type: 'function' as const, name, parameters: { type: 'object', properties: { id: {}, list: {} } } })
+    const definition = (name: string) => ({ type: 'function' as const, name, parameters: { type: 'object', properties: { id: {}, list: {}, text: {} } } })
     const http = (name: string, method: HttpToolRun['method'], path: string): ToolConfig => ({
       kind: 'http',
       definition: definition(name),
@@ -100,7 +100,7 @@ describe('a call that runs', () => {
           const numbers = [id, ...list]
           const outcome = await run(name, written(generated))
           if (twice) return void expect(outcome).toMatchObject({ outcome: 'invalid_arguments', output: TWICE })
-          const compact = `{"id":${id},"list":[${list}]}`
+          const compact = `{"id":${id},"list":[${list}],"text":"x"}`
           const url = () => decodeURIComponent(backend.seen.at(-1)?.url ?? '')
           switch (name) {
             case 'body':
@@ -109,12 +109,13 @@ describe('a call that runs', () => {
             case 'slots':
               return void expect(url().startsWith(`/things/${id}?q=${id}`)).toBe(true)
             case 'rest':
-              return void expect(url()).toBe(`/things?id=${id}${list.map((one) => `&list=${one}`).join('')}`)
+              return void expect(url()).toBe(`/things?id=${id}${list.map((one) => `&list=${one}`).join('')}&text=x`)
             case 'plain':
               if (numbers.every((one) => Number.isSafeInteger(Number(one)))) return void expect(outcome).toMatchObject({ outcome: 'ok', output: compact })
               return void expect(outcome).toMatchObject({ outcome: 'invalid_arguments', output: expect.stringContaining('it was not called') })
             default:
-              return void expect(bodiesOfMcp.at(-1)).toContain(`"arguments":${compact}`)
+              // Its list may be asked for again at any time.
+              return void expect(bodiesOfMcp.findLast((body) => body.includes('tools/call'))).toContain(`"arguments":${compact}`)
           }
         }),
         // Each is a request over a socket, or a message to a thread.
