@@ -91,7 +91,7 @@ function remember(step: Step, event: RealtimeEvent): void {
 function linksAfter(items: Items, before: Conversation, after: Conversation, event: RealtimeEvent): Items {
   if (event.type === 'conversation.item.deleted') {
     const id = stringAt(event, 'item_id') ?? ''
-    return itemDeleted(items, id, itemBefore(before, id) ?? null)
+    return itemDeleted(items, id, itemBefore(before, id))
   }
   const isNew = after.items.length + after.leftOut > before.items.length + before.leftOut
   const previous = stringAt(event, 'previous_item_id')
