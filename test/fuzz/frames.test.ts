@@ -53,11 +53,12 @@ function expected(parts: readonly Part[], masked: boolean): Count {
   return count
 }
 
-/** A relay's end of the socket: its reader before the parser of `ws`. Bytes that are to be read later are read when `goOn` is called. */
+/** A relay's end of a socket: its reader before the parser of `ws`. When it may not go on, it is read on by `goOn`. */
 function reading(masked: boolean, mayGoOn: (bytes: number) => boolean) {
   const count: Count = { messages: 0, messageBytes: 0, extras: 0, extraBytes: 0 }
   const receiver = wsReceiver({ isServer: masked, maxPayload: MAX_PAYLOAD, maxFragments: 100, maxBufferedChunks: 10_000 })
-  let kept: Buffer[] = []
+  const socket: Buffer[] = []
+  let paused = false
   let refused: unknown
   const message = (bytes: number) => {
     count.messages++
@@ -78,9 +79,10 @@ function reading(masked: boolean, mayGoOn: (bytes: number) => boolean) {
       countExtra(bytes) {
         count.extras++
         count.extraBytes += bytes
-        return mayGoOn(bytes)
+        paused = !mayGoOn(bytes)
+        return !paused
       },
-      keep: (bytes) => void kept.push(Buffer.from(bytes)),
+      keep: (bytes) => void socket.unshift(Buffer.from(bytes)),
       handOver() {
         throw new Error('a legal frame was given to ws for good')
       },
@@ -88,24 +90,21 @@ function reading(masked: boolean, mayGoOn: (bytes: number) => boolean) {
     masked,
     MAX_PAYLOAD,
   )
+  const flow = () => {
+    for (let chunk = paused ? undefined : socket.shift(); chunk; chunk = paused ? undefined : socket.shift()) reader.read(chunk)
+  }
   return {
     count,
-    /** Bytes that came while others are kept wait behind them, as they do in the socket. */
+    /** What comes while nothing is read waits in the socket, behind what was put back. */
     read(chunk: Buffer): void {
-      if (kept.length > 0) kept.push(chunk)
-      else reader.read(Buffer.from(chunk))
+      socket.push(Buffer.from(chunk))
+      flow()
     },
+    /** False: all is read. */
     goOn(): boolean {
-      const waiting = kept
-      kept = []
-      for (const [index, chunk] of waiting.entries()) {
-        reader.read(Buffer.from(chunk))
-        if (kept.length > 0) {
-          kept.push(...waiting.slice(index + 1))
-          break
-        }
-      }
-      return kept.length > 0
+      paused = false
+      flow()
+      return paused
     },
     refused: () => refused,
   }

@@ -6,8 +6,9 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { refusedByCompiler } from './compiler.js'
 import type { Line, Order, Reach } from './judge-lines.js'
-import { candidates, described, TARGETS } from './targets.js'
+import { type Candidate, candidates, described, TARGETS } from './targets.js'
 
 const ROOT = join(import.meta.dirname, '../..')
 /** A process is replaced after so many, since the modules of a graph are not collected before it ends. */
@@ -33,7 +34,7 @@ const chosen = values.all ? own : sampled(own, Number(values.sample), Number(val
 const folder = mkdtempSync(join(tmpdir(), 'relay-mutants-'))
 const REACH = join(folder, 'reach')
 const children = new Set<ChildProcess>()
-type Verdict = 'killed' | 'survived' | 'late' | 'not reached'
+type Verdict = 'killed' | 'survived' | 'late' | 'not reached' | 'no TypeScript'
 const verdicts = new Map<number, Verdict>()
 let orders = 0
 try {
@@ -69,6 +70,10 @@ async function run(): Promise<boolean> {
   const late = [...verdicts].flatMap(([number, verdict]) => (verdict === 'late' ? [number] : []))
   if (late.length > 0) console.log(`${late.length} are asked again with more time`)
   await work([...late], 3)
+  const alive = [...verdicts].flatMap(([number, verdict]) => (verdict === 'survived' || verdict === 'not reached' ? [number] : []))
+  for (const number of await refusedByCompiler(ROOT, folder, alive, everything)) verdicts.set(number, 'no TypeScript')
+  console.log('\nWhat nobody noticed:')
+  for (const [number, verdict] of verdicts) if (verdict === 'survived' || verdict === 'not reached') console.log(`${verdict} ${described(everything[number] as Candidate)}`)
   for (const target of TARGETS) report(target, `${target}/`)
   return report('all', '') >= GOAL
 }
@@ -151,13 +156,19 @@ function count(verdict: Verdict, path = ''): number {
   return [...verdicts].filter(([number, one]) => one === verdict && everything[number]?.file.startsWith(path)).length
 }
 
-/** Prints and returns the share of killed mutants among those that a test reaches. */
+/** Prints and returns the share of noticed mutants among those that compile and that a test reaches. */
 function report(title: string, path: string): number {
-  const [killed, late, survived, unreached] = [count('killed', path), count('late', path), count('survived', path), count('not reached', path)]
+  const [killed, late, survived, unreached, refused] = (['killed', 'late', 'survived', 'not reached', 'no TypeScript'] as const).map((verdict) => count(verdict, path)) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
   const rate = (killed + late) / (killed + late + survived)
   if (killed + late + survived > 0)
     console.log(
-      `${title}: ${killed} killed, ${late} never ended, ${survived} survived, ${unreached} not reached: ${(rate * 100).toFixed(1)} % of the reached, ${GOAL * 100} % wanted`,
+      `${title}: ${killed} killed, ${late} never ended, ${survived} survived: ${(rate * 100).toFixed(1)} % of the reached, ${GOAL * 100} % wanted; ${unreached} not reached, ${refused} do not compile`,
     )
   return rate
 }
