@@ -5,7 +5,7 @@ import fastCheck from 'fast-check'
 import { it, vi } from 'vitest'
 import type { Line, Order, Reach, Reached } from './judge-lines.js'
 import { createModules, type Namespace } from './modules.js'
-import { counted, probed } from './mutants.js'
+import { probed } from './mutants.js'
 import { type Collected, collecting, type Failure, type Watch } from './small-vitest.js'
 import { type Candidate, candidates, mutated, testFiles } from './targets.js'
 
@@ -13,8 +13,10 @@ const ROOT = join(import.meta.dirname, '../..')
 /** Properties stop after this time; their seed is fixed, so it is always the same cases that come first. */
 const PROPERTY_MS = 700
 const SLOW_MS = 1500
-/** More turns of one source's loops than any test needs: megabytes are read byte by byte. */
+/** More turns of all loops than any test needs: megabytes are read byte by byte. */
 const MOST_TURNS = 1e8
+/** Of the tests of one file that reach one mutant. */
+const LONGEST_MS = 12_000
 const order = JSON.parse(readFileSync(process.env.MUTATION_ORDER ?? '', 'utf8')) as Order
 const everything = candidates(ROOT)
 const modules = createModules(ROOT, async (specifier) => (await import(specifier)) as Namespace)
@@ -22,9 +24,12 @@ const say = (line: Line) => appendFileSync(order.results, `${JSON.stringify(line
 
 let stray: unknown
 let turns = 0
+let since = Number.POSITIVE_INFINITY
+let tooLong = false
 Object.assign(globalThis, {
   __turned() {
-    if (++turns > MOST_TURNS) throw new Error('a loop without end')
+    if (++turns % 1024 === 0 && performance.now() - since > LONGEST_MS * order.patience) tooLong = true
+    if (tooLong || turns > MOST_TURNS) throw new Error('a loop without end')
   },
 })
 const strayed = (error: unknown) => {
@@ -87,7 +92,7 @@ async function reach(): Promise<Reach> {
 
 /** Undefined if no test noticed. */
 async function judged(mutant: number, candidate: Candidate, known: Reach, kills: Map<string, number>): Promise<{ by: string; late: boolean } | undefined> {
-  const texts = new Map([[candidate.file, counted(mutated(candidate))]])
+  const texts = new Map([[candidate.file, mutated(candidate)]])
   const ways = Object.entries(known).flatMap(([file, { ms, loadMs, loading, tests }]) => {
     const all = loading.includes(mutant)
     const wanted = all ? [...ms.keys()].filter((test) => ms[test] !== null) : (tests[mutant] ?? [])
@@ -109,15 +114,16 @@ const key = (candidate: Candidate, test: string) => `${candidate.file} ${test}`
 
 async function failureOf(file: string, texts: ReadonlyMap<string, string>, wanted: ReadonlySet<number>, ms: Reached['ms']): Promise<Failure | undefined> {
   const watch: Watch = { limitMs: (test) => (2000 + 10 * (ms[test] ?? 0)) * order.patience, began: () => undefined, ended: () => false }
+  since = performance.now()
   try {
     const collected = await loaded(file, texts)
     const failure = await collected.run((test) => wanted.has(test), watch)
-    if (failure) return failure
+    if (failure) return { ...failure, late: failure.late || tooLong }
     await new Promise((resolve) => setImmediate(resolve))
-    const error = turns > MOST_TURNS ? new Error('a loop without end') : stray
-    return error === undefined ? undefined : { test: -1, late: false, error }
+    const error = tooLong || turns > MOST_TURNS ? new Error('a loop without end') : stray
+    return error === undefined ? undefined : { test: -1, late: tooLong, error }
   } catch (error) {
-    return { test: -1, late: false, error }
+    return { test: -1, late: tooLong, error }
   } finally {
     settle()
   }
@@ -126,6 +132,8 @@ async function failureOf(file: string, texts: ReadonlyMap<string, string>, wante
 function settle(): void {
   stray = undefined
   turns = 0
+  tooLong = false
+  since = Number.POSITIVE_INFINITY
   vi.useRealTimers()
   vi.restoreAllMocks()
 }

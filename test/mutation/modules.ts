@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import vm from 'node:vm'
 import { transformSync } from 'esbuild'
+import { counted } from './mutants.js'
 
 export type Namespace = Readonly<Record<string, unknown>>
 
@@ -85,8 +86,9 @@ export function createModules(root: string, real: (specifier: string) => Promise
   }
 }
 
+/** With the turns of its loops counted. */
 function javascript(typescript: string): string {
-  return transformSync(typescript, { loader: 'ts', format: 'esm', target: 'node20' }).code
+  return transformSync(counted(typescript), { loader: 'ts', format: 'esm', target: 'node20' }).code
 }
 
 /** Sources name `.js` for what lies there as `.ts`. */
