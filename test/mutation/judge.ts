@@ -1,6 +1,6 @@
 // One process of a mutation run, inside Vitest: finds out which tests reach which mutant, or whether those tests notice it.
 import { appendFileSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import fastCheck from 'fast-check'
 import { it, vi } from 'vitest'
 import type { Line, Order, Reach, Reached } from './judge-lines.js'
@@ -12,7 +12,8 @@ import { type Candidate, candidates, mutated, testFiles } from './targets.js'
 const ROOT = join(import.meta.dirname, '../..')
 /** Properties stop after this time; their seed is fixed, so it is always the same cases that come first. */
 const PROPERTY_MS = 700
-const SLOW_MS = 1500
+/** A mistake made while the modules are loaded may matter to any test. Files that take longer are asked only if they are about that source, or have noticed another of its mistakes. */
+const SLOW_MS = 5000
 /** More turns of all loops than any test needs: megabytes are read byte by byte. */
 const MOST_TURNS = 1e8
 /** Of the tests of one file that reach one mutant. */
@@ -97,7 +98,7 @@ async function judged(mutant: number, candidate: Candidate, known: Reach, kills:
     const all = loading.includes(mutant)
     const wanted = all ? [...ms.keys()].filter((test) => ms[test] !== null) : (tests[mutant] ?? [])
     const cost = loadMs + wanted.reduce((sum, test) => sum + (ms[test] ?? 0), 0)
-    return wanted.length > 0 && !(all && cost > SLOW_MS && !kills.has(key(candidate, file))) ? [{ file, wanted: new Set(wanted), cost }] : []
+    return wanted.length > 0 && !(all && cost > SLOW_MS && !isAbout(file, candidate) && !kills.has(key(candidate, file))) ? [{ file, wanted: new Set(wanted), cost }] : []
   })
   const worth = (way: (typeof ways)[number]) => ((kills.get(key(candidate, way.file)) ?? 0) + 0.2) / (way.cost + 20)
   for (const { file, wanted } of ways.sort((a, b) => worth(b) - worth(a))) {
@@ -110,6 +111,8 @@ async function judged(mutant: number, candidate: Candidate, known: Reach, kills:
   return undefined
 }
 
+/** Named after it: `codec.test.ts` is about `codec.ts`. */
+const isAbout = (test: string, { file }: Candidate) => basename(test).startsWith(basename(file, '.ts'))
 const key = (candidate: Candidate, test: string) => `${candidate.file} ${test}`
 
 async function failureOf(file: string, texts: ReadonlyMap<string, string>, wanted: ReadonlySet<number>, ms: Reached['ms']): Promise<Failure | undefined> {
