@@ -35,6 +35,8 @@ const ROUND_MS = 12_000
 const ALONE_FIRST = 2
 const ALONE_EVERY = 4
 const LATENCY_FACTOR = 2
+/** Fewer have no 99th percentile worth the name. */
+const ENOUGH = 500
 
 type Counters = Readonly<Record<string, number>>
 
