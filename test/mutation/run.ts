@@ -1,58 +1,22 @@
-// Puts mistakes into core's policy and protocol and into the authentication, one at a time, and counts how many the tests notice.
+// Puts mistakes into policy, protocol, session and authentication, one at a time, and counts how many the tests notice.
 // npm run mutate -- [--sample 150] [--seed 1] [--only path] [--all] [--jobs 2]
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import type { Answer, Question } from './judge.js'
-import { type Mutant, mutantsOf } from './mutants.js'
+import { refusedByCompiler } from './compiler.js'
+import type { Line, Order, Reach } from './judge-lines.js'
+import { type Candidate, candidates, described, TARGETS } from './targets.js'
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const TARGETS: readonly { readonly folder: string; readonly tests: readonly string[] }[] = [
-  { folder: 'src/core/policy', tests: ['test/core/policy', 'test/core/session', 'test/core/protocol/differentials', 'test/matrix'] },
-  { folder: 'src/core/protocol', tests: ['test/core/protocol', 'test/core/policy/price', 'test/relay/usage', 'test/readme'] },
-  { folder: 'src/auth', tests: ['test/auth'] },
-]
-/** Run first if they test the file: they notice most mutants. */
-const CLOSEST: readonly (readonly [file: RegExp, test: RegExp])[] = [
-  [/policy\/(client|settable|requested|paths|session-update)/, /client-sheet|settable/],
-  [/policy\/(server|public-text)/, /server-sheet|server-visible/],
-  [/policy\/instructions/, /instructions/],
-  [/protocol\/(codec|json-scan)/, /codec/],
-  [/protocol\/fast-lane/, /fast-lane/],
-  [/protocol\/(preview|voice)/, /preview\.test|preview-order/],
-  [/protocol\/token-usage/, /usage|price/],
-  [/protocol\/errors/, /protocol\/errors/],
-  [/auth\/(credential|authenticator)/, /credential/],
-  [/auth\/key-set/, /key-set/],
-  [/auth\/(jwt|claims|token-syntax)/, /jwt|claims/],
-  [/auth\/remote-keys/, /remote-keys-times/],
-  [/auth\/tool-identity/, /tool-identity/],
-  [/auth\/mint-token/, /mint-token/],
-]
-/** Run last, unless they are closest to the file. */
-const SLOW = /differentials|hostile|fast-lane|remote-keys\.|wycheproof/
-/** Too slow to run for files that they hardly touch. A mutant that only they would notice counts as survived. */
-const UNRELATED: readonly (readonly [file: RegExp, test: RegExp])[] = [
-  [/core\/policy/, /interleavings/],
-  [/protocol\/(errors|token-usage|preview|voice)/, /differentials|fast-lane/],
-  [/protocol\/(errors|token-usage|codec|json-scan|fast-lane)/, /preview/],
-  [/auth\/(?!remote-keys|key-set)/, /remote-keys\./],
-]
-const LATE = 'the time limit'
-/** A whole stage takes some seconds. */
-const TIME_LIMIT_MS = 60_000
-const GOAL = 0.9
-
-interface Candidate {
-  readonly file: string
-  readonly source: string
-  readonly mutant: Mutant
-  readonly tests: readonly string[]
-}
+const ROOT = join(import.meta.dirname, '../..')
+/** A process is replaced after so many, since the modules of a graph are not collected before it ends. */
+const BATCH = 100
+const POLL_MS = 100
+/** Most polls without a word. Not a time, so that a machine which stands still for a while makes nobody late. */
+const POLLS = 300
+const GOAL = 0.95
 
 const { values } = parseArgs({
   options: {
@@ -64,25 +28,24 @@ const { values } = parseArgs({
   },
 })
 
-const everything = TARGETS.flatMap(candidatesIn).filter(({ file }) => file.includes(values.only))
-const chosen = values.all ? everything : sampled(everything, Number(values.sample), Number(values.seed))
-const folders: string[] = []
+const everything = candidates(ROOT)
+const own = [...everything.keys()].filter((number) => everything[number]?.file.includes(values.only))
+const chosen = values.all ? own : sampled(own, Number(values.sample), Number(values.seed))
+const folder = mkdtempSync(join(tmpdir(), 'relay-mutants-'))
+const REACH = join(folder, 'reach')
+const children = new Set<ChildProcess>()
+type Verdict = 'killed' | 'survived' | 'late' | 'not reached' | 'no TypeScript'
+const verdicts = new Map<number, Verdict>()
+let orders = 0
 try {
-  process.exitCode = (await run(chosen)) ? 0 : 1
+  process.exitCode = (await run()) ? 0 : 1
 } finally {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+  for (const child of children) child.kill('SIGKILL')
+  rmSync(folder, { recursive: true, force: true })
 }
 
-function candidatesIn({ folder: target, tests }: (typeof TARGETS)[number]): readonly Candidate[] {
-  return readdirSync(join(ROOT, target)).flatMap((name) => {
-    const file = `${target}/${name}`
-    const source = readFileSync(join(ROOT, file), 'utf8')
-    return mutantsOf(source).map((mutant) => ({ file, source, mutant, tests }))
-  })
-}
-
-/** A sample by seed: the same seed chooses the same mutants of the same source. */
-function sampled(all: readonly Candidate[], count: number, seed: number): readonly Candidate[] {
+/** A sample by seed: the same seed chooses the same mutants of the same sources. */
+function sampled(all: readonly number[], count: number, seed: number): readonly number[] {
   let state = seed >>> 0
   const random = () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
@@ -93,112 +56,119 @@ function sampled(all: readonly Candidate[], count: number, seed: number): readon
     .sort(([a], [b]) => a - b)
     .slice(0, count)
     .map(([, one]) => one)
+    .sort((a, b) => a - b)
 }
 
-/** Makes a copy of the project, since the source is never changed in place. Returns the copy's folder. */
-function workingCopy(): string {
-  const copy = mkdtempSync(join(tmpdir(), 'relay-mutants-'))
-  folders.push(copy)
-  const project = join(copy, 'project')
-  const left = /(^|\/)(node_modules|dist|\.git|\.venv)$/
-  cpSync(ROOT, project, { recursive: true, filter: (source) => !left.test(source.replace(/\/$/, '')) })
-  symlinkSync(join(ROOT, 'node_modules'), join(project, 'node_modules'), 'dir')
-  symlinkSync(join(ROOT, '../shared'), join(copy, 'shared'), 'dir')
-  return project
+async function run(): Promise<boolean> {
+  const reach = await reached()
+  const reachable = new Set(Object.values(reach).flatMap(({ loading, tests }) => [...loading, ...Object.keys(tests).map(Number)]))
+  const [waiting, unreached] = [chosen.filter((number) => reachable.has(number)), chosen.filter((number) => !reachable.has(number))]
+  console.log(`${chosen.length} mutants of ${everything.length}`)
+  for (const number of unreached) decide(number, 'not reached')
+  await Promise.all(Array.from({ length: Number(values.jobs) }, () => work(waiting, 1)))
+  // A test that did not end may only have had a slow machine: it is asked again, alone and with more time.
+  const late = [...verdicts].flatMap(([number, verdict]) => (verdict === 'late' ? [number] : []))
+  if (late.length > 0) console.log(`${late.length} are asked again with more time`)
+  await work([...late], 3)
+  const alive = [...verdicts].flatMap(([number, verdict]) => (verdict === 'survived' || verdict === 'not reached' ? [number] : []))
+  for (const number of await refusedByCompiler(ROOT, folder, alive, everything)) verdicts.set(number, 'no TypeScript')
+  console.log('\nWhat nobody noticed:')
+  for (const [number, verdict] of verdicts) if (verdict === 'survived' || verdict === 'not reached') console.log(`${verdict} ${described(everything[number] as Candidate)}`)
+  for (const target of TARGETS) report(target, `${target}/`)
+  return report('all', '') >= GOAL
 }
 
-interface Judge {
-  readonly tests: readonly string[]
-  /** The test files that fail. If the judge does not answer in time, the mutant loops: the judge is ended and the mutant counts as noticed. */
-  ask(question: Question): Promise<readonly string[]>
-  end(): void
+/** Which tests reach which mutants. Leaves it in a file for the judges. */
+async function reached(): Promise<Reach> {
+  let found: Reach | undefined
+  await judge({ reach: undefined, mutants: [], patience: 1 }, (line) => {
+    if ('reach' in line) found = line.reach
+  })
+  if (found === undefined) throw new Error('no test run could be started')
+  writeFileSync(REACH, JSON.stringify(found))
+  return found
 }
 
-async function judge(project: string): Promise<Judge> {
-  let [child, tests] = await started(project)
-  return {
-    tests,
-    async ask(question) {
-      child.send(question)
-      const answer = await answerOf(child)
-      if (answer?.failed) return answer.failed
-      child.kill('SIGKILL')
-      writeFileSync(join(project, question.file), question.source)
-      ;[child, tests] = await started(project)
-      return [LATE]
-    },
-    end: () => child.kill('SIGKILL'),
-  }
-}
-
-async function started(project: string): Promise<[ChildProcess, readonly string[]]> {
-  const child = fork(fileURLToPath(new URL('judge.ts', import.meta.url)), [project], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-  const answer = await answerOf(child)
-  if (!answer?.tests) throw new Error('no test run could be started')
-  return [child, answer.tests]
-}
-
-/** Undefined if the time is over. */
-async function answerOf(child: ChildProcess): Promise<Answer | undefined> {
-  const late = AbortSignal.timeout(TIME_LIMIT_MS)
-  const [answer] = (await once(child, 'message', { signal: late }).catch((error) => {
-    if (!late.aborted) throw error
-    return []
-  })) as Answer[]
-  if (answer?.broken !== undefined) throw new Error(answer.broken)
-  return answer
-}
-
-/** The tests of a file in the order in which they run. */
-function stagesFor(file: string, tests: readonly string[], all: readonly string[]): readonly (readonly string[])[] {
-  const own = all.filter((name) => tests.some((prefix) => name.startsWith(prefix)) && !UNRELATED.some(([pattern, test]) => pattern.test(file) && test.test(name)))
-  const close = CLOSEST.find(([pattern]) => pattern.test(file))?.[1] ?? /$^/
-  const stage = (name: string) => (close.test(name) ? 0 : SLOW.test(name) ? 2 : 1)
-  return [0, 1, 2].map((number) => own.filter((name) => stage(name) === number)).filter((names) => names.length > 0)
-}
-
-async function run(candidates: readonly Candidate[]): Promise<boolean> {
-  const judges = await Promise.all(Array.from({ length: Number(values.jobs) }, () => judge(workingCopy())))
-  const survivors: Candidate[] = []
-  const queue = candidates.values()
-  let done = 0
-  try {
-    for (const { folder, tests } of TARGETS.filter((target) => candidates.some(({ file }) => file.startsWith(target.folder)))) {
-      const { file, source } = candidates.find((one) => one.file.startsWith(folder)) as Candidate
-      const failed = (await judges[0]?.ask({ file, source, text: source, stages: stagesFor(folder, tests, judges[0].tests) })) ?? []
-      if (failed.length > 0) throw new Error(`without any mutant these tests of ${folder} fail: ${failed.join(', ')}`)
+/** Takes mutants from the list until none is left. */
+async function work(waiting: number[], patience: number): Promise<void> {
+  while (waiting.length > 0) {
+    let batch = waiting.splice(0, BATCH)
+    while (batch.length > 0) {
+      let begun: number | undefined
+      const before = batch.length
+      await judge({ reach: REACH, mutants: batch, patience }, (line) => {
+        if ('begun' in line) begun = line.begun
+        if (!('judged' in line)) return
+        begun = undefined
+        batch = batch.filter((number) => number !== line.judged)
+        decide(line.judged, line.late ? 'late' : line.by === undefined ? 'survived' : 'killed', line.by)
+      })
+      if (begun !== undefined) decide(begun, 'late', 'its process')
+      batch = batch.filter((number) => number !== begun)
+      if (batch.length === before) throw new Error('a process ended before its first mutant')
     }
-    await Promise.all(
-      judges.map(async (one) => {
-        for (const candidate of queue) {
-          const { file, source, mutant, tests } = candidate
-          const text = source.slice(0, mutant.start) + mutant.text + source.slice(mutant.end)
-          const failed = await one.ask({ file, source, text, stages: stagesFor(file, tests, one.tests) })
-          if (failed.length === 0) survivors.push(candidate)
-          if (failed.length === 0) console.log(`survived ${describe(candidate)}`)
-          if (failed[0] === LATE) console.log(`took too long, counted as killed: ${describe(candidate)}`)
-          if (++done % 25 === 0) console.log(`${done} of ${candidates.length}, ${survivors.length} survived`)
-        }
-      }),
-    )
-  } finally {
-    for (const one of judges) one.end()
   }
-  for (const { folder } of TARGETS) report(folder, (file) => file.startsWith(`${folder}/`), candidates, survivors)
-  return report('all', () => true, candidates, survivors) >= GOAL
 }
 
-/** Prints and returns the share of killed mutants among those chosen. */
-function report(name: string, belongs: (file: string) => boolean, candidates: readonly Candidate[], survivors: readonly Candidate[]): number {
-  const count = (list: readonly Candidate[]) => list.filter(({ file }) => belongs(file)).length
-  const rate = 1 - count(survivors) / count(candidates)
-  if (count(candidates) > 0)
-    console.log(`${name}: ${count(candidates)} mutants of ${count(everything)}, ${count(survivors)} survived: ${(rate * 100).toFixed(1)} % killed, ${GOAL * 100} % wanted`)
+/** Resolves when the process has ended. It is ended if it says nothing for too long. */
+async function judge(order: Omit<Order, 'results'>, heard: (line: Line) => void): Promise<void> {
+  const [file, results] = [join(folder, `order-${++orders}`), join(folder, `results-${orders}`)]
+  writeFileSync(results, '')
+  writeFileSync(file, JSON.stringify({ ...order, results } satisfies Order))
+  const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs')
+  const child = spawn(process.execPath, [vitest, 'run', '--config', 'vitest.mutation.config.ts'], {
+    cwd: ROOT,
+    env: { ...process.env, MUTATION_ORDER: file },
+    stdio: 'ignore',
+  })
+  children.add(child)
+  let ended = false
+  child.on('exit', () => (ended = true))
+  let [read, silent, worker] = [0, 0, 0]
+  for (let last = false; !last; last = ended) {
+    await sleep(POLL_MS)
+    const whole = readFileSync(results, 'utf8')
+    const text = whole.slice(read, whole.lastIndexOf('\n') + 1)
+    read += text.length
+    silent = text === '' ? silent + 1 : 0
+    for (const json of text.split('\n').filter((one) => one !== '')) {
+      const line = JSON.parse(json) as Line
+      if ('broken' in line) throw new Error(line.broken)
+      if ('process' in line) worker = line.process
+      heard(line)
+    }
+    if (ended || silent < POLLS * (order.reach ? order.patience : 10)) continue
+    // Vitest waits for its worker, which does not listen while it spins.
+    if (worker > 0) process.kill(worker, 'SIGKILL')
+    child.kill('SIGKILL')
+  }
+  children.delete(child)
+}
+
+function decide(number: number, verdict: Verdict, by = ''): void {
+  verdicts.set(number, verdict)
+  const one = everything[number]
+  if (verdict !== 'killed' && one) console.log(`${verdict} ${described(one)} ${by}`)
+  if (verdicts.size % 100 === 0) console.log(`${verdicts.size} of ${chosen.length}, ${count('survived')} survived`)
+}
+
+function count(verdict: Verdict, path = ''): number {
+  return [...verdicts].filter(([number, one]) => one === verdict && everything[number]?.file.startsWith(path)).length
+}
+
+/** Prints and returns the share of noticed mutants among those that compile and that a test reaches. */
+function report(title: string, path: string): number {
+  const [killed, late, survived, unreached, refused] = (['killed', 'late', 'survived', 'not reached', 'no TypeScript'] as const).map((verdict) => count(verdict, path)) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
+  const rate = (killed + late) / (killed + late + survived)
+  if (killed + late + survived > 0)
+    console.log(
+      `${title}: ${killed} killed, ${late} never ended, ${survived} survived: ${(rate * 100).toFixed(1)} % of the reached, ${GOAL * 100} % wanted; ${unreached} not reached, ${refused} do not compile`,
+    )
   return rate
-}
-
-function describe({ file, source, mutant }: Candidate): string {
-  const line = source.slice(0, mutant.start).split('\n').length
-  const text = source.slice(mutant.start, mutant.end).replace(/\s+/g, ' ')
-  return `${file}:${line} ${mutant.operator}: ${text.slice(0, 100)} → ${mutant.text.slice(0, 60)}`
 }

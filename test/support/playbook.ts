@@ -61,13 +61,13 @@ export interface Play {
   allTo(side: 'client' | 'upstream'): readonly RealtimeEvent[]
 }
 
-/** A session already live unless `phase` says otherwise. */
-export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' | 'live' = 'live', expiresAt = 1e12): Play {
+/** A session already live unless `phase` says otherwise, upgraded at `openedAt`. */
+export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' | 'live' = 'live', expiresAt = 1e12, openedAt = 0): Play {
   const owned = profile(change)
   const sent: { client: RealtimeEvent[]; upstream: RealtimeEvent[] } = { client: [], upstream: [] }
   const self: Play = {
-    now: 0,
-    state: openingState({ profile: owned, relayIdPrefix: PREFIX, requestedModel: undefined, now: 0, caller: { subject: 'alice', issuer: undefined }, expiresAt }),
+    now: openedAt,
+    state: openingState({ profile: owned, relayIdPrefix: PREFIX, requestedModel: undefined, now: openedAt, caller: { subject: 'alice', issuer: undefined }, expiresAt }),
     input(input) {
       const before = self.state
       const [state, actions] = step(before, input, self.now)

@@ -34,11 +34,9 @@ const ITEM_SIZE = 200
 export const MAX_CONVERSATION_SIZE = 128 * 1024
 const KEPT_SIZE = (MAX_CONVERSATION_SIZE * 7) / 8
 
-/** The item before `id`; null: it is the first of the conversation. Undefined: not known. */
-export function itemBefore(conversation: Conversation, id: string): string | null | undefined {
-  const place = placeOf(conversation, id)
-  if (place < 0) return undefined
-  return conversation.items[place - 1]?.id ?? (conversation.leftOut > 0 ? undefined : null)
+/** The item before `id`; null: the first of those that are kept, or none of them. */
+export function itemBefore(conversation: Conversation, id: string): string | null {
+  return conversation.items[placeOf(conversation, id) - 1]?.id ?? null
 }
 
 /** What this event changes in the conversation; the same object: nothing. */

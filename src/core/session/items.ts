@@ -1,8 +1,8 @@
 // Which conversation items the client must not see, and how the links around them are mended.
 
 export interface Items {
-  /** Hidden item → the item before it, hidden or not; null: the start, or not known yet. */
-  readonly hidden: ReadonlyMap<string, string | null>
+  /** Hidden item → the item before it, hidden or not; null: the start; undefined: not known yet. */
+  readonly hidden: ReadonlyMap<string, string | null | undefined>
   /** Items of calls that the client answers itself. */
   readonly clientCallItems: ReadonlySet<string>
 }
@@ -11,9 +11,8 @@ export const noItems: Items = { hidden: new Map(), clientCallItems: new Set() }
 
 /** `previous` is kept from the first event that names one: `conversation.item.done` repeats the item with null (seen in recordings). */
 export function hideItem(items: Items, itemId: string, previous: string | null): Items {
-  const known = items.hidden.get(itemId)
-  if (known !== undefined && (known !== null || previous === null)) return items
-  return { ...items, hidden: new Map(items.hidden).set(itemId, previous === itemId ? null : previous) }
+  if (items.hidden.has(itemId) && (previous === null || items.hidden.get(itemId) !== undefined)) return items
+  return { ...items, hidden: new Map(items.hidden).set(itemId, previous === itemId || previous === null ? undefined : previous) }
 }
 
 export function addClientCallItem(items: Items, itemId: string): Items {
@@ -32,7 +31,7 @@ export function itemInserted(items: Items, id: string, previous: string): Items 
 }
 
 function relinked(items: Items, from: string, to: string | null): Items {
-  let hidden: Map<string, string | null> | undefined
+  let hidden: Map<string, string | null | undefined> | undefined
   for (const [id, previous] of items.hidden) {
     if (previous !== from || id === to) continue
     hidden ??= new Map(items.hidden)
@@ -47,11 +46,10 @@ export function isHidden(items: Items, itemId: string): boolean {
 
 /** The nearest visible item at or before `itemId`; null: the start of the conversation. */
 export function visibleItem(items: Items, itemId: string): string | null {
-  let at: string | null = itemId
-  for (let hops = 0; at !== null && hops <= items.hidden.size; hops++) {
-    const previous = items.hidden.get(at)
-    if (previous === undefined) return at
-    at = previous
+  let at: string | null | undefined = itemId
+  for (let hops = 0; typeof at === 'string' && hops <= items.hidden.size; hops++) {
+    if (!items.hidden.has(at)) return at
+    at = items.hidden.get(at)
   }
   return null
 }

@@ -42,7 +42,7 @@ export function handleServerEvent(step: Step, received: UpstreamEvent): void {
     case 'session.updated':
       if (!serverPartInForce(objectAt(event, 'session'), step.state.profile)) return close(step, 'upstream_refused', 'configuration_not_in_force')
       confirm(step, objectAt(event, 'session'))
-      sendToClient(step, step.state.profile.quota ? { event: asIfUpstreamAnswered(step, event), frame: undefined } : received)
+      sendToClient(step, { event: asIfUpstreamAnswered(step, event), frame: undefined })
       return
     case 'conversation.item.input_audio_transcription.completed':
       recordTranscription(step, event)
@@ -91,7 +91,7 @@ function remember(step: Step, event: RealtimeEvent): void {
 function linksAfter(items: Items, before: Conversation, after: Conversation, event: RealtimeEvent): Items {
   if (event.type === 'conversation.item.deleted') {
     const id = stringAt(event, 'item_id') ?? ''
-    return itemDeleted(items, id, itemBefore(before, id) ?? null)
+    return itemDeleted(items, id, itemBefore(before, id))
   }
   const isNew = after.items.length + after.leftOut > before.items.length + before.leftOut
   const previous = stringAt(event, 'previous_item_id')

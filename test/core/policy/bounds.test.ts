@@ -1,7 +1,10 @@
 // Every bound of the client's rules at its edge: the last value that passes, and the first that does not.
 import { describe, expect, it } from 'vitest'
 import { judgeClientEvent } from '../../../src/core/policy/client-rules.js'
+import { outputCap } from '../../../src/core/policy/profile.js'
+import { isPublicText } from '../../../src/core/policy/public-text.js'
 import { judgeServerEvent } from '../../../src/core/policy/server-rules.js'
+import { serverPartInForce } from '../../../src/core/policy/session-update.js'
 import { settableAt } from '../../../src/core/policy/settable.js'
 import type { Json, RealtimeEvent } from '../../../src/core/protocol/events.js'
 import { view } from '../../support/view.js'
@@ -204,5 +207,114 @@ describe('texts of the upstream', () => {
     expect(code('a')).toBe('a')
     expect(code(`a${'b'.repeat(63)}`)).toBe(`a${'b'.repeat(63)}`)
     for (const bad of [`a${'b'.repeat(64)}`, 'A', '1a', 'a-b', 'a\n', 'xa ', 'get_weather']) expect(code(bad), bad).toBeNull()
+  })
+})
+
+describe('an event of the client’s', () => {
+  const MESSAGE = { type: 'message', role: 'user', content: [] }
+  it.each<object>([
+    { type: 'session.update', session: {} },
+    { type: 'response.create' },
+    { type: 'response.create', response: { metadata: { a: 'b' } } },
+    { type: 'response.cancel' },
+    { type: 'response.cancel', response_id: 'r1' },
+    { type: 'conversation.item.create', item: MESSAGE },
+    { type: 'conversation.item.retrieve', item_id: 'm1' },
+    { type: 'conversation.item.delete', item_id: 'm1' },
+    truncate({}),
+    { type: 'input_audio_buffer.append', audio: 'AAAA' },
+    { type: 'input_audio_buffer.commit' },
+    { type: 'input_audio_buffer.clear' },
+  ])('keeps its id, by which an error names it: %j', (event) => {
+    const judged = (one: object) => judgeClientEvent(one as RealtimeEvent, view())
+    expect(judged({ ...event, event_id: 'c7' })).toMatchObject({ type: 'replace', event: { event_id: 'c7' } })
+    expect(judged(event)).not.toHaveProperty('event.event_id')
+  })
+
+  it('may append fifteen MiB of audio and no more', () => {
+    const most = (15 * 1024 * 1024 * 4) / 3
+    expect(says({ type: 'input_audio_buffer.append', audio: 'A'.repeat(most) })).toBe('replace')
+    expect(says({ type: 'input_audio_buffer.append', audio: 'A'.repeat(most + 4) })).toBe('reject')
+  })
+
+  it('puts no other kind of part into the words of the assistant', () => {
+    const said = (part: object) => judgeClientEvent(message({ role: 'assistant', content: [part] }) as unknown as RealtimeEvent, view({ clientMaySeedHistory: true })).type
+    expect([said({ type: 'output_text', text: 'x' }), said({ type: 'input_text', text: 'x' }), said({ type: 'output_text' })]).toEqual(['replace', 'reject', 'reject'])
+  })
+})
+
+describe('tools that a client brings', () => {
+  const named = (count: number, change: object = {}) => Array.from({ length: count }, (_, n) => ({ type: 'function', name: `tool_${n}`, ...change }))
+  const brings = (tools: Json) => {
+    const verdict = judgeClientEvent({ type: 'session.update', session: { tools } }, view({ clientTools: true }))
+    return verdict.type === 'reject' ? verdict.error.param : verdict.type
+  }
+  it('are a list, or nothing', () => {
+    expect([brings(null), brings([]), brings('tools'), brings({})]).toEqual(['replace', 'replace', 'session.tools', 'session.tools'])
+  })
+
+  it('are 128 at most, the server’s three included, with descriptions of 4096 characters', () => {
+    expect([brings(named(125)), brings(named(126))]).toEqual(['replace', 'session.tools'])
+    expect([brings(named(1, { description: 'x'.repeat(4096) })), brings(named(1, { description: 'x'.repeat(4097) }))]).toEqual(['replace', 'session.tools[0]'])
+  })
+
+  it('have a type, a name, and a schema that is an object', () => {
+    expect([{ name: 'a' }, { type: 'function' }, { type: 'function', name: 'a', parameters: [] }, 'a'].map((one) => brings([one as Json]))).toEqual(
+      Array.from({ length: 4 }, () => 'session.tools[0]'),
+    )
+  })
+})
+
+describe('a text of the upstream’s', () => {
+  it('is public up to four hundred characters, and private words are at least a letter', () => {
+    expect([isPublicText('x '.repeat(200), view()), isPublicText(`${'x '.repeat(200)}y`, view())]).toEqual([true, false])
+    expect(isPublicText('a letter', { ...view(), privateWords: [''] })).toBe(true)
+    expect(isPublicText('a letter', { ...view(), privateWords: ['l'] })).toBe(false)
+  })
+})
+
+describe('the most that a response may say', () => {
+  const cap = (asked: Json | undefined, own?: Json, open = false) =>
+    outputCap(
+      { ...view().profile, session: own === undefined ? {} : { max_output_tokens: own }, clientMaySet: new Set(open ? ['max_output_tokens'] : []) },
+      asked === undefined ? undefined : { max_output_tokens: asked },
+    )
+  it('is a number of one to 4096, else 4096', () => {
+    expect([1, 4096, 5000, 0, -1, 'inf', null].map((asked) => cap(asked as Json))).toEqual([1, 4096, 4096, 4096, 4096, 4096, 4096])
+    expect([cap(undefined, 300), cap(undefined, 300, true), cap(50, 300), cap(undefined, 'inf')]).toEqual([300, 4096, 50, 4096])
+  })
+})
+
+describe('a session as the upstream shows it', () => {
+  const { profile } = view()
+  const names = profile.tools.map((tool) => ({ ...tool.definition }) as Json)
+  it('is in force with the server’s words and tools, and with nothing less', () => {
+    expect(serverPartInForce({ instructions: profile.instructions, tools: names }, profile)).toBe(true)
+    expect(serverPartInForce({ instructions: ` ${profile.instructions}\r\n`, tools: names }, profile)).toBe(true)
+    for (const session of [
+      undefined,
+      {},
+      { tools: names },
+      { instructions: profile.instructions },
+      { instructions: profile.instructions, tools: ['get_weather', {}, null] as Json },
+    ])
+      expect(serverPartInForce(session, profile)).toBe(false)
+    const lines = { ...profile, instructions: 'One.\r\nTwo.' }
+    expect(serverPartInForce({ instructions: 'One.\nTwo.', tools: names }, lines)).toBe(true)
+    expect(serverPartInForce({ instructions: 'One. Two.', tools: names }, lines)).toBe(false)
+  })
+})
+
+describe('an event of the upstream', () => {
+  it('that ends a response without a list of items passes', () => {
+    expect(judgeServerEvent({ type: 'response.done', event_id: 'e', response: { id: 'r', object: 'realtime.response', status: 'completed' } }, view()).type).toMatch(
+      /forward|replace/,
+    )
+  })
+
+  it('never makes a turn follow itself', () => {
+    const circle = { ...view(), visibleItem: () => 'item_turn' }
+    const verdict = judgeServerEvent({ type: 'input_audio_buffer.committed', event_id: 'e', previous_item_id: 'item_hidden', item_id: 'item_turn' }, circle)
+    expect(verdict).toMatchObject({ type: 'replace', event: { previous_item_id: null } })
   })
 })

@@ -106,3 +106,9 @@ describe('priceOf', () => {
     expect(priceOf({ ...table, prices: {} }, ['constructor', '__proto__'])).toBeUndefined()
   })
 })
+
+it('what has no price costs nothing', () => {
+  const usage = { ...tokenUsage({ input_tokens: 10, output_tokens: 5, output_token_details: { text_tokens: 2, audio_tokens: 3 } }), seconds: 60 }
+  expect(costOf(usage, {})).toBe(0)
+  expect(costOf(usage, { minute: 0.5 })).toBe(0.5)
+})

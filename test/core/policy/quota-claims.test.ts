@@ -30,6 +30,12 @@ describe('ruleFor', () => {
     expect(ruleFor(setting, claims)).toEqual({ rule: { of: 'tokens', per: 'day', max, warnAt: 0.5 }, source })
   })
 
+  it('takes a thousand million and no more', () => {
+    const open = { of: 'tokens', per: 'day', max: 100, claim: 'quota' } as const
+    expect(ruleFor(open, { quota: 1e9 })).toMatchObject({ rule: { max: 1e9 }, source: 'claim' })
+    expect(ruleFor(open, { quota: 1e9 + 1 })).toMatchObject({ rule: { max: 100 }, source: 'claim_malformed' })
+  })
+
   it('reads no claim if none is named, and has no bound if none is set', () => {
     expect(ruleFor({ of: 'tokens', per: 'day', max: 100 }, { undefined: 5 })).toEqual({ rule: { of: 'tokens', per: 'day', max: 100 }, source: 'profile' })
     expect(ruleFor({ of: 'tokens', per: 'day', max: 100, claim: 'quota' }, { quota: 5000 })).toMatchObject({ rule: { max: 5000 }, source: 'claim' })

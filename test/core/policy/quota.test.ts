@@ -57,3 +57,15 @@ describe('spentRule', () => {
     expect(spent(usage)?.per).toBe(per)
   })
 })
+
+it('what other answers hold counts against a period of the clock, never against the session', () => {
+  const held = { responses: 2, tokens: 0, audioMinutes: 0, money: 0 }
+  const usage: QuotaUsage = { minute: period({ responses: 1 }), session: { counters: { responses: 1 }, endsAt: undefined } }
+  const [minute, session] = quotaLeft(policy(rule('responses', 'minute', 5), rule('responses', 'session', 5)), usage, held)
+  expect([minute?.remaining, session?.remaining]).toEqual([2, 4])
+})
+
+it('of rules that are used up for equally long the first is named', () => {
+  const usage: QuotaUsage = { day: period({ responses: 9, input_tokens: 9 }) }
+  expect(spentRule(quotaLeft(policy(rule('tokens', 'day', 1), rule('responses', 'day', 1)), usage))?.of).toBe('tokens')
+})

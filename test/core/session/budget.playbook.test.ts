@@ -33,6 +33,18 @@ describe('idleness', () => {
     expect(p.tick(60 * MINUTE - 1)).toEqual([])
   })
 
+  it('counts from the very end of the last work, and events of the upstream alone are none', () => {
+    const p = play()
+    p.upstream(ev.created('r'))
+    p.tick(5 * MINUTE)
+    p.now = 9 * MINUTE
+    p.upstream(ev.done('r', [ev.message('m')]))
+    p.now = 12 * MINUTE
+    p.upstream({ type: 'input_audio_buffer.speech_started', event_id: 'x', item_id: 'i' })
+    expect(p.tick(19 * MINUTE - 1)).toEqual([])
+    expect(p.tick(19 * MINUTE)).toEqual(['close idle idle'])
+  })
+
   it('counts from going live, not from the upgrade', () => {
     const p = play({ limits: { configureTimeoutMs: 30 * MINUTE } as never }, 'connecting')
     p.tick(9 * MINUTE)
@@ -40,6 +52,34 @@ describe('idleness', () => {
     p.upstream({ type: 'session.updated', session: { instructions: p.state.profile.instructions, tools: p.state.profile.tools.map((tool) => tool.definition) } })
     expect(p.tick(18 * MINUTE)).toEqual([])
     expect(p.tick(19 * MINUTE)).toEqual(['close idle idle'])
+  })
+})
+
+describe('a session on a clock that did not begin with it', () => {
+  const opened = (phase: 'connecting' | 'live') => play({}, phase, 1e12, HOUR)
+
+  it('has its whole time to connect and to be configured', () => {
+    const p = opened('connecting')
+    expect(p.tick(HOUR + 9_999)).toEqual([])
+    expect(p.tick(HOUR + 10_000)).toEqual(['close upstream_timeout still_connecting'])
+    const q = opened('connecting')
+    q.upstream({ type: 'session.created', session: {} })
+    expect(q.tick(HOUR + 10_000)).toEqual(['close upstream_timeout still_configuring'])
+  })
+
+  it('says how long its opening took', () => {
+    const p = opened('connecting')
+    p.upstream({ type: 'session.created', session: {} })
+    p.now = HOUR + 300
+    const session = { instructions: p.state.profile.instructions, tools: p.state.profile.tools.map((tool) => tool.definition) }
+    const actions = p.input({ type: 'upstream.event', leg: 1, event: { type: 'session.updated', session } as never, frame: undefined })
+    expect(actions).toContainEqual({ type: 'note', note: { type: 'configured', durationMs: 300 } })
+  })
+
+  it('lasts its whole length', () => {
+    const p = opened('live')
+    expect(p.tick(2 * HOUR - 1, true)).toEqual([])
+    expect(p.tick(2 * HOUR, true)).toEqual(['close session_over maximum_length'])
   })
 })
 

@@ -27,6 +27,18 @@ describe('order', () => {
     expect(ids(told(added(item), added(item, 'x'), event('conversation.item.created', { item }), done(item)))).toEqual(['a'])
   })
 
+  it('does not change for an item that names itself, nor by what names no item', () => {
+    const conversation = told(added(message('a', 'user')), added(message('b', 'user'), 'a'))
+    expect(remembered(conversation, added(message('b', 'user'), 'b'))).toBe(conversation)
+    for (const type of ['conversation.item.input_audio_transcription.completed', 'conversation.item.truncated', 'conversation.item.deleted'])
+      expect(remembered(conversation, event(type, { transcript: 'x', audio_end_ms: 5 }))).toBe(conversation)
+    expect(remembered(conversation, event('conversation.item.done', { item: { type: 'message', role: 'user' } }))).toBe(conversation)
+  })
+
+  it('is learned from a service that announces an item by its older name alone', () => {
+    expect(ids(told(event('conversation.item.created', { item: message('a', 'user') })))).toEqual(['a'])
+  })
+
   it('loses what is deleted', () => {
     const conversation = told(added(message('a', 'user')), added(message('b', 'user'), 'a'), event('conversation.item.deleted', { item_id: 'a' }))
     expect(ids(conversation)).toEqual(['b'])
@@ -62,10 +74,39 @@ describe('words', () => {
     ])
   })
 
+  it('are none where the service says none', () => {
+    const bare = told(added({ id: 'c', type: 'function_call', call_id: 'k' }), added({ id: 'o', type: 'function_call_output', call_id: 'k' }, 'c'))
+    expect(texts(bare)).toEqual(['', ''])
+    expect(texts(told(added(message('a', 'user', [{ type: 'input_image' }]))))).toEqual([''])
+    const mixed = [{ type: 'input_image' }, 'no part', { type: 'input_text', text: 'One.' }, { type: 'output_audio', transcript: 'Two.' }] as object[]
+    expect(texts(told(added(message('a', 'user', mixed))))).toEqual(['One.\nTwo.'])
+  })
+
+  it('come with the rest of the item, which stays as it was', () => {
+    const transcript = event('conversation.item.input_audio_transcription.completed', { item_id: 'a', content_index: 0, transcript: 'Hello.' })
+    expect(told(added(spoken('a')), transcript).items).toEqual([{ ...told(added(spoken('a'))).items[0], text: 'Hello.' }])
+    expect(remembered(told(added(spoken('a'))), event('conversation.item.input_audio_transcription.completed', { item_id: 'a' })).items).toMatchObject([{ text: '' }])
+  })
+
+  it('are complete when the service says so, in whichever event', () => {
+    const states = (...events: RealtimeEvent[]) => told(...events).items.map((one) => one.done)
+    const open = message('b', 'assistant', [], 'in_progress')
+    expect(states(added(open))).toEqual([false])
+    expect(states(added(message('b', 'assistant')))).toEqual([true])
+    expect(states(added(open), done(open))).toEqual([true])
+    // What is complete is not opened again.
+    const closed = message('b', 'assistant', [{ type: 'output_text', text: 'Done.' }])
+    expect(told(added(closed), added({ ...open, content: [{ type: 'output_text', text: 'Not' }] })).items).toMatchObject([{ done: true, text: 'Done.' }])
+    // A result has no status of its own.
+    expect(states(added(result('o', 'call_1')))).toEqual([true])
+  })
+
   it('that were heard are known of an answer that was truncated, and stay known', () => {
     const item = message('b', 'assistant', [{ type: 'output_audio', transcript: 'A long answer.' }])
     const cut = event('conversation.item.truncated', { item_id: 'b', content_index: 0, audio_end_ms: 700 })
     expect(told(added(item), cut, done(item)).items).toMatchObject([{ heardMs: 700, text: 'A long answer.' }])
+    const at = (audio_end_ms: unknown) => told(added(item), event('conversation.item.truncated', { item_id: 'b', audio_end_ms })).items[0]?.heardMs
+    expect([at(0), at(-5), at('700'), at(undefined)]).toEqual([0, 0, undefined, undefined])
   })
 })
 
@@ -100,6 +141,27 @@ describe('at its bound', () => {
     let conversation = told(added(call('c', 'call_1')), added(message('turn', 'user', [{ type: 'input_text', text: 'the question' }]), 'c'))
     for (let n = 0; n < 30; n++) conversation = remembered(conversation, added(message(`m${n}`, 'assistant', [{ type: 'output_text', text: long }])))
     expect(ids(conversation).slice(0, 2)).toEqual(['c', 'turn'])
+  })
+
+  it('holds exactly so much, and an eighth less after it has dropped something', () => {
+    const whole = (id: string, length: number) => added(message(id, 'assistant', [{ type: 'output_text', text: 'x'.repeat(length) }]))
+    expect(MAX_CONVERSATION_SIZE).toBe(131_072)
+    expect(ids(told(whole('a', MAX_CONVERSATION_SIZE - 200)))).toEqual(['a'])
+    expect(ids(told(whole('a', MAX_CONVERSATION_SIZE - 199)))).toEqual([])
+    const small = told(...Array.from({ length: 132 }, (_, n) => whole(`m${n}`, 800)))
+    expect(small.size).toBe(114_000)
+    expect(small.leftOut).toBe(132 - 114)
+  })
+
+  it('drops no more than it must: a call with its result wherever that lies, and nothing between them', () => {
+    const fill = Array.from({ length: 12 }, (_, n) => added(message(`m${n}`, 'assistant', [{ type: 'output_text', text: 'x'.repeat(9100) }])))
+    const between = added(message('between', 'assistant', [{ type: 'output_text', text: 'stays' }]))
+    const conversation = told(added(call('c', 'call_1', 'x'.repeat(20_000))), between, added(result('o', 'call_1', 'short')), ...fill)
+    expect(ids(conversation)).toEqual(['between', ...Array.from({ length: 12 }, (_, n) => `m${n}`)])
+    expect(conversation.leftOut).toBe(2)
+    // What is learned later changes nothing of that.
+    const later = remembered(conversation, event('conversation.item.truncated', { item_id: 'm3', audio_end_ms: 5 }))
+    expect([later.leftOut, later.items.length]).toEqual([2, 13])
   })
 
   it('counts what it keeps, whatever came', () => {

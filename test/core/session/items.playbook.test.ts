@@ -43,6 +43,15 @@ describe('links', () => {
     expect(linkBehind(p, 'b')).toBeNull()
   })
 
+  it('skip a deleted item also when a later event about a hidden one still names it', () => {
+    const p = play()
+    p.upstream(ev.added(user('first'), null))
+    p.upstream(ev.added(hidden('a'), 'first'))
+    p.upstream({ type: 'conversation.item.deleted', event_id: 'x', item_id: 'first' })
+    p.upstream(itemDone(hidden('a'), 'first'))
+    expect(linkBehind(p, 'a')).toBeNull()
+  })
+
   it('hear of an item that was put in between', () => {
     const p = play()
     p.upstream(ev.added(user('first'), null))
@@ -52,6 +61,26 @@ describe('links', () => {
     // An event that repeats it moves nothing.
     p.upstream(itemDone(user('between'), 'first'))
     expect(linkBehind(p, 'a')).toBe('between')
+  })
+
+  it('stay when an item says more of itself than before', () => {
+    const p = play()
+    p.upstream(ev.added(user('a'), null))
+    p.upstream(ev.added(user('b'), 'a'))
+    p.upstream(ev.added(hidden('g'), 'a'))
+    p.upstream(itemDone({ ...user('b'), content: [{ type: 'input_text', text: 'more' }] }, 'a'))
+    expect(linkBehind(p, 'g')).toBe('a')
+  })
+
+  it.each([
+    ['conversation.item.created', 'seen'],
+    ['conversation.item.done', 'seen'],
+    ['conversation.item.retrieved', null],
+  ])('are known of a hidden item that is first told by %s', (type, before) => {
+    const p = play()
+    expect(p.upstream({ type, event_id: 'x', previous_item_id: 'seen', item: hidden('a') })).toEqual([])
+    expect(linkBehind(p, 'a')).toBe(before === null ? 'seen' : before)
+    expect(p.client({ type: 'conversation.item.retrieve', item_id: 'a' })).toEqual(['client error'])
   })
 
   it('are kept from the event that told them, when a later one says null', () => {

@@ -1,7 +1,8 @@
 // Playbooks for a client that asks for too much: responses, session updates and items, each refused with when to come back.
 import { describe, expect, it } from 'vitest'
 import type { RealtimeEvent } from '../../../src/core/protocol/events.js'
-import { type Play, play } from '../../support/playbook.js'
+import { noRates, takeCall, takeViolation } from '../../../src/core/session/rates.js'
+import { type Play, play, profile } from '../../support/playbook.js'
 
 const LONG = { maxSessionMs: 1e9, idleTimeoutMs: 1e9 }
 const playing = (limits: object = {}) => play({ limits: { ...LONG, ...limits } as never })
@@ -87,5 +88,41 @@ describe('what is refused for its rate', () => {
     passed(p, create, 10)
     const actions = p.input({ type: 'client.event', event: create })
     expect(actions).toContainEqual({ type: 'note', note: { type: 'event_refused', eventType: 'response.create', code: 'rate_limited' } })
+  })
+})
+
+describe('bursts', () => {
+  const limits = (change: object) => ({ ...profile().limits, ...change })
+  /** How many pass at once. */
+  const calls = (toolCallsPerMinute: number) => {
+    let [rates, count] = [noRates, 0]
+    for (;;) {
+      const [after, ok] = takeCall(rates, limits({ toolCallsPerMinute }), 0)
+      if (!ok) return count
+      rates = after
+      count++
+    }
+  }
+
+  it('of tool calls are sixteen, or a quarter of a minute’s', () => {
+    expect([calls(20), calls(64), calls(400)]).toEqual([16, 16, 100])
+  })
+
+  it('of violations are forgiven within five minutes, one after the other', () => {
+    let rates = noRates
+    const violation = (now: number) => {
+      const [after, ok] = takeViolation(rates, limits({ maxViolations: 3 }), now)
+      rates = after
+      return ok
+    }
+    expect([violation(0), violation(0), violation(0), violation(99_999)]).toEqual([true, true, true, false])
+    expect([violation(100_001), violation(100_001)]).toEqual([true, false])
+  })
+
+  it('that are over say when to come back, an hour at most', () => {
+    const p = play({ limits: { responsesPerMinute: 0.001 } as never })
+    p.client({ type: 'response.create' })
+    p.client({ type: 'response.create' })
+    expect(p.lastTo('client')?.error).toMatchObject({ message: 'Too many responses were asked for. Retry after 3600 s.' })
   })
 })

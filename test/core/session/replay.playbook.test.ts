@@ -79,6 +79,39 @@ describe('replay', () => {
     expect(items(p.state)).toEqual([{ type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hello' }] }])
   })
 
+  it('cuts what was heard at a word, fourteen characters a second', () => {
+    const heard = (text: string, heardMs: number) => {
+      const p = play()
+      p.upstream(ev.added({ ...ev.message('m'), content: [{ type: 'output_audio', transcript: text }] }))
+      p.upstream({ type: 'conversation.item.truncated', event_id: 'x', item_id: 'm', content_index: 0, audio_end_ms: heardMs })
+      return items(p.state).map((item) => (item.content as { text: string }[])[0]?.text)
+    }
+    expect(heard('aaaa bbbb cccc', 1000)).toEqual(['aaaa bbbb cccc'])
+    expect(heard('aaaa bbbb cccc', 999)).toEqual(['aaaa bbbb'])
+    expect(heard('aaaa bbbb cccc d', 1000)).toEqual(['aaaa bbbb cccc'])
+    expect(heard('aaaa bbbb ccccc d', 1000)).toEqual(['aaaa bbbb'])
+    expect(heard('short', 60_000)).toEqual(['short'])
+    expect(heard('onelongword', 100)).toEqual([])
+  })
+
+  it('makes items of everything but the session, and of a call only if nothing of it is missing', () => {
+    const p = play()
+    p.upstream(ev.added(user('i'.repeat(32), 'hello')))
+    const whole = { id: 'c', type: 'function_call', status: 'completed', name: 'get_weather', call_id: 'k', arguments: '{}' }
+    for (const [n, without] of ['name', 'call_id'].entries()) p.upstream(ev.added({ ...whole, id: `c${n}`, [without]: undefined }))
+    p.upstream(ev.added({ id: 'o', type: 'function_call_output', output: 'x' }))
+    expect(replay(p.state).slice(1)).toEqual([
+      {
+        type: 'conversation.item.create',
+        event_id: `${PREFIX}replay_2`,
+        item: { id: 'i'.repeat(32), type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hello' }] },
+      },
+    ])
+    const { state } = p
+    const one = { ...state, conversation: { ...state.conversation, leftOut: 1 } }
+    expect(items(one)).toHaveLength(2)
+  })
+
   it('asks for what the client had set, as last confirmed, and leaves answering as it was', () => {
     const p = play()
     p.client({ type: 'session.update', session: { audio: { output: { voice: 'cedar' } } } })

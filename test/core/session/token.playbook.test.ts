@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { MAX_TOKEN_BYTES } from '../../../src/core/protocol/credentials.js'
 import type { TokenOutcome } from '../../../src/core/session/token-term.js'
+import { termFrom } from '../../../src/core/session/token-term.js'
 import { ev, type Play, play } from '../../support/playbook.js'
 
 const MINUTE = 60_000
@@ -148,4 +149,11 @@ describe('a new token', () => {
     p.tick(END, true)
     expect(verified(p, valid(2 * END))).toEqual([])
   })
+})
+
+it('the end of a token is announced a minute before, after half of what is left if that is sooner, or at once', () => {
+  const noticeAt = (now: number, expiresAt: number) => termFrom(now, expiresAt).noticeAt
+  expect(noticeAt(1_000_000, 2_000_000)).toBe(1_940_000)
+  expect(noticeAt(1_000_000, 1_030_000)).toBe(1_015_000)
+  expect(noticeAt(1_000_000, 999_000)).toBe(999_000)
 })
