@@ -21,6 +21,7 @@ export interface UpstreamConfig {
   readonly apiVersion: string | undefined
   readonly priority: number
   readonly weight: number
+  readonly zone?: string | undefined
   /** Limits a minute by name (`tokens`, `requests`). They count until the provider reports its own. */
   readonly limits?: Readonly<Record<string, number>>
 }
@@ -135,6 +136,8 @@ export interface ProfileConfig {
   readonly toolNames: readonly string[] | undefined
   readonly session: JsonObject
   readonly clientMaySet: readonly string[]
+  /** Zones of upstreams that a conversation may go to. Absent: any. */
+  readonly zones?: readonly string[] | undefined
   /** By path, the only values a client may set. */
   readonly clientMaySetValues?: Readonly<Record<string, readonly string[]>> | undefined
   readonly relayEvents: boolean

@@ -44,6 +44,7 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
     problems,
     cwd: options.cwd,
     tools,
+    zones: upstreams.flatMap(({ zone }) => (zone === undefined ? [] : [zone])),
     voiceLive: upstreams.some((upstream) => upstream.provider === 'voice-live'),
     withPrices: env.isSet('PRICES_FILE'),
   })

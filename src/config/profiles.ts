@@ -26,6 +26,8 @@ interface ProfileContext {
   readonly tools: readonly ToolConfig[]
   /** With a Voice Live upstream, session fields that OpenAI does not have are let through. */
   readonly voiceLive: boolean
+  /** Of all upstreams. */
+  readonly zones: readonly string[]
   /** Whether there are prices, so that money can be counted. */
   readonly withPrices: boolean
 }
@@ -89,6 +91,8 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
   for (const name of toolNames ?? []) if (!knownTools(context.tools).has(name)) fields.bad('tools', `names ${quoted(name)}, which TOOLS does not have`)
   const session = fields.raw('session')
   if (session !== undefined && !isObject(session)) fields.bad('session', 'must be an object')
+  const zones = fields.strings('zones')
+  for (const zone of zones ?? []) if (!context.zones.includes(zone)) fields.bad('zones', `names ${quoted(zone)}, which no entry of UPSTREAMS has`)
   const entries = fields.strings('clientMaySet')?.map(parseOpening)
   for (const [index, entry] of (entries ?? []).entries()) if ('problem' in entry) fields.bad('clientMaySet', `entry ${index + 1} ${entry.problem}`)
   const openings = entries && joinOpenings(entries.flatMap((entry) => ('value' in entry ? entry.value : [])))
@@ -105,6 +109,7 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
     toolNames: toolNames ?? fallback.toolNames,
     session: isObject(session) ? checkSession(session, `${fields.subject} session`, problems, context.voiceLive) : fallback.session,
     ...(openings ? openingsOf(openings) : { clientMaySet: fallback.clientMaySet, clientMaySetValues: fallback.clientMaySetValues }),
+    zones: zones ?? fallback.zones,
     relayEvents,
     clientTools,
     toolNoticeMs,

@@ -13,6 +13,7 @@ const AZURE: readonly VariableName[] = ['AZURE_OPENAI_ENDPOINT', 'AZURE_OPENAI_D
 const OPENAI: readonly VariableName[] = ['OPENAI_API_KEY', 'OPENAI_MODEL', 'OPENAI_BASE_URL']
 const DEPLOYMENT = VARIABLES.AZURE_OPENAI_DEPLOYMENT.parse
 const MAX_UPSTREAMS = 64
+const ZONE = matching(/^[\u0021-\u007e]{1,64}$/, '1 to 64 printable characters without blanks')
 const MAX_PER_MINUTE = 1_000_000_000
 
 export function readUpstreams(env: EnvReader, record: Environment, problems: Problems): readonly UpstreamConfig[] {
@@ -116,11 +117,12 @@ function readEntry(fields: Fields, env: EnvReader, problems: Problems): Upstream
   if (provider === 'openai' && fields.has('apiVersion')) fields.bad('apiVersion', 'is for Azure only')
   const priority = fields.number('priority', wholeNumber(0, 1000)) ?? 0
   const weight = fields.number('weight', wholeNumber(1, 1000)) ?? 1
+  const zone = fields.parsed('zone', ZONE)
   const [tokens, requests] = ['tokensPerMinute', 'requestsPerMinute'].map((key) => fields.number(key, wholeNumber(1, MAX_PER_MINUTE)))
   const limits = tokens === undefined && requests === undefined ? {} : { limits: { ...(tokens !== undefined && { tokens }), ...(requests !== undefined && { requests }) } }
   fields.done()
   if (!endpoint || !deployment || !name) return undefined
-  return { name, provider, endpoint, deployment, apiKey, entraScope: scope ?? ENTRA_SCOPE, apiVersion, priority, weight, ...limits }
+  return { name, provider, endpoint, deployment, apiKey, entraScope: scope ?? ENTRA_SCOPE, apiVersion, priority, weight, ...(zone !== undefined && { zone }), ...limits }
 }
 
 function readKey(fields: Fields, env: EnvReader, problems: Problems): Secret | undefined {

@@ -82,7 +82,7 @@ export const VARIABLES = {
   UPSTREAMS: orFile(
     optional(
       plainText,
-      'JSON list of several deployments: `{name, provider, endpoint, deployment, apiKey or entra, apiVersion, priority, weight, tokensPerMinute, requestsPerMinute}`.',
+      'JSON list of several deployments: `{name, provider, endpoint, deployment, apiKey or entra, apiVersion, priority, weight, zone, tokensPerMinute, requestsPerMinute}`.',
     ),
   ),
 

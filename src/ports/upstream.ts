@@ -11,6 +11,8 @@ export interface UpstreamConnection {
   readonly deployment: string
   /** Further words that must not appear in any text towards a client, e.g. the endpoint's host. */
   readonly privateWords?: readonly string[]
+  /** The zone of the upstream, if it has one. */
+  readonly zone?: string | undefined
 }
 
 export interface DialRequest {
@@ -19,6 +21,10 @@ export interface DialRequest {
   /** Sent as `traceparent`, if a socket is opened for this request. */
   readonly trace?: string | undefined
   readonly signal: AbortSignal
+  /** The only zones that the conversation may go to. Absent: any. */
+  readonly zones?: readonly string[] | undefined
+  /** `deployment` of a connection that was just lost: taken again only if no other upstream can be. */
+  readonly avoid?: string | undefined
 }
 
 export interface UpstreamProvider {
@@ -27,6 +33,8 @@ export interface UpstreamProvider {
    * `upstream_timeout` or `rate_limited` (with `retryAfterSeconds`). Aborting `signal` ends the dial.
    */
   dial(request: DialRequest): Promise<UpstreamConnection>
+  /** A connection to this `deployment` was lost in the middle of a session: that counts like a dial that failed. */
+  lost?(deployment: string): void
   health(): Promise<Health>
   close(): Promise<void>
 }

@@ -30,6 +30,7 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
     session: chosen.session,
     clientMaySet: own.clientMaySet,
     clientMaySetValues: chosen.clientMaySetValues,
+    zones: chosen.zones,
     quota: quotaPolicy(config, name, identity.claims),
     clientMaySeedHistory: config.clientMaySeedHistory,
     forwardRateLimits: config.forwardRateLimits,

@@ -17,7 +17,8 @@ export function firstState({ profile, requestedModel, identity }: NewSession, de
 export function dialUpstream(session: Effects, leg: number, connected: (connection: UpstreamConnection) => void): AbortController {
   const dialling = new AbortController()
   const { sessionId: correlationId, trace } = session.opened
-  session.deps.provider.dial({ correlationId, trace, signal: dialling.signal }).then(connected, (error: unknown) => {
+  const { zones } = session.opened.profile
+  session.deps.provider.dial({ correlationId, trace, zones, avoid: session.deployment || undefined, signal: dialling.signal }).then(connected, (error: unknown) => {
     const { code, why, retryAfterSeconds } = error instanceof RefusalError ? error : new RefusalError('internal', 'dial_failed')
     session.apply({ type: 'upstream.failed', leg, code, why, retryAfterSeconds })
   })

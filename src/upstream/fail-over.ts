@@ -2,7 +2,18 @@
 import type { UpstreamConfig } from '../config/config.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { BreakerState } from '../core/upstreams/breaker.js'
-import { type Choice, type ChoiceState, choose, type DialOutcome, dialled, limitsSeen, openingChoice, type UpstreamView, viewOfUpstreams } from '../core/upstreams/choice.js'
+import {
+  type Choice,
+  type ChoiceState,
+  choose,
+  type DialOutcome,
+  dialled,
+  limitsSeen,
+  openingChoice,
+  type UpstreamView,
+  viewOfUpstreams,
+  type Wish,
+} from '../core/upstreams/choice.js'
 import type { Health } from '../ports/health.js'
 import type { LimitsBook } from '../ports/store.js'
 import type { UpstreamConnection, UpstreamProvider } from '../ports/upstream.js'
@@ -51,8 +62,10 @@ export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOv
     },
   })
 
-  function next(tried: ReadonlySet<string>): Choice {
-    const [after, choice] = choose(state, { now: now(), draw: deps.random(), tried })
+  const nameOf = (deployment: string | undefined) => [...byName.values()].find(({ limitKey }) => limitKey === deployment)?.config.name
+
+  function next(wish: Wish): Choice {
+    const [after, choice] = choose(state, { now: now(), draw: deps.random(), ...wish })
     state = after
     return choice
   }
@@ -66,7 +79,7 @@ export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOv
     try {
       const connection = await provider.dial({ ...request, signal })
       ended(name, { type: 'opened', latencyMs: Math.max(0, now() - began) })
-      return { ...connection, deployment: limitKey, privateWords: (connection.privateWords ?? []).concat(config.deployment) }
+      return { ...connection, deployment: limitKey, zone: config.zone, privateWords: (connection.privateWords ?? []).concat(config.deployment) }
     } catch (error) {
       const refusal = error instanceof RefusalError ? error : new RefusalError('upstream_refused', 'dial_failed')
       const timedOut = timeout?.aborted === true && !request.signal.aborted && refusal.why === 'aborted'
@@ -80,9 +93,13 @@ export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOv
   }
 
   function ended(name: string, outcome: DialOutcome): void {
+    learn(name, outcome)
+    deps.onDialled?.(name, outcome.type)
+  }
+
+  function learn(name: string, outcome: DialOutcome): void {
     const before = breakerOf(name)
     state = dialled(state, name, outcome, now())
-    deps.onDialled?.(name, outcome.type)
     const after = breakerOf(name)
     if (before !== after) deps.log.warn({ upstream: name, breaker: after }, 'upstream breaker')
   }
@@ -96,7 +113,7 @@ export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOv
       const tried = new Set<string>()
       const failures: RefusalError[] = []
       for (;;) {
-        const choice = next(tried)
+        const choice = next({ tried, zones: request.zones, avoid: nameOf(request.avoid) })
         if (!('dial' in choice)) throw finalRefusal(choice, failures)
         tried.add(choice.dial)
         const others = tried.size < upstreams.length
@@ -108,6 +125,10 @@ export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOv
           if (request.signal.aborted || now() >= until) throw finalRefusal({ refuse: 'tried' }, failures)
         }
       }
+    },
+    lost(deployment) {
+      const name = nameOf(deployment)
+      if (name !== undefined) learn(name, { type: 'failed' })
     },
     async health() {
       const known = await Promise.all(upstreams.map(({ provider }) => provider.health()))

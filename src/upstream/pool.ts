@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { type Bucket, type BucketRule, takeTokens } from '../core/limits/token-bucket.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { RealtimeEvent } from '../core/protocol/events.js'
-import type { UpstreamConnection, UpstreamProvider } from '../ports/upstream.js'
+import type { DialRequest, UpstreamConnection, UpstreamProvider } from '../ports/upstream.js'
 import type { WarmLink } from './warm-link.js'
 import { warmUp } from './warm-up.js'
 
@@ -146,10 +146,11 @@ export function createPool(provider: UpstreamProvider, options: PoolOptions): Up
     fill()
   }
 
-  function take(): Ready | undefined {
+  function take({ zones, avoid }: DialRequest): Ready | undefined {
     expire()
-    const one = ready.shift()
+    const one = ready.find(({ connection: { zone, deployment } }) => deployment !== avoid && (!zones || (zone !== undefined && zones.includes(zone))))
     if (!one) return undefined
+    ready = ready.filter((other) => other !== one)
     failures = 0
     if (spent) spent = { ...spent, tokens: spent.tokens + 1 }
     return one
@@ -163,7 +164,7 @@ export function createPool(provider: UpstreamProvider, options: PoolOptions): Up
     },
     async dial(request) {
       if (request.signal.aborted || closing.signal.aborted) return provider.dial(request)
-      const one = take()
+      const one = take(request)
       count(one ? 'hit' : 'miss')
       // After this turn: a dial costs a millisecond, and the opening session would wait for it.
       setImmediate(() => {
@@ -172,6 +173,7 @@ export function createPool(provider: UpstreamProvider, options: PoolOptions): Up
       })
       return one ? { ...one.connection, link: one.link.take() } : provider.dial(request)
     },
+    lost: (deployment) => provider.lost?.(deployment),
     health: () => provider.health(),
     async close() {
       closing.abort()

@@ -329,6 +329,7 @@ describe('upstream and profile entries are checked', () => {
       { a: { clientMaySet: ['audio.output.speed=1|2'] } },
       /clientMaySet entry 1 has, as value 2 of audio.output.speed, one that this field cannot have/,
     ],
+    ['a zone that is not there', { a: { zones: ['eu'] } }, /^PROFILES_FILE "a": zones names "eu", which no entry of UPSTREAMS has/],
     ['instructions in the session', { a: { session: { instructions: 'x' } } }, /^PROFILES_FILE "a": session instructions belongs/],
     ['an unknown field', { a: { voice: 'x' } }, /unknown fields: "voice"/],
     ['an unknown limit', { a: { limits: { maxTokens: 1 } } }, /limits has unknown fields: "maxTokens"/],

@@ -86,6 +86,30 @@ describe('fail-over at connect', () => {
     expect(connection?.privateWords).toContain('gpt-b')
   })
 
+  it('goes on elsewhere after a loss in the middle of a session, and within the zones alone', async () => {
+    const both = relay([upstream('a'), upstream('b', { zone: 'eu' })])
+    const redial = async (wish: object) => {
+      const connection = await both.dial({ correlationId: 'corr-1', signal: new AbortController().signal, ...wish })
+      links.push(connection)
+      return [connection.deployment, connection.zone]
+    }
+    expect(await redial({ avoid: 'gpt-a' })).toEqual(['gpt-b', 'eu'])
+    expect(await redial({ zones: ['eu'] })).toEqual(['gpt-b', 'eu'])
+    await expect(redial({ zones: ['us'] })).rejects.toMatchObject({ code: 'upstream_refused' })
+    await sims.b.close()
+    expect(await redial({ avoid: 'gpt-b' })).toEqual(['gpt-a', undefined])
+    await expect(redial({ zones: ['eu'] })).rejects.toMatchObject({ code: 'upstream_refused' })
+  })
+
+  it('counts losses like dials that failed: an upstream that keeps losing sessions is left alone', async () => {
+    const both = relay([upstream('a'), upstream('b')])
+    expect(await dial(both)).toBe('gpt-a')
+    for (let i = 0; i < 3; i++) both.lost?.('gpt-a')
+    both.lost?.('unheard-of')
+    expect(breakers(both)).toEqual(['open', 'closed'])
+    expect(await dial(both)).toBe('gpt-b')
+  })
+
   it('pauses an upstream for as long as it asks, and records that for every instance', async () => {
     const both = relay([upstream('a'), upstream('b')])
     sims.a.setFaults({ refuse: { status: 429, retryAfterSeconds: 30 } })

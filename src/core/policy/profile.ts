@@ -84,6 +84,8 @@ export interface SessionProfile {
   readonly toolFiller?: string | undefined
   /** Absent: this caller may use what it likes. */
   readonly quota?: QuotaPolicy | undefined
+  /** Zones of upstreams that the conversation may go to. Absent: any. */
+  readonly zones?: readonly string[] | undefined
 }
 
 /** Of one response (source: OpenAI's API reference, `max_output_tokens`, 1 to 4096 or `inf`). */

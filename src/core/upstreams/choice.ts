@@ -11,6 +11,8 @@ export interface UpstreamSpec {
   readonly priority: number
   /** Share among upstreams of the same priority; above zero. */
   readonly weight: number
+  /** Where what is said there stays, such as `eu`. */
+  readonly zone?: string | undefined
 }
 
 export interface UpstreamState {
@@ -55,17 +57,29 @@ export function openingChoice(specs: readonly UpstreamSpec[], now: number): Choi
   return { upstreams: specs.map((spec) => ({ spec, breaker: closedBreaker, pausedUntil: 0, latency: undefined, limits: [], taken: 0 })), budget: fullBudget(now) }
 }
 
+/** What a client's dial may choose among. */
+export interface Wish {
+  readonly tried: ReadonlySet<string>
+  /** Absent: any. */
+  readonly zones?: readonly string[] | undefined
+  /** Name of an upstream that is taken only if no other can be dialled. */
+  readonly avoid?: string | undefined
+}
+
 /**
  * The next upstream for one client. `tried`: the names dialled for it already. The client's first dial earns retry budget, each further one
  * costs some. `draw`: at least 0 and below 1. After a `dial`, the caller must report its outcome with `dialled`.
  */
-export function choose(state: ChoiceState, ask: { readonly now: number; readonly draw: number; readonly tried: ReadonlySet<string> }): [ChoiceState, Choice] {
-  const { now, draw, tried } = ask
-  const left = state.upstreams.filter(({ spec }) => !tried.has(spec.name))
+export function choose(state: ChoiceState, ask: { readonly now: number; readonly draw: number } & Wish): [ChoiceState, Choice] {
+  const { now, draw, tried, zones, avoid } = ask
+  const allowed = state.upstreams.filter(({ spec }) => !zones || (spec.zone !== undefined && zones.includes(spec.zone)))
+  const left = allowed.filter(({ spec }) => !tried.has(spec.name))
   const freeOf = (lastResort: boolean) => left.filter((one) => freeFrom(one, now, state, lastResort) <= now)
   const healthy = freeOf(false)
-  const free = healthy.length === 0 && tried.size === 0 ? freeOf(true) : healthy
-  if (free.length === 0) return [state, tried.size > 0 ? { refuse: 'tried' } : refusal(state, now)]
+  const usable = healthy.length === 0 && tried.size === 0 ? freeOf(true) : healthy
+  if (usable.length === 0) return [state, tried.size > 0 ? { refuse: 'tried' } : refusal({ ...state, upstreams: allowed }, now)]
+  const others = usable.filter(({ spec }) => spec.name !== avoid)
+  const free = others.length > 0 ? others : usable
   const paid = tried.size === 0 ? { ok: true, budget: earnDial(state.budget, now) } : takeRetry(state.budget, now)
   if (!paid.ok) return [{ ...state, budget: paid.budget }, { refuse: 'retry_budget' }]
   const { name } = pick(foremost(free, now), draw, now).spec
