@@ -66,6 +66,13 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
   const responses = counter('relay_responses_total', 'Responses done, by status.', ['status'])
   const quotaRefusals = counter('relay_quota_refusals_total', 'Responses that a quota did not let start, by rule.', ['rule'])
   const backpressure = counter('relay_backpressure_total', 'Times a side was paused because the other did not read, by the side that did not read.', ['side'])
+  const losses = counter('relay_upstream_losses_total', 'Upstream connections lost in a session, by cause and by what was under way. The session goes on if it can.', [
+    'cause',
+    'during',
+  ])
+  const restores = counter('relay_restores_total', 'Sessions that lost their upstream, by whether they went on.', ['result'])
+  const restoreSeconds = histogram('relay_restore_seconds', 'Time from the loss of an upstream until the session was live again.', SECONDS)
+  const cuts = counter('relay_cut_answers_total', 'Answers that a lost upstream cut off, by what became of them.', ['outcome'])
   const lane = counter('relay_lane_frames_total', 'Frames that passed without parsing (hit) or had to be parsed (miss).', ['side', 'result'])
   if (options.processMetrics) collectDefaultMetrics({ register: registry })
 
@@ -112,6 +119,14 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
         return responses.inc({ status: label.status(note.status) })
       case 'quota_refused':
         return quotaRefusals.inc({ rule: note.rule })
+      case 'upstream_lost':
+        return losses.inc({ cause: note.cause, during: note.during })
+      case 'restored':
+        restores.inc({ result: 'restored' })
+        if (note.cut !== 'none') cuts.inc({ outcome: note.cut })
+        return restoreSeconds.observe(note.durationMs / 1000)
+      case 'restore_failed':
+        return restores.inc({ result: 'failed' })
       case 'backpressure':
         return backpressure.inc({ side: note.side })
       // For logs and traces: what they would count is counted at their ends.

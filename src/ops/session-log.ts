@@ -45,7 +45,11 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
       return logger.debug({ ...fields, why: plain(wordLabel(note.why)) }, name)
     case 'backpressure':
     case 'quota_refused':
+    case 'restored':
       return logger.info(fields, name)
+    case 'upstream_lost':
+    case 'restore_failed':
+      return logger.warn(fields, name)
     case 'response_started':
       return logger.debug({ sessionId, responseId: plain(note.responseId) }, name)
     case 'first_audio':

@@ -14,6 +14,8 @@ export type Action =
   | { readonly type: 'dial'; readonly leg: number; readonly reason: DialReason }
   /** What is sent upstream goes to this leg from now on. The leg before it is closed. */
   | { readonly type: 'switch'; readonly leg: number }
+  /** Whatever the upstream sends next, a pong as well, shows that it is there. */
+  | { readonly type: 'ping' }
   | { readonly type: 'tool.start'; readonly callId: string; readonly name: string; readonly arguments: string }
   | { readonly type: 'tool.cancel'; readonly callId: string }
   /** Answered by `token.verified`. The token goes to the authenticator and nowhere else. */
@@ -41,7 +43,8 @@ export type Action =
   | ({ readonly type: 'close' } & Ending)
   | { readonly type: 'note'; readonly note: SessionNote }
 
-export type DialReason = 'first'
+/** `lost`: the leg before it ended, and the session goes on. */
+export type DialReason = 'first' | 'lost'
 
 export type EndCode = RefusalCode | 'client_left'
 
