@@ -153,6 +153,11 @@ export const VARIABLES = {
   ),
   HANDSHAKE_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest time from connection to upgrade, TLS included.'),
   UPSTREAM_CONNECT_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest dial of an upstream, and longest wait for the configured session after it.'),
+  UPSTREAM_RECONNECT_SECONDS: required(
+    seconds(0, 120),
+    '10',
+    'How long a session is held while its lost upstream is dialled again and told the conversation. 0: a session ends with its upstream.',
+  ),
   PING_INTERVAL_SECONDS: required(seconds(0.1, 3600), '20', 'Send a ping after this long without traffic in one direction. Disconnect a peer that stays silent for twice as long.'),
   MAX_MESSAGE_BYTES: required(
     bytes(1024, 67_108_864),

@@ -22,7 +22,7 @@ export function resuming({ connect, onEvent, onState }) {
     socket = mine
     mine.onmessage = ({ data }) => {
       const event = JSON.parse(data)
-      if (event.type === 'relay.resumed') return back(event)
+      if (event.type === 'relay.resumed' && event.cause === 'client') return back(event)
       if (event.type === 'relay.resume.ready') {
         resume = { token: event.token }
         received = firstKept = 0

@@ -69,6 +69,13 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
   const clientsGone = counter('relay_clients_gone_total', 'Sockets lost of clients that may come back.', [])
   const resumes = counter('relay_resumes_total', 'What became of them: every missed message was sent, or the items alone, or the client was not back in time.', ['result'])
   const awaySeconds = histogram('relay_client_away_seconds', 'How long clients that came back were away.', SECONDS)
+  const losses = counter('relay_upstream_losses_total', 'Upstream connections lost in a session, by cause and by what was under way. The session goes on if it can.', [
+    'cause',
+    'during',
+  ])
+  const restores = counter('relay_restores_total', 'Sessions that lost their upstream, by whether they went on.', ['result'])
+  const restoreSeconds = histogram('relay_restore_seconds', 'Time from the loss of an upstream until the session was live again.', SECONDS)
+  const cuts = counter('relay_cut_answers_total', 'Answers that a lost upstream cut off, by what became of them.', ['outcome'])
   const lane = counter('relay_lane_frames_total', 'Frames that passed without parsing (hit) or had to be parsed (miss).', ['side', 'result'])
   if (options.processMetrics) collectDefaultMetrics({ register: registry })
 
@@ -122,6 +129,14 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
         return awaySeconds.observe(note.awayMs / 1000)
       case 'client_not_back':
         return resumes.inc({ result: 'not_back' })
+      case 'upstream_lost':
+        return losses.inc({ cause: note.cause, during: note.during })
+      case 'restored':
+        restores.inc({ result: 'restored' })
+        if (note.cut !== 'none') cuts.inc({ outcome: note.cut })
+        return restoreSeconds.observe(note.durationMs / 1000)
+      case 'restore_failed':
+        return restores.inc({ result: 'failed' })
       case 'backpressure':
         return backpressure.inc({ side: note.side })
       // For logs and traces: what they would count is counted at their ends.

@@ -48,7 +48,11 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
     case 'client_gone':
     case 'client_back':
     case 'client_not_back':
+    case 'restored':
       return logger.info(fields, name)
+    case 'upstream_lost':
+    case 'restore_failed':
+      return logger.warn(fields, name)
     case 'response_started':
       return logger.debug({ sessionId, responseId: plain(note.responseId) }, name)
     case 'first_audio':

@@ -10,6 +10,8 @@ export interface Link {
   /** Stops reading. Frames already received may still be delivered, at most one read of the socket (64 KiB). */
   pause(): void
   resume(): void
+  /** Asks the peer for a sign of life: its pong comes as a frame that is no message. Absent: the link cannot. */
+  ping?(): void
   /** Bytes accepted by `send` that the operating system has not taken yet. */
   readonly bufferedBytes: number
   /** A link starts paused: reading begins with the first `resume()`. One callback each; the last one set counts. */

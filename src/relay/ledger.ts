@@ -52,6 +52,10 @@ export class SessionLedger {
     return { responses: 1, tokens: input + output, audioMinutes: (output * SPOKEN_TOKEN_SECONDS) / 60, money }
   }
 
+  get media(): Media {
+    return this.#media
+  }
+
   setMedia(media: Media): void {
     this.#hearOut()
     this.#media = media

@@ -45,6 +45,8 @@ export class Leg implements Fed {
   readonly reader: Reader
   sentMessages = 0
   sentBytes = 0
+  /** Frames of its peer, pings and pongs as well. */
+  heard = 0
   #held: HeldFrames | undefined
   #releasing = false
   readonly number: number

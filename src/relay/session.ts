@@ -13,10 +13,11 @@ import type { UpstreamConnection } from '../ports/upstream.js'
 import { Alarm } from './alarm.js'
 import { ClientRate } from './client-rate.js'
 import type { SessionDeps } from './deps.js'
-import { dialUpstream, firstState } from './dialling.js'
+import { firstState, NextLeg } from './dialling.js'
 import { frameRefused } from './frame-inputs.js'
 import { SessionLedger } from './ledger.js'
 import { Leg, type Sides } from './leg.js'
+import { closedInput, eventInputs, stalledInput, tickInput } from './loss-inputs.js'
 import { createMeters } from './meters.js'
 import { type Effects, perform } from './perform.js'
 import { recordEnd, register } from './session-report.js'
@@ -33,8 +34,7 @@ export class RelayedSession implements Effects, Sides {
   readonly #client: Leg
   /** Core speaks to this one. */
   #upstream: Leg | undefined
-  /** Dialled, and not yet switched to. */
-  #next: Leg | undefined
+  readonly #next = new NextLeg()
   readonly opened: NewSession
   readonly deps: SessionDeps
   readonly ledger = new SessionLedger(this)
@@ -42,13 +42,11 @@ export class RelayedSession implements Effects, Sides {
   #unregister = (): void => undefined
   #state: SessionState
   readonly #alarm: Alarm
-  /** Until the upstream is reached: an idle session keeps no signal. */
-  #dialling: AbortController | undefined
   readonly clock: () => number
   readonly #startedAt: number
   tokenId: string | undefined
   readonly #onEnd: () => void
-  readonly #lane: UpstreamLane
+  readonly lane: UpstreamLane
 
   constructor(opened: NewSession, deps: SessionDeps, timetable: Timetable, onEnd: () => void) {
     this.opened = opened
@@ -62,7 +60,7 @@ export class RelayedSession implements Effects, Sides {
     this.#lanes = lanesOf(this.#state)
     this.#alarm = new Alarm(timetable, this, dueAt(this.#state))
     this.#client = this.#leg('client', opened.client, opened.dialect, 0, '')
-    this.#lane = new UpstreamLane(this.#client, this.meters, opened.recorder)
+    this.lane = new UpstreamLane(this.#client, this.meters, opened.recorder)
   }
 
   #leg(side: Side, link: Link, dialect: DialectName, number: number, deployment: string): Leg {
@@ -96,8 +94,12 @@ export class RelayedSession implements Effects, Sides {
   #apply(input: Input): readonly Action[] | undefined {
     const now = this.clock()
     // What is due comes first, also between two ticks: an event after the end of a token is not handled.
-    if (now >= this.#alarm.dueAt) this.#step({ type: 'tick', clientActiveAt: this.#rate.activeAt }, now)
+    if (now >= this.#alarm.dueAt) this.#due(now)
     return this.#step(input, now)
+  }
+
+  #due(now: number): void {
+    this.#step(tickInput(this.#rate.activeAt, this.#state, this.#upstream, this), now)
   }
 
   #step(input: Input, now: number): readonly Action[] | undefined {
@@ -125,13 +127,14 @@ export class RelayedSession implements Effects, Sides {
         else if (!this.#client.sendEvent(action.event)) this.opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
         return
       case 'note':
-        if (action.note.type === 'response_started') this.#lane.firstAudio.awaited(action.note.responseId, this.clock())
+        if (action.note.type === 'response_started') this.lane.firstAudio.awaited(action.note.responseId, this.clock())
         return this.opened.recorder.note(action.note)
       case 'dial':
-        this.#dialling = dialUpstream(this, action.leg, (connection) => this.#connected(action.leg, connection))
-        return
+        return this.#next.dial(this, action, (connection) => this.#upstreamLeg(action.leg, connection))
       case 'switch':
         return this.#switch()
+      case 'ping':
+        return this.#upstream?.link.ping?.()
       case 'park':
         return this.#endClient(action)
       case 'close':
@@ -141,21 +144,19 @@ export class RelayedSession implements Effects, Sides {
     }
   }
 
-  #connected(number: number, { link, dialect, deployment, privateWords }: UpstreamConnection): void {
-    if (this.#ended) return link.close(1000, '')
-    this.#dialling = undefined
+  #upstreamLeg(number: number, { link, dialect, deployment }: UpstreamConnection): Leg {
     const leg = this.#leg('upstream', link, dialect, number, deployment)
-    this.#next = leg
-    link.onClose((code) => this.apply({ type: 'upstream.closed', leg: number, code }))
+    link.onClose((code) => this.apply(closedInput(number, code, this)))
     link.onFrame((frame, isBinary) => this.#fromUpstream(leg, frame, isBinary))
-    this.apply({ type: 'upstream.opened', leg: number, privateWords: (privateWords ?? []).concat(deployment) })
-    leg.reader.resume('held')
+    link.onExtra?.(() => leg.heard++)
+    return leg
   }
 
   #switch(): void {
     this.#upstream?.link.close(1000, '')
-    this.#upstream = this.#next
-    this.#next = undefined
+    // The client is read again, if the leg before took too little.
+    this.#client.reader.resume('backlog')
+    this.#upstream = this.#next.take()
     this.#unregister()
     this.#unregister = register(this)
   }
@@ -196,26 +197,25 @@ export class RelayedSession implements Effects, Sides {
 
   #fromUpstream(leg: Leg, frame: Frame, isBinary: boolean): void {
     if (this.#ended) return
+    leg.heard++
     if (this.#lanes.upstream === 'hold') leg.hold(frame, isBinary)
     else this.#handleUpstreamFrame(leg, frame, isBinary)
   }
 
   #handleUpstreamFrame(leg: Leg, frame: Frame, isBinary: boolean): void {
     const laned = this.#lanes.upstream === 'pass' && leg === this.#upstream && !isBinary
-    if (laned && this.#lane.passes(leg, frame, this.#state, this.clock)) return
+    if (laned && this.lane.passes(leg, frame, this.#state, this.clock)) return
     const reading = leg.wire.read(frame, isBinary)
     if (!reading.ok) {
       this.opened.recorder.note({ type: 'event_dropped', side: 'upstream', why: reading.problem === 'no_counterpart' ? 'no_counterpart' : 'not_an_event' })
       return
     }
-    // The client reads the upstream's own bytes: the event that stands for the whole frame carries them.
-    const whole = leg.wire.name === this.#client.wire.name ? reading.whole : undefined
     const before = this.#state
     let actions: readonly Action[] | undefined
-    for (const event of reading.events) actions = this.#apply({ type: 'upstream.event', leg: leg.number, event, frame: event === whole ? frame : undefined })
+    for (const input of eventInputs(reading, leg, leg.wire.name === this.#client.wire.name ? frame : undefined, this)) actions = this.#apply(input)
     const [event, ...others] = reading.events
     const [action, ...more] = actions ?? []
-    if (laned && event && action && others.length === 0 && more.length === 0 && this.#state === before) this.#lane.learn(frame, event.type, before, action)
+    if (laned && event && action && others.length === 0 && more.length === 0 && this.#state === before) this.lane.learn(frame, event, before, action)
   }
 
   isOpen(side: Side): boolean {
@@ -228,11 +228,10 @@ export class RelayedSession implements Effects, Sides {
   }
 
   tick(now: number): void {
-    const { slowClientMs } = this.deps.settings
     if (this.#rate.refill()) this.#client.reader.resume('rate')
-    if (this.#client.stalledMs(now) >= slowClientMs) this.apply({ type: 'stalled', side: 'client' })
-    else if ((this.#upstream?.stalledMs(now) ?? 0) >= slowClientMs) this.apply({ type: 'stalled', side: 'upstream' })
-    else if (now >= this.#alarm.dueAt) this.#step({ type: 'tick', clientActiveAt: this.#rate.activeAt }, now)
+    const stalled = stalledInput(now, this.deps.settings.slowClientMs, this.#client, this.#upstream, this)
+    if (stalled) this.apply(stalled)
+    else if (now >= this.#alarm.dueAt) this.#due(now)
     if (!this.#ended) this.#alarm.followTicks(this.#client.reader.paused || this.#upstream?.reader.paused === true)
   }
 
@@ -250,9 +249,9 @@ export class RelayedSession implements Effects, Sides {
     this.#ended = true
     this.#endClient(ending)
     this.#alarm.stop()
-    this.#dialling?.abort()
+    this.#next.close()
     for (const abort of this.toolAborts.values()) abort.abort()
-    for (const leg of [this.#upstream, this.#next]) leg?.link.close(1000, '')
+    this.#upstream?.link.close(1000, '')
     this.ledger.ended(this.clock() - this.#startedAt)
     this.#onEnd()
   }

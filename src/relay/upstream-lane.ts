@@ -1,5 +1,5 @@
 // The upstream's frames that go on without `step`: audio, and those that repeat an earlier one but for texts that no rule looks at.
-import type { Frame } from '../core/protocol/events.js'
+import { type Frame, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
 import { type FramePattern, isRepeated, matchesPattern, patternOf } from '../core/protocol/repeated-frame.js'
 import type { Action } from '../core/session/actions.js'
 import type { SessionState } from '../core/session/state.js'
@@ -7,6 +7,7 @@ import type { Recorder } from '../ports/notes.js'
 import { FirstAudio } from './first-audio.js'
 import type { Leg } from './leg.js'
 import type { Meters } from './meters.js'
+import { SaidSoFar } from './said.js'
 
 /** What was done with a frame: sent as it came, sent in other words, or dropped with a note. */
 type Outcome = { readonly type: 'forward' } | { readonly type: 'rewrite'; readonly pieces: readonly (string | number)[] } | Extract<Action, { type: 'note' }>
@@ -14,11 +15,15 @@ type Outcome = { readonly type: 'forward' } | { readonly type: 'rewrite'; readon
 interface Known {
   readonly pattern: FramePattern
   readonly outcome: Outcome
+  /** Whose words the delta is, and which of the texts that vary it is. */
+  readonly itemId: string | undefined
+  readonly words: number
 }
 
 /** The transcripts of both sides, and the arguments of a call. */
 const MOST_KNOWN = 3
 const NOTHING: readonly Known[] = []
+const DELTA = Buffer.from('"delta":"')
 /** Where the last frame that matched has its texts: begin and end of each. Used before the next frame is looked at. */
 const spans: number[] = []
 
@@ -27,6 +32,7 @@ export class UpstreamLane {
   readonly #meters: Meters
   readonly #recorder: Recorder
   readonly firstAudio: FirstAudio
+  readonly said = new SaidSoFar()
   /** What is known holds for this state alone: any change of it may change what becomes of a frame. */
   #state: SessionState | undefined
   #known: readonly Known[] = NOTHING
@@ -52,9 +58,10 @@ export class UpstreamLane {
       this.#state = undefined
       return false
     }
-    for (const { pattern, outcome } of this.#known) {
+    for (const { pattern, outcome, itemId, words } of this.#known) {
       if (!matchesPattern(pattern, frame, spans)) continue
       if (outcome.type === 'rewrite' && !this.#isAscii(frame)) return false
+      if (words >= 0) this.said.add(itemId, frame.toString('utf8', spans[words * 2], spans[words * 2 + 1]))
       this.#repeat(outcome, frame)
       return true
     }
@@ -62,14 +69,16 @@ export class UpstreamLane {
   }
 
   /** `step` has handled the one event of this frame, by this one action, and the state is as it was: the next of its kind need not be read. */
-  learn(frame: Frame, type: string, state: SessionState, action: Action): void {
-    if (!isRepeated(type)) return
+  learn(frame: Frame, event: RealtimeEvent, state: SessionState, action: Action): void {
+    if (!isRepeated(event.type)) return
     const found = patternOf(frame)
     const outcome = found && this.#outcomeOf(action, frame, found.spans)
     if (!outcome) return
     if (state !== this.#state) this.#known = NOTHING
     this.#state = state
-    this.#known = [{ pattern: found.pattern, outcome }, ...this.#known.slice(0, MOST_KNOWN - 1)]
+    const itemId = stringAt(event, 'item_id')
+    const words = found.pattern.constants.findIndex((constant) => constant.subarray(-DELTA.length).equals(DELTA))
+    this.#known = [{ pattern: found.pattern, outcome, itemId, words }, ...this.#known.slice(0, MOST_KNOWN - 1)]
   }
 
   #outcomeOf(action: Action, frame: Frame, spans: readonly number[]): Outcome | undefined {

@@ -86,6 +86,14 @@ export class WarmLink implements Link {
     else process.nextTick(() => this.#deliverEarly())
   }
 
+  ping(): void {
+    this.#inner.ping?.()
+  }
+
+  onExtra(callback: (bytes: number) => void): void {
+    this.#inner.onExtra?.(callback)
+  }
+
   get bufferedBytes(): number {
     return this.#inner.bufferedBytes
   }

@@ -4,7 +4,8 @@ import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import { type ClientOptions, type ServerOptions, WebSocket } from 'ws'
 import type { Link } from '../ports/link.js'
-import { type LinkOptions, WebSocketLink } from './web-socket-link.js'
+import type { LinkOptions } from './link-options.js'
+import { WebSocketLink } from './web-socket-link.js'
 
 /** Longest wait for the peer's half of the closing handshake. After it the socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 2000

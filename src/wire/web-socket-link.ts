@@ -8,18 +8,9 @@ import { protocolErrorCode, sendableCode } from './close-codes.js'
 import { FrameReader, type FrameSink } from './frame-reader.js'
 import { headerBytes, writeMasked, writeUnmasked } from './frame-writer.js'
 import { joinHeartbeat } from './heartbeat.js'
+import type { LinkOptions } from './link-options.js'
 import { hadItsTurn, leaveTurns } from './turns.js'
 import { countRead } from './young-garbage.js'
-
-export interface LinkOptions {
-  /**
-   * Milliseconds. A ping is sent at the latest after this long without traffic in a direction. A peer that sends nothing at all, not even a pong, for two
-   * intervals (three at most) is cut off as 1006.
-   */
-  readonly pingIntervalMs: number
-  /** Longest message; a longer one ends the link as 1009. */
-  readonly maxPayloadBytes: number
-}
 
 /** Checks of a link per ping interval. Each check sends a ping if nothing was sent or heard since the last, so silence never outlasts the interval. */
 const BEATS = 2
@@ -201,6 +192,10 @@ export class WebSocketLink implements Link, FrameSink {
     if (this.#paused) this.#silentBeats = 0
     this.#paused = false
     this.#socket.resume()
+  }
+
+  ping(): void {
+    if (!this.#closing && this.#socket.readyState === WebSocket.OPEN) this.#socket.ping()
   }
 
   get bufferedBytes(): number {

@@ -79,8 +79,8 @@ export const REFUSAL_NOTES: Readonly<Record<RefusalCode, RefusalNote>> = {
   },
   upstream_lost: {
     when: 'after',
-    happened: 'the upstream’s connection broke during a session, or it stopped reading',
-    operator: 'check the status of Azure, and proxies on the way out',
+    happened: 'the upstream’s connection broke during a session, or it stopped reading, and could not be replaced within `UPSTREAM_RECONNECT_SECONDS`',
+    operator: 'check the status of Azure, and proxies on the way out; see [lost upstreams](../../../deploy/run-book.md#lost-upstreams)',
   },
   upstream_timeout: { when: 'both', happened: 'no connection, or no configured session, in time', operator: 'check DNS, egress rules and the status of Azure' },
   overloaded: {

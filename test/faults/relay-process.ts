@@ -63,6 +63,7 @@ export async function startRelayProcess({ upstream, env = {}, wrapper = [], node
       MAX_SESSIONS_PER_USER: '2000',
       CONNECTS_PER_SECOND: '10000',
       DRAIN_SECONDS: '2',
+      UPSTREAM_RECONNECT_SECONDS: '0',
       ...env,
     },
     stdio: ['ignore', typeof stdout === 'number' ? stdout : 'pipe', 'pipe'],

@@ -105,6 +105,7 @@ export async function startFront(options: FrontOptions = {}): Promise<Front> {
       maxItems: 2000,
       clientBufferBytes: 1024 * 1024,
       slowClientMs: 1000,
+      upstreamReconnectMs: 0,
       connectsPerSecond: 1000,
       ...options.limits,
     },

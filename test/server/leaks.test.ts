@@ -98,6 +98,7 @@ beforeAll(async () => {
       DRAIN_SECONDS: '3',
       MAX_SESSIONS_PER_USER: '50',
       UPSTREAM_CONNECT_TIMEOUT_SECONDS: '1',
+      UPSTREAM_RECONNECT_SECONDS: '0',
     },
   })
   const [, found = '', admin = ''] = await relay.says(/"url":"([^"]+)","adminUrl":"([^"]+)"/)

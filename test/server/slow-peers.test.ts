@@ -21,7 +21,7 @@ const NO_RATES = { MESSAGES_PER_SECOND: '100000', BYTES_PER_SECOND: '1073741824'
 
 async function start(slowClientSeconds: number, bufferBytes = BUFFER_BYTES): Promise<RealtimeClient> {
   running = await runRelay({
-    env: { SLOW_CLIENT_SECONDS: String(slowClientSeconds), CLIENT_BUFFER_BYTES: String(bufferBytes), ...NO_RATES, DRAIN_SECONDS: '3' },
+    env: { SLOW_CLIENT_SECONDS: String(slowClientSeconds), CLIENT_BUFFER_BYTES: String(bufferBytes), ...NO_RATES, DRAIN_SECONDS: '3', UPSTREAM_RECONNECT_SECONDS: '0' },
   })
   const client = await connectClient(`${running.wsUrl}/v1/realtime`, await running.token())
   await client.next('session.created')

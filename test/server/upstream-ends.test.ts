@@ -6,8 +6,8 @@ import { canariesIn } from '../support/canaries.js'
 import { connectClient, type RealtimeClient } from '../support/realtime-client.js'
 import { API_KEY, DEPLOYMENT, type RunningRelay, runRelay } from '../support/running-relay.js'
 
-/** A subject may have one session, so a refused next session shows that the last one still holds its place. */
-const ENV = { MAX_SESSIONS_PER_USER: '1' }
+/** Sessions end with their upstream here. A subject may have one session, so a refused next session shows that the last one still holds its place. */
+const ENV = { MAX_SESSIONS_PER_USER: '1', UPSTREAM_RECONNECT_SECONDS: '0' }
 const CONNECT_MS = 1200
 /** Longest time from the cause to the close if there is nothing to wait for. */
 const AT_ONCE_MS = 3000

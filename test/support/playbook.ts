@@ -77,7 +77,7 @@ export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' |
       for (const action of actions) if (action.type === 'send') sent[action.to].push(action.event)
       return actions
     },
-    upstream: (event) => lines(self.input({ type: 'upstream.event', leg: 1, event: event as RealtimeEvent, frame: Buffer.from(JSON.stringify(event)) })),
+    upstream: (event) => lines(self.input({ type: 'upstream.event', leg: self.state.upstream.leg, event: event as RealtimeEvent, frame: Buffer.from(JSON.stringify(event)) })),
     client: (event) => lines(self.input({ type: 'client.event', event: event as RealtimeEvent })),
     toolFinished: (callId, output = 'result', ok = true) => lines(self.input({ type: 'tool.finished', callId, output, ok, durationMs: 12.4 })),
     feed: (input) => lines(self.input(input)),
@@ -121,6 +121,8 @@ function lines(actions: readonly Action[]): readonly string[] {
         return [`dial ${action.leg} ${action.reason}`]
       case 'switch':
         return [`switch ${action.leg}`]
+      case 'ping':
+        return ['ping']
       case 'token.verify':
         return [`verify ${action.token}`]
       case 'token.use':

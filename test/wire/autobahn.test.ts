@@ -73,7 +73,7 @@ beforeAll(async () => {
   await once(server, 'listening')
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const behind = await runRelay({ env: { MAX_SESSIONS_PER_USER: '1000' } })
-  const before = await runRelay({ env: { MAX_SESSIONS_PER_USER: '1000', AZURE_OPENAI_ENDPOINT: endpoint } })
+  const before = await runRelay({ env: { MAX_SESSIONS_PER_USER: '1000', UPSTREAM_RECONNECT_SECONDS: '0', AZURE_OPENAI_ENDPOINT: endpoint } })
   running = {
     behind,
     before,

@@ -37,6 +37,8 @@ export interface SessionLimits {
   readonly idleTimeoutMs: number
   /** Time from the upgrade to a session configured as the server wants, in milliseconds. */
   readonly configureTimeoutMs: number
+  /** How long a session is restored after its upstream was lost, in milliseconds. 0 or absent: it ends. */
+  readonly reconnectMs?: number | undefined
   /** Tool rounds (a response that calls server-run tools, then our follow-up) in a row without a new turn of the user. */
   readonly toolMaxRounds: number
   /** Server-run calls at work at once in one session. */

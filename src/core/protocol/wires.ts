@@ -89,7 +89,9 @@ class UpstreamWire implements Wire {
     // Some gateways send JSON in binary frames. Only of text frames the link has checked that they are UTF-8.
     if (isBinary && !isUtf8(frame)) return { ok: false, problem: 'binary', eventId: undefined }
     const decoded = decodeEvent(frame, UPSTREAM_LIMITS)
-    return decoded.ok ? inGa(decoded.event, this.#dialect, 0) : { ok: false, problem: decoded.problem, eventId: undefined }
+    return decoded.ok
+      ? inGa(decoded.event, this.#dialect, decodedBytes(isAudioDelta(decoded.event) ? decoded.event.delta : undefined))
+      : { ok: false, problem: decoded.problem, eventId: undefined }
   }
 
   write(event: RealtimeEvent): readonly string[] {
@@ -113,6 +115,10 @@ function audioBytesOf(event: RealtimeEvent): number {
   if (event.type === 'input_audio_buffer.append') return decodedBytes(event.audio)
   if (event.type !== 'conversation.item.create') return 0
   return arrayAt(objectAt(event, 'item'), 'content').reduce((sum: number, part) => sum + (isObject(part) ? decodedBytes(part.audio) : 0), 0)
+}
+
+function isAudioDelta({ type }: RealtimeEvent): boolean {
+  return type === 'response.output_audio.delta' || type === 'response.audio.delta'
 }
 
 function decodedBytes(base64: Json | undefined): number {

@@ -20,6 +20,8 @@ export type Action =
   | { readonly type: 'resume.ack'; readonly received: number }
   /** The client's socket makes no progress: it is given up. Answered by `client.gone`. */
   | { readonly type: 'client.drop' }
+  /** Whatever the upstream sends next, a pong as well, shows that it is there. */
+  | { readonly type: 'ping' }
   | { readonly type: 'tool.start'; readonly callId: string; readonly name: string; readonly arguments: string }
   | { readonly type: 'tool.cancel'; readonly callId: string }
   /** Answered by `token.verified`. The token goes to the authenticator and nowhere else. */
@@ -47,7 +49,8 @@ export type Action =
   | ({ readonly type: 'close' } & Ending)
   | { readonly type: 'note'; readonly note: SessionNote }
 
-export type DialReason = 'first'
+/** `lost`: the leg before it failed, and the session goes on. `again`: so it does, and nothing new is said against the upstream. */
+export type DialReason = 'first' | 'lost' | 'again'
 
 export type EndCode = RefusalCode | 'client_left'
 

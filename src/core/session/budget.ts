@@ -2,9 +2,12 @@
 
 import { close, closeNow } from './ending.js'
 import { isOpen } from './gate.js'
+import type { Input } from './inputs.js'
 import { forgetSpent } from './quota/gate.js'
 import { isFree } from './responses/floor.js'
 import { ANSWER_BEGINS_MS } from './responses/state.js'
+import { restoreDueAt, tickRestore } from './restore/loss.js'
+import { silenceDueAt, tickSilence } from './restore/silence.js'
 import { endIfNotBack } from './resume.js'
 import { isReady, publicEventId, type SessionState, type Step } from './state.js'
 import { noticeExpiry } from './token-refresh.js'
@@ -18,7 +21,7 @@ export function dueAt(state: SessionState, before?: SessionState, known = 0): nu
   if (state.parkedUntil !== undefined) return state.parkedUntil
   const { upstream, profile, openedAt, token, lastActive, drainUntil, calls, quota, resume } = state
   const { limits } = profile
-  const opening = upstream.phase === 'ready' ? Number.POSITIVE_INFINITY : openedAt + limits.configureTimeoutMs
+  const opening = upstream.phase === 'ready' || state.restore ? Number.POSITIVE_INFINITY : openedAt + limits.configureTimeoutMs
   const notice = (profile.relayEvents ? token.noticeAt : undefined) ?? Number.POSITIVE_INFINITY
   const lapse = firstAskedAt(calls) + limits.toolApprovalMs
   return Math.min(
@@ -26,6 +29,8 @@ export function dueAt(state: SessionState, before?: SessionState, known = 0): nu
     notice,
     lapse,
     slowToolsDueAt(state),
+    restoreDueAt(state),
+    silenceDueAt(state),
     token.expiresAt,
     openedAt + limits.maxSessionMs,
     lastActive + limits.idleTimeoutMs,
@@ -47,12 +52,14 @@ function isAsDue(a: SessionState, b: SessionState): boolean {
     a.parkedUntil === b.parkedUntil &&
     a.quota.spentUntil === b.quota.spentUntil &&
     a.resume === b.resume &&
+    a.restore === b.restore &&
+    a.watch === b.watch &&
     a.calls === b.calls &&
     a.responses === b.responses
   )
 }
 
-export function tick(step: Step, clientActiveAt: number): void {
+export function tick(step: Step, { clientActiveAt, upstreamHeard, said }: Extract<Input, { type: 'tick' }>): void {
   const { now } = step
   if (step.state.parkedUntil !== undefined) {
     if (now >= step.state.parkedUntil) closeNow(step, 'client_left', 'not_settled')
@@ -63,7 +70,7 @@ export function tick(step: Step, clientActiveAt: number): void {
   if (active !== step.state.lastActive) step.state = { ...step.state, lastActive: active }
   const { upstream, profile, openedAt, token, lastActive } = step.state
   const { limits } = profile
-  if (upstream.phase !== 'ready' && now - openedAt >= limits.configureTimeoutMs)
+  if (upstream.phase !== 'ready' && !step.state.restore && now - openedAt >= limits.configureTimeoutMs)
     close(step, 'upstream_timeout', upstream.phase === 'configuring' ? 'still_configuring' : 'still_connecting')
   else if (now >= token.expiresAt) close(step, 'unauthenticated', 'token_expired')
   else if (now - openedAt >= limits.maxSessionMs) close(step, 'session_over', 'maximum_length')
@@ -73,7 +80,9 @@ export function tick(step: Step, clientActiveAt: number): void {
       noticeExpiry(step)
       lapseApprovals(step)
       tickSlowTools(step)
+      tickSilence(step, upstreamHeard, said)
     }
+    tickRestore(step)
     forgetSpent(step)
     endIfNotBack(step)
     closeWhenDrained(step)

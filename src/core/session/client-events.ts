@@ -7,6 +7,7 @@ import { audioRefused, changeQuota, createWithinQuota, leaveAnsweringToRelay, qu
 import { overRate, refuse } from './refuse.js'
 import { followUp } from './responses/follow-up.js'
 import { clientRequestDeferred, deferredRequestOver, hiddenResponseOver, itemTaken, nextRequestWanted } from './responses/machine.js'
+import { truncatedByRelay } from './restore/truncating.js'
 import { messagesReceived, resumeRequested } from './resume.js'
 import { note, type Step } from './state.js'
 import { changeResponses, sendToClient } from './to-client.js'
@@ -74,6 +75,9 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
     case 'input_audio_buffer.commit':
       changeQuota(step, { ownCommits: step.state.quota.ownCommits + 1 })
       step.actions.push({ type: 'send', to: 'upstream', event: rebuilt })
+      return
+    case 'conversation.item.truncate':
+      if (!truncatedByRelay(step, rebuilt)) step.actions.push({ type: 'send', to: 'upstream', event: rebuilt })
       return
     default:
       step.actions.push({ type: 'send', to: 'upstream', event: rebuilt })

@@ -60,6 +60,14 @@ export function remembered(conversation: Conversation, event: RealtimeEvent): Co
   }
 }
 
+/** Of an answer that broke off: what was said of it, and how long it was heard. Text alone has no length. */
+export function heardOf(conversation: Conversation, id: string, text: string, heardMs: number | undefined): Conversation {
+  const place = placeOf(conversation, id)
+  const item = conversation.items[place]
+  if (item?.type !== 'message' || item.done) return conversation
+  return put(conversation, place, { ...item, text, heardMs: item.heardMs ?? heardMs })
+}
+
 /** After `previous_item_id` if that is known; an item that names none, or one that was dropped, comes last, as the service itself adds items. */
 function added(conversation: Conversation, event: RealtimeEvent): Conversation {
   const item = itemOf(event, false)

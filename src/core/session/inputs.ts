@@ -3,6 +3,7 @@ import type { QuotaAmounts, QuotaUsage } from '../policy/quota.js'
 import type { RefusalCode } from '../protocol/errors.js'
 import type { Frame, RealtimeEvent, Side } from '../protocol/events.js'
 import type { QuotaCause } from './quota/state.js'
+import type { Said } from './restore/cut.js'
 import type { ClientBack } from './resume-state.js'
 import type { TokenOutcome } from './token-term.js'
 
@@ -24,18 +25,22 @@ export type Input =
   /** The dial came to nothing. `why` is a fixed word of ours. */
   | { readonly type: 'upstream.failed'; readonly leg: number; readonly code: RefusalCode; readonly why: string; readonly retryAfterSeconds?: number | undefined }
   /** `frame`: the event's own bytes, when sending them on would be the same as sending the event. */
-  | { readonly type: 'upstream.event'; readonly leg: number; readonly event: RealtimeEvent; readonly frame: Frame | undefined }
-  | { readonly type: 'upstream.closed'; readonly leg: number; readonly code: number }
+  /** `said`, here with errors alone and below: what had been delivered of the items that are not done. */
+  | { readonly type: 'upstream.event'; readonly leg: number; readonly event: RealtimeEvent; readonly frame: Frame | undefined; readonly said?: readonly Said[] | undefined }
+  | { readonly type: 'upstream.closed'; readonly leg: number; readonly code: number; readonly said?: readonly Said[] }
   /** This side's backlog has made no progress for as long as a slow client may take. */
-  | { readonly type: 'stalled'; readonly side: Side }
+  | { readonly type: 'stalled'; readonly side: Side; readonly said?: readonly Said[] }
   | { readonly type: 'tool.finished'; readonly callId: string; readonly output: string; readonly ok: boolean; readonly durationMs: number }
   | { readonly type: 'token.verified'; readonly outcome: TokenOutcome }
   /** Answers `quota.ask`. Undefined: the store did not answer in time. */
   | { readonly type: 'quota.left'; readonly usage: QuotaUsage | undefined; readonly cause: QuotaCause }
   /** Answers `quota.reserve`. Undefined: the store did not answer in time. */
   | { readonly type: 'quota.reserved'; readonly answer: QuotaReservation | undefined }
-  /** Something may be due. `clientActiveAt`: when the client last sent anything, audio included. */
-  | { readonly type: 'tick'; readonly clientActiveAt: number }
+  /**
+   * Something may be due. `clientActiveAt`: when the client last sent anything, audio included. `upstreamHeard`: frames of the present leg so far,
+   * pongs as well; undefined while it is not read.
+   */
+  | { readonly type: 'tick'; readonly clientActiveAt: number; readonly upstreamHeard?: number | undefined; readonly said?: readonly Said[] }
   | { readonly type: 'drain'; readonly untilMs: number }
   /** The relay's part ends the session: a revoked token, an operator, the end of a drain. */
   | { readonly type: 'end'; readonly code: RefusalCode; readonly why: string }

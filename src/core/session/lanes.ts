@@ -3,8 +3,11 @@
 /** `draining`: what is at work may finish. `parked`: there is no client, and the upstream is read only for what was used. */
 export type Life = 'open' | 'draining' | 'parked' | 'closed'
 
-/** `dialling`: from the dial to the upstream's first event. `configuring`: until our configuration is seen in force. `lost`: there is no upstream. */
-export type UpstreamPhase = 'dialling' | 'configuring' | 'ready' | 'lost'
+/**
+ * `dialling`: from the dial to the upstream's first event. `configuring`: until our configuration is seen in force. `replaying`: until a new leg
+ * knows the conversation. `lost`: there is no upstream.
+ */
+export type UpstreamPhase = 'dialling' | 'configuring' | 'replaying' | 'ready' | 'lost'
 
 /** `pass`: audio frames go on without `step`. `parse`: every frame goes through `step`. `hold`: frames wait in order. `drop`: nothing is read. */
 export type Lane = 'pass' | 'parse' | 'hold' | 'drop'
@@ -20,6 +23,7 @@ const PARKED: Lanes = { client: 'drop', upstream: 'parse' }
 const LANES: Readonly<Record<UpstreamPhase, Lanes>> = {
   dialling: { client: 'hold', upstream: 'parse' },
   configuring: { client: 'hold', upstream: 'parse' },
+  replaying: { client: 'hold', upstream: 'parse' },
   ready: { client: 'pass', upstream: 'pass' },
   lost: { client: 'hold', upstream: 'drop' },
 }
@@ -27,8 +31,10 @@ const LANES: Readonly<Record<UpstreamPhase, Lanes>> = {
 /** The quota is used up: audio of the client is looked at, and refused. */
 const SPENT: Lanes = { client: 'parse', upstream: 'pass' }
 
-export function lanesFor(life: Life, phase: UpstreamPhase, isSpent: boolean): Lanes {
+/** `rewrites`: what the upstream says has other ids than the client knows, so none of it passes unread. */
+export function lanesFor(life: Life, phase: UpstreamPhase, isSpent: boolean, rewrites = false): Lanes {
   if (life === 'closed') return OVER
   if (life === 'parked') return PARKED
-  return isSpent && phase === 'ready' ? SPENT : LANES[phase]
+  const lanes = isSpent && phase === 'ready' ? SPENT : LANES[phase]
+  return rewrites && phase === 'ready' ? { ...lanes, upstream: 'parse' } : lanes
 }

@@ -1,6 +1,7 @@
 // What core finds worth counting, logging or tracing. Label values come from fixed sets; ids are the upstream's, and never a label.
 import type { RefusalCode } from '../protocol/errors.js'
 import type { JsonObject, Side } from '../protocol/events.js'
+import type { Cut, LossCause } from './restore/cut.js'
 
 export type SessionNote =
   | { readonly type: 'event_refused'; readonly eventType: string; readonly code: RefusalCode }
@@ -10,5 +11,10 @@ export type SessionNote =
   | { readonly type: 'response_started'; readonly responseId: string }
   /** `model`: as the session in force names it. `usage`: as the upstream spells it. */
   | { readonly type: 'response_done'; readonly responseId: string; readonly model: string | undefined; readonly status: string; readonly usage: JsonObject | undefined }
+  /** `during`: what was under way. The session goes on if it can. */
+  | { readonly type: 'upstream_lost'; readonly cause: LossCause; readonly during: 'idle' | 'asked' | 'answer' | 'speech' }
+  /** From the loss on. `cut`: what became of the answer that was under way. */
+  | { readonly type: 'restored'; readonly cause: LossCause; readonly durationMs: number; readonly attempts: number; readonly cut: Cut | 'none' }
+  | { readonly type: 'restore_failed'; readonly cause: LossCause; readonly why: string; readonly attempts: number; readonly durationMs: number }
   /** `rule` as `responses_per_day`; `unknown`: the store could not say what is left. */
   | { readonly type: 'quota_refused'; readonly rule: string }

@@ -1,8 +1,18 @@
 // What a new upstream leg must be told so that it knows the conversation: the session in force, then every item in order.
-import { sessionUpdate } from '../policy/session-update.js'
+import { openingUpdate } from '../policy/session-update.js'
 import type { JsonObject, RealtimeEvent } from '../protocol/events.js'
+import { readPath, writePath } from '../protocol/paths.js'
 import type { KeptItem } from './conversation.js'
 import type { SessionState } from './state.js'
+
+export interface Replay {
+  /** Everything that the server sets, and what the client had set. */
+  readonly update: RealtimeEvent
+  /** One `conversation.item.create` for each item, all with an id. */
+  readonly items: readonly RealtimeEvent[]
+  /** Ids that the service would refuse: what the item is called upstream → what the client calls it. */
+  readonly renamed: ReadonlyMap<string, string>
+}
 
 /** Longest item or call id that the service takes from a client. Its own have 26 characters. */
 const MAX_ID = 32
@@ -13,33 +23,68 @@ const LEFT_OUT = 'Earlier parts of this conversation are left out.'
 /**
  * Pure, and nothing is sent by it. Items keep the ids they had, so that a client goes on naming them. Spoken turns come back as text: of a spoken
  * answer that was interrupted, only the part that was heard. An item without words, such as a turn whose transcript never came, is left out.
+ * `notes`: what the model is told last, in the system's name.
  */
-export function replay(state: SessionState): readonly RealtimeEvent[] {
-  const { conversation, profile, inForce, relayIdPrefix } = state
-  let events = 0
-  const eventId = () => `${relayIdPrefix}replay_${++events}`
-  const update = sessionUpdate(profile, inForce, { event_id: eventId() })
-  const create = (item: JsonObject): RealtimeEvent => ({ type: 'conversation.item.create', event_id: eventId(), item })
-  const begun = conversation.leftOut > 0 ? [create({ type: 'message', role: 'system', content: [{ type: 'input_text', text: LEFT_OUT }] })] : []
-  const items = conversation.items.map(itemFor).filter((item) => item !== undefined)
-  return [update, ...begun, ...items.map(create)]
+export function replay(state: SessionState, notes: readonly string[] = []): Replay {
+  const { conversation, relayIdPrefix } = state
+  const renamed = new Map<string, string>()
+  const items: RealtimeEvent[] = []
+  const add = (item: JsonObject, id?: string) => {
+    const nth = items.length + 2
+    const known = id !== undefined && id.length <= MAX_ID ? id : `${relayIdPrefix}r${nth}`
+    if (id !== undefined && known !== id) renamed.set(known, id)
+    items.push({ type: 'conversation.item.create', event_id: `${relayIdPrefix}replay_${nth}`, item: { id: known, ...item } })
+  }
+  if (conversation.leftOut > 0) add(systemMessage(LEFT_OUT))
+  for (const kept of conversation.items) {
+    const item = itemFor(kept)
+    if (item) add(item, kept.id)
+  }
+  for (const words of notes) add(systemMessage(words))
+  return { update: inForceUpdate(state), items, renamed }
 }
 
-function itemFor(kept: KeptItem): JsonObject | undefined {
-  const id: JsonObject = kept.id.length <= MAX_ID ? { id: kept.id } : {}
+/** Of one of our own events to a new leg, which go before everything else. */
+export function isReplay({ event_id: id }: RealtimeEvent, relayIdPrefix: string): boolean {
+  return typeof id === 'string' && id.startsWith(`${relayIdPrefix}replay_`)
+}
+
+/** A path that the client may set is as last confirmed, whoever set it. */
+function inForceUpdate({ profile, inForce, relayIdPrefix }: SessionState): RealtimeEvent {
+  const update = openingUpdate(profile, `${relayIdPrefix}replay_1`)
+  const session = update.session as JsonObject
+  for (const path of profile.clientMaySet) {
+    const value = readPath(inForce, path)
+    if (value !== undefined) writePath(session, path, value)
+  }
+  return update
+}
+
+/** The item as the service takes it from a client, without its id. Undefined: there is nothing to tell of it. */
+export function itemFor(kept: KeptItem): JsonObject | undefined {
   switch (kept.type) {
     case 'message': {
       const text = heardPart(kept)
       if (text === '') return undefined
       const type = kept.role === 'assistant' ? 'output_text' : 'input_text'
-      return { ...id, type: 'message', role: kept.role ?? 'user', content: [{ type, text }] }
+      return { type: 'message', role: kept.role ?? 'user', content: [{ type, text }] }
     }
     case 'function_call':
       if (!kept.done || kept.callId === undefined || kept.name === undefined) return undefined
-      return { ...id, type: 'function_call', call_id: kept.callId, name: kept.name, arguments: kept.text }
+      return { type: 'function_call', call_id: kept.callId, name: kept.name, arguments: kept.text }
     case 'function_call_output':
-      return kept.callId === undefined ? undefined : { ...id, type: 'function_call_output', call_id: kept.callId, output: kept.text }
+      return kept.callId === undefined ? undefined : { type: 'function_call_output', call_id: kept.callId, output: kept.text }
   }
+}
+
+function systemMessage(text: string): JsonObject {
+  return { type: 'message', role: 'system', content: [{ type: 'input_text', text }] }
+}
+
+/** Of an answer that broke off, the first word was heard if anything was. */
+export function msOfFirstWord(text: string): number {
+  const end = text.indexOf(' ', text.length - text.trimStart().length)
+  return Math.ceil(((end < 0 ? text.length : end) / SPOKEN_CHARACTERS_PER_SECOND) * 1000)
 }
 
 /** Cut at a word. */

@@ -14,13 +14,20 @@ import { followUp, followUpRefused, uncertainFollowUpRefused } from './responses
 import { responseCreated, responseDone } from './responses/lifecycle.js'
 import { clientRequestOver, speechHeard, speechOver, turnTaken } from './responses/machine.js'
 import type { UpstreamEvent } from './responses/state.js'
-import { note, recordLimits, type Step } from './state.js'
+import type { Said } from './restore/cut.js'
+import { asClientKnows } from './restore/echo.js'
+import { lost, noteFinal, wouldRestore } from './restore/loss.js'
+import { neverRestored } from './restore/state.js'
+import { answersTurnsInForce, observed } from './restore/under-way.js'
+import { note, publicEventId, recordLimits, type Step } from './state.js'
 import { changeResponses, sendToClient } from './to-client.js'
 import { acknowledgeOutput } from './tools/ledger.js'
 import { registerCall, registerItem, startCalls } from './tools/run.js'
 import { cancelFiller, fillerRefused, fillerSeen } from './tools/slow.js'
 
-export function handleServerEvent(step: Step, received: UpstreamEvent): void {
+export function handleServerEvent(step: Step, told: UpstreamEvent & { readonly said?: readonly Said[] | undefined }): void {
+  const received = step.state.restored === neverRestored ? told : asClientKnows(step, told)
+  if (!received) return
   const { event } = received
   remember(step, event)
   switch (event.type) {
@@ -34,7 +41,7 @@ export function handleServerEvent(step: Step, received: UpstreamEvent): void {
       responseDone(step, received)
       return
     case 'error':
-      errorEvent(step, received)
+      errorEvent(step, received, told.said)
       return
     case 'session.created':
       note(step, { type: 'event_dropped', side: 'upstream', why: 'second_session_created' })
@@ -81,6 +88,9 @@ export function handleServerEvent(step: Step, received: UpstreamEvent): void {
 }
 
 function remember(step: Step, event: RealtimeEvent): void {
+  const { underWay } = step.state
+  const nowUnderWay = step.state.profile.limits.reconnectMs ? observed(underWay, event, step.state.answersTurns) : underWay
+  if (nowUnderWay !== underWay) step.state = { ...step.state, underWay: nowUnderWay }
   const before = step.state.conversation
   const conversation = remembered(before, event)
   if (conversation === before) return
@@ -106,7 +116,7 @@ export function confirm(step: Step, session: JsonObject | undefined): void {
   step.actions.push({ type: 'media', media: mediaOf(session) })
   const { clientMaySet } = step.state.profile
   const inForce = clientMaySet.size > 0 ? requestedInForce(session ?? {}, clientMaySet) : step.state.inForce
-  step.state = { ...step.state, inForce, model: stringAt(session, 'model') }
+  step.state = { ...step.state, inForce, model: stringAt(session, 'model'), answersTurns: answersTurnsInForce(session) }
 }
 
 function recordTranscription(step: Step, event: RealtimeEvent): void {
@@ -129,12 +139,15 @@ function itemSeen(step: Step, { event }: UpstreamEvent): void {
 }
 
 /** Errors about our own events are ours to deal with; the client's always reach the client. */
-function errorEvent(step: Step, received: UpstreamEvent): void {
+function errorEvent(step: Step, received: UpstreamEvent, said: readonly Said[] = []): void {
   const error = objectAt(received.event, 'error')
   const code = stringAt(error, 'code') ?? 'none'
   const cause = stringAt(error, 'event_id')
   note(step, { type: 'upstream_error', code: codeLabel(code) })
   recordLimits(step, received.event)
+  noteFinal(step, code)
+  // It is over a moment before its socket is.
+  if (code === 'session_expired' && wouldRestore(step.state, step.now)) return lost(step, 'expired', said, { code: 'session_over', why: 'upstream_session_over' })
   if (code === 'input_audio_buffer_commit_empty') commitRefused(step)
   if (fillerRefused(step, cause)) return
   const { ourRequest, clientRequest, uncertainAnswer } = step.state.responses
@@ -146,11 +159,24 @@ function errorEvent(step: Step, received: UpstreamEvent): void {
     followUpRefused(step, code)
     return
   }
-  if (cause?.startsWith(step.state.relayIdPrefix)) return
+  if (cause?.startsWith(step.state.relayIdPrefix)) return againRefused(step, cause)
   sendToClient(step, received)
   if (clientRequest && (cause === clientRequest.eventId || code === 'conversation_already_has_active_response')) {
     changeResponses(step, clientRequestOver(step.state.responses))
     followUp(step)
     answerTurn(step)
   }
+}
+
+/** What a restore has asked for again will not come: a client that has seen it begin sees it fail. */
+function againRefused(step: Step, cause: string): void {
+  const { clientRequest } = step.state.responses
+  if (clientRequest?.eventId !== cause) return
+  const { expected } = step.state.restored
+  step.state = { ...step.state, restored: { ...step.state.restored, expected: undefined } }
+  changeResponses(step, clientRequestOver(step.state.responses))
+  const response = { id: expected ?? '', object: 'realtime.response', status: 'failed', status_details: { type: 'failed' }, output: [], usage: null }
+  if (expected !== undefined) sendToClient(step, { event: { type: 'response.done', event_id: publicEventId(step), response }, frame: undefined })
+  followUp(step)
+  answerTurn(step)
 }

@@ -14,6 +14,8 @@ import type { SessionNote } from './notes.js'
 import { noQuota, type QuotaState } from './quota/state.js'
 import { noRates, type Rates } from './rates.js'
 import { noResponses, type Responses, statusLabel, type UpstreamEvent } from './responses/state.js'
+import { neverRestored, type Restore, type Restored, type Watch } from './restore/state.js'
+import { nothingUnderWay, type UnderWay } from './restore/under-way.js'
 import { noResume, type ResumeState } from './resume-state.js'
 import { type Caller, type TokenTerm, termFrom } from './token-term.js'
 import { noCalls, type ToolCalls } from './tools/ledger.js'
@@ -23,6 +25,10 @@ export interface UpstreamState {
   readonly phase: UpstreamPhase
   /** The number of its dial; 0 before the first. */
   readonly leg: number
+  /** It has said that no other leg would be served. */
+  readonly isFinal?: boolean
+  /** The response that it sends was begun by a leg before: the client knows it under another id. */
+  readonly rewrites?: boolean
 }
 
 export interface SessionState {
@@ -58,6 +64,14 @@ export interface SessionState {
   readonly gate: Gate
   readonly quota: QuotaState
   readonly resume: ResumeState
+  /** The session in force has the upstream answer spoken turns by itself. */
+  readonly answersTurns: boolean
+  readonly underWay: UnderWay
+  /** The upstream was lost, and the session goes on as soon as another knows the conversation. */
+  readonly restore: Restore | undefined
+  readonly restored: Restored
+  /** While an answer is awaited. */
+  readonly watch: Watch | undefined
 }
 
 export const MAX_EARLY = 16
@@ -156,6 +170,11 @@ export function openingState(seed: SessionSeed): SessionState {
     gate: openGate,
     quota: noQuota,
     resume: noResume,
+    answersTurns: true,
+    underWay: nothingUnderWay,
+    restore: undefined,
+    restored: neverRestored,
+    watch: undefined,
   }
 }
 
@@ -165,7 +184,7 @@ export function isReady({ life, upstream }: SessionState): boolean {
 }
 
 export function lanesOf({ life, upstream, quota }: SessionState): Lanes {
-  return lanesFor(life, upstream.phase, quota.spentUntil !== undefined)
+  return lanesFor(life, upstream.phase, quota.spentUntil !== undefined, upstream.rewrites)
 }
 
 /** A fresh id for something of ours towards the upstream; at most 32 characters, the service's limit for item ids. */

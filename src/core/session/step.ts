@@ -7,12 +7,16 @@ import type { Input } from './inputs.js'
 import { openingEvent } from './opening.js'
 import { quotaReserved, releaseWhenIdle, tellLeft } from './quota/gate.js'
 import { refuse } from './refuse.js'
+import { keepReserved } from './restore/loss.js'
+import { outgoing } from './restore/outgoing.js'
+import { restoringEvent } from './restore/replaying.js'
+import { watchWhileAwaited } from './restore/silence.js'
 import { clientBack, clientGone, resumeOffered } from './resume.js'
 import { handleServerEvent } from './server-events.js'
 import { isReady, note, type SessionState, Step } from './state.js'
 import { tokenVerified } from './token-refresh.js'
 import { toolFinished } from './tools/run.js'
-import { clientAttached, upstreamClosed, upstreamOpened } from './upstream.js'
+import { clientAttached, dialFailed, upstreamClosed, upstreamOpened, upstreamStuck } from './upstream.js'
 
 /** `now`: the time of the input in milliseconds on the session's clock, not before that of the input before. The same state: nothing changed. */
 export function step(state: SessionState, input: Input, now: number): [SessionState, readonly Action[]] {
@@ -21,7 +25,9 @@ export function step(state: SessionState, input: Input, now: number): [SessionSt
   handle(step, input)
   if (step.state.quota.holds) releaseWhenIdle(step)
   if (state.responses !== step.state.responses || state.calls !== step.state.calls) noteEndOfWork(step, state)
-  return [step.state, step.actions]
+  if (state.responses !== step.state.responses || state.upstream !== step.state.upstream || state.underWay !== step.state.underWay) watchWhileAwaited(step)
+  const actions = outgoing(step)
+  return [step.state, actions]
 }
 
 /** What still matters once the client has gone. */
@@ -55,20 +61,21 @@ function handle(step: Step, input: Input): void {
     case 'upstream.opened':
       return upstreamOpened(step, input.privateWords)
     case 'upstream.failed':
-      return close(step, input.code, input.why, input.retryAfterSeconds)
+      return dialFailed(step, input)
     case 'upstream.event':
       if (step.state.life === 'parked') return settle(step, input.event)
+      if (step.state.restore) return restoringEvent(step, input)
       if (isReady(step.state)) handleServerEvent(step, input)
       else openingEvent(step, input)
       return closeWhenDrained(step)
     case 'upstream.closed':
-      return upstreamClosed(step, input.code)
+      return upstreamClosed(step, input.code, input.said)
     case 'stalled':
       if (input.side === 'client' && step.state.resume.isOffered) {
         step.actions.push({ type: 'client.drop' })
         return
       }
-      return input.side === 'client' ? close(step, 'slow_client', 'no_progress') : closeNow(step, 'upstream_lost', 'no_progress')
+      return input.side === 'client' ? close(step, 'slow_client', 'no_progress') : upstreamStuck(step, 'stalled', input.said)
     case 'tool.finished':
       toolFinished(step, input)
       return closeWhenDrained(step)
@@ -77,10 +84,12 @@ function handle(step: Step, input: Input): void {
     case 'quota.left':
       return tellLeft(step, input.usage, input.cause)
     case 'quota.reserved':
+      // Nothing can be asked for yet: the answer is looked at once it can.
+      if (step.state.restore) return keepReserved(step, input.answer)
       for (const event of quotaReserved(step, input.answer)) handleClientEvent(step, event)
       return closeWhenDrained(step)
     case 'tick':
-      return tick(step, input.clientActiveAt)
+      return tick(step, input)
     case 'drain':
       return drain(step, input.untilMs)
     case 'end':

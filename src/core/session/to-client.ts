@@ -11,6 +11,7 @@ export function changeResponses(step: Step, responses: Responses): void {
 }
 
 export function sendToClient(step: Step, received: UpstreamEvent): void {
+  if (isBegun(step, received.event)) return
   const verdict = judgeServerEvent(received.event, step)
   if (verdict.type === 'drop') note(step, { type: 'event_dropped', side: 'upstream', why: verdict.why })
   if (verdict.type !== 'forward' && verdict.type !== 'replace') return
@@ -31,4 +32,15 @@ function belongsToActive(step: Step, event: RealtimeEvent): boolean {
   if (!active?.deferred) return false
   const item = event.type === 'conversation.item.added' ? objectAt(event, 'item') : undefined
   return stringAt(event, 'response_id') === active.id || (item?.type === 'message' && item.role === 'assistant')
+}
+
+/** True: the client has seen this response, or this speech, begin, on an upstream that was lost. */
+function isBegun(step: Step, event: RealtimeEvent): boolean {
+  const { restored } = step.state
+  if (restored.expected === undefined && restored.speech === undefined) return false
+  const isResponse = event.type === 'response.created' && restored.expected !== undefined && stringAt(objectAt(event, 'response'), 'id') === restored.expected
+  const isSpeech = event.type === 'input_audio_buffer.speech_started' && stringAt(event, 'item_id') === restored.speech
+  if (isResponse) step.state = { ...step.state, restored: { ...restored, expected: undefined } }
+  if (isSpeech) step.state = { ...step.state, restored: { ...restored, speech: undefined } }
+  return isResponse || isSpeech
 }

@@ -1,5 +1,8 @@
 // Decides which upstream leg a session has: when one is dialled, when it is switched to, and what its end means.
-import { close } from './ending.js'
+import { close, closeNow } from './ending.js'
+import type { Input } from './inputs.js'
+import type { Said } from './restore/cut.js'
+import { attemptFailed, lost } from './restore/loss.js'
 import type { Step } from './state.js'
 
 /** The first leg is dialled as soon as there is a client. */
@@ -15,11 +18,26 @@ export function upstreamOpened(step: Step, privateWords: readonly string[]): voi
   step.actions.push({ type: 'switch', leg: step.state.upstream.leg })
 }
 
-/** The service ends a session at its maximum length with 1001. Before our configuration is in force, any end is a refusal. */
-export function upstreamClosed(step: Step, code: number): void {
-  const { upstream } = step.state
-  step.state = { ...step.state, upstream: { ...upstream, phase: 'lost' } }
-  if (upstream.phase !== 'ready') close(step, 'upstream_refused', 'closed_before_live')
-  else if (code === 1001) close(step, 'session_over', 'upstream_session_over')
-  else close(step, 'upstream_lost', 'upstream_closed')
+/** The service ends a session at its maximum length with 1001. Before our configuration is in force for the first time, any end is a refusal. */
+export function upstreamClosed(step: Step, code: number, said: readonly Said[] = []): void {
+  const { upstream, restore } = step.state
+  if (restore) return attemptFailed(step, 'closed')
+  if (upstream.phase !== 'ready') {
+    step.state = { ...step.state, upstream: { ...upstream, phase: 'lost' } }
+    close(step, 'upstream_refused', 'closed_before_live')
+  } else if (code === 1001) lost(step, 'closed', said, { code: 'session_over', why: 'upstream_session_over' })
+  else lost(step, 'closed', said, { code: 'upstream_lost', why: 'upstream_closed' })
+}
+
+/** It takes nothing any more, or is silent although an answer is awaited. */
+export function upstreamStuck(step: Step, cause: 'stalled' | 'silent', said: readonly Said[] = []): void {
+  const why = cause === 'stalled' ? 'no_progress' : 'silent'
+  if (step.state.restore) attemptFailed(step, why)
+  else if (step.state.upstream.phase === 'ready') lost(step, cause, said, { code: 'upstream_lost', why })
+  else closeNow(step, 'upstream_lost', why)
+}
+
+export function dialFailed(step: Step, { code, why, retryAfterSeconds }: Extract<Input, { type: 'upstream.failed' }>): void {
+  if (step.state.restore) attemptFailed(step, why, (retryAfterSeconds ?? 0) * 1000)
+  else close(step, code, why, retryAfterSeconds)
 }

@@ -156,7 +156,7 @@ function world(plans: readonly { outputs: readonly Output[]; ending: Ending }[],
 
 const plan = fc.record({ outputs: fc.array(fc.constantFrom(...OUTPUTS), { maxLength: 3 }), ending: fc.constantFrom(...ENDINGS) })
 
-describe('in every order', () => {
+describe('in every order', { timeout: 60_000 }, () => {
   it('no call runs twice or stays unanswered, nothing hidden is shown, every shown response ends, and nothing is left waiting', () => {
     fc.assert(
       fc.property(fc.array(plan, { minLength: 1, maxLength: 6 }), fc.array(fc.constantFrom(...COMMANDS), { maxLength: 80, size: 'max' }), (plans, commands) => {

@@ -7,10 +7,7 @@ import type { SessionState } from '../../../src/core/session/state.js'
 import { ev, PREFIX, play, updated } from '../../support/playbook.js'
 
 const user = (id: string, text: string) => ({ id, type: 'message', status: 'completed', role: 'user', content: [{ type: 'input_text', text }] })
-const items = (state: SessionState) =>
-  replay(state)
-    .slice(1)
-    .map((event) => event.item as JsonObject)
+const items = (state: SessionState) => replay(state).items.map((event) => event.item as JsonObject)
 
 /** A turn with a tool, its answer, and an answer that was interrupted. */
 function talked(): ReturnType<typeof play> {
@@ -35,8 +32,8 @@ function talked(): ReturnType<typeof play> {
 describe('replay', () => {
   it('of a session that has said nothing is the session alone', () => {
     const p = play()
-    const [update, ...rest] = replay(p.state)
-    expect(rest).toEqual([])
+    const { update, items } = replay(p.state)
+    expect(items).toEqual([])
     expect(update).toMatchObject({
       type: 'session.update',
       event_id: `${PREFIX}replay_1`,
@@ -53,7 +50,7 @@ describe('replay', () => {
       { id: outputId, type: 'function_call_output', call_id: 'call_1', output: 'rain' },
       { id: 'item_2', type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'It rains in Bergen' }] },
     ])
-    const eventIds = replay(state).map((event) => event.event_id)
+    const eventIds = [replay(state).update, ...replay(state).items].map((event) => event.event_id)
     expect(new Set(eventIds).size).toBe(eventIds.length)
     expect(eventIds.every((id) => String(id).startsWith(PREFIX))).toBe(true)
   })
@@ -68,15 +65,21 @@ describe('replay', () => {
   it('says that earlier parts are left out, once they are', () => {
     const p = play()
     for (let n = 0; n < 20; n++) p.upstream(ev.added(user(`item_${n}`, 'x'.repeat(10_000)), `item_${n - 1}`))
-    expect(items(p.state)[0]).toEqual({ type: 'message', role: 'system', content: [{ type: 'input_text', text: 'Earlier parts of this conversation are left out.' }] })
+    expect(items(p.state)[0]).toEqual({
+      id: `${PREFIX}r2`,
+      type: 'message',
+      role: 'system',
+      content: [{ type: 'input_text', text: 'Earlier parts of this conversation are left out.' }],
+    })
   })
 
-  it('leaves out what has no words, half a call, and ids the service would refuse', () => {
+  it('leaves out what has no words and half a call, and gives an item a new id if the service would refuse its own', () => {
     const p = play()
     p.upstream(ev.added({ ...user('item_1', ''), content: [{ type: 'input_audio', transcript: null }] }))
     p.upstream(ev.added(ev.call('call_1', 'get_weather', '{"ci', 'in_progress'), 'item_1'))
     p.upstream(ev.added(user('i'.repeat(33), 'hello'), 'item_1'))
-    expect(items(p.state)).toEqual([{ type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hello' }] }])
+    expect([...replay(p.state).renamed]).toEqual([[`${PREFIX}r2`, 'i'.repeat(33)]])
+    expect(items(p.state)).toEqual([{ id: `${PREFIX}r2`, type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hello' }] }])
   })
 
   it('cuts what was heard at a word, fourteen characters a second', () => {
@@ -100,7 +103,7 @@ describe('replay', () => {
     const whole = { id: 'c', type: 'function_call', status: 'completed', name: 'get_weather', call_id: 'k', arguments: '{}' }
     for (const [n, without] of ['name', 'call_id'].entries()) p.upstream(ev.added({ ...whole, id: `c${n}`, [without]: undefined }))
     p.upstream(ev.added({ id: 'o', type: 'function_call_output', output: 'x' }))
-    expect(replay(p.state).slice(1)).toEqual([
+    expect(replay(p.state).items).toEqual([
       {
         type: 'conversation.item.create',
         event_id: `${PREFIX}replay_2`,
@@ -120,7 +123,7 @@ describe('replay', () => {
       ...inForce,
       session: { ...(inForce.session as JsonObject), output_modalities: ['text'], audio: { output: { voice: 'cedar', speed: 1.2 }, input: { turn_detection: null } } },
     })
-    const [update] = replay(p.state)
+    const { update } = replay(p.state)
     expect(update?.session).toMatchObject({ output_modalities: ['text'], audio: { output: { voice: 'cedar' }, input: { turn_detection: null } } })
     expect(update).not.toHaveProperty('session.audio.output.speed')
   })

@@ -82,6 +82,12 @@ export function began(r: Responses, active: Omit<ActiveResponse, 'request'>): Re
   return { ...r, turnSince: undefined, active: { ...active, request }, clientRequest: undefined, hiddenResponse: r.ourRequest ? undefined : r.hiddenResponse }
 }
 
+/** The response that had the floor was lost with its upstream: it, or the rest of it, is asked for once more. */
+export function askedAgain(r: Responses, eventId: string, request: JsonObject | undefined): Responses {
+  if (r.ourRequest) return { ...r, active: undefined, ourRequest: { ...r.ourRequest, eventId } }
+  return { ...r, active: undefined, clientRequest: { eventId, request } }
+}
+
 /** `response.created` has gone to the client. */
 export function shown(r: Responses): Responses {
   return r.active ? { ...r, active: { ...r.active, deferred: undefined } } : r

@@ -1,0 +1,102 @@
+// What the end of an upstream leg means: a new one is dialled while there is hope, and the session ends as it would have otherwise.
+import type { Ending } from '../actions.js'
+import { type Conversation, heardOf, remembered } from '../conversation.js'
+import { close, closeNow } from '../ending.js'
+import type { QuotaReservation } from '../inputs.js'
+import { msOfFirstWord } from '../replay.js'
+import { floorOf } from '../responses/floor.js'
+import { note, type SessionState, type Step } from '../state.js'
+import { isSpoken, type LossCause, type Said } from './cut.js'
+import { attemptUntil, mayRestore, pauseAfter, type Restore, remembering } from './state.js'
+
+/** Errors after which another dial would meet the same end. */
+const FINAL_CODES: ReadonlySet<string> = new Set(['insufficient_quota', 'invalid_api_key', 'account_deactivated', 'billing_hard_limit_reached'])
+
+/** An `error` of the upstream that says why its end is near. */
+export function noteFinal(step: Step, code: string): void {
+  if (FINAL_CODES.has(code)) step.state = { ...step.state, upstream: { ...step.state.upstream, isFinal: true } }
+}
+
+/** Whether a loss now would be followed by a new dial. */
+export function wouldRestore({ life, upstream, profile, restored }: SessionState, now: number): boolean {
+  return life === 'open' && upstream.phase === 'ready' && upstream.isFinal !== true && mayRestore(profile, restored, now)
+}
+
+/** A leg that was ready is gone, or is to be left. `ending`: what this is to a session that cannot be restored. */
+export function lost(step: Step, cause: LossCause, said: readonly Said[], ending: Ending): void {
+  const { state, now } = step
+  if (!wouldRestore(state, now)) {
+    const { code, why, retryAfterSeconds } = ending
+    step.state = { ...state, upstream: { ...state.upstream, phase: 'lost' } }
+    return cause === 'closed' ? close(step, code, why, retryAfterSeconds) : closeNow(step, code, why, retryAfterSeconds)
+  }
+  const until = now + (state.profile.limits.reconnectMs ?? 0)
+  note(step, { type: 'upstream_lost', cause, during: during(state) })
+  step.state = { ...state, conversation: withWhatWasSaid(state, said), restored: remembering(state.restored, now) }
+  dial(step, { cause, ending, since: now, until, attempt: 0, dialAt: undefined, attemptUntil: 0, said, awaited: new Map(), reserved: [] })
+}
+
+/** Only what the client has of it: text as far as it came, speech as far as it was heard, calls whose arguments are whole. */
+function withWhatWasSaid({ conversation, underWay }: SessionState, said: readonly Said[]): Conversation {
+  let after = conversation
+  for (const { id, item, parts, final, done } of underWay.responses.flatMap(({ items }) => items)) {
+    const { text = '', audioMs = 0 } = said.find((one) => one.itemId === id) ?? {}
+    const words = parts.find((part) => part.text !== undefined)?.text ?? text
+    if (final && !done) after = remembered(after, { type: 'response.output_item.done', item })
+    else if (!final && item.type === 'message') after = heardOf(after, id, words, parts.some(isSpoken) ? (audioMs > 0 ? Math.max(audioMs, msOfFirstWord(words)) : 0) : undefined)
+  }
+  return after
+}
+
+/** The dial, or the leg that it gave, came to nothing. `retryAfterMs`: the upstream wants to be left alone for so long. */
+export function attemptFailed(step: Step, why: string, retryAfterMs = 0): void {
+  const { restore, upstream, relayIdPrefix } = step.state
+  if (!restore) return
+  const dialAt = step.now + Math.max(pauseAfter(restore.attempt, relayIdPrefix), retryAfterMs)
+  if (dialAt >= restore.until) return giveUp(step, why)
+  step.state = { ...step.state, upstream: { ...upstream, phase: 'lost' }, restore: { ...restore, dialAt, awaited: new Map() } }
+}
+
+/** At every tick. */
+export function tickRestore(step: Step): void {
+  const { restore, upstream } = step.state
+  if (!restore) return
+  if (step.now >= restore.until) giveUp(step, 'deadline')
+  else if (restore.dialAt !== undefined && step.now >= restore.dialAt) dial(step, restore)
+  else if (upstream.phase !== 'lost' && step.now >= restore.attemptUntil) attemptFailed(step, 'too_slow')
+}
+
+export function keepReserved(step: Step, answer: QuotaReservation | undefined): void {
+  const { restore } = step.state
+  if (restore) step.state = { ...step.state, restore: { ...restore, reserved: [...restore.reserved, answer] } }
+}
+
+export function restoreDueAt({ restore }: SessionState): number {
+  if (!restore) return Number.POSITIVE_INFINITY
+  return Math.min(restore.until, restore.dialAt ?? restore.attemptUntil)
+}
+
+function dial(step: Step, restore: Restore): void {
+  const leg = step.state.upstream.leg + 1
+  const { reconnectMs = 0 } = step.state.profile.limits
+  const next: Restore = { ...restore, attempt: restore.attempt + 1, dialAt: undefined, attemptUntil: attemptUntil(step.now, restore.until, reconnectMs), awaited: new Map() }
+  step.state = { ...step.state, upstream: { phase: 'dialling', leg }, restore: next }
+  const isNews = restore.attempt === 0 && restore.ending.code !== 'session_over'
+  step.actions.push({ type: 'dial', leg, reason: isNews ? 'lost' : 'again' })
+}
+
+function giveUp(step: Step, why: string): void {
+  const { restore } = step.state
+  if (!restore) return
+  const { code, why: cause, retryAfterSeconds } = restore.ending
+  note(step, { type: 'restore_failed', cause: restore.cause, why, attempts: restore.attempt, durationMs: step.now - restore.since })
+  step.state = { ...step.state, upstream: { ...step.state.upstream, phase: 'lost' }, restore: undefined }
+  closeNow(step, code, cause, retryAfterSeconds)
+}
+
+function during({ responses, underWay }: SessionState): 'idle' | 'asked' | 'answer' | 'speech' {
+  const floor = floorOf(responses)
+  if (floor === 'upstream' || floor === 'filler') return 'answer'
+  if (floor === 'asked' || underWay.owed !== undefined) return 'asked'
+  return underWay.speech === undefined ? 'idle' : 'speech'
+}

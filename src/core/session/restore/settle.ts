@@ -1,0 +1,164 @@
+// The new leg knows the conversation: what the loss has cut is settled for the client, what was sent in vain is sent again, what is owed is asked for.
+import { outputCap } from '../../policy/profile.js'
+import { isVisibleItem } from '../../policy/server-rules.js'
+import { type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
+import { handleClientEvent } from '../client-events.js'
+import { remembered } from '../conversation.js'
+import { isOpen } from '../gate.js'
+import { answerTurn, quotaReserved } from '../quota/gate.js'
+import { isFree } from '../responses/floor.js'
+import { followUp } from '../responses/follow-up.js'
+import { askedAgain, fillerOver, speechHeard } from '../responses/machine.js'
+import { createForTurn } from '../responses/requests.js'
+import { handleServerEvent } from '../server-events.js'
+import { note, publicEventId, relayId, type Step } from '../state.js'
+import { changeResponses, sendToClient } from '../to-client.js'
+import { type Cut, closingEvents, cutOf } from './cut.js'
+import type { Restore } from './state.js'
+import { truncatedByRelay } from './truncating.js'
+import { nothingUnderWay, type ShownItem, type ShownResponse, tidy } from './under-way.js'
+
+const GO_ON = 'The connection was renewed. Go on in the same language and manner. Do not greet again, and do not mention an interruption.'
+const BROKE_OFF = 'Your last answer broke off. Go on exactly where it stopped, and repeat nothing of it.'
+const UNHEARD = 'What the user said last could not be heard. Ask briefly to say it again.'
+
+/** What the model is told after the conversation. */
+export function cutNotes(step: Step): readonly string[] {
+  const { conversation, underWay, responses } = step.state
+  if (conversation.items.length === 0 && underWay.owed === undefined) return []
+  const cut = responses.active ? cutOfActive(step) : undefined
+  const lastTurn = underWay.owed === undefined ? conversation.items.findLast((item) => item.role === 'user') : conversation.items.find((item) => item.id === underWay.owed)
+  const isUnanswered = underWay.owed !== undefined || cut === 'again' || underWay.sent.some((one) => one.type === 'response.create')
+  const unheard = isUnanswered && (lastTurn?.text ?? '') === ''
+  return [GO_ON, ...(cut === 'broken' ? [BROKE_OFF] : []), ...(unheard ? [UNHEARD] : [])]
+}
+
+/** The session is live again. */
+export function settleCut(step: Step): void {
+  const { restore, upstream } = step.state
+  if (!restore) return
+  const { active } = step.state.responses
+  const { sent, owed, speech } = step.state.underWay
+  const cut = active ? cutOfActive(step) : undefined
+  const { phase: _, ...leg } = upstream
+  step.state = {
+    ...step.state,
+    upstream: { ...leg, phase: 'ready' },
+    restore: undefined,
+    underWay: tidy(step.state.underWay, { ...step.state.underWay, sent: [], owed: undefined, speech: undefined }),
+  }
+  // Booked before the client sees its end, like every use.
+  if (cut !== undefined) step.actions.push({ type: 'record.estimate', input: step.state.quota.lastInput, output: outputCap(step.state.profile, active?.request) })
+  for (const event of sent) sendAgain(step, event)
+  endFiller(step, restore)
+  if (cut === 'again') forgetHalf(step)
+  else if (cut !== undefined) closeResponse(step, cut, restore)
+  if (speech !== undefined) {
+    step.state = { ...step.state, restored: { ...step.state.restored, speech } }
+    changeResponses(step, speechHeard(step.state.responses, false))
+  }
+  endUnheard(step)
+  const gapMs = step.now - restore.since
+  note(step, { type: 'restored', cause: restore.cause, durationMs: gapMs, attempts: restore.attempt, cut: cut ?? 'none' })
+  if (step.state.profile.relayEvents)
+    step.actions.push({
+      type: 'send',
+      to: 'client',
+      event: { type: 'relay.resumed', event_id: publicEventId(step), cause: 'upstream', gap_ms: Math.round(gapMs), cut: cut ?? 'none' },
+    })
+  if (cut === 'again' || (cut === 'broken' && isFree(step.state.responses) && isOpen(step.state.gate))) askAgain(step, active?.request)
+  else if (owed !== undefined && isFree(step.state.responses) && isOpen(step.state.gate)) createForTurn(step)
+  for (const answer of restore.reserved) for (const event of quotaReserved(step, answer)) handleClientEvent(step, event)
+  followUp(step)
+  answerTurn(step)
+}
+
+function cutOfActive(step: Step): Cut {
+  const { active, userSpeaks } = step.state.responses
+  const { sent } = step.state.underWay
+  const unwanted = userSpeaks || sent.some((one) => one.type === 'response.cancel' && (stringAt(one, 'response_id') ?? active?.id) === active?.id)
+  return cutOf({ shown: shownOf(step, active?.id), unwanted, isVisible: (item) => isSeen(step, item) })
+}
+
+function shownOf({ state }: Step, id: string | undefined): ShownResponse | undefined {
+  return state.underWay.responses.find((one) => one.id === id)
+}
+
+function isSeen(step: Step, { item }: ShownItem): boolean {
+  return isVisibleItem(item, step)
+}
+
+/** The closing events go the way that the upstream's own would have gone. */
+function closeResponse(step: Step, cut: Exclude<Cut, 'again'>, { said }: Restore): void {
+  const { active } = step.state.responses
+  const shown = shownOf(step, active?.id) ?? { id: active?.id ?? '', response: { id: active?.id ?? '', object: 'realtime.response' }, items: [] }
+  for (const event of closingEvents(shown, cut, said, () => publicEventId(step), step.state.underWay.undone)) handleServerEvent(step, { event, frame: undefined })
+  // The upstream has no half calls, and must not be told of them by the next replay.
+  for (const { id, item, final } of shown.items) if (!final && item.type === 'function_call') forgetItem(step, id)
+}
+
+/** The line said while a tool takes long is ended for a client that heard its beginning, and not said again. */
+function endFiller(step: Step, { said }: Restore): void {
+  const { filler } = step.state.responses
+  if (!filler) return
+  const shown = shownOf(step, filler.id)
+  if (shown) {
+    for (const event of closingEvents(shown, 'cancelled', said, () => publicEventId(step), [])) {
+      const response = objectAt(event, 'response')
+      sendToClient(step, { event: response ? { ...event, response: { ...response, metadata: null } } : event, frame: undefined })
+    }
+    step.state = { ...step.state, underWay: tidy(step.state.underWay, { ...step.state.underWay, responses: step.state.underWay.responses.filter((one) => one !== shown) }) }
+  }
+  changeResponses(step, fillerOver(step.state.responses))
+}
+
+/** A spoken turn that no upstream can be told of is there for the client all the same. */
+function endUnheard(step: Step): void {
+  const { underWay, conversation, restored } = step.state
+  for (const id of underWay.undone) {
+    const kept = conversation.items.find((one) => one.id === id)
+    if (kept?.role !== 'user' || restored.replayed.has(id)) continue
+    const item = { id, object: 'realtime.item', type: 'message', status: 'completed', role: 'user', content: [{ type: 'input_audio', transcript: null }] }
+    handleServerEvent(step, { event: { type: 'conversation.item.done', event_id: publicEventId(step), previous_item_id: null, item }, frame: undefined })
+  }
+}
+
+/** Nobody has seen its items, and they will not come back. */
+function forgetHalf(step: Step): void {
+  const { active } = step.state.responses
+  const shown = shownOf(step, active?.id)
+  for (const { id } of shown?.items ?? []) forgetItem(step, id)
+  const ids = new Set(shown?.items.map(({ id }) => id))
+  const { responses, undone, ...rest } = step.state.underWay
+  const underWay = tidy(nothingUnderWay, { ...rest, responses: responses.filter((one) => one !== shown), undone: undone.filter((id) => !ids.has(id)) })
+  step.state = { ...step.state, underWay }
+  // Shown as begun, it begins only once.
+  if (active && !active.deferred) step.state = { ...step.state, restored: { ...step.state.restored, expected: active.id } }
+}
+
+function forgetItem(step: Step, id: string): void {
+  step.state = { ...step.state, conversation: remembered(step.state.conversation, { type: 'conversation.item.deleted', item_id: id }) }
+}
+
+/** As it was asked for before. */
+function askAgain(step: Step, request: JsonObject | undefined): void {
+  const eventId = relayId(step)
+  changeResponses(step, askedAgain(step.state.responses, eventId, request))
+  const { ourRequest, clientRequest } = step.state.responses
+  const response = ourRequest ? ourRequest.request : clientRequest?.request
+  step.actions.push({ type: 'send', to: 'upstream', event: { type: 'response.create', event_id: eventId, ...(response ? { response } : {}) } })
+}
+
+function sendAgain(step: Step, event: RealtimeEvent): void {
+  switch (event.type) {
+    // The response is over, and the audio that was to be committed is gone.
+    case 'response.cancel':
+    case 'input_audio_buffer.commit':
+      return
+    case 'input_audio_buffer.clear':
+      return handleServerEvent(step, { event: { type: 'input_audio_buffer.cleared', event_id: publicEventId(step) }, frame: undefined })
+    case 'conversation.item.truncate':
+      if (truncatedByRelay(step, event)) return
+  }
+  step.actions.push({ type: 'send', to: 'upstream', event })
+}

@@ -1,0 +1,29 @@
+// Truncates an answer that was replayed: the service holds it as text, and refuses to cut what has no audio. So its text is replaced.
+import { type JsonObject, type RealtimeEvent, stringAt } from '../../protocol/events.js'
+import { itemBefore } from '../conversation.js'
+import { itemFor } from '../replay.js'
+import { handleServerEvent } from '../server-events.js'
+import { publicEventId, relayId, type Step } from '../state.js'
+
+/** True: the item was replayed, and the relay has answered. */
+export function truncatedByRelay(step: Step, event: RealtimeEvent): boolean {
+  const id = stringAt(event, 'item_id') ?? ''
+  if (!step.state.restored.replayed.has(id)) return false
+  const before = step.state.conversation.items.find((one) => one.id === id)
+  if (before?.type !== 'message' || before.role !== 'assistant') return false
+  const { content_index: index = 0, audio_end_ms: end = 0 } = event
+  handleServerEvent(step, { event: { type: 'conversation.item.truncated', event_id: publicEventId(step), item_id: id, content_index: index, audio_end_ms: end }, frame: undefined })
+  const after = step.state.conversation.items.find((one) => one.id === id)
+  if (after && JSON.stringify(itemFor(before)) !== JSON.stringify(itemFor(after))) rewrite(step, id, itemFor(after))
+  return true
+}
+
+/** In its old place, and under its id. `item` undefined: nothing of it was heard. */
+function rewrite(step: Step, id: string, item: JsonObject | undefined): void {
+  const previous = itemBefore(step.state.conversation, id)
+  const { rewritten, ...rest } = step.state.restored
+  step.state = { ...step.state, restored: { ...rest, rewritten: new Set(rewritten).add(id) } }
+  const send = (event: RealtimeEvent) => step.actions.push({ type: 'send', to: 'upstream', event: { ...event, event_id: relayId(step) } })
+  send({ type: 'conversation.item.delete', item_id: id })
+  if (item) send({ type: 'conversation.item.create', ...(previous === undefined ? {} : { previous_item_id: previous ?? 'root' }), item: { id, ...item } })
+}

@@ -1,0 +1,49 @@
+// What core hears of the upstream, with what only the relay knows, since it alone sees every frame: what was said, and whether anything was.
+
+import type { Frame } from '../core/protocol/events.js'
+import type { Reading } from '../core/protocol/wire.js'
+import type { Input } from '../core/session/inputs.js'
+import type { SessionState } from '../core/session/state.js'
+import type { SessionLedger } from './ledger.js'
+import type { Leg } from './leg.js'
+import type { Meters } from './meters.js'
+import type { SaidSoFar } from './said.js'
+
+interface Saying {
+  readonly lane: { readonly said: SaidSoFar }
+  readonly meters: Meters
+  readonly ledger: SessionLedger
+}
+
+/** `sameWire`: the frame, if the client reads the upstream's own bytes. The event that stands for the whole frame carries them. */
+export function eventInputs({ events, whole, audioBytes }: Reading, { number: leg }: Leg, sameWire: Frame | undefined, saying: Saying): readonly Input[] {
+  const inputs = events.map((event): Input => {
+    saying.lane.said.heard(event, saying.meters.serverAudioBytes)
+    const frame = event === whole ? sameWire : undefined
+    // An error may be the upstream's last word.
+    return event.type === 'error' ? { type: 'upstream.event', leg, event, frame, said: saidSoFar(saying) } : { type: 'upstream.event', leg, event, frame }
+  })
+  saying.meters.serverAudioBytes += audioBytes
+  return inputs
+}
+
+export function closedInput(leg: number, code: number, saying: Saying): Input {
+  return { type: 'upstream.closed', leg, code, said: saidSoFar(saying) }
+}
+
+/** `activeAt`: when the client last sent anything. */
+export function tickInput(activeAt: number, { watch }: SessionState, upstream: Leg | undefined, saying: Saying): Input {
+  const input = { type: 'tick', clientActiveAt: activeAt } as const
+  // Silence matters while an answer is awaited. What is not read, since the client reads too slowly, is no silence.
+  return watch ? { ...input, upstreamHeard: upstream && !upstream.reader.paused ? upstream.heard : undefined, said: saidSoFar(saying) } : input
+}
+
+/** The side whose backlog makes no progress, if any. */
+export function stalledInput(now: number, mostMs: number, client: Leg, upstream: Leg | undefined, saying: Saying): Input | undefined {
+  if (client.stalledMs(now) >= mostMs) return { type: 'stalled', side: 'client' }
+  return (upstream?.stalledMs(now) ?? 0) >= mostMs ? { type: 'stalled', side: 'upstream', said: saidSoFar(saying) } : undefined
+}
+
+function saidSoFar({ lane, meters, ledger }: Saying) {
+  return lane.said.soFar(meters.serverAudioBytes, ledger.media.outputBytesPerSecond)
+}

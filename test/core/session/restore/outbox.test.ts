@@ -1,0 +1,50 @@
+// What is still unanswered of what went upstream, whatever answers it: an event, an error, or the answer to something later.
+import { expect, it } from 'vitest'
+import type { JsonObject, RealtimeEvent } from '../../../../src/core/protocol/events.js'
+import { acknowledged, recorded } from '../../../../src/core/session/restore/outbox.js'
+
+const event = (type: string, fields: JsonObject = {}): RealtimeEvent => ({ type, ...fields })
+const create = (text: string, more: JsonObject = {}) =>
+  event('conversation.item.create', { item: { type: 'message', role: 'user', content: [{ type: 'input_text', text }], ...more } })
+const added = (text: string, more: JsonObject = {}) =>
+  event('conversation.item.added', { item: { id: 'item_1', type: 'message', role: 'user', content: [{ type: 'input_text', text }], ...more } })
+const all = (...sent: RealtimeEvent[]) => sent.reduce(recorded, [] as readonly RealtimeEvent[])
+
+it.each<[string, RealtimeEvent, RealtimeEvent]>([
+  ['an item by its id', create('a', { id: 'mine' }), added('b', { id: 'mine' })],
+  ['an item without one by its words', create('a'), added('a')],
+  [
+    'a result by its call',
+    event('conversation.item.create', { item: { type: 'function_call_output', call_id: 'c', output: 'x' } }),
+    event('conversation.item.added', { item: { id: 'i', type: 'function_call_output', call_id: 'c', output: 'x' } }),
+  ],
+  ['a request', event('response.create'), event('response.created', { response: { id: 'r' } })],
+  ['a cancel', event('response.cancel'), event('response.done', { response: { id: 'r' } })],
+  ['a cancel by name', event('response.cancel', { response_id: 'r' }), event('response.done', { response: { id: 'r' } })],
+  ['an update', event('session.update'), event('session.updated')],
+  ['a deletion', event('conversation.item.delete', { item_id: 'i' }), event('conversation.item.deleted', { item_id: 'i' })],
+  ['a refusal by the event’s id', event('response.create', { event_id: 'e' }), event('error', { error: { event_id: 'e' } })],
+  ['a refusal of an event without one', event('response.create'), event('error', { error: { event_id: null } })],
+])('%s is answered', (_what, sent, answer) => {
+  expect(acknowledged(all(sent), answer)).toEqual([])
+})
+
+it.each<[string, RealtimeEvent, RealtimeEvent]>([
+  ['another item', create('a'), added('b')],
+  ['a spoken turn', create('a'), event('conversation.item.added', { item: { id: 'i', type: 'message', role: 'user', content: [{ type: 'input_audio', transcript: null }] } })],
+  ['the model’s message', create('a'), added('a', { role: 'assistant' })],
+  ['the end of another response', event('response.cancel', { response_id: 'r' }), event('response.done', { response: { id: 'other' } })],
+  ['a refusal of something else', event('response.create', { event_id: 'e' }), event('error', { error: { event_id: 'other' } })],
+])('by %s nothing is', (_what, sent, answer) => {
+  const before = all(sent)
+  expect(acknowledged(before, answer)).toBe(before)
+})
+
+it('an item that is in shows that items before it are answered, and says nothing of a request', () => {
+  expect(acknowledged(all(create('refused without a word'), event('response.create'), create('b')), added('b'))).toEqual([event('response.create')])
+})
+
+it('audio is not kept, nor a response beside the conversation, and the list is bounded', () => {
+  expect(all(event('input_audio_buffer.append', { audio: '' }), event('response.create', { response: { conversation: 'none' } }))).toEqual([])
+  expect(all(...Array.from({ length: 500 }, () => event('response.create')))).toHaveLength(128)
+})
