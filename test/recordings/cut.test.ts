@@ -6,6 +6,7 @@ import { SaidSoFar } from '../../src/relay/said.js'
 import { comesBack, echo, lose, restorable } from '../core/session/restore/lost-upstream.js'
 import type { ReceivedEvent } from '../support/event-log.js'
 import { ev, type Play } from '../support/playbook.js'
+import { neededShared } from '../support/shared.js'
 import { orderProblems } from '../support/stream-order.js'
 import { profileOf, type RecordedLine, type Recording, recordings } from './recording.js'
 
