@@ -62,6 +62,9 @@ export interface SessionState {
   readonly rates: Rates
   readonly gate: Gate
   readonly quota: QuotaState
+  /** As the first leg named them: the client knows no others. */
+  readonly sessionId: string | undefined
+  readonly conversationId: string | undefined
   /** The session in force has the upstream answer spoken turns by itself. */
   readonly answersTurns: boolean
   readonly underWay: UnderWay
@@ -167,6 +170,8 @@ export function openingState(seed: SessionSeed): SessionState {
     rates: noRates,
     gate: openGate,
     quota: noQuota,
+    sessionId: undefined,
+    conversationId: undefined,
     answersTurns: true,
     underWay: nothingUnderWay,
     restore: undefined,

@@ -12,7 +12,9 @@ import type { UpstreamEvent } from './state.js'
 
 export function responseCreated(step: Step, received: UpstreamEvent): void {
   const { unanswered, uncertainAnswer } = step.state.responses
-  const id = stringAt(objectAt(received.event, 'response'), 'id') ?? ''
+  const response = objectAt(received.event, 'response')
+  const id = stringAt(response, 'id') ?? ''
+  if (step.state.conversationId === undefined) step.state = { ...step.state, conversationId: stringAt(response, 'conversation_id') }
   note(step, { type: 'response_started', responseId: id })
   const isCovered = (responseId: string) => callsOf(step.state.calls, responseId).every((call) => call.acknowledged)
   const coversOutputs = [...unanswered.keys(), ...(uncertainAnswer?.unanswered ?? []).map(([responseId]) => responseId)].every(isCovered)
