@@ -24,6 +24,8 @@ export interface Outcome {
   readonly problems: readonly string[]
   /** Whether the fault came at all. */
   readonly killed: boolean
+  /** The words of a spoken turn were not known yet: the model was told to ask for them. */
+  readonly unheard: boolean
   readonly gapMs: number
 }
 
@@ -80,7 +82,7 @@ export async function killedTurn(running: RunningRelay, kind: TurnKind, kill: Ki
   problems.push(...itemProblems(client, upstream))
   const gapMs = performance.now() - began
   await end(client)
-  return { problems, killed, gapMs }
+  return { problems, killed, unheard: asksAgain, gapMs }
 }
 
 async function open(running: RunningRelay, kind: TurnKind): Promise<RealtimeClient> {

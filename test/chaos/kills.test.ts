@@ -29,6 +29,7 @@ it(`${KILLS} kills from seed ${SEED}`, async () => {
   const gaps: number[] = []
   let kept = 0
   let killed = 0
+  let unheard = 0
   for (let count = 0; count < KILLS; count++) {
     const kind = pick(KINDS)
     const place = pick(places.get(kind) ?? [])
@@ -37,13 +38,18 @@ it(`${KILLS} kills from seed ${SEED}`, async () => {
     const how: Pick<Kill, 'how' | 'code'> = silent ? { how: 'silence' } : pick(HOW)
     const outcome = await killedTurn(running, kind, { ...how, ...place })
     if (outcome.killed) killed++
+    if (outcome.unheard) unheard++
     if (outcome.problems.length === 0) kept++
     else failures.push(`${kind}, ${how.how} at ${place.type} ${place.nth}: ${outcome.problems.join('; ')}`)
     if (!silent) gaps.push(outcome.gapMs)
   }
   gaps.sort((a, b) => a - b)
   const at = (share: number) => Math.round(gaps[Math.floor(gaps.length * share)] ?? 0)
-  console.log(`${kept} of ${KILLS} turns kept, ${killed} upstreams lost; a killed turn and the next took ${at(0.5)} ms (p50), ${at(0.95)} ms (p95)`)
+  const metrics = await (await fetch(`${running.relay.adminUrl}/metrics`)).text()
+  const figure = (name: string) => Number(new RegExp(`^${name} (\\S+)`, 'm').exec(metrics)?.[1])
+  const pause = Math.round((figure('relay_restore_seconds_sum') / figure('relay_restore_seconds_count')) * 1000)
+  console.log(`${kept} of ${KILLS} turns kept, of which ${unheard} had to be said again; ${killed} upstreams lost, replaced in ${pause} ms on average`)
+  console.log(`a killed turn and the next took ${at(0.5)} ms (p50), ${at(0.95)} ms (p95)`)
   for (const failure of failures) console.log(failure)
   expect(killed).toBeGreaterThan(KILLS * 0.95)
   expect(kept / KILLS).toBeGreaterThanOrEqual(0.99)

@@ -1,4 +1,4 @@
-// What clients do when a session ends or never begins: LiveKit's renewal with its history, and refusals that libraries survive.
+// What clients do when a session ends or never begins (here it ends with its upstream): LiveKit's renewal with its history, and refusals that libraries survive.
 import { initializeLogger } from '@livekit/agents'
 import { realtime } from '@livekit/agents-plugin-openai'
 import { OpenAI } from 'openai-7'
@@ -12,7 +12,7 @@ initializeLogger({ pretty: false, level: 'silent' })
 describe.each(UPSTREAMS)('on a %s upstream', (upstream) => {
   let lab: Lab
   beforeAll(async () => {
-    lab = await openLab({ upstream, env: { CLIENT_MAY_SEED_HISTORY: 'true', REFUSE_AFTER_UPGRADE: 'true' } })
+    lab = await openLab({ upstream, env: { CLIENT_MAY_SEED_HISTORY: 'true', REFUSE_AFTER_UPGRADE: 'true', UPSTREAM_RECONNECT_SECONDS: '0' } })
   })
   afterAll(() => lab?.close())
   beforeEach(() => lab.forget())

@@ -6,14 +6,14 @@ import { SaidSoFar } from '../../src/relay/said.js'
 import { comesBack, echo, lose, restorable } from '../core/session/restore/lost-upstream.js'
 import type { ReceivedEvent } from '../support/event-log.js'
 import { ev, type Play } from '../support/playbook.js'
-import { neededShared } from '../support/shared.js'
+import { hasShared, neededShared } from '../support/shared.js'
 import { orderProblems } from '../support/stream-order.js'
 import { profileOf, type RecordedLine, type Recording, recordings } from './recording.js'
 
 const ALL = ['azure-ga', 'openai-ga'].flatMap(recordings)
 const PCM_BYTES_PER_SECOND = 48_000
 
-describe.skipIf(ALL.length === 0)(`a recording cut after any event${neededShared('recordings')}`, () => {
+describe.skipIf(!hasShared('recordings'))(`a recording cut after any event${neededShared('recordings')}`, () => {
   describe.each(ALL)('$name', (recording) => {
     it.each<ToolOwner>(['client', 'server'])('with tools of the %s', (owner) => {
       const failures: string[] = []

@@ -1,14 +1,16 @@
 // A lost upstream is replaced within the session: at whatever event it was killed, the client's turn is answered and nothing is lost or doubled.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import type { SessionEnd } from '../../src/simulator/simulator.js'
 import { HEARD, type Kill, killedTurn, placesOf, type TurnKind } from '../chaos/killed-turn.js'
-import { type RunningRelay, runRelay } from '../support/running-relay.js'
+import { connectClient } from '../support/realtime-client.js'
+import { type RunningOptions, type RunningRelay, runRelay } from '../support/running-relay.js'
+import { orderProblems } from '../support/stream-order.js'
+
+const ENV = { SESSION: JSON.stringify({ audio: { input: { transcription: { model: 'whisper-1' } } } }), MESSAGES_PER_SECOND: '10000', RESPONSES_PER_MINUTE: '10000' }
 
 let running: RunningRelay
 beforeAll(async () => {
-  running = await runRelay({
-    simulator: { heardText: HEARD, control: {} },
-    env: { SESSION: JSON.stringify({ audio: { input: { transcription: { model: 'whisper-1' } } } }), MESSAGES_PER_SECOND: '10000', RESPONSES_PER_MINUTE: '10000' },
-  })
+  running = await runRelay({ simulator: { heardText: HEARD, control: {} }, env: ENV })
 })
 afterAll(() => running.close())
 
@@ -30,4 +32,99 @@ describe.each<TurnKind>(['text', 'tool', 'client tool', 'spoken'])('an upstream 
     }
     expect(failures).toEqual([])
   }, 120_000)
+})
+
+it('and so it is over an upstream that speaks preview', async () => {
+  const preview = await runRelay({ simulator: { control: {} }, env: { ...ENV, AZURE_OPENAI_API_VERSION: '2025-04-01-preview' } })
+  const failures: string[] = []
+  for (const kind of ['text', 'tool'] as const) {
+    const places = (await placesOf(preview, kind)).filter(({ type }, at) => !type.endsWith('.delta') || at % 8 === 0)
+    for (const place of places) {
+      const { problems, killed } = await killedTurn(preview, kind, { how: 'rst', ...place })
+      if (!killed) failures.push(`${place.type} ${place.nth}: never killed`)
+      for (const problem of problems) failures.push(`${kind}, ${place.type} ${place.nth}: ${problem}`)
+    }
+  }
+  await preview.close()
+  expect(failures).toEqual([])
+}, 60_000)
+
+describe('a session', () => {
+  let own: RunningRelay
+  afterEach(() => own.close())
+  const start = async (options: RunningOptions, claims = {}) => {
+    own = await runRelay(options)
+    const client = await connectClient(`${own.wsUrl}/v1/realtime`, await own.token('alice', claims))
+    await client.next('session.created')
+    return client
+  }
+  const anotherUpstream = () => vi.waitFor(() => expect(own.simulator.received.length).toBe(2), { timeout: 10_000, interval: 20 })
+  const metrics = async () => (await fetch(`${own.relay.adminUrl}/metrics`)).text()
+
+  it.each<SessionEnd>(['error-close', 'close-error', 'error', 'close'])('outlives the longest session of its upstream, told by %s', async (sessionEnd) => {
+    const client = await start({ simulator: { sessionSeconds: 0.7, sessionEnd } })
+    await client.ask('My name is Ada')
+    await anotherUpstream()
+    expect((await client.ask('Are you well?')).at(-1)).toMatchObject({ response: { status: 'completed' } })
+    expect(client.events.filter(({ type }) => type === 'error')).toEqual([])
+    expect(orderProblems(client.events)).toEqual([])
+    client.close()
+    await client.closed()
+  })
+
+  it('whose upstream falls silent in mid-answer goes on within seconds, and says so to those who asked', async () => {
+    const client = await start({ simulator: { faults: { end: { how: 'silence', at: 'event', type: 'response.output_audio.delta', nth: 3, times: 1 } } } }, { relayEvents: true })
+    client.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Tell me of the sea' }] } })
+    client.send({ type: 'response.create' })
+    expect(await client.next('relay.resumed', { ms: 9000 })).toMatchObject({ cause: 'upstream', cut: 'broken' })
+    await client.next((event) => event.type === 'response.done' && (event.response as { status: string }).status === 'completed')
+    expect(orderProblems(client.events)).toEqual([])
+    const text = await metrics()
+    expect(text).toContain('relay_upstream_losses_total{cause="silent",during="answer"} 1')
+    expect(text).toContain('relay_restores_total{result="restored"} 1')
+    expect(text).toContain('relay_cut_answers_total{outcome="broken"} 1')
+    client.close()
+    await client.closed()
+  }, 20_000)
+
+  it('whose upstream cannot be dialled again ends as it would have, once its time is over', async () => {
+    const client = await start({ env: { UPSTREAM_RECONNECT_SECONDS: '1' } })
+    own.simulator.setFaults({ refuse: { status: 503 }, end: { how: 'rst', at: 'now' } })
+    const began = performance.now()
+    expect(await client.closed()).toEqual({ code: 4502, reason: 'upstream_lost: back_off' })
+    expect(performance.now() - began).toBeLessThan(3000)
+    expect(client.events.at(-1)).toMatchObject({ type: 'error', error: { code: 'upstream_lost' } })
+    expect(await metrics()).toContain('relay_restores_total{result="failed"} 1')
+    await vi.waitFor(async () => expect(await metrics()).toContain('\nrelay_sessions 0\n'), { timeout: 5000, interval: 20 })
+  })
+
+  it('keeps what its client had set, and the ids of the session', async () => {
+    const client = await start({})
+    client.send({ type: 'session.update', session: { type: 'realtime', audio: { output: { voice: 'cedar' }, input: { turn_detection: null } } } })
+    const before = await client.next('session.updated')
+    own.simulator.setFaults({ end: { how: 'fin', at: 'now', times: 1 } })
+    await anotherUpstream()
+    const from = client.events.length
+    client.send({ type: 'session.update', session: { type: 'realtime', output_modalities: ['text'] } })
+    const after = await client.next('session.updated', { from })
+    expect(after.session).toMatchObject({ id: (before.session as { id: string }).id, audio: { output: { voice: 'cedar' }, input: { turn_detection: null } } })
+    client.close()
+    await client.closed()
+  })
+
+  it('books what a cut answer used as an estimate, and what follows as it is told', async () => {
+    const client = await start({ simulator: { faults: { end: { how: 'rst', at: 'response', afterDeltas: 3, times: 1 } } } })
+    const from = client.events.length
+    client.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Tell me of the sea' }] } })
+    client.send({ type: 'response.create' })
+    await client.next((event) => event.type === 'response.done' && (event.response as { status: string }).status === 'completed', { from })
+    client.close()
+    await client.closed()
+    const usage = await vi.waitFor(async () => {
+      const text = await metrics()
+      expect(text).toMatch(/relay_tokens_total\{profile="default",kind="output"\} \d+/)
+      return text
+    })
+    expect(Number(/relay_tokens_total\{profile="default",kind="output"\} (\d+)/.exec(usage)?.[1])).toBeGreaterThan(4096)
+  })
 })

@@ -92,7 +92,7 @@ function waitBehindGate(step: Step, event: RealtimeEvent): void {
 }
 
 function clientCreates(step: Step, event: RealtimeEvent): void {
-  const { active, unanswered, ourRequest, dropNextRequest } = step.state.responses
+  const { active, unanswered, ourRequest, clientRequest, dropNextRequest } = step.state.responses
   changeResponses(step, itemTaken(step.state.responses))
   if (dropNextRequest) {
     note(step, { type: 'event_dropped', side: 'client', why: 'response_already_created' })
@@ -101,9 +101,10 @@ function clientCreates(step: Step, event: RealtimeEvent): void {
   const mixedAtWork = !active && [...unanswered].some(([id, one]) => one.mixed && callsOf(step.state.calls, id).some((call) => call.status !== 'answered'))
   // A follow-up that the client cannot know of yet would have its own request refused.
   const unseen = ourRequest !== undefined && !ourRequest.awaited && (!active || active.deferred !== undefined)
-  if (mixedAtWork || unseen) {
+  const goesOn = active?.goesOn === true || clientRequest?.goesOn === true
+  if (mixedAtWork || unseen || goesOn) {
     changeResponses(step, clientRequestDeferred(step.state.responses, event))
-    note(step, { type: 'event_dropped', side: 'client', why: 'waits_for_tools' })
+    note(step, { type: 'event_dropped', side: 'client', why: goesOn ? 'waits_for_answer' : 'waits_for_tools' })
     return
   }
   cancelFiller(step)

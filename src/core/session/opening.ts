@@ -38,7 +38,14 @@ function goLive(step: Step, received: UpstreamEvent): void {
     return
   }
   const { early, sessionCreated } = step.state
-  step.state = { ...step.state, upstream: { ...step.state.upstream, phase: 'ready' }, early: [], sessionCreated: undefined, lastActive: step.now }
+  step.state = {
+    ...step.state,
+    upstream: { ...step.state.upstream, phase: 'ready' },
+    early: [],
+    sessionCreated: undefined,
+    sessionId: stringAt(session, 'id'),
+    lastActive: step.now,
+  }
   note(step, { type: 'configured', durationMs: step.now - step.state.openedAt })
   confirm(step, session)
   sendToClient(step, { event: asIfUpstreamAnswered(step, { ...sessionCreated, type: 'session.created', session }), frame: undefined })

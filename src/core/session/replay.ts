@@ -18,11 +18,13 @@ export interface Replay {
 const MAX_ID = 32
 /** Speech, in characters of its transcript a second. Low, so that no word comes back that the user did not hear. */
 const SPOKEN_CHARACTERS_PER_SECOND = 14
+/** In place of words that nobody knows, or that nobody heard: the client may name the item all the same. */
+const NO_WORDS = '…'
 const LEFT_OUT = 'Earlier parts of this conversation are left out.'
 
 /**
  * Pure, and nothing is sent by it. Items keep the ids they had, so that a client goes on naming them. Spoken turns come back as text: of a spoken
- * answer that was interrupted, only the part that was heard. An item without words, such as a turn whose transcript never came, is left out.
+ * answer that was interrupted, only the part that was heard. A message without words, such as a turn whose transcript never came, is there without them.
  * `notes`: what the model is told last, in the system's name.
  */
 export function replay(state: SessionState, notes: readonly string[] = []): Replay {
@@ -64,8 +66,7 @@ function inForceUpdate({ profile, inForce, relayIdPrefix }: SessionState): Realt
 export function itemFor(kept: KeptItem): JsonObject | undefined {
   switch (kept.type) {
     case 'message': {
-      const text = heardPart(kept)
-      if (text === '') return undefined
+      const text = heardPart(kept) || NO_WORDS
       const type = kept.role === 'assistant' ? 'output_text' : 'input_text'
       return { type: 'message', role: kept.role ?? 'user', content: [{ type, text }] }
     }
@@ -88,7 +89,7 @@ export function msOfFirstWord(text: string): number {
 }
 
 /** Cut at a word. */
-function heardPart({ text, heardMs }: KeptItem): string {
+export function heardPart({ text, heardMs }: KeptItem): string {
   if (heardMs === undefined) return text
   const most = Math.floor((heardMs / 1000) * SPOKEN_CHARACTERS_PER_SECOND)
   if (text.length <= most) return text

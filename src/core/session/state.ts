@@ -64,6 +64,9 @@ export interface SessionState {
   readonly gate: Gate
   readonly quota: QuotaState
   readonly resume: ResumeState
+  /** As the first leg named them: the client knows no others. */
+  readonly sessionId: string | undefined
+  readonly conversationId: string | undefined
   /** The session in force has the upstream answer spoken turns by itself. */
   readonly answersTurns: boolean
   readonly underWay: UnderWay
@@ -170,6 +173,8 @@ export function openingState(seed: SessionSeed): SessionState {
     gate: openGate,
     quota: noQuota,
     resume: noResume,
+    sessionId: undefined,
+    conversationId: undefined,
     answersTurns: true,
     underWay: nothingUnderWay,
     restore: undefined,

@@ -73,13 +73,16 @@ describe('replay', () => {
     })
   })
 
-  it('leaves out what has no words and half a call, and gives an item a new id if the service would refuse its own', () => {
+  it('leaves out half a call, shows what has no words without them, and gives an item a new id if the service would refuse its own', () => {
     const p = play()
     p.upstream(ev.added({ ...user('item_1', ''), content: [{ type: 'input_audio', transcript: null }] }))
     p.upstream(ev.added(ev.call('call_1', 'get_weather', '{"ci', 'in_progress'), 'item_1'))
     p.upstream(ev.added(user('i'.repeat(33), 'hello'), 'item_1'))
-    expect([...replay(p.state).renamed]).toEqual([[`${PREFIX}r2`, 'i'.repeat(33)]])
-    expect(items(p.state)).toEqual([{ id: `${PREFIX}r2`, type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hello' }] }])
+    expect([...replay(p.state).renamed]).toEqual([[`${PREFIX}r3`, 'i'.repeat(33)]])
+    expect(items(p.state)).toEqual([
+      { id: 'item_1', type: 'message', role: 'user', content: [{ type: 'input_text', text: '…' }] },
+      { id: `${PREFIX}r3`, type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hello' }] },
+    ])
   })
 
   it('cuts what was heard at a word, fourteen characters a second', () => {
@@ -94,7 +97,7 @@ describe('replay', () => {
     expect(heard('aaaa bbbb cccc d', 1000)).toEqual(['aaaa bbbb cccc'])
     expect(heard('aaaa bbbb ccccc d', 1000)).toEqual(['aaaa bbbb'])
     expect(heard('short', 60_000)).toEqual(['short'])
-    expect(heard('onelongword', 100)).toEqual([])
+    expect(heard('onelongword', 100)).toEqual(['…'])
   })
 
   it('makes items of everything but the session, and of a call only if nothing of it is missing', () => {

@@ -79,13 +79,20 @@ export function askedForResults(r: Responses, eventId: string, request: JsonObje
 /** The follow-up's own `response.created` takes the place of the one that was never shown. */
 export function began(r: Responses, active: Omit<ActiveResponse, 'request'>): Responses {
   const request = r.ourRequest ? r.ourRequest.request : r.clientRequest?.request
-  return { ...r, turnSince: undefined, active: { ...active, request }, clientRequest: undefined, hiddenResponse: r.ourRequest ? undefined : r.hiddenResponse }
+  const { goesOn } = r.clientRequest ?? {}
+  return {
+    ...r,
+    turnSince: undefined,
+    active: goesOn ? { ...active, request, goesOn } : { ...active, request },
+    clientRequest: undefined,
+    hiddenResponse: r.ourRequest ? undefined : r.hiddenResponse,
+  }
 }
 
 /** The response that had the floor was lost with its upstream: it, or the rest of it, is asked for once more. */
 export function askedAgain(r: Responses, eventId: string, request: JsonObject | undefined): Responses {
   if (r.ourRequest) return { ...r, active: undefined, ourRequest: { ...r.ourRequest, eventId } }
-  return { ...r, active: undefined, clientRequest: { eventId, request } }
+  return { ...r, active: undefined, clientRequest: { eventId, request, goesOn: true } }
 }
 
 /** `response.created` has gone to the client. */

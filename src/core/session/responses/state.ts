@@ -15,6 +15,8 @@ export interface ActiveResponse {
   readonly deferred: UpstreamEvent | undefined
   /** Every tool result we owe an answer for was in the conversation before it began. */
   readonly coversOutputs: boolean
+  /** It goes on where an answer broke off with its upstream: the client asked for none, and may ask for another meanwhile. */
+  readonly goesOn?: boolean | undefined
   /** Results of background tools that were: once it is done, nothing more is owed for them. */
   readonly coversLate: readonly string[]
 }
@@ -51,7 +53,7 @@ export interface Responses {
   /** A response that began before our create can have been read was taken for its answer. If it is refused after all, this is unanswered again. */
   readonly uncertainAnswer: { readonly eventId: string; readonly unanswered: readonly (readonly [string, Unanswered])[] } | undefined
   /** The client's `response.create` on its way, not yet followed by a response or an error. */
-  readonly clientRequest: { readonly eventId: string | undefined; readonly request: JsonObject | undefined } | undefined
+  readonly clientRequest: { readonly eventId: string | undefined; readonly request: JsonObject | undefined; readonly goesOn?: boolean } | undefined
   /** The client's `response.create` that waits: until the server-run calls of a mixed response are answered, or for the end of a follow-up that the client does not know of. */
   readonly deferredRequest: RealtimeEvent | undefined
   /** Drop the client's next `response.create`: our follow-up to a mixed response has asked for that answer. */

@@ -14,6 +14,8 @@ export function withAliases(event: RealtimeEvent, aliases: Aliases): RealtimeEve
   let after = fieldsWith(event, ID_FIELDS, aliases) as RealtimeEvent
   const item = objectAt(after, 'item')
   if (item) after = put(after, 'item', fieldsWith(item, ['id'], aliases))
+  const session = objectAt(after, 'session')
+  if (session) after = put(after, 'session', fieldsWith(session, ['id'], aliases))
   const response = objectAt(after, 'response')
   if (response) after = put(after, 'response', responseWith(response, aliases))
   return after

@@ -14,7 +14,8 @@ export function asClientKnows(step: Step, received: UpstreamEvent): UpstreamEven
   beginUnderOldId(step, received.event)
   const event = withAliases(received.event, step.state.restored.aliases)
   if (echoSeen(step, event)) return undefined
-  if (event.type === 'response.done' && event !== received.event) endRewriting(step)
+  const { upstream, responses } = step.state
+  if (event.type === 'response.done' && upstream.rewrites && stringAt(objectAt(event, 'response'), 'id') === responses.active?.id) endRewriting(step)
   return event === received.event ? received : { event, frame: undefined }
 }
 
@@ -53,8 +54,11 @@ function answerSent(step: Step, event: RealtimeEvent): void {
 /** What begins anew is shown under the id of what it stands for. */
 function beginUnderOldId(step: Step, event: RealtimeEvent): void {
   const { expected, speech } = step.state.restored
+  const response = objectAt(event, 'response')
+  const { conversationId } = step.state
+  const conversation = stringAt(response, 'conversation_id')
+  if (conversationId !== undefined && conversation !== conversationId && event.type === 'response.created') alias(step, conversation, conversationId)
   if (event.type === 'response.created' && expected !== undefined) {
-    const response = objectAt(event, 'response')
     const mark = objectAt(response, 'metadata')
     // The line that is said while a tool takes long is not what the client waits for.
     const isAside = mark !== undefined && Object.values(mark).some((value) => typeof value === 'string' && value.startsWith(step.state.relayIdPrefix))

@@ -44,11 +44,14 @@ function tell(step: Step, restore: Restore, event: RealtimeEvent): void {
   const { items, renamed } = replay(step.state, cutNotes(step))
   const idOf = (create: RealtimeEvent) => stringAt(objectAt(create, 'item'), 'id') ?? ''
   const awaited = new Map(items.map((create) => [stringAt(create, 'event_id') ?? '', idOf(create)]))
+  const { sessionId } = step.state
+  const newId = stringAt(session, 'id')
+  const aliases = newId === undefined || sessionId === undefined || newId === sessionId ? renamed : new Map(renamed).set(newId, sessionId)
   const replayed = new Set(items.map((create) => renamed.get(idOf(create)) ?? idOf(create)))
   step.state = {
     ...step.state,
     upstream: { ...step.state.upstream, phase: 'replaying' },
-    restored: { ...step.state.restored, aliases: renamed, replayed },
+    restored: { ...step.state.restored, aliases, replayed },
     restore: { ...restore, awaited },
   }
   for (const create of items) {

@@ -6,6 +6,7 @@ import { handleClientEvent } from '../client-events.js'
 import { remembered } from '../conversation.js'
 import { isOpen } from '../gate.js'
 import { answerTurn, quotaReserved } from '../quota/gate.js'
+import { heardPart } from '../replay.js'
 import { isFree } from '../responses/floor.js'
 import { followUp } from '../responses/follow-up.js'
 import { askedAgain, fillerOver, speechHeard } from '../responses/machine.js'
@@ -30,7 +31,7 @@ export function cutNotes(step: Step): readonly string[] {
   const lastTurn = underWay.owed === undefined ? conversation.items.findLast((item) => item.role === 'user') : conversation.items.find((item) => item.id === underWay.owed)
   const isUnanswered = underWay.owed !== undefined || cut === 'again' || underWay.sent.some((one) => one.type === 'response.create')
   const unheard = isUnanswered && (lastTurn?.text ?? '') === ''
-  return [GO_ON, ...(cut === 'broken' ? [BROKE_OFF] : []), ...(unheard ? [UNHEARD] : [])]
+  return [GO_ON, ...(cut === 'broken' && wasHeard(step) ? [BROKE_OFF] : []), ...(unheard ? [UNHEARD] : [])]
 }
 
 /** The session is live again. */
@@ -78,6 +79,12 @@ function cutOfActive(step: Step): Cut {
   const { sent } = step.state.underWay
   const unwanted = userSpeaks || sent.some((one) => one.type === 'response.cancel' && (stringAt(one, 'response_id') ?? active?.id) === active?.id)
   return cutOf({ shown: shownOf(step, active?.id), unwanted, isVisible: (item) => isSeen(step, item) })
+}
+
+/** An answer of which no word was heard is given as a whole. */
+function wasHeard({ state }: Step): boolean {
+  const { items = [] } = state.underWay.responses.find((one) => one.id === state.responses.active?.id) ?? {}
+  return items.some(({ id }) => state.conversation.items.some((kept) => kept.id === id && heardPart(kept) !== ''))
 }
 
 function shownOf({ state }: Step, id: string | undefined): ShownResponse | undefined {

@@ -14,16 +14,17 @@ export function truncatedByRelay(step: Step, event: RealtimeEvent): boolean {
   const { content_index: index = 0, audio_end_ms: end = 0 } = event
   handleServerEvent(step, { event: { type: 'conversation.item.truncated', event_id: publicEventId(step), item_id: id, content_index: index, audio_end_ms: end }, frame: undefined })
   const after = step.state.conversation.items.find((one) => one.id === id)
-  if (after && JSON.stringify(itemFor(before)) !== JSON.stringify(itemFor(after))) rewrite(step, id, itemFor(after))
+  const item = after && itemFor(after)
+  if (item && JSON.stringify(itemFor(before)) !== JSON.stringify(item)) rewrite(step, id, item)
   return true
 }
 
-/** In its old place, and under its id. `item` undefined: nothing of it was heard. */
-function rewrite(step: Step, id: string, item: JsonObject | undefined): void {
+/** In its old place, and under its id. */
+function rewrite(step: Step, id: string, item: JsonObject): void {
   const previous = itemBefore(step.state.conversation, id)
   const { rewritten, ...rest } = step.state.restored
   step.state = { ...step.state, restored: { ...rest, rewritten: new Set(rewritten).add(id) } }
   const send = (event: RealtimeEvent) => step.actions.push({ type: 'send', to: 'upstream', event: { ...event, event_id: relayId(step) } })
   send({ type: 'conversation.item.delete', item_id: id })
-  if (item) send({ type: 'conversation.item.create', ...(previous === undefined ? {} : { previous_item_id: previous ?? 'root' }), item: { id, ...item } })
+  send({ type: 'conversation.item.create', ...(previous === undefined ? {} : { previous_item_id: previous ?? 'root' }), item: { id, ...item } })
 }

@@ -413,3 +413,27 @@ it('a client that asked for the relay’s events is told once', () => {
   comesBack(p)
   expect(p.lastTo('client')).toMatchObject({ type: 'relay.resumed', cause: 'upstream', gap_ms: 300, cut: 'none' })
 })
+
+describe('an answer that goes on', () => {
+  it('was asked for by nobody: a request that the client makes meanwhile waits for its end, and is not refused', () => {
+    const p = restorable({ tools: [] })
+    speaking(p)
+    lose(p, said('The sea is calm', 1000))
+    comesBack(p)
+    const request = { type: 'response.create', event_id: 'next' }
+    expect(p.client(request)).toEqual([])
+    p.upstream(ev.created('r2'))
+    expect(p.client(request)).toEqual([])
+    expect(p.upstream(ev.done('r2'))).toEqual(['client response.done', 'upstream response.create'])
+    expect(p.lastTo('upstream')).toEqual(request)
+  })
+
+  it('of which nothing was heard is not told to go on, and the item that the client knows is there', () => {
+    const p = restorable({ tools: [] })
+    speaking(p)
+    lose(p, said('The sea', 0))
+    const { items } = comesBack(p)
+    expect(items[1]).toMatchObject({ id: 'item_2', content: [{ text: '…' }] })
+    expect(JSON.stringify(items)).not.toContain('broke off')
+  })
+})
