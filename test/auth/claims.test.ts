@@ -53,6 +53,15 @@ describe('claims', () => {
     expect((await authenticator().verify(signText(`{"sub":"2512292042121000001","exp":${good.exp}.0000000000000001}`))).subject).toBe('2512292042121000001')
   })
 
+  it.each(['iss', 'jti', 'aud'])('a number is no %s, however long', async (claim) => {
+    expect(await whyOf(authenticator().verify(signText(`{"sub":"alice","exp":${good.exp},"${claim}":2512292042121000001}`)))).toBe('bad_claim_type')
+  })
+
+  it.each(['iat', 'nbf'])('%s stays a number, however it is written', async (claim) => {
+    const identity = await authenticator().verify(signText(`{"sub":"alice","exp":${good.exp},"${claim}":1700000000.0000000000000001}`))
+    expect(identity.claims[claim]).toBe(1_700_000_000)
+  })
+
   it('nested beyond reading are refused', async () => {
     const deep = '['.repeat(2500)
     const attempt = authenticator().verify(signText(`{"sub":"alice","exp":${good.exp},"n":1e400,"a":${deep}${deep.replaceAll('[', ']')}}`))

@@ -32,6 +32,7 @@ describe('extractCredential', () => {
     ['ek_ alone', { authorization: 'Bearer ek_' }, '', undefined],
     ['ek_null', { 'api-key': 'ek_null' }, '', undefined],
     ['Basic is no credential of ours', { authorization: 'Basic YTpi' }, '', undefined],
+    ['another scheme whose credential looks like ours', { authorization: 'Basic bearer a.b.c' }, '', undefined],
     ['Basic beside an api-key', { authorization: 'Basic YTpi', 'api-key': 'a.b.c' }, '', 'a.b.c'],
     ['a cookie', { cookie: 'token=a.b.c' }, '', undefined],
     ['api_key, requestId', {}, 'api_key=a.b.c&requestId=a.b.c', undefined],

@@ -40,6 +40,13 @@ it.each([
   expect(identity).toMatchObject({ subject: 'alice', issuer: 'https://idp.example', claims: { team: 'blue', aud: 'relay' } })
 })
 
+it('names the client that is configured, whatever the claims say, and is accepted', async () => {
+  const config = { ...auth, clientId: 'app' }
+  const token = await mintToken(config, { subject: 'alice', ttlSeconds: 60, claims: { client_id: 'other' } })
+  expect(decodeJwt(token).client_id).toBe('app')
+  expect(await createAuthenticator(config).verify(token)).toMatchObject({ subject: 'alice' })
+})
+
 it('cannot be made if the relay has no key that signs', async () => {
   const config: AuthConfig = { ...auth, key: { kind: 'public', key: generateKeyPairSync('ed25519').publicKey }, algorithms: ['EdDSA'] }
   await expect(mintToken(config, { subject: 'alice', ttlSeconds: 60 })).rejects.toThrow('JWT_SECRET is required to sign a token')

@@ -285,6 +285,24 @@ describe('the most that a response may say', () => {
   })
 })
 
+describe('what a client sets', () => {
+  const taken = (path: string, value: Json) => settableAt(path)?.(value) !== undefined
+  const languages = (count: number) => Array.from({ length: count }, () => 'en')
+  it('of its transcription is a known delay, and one to sixteen languages', () => {
+    for (const delay of ['minimal', 'low', 'medium', 'high', 'xhigh']) expect(taken('audio.input.transcription', { delay }), delay).toBe(true)
+    expect(taken('audio.input.transcription', { delay: 'none' })).toBe(false)
+    const lists: readonly Json[] = [languages(1), languages(16), languages(17), [], 'en', ['en', 7], ['en', 'no language']]
+    expect(lists.map((list) => taken('audio.input.transcription', { languages: list }))).toEqual([true, true, false, false, false, false, false])
+  })
+
+  it('needs its type where kinds differ by it', () => {
+    expect([taken('audio.input.noise_reduction', {}), taken('audio.input.noise_reduction', { type: 'near_field' })]).toEqual([false, true])
+    expect([taken('audio.output.format', {}), taken('audio.output.format', { type: 'audio/pcma' })]).toEqual([false, true])
+    expect([taken('audio.input.turn_detection', { threshold: 0.5 }), taken('audio.input.turn_detection', { type: 'server_vad' })]).toEqual([false, true])
+    expect(['minimal', 'low', 'medium', 'high', 'xhigh', 'none'].map((effort) => taken('reasoning', { effort }))).toEqual([true, true, true, true, true, false])
+  })
+})
+
 describe('a session as the upstream shows it', () => {
   const { profile } = view()
   const names = profile.tools.map((tool) => ({ ...tool.definition }) as Json)

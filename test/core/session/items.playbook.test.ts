@@ -67,6 +67,7 @@ describe('links', () => {
     const p = play()
     p.upstream(ev.added(user('a'), null))
     p.upstream(ev.added(user('b'), 'a'))
+    p.upstream(ev.added(user('c'), 'b'))
     p.upstream(ev.added(hidden('g'), 'a'))
     p.upstream(itemDone({ ...user('b'), content: [{ type: 'input_text', text: 'more' }] }, 'a'))
     expect(linkBehind(p, 'g')).toBe('a')

@@ -92,6 +92,12 @@ describe('a response', () => {
   })
 })
 
+describe('a frame that is no event', () => {
+  it('is counted as an unknown one', () => {
+    expect(noted(play(), { type: 'frame.refused', code: 'bad_event', message: 'no' })).toEqual([{ type: 'event_refused', eventType: 'unknown', code: 'bad_event' }])
+  })
+})
+
 describe('an error of the upstream', () => {
   it('is counted by its code, whatever becomes of it', () => {
     expect(upstream(play(), ev.error('invalid_value'))).toContainEqual({ type: 'upstream_error', code: 'invalid_value' })
@@ -166,6 +172,28 @@ describe('under a quota', () => {
     client(p, create)
     reserved(p, usage)
     expect(p.lastTo('client')?.error).toMatchObject({ message: 'The quota of responses per minute is used up. Retry after 1 s.' })
+  })
+
+  it('an event that finds no more place behind a request is refused, and an unanswered question too', () => {
+    const [quota] = spent('responses', 'minute')
+    const p = play({ tools: [], quota, relayEvents: true })
+    client(p, { type: 'relay.quota.get', event_id: 'g' })
+    expect(noted(p, { type: 'quota.left', usage: undefined, cause: { eventId: 'g' } })).toEqual([{ type: 'event_refused', eventType: 'relay.quota.get', code: 'rate_limited' }])
+    client(p, create)
+    for (let n = 0; n < 64; n++) client(p, { type: 'input_audio_buffer.clear' })
+    expect(client(p, { type: 'input_audio_buffer.clear', event_id: 'late' })).toEqual([{ type: 'event_refused', eventType: 'unknown', code: 'rate_limited' }])
+    expect(p.lastTo('client')?.error).toMatchObject({ event_id: 'late', message: 'Too many events at once. Retry after 1 s.' })
+  })
+
+  it('the time to come back is whole seconds, also of a whole day', () => {
+    const [quota] = spent('audioMinutes', 'day')
+    const usage: QuotaUsage = { day: { counters: { input_audio_seconds: 600 }, endsAt: 86_400_000 } }
+    const p = play({ tools: [], quota })
+    client(p, create)
+    reserved(p, usage)
+    expect(p.lastTo('client')?.error).toMatchObject({ message: 'The quota of audio minutes per day is used up. Retry after 86400 s.' })
+    p.client({ type: 'input_audio_buffer.append', audio: 'AAAA' })
+    expect(p.lastTo('client')?.error).toMatchObject({ message: 'The quota is used up, so no audio is taken. Retry after 86400 s.' })
   })
 
   it('a spoken turn that is refused names no event of the client’s', () => {

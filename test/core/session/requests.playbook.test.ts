@@ -95,6 +95,15 @@ describe('a request of the client’s that was refused', () => {
   })
 })
 
+describe('a response that was cut off', () => {
+  it('has its whole calls run, and an answer to them', () => {
+    const p = play()
+    p.upstream(ev.created('r1'))
+    expect(p.upstream(ev.done('r1', [mine], 'incomplete'))).toEqual(['start c1'])
+    expect(p.toolFinished('c1')).toEqual(['upstream conversation.item.create', 'upstream response.create'])
+  })
+})
+
 describe('names', () => {
   it('of the relay’s own are refused to a client', () => {
     expect(play().client(create(`${PREFIX}1`))).toEqual(['client error'])

@@ -398,3 +398,53 @@ it('no timeout has the service answer a silent user by itself', () => {
   client(p, { type: 'session.update', session: { type: 'realtime', audio: { input: { turn_detection: { type: 'server_vad', idle_timeout_ms: 5000 } } } } })
   expect(sentTurns().at(-1)).toEqual({ type: 'server_vad', idle_timeout_ms: null, create_response: false })
 })
+
+describe('the client’s own commits', () => {
+  const commit = { type: 'input_audio_buffer.commit' }
+  it('are answered by its own request, one turn each, and the next turn by the relay', () => {
+    const p = under()
+    for (let n = 0; n < 2; n++) client(p, commit)
+    for (let n = 0; n < 2; n++) expect(upstream(p, committed)).toEqual(['client input_audio_buffer.committed'])
+    expect(upstream(p, committed)).toEqual(['client input_audio_buffer.committed', 'reserve'])
+  })
+
+  it('that came to nothing leave the next turn to the relay', () => {
+    const p = under()
+    client(p, commit)
+    expect(upstream(p, ev.error('input_audio_buffer_commit_empty'))).toEqual(['client error'])
+    expect(upstream(p, committed)).toEqual(['client input_audio_buffer.committed', 'reserve'])
+  })
+})
+
+describe('what a client sees under a quota', () => {
+  it('is its session, with turns answered as it asked', () => {
+    const p = under()
+    const session = {
+      ...(updated(p.state.profile).session as object),
+      output_modalities: ['text'],
+      audio: { input: { turn_detection: { type: 'server_vad', create_response: false } }, output: { voice: 'cedar' } },
+    }
+    upstream(p, { type: 'session.updated', event_id: 'e', session })
+    expect(p.lastTo('client')?.session).toMatchObject({
+      id: 'sess_1',
+      output_modalities: ['text'],
+      audio: { input: { turn_detection: { type: 'server_vad', create_response: true } }, output: { voice: 'cedar' } },
+    })
+  })
+
+  it('is how many minutes are left, under their own name', () => {
+    const p = under({ rules: [{ of: 'audioMinutes', per: 'day', max: 3 }] })
+    told(p, { day: { counters: { input_audio_seconds: 90 }, endsAt: 1500 } })
+    expect(p.lastTo('client')?.quota).toEqual([{ of: 'audio_minutes', per: 'day', max: 3, used: 1.5, remaining: 1.5, resets_at: 2, low: false }])
+  })
+
+  it('is that its audio is refused, anew for each period', () => {
+    const p = under()
+    const append = { type: 'input_audio_buffer.append', audio: 'AAAA' }
+    told(p, usage(2))
+    expect([client(p, append), client(p, append)]).toEqual([['client error'], []])
+    p.tick(60_000, true)
+    told(p, { minute: { counters: { responses: 2 }, endsAt: 120_000 } })
+    expect(client(p, append)).toEqual(['client error'])
+  })
+})

@@ -1,5 +1,6 @@
 // Playbooks for calls that a client must approve: asked once, answered once, for exactly this call; everything else means no.
 import { describe, expect, it } from 'vitest'
+import { dueAt } from '../../../../src/core/session/budget.js'
 import { ev, type Play, play, tool } from '../../../support/playbook.js'
 
 const TOOLS = [{ ...tool('send_mail'), approval: 'client' as const }, tool('get_weather')]
@@ -15,6 +16,15 @@ function asking(change: Parameters<typeof play>[0] = {}): { p: Play; id: string 
 
 const approval = (id: unknown, approve: unknown = true) => ({ type: 'relay.tool.approval', event_id: 'c1', id, approve })
 const outputs = (p: Play) => p.allTo('upstream').flatMap(({ item }) => (typeof item === 'object' && item !== null && 'output' in item ? [item.output] : []))
+
+it('an asking is due in thirty seconds, and nothing is once it is answered', () => {
+  const p = play({ tools: TOOLS, relayEvents: true })
+  p.now = 1000
+  p.upstream(ev.itemDone('resp_1', mail))
+  expect(dueAt(p.state)).toBe(31_000)
+  p.client(approval(p.lastTo('client')?.id, false))
+  expect(dueAt(p.state)).toBe(601_000)
+})
 
 describe('a client that opted in', () => {
   it('sees the call as the model made it, and runs it with yes', () => {
