@@ -11,6 +11,7 @@ interface Saying {
 const WORDS: ReadonlySet<string> = new Set(['response.output_audio_transcript.delta', 'response.output_text.delta', 'response.function_call_arguments.delta'])
 /** An upstream that never ends what it begins must not fill the memory. */
 const MOST_ITEMS = 16
+const MOST_CHARACTERS = 64 * 1024
 
 export class SaidSoFar {
   /** Absent while nothing is said. */
@@ -25,7 +26,7 @@ export class SaidSoFar {
 
   add(itemId: string | undefined, words: string): void {
     const saying = itemId === undefined ? undefined : this.#items?.get(itemId)
-    if (saying) saying.text += words
+    if (saying && saying.text.length < MOST_CHARACTERS) saying.text += words
   }
 
   soFar(audioBytes: number, bytesPerSecond: number): readonly Said[] {

@@ -3,10 +3,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import type { SessionEnd } from '../../src/simulator/simulator.js'
 import { HEARD, type Kill, killedTurn, placesOf, type TurnKind } from '../chaos/killed-turn.js'
 import { connectClient } from '../support/realtime-client.js'
-import { type RunningOptions, type RunningRelay, runRelay } from '../support/running-relay.js'
+import { API_KEY, DEPLOYMENT, type RunningOptions, type RunningRelay, runRelay } from '../support/running-relay.js'
 import { orderProblems } from '../support/stream-order.js'
 
 const ENV = { SESSION: JSON.stringify({ audio: { input: { transcription: { model: 'whisper-1' } } } }), MESSAGES_PER_SECOND: '10000', RESPONSES_PER_MINUTE: '10000' }
+
+const NO_AZURE = { AZURE_OPENAI_ENDPOINT: '', AZURE_OPENAI_DEPLOYMENT: '', AZURE_OPENAI_API_KEY: '' }
 
 let running: RunningRelay
 beforeAll(async () => {
@@ -34,20 +36,27 @@ describe.each<TurnKind>(['text', 'tool', 'client tool', 'spoken'])('an upstream 
   }, 120_000)
 })
 
-it('and so it is over an upstream that speaks preview', async () => {
-  const preview = await runRelay({ simulator: { control: {} }, env: { ...ENV, AZURE_OPENAI_API_VERSION: '2025-04-01-preview' } })
-  const failures: string[] = []
-  for (const kind of ['text', 'tool'] as const) {
-    const places = (await placesOf(preview, kind)).filter(({ type }, at) => !type.endsWith('.delta') || at % 8 === 0)
-    for (const place of places) {
-      const { problems, killed } = await killedTurn(preview, kind, { how: 'rst', ...place })
-      if (!killed) failures.push(`${place.type} ${place.nth}: never killed`)
-      for (const problem of problems) failures.push(`${kind}, ${place.type} ${place.nth}: ${problem}`)
+it.each<[string, NonNullable<RunningOptions['env']>]>([
+  ['preview', { ...ENV, AZURE_OPENAI_API_VERSION: '2025-04-01-preview' }],
+  ['Voice Live', (endpoint) => ({ ...ENV, ...NO_AZURE, UPSTREAMS: JSON.stringify([{ name: 'vl', provider: 'voice-live', endpoint, deployment: DEPLOYMENT, apiKey: API_KEY }]) })],
+])(
+  'and so it is over an upstream that speaks %s',
+  async (_name, env) => {
+    const preview = await runRelay({ simulator: { control: {} }, env })
+    const failures: string[] = []
+    for (const kind of ['text', 'tool'] as const) {
+      const places = (await placesOf(preview, kind)).filter(({ type }, at) => !type.endsWith('.delta') || at % 8 === 0)
+      for (const place of places) {
+        const { problems, killed } = await killedTurn(preview, kind, { how: 'rst', ...place })
+        if (!killed) failures.push(`${place.type} ${place.nth}: never killed`)
+        for (const problem of problems) failures.push(`${kind}, ${place.type} ${place.nth}: ${problem}`)
+      }
     }
-  }
-  await preview.close()
-  expect(failures).toEqual([])
-}, 60_000)
+    await preview.close()
+    expect(failures).toEqual([])
+  },
+  60_000,
+)
 
 describe('a session', () => {
   let own: RunningRelay
@@ -86,6 +95,21 @@ describe('a session', () => {
     client.close()
     await client.closed()
   }, 20_000)
+
+  it('whose next upstreams are lost as well, before they know the conversation, goes on over the one that stays', async () => {
+    const client = await start({})
+    await client.ask('My name is Ada')
+    own.simulator.setFaults({ end: { how: 'rst', at: 'event', type: 'conversation.item.added', nth: 3, times: 3 } })
+    const from = client.events.length
+    await client.ask('Are you well?')
+    await client.next((event) => event.type === 'response.done' && (event.response as { status: string }).status === 'completed', { from })
+    expect(own.simulator.received.length).toBe(4)
+    expect(client.events.filter(({ type }) => type === 'error')).toEqual([])
+    expect(orderProblems(client.events)).toEqual([])
+    expect(await metrics()).toContain('relay_restores_total{result="restored"} 1')
+    client.close()
+    await client.closed()
+  })
 
   it('whose upstream cannot be dialled again ends as it would have, once its time is over', async () => {
     const client = await start({ env: { UPSTREAM_RECONNECT_SECONDS: '1' } })

@@ -14,13 +14,31 @@ const ANSWERED_BY: Readonly<Record<string, readonly string[]>> = {
   'input_audio_buffer.clear': ['input_audio_buffer.cleared'],
 }
 
-/** A service that answers nothing must not make the list grow. */
+/** A service that answers nothing must not make the list grow: events, and characters of the items among them. */
 const MAX_SENT = 128
+const MAX_CHARACTERS = 512 * 1024
 
 export function recorded(sent: readonly RealtimeEvent[], event: RealtimeEvent): readonly RealtimeEvent[] {
   // A response beside the conversation, such as the line said while a tool takes long, is not asked for again.
   const kept = Object.hasOwn(ANSWERED_BY, event.type) && objectAt(event, 'response')?.conversation !== 'none'
-  return kept ? [...sent, event].slice(-MAX_SENT) : sent
+  return kept ? within([...sent, event].slice(-MAX_SENT)) : sent
+}
+
+/** The oldest are dropped. An item above the bound, such as a big image, is not kept at all. */
+function within(sent: readonly RealtimeEvent[]): readonly RealtimeEvent[] {
+  let characters = 0
+  const first = sent.findLastIndex((one) => {
+    characters += charactersOf(one)
+    return characters > MAX_CHARACTERS
+  })
+  return first < 0 ? sent : sent.slice(first + 1)
+}
+
+function charactersOf(event: RealtimeEvent): number {
+  const item = event.type === 'conversation.item.create' ? objectAt(event, 'item') : undefined
+  if (!item) return 0
+  const texts = [item, ...arrayAt(item, 'content')].flatMap((part) => (isObject(part) ? Object.values(part) : []))
+  return texts.reduce((sum: number, value) => sum + (typeof value === 'string' ? value.length : 0), 0)
 }
 
 /** What this event answers is done with; the same array: it answers nothing. */

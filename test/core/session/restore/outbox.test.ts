@@ -48,3 +48,12 @@ it('audio is not kept, nor a response beside the conversation, and the list is b
   expect(all(event('input_audio_buffer.append', { audio: '' }), event('response.create', { response: { conversation: 'none' } }))).toEqual([])
   expect(all(...Array.from({ length: 500 }, () => event('response.create')))).toHaveLength(128)
 })
+
+it('holds a bounded number of characters: a client that sends images to a service that answers nothing fills no memory', () => {
+  const image = (size: number): RealtimeEvent =>
+    event('conversation.item.create', { item: { type: 'message', role: 'user', content: [{ type: 'input_image', image_url: 'x'.repeat(size) }] } })
+  expect(all(image(600_000))).toEqual([])
+  const sent = all(event('response.create'), ...Array.from({ length: 20 }, () => image(100_000)))
+  expect(sent).toHaveLength(5)
+  expect(all(...Array.from({ length: 5 }, () => image(100_000)), event('response.cancel'))).toHaveLength(6)
+})
