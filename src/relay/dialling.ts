@@ -22,7 +22,7 @@ export class NextLeg {
 
   /** A dial that fails is an input of core. `legOf`: listens to what was reached. */
   dial(session: Effects, number: number, legOf: (connection: UpstreamConnection) => Leg): void {
-    this.#dialling?.abort()
+    this.close()
     const dialling = new AbortController()
     this.#dialling = dialling
     const { sessionId: correlationId, trace } = session.opened
@@ -39,6 +39,10 @@ export class NextLeg {
       const { code, why, retryAfterSeconds } = error instanceof RefusalError ? error : new RefusalError('internal', 'dial_failed')
       session.apply({ type: 'upstream.failed', leg: number, code, why, retryAfterSeconds })
     })
+  }
+
+  get leg(): Leg | undefined {
+    return this.#leg
   }
 
   take(): Leg | undefined {

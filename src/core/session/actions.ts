@@ -8,8 +8,8 @@ import type { SessionNote } from './notes.js'
 import type { QuotaCause } from './quota/state.js'
 
 export type Action =
-  /** `frame`: goes out instead of the event's encoding. */
-  | { readonly type: 'send'; readonly to: Side; readonly event: RealtimeEvent; readonly frame?: Frame | undefined }
+  /** `frame`: goes out instead of the event's encoding. `leg`: goes to the leg that was dialled, and is not switched to yet. */
+  | { readonly type: 'send'; readonly to: Side; readonly event: RealtimeEvent; readonly frame?: Frame | undefined; readonly leg?: number }
   /** Opens an upstream socket under this number. Answered by `upstream.opened` or `upstream.failed`. */
   | { readonly type: 'dial'; readonly leg: number; readonly reason: DialReason }
   /** What is sent upstream goes to this leg from now on. The leg before it is closed. */
@@ -43,8 +43,8 @@ export type Action =
   | ({ readonly type: 'close' } & Ending)
   | { readonly type: 'note'; readonly note: SessionNote }
 
-/** `lost`: the leg before it ended, and the session goes on. */
-export type DialReason = 'first' | 'lost'
+/** `lost`: the leg before it ended, and the session goes on. `rollover`: it goes on, and the next is made ready beside it. */
+export type DialReason = 'first' | 'lost' | 'rollover'
 
 export type EndCode = RefusalCode | 'client_left'
 

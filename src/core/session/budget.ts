@@ -6,6 +6,7 @@ import type { Input } from './inputs.js'
 import { forgetSpent } from './quota/gate.js'
 import { isFree } from './responses/floor.js'
 import { restoreDueAt, tickRestore } from './restore/loss.js'
+import { rolloverDueAt, tickRollover } from './restore/rollover.js'
 import { silenceDueAt, tickSilence } from './restore/silence.js'
 import { isReady, publicEventId, type SessionState, type Step } from './state.js'
 import { noticeExpiry } from './token-refresh.js'
@@ -29,6 +30,7 @@ export function dueAt(state: SessionState, before?: SessionState, known = 0): nu
     slowToolsDueAt(state),
     restoreDueAt(state),
     silenceDueAt(state),
+    rolloverDueAt(state),
     token.expiresAt,
     openedAt + limits.maxSessionMs,
     lastActive + limits.idleTimeoutMs,
@@ -49,6 +51,7 @@ function isAsDue(a: SessionState, b: SessionState): boolean {
     a.quota.spentUntil === b.quota.spentUntil &&
     a.restore === b.restore &&
     a.watch === b.watch &&
+    a.rollover === b.rollover &&
     a.calls === b.calls &&
     a.responses === b.responses
   )
@@ -77,6 +80,7 @@ export function tick(step: Step, { clientActiveAt, upstreamHeard, said }: Extrac
       tickSlowTools(step)
       tickSilence(step, upstreamHeard, said)
     }
+    tickRollover(step)
     tickRestore(step)
     forgetSpent(step)
     closeWhenDrained(step)
