@@ -187,6 +187,8 @@ export interface Config {
     readonly drainMs: number
     readonly handshakeTimeoutMs: number
     readonly upstreamConnectTimeoutMs: number
+    /** 0: no session moves to a fresh upstream by plan. */
+    readonly upstreamSessionMs: number
     /** 0: a session ends with its upstream. */
     readonly upstreamReconnectMs: number
     readonly pingIntervalMs: number

@@ -137,6 +137,7 @@ function readLimits(env: EnvReader): Config['limits'] {
     resumeBufferBytes: env.get('RESUME_BUFFER_BYTES'),
     handshakeTimeoutMs: env.get('HANDSHAKE_TIMEOUT_SECONDS'),
     upstreamConnectTimeoutMs: env.get('UPSTREAM_CONNECT_TIMEOUT_SECONDS'),
+    upstreamSessionMs: env.get('UPSTREAM_SESSION_SECONDS'),
     upstreamReconnectMs: env.get('UPSTREAM_RECONNECT_SECONDS'),
     pingIntervalMs: env.get('PING_INTERVAL_SECONDS'),
     maxMessageBytes: env.get('MAX_MESSAGE_BYTES'),

@@ -158,6 +158,11 @@ export const VARIABLES = {
     '10',
     'How long a session is held while its lost upstream is dialled again and told the conversation. 0: a session ends with its upstream.',
   ),
+  UPSTREAM_SESSION_SECONDS: required(
+    seconds(0, MAX_SECONDS),
+    '1800',
+    'How long an upstream keeps a session, if it does not say so. A session that lasts longer moves to a fresh one before. 0: it does not, and goes on after the loss.',
+  ),
   PING_INTERVAL_SECONDS: required(seconds(0.1, 3600), '20', 'Send a ping after this long without traffic in one direction. Disconnect a peer that stays silent for twice as long.'),
   MAX_MESSAGE_BYTES: required(
     bytes(1024, 67_108_864),

@@ -63,6 +63,7 @@ function limitsOf({ limits, toolLimits }: Config, chosen: ProfileConfig): Sessio
     // Counted from the upgrade, so it has the time of the dial and as much again.
     configureTimeoutMs: 2 * limits.upstreamConnectTimeoutMs,
     reconnectMs: limits.upstreamReconnectMs,
+    upstreamSessionMs: limits.upstreamSessionMs,
     toolMaxRounds: toolLimits.maxRounds,
     toolMaxConcurrent: toolLimits.maxConcurrent,
     toolCallsPerMinute: toolLimits.callsPerMinute,

@@ -23,11 +23,12 @@ export class NextLeg {
 
   /** A dial that fails is an input of core. `legOf`: listens to what was reached. */
   dial(session: Effects, { leg: number, reason }: Extract<Action, { type: 'dial' }>, legOf: (connection: UpstreamConnection) => Leg): void {
-    this.#dialling?.abort()
+    this.close()
     const dialling = new AbortController()
     this.#dialling = dialling
     const { sessionId: correlationId, trace } = session.opened
     const { zones } = session.opened.profile
+    const avoid = reason === 'lost' || reason === 'again' ? session.deployment || undefined : undefined
     if (reason === 'lost') session.deps.provider.lost?.(session.deployment)
     const connected = (connection: UpstreamConnection) => {
       // Given up meanwhile.
@@ -38,10 +39,14 @@ export class NextLeg {
       session.apply({ type: 'upstream.opened', leg: number, privateWords: (connection.privateWords ?? []).concat(connection.deployment) })
       leg.reader.resume('held')
     }
-    session.deps.provider.dial({ correlationId, trace, zones, avoid: session.deployment || undefined, signal: dialling.signal }).then(connected, (error: unknown) => {
+    session.deps.provider.dial({ correlationId, trace, zones, avoid, signal: dialling.signal }).then(connected, (error: unknown) => {
       const { code, why, retryAfterSeconds } = error instanceof RefusalError ? error : new RefusalError('internal', 'dial_failed')
       session.apply({ type: 'upstream.failed', leg: number, code, why, retryAfterSeconds })
     })
+  }
+
+  get leg(): Leg | undefined {
+    return this.#leg
   }
 
   take(): Leg | undefined {

@@ -106,6 +106,7 @@ export async function startFront(options: FrontOptions = {}): Promise<Front> {
       clientBufferBytes: 1024 * 1024,
       slowClientMs: 1000,
       upstreamReconnectMs: 0,
+      upstreamSessionMs: 0,
       connectsPerSecond: 1000,
       ...options.limits,
     },

@@ -96,6 +96,29 @@ describe('a session', () => {
     await client.closed()
   }, 20_000)
 
+  it('moves to a fresh upstream before the present one is over: nothing is lost, and nothing is seen', async () => {
+    const client = await start({ simulator: { sessionSeconds: 50 }, env: { ...ENV, UPSTREAM_SESSION_SECONDS: '3' } }, { relayEvents: true })
+    while (own.simulator.received.length < 3) {
+      const events = await client.ask('Are you well?')
+      expect(events.at(-1)).toMatchObject({ response: { status: 'completed' } })
+      // A user who takes a breath.
+      await new Promise((resolve) => setTimeout(resolve, 150))
+    }
+    const answer = await client.ask('Good night')
+    expect(JSON.stringify(answer)).toContain('You said: Good night.')
+    expect(client.events.filter(({ type }) => type === 'error' || type === 'relay.resumed')).toEqual([])
+    expect(orderProblems(client.events)).toEqual([])
+    const text = await metrics()
+    expect(text).toMatch(/relay_rollovers_total [12]\n/)
+    expect(text).not.toContain('relay_upstream_losses_total{')
+    // The last one may be a next leg that waits for its time.
+    const present = own.simulator.conversations().find(({ items }) => JSON.stringify(items).includes('Good night'))
+    const kept = present?.items.filter((item) => item.role === 'user').length
+    expect(kept).toBe(client.events.filter((event) => event.type === 'conversation.item.added' && (event.item as { role: string }).role === 'user').length)
+    client.close()
+    await client.closed()
+  }, 30_000)
+
   it('whose next upstreams are lost as well, before they know the conversation, goes on over the one that stays', async () => {
     const client = await start({})
     await client.ask('My name is Ada')

@@ -39,6 +39,8 @@ export interface SessionLimits {
   readonly configureTimeoutMs: number
   /** How long a session is restored after its upstream was lost, in milliseconds. 0 or absent: it ends. */
   readonly reconnectMs?: number | undefined
+  /** How long an upstream keeps a session if it does not say so, in milliseconds. 0 or absent: it is not left before its end. */
+  readonly upstreamSessionMs?: number | undefined
   /** Tool rounds (a response that calls server-run tools, then our follow-up) in a row without a new turn of the user. */
   readonly toolMaxRounds: number
   /** Server-run calls at work at once in one session. */

@@ -8,8 +8,8 @@ import type { SessionNote } from './notes.js'
 import type { QuotaCause } from './quota/state.js'
 
 export type Action =
-  /** `frame`: goes out instead of the event's encoding. */
-  | { readonly type: 'send'; readonly to: Side; readonly event: RealtimeEvent; readonly frame?: Frame | undefined }
+  /** `frame`: goes out instead of the event's encoding. `leg`: goes to the leg that was dialled, and is not switched to yet. */
+  | { readonly type: 'send'; readonly to: Side; readonly event: RealtimeEvent; readonly frame?: Frame | undefined; readonly leg?: number }
   /** Opens an upstream socket under this number. Answered by `upstream.opened` or `upstream.failed`. */
   | { readonly type: 'dial'; readonly leg: number; readonly reason: DialReason }
   /** What is sent upstream goes to this leg from now on. The leg before it is closed. */
@@ -49,8 +49,11 @@ export type Action =
   | ({ readonly type: 'close' } & Ending)
   | { readonly type: 'note'; readonly note: SessionNote }
 
-/** `lost`: the leg before it failed, and the session goes on. `again`: so it does, and nothing new is said against the upstream. */
-export type DialReason = 'first' | 'lost' | 'again'
+/**
+ * `lost`: the leg before it failed, and the session goes on. `again`: so it does, and nothing new is said against the upstream. `rollover`: it goes on,
+ * and the next is made ready beside it.
+ */
+export type DialReason = 'first' | 'lost' | 'again' | 'rollover'
 
 export type EndCode = RefusalCode | 'client_left'
 

@@ -7,6 +7,7 @@ import { forgetSpent } from './quota/gate.js'
 import { isFree } from './responses/floor.js'
 import { ANSWER_BEGINS_MS } from './responses/state.js'
 import { restoreDueAt, tickRestore } from './restore/loss.js'
+import { rolloverDueAt, tickRollover } from './restore/rollover.js'
 import { silenceDueAt, tickSilence } from './restore/silence.js'
 import { endIfNotBack } from './resume.js'
 import { isReady, publicEventId, type SessionState, type Step } from './state.js'
@@ -31,6 +32,7 @@ export function dueAt(state: SessionState, before?: SessionState, known = 0): nu
     slowToolsDueAt(state),
     restoreDueAt(state),
     silenceDueAt(state),
+    rolloverDueAt(state),
     token.expiresAt,
     openedAt + limits.maxSessionMs,
     lastActive + limits.idleTimeoutMs,
@@ -54,6 +56,7 @@ function isAsDue(a: SessionState, b: SessionState): boolean {
     a.resume === b.resume &&
     a.restore === b.restore &&
     a.watch === b.watch &&
+    a.rollover === b.rollover &&
     a.calls === b.calls &&
     a.responses === b.responses
   )
@@ -82,6 +85,7 @@ export function tick(step: Step, { clientActiveAt, upstreamHeard, said }: Extrac
       tickSlowTools(step)
       tickSilence(step, upstreamHeard, said)
     }
+    tickRollover(step)
     tickRestore(step)
     forgetSpent(step)
     endIfNotBack(step)

@@ -7,7 +7,7 @@ import { close } from './ending.js'
 import { asIfUpstreamAnswered, leaveAnsweringToRelay } from './quota/gate.js'
 import type { UpstreamEvent } from './responses/state.js'
 import { confirm, handleServerEvent } from './server-events.js'
-import { MAX_EARLY, note, recordLimits, relayId, type Step } from './state.js'
+import { MAX_EARLY, note, planRollover, recordLimits, relayId, type Step } from './state.js'
 import { sendToClient } from './to-client.js'
 
 export function openingEvent(step: Step, received: UpstreamEvent): void {
@@ -47,6 +47,7 @@ function goLive(step: Step, received: UpstreamEvent): void {
     lastActive: step.now,
   }
   note(step, { type: 'configured', durationMs: step.now - step.state.openedAt })
+  planRollover(step, session)
   confirm(step, session)
   sendToClient(step, { event: asIfUpstreamAnswered(step, { ...sessionCreated, type: 'session.created', session }), frame: undefined })
   for (const one of early) handleServerEvent(step, one)

@@ -18,7 +18,7 @@ import type { Said } from './restore/cut.js'
 import { asClientKnows } from './restore/echo.js'
 import { lost, noteFinal, wouldRestore } from './restore/loss.js'
 import { neverRestored } from './restore/state.js'
-import { answersTurnsInForce, observed } from './restore/under-way.js'
+import { answersTurnsInForce, detectsTurnsInForce, observed } from './restore/under-way.js'
 import { note, publicEventId, recordLimits, type Step } from './state.js'
 import { changeResponses, sendToClient } from './to-client.js'
 import { acknowledgeOutput } from './tools/ledger.js'
@@ -116,7 +116,7 @@ export function confirm(step: Step, session: JsonObject | undefined): void {
   step.actions.push({ type: 'media', media: mediaOf(session) })
   const { clientMaySet } = step.state.profile
   const inForce = clientMaySet.size > 0 ? requestedInForce(session ?? {}, clientMaySet) : step.state.inForce
-  step.state = { ...step.state, inForce, model: stringAt(session, 'model'), answersTurns: answersTurnsInForce(session) }
+  step.state = { ...step.state, inForce, model: stringAt(session, 'model'), answersTurns: answersTurnsInForce(session), detectsTurns: detectsTurnsInForce(session) }
 }
 
 function recordTranscription(step: Step, event: RealtimeEvent): void {

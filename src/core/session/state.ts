@@ -14,7 +14,7 @@ import type { SessionNote } from './notes.js'
 import { noQuota, type QuotaState } from './quota/state.js'
 import { noRates, type Rates } from './rates.js'
 import { noResponses, type Responses, statusLabel, type UpstreamEvent } from './responses/state.js'
-import { neverRestored, type Restore, type Restored, type Watch } from './restore/state.js'
+import { neverRestored, type Restore, type Restored, type Rollover, rolloverFor, type Watch } from './restore/state.js'
 import { nothingUnderWay, type UnderWay } from './restore/under-way.js'
 import { noResume, type ResumeState } from './resume-state.js'
 import { type Caller, type TokenTerm, termFrom } from './token-term.js'
@@ -69,10 +69,13 @@ export interface SessionState {
   readonly conversationId: string | undefined
   /** The session in force has the upstream answer spoken turns by itself. */
   readonly answersTurns: boolean
+  readonly detectsTurns: boolean
   readonly underWay: UnderWay
   /** The upstream was lost, and the session goes on as soon as another knows the conversation. */
   readonly restore: Restore | undefined
   readonly restored: Restored
+  /** The present upstream is left before its longest time. */
+  readonly rollover: Rollover | undefined
   /** While an answer is awaited. */
   readonly watch: Watch | undefined
 }
@@ -176,9 +179,11 @@ export function openingState(seed: SessionSeed): SessionState {
     sessionId: undefined,
     conversationId: undefined,
     answersTurns: true,
+    detectsTurns: true,
     underWay: nothingUnderWay,
     restore: undefined,
     restored: neverRestored,
+    rollover: undefined,
     watch: undefined,
   }
 }
@@ -225,4 +230,11 @@ export function noteDone(step: Step, responseId: string, response: JsonObject | 
 export function recordUsage(step: Step, responseId: string, usage: JsonObject): void {
   step.actions.push({ type: 'record.usage', responseId, usage })
   step.state = { ...step.state, quota: { ...step.state.quota, lastInput: tokenUsage(usage).input } }
+}
+
+/** A leg that runs `session` has just become ready: when it is to be left. */
+export function planRollover(step: Step, session: JsonObject | undefined): void {
+  const { profile, openedAt, token, relayIdPrefix, upstream } = step.state
+  const endsAt = Math.min(openedAt + profile.limits.maxSessionMs, token.expiresAt)
+  step.state = { ...step.state, rollover: rolloverFor(profile.limits, session?.expires_at, step.now, endsAt, `${relayIdPrefix}${upstream.leg}`) }
 }

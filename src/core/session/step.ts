@@ -7,9 +7,10 @@ import type { Input } from './inputs.js'
 import { openingEvent } from './opening.js'
 import { quotaReserved, releaseWhenIdle, tellLeft } from './quota/gate.js'
 import { refuse } from './refuse.js'
-import { keepReserved } from './restore/loss.js'
+import { keepEarly, keepReserved } from './restore/loss.js'
 import { outgoing } from './restore/outgoing.js'
 import { restoringEvent } from './restore/replaying.js'
+import { rolloverInput } from './restore/rollover.js'
 import { watchWhileAwaited } from './restore/silence.js'
 import { clientBack, clientGone, resumeOffered } from './resume.js'
 import { handleServerEvent } from './server-events.js'
@@ -35,16 +36,23 @@ const FOR_PARKED: ReadonlySet<Input['type']> = new Set(['upstream.event', 'upstr
 
 /** A socket that the session has left says nothing to it any more. */
 function isStale(state: SessionState, input: Input): boolean {
-  return 'leg' in input && input.leg !== state.upstream.leg
+  return 'leg' in input && input.leg !== state.upstream.leg && input.leg !== nextOf(state)
+}
+
+/** The leg that a session is about to move to. */
+function nextOf({ rollover }: SessionState): number | undefined {
+  return rollover?.phase === 'waiting' ? undefined : rollover?.leg
 }
 
 function handle(step: Step, input: Input): void {
   if (step.state.life === 'parked' && !FOR_PARKED.has(input.type)) return
+  if ('leg' in input && input.leg !== step.state.upstream.leg) return rolloverInput(step, input)
   switch (input.type) {
     case 'client.attached':
       return clientAttached(step)
     case 'client.event':
       if (isReady(step.state)) handleClientEvent(step, input.event)
+      else if (step.state.restore) keepEarly(step, input.event)
       else note(step, { type: 'event_dropped', side: 'client', why: 'too_early' })
       return
     case 'client.closed':

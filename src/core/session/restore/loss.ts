@@ -1,4 +1,5 @@
 // What the end of an upstream leg means: a new one is dialled while there is hope, and the session ends as it would have otherwise.
+import type { RealtimeEvent } from '../../protocol/events.js'
 import type { Ending } from '../actions.js'
 import { type Conversation, heardOf, remembered } from '../conversation.js'
 import { close, closeNow } from '../ending.js'
@@ -7,7 +8,7 @@ import { msOfFirstWord } from '../replay.js'
 import { floorOf } from '../responses/floor.js'
 import { note, type SessionState, type Step } from '../state.js'
 import { isSpoken, type LossCause, type Said } from './cut.js'
-import { attemptUntil, mayRestore, pauseAfter, type Restore, remembering } from './state.js'
+import { attemptUntil, mayRestore, nextLeg, pauseAfter, type Restore, remembering } from './state.js'
 
 /** Errors after which another dial would meet the same end. */
 const FINAL_CODES: ReadonlySet<string> = new Set(['insufficient_quota', 'invalid_api_key', 'account_deactivated', 'billing_hard_limit_reached'])
@@ -33,7 +34,7 @@ export function lost(step: Step, cause: LossCause, said: readonly Said[], ending
   const until = now + (state.profile.limits.reconnectMs ?? 0)
   note(step, { type: 'upstream_lost', cause, during: during(state) })
   step.state = { ...state, conversation: withWhatWasSaid(state, said), restored: remembering(state.restored, now) }
-  dial(step, { cause, ending, since: now, until, attempt: 0, dialAt: undefined, attemptUntil: 0, said, awaited: new Map(), reserved: [] })
+  dial(step, { cause, ending, since: now, until, attempt: 0, dialAt: undefined, attemptUntil: 0, said, awaited: new Map(), early: [], reserved: [] })
 }
 
 /** Only what the client has of it: text as far as it came, speech as far as it was heard, calls whose arguments are whole. */
@@ -66,6 +67,12 @@ export function tickRestore(step: Step): void {
   else if (upstream.phase !== 'lost' && step.now >= restore.attemptUntil) attemptFailed(step, 'too_slow')
 }
 
+/** A frame that was read as its lane closed is handled before those that are held. */
+export function keepEarly(step: Step, event: RealtimeEvent): void {
+  const { restore } = step.state
+  if (restore) step.state = { ...step.state, restore: { ...restore, early: [...restore.early, event] } }
+}
+
 export function keepReserved(step: Step, answer: QuotaReservation | undefined): void {
   const { restore } = step.state
   if (restore) step.state = { ...step.state, restore: { ...restore, reserved: [...restore.reserved, answer] } }
@@ -77,10 +84,10 @@ export function restoreDueAt({ restore }: SessionState): number {
 }
 
 function dial(step: Step, restore: Restore): void {
-  const leg = step.state.upstream.leg + 1
+  const leg = nextLeg(step.state)
   const { reconnectMs = 0 } = step.state.profile.limits
   const next: Restore = { ...restore, attempt: restore.attempt + 1, dialAt: undefined, attemptUntil: attemptUntil(step.now, restore.until, reconnectMs), awaited: new Map() }
-  step.state = { ...step.state, upstream: { phase: 'dialling', leg }, restore: next }
+  step.state = { ...step.state, upstream: { phase: 'dialling', leg }, restore: next, rollover: undefined }
   const isNews = restore.attempt === 0 && restore.ending.code !== 'session_over'
   step.actions.push({ type: 'dial', leg, reason: isNews ? 'lost' : 'again' })
 }

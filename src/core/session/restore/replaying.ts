@@ -1,13 +1,13 @@
 // Brings a new leg to where the lost one was: configured as the first, then told the conversation. Nothing of it reaches the client.
 import { serverPartInForce } from '../../policy/session-update.js'
 import { codeLabel } from '../../policy/upstream-codes.js'
-import { objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
+import { type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
 import { hideItem } from '../items.js'
 import { asIfUpstreamAnswered, leaveAnsweringToRelay } from '../quota/gate.js'
 import { replay } from '../replay.js'
 import type { UpstreamEvent } from '../responses/state.js'
 import { confirm } from '../server-events.js'
-import { note, recordLimits, type Step } from '../state.js'
+import { note, planRollover, recordLimits, type Step } from '../state.js'
 import { echoSeen } from './echo.js'
 import { attemptFailed } from './loss.js'
 import { cutNotes, settleCut } from './settle.js'
@@ -40,6 +40,11 @@ function configure(step: Step): void {
 function tell(step: Step, restore: Restore, event: RealtimeEvent): void {
   const session = objectAt(event, 'session')
   if (!session || !serverPartInForce(session, step.state.profile)) return attemptFailed(step, 'configuration_not_in_force')
+  replayTo(step, restore, session)
+}
+
+/** `session`: as the new leg runs it. */
+export function replayTo(step: Step, restore: Restore, session: JsonObject | undefined): void {
   confirm(step, session)
   const { items, renamed } = replay(step.state, cutNotes(step))
   const idOf = (create: RealtimeEvent) => stringAt(objectAt(create, 'item'), 'id') ?? ''
@@ -60,6 +65,7 @@ function tell(step: Step, restore: Restore, event: RealtimeEvent): void {
     if (!renamed.has(id) && !step.state.conversation.items.some((kept) => kept.id === id)) step.state = { ...step.state, items: hideItem(step.state.items, id, null) }
     step.actions.push({ type: 'send', to: 'upstream', event: create })
   }
+  planRollover(step, session)
   if (awaited.size === 0) settleCut(step)
 }
 

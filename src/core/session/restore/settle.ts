@@ -61,7 +61,7 @@ export function settleCut(step: Step): void {
   endUnheard(step)
   const gapMs = step.now - restore.since
   note(step, { type: 'restored', cause: restore.cause, durationMs: gapMs, attempts: restore.attempt, cut: cut ?? 'none' })
-  if (step.state.profile.relayEvents)
+  if (step.state.profile.relayEvents && restore.cause !== 'rollover')
     step.actions.push({
       type: 'send',
       to: 'client',
@@ -70,6 +70,7 @@ export function settleCut(step: Step): void {
   if (cut === 'again' || (cut === 'broken' && isFree(step.state.responses) && isOpen(step.state.gate))) askAgain(step, active?.request)
   else if (owed !== undefined && isFree(step.state.responses) && isOpen(step.state.gate)) createForTurn(step)
   for (const answer of restore.reserved) for (const event of quotaReserved(step, answer)) handleClientEvent(step, event)
+  for (const event of restore.early) handleClientEvent(step, event)
   followUp(step)
   answerTurn(step)
 }

@@ -1,5 +1,6 @@
 // What a session knows of its restores: the one under way, when the next dial is due, and what earlier ones have left behind.
 import type { SessionProfile } from '../../policy/profile.js'
+import type { JsonObject, RealtimeEvent } from '../../protocol/events.js'
 import type { Ending } from '../actions.js'
 import type { QuotaReservation } from '../inputs.js'
 import { type Aliases, noAliases } from './aliases.js'
@@ -21,6 +22,8 @@ export interface Restore {
   readonly said: readonly Said[]
   /** Items of the replay that the new leg has not taken yet: event id → item id. */
   readonly awaited: ReadonlyMap<string, string>
+  /** Of the client: read before its lane was closed, and what was due in that moment has closed it. */
+  readonly early: readonly RealtimeEvent[]
   /** The store's answers on a quota that came meanwhile. */
   readonly reserved: readonly (QuotaReservation | undefined)[]
 }
@@ -31,6 +34,17 @@ export interface Watch {
   /** Frames of the upstream by then; undefined: not looked at yet. */
   readonly heard: number | undefined
   readonly pinged: boolean
+}
+
+/** A planned move to another leg: `at` is when to look at it again. */
+export interface Rollover {
+  readonly at: number
+  /** The next leg, or the last one that was dialled in vain. */
+  readonly leg: number | undefined
+  readonly phase: 'waiting' | 'dialling' | 'configuring' | 'prepared'
+  /** The session that the next leg runs, and what the client had set when it was asked for. */
+  readonly session?: JsonObject | undefined
+  readonly inForce?: JsonObject | undefined
 }
 
 /** Shared by all sessions that never lost their upstream. */
@@ -65,6 +79,27 @@ export function mayRestore({ limits }: SessionProfile, { times, count }: Restore
 
 export function remembering({ times, count, ...rest }: Restored, now: number): Restored {
   return { ...rest, count: count + 1, times: [...times, now].slice(-MOST_IN_A_MINUTE) }
+}
+
+/** No number is given twice. */
+export function nextLeg({ upstream, rollover }: { readonly upstream: { readonly leg: number }; readonly rollover: Rollover | undefined }): number {
+  return Math.max(upstream.leg, rollover?.leg ?? 0) + 1
+}
+
+/** Of the longest time, and at most: how long before its end the next leg is dialled. */
+const AHEAD_SHARE = 1 / 6
+const MOST_AHEAD_MS = 10 * MINUTE
+const DAY = 1440 * MINUTE
+
+/** A leg has just become ready. `endsAt`: the session's own end. Undefined: the leg outlives the session, or is never left by plan. */
+export function rolloverFor(limits: SessionProfile['limits'], expiresAt: unknown, now: number, endsAt: number, spread: string): Rollover | undefined {
+  if (!limits.reconnectMs || !limits.upstreamSessionMs) return undefined
+  const told = typeof expiresAt === 'number' ? expiresAt * 1000 - now : 0
+  const lasts = told >= MINUTE && told <= DAY ? told : limits.upstreamSessionMs
+  if (endsAt <= now + lasts) return undefined
+  const ahead = Math.min(lasts * AHEAD_SHARE, MOST_AHEAD_MS)
+  // Sessions that began together do not move together.
+  return { at: now + lasts - ahead + (ahead / 2) * fractionOf(spread), leg: undefined, phase: 'waiting' }
 }
 
 /** Of the time that all attempts have together. */

@@ -110,6 +110,10 @@ export function answersTurnsInForce(session: JsonObject | undefined): boolean {
   return isObject(turns) && turns.create_response !== false
 }
 
+export function detectsTurnsInForce(session: JsonObject | undefined): boolean {
+  return isObject(session && readPath(session, 'audio.input.turn_detection'))
+}
+
 function withItem(u: UnderWay, event: RealtimeEvent, done: boolean): UnderWay {
   const item = objectAt(event, 'item')
   const id = stringAt(item, 'id')

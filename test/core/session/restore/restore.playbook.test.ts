@@ -414,6 +414,14 @@ it('a client that asked for the relay’s events is told once', () => {
   expect(p.lastTo('client')).toMatchObject({ type: 'relay.resumed', cause: 'upstream', gap_ms: 300, cut: 'none' })
 })
 
+it('an event that was read just before its lane closed is handled after the restore, and not lost', () => {
+  const p = restorable()
+  lose(p)
+  expect(p.client({ type: 'conversation.item.create', item: user('mine', 'Good night') })).toEqual([])
+  expect(p.client({ type: 'response.create' })).toEqual([])
+  expect(comesBack(p).lines.slice(-2)).toEqual(['upstream conversation.item.create', 'upstream response.create'])
+})
+
 describe('an answer that goes on', () => {
   it('was asked for by nobody: a request that the client makes meanwhile waits for its end, and is not refused', () => {
     const p = restorable({ tools: [] })

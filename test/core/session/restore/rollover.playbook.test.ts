@@ -1,0 +1,114 @@
+// Playbooks for a planned move: when the next leg is made ready, what it waits for, and what becomes of it if something comes between.
+import { expect, it } from 'vitest'
+import { rolloverFor } from '../../../../src/core/session/restore/state.js'
+import { ev, type Play, play, updated } from '../../../support/playbook.js'
+import { comesBack, echo, lose, RECONNECT_MS } from './lost-upstream.js'
+
+const CAP_MS = 600_000
+const AHEAD_MS = CAP_MS / 6
+
+const lasting = (change: Parameters<typeof play>[0] = {}) => {
+  const p = play({ ...change, limits: { ...change.limits, reconnectMs: RECONNECT_MS, upstreamSessionMs: CAP_MS, idleTimeoutMs: 3_600_000 } as never })
+  const inForce = updated(p.state.profile)
+  p.upstream({ ...inForce, session: { ...(inForce.session as object), audio: { input: { turn_detection: { type: 'server_vad' } } } } })
+  return p
+}
+/** The time at which the next leg is dialled. */
+const dials = (p: Play): number => {
+  const { at } = p.state.rollover ?? { at: 0 }
+  expect(at).toBeGreaterThanOrEqual(CAP_MS - AHEAD_MS)
+  expect(at).toBeLessThanOrEqual(CAP_MS - AHEAD_MS / 2)
+  expect(p.tick(at - 1)).toEqual([])
+  expect(p.tick(at)).toEqual(['dial 2 rollover'])
+  return at
+}
+const fromNext = (p: Play, event: object, leg = 2) => p.feed({ type: 'upstream.event', leg, event: event as never, frame: undefined })
+const prepares = (p: Play, leg = 2) => {
+  expect(p.feed({ type: 'upstream.opened', leg, privateWords: [] })).toEqual([])
+  expect(fromNext(p, { type: 'session.created', event_id: 'e', session: { id: 'sess_2' } }, leg)).toEqual(['upstream session.update'])
+  expect(fromNext(p, updated(p.state.profile), leg)).toEqual([])
+}
+const user = { id: 'item_1', type: 'message', status: 'completed', role: 'user', content: [{ type: 'input_text', text: 'Hello' }] }
+
+it('the next leg is ready first, and the move waits until nothing is under way', () => {
+  const p = lasting()
+  p.upstream(ev.added(user))
+  p.upstream({ type: 'conversation.item.done', event_id: 'e', item: user })
+  p.upstream(ev.created('r1'))
+  const at = dials(p)
+  prepares(p)
+  expect(p.state.upstream).toMatchObject({ phase: 'ready', leg: 1 })
+  expect(p.tick(at + 1000)).toEqual([])
+  expect(p.upstream(ev.done('r1'))).toEqual(['client response.created', 'client response.done'])
+  const sent = p.allTo('upstream').length
+  expect(p.tick(at + 2000)).toEqual(['switch 2', 'upstream conversation.item.create', 'upstream conversation.item.create'])
+  const seen = p.allTo('client').length
+  for (const event of p.allTo('upstream').slice(sent)) echo(p, event.item as never)
+  expect(p.state.upstream).toMatchObject({ phase: 'ready', leg: 2 })
+  expect(p.allTo('client').slice(seen)).toEqual([])
+  expect(p.state.rollover?.phase).toBe('waiting')
+  expect(p.state.rollover?.at).toBeGreaterThan(at + CAP_MS / 2)
+})
+
+it.each<[string, (p: Play) => void]>([
+  ['the user speaks', (p) => p.upstream({ type: 'input_audio_buffer.speech_started', event_id: 'e', item_id: 'i', audio_start_ms: 0 })],
+  ['an event of the client is not answered yet', (p) => p.client({ type: 'conversation.item.create', item: user })],
+  ['an item is not done', (p) => p.upstream(ev.added(user))],
+  [
+    'the words of a spoken turn are not known',
+    (p) => {
+      const spoken = { ...user, content: [{ type: 'input_audio', transcript: null }] }
+      p.upstream(ev.added(spoken))
+      p.upstream({ type: 'conversation.item.done', event_id: 'e', item: spoken })
+    },
+  ],
+])('it waits while %s', (_what, happens) => {
+  const p = lasting()
+  const at = dials(p)
+  prepares(p)
+  happens(p)
+  for (let now = at + 1000; now < at + 20_000; now += 1000) expect(p.tick(now)).not.toContain('switch 2')
+})
+
+it('it never comes for a session that ends before its upstream, nor without a longest time', () => {
+  expect(play({ limits: { reconnectMs: 1, upstreamSessionMs: CAP_MS, maxSessionMs: CAP_MS } as never }).state.rollover).toBeUndefined()
+  expect(play({ limits: { reconnectMs: 1 } as never }).state.rollover).toBeUndefined()
+})
+
+it('what the upstream says of its end counts, if that is a minute to a day ahead', () => {
+  const limits = { ...lasting().state.profile.limits, upstreamSessionMs: CAP_MS }
+  const at = (expiresAt: unknown) => rolloverFor(limits, expiresAt, 0, 1e12, 'x')?.at ?? 0
+  const within = (time: number, lasts: number) => time >= (lasts * 5) / 6 && time <= (lasts * 11) / 12
+  expect(within(at(300), 300_000)).toBe(true)
+  expect(at(7200)).toBeGreaterThanOrEqual(7_200_000 - 600_000)
+  for (const other of [undefined, 'soon', 0, 59, 86_401]) expect(within(at(other), CAP_MS)).toBe(true)
+})
+
+it('a next leg that fails is no loss, and another is dialled a minute later, under a number of its own', () => {
+  const p = lasting()
+  const at = dials(p)
+  expect(p.feed({ type: 'upstream.failed', leg: 2, code: 'upstream_refused', why: 'unreachable' })).toEqual([])
+  expect(p.state.upstream).toMatchObject({ phase: 'ready', leg: 1 })
+  expect(p.tick(at + 59_999)).toEqual([])
+  expect(p.tick(at + 60_000)).toEqual(['dial 3 rollover'])
+  expect(fromNext(p, { type: 'session.created', event_id: 'e', session: {} }, 2)).toEqual([])
+})
+
+it('what the client sets meanwhile is not lost: the next leg is made ready again', () => {
+  const p = lasting()
+  const at = dials(p)
+  prepares(p)
+  const inForce = updated(p.state.profile)
+  p.upstream({ ...inForce, session: { ...(inForce.session as object), output_modalities: ['text'], audio: { input: { turn_detection: { type: 'server_vad' } } } } })
+  expect(p.tick(at + 1000)).toEqual([])
+  expect(p.tick(at + 61_000)).toEqual(['dial 3 rollover'])
+})
+
+it('a loss in between is a loss like any other', () => {
+  const p = lasting()
+  dials(p)
+  prepares(p)
+  expect(lose(p)).toEqual(['dial 3 lost'])
+  comesBack(p)
+  expect(p.state.upstream).toMatchObject({ phase: 'ready', leg: 3 })
+})
