@@ -68,7 +68,8 @@ export const ABUSERS: Readonly<Record<string, Abuser>> = {
       type: 'session.update',
       session: { type: 'realtime', audio: { input: { turn_detection: { type: 'server_vad', idle_timeout_ms: 5000, create_response: true } } } },
     })
-    await client.ask('Good morning to you')
+    client.send(text('Good morning to you'))
+    client.send({ type: 'response.create' })
     while (!abuse.over()) {
       abuse.did()
       await sleep(PAUSE_MS)

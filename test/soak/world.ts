@@ -25,6 +25,8 @@ export interface Surroundings {
 }
 export interface HonestRound {
   readonly sessions: number
+  /** Answers that were put off, since Redis did not say in time what is left of the quota. */
+  readonly waits: number
   readonly problems: readonly string[]
   /** Milliseconds from a question to the end of its answer, and from a connection to its session. */
   readonly answers: readonly number[]

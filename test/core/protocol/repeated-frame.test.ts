@@ -73,15 +73,29 @@ it('a pattern holds no part of the read it came of', () => {
   for (const constant of pattern?.constants ?? []) expect(constant.buffer).not.toBe(read.buffer)
 })
 
-it('only events that change nothing in a session are repeated', () => {
-  expect(['response.output_text.delta', 'response.done', 'conversation.item.added', 'response.output_audio.delta', 'error', '__proto__'].map(isRepeated)).toEqual([
-    true,
-    false,
-    false,
-    false,
-    false,
-    false,
-  ])
+it.each([
+  ['response.output_audio_transcript.delta', true],
+  ['response.output_text.delta', true],
+  ['response.function_call_arguments.delta', true],
+  ['conversation.item.input_audio_transcription.delta', true],
+  ['response.output_audio.delta', false],
+  ['response.done', false],
+  ['conversation.item.added', false],
+  ['error', false],
+  ['__proto__', false],
+])('only events that change nothing in a session are repeated: %s, %s', (type, repeated) => {
+  expect(isRepeated(type)).toBe(repeated)
+})
+
+it.each(['0', '9', '-1', '19.05', '1e+3', '1E5', '1e-7', 'true', 'false', 'null'])('%s is a fixed part of a pattern', (literal) => {
+  const text = (value: string) => Buffer.from(`{"type":"x","delta":"a","n":${value}}`)
+  const pattern = patternOf(text(literal))?.pattern
+  expect(pattern && matchesPattern(pattern, text(literal), [])).toBe(true)
+  expect(pattern && matchesPattern(pattern, text('8'), [])).toBe(false)
+})
+
+it.each(['{"n": 1}', '{"n":[1]}', '{"n":1 }', '{"n":}', '{"n":A}', '{"n":1', '{"n"', '{"n":"a"', '{n:1}', '["n"]', '{"n":1}x', ''])('there is none of %j', (text) => {
+  expect(patternOf(Buffer.from(text))).toBeUndefined()
 })
 
 it('what matches reads as the same event with other texts, whatever bytes come', () => {

@@ -93,3 +93,21 @@ it('writes one text a message, and nothing for an event that the leg does not kn
   ).toEqual(['response.text.done'])
   expect(wireFor('preview', 'client').write({ type: 'input_audio_buffer.timeout_triggered' })).toEqual([])
 })
+
+it('audio of an upstream is counted wherever it stands in the frame, and wherever it stood in the last one', () => {
+  const wire = wireFor('ga', 'upstream')
+  const audio = (item: string, chars: number) =>
+    Buffer.from(
+      JSON.stringify({ type: 'response.output_audio.delta', event_id: 'e', response_id: 'r', item_id: item, output_index: 0, content_index: 0, delta: 'A'.repeat(chars) }),
+    )
+  for (const [item, chars] of [
+    ['i', 400],
+    ['a_longer_item', 400],
+    ['i', 4],
+    ['i', 0],
+    ['a_longer_item', 40_000],
+    ['i', 400],
+  ] as const)
+    expect(wire.audioIn(audio(item, chars)), `${item} ${chars}`).toBe((chars * 3) / 4)
+  expect(wire.audioIn(Buffer.from('{"type":"response.output_audio.delta","event_id":"e"}'))).toBe(0)
+})

@@ -236,3 +236,25 @@ describe('Voice Live', () => {
     expect(dialectFor('voice-live').toGa(event)).toEqual([event])
   })
 })
+
+describe('words of the assistant', () => {
+  const item = (type: string) => ({ id: 'item_a', object: 'realtime.item', type: 'message', status: 'completed', role: 'assistant', content: [{ type, text: 'hello' }] })
+  it.each([
+    'conversation.item.created',
+    'conversation.item.added',
+    'conversation.item.done',
+    'conversation.item.retrieved',
+    'response.output_item.added',
+    'response.output_item.done',
+  ])('in %s have each side’s own name', (type) => {
+    const ga = dialectFor('voice-live').toGa({ type, event_id: 'e', item: item('text') })
+    expect(ga.map((event) => (event.item as { content: unknown }).content)).toContainEqual([{ type: 'output_text', text: 'hello' }])
+    const [back] = dialectFor('preview').fromGa({ type, event_id: 'e', item: item('output_text') })
+    if (back) expect(back).toMatchObject({ item: { content: [{ type: 'text', text: 'hello' }] } })
+  })
+
+  it.each(['response.content_part.added', 'response.content_part.done'])('in %s too', (type) => {
+    const event = { type, event_id: 'e', response_id: 'r', item_id: 'i', output_index: 0, content_index: 0, part: { type: 'output_audio', transcript: 'hello' } }
+    expect(dialectFor('preview').fromGa(event)).toMatchObject([{ type, part: { type: 'audio', transcript: 'hello' } }])
+  })
+})
