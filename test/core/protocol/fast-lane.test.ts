@@ -212,3 +212,8 @@ describe('client audio: generated', () => {
     )
   })
 })
+
+it('the length of the audio is that of its characters, less two of padding at most', () => {
+  const bytes = (audio: string) => clientAudioBytes(Buffer.from(`{"type":"${TYPE}","audio":"${audio}"}`))
+  expect(['', 'AAAA', 'AAA=', 'AA==', 'A===', '====', '==', '='].map(bytes)).toEqual([0, 3, 2, 1, 1, 1, 0, 0])
+})

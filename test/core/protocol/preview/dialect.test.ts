@@ -258,3 +258,7 @@ describe('words of the assistant', () => {
     expect(dialectFor('preview').fromGa(event)).toMatchObject([{ type, part: { type: 'audio', transcript: 'hello' } }])
   })
 })
+
+it.each(['conversation.item.truncate', 'conversation.item.truncated'])('%s of the first preview names its part as index', (type) => {
+  expect(dialectFor('preview').toGa({ type, item_id: 'i', index: 1, audio_end_ms: 5 })).toEqual([{ type, item_id: 'i', content_index: 1, audio_end_ms: 5 }])
+})
