@@ -31,7 +31,7 @@ export function mutantsOf(source: string): readonly Mutant[] {
 }
 
 function visit(node: Node, source: string, found: Mutant[]): void {
-  if (SKIPPED.test(node.type)) return
+  if (SKIPPED.test(node.type) || isNone(node)) return
   found.push(...mutationsAt(node, source))
   for (const [key, value] of Object.entries(node)) {
     if ((key === 'key' && node.computed !== true) || (key === 'source' && node.type.startsWith('Export'))) continue
@@ -133,6 +133,11 @@ export function counted(source: string): string {
   ])
   marks.sort((a, b) => b.at - a.at)
   return marks.reduce((text, mark) => text.slice(0, mark.at) + mark.text + text.slice(mark.at), source)
+}
+
+/** `-1` says that nothing was found. Any other number below zero would say the same. */
+function isNone({ type, operator, argument }: Node): boolean {
+  return type === 'UnaryExpression' && operator === '-' && (argument as unknown as { value?: unknown }).value === 1
 }
 
 function isNode(value: unknown): value is Node {

@@ -58,3 +58,8 @@ it.each([
 ])('%s', (_name, usage, expected) => {
   expect(tokenUsage(usage)).toMatchObject(expected)
 })
+
+it('cached tokens are those of the kinds that are told, even if their sum is told smaller', () => {
+  const input_token_details = { text_tokens: 10, audio_tokens: 10, cached_tokens: 4, cached_tokens_details: { text_tokens: 2, audio_tokens: 3 } }
+  expect(tokenUsage({ input_tokens: 20, input_token_details }).cachedOf).toEqual({ text: 2, audio: 3, image: 0 })
+})

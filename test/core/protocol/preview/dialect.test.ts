@@ -262,3 +262,21 @@ describe('words of the assistant', () => {
 it.each(['conversation.item.truncate', 'conversation.item.truncated'])('%s of the first preview names its part as index', (type) => {
   expect(dialectFor('preview').toGa({ type, item_id: 'i', index: 1, audio_end_ms: 5 })).toEqual([{ type, item_id: 'i', content_index: 1, audio_end_ms: 5 }])
 })
+
+describe('what only looks like preview', () => {
+  const item = (role: string, type: string) => ({ type: 'conversation.item.create', item: { type: 'message', role, content: [{ type, text: 'x' }] } })
+  const parts = (events: readonly RealtimeEvent[]) => events.map((event) => (event.item as { content: { type: string }[] }).content[0]?.type)
+  it('keeps its name: parts of a user, whatever they are called', () => {
+    expect(parts(dialectFor('preview').toGa(item('user', 'text')))).toEqual(['text'])
+    expect(parts(dialectFor('preview').toGa(item('assistant', 'text')))).toEqual(['output_text'])
+    expect(parts(dialectFor('preview').fromGa(item('user', 'output_text')))).toEqual(['output_text'])
+    expect(parts(dialectFor('preview').fromGa(item('assistant', 'output_text')))).toEqual(['text'])
+  })
+
+  it('keeps its value: no modalities, and choices of another type', () => {
+    const session = (fields: object) => dialectFor('preview').toGa({ type: 'session.update', session: fields as never })[0]?.session
+    expect(session({ modalities: [] })).toMatchObject({ output_modalities: [] })
+    expect(session({ tool_choice: { type: 'custom', function: { name: 'f' } } })).toMatchObject({ tool_choice: { type: 'custom', function: { name: 'f' } } })
+    expect(session({ tool_choice: { type: 'function', function: { name: 'f' } } })).toMatchObject({ tool_choice: { type: 'function', name: 'f' } })
+  })
+})
