@@ -1,7 +1,8 @@
 // The largest tokens that identity providers give, along every way that a client may send them, into a running relay.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { MAX_TOKEN_BYTES } from '../../src/core/protocol/credentials.js'
+import { MAX_HEAD_BYTES, MAX_TOKEN_BYTES } from '../../src/core/protocol/credentials.js'
+import { readDocument } from '../docs/documents.js'
 import { connectClient, Refused } from '../support/realtime-client.js'
 import { type RunningRelay, runRelay } from '../support/running-relay.js'
 
@@ -70,4 +71,8 @@ it('the quota is told for it as well', async () => {
   const token = await running.token('alice', groups(200))
   const response = await fetch(`${running.wsUrl.replace('ws:', 'http:')}/v1/quota`, { headers: { authorization: `Bearer ${token}` } })
   expect(response.status).toBe(200)
+})
+
+it('the documents name the limits in force', () => {
+  expect(readDocument('deploy/configuration.md')).toContain(`A token may have ${MAX_TOKEN_BYTES / 1024} KiB, a request's head ${MAX_HEAD_BYTES / 1024} KiB`)
 })

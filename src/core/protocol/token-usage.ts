@@ -43,12 +43,12 @@ function ofKinds(details: JsonObject | undefined, total: number): Record<Kind, n
 function cachedKinds(details: JsonObject | undefined, cached: number, inputOf: Readonly<Record<Kind, number>>): Record<Kind, number> {
   const told = { text: amount(details, 'text_tokens'), audio: amount(details, 'audio_tokens'), image: amount(details, 'image_tokens') }
   let untold = Math.max(0, cached - sum(told))
-  const found = { text: 0, audio: 0, image: 0 }
-  for (const kind of KINDS) {
-    found[kind] = Math.min(inputOf[kind], told[kind] + untold)
-    untold -= Math.max(0, found[kind] - told[kind])
+  const cachedOf = (kind: Kind): number => {
+    const found = Math.min(inputOf[kind], told[kind] + untold)
+    untold -= Math.max(0, found - told[kind])
+    return found
   }
-  return found
+  return { text: cachedOf('text'), audio: cachedOf('audio'), image: cachedOf('image') }
 }
 
 function amount(from: JsonObject | undefined, key: string): number {

@@ -4,6 +4,7 @@ import type { Dialect } from '../../../../src/core/protocol/dialect.js'
 import { dialectFor } from '../../../../src/core/protocol/dialects.js'
 import type { RealtimeEvent } from '../../../../src/core/protocol/events.js'
 import { LATE_TYPES, NO_COUNTERPART } from '../../../../src/core/protocol/preview/gaps.js'
+import { previewName } from '../../../../src/core/protocol/preview/names.js'
 import { GA_ONLY, ROWS } from './rows.js'
 
 /** A preview client that has used a setting of a late preview. */
@@ -261,6 +262,16 @@ describe('words of the assistant', () => {
 
 it.each(['conversation.item.truncate', 'conversation.item.truncated'])('%s of the first preview names its part as index', (type) => {
   expect(dialectFor('preview').toGa({ type, item_id: 'i', index: 1, audio_end_ms: 5 })).toEqual([{ type, item_id: 'i', content_index: 1, audio_end_ms: 5 }])
+})
+
+it.each([
+  ['session.update', 'transcription_session.update'],
+  ['session.created', 'transcription_session.created'],
+  ['session.updated', 'transcription_session.updated'],
+  ['relay.session.update', 'relay.session.update'],
+  ['session.updated_twice', undefined],
+])('%s of a transcription session is %s', (type, name) => {
+  expect(previewName(type, true)).toBe(name)
 })
 
 describe('what only looks like preview', () => {
