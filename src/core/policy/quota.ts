@@ -3,8 +3,7 @@
 export const QUOTA_UNITS = ['responses', 'tokens', 'audioMinutes', 'money'] as const
 export type QuotaUnit = (typeof QUOTA_UNITS)[number]
 /** Minutes, days and months are those of the clock, in UTC. */
-export const QUOTA_PERIODS = ['minute', 'day', 'month', 'session'] as const
-export type QuotaPeriod = (typeof QUOTA_PERIODS)[number]
+export type QuotaPeriod = 'minute' | 'day' | 'month' | 'session'
 
 export interface QuotaRule {
   readonly of: QuotaUnit
