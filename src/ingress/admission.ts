@@ -77,7 +77,8 @@ export async function admit(handshake: Handshake, caller: Caller, opening: Openi
   const { config, store } = deps
   const { headers, query, offered, requestedModel, trace } = handshake
   if (deps.draining()) throw new RefusalError('draining', 'draining', RETRY.draining)
-  if (deps.overloaded?.()) throw new RefusalError('overloaded', 'memory', RETRY.overloaded)
+  // A client that comes back takes no new room.
+  if (!(handshake.resume && deps.resume) && deps.overloaded?.()) throw new RefusalError('overloaded', 'memory', RETRY.overloaded)
   checkOrigin(headers.origin, config.allowedOrigins, caller.ownOrigins)
   chooseSubprotocol(offered)
   checkIntent(query)

@@ -98,11 +98,11 @@ describe('a session', () => {
 
   it('moves to a fresh upstream before the present one is over: nothing is lost, and nothing is seen', async () => {
     const client = await start({ simulator: { sessionSeconds: 50 }, env: { ...ENV, UPSTREAM_SESSION_SECONDS: '3' } }, { relayEvents: true })
-    while (own.simulator.received.length < 3) {
+    for (const dials of [2, 3]) {
       const events = await client.ask('Are you well?')
       expect(events.at(-1)).toMatchObject({ response: { status: 'completed' } })
-      // A user who takes a breath.
-      await new Promise((resolve) => setTimeout(resolve, 150))
+      // Quiet until the next leg is dialled, the second time from the leg that the session has moved to.
+      await expect.poll(() => own.simulator.received.length, { timeout: 10_000 }).toBe(dials)
     }
     const answer = await client.ask('Good night')
     expect(JSON.stringify(answer)).toContain('You said: Good night.')

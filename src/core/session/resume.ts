@@ -22,7 +22,7 @@ export function resumeRequested(step: Step, event: RealtimeEvent): void {
   step.actions.push({ type: 'resume.offer' })
 }
 
-/** Answers `resume.offer`. Both sides count messages from this event on, without it. */
+/** Answers `resume.offer`. The client counts what it hears after this event. */
 export function resumeOffered(step: Step, token: string): void {
   const seconds = Math.floor((step.state.profile.limits.resumeMs ?? 0) / 1000)
   step.actions.push({ type: 'send', to: 'client', event: { type: 'relay.resume.ready', event_id: publicEventId(step), token, seconds } })

@@ -26,5 +26,5 @@ function rewrite(step: Step, id: string, item: JsonObject): void {
   step.state = { ...step.state, restored: { ...rest, rewritten: new Set(rewritten).add(id) } }
   const send = (event: RealtimeEvent) => step.actions.push({ type: 'send', to: 'upstream', event: { ...event, event_id: relayId(step) } })
   send({ type: 'conversation.item.delete', item_id: id })
-  send({ type: 'conversation.item.create', ...(previous === undefined ? {} : { previous_item_id: previous ?? 'root' }), item: { id, ...item } })
+  send({ type: 'conversation.item.create', previous_item_id: previous ?? 'root', item: { id, ...item } })
 }

@@ -1,0 +1,134 @@
+// The example client that comes back: which of its messages it sends when, and again, at the moments where counts of both sides could part.
+import { describe, expect, it } from 'vitest'
+
+interface Talk {
+  send(event: object): void
+  close(): void
+}
+interface Fake {
+  readonly protocols: readonly string[]
+  readonly sent: string[]
+  readyState: number
+  onmessage(message: { data: string }): void
+  onclose(close: { code: number }): void
+  send(text: string): void
+  close(code: number): void
+}
+
+// The page's own file, which has no types.
+const { resuming } = (await import(new URL('../../src/console/resuming.js', import.meta.url).href)) as { resuming: (options: object) => Talk }
+
+function talking() {
+  const sockets: Fake[] = []
+  const events: string[] = []
+  const states: string[] = []
+  let opened: () => void = () => undefined
+  const talk = resuming({
+    connect(protocols: readonly string[]) {
+      const socket = {
+        protocols,
+        sent: [] as string[],
+        readyState: 0,
+        send: (text: string) => void socket.sent.push((JSON.parse(text) as { type: string }).type),
+        close: () => undefined,
+      }
+      sockets.push(socket as unknown as Fake)
+      opened()
+      return socket
+    },
+    onEvent: (event: { type: string }) => events.push(event.type),
+    onState: (state: string) => states.push(state),
+  })
+  const current = () => sockets.at(-1) as Fake
+  const hears = (event: object) => current().onmessage({ data: JSON.stringify(event) })
+  return {
+    talk,
+    events,
+    states,
+    current,
+    hears,
+    begins() {
+      current().readyState = 1
+      hears({ type: 'session.created' })
+      hears({ type: 'relay.resume.ready', token: 'id.secret', seconds: 60 })
+    },
+    /** Resolves with the next socket, which is open. */
+    async loses(code: number) {
+      const next = new Promise<void>((resolve) => {
+        opened = resolve
+      })
+      current().readyState = 3
+      current().onclose({ code })
+      await next
+      current().readyState = 1
+    },
+    greeted: (received: number, more: object = {}) => hears({ type: 'relay.resumed', cause: 'client', recovered: true, sent: 9, token: 'id.other', received, ...more }),
+  }
+}
+
+describe('the example client', () => {
+  it('sends what was said before there was a session as soon as there is one', () => {
+    const one = talking()
+    one.talk.send({ type: 'early' })
+    expect(one.current().sent).toEqual([])
+    one.current().readyState = 1
+    one.talk.send({ type: 'still early' })
+    one.hears({ type: 'session.created' })
+    expect(one.current().sent).toEqual(['relay.resume.enable', 'early', 'still early'])
+  })
+
+  it('counts its own messages from `relay.resume.enable` on, as the relay does', async () => {
+    const one = talking()
+    one.current().readyState = 1
+    one.hears({ type: 'session.created' })
+    one.talk.send({ type: 'first' })
+    one.talk.send({ type: 'second' })
+    one.hears({ type: 'relay.resume.ready', token: 'id.secret', seconds: 60 })
+    one.talk.send({ type: 'third' })
+    await one.loses(1006)
+    one.greeted(2)
+    expect(one.current().sent).toEqual(['third'])
+  })
+
+  it('sends nothing on a new socket before it knows what the relay has', async () => {
+    const one = talking()
+    one.begins()
+    one.talk.send({ type: 'first' })
+    await one.loses(1006)
+    one.talk.send({ type: 'while away' })
+    expect(one.current().sent).toEqual([])
+    one.greeted(0)
+    expect(one.current().sent).toEqual(['first', 'while away'])
+    one.talk.send({ type: 'after' })
+    expect(one.current().sent).toEqual(['first', 'while away', 'after'])
+  })
+
+  it('says how many messages it has, and goes on with the relay’s count if some are lost', async () => {
+    const one = talking()
+    one.begins()
+    for (let i = 0; i < 3; i++) one.hears({ type: 'delta' })
+    await one.loses(1006)
+    expect(one.current().protocols).toEqual(['realtime', 'relay-resume.id.secret.3'])
+    one.greeted(0, { recovered: false, sent: 40 })
+    one.hears({ type: 'delta' })
+    await one.loses(1001)
+    expect(one.current().protocols).toEqual(['realtime', 'relay-resume.id.other.41'])
+    expect(one.states).toEqual(['open', 'away', 'back', 'away'])
+  })
+
+  it('hands a `relay.resumed` that is about the upstream to the app, and counts it', async () => {
+    const one = talking()
+    one.begins()
+    one.hears({ type: 'relay.resumed', cause: 'upstream' })
+    expect(one.events.at(-1)).toBe('relay.resumed')
+    await one.loses(1006)
+    expect(one.current().protocols[1]).toBe('relay-resume.id.secret.1')
+  })
+
+  it.each([1000, 1012, 4401, 4408, 4409, 4410])('does not come back to a session that the relay has ended with %i', (code) => {
+    const one = talking()
+    one.begins()
+    one.current().onclose({ code })
+    expect(one.states.at(-1)).toBe('over')
+  })
+})
