@@ -132,15 +132,15 @@ export async function soakWithAbusers(minutes: number): Promise<number> {
       .join(', '),
   )
   for (const [what, amount] of Object.entries(mostUsed)) console.log(`used    ${what}: ${amount.toFixed(2)}`)
-  const [alone, among] = [at(times.alone.answers, 0.99), at(times.beside.answers, 0.99)]
-  const isJudged = times.alone.answers.length >= ENOUGH
-  const slower = isJudged && among > LATENCY_FACTOR * alone
-  console.log(
-    `${slower ? 'SLOWER' : isJudged ? 'as fast' : 'too few'}  answers: p99 ${alone.toFixed(1)} ms alone (${times.alone.answers.length}), ${among.toFixed(1)} ms beside abusers (${times.beside.answers.length})`,
-  )
-  if (slower) problems.push(`answers of honest users took more than ${LATENCY_FACTOR} times as long`)
-  // Abusers who connect all the time take turns with those who connect; how much that costs depends on the machine.
-  console.log(`told    connects: p99 ${at(times.alone.connects, 0.99).toFixed(1)} ms alone, ${at(times.beside.connects, 0.99).toFixed(1)} ms beside abusers`)
+  for (const what of ['answers', 'connects'] as const) {
+    const [alone, among] = [at(times.alone[what], 0.99), at(times.beside[what], 0.99)]
+    const isJudged = times.alone[what].length >= ENOUGH
+    const slower = isJudged && among > LATENCY_FACTOR * alone
+    console.log(
+      `${slower ? 'SLOWER' : isJudged ? 'as fast' : 'too few'}  ${what}: p99 ${alone.toFixed(1)} ms alone (${times.alone[what].length}), ${among.toFixed(1)} ms beside abusers (${times.beside[what].length})`,
+    )
+    if (slower) problems.push(`${what} of honest users took more than ${LATENCY_FACTOR} times as long`)
+  }
   const answers = times.alone.answers.length + times.beside.answers.length
   console.log(`told    ${waits} of ${answers + waits} answers were put off: the quota could not be looked at in time`)
   if (waits > MOST_WAITS * answers) problems.push('too many answers were put off')
