@@ -79,12 +79,9 @@ export function visibleFields(event: RealtimeEvent): RealtimeEvent {
   return visibleInside(onlyFields(event, fields ?? new Set(ALWAYS)))
 }
 
-/** Without a look at the items of `output`. */
+/** Without a look at the items of `output`. The same object if nothing had to go. */
 export function visibleResponse(response: JsonObject): JsonObject {
-  const { output, ...rest } = onlyFields(response, RESPONSE)
-  const visible = visibleInside(rest)
-  if (visible === rest && Object.keys(response).every((key) => RESPONSE.has(key))) return response
-  return output === undefined ? visible : { ...visible, output }
+  return mapFields(onlyFields(response, RESPONSE), (value, key) => (key === 'output' || ELSEWHERE.has(key) ? value : visibleValue(value, key)))
 }
 
 /** The same object if nothing had to go. */
@@ -112,9 +109,17 @@ const NOTHING: ReadonlySet<string> = new Set()
 /** Numbers under any name, since models keep adding kinds of tokens; a number cannot quote anything. */
 function counts(usage: JsonObject | Json[]): JsonObject {
   if (Array.isArray(usage)) return {}
-  const isCount = (key: string, value: Json) => value === null || typeof value === 'number' || (key === 'type' && typeof value === 'string') || isObject(value)
-  const kept = onlyFields(usage, new Set(Object.keys(usage).filter((key) => isCount(key, usage[key] ?? null))))
-  return mapFields(kept, (value) => (isObject(value) ? counts(value) : value))
+  return mapFields(onlyCounts(usage), (value) => (isObject(value) ? counts(value) : value))
+}
+
+/** The same object if nothing else is there. */
+function onlyCounts(usage: JsonObject): JsonObject {
+  for (const key of Object.keys(usage)) if (!isCount(key, usage[key] as Json)) return Object.fromEntries(Object.entries(usage).filter(([name, value]) => isCount(name, value)))
+  return usage
+}
+
+function isCount(key: string, value: Json): boolean {
+  return value === null || typeof value === 'number' || (key === 'type' && typeof value === 'string') || isObject(value)
 }
 
 /** The same object if no field changed. A field named `__proto__` stays an ordinary one. */

@@ -70,7 +70,7 @@ export function tick(step: Step, { clientActiveAt, upstreamHeard, said }: Extrac
   }
   // The relay counts in periods, whose end may still be to come.
   const active = isWorking(step.state) ? now : Math.max(step.state.lastActive, Math.min(now, clientActiveAt))
-  if (active !== step.state.lastActive) step.state = { ...step.state, lastActive: active }
+  if (active !== step.state.lastActive) step.set({ lastActive: active })
   const { upstream, profile, openedAt, token, lastActive } = step.state
   const { limits } = profile
   if (upstream.phase !== 'ready' && !step.state.restore && now - openedAt >= limits.configureTimeoutMs)
@@ -95,7 +95,7 @@ export function tick(step: Step, { clientActiveAt, upstreamHeard, said }: Extrac
 
 /** A session is idle from the end of its last work on, not from what the client sent before that. */
 export function noteEndOfWork(step: Step, before: SessionState): void {
-  if (isWorking(before) && !isWorking(step.state)) step.state = { ...step.state, lastActive: step.now }
+  if (isWorking(before) && !isWorking(step.state)) step.set({ lastActive: step.now })
 }
 
 function isWorking({ responses, calls }: SessionState): boolean {
@@ -104,7 +104,7 @@ function isWorking({ responses, calls }: SessionState): boolean {
 
 export function drain(step: Step, untilMs: number): void {
   if (step.state.life === 'draining') return
-  step.state = { ...step.state, life: 'draining', drainUntil: untilMs }
+  step.set({ life: 'draining', drainUntil: untilMs })
   if (!isReady(step.state)) {
     close(step, 'draining', 'not_live_yet')
     return

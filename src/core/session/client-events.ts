@@ -87,7 +87,7 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
 /** The client's order is kept: nothing overtakes its `response.create`. */
 function waitBehindGate(step: Step, event: RealtimeEvent): void {
   const gate = queueBehind(step.state.gate, event)
-  if (gate) step.state = { ...step.state, gate }
+  if (gate) step.set({ gate })
   else refuse(step, { code: 'rate_limited', message: 'Too many events at once.', retryAfterSeconds: 1 }, stringAt(event, 'event_id'), 'unknown')
 }
 
@@ -113,7 +113,7 @@ function clientCreates(step: Step, event: RealtimeEvent): void {
 
 /** Of a `session.update` as it goes upstream: calls of the tools beside the server's are the client's from now on. */
 function adoptClientTools(step: Step, update: RealtimeEvent): void {
-  if (step.state.profile.clientTools) step.state = { ...step.state, profile: withToolsOf(step.state.profile, arrayAt(objectAt(update, 'session'), 'tools')) }
+  if (step.state.profile.clientTools) step.set({ profile: withToolsOf(step.state.profile, arrayAt(objectAt(update, 'session'), 'tools')) })
 }
 
 /**

@@ -65,7 +65,7 @@ export function heardOf(conversation: Conversation, id: string, text: string, he
   const place = placeOf(conversation, id)
   const item = conversation.items[place]
   if (item?.type !== 'message' || item.done) return conversation
-  return put(conversation, place, { ...item, text, heardMs: item.heardMs ?? heardMs })
+  return put(conversation, place, itemWith(item, text, item.heardMs ?? heardMs))
 }
 
 /** After `previous_item_id` if that is known; an item that names none, or one that was dropped, comes last, as the service itself adds items. */
@@ -79,7 +79,7 @@ function added(conversation: Conversation, event: RealtimeEvent): Conversation {
   const after = isLast || previous === undefined ? -1 : placeOf(conversation, previous)
   const place = after < 0 ? conversation.items.length : after + 1
   const items = place === conversation.items.length ? [...conversation.items, item] : conversation.items.toSpliced(place, 0, item)
-  return within({ ...conversation, items, size: conversation.size + sizeOf(item) })
+  return within({ items, size: conversation.size + sizeOf(item), leftOut: conversation.leftOut })
 }
 
 function changed(conversation: Conversation, item: KeptItem | undefined): Conversation {
@@ -94,25 +94,25 @@ function changed(conversation: Conversation, item: KeptItem | undefined): Conver
 function transcribed(conversation: Conversation, itemId: string | undefined, text: string | undefined): Conversation {
   const place = itemId === undefined ? -1 : placeOf(conversation, itemId)
   const item = conversation.items[place]
-  return item && text !== undefined ? put(conversation, place, { ...item, text }) : conversation
+  return item && text !== undefined ? put(conversation, place, itemWith(item, text, item.heardMs)) : conversation
 }
 
 function truncated(conversation: Conversation, itemId: string | undefined, audioEndMs: unknown): Conversation {
   const place = itemId === undefined ? -1 : placeOf(conversation, itemId)
   const item = conversation.items[place]
-  return item && typeof audioEndMs === 'number' ? put(conversation, place, { ...item, heardMs: Math.max(0, audioEndMs) }) : conversation
+  return item && typeof audioEndMs === 'number' ? put(conversation, place, itemWith(item, item.text, Math.max(0, audioEndMs))) : conversation
 }
 
 function deleted(conversation: Conversation, itemId: string | undefined): Conversation {
   const place = itemId === undefined ? -1 : placeOf(conversation, itemId)
   const item = conversation.items[place]
-  return item ? { ...conversation, items: conversation.items.toSpliced(place, 1), size: conversation.size - sizeOf(item) } : conversation
+  return item ? { items: conversation.items.toSpliced(place, 1), size: conversation.size - sizeOf(item), leftOut: conversation.leftOut } : conversation
 }
 
 function put(conversation: Conversation, place: number, item: KeptItem): Conversation {
   const before = conversation.items[place] as KeptItem
   if (same(before, item)) return conversation
-  return within({ ...conversation, items: conversation.items.with(place, item), size: conversation.size - sizeOf(before) + sizeOf(item) })
+  return within({ items: conversation.items.with(place, item), size: conversation.size - sizeOf(before) + sizeOf(item), leftOut: conversation.leftOut })
 }
 
 function same(a: KeptItem, b: KeptItem): boolean {
@@ -187,6 +187,10 @@ function kept(
   heardMs: number | undefined = undefined,
 ): KeptItem {
   return { id, type, role, text, callId, name, heardMs, done }
+}
+
+function itemWith(item: KeptItem, text: string, heardMs: number | undefined): KeptItem {
+  return kept(item.id, item.type, item.role, text, item.callId, item.name, item.done, heardMs)
 }
 
 function textOf(item: JsonObject): string {

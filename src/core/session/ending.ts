@@ -17,7 +17,7 @@ export function close(step: Step, code: EndCode, why: string, retryAfterSeconds?
   if (life === 'parked' || upstream.phase !== 'ready' || !isUnbooked(step.state)) return closeNow(step, code, why, retryAfterSeconds)
   stopTools(step)
   const untilMs = step.now + SETTLE_MS
-  step.state = { ...step.state, life: 'parked', parkedUntil: untilMs }
+  step.set({ life: 'parked', parkedUntil: untilMs })
   step.actions.push({ type: 'park', code, why, retryAfterSeconds })
   const { active, filler } = step.state.responses
   if (active) cancel(step, active.id)
@@ -30,7 +30,7 @@ export function closeNow(step: Step, code: EndCode, why: string, retryAfterSecon
   stopTools(step)
   const { responses, quota, profile } = step.state
   if (floorOf(responses) !== 'free') step.actions.push({ type: 'record.estimate', input: quota.lastInput, output: outputCap(profile, responses.clientRequest?.request) })
-  step.state = { ...step.state, life: 'closed' }
+  step.set({ life: 'closed' })
   step.actions.push({ type: 'close', code, why, retryAfterSeconds })
 }
 
@@ -42,8 +42,8 @@ export function settle(step: Step, event: RealtimeEvent): void {
   switch (event.type) {
     // Asked for before the client left, and begun only now.
     case 'response.created':
-      if (filler && filler.id === undefined && floorOf(step.state.responses) === 'filler') step.state = { ...step.state, responses: fillerBegan(step.state.responses, id) }
-      else step.state = { ...step.state, responses: began(step.state.responses, { id, deferred: undefined, coversOutputs: true, coversLate: [] }) }
+      if (filler && filler.id === undefined && floorOf(step.state.responses) === 'filler') step.set({ responses: fillerBegan(step.state.responses, id) })
+      else step.set({ responses: began(step.state.responses, { id, deferred: undefined, coversOutputs: true, coversLate: [] }) })
       cancel(step, id)
       break
     case 'response.done': {
@@ -53,7 +53,7 @@ export function settle(step: Step, event: RealtimeEvent): void {
       // Of an answer that was cut off the service may not say what it used.
       else if (stringAt(response, 'status') === 'cancelled')
         step.actions.push({ type: 'record.estimate', input: step.state.quota.lastInput, output: outputCap(step.state.profile, undefined) })
-      step.state = { ...step.state, responses: filler?.id === id ? fillerOver(step.state.responses) : ended(step.state.responses, id, undefined) }
+      step.set({ responses: filler?.id === id ? fillerOver(step.state.responses) : ended(step.state.responses, id, undefined) })
       break
     }
     default:

@@ -18,7 +18,7 @@ export function openingEvent(step: Step, received: UpstreamEvent): void {
   }
   if (step.state.upstream.phase === 'dialling' && event.type === 'session.created') {
     const eventId = relayId(step)
-    step.state = { ...step.state, upstream: { ...step.state.upstream, phase: 'configuring' }, sessionCreated: event }
+    step.set({ upstream: { ...step.state.upstream, phase: 'configuring' }, sessionCreated: event })
     step.actions.push({ type: 'send', to: 'upstream', event: leaveAnsweringToRelay(step, openingUpdate(step.state.profile, eventId), true) })
     return
   }
@@ -26,7 +26,7 @@ export function openingEvent(step: Step, received: UpstreamEvent): void {
     goLive(step, received)
     return
   }
-  if (step.state.early.length < MAX_EARLY) step.state = { ...step.state, early: [...step.state.early, received] }
+  if (step.state.early.length < MAX_EARLY) step.set({ early: [...step.state.early, received] })
   else note(step, { type: 'event_dropped', side: 'upstream', why: 'too_early' })
 }
 
@@ -38,14 +38,13 @@ function goLive(step: Step, received: UpstreamEvent): void {
     return
   }
   const { early, sessionCreated } = step.state
-  step.state = {
-    ...step.state,
+  step.set({
     upstream: { ...step.state.upstream, phase: 'ready' },
     early: [],
     sessionCreated: undefined,
     sessionId: stringAt(session, 'id'),
     lastActive: step.now,
-  }
+  })
   note(step, { type: 'configured', durationMs: step.now - step.state.openedAt })
   planRollover(step, session)
   confirm(step, session)

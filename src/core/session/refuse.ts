@@ -15,20 +15,20 @@ export function refuse(step: Step, error: Rejection, causeEventId: string | unde
   step.actions.push({ type: 'send', to: 'client', event: toErrorEvent(error.code, { eventId, causeEventId: cause, param, message, retryAfterSeconds }) })
   if (error.code === 'rate_limited' || error.code === 'budget_spent') return
   const [rates, ok] = takeViolation(step.state.rates, step.state.profile.limits, step.now)
-  step.state = { ...step.state, rates }
+  step.set({ rates })
   if (!ok) close(step, 'bad_event', 'too_many_violations')
 }
 
 /** Counts one client event that policy let through. The refusal, if it is one too many. */
 export function overRate(step: Step, type: string): Rejection | undefined {
   const [rates, refusal] = takeEvent(step.state.rates, type, step.state.profile.limits, step.now)
-  if (rates !== step.state.rates) step.state = { ...step.state, rates }
+  if (rates !== step.state.rates) step.set({ rates })
   return refusal
 }
 
 /** Counts a server-run call. True: it exceeds the rate. */
 export function overCallRate(step: Step): boolean {
   const [rates, ok] = takeCall(step.state.rates, step.state.profile.limits, step.now)
-  step.state = { ...step.state, rates }
+  step.set({ rates })
   return !ok
 }

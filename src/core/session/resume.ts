@@ -18,7 +18,7 @@ export function resumeRequested(step: Step, event: RealtimeEvent): void {
   if (tooMuch) return refuse(step, tooMuch, eventId, ENABLE)
   if (!step.state.profile.limits.resumeMs) return refuse(step, { code: 'bad_event', message: 'Sessions cannot be resumed here.' }, eventId, ENABLE)
   if (step.state.resume.isOffered) return refuse(step, { code: 'bad_event', message: 'This session can be resumed already.' }, eventId, ENABLE)
-  step.state = { ...step.state, resume: { ...step.state.resume, isOffered: true } }
+  step.set({ resume: { ...step.state.resume, isOffered: true } })
   step.actions.push({ type: 'resume.offer' })
 }
 
@@ -38,11 +38,11 @@ export function messagesReceived(step: Step, event: RealtimeEvent): void {
 /** What runs may finish, and nothing new begins: no tool, and no answer that nobody would hear. */
 export function clientGone(step: Step): void {
   if (step.state.life === 'closed') return
-  step.state = { ...step.state, resume: { ...step.state.resume, awayUntil: step.now + (step.state.profile.limits.resumeMs ?? 0) } }
+  step.set({ resume: { ...step.state.resume, awayUntil: step.now + (step.state.profile.limits.resumeMs ?? 0) } })
 }
 
 export function clientBack(step: Step, { recovered, expiresAt, exp, tokenId }: ClientBack): void {
-  step.state = { ...step.state, resume: { ...step.state.resume, awayUntil: undefined }, token: termFrom(step.now, expiresAt, exp), lastActive: step.now }
+  step.set({ resume: { ...step.state.resume, awayUntil: undefined }, token: termFrom(step.now, expiresAt, exp), lastActive: step.now })
   step.actions.push({ type: 'token.use', tokenId })
   if (!recovered) showItems(step)
   startCalls(step)

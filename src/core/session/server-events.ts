@@ -90,11 +90,11 @@ export function handleServerEvent(step: Step, told: UpstreamEvent & { readonly s
 function remember(step: Step, event: RealtimeEvent): void {
   const { underWay } = step.state
   const nowUnderWay = step.state.profile.limits.reconnectMs ? observed(underWay, event, step.state.answersTurns) : underWay
-  if (nowUnderWay !== underWay) step.state = { ...step.state, underWay: nowUnderWay }
+  if (nowUnderWay !== underWay) step.set({ underWay: nowUnderWay })
   const before = step.state.conversation
   const conversation = remembered(before, event)
   if (conversation === before) return
-  step.state = { ...step.state, conversation, items: linksAfter(step.state.items, before, conversation, event) }
+  step.set({ conversation, items: linksAfter(step.state.items, before, conversation, event) })
 }
 
 /** How the order of the conversation changes what is known of hidden items. */
@@ -116,7 +116,7 @@ export function confirm(step: Step, session: JsonObject | undefined): void {
   step.actions.push({ type: 'media', media: mediaOf(session) })
   const { clientMaySet } = step.state.profile
   const inForce = clientMaySet.size > 0 ? requestedInForce(session ?? {}, clientMaySet) : step.state.inForce
-  step.state = { ...step.state, inForce, model: stringAt(session, 'model'), answersTurns: answersTurnsInForce(session), detectsTurns: detectsTurnsInForce(session) }
+  step.set({ inForce, model: stringAt(session, 'model'), answersTurns: answersTurnsInForce(session), detectsTurns: detectsTurnsInForce(session) })
 }
 
 function recordTranscription(step: Step, event: RealtimeEvent): void {
@@ -134,7 +134,7 @@ function itemSeen(step: Step, { event }: UpstreamEvent): void {
   registerItem(step, item, stringAt(event, 'previous_item_id') ?? null, responseId, isVisibleItem(item, step))
   if (event.type === 'response.output_item.done' && item.type === 'function_call' && responseId !== undefined) registerCall(step, item, responseId, null)
   if (event.type === 'conversation.item.added' || event.type === 'conversation.item.created') {
-    step.state = { ...step.state, calls: acknowledgeOutput(step.state.calls, stringAt(item, 'id') ?? '') }
+    step.set({ calls: acknowledgeOutput(step.state.calls, stringAt(item, 'id') ?? '') })
   }
 }
 
@@ -173,7 +173,7 @@ function againRefused(step: Step, cause: string): void {
   const { clientRequest } = step.state.responses
   if (clientRequest?.eventId !== cause) return
   const { expected } = step.state.restored
-  step.state = { ...step.state, restored: { ...step.state.restored, expected: undefined } }
+  step.set({ restored: { ...step.state.restored, expected: undefined } })
   changeResponses(step, clientRequestOver(step.state.responses))
   const response = { id: expected ?? '', object: 'realtime.response', status: 'failed', status_details: { type: 'failed' }, output: [], usage: null }
   if (expected !== undefined) sendToClient(step, { event: { type: 'response.done', event_id: publicEventId(step), response }, frame: undefined })

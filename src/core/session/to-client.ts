@@ -7,7 +7,7 @@ import { note, type Step } from './state.js'
 
 /** `responses`: made by `responses/machine.ts`. */
 export function changeResponses(step: Step, responses: Responses): void {
-  if (responses !== step.state.responses) step.state = { ...step.state, responses }
+  if (responses !== step.state.responses) step.set({ responses })
 }
 
 export function sendToClient(step: Step, received: UpstreamEvent): void {
@@ -40,7 +40,7 @@ function isBegun(step: Step, event: RealtimeEvent): boolean {
   if (restored.expected === undefined && restored.speech === undefined) return false
   const isResponse = event.type === 'response.created' && restored.expected !== undefined && stringAt(objectAt(event, 'response'), 'id') === restored.expected
   const isSpeech = event.type === 'input_audio_buffer.speech_started' && stringAt(event, 'item_id') === restored.speech
-  if (isResponse) step.state = { ...step.state, restored: { ...restored, expected: undefined } }
-  if (isSpeech) step.state = { ...step.state, restored: { ...restored, speech: undefined } }
+  if (isResponse) step.set({ restored: { ...restored, expected: undefined } })
+  if (isSpeech) step.set({ restored: { ...restored, speech: undefined } })
   return isResponse || isSpeech
 }

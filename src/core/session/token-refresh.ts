@@ -11,7 +11,7 @@ const TYPE = 'relay.token.refresh'
 export function noticeExpiry(step: Step): void {
   const { token, profile } = step.state
   if (token.noticeAt === undefined || step.now < token.noticeAt || !profile.relayEvents) return
-  step.state = { ...step.state, token: { ...token, noticeAt: undefined } }
+  step.set({ token: { ...token, noticeAt: undefined } })
   tell(step, 'relay.token.expiring')
 }
 
@@ -28,7 +28,7 @@ export function refreshRequested(step: Step, event: RealtimeEvent): void {
     refuse(step, tooMuch, eventId, TYPE)
     return
   }
-  step.state = { ...step.state, token: { ...step.state.token, checking: { eventId } } }
+  step.set({ token: { ...step.state.token, checking: { eventId } } })
   step.actions.push({ type: 'token.verify', token })
 }
 
@@ -37,7 +37,7 @@ export function tokenVerified(step: Step, outcome: TokenOutcome): void {
   const { token, caller } = step.state
   if (!token.checking) return
   const { eventId } = token.checking
-  step.state = { ...step.state, token: { ...token, checking: undefined } }
+  step.set({ token: { ...token, checking: undefined } })
   if (!outcome.ok) {
     refuse(step, { code: outcome.code, param: 'token', message: outcome.code === 'internal' ? 'The token could not be checked.' : 'The token is not valid.' }, eventId, TYPE)
     return
@@ -46,7 +46,7 @@ export function tokenVerified(step: Step, outcome: TokenOutcome): void {
     refuse(step, { code: 'forbidden', param: 'token', message: 'The token belongs to somebody else.' }, eventId, TYPE)
     return
   }
-  step.state = { ...step.state, token: termFrom(step.now, outcome.expiresAt, outcome.exp) }
+  step.set({ token: termFrom(step.now, outcome.expiresAt, outcome.exp) })
   step.actions.push({ type: 'token.use', tokenId: outcome.tokenId })
   tell(step, 'relay.token.refreshed')
 }

@@ -8,13 +8,13 @@ import type { Step } from './state.js'
 /** The first leg is dialled as soon as there is a client. */
 export function clientAttached(step: Step): void {
   const leg = step.state.upstream.leg + 1
-  step.state = { ...step.state, upstream: { phase: 'dialling', leg } }
+  step.set({ upstream: { phase: 'dialling', leg } })
   step.actions.push({ type: 'dial', leg, reason: 'first' })
 }
 
 /** `privateWords`: names that must not appear in any text towards the client. */
 export function upstreamOpened(step: Step, privateWords: readonly string[]): void {
-  step.state = { ...step.state, privateWords }
+  step.set({ privateWords })
   step.actions.push({ type: 'switch', leg: step.state.upstream.leg })
 }
 
@@ -23,7 +23,7 @@ export function upstreamClosed(step: Step, code: number, said: readonly Said[] =
   const { upstream, restore } = step.state
   if (restore) return attemptFailed(step, 'closed')
   if (upstream.phase !== 'ready') {
-    step.state = { ...step.state, upstream: { ...upstream, phase: 'lost' } }
+    step.set({ upstream: { ...upstream, phase: 'lost' } })
     close(step, 'upstream_refused', 'closed_before_live')
   } else if (code === 1001) lost(step, 'closed', said, { code: 'session_over', why: 'upstream_session_over' })
   else lost(step, 'closed', said, { code: 'upstream_lost', why: 'upstream_closed' })

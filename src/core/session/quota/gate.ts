@@ -17,7 +17,7 @@ const UNKNOWN: Rejection = { code: 'rate_limited', message: 'The quota cannot be
 const HELD_RETRY_SECONDS = 3
 
 export function changeQuota(step: Step, change: Partial<QuotaState>): void {
-  step.state = { ...step.state, quota: { ...step.state.quota, ...change } }
+  step.set({ quota: { ...step.state.quota, ...change } })
 }
 
 /** A `session.update` on its way upstream, with the answering of turns left to us. */
@@ -125,7 +125,7 @@ export function quotaReserved(step: Step, answer: QuotaReservation | undefined):
   const { waiting, queue } = step.state.gate
   if (!policy || waiting?.why !== 'quota') return []
   const { request } = waiting
-  step.state = { ...step.state, gate: openGate }
+  step.set({ gate: openGate })
   if (answer) noteSpent(step, quotaLeft(policy, answer.usage))
   const refusal = refusalOf(policy, answer, step.now)
   if (refusal) {
@@ -148,7 +148,7 @@ function ask(step: Step, request: GatedRequest): void {
   // What the answer before reserved must not count beside what it used.
   releaseWhenIdle(step)
   changeQuota(step, { holds: true })
-  step.state = { ...step.state, gate: closeGate(step.state.gate, 'quota', request) }
+  step.set({ gate: closeGate(step.state.gate, 'quota', request) })
   step.actions.push({
     type: 'quota.reserve',
     input: step.state.quota.lastInput,

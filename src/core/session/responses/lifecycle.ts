@@ -16,7 +16,7 @@ export function responseCreated(step: Step, received: UpstreamEvent): void {
   const { unanswered, uncertainAnswer } = step.state.responses
   const response = objectAt(received.event, 'response')
   const id = stringAt(response, 'id') ?? ''
-  if (step.state.conversationId === undefined) step.state = { ...step.state, conversationId: stringAt(response, 'conversation_id') }
+  if (step.state.conversationId === undefined) step.set({ conversationId: stringAt(response, 'conversation_id') })
   note(step, { type: 'response_started', responseId: id })
   // The service began it by itself, and nobody would hear it.
   if (isAway(step.state) && isFree(step.state.responses))

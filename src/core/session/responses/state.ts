@@ -97,3 +97,23 @@ export const noResponses: Responses = {
   turnSince: undefined,
   rounds: 0,
 }
+
+/** With every field written out, for the reason that `stateWith` gives. */
+export function responsesWith(r: Responses, changes: Partial<Responses>): Responses {
+  const copy: Responses = {
+    active: r.active,
+    unanswered: r.unanswered,
+    ourRequest: r.ourRequest,
+    uncertainAnswer: r.uncertainAnswer,
+    clientRequest: r.clientRequest,
+    deferredRequest: r.deferredRequest,
+    dropNextRequest: r.dropNextRequest,
+    hiddenResponse: r.hiddenResponse,
+    filler: r.filler,
+    filledFor: r.filledFor,
+    userSpeaks: r.userSpeaks,
+    turnSince: r.turnSince,
+    rounds: r.rounds,
+  }
+  return Object.assign(copy, changes)
+}

@@ -34,12 +34,12 @@ export function echoSeen(step: Step, event: RealtimeEvent): boolean {
   if (!replayed.has(id)) return false
   answerSent(step, event)
   const previous = stringAt(event, 'previous_item_id')
-  if (previous !== undefined && isHidden(step.state.items, id)) step.state = { ...step.state, items: hideItem(step.state.items, id, previous) }
+  if (previous !== undefined && isHidden(step.state.items, id)) step.set({ items: hideItem(step.state.items, id, previous) })
   const { undone, responses } = step.state.underWay
   // Of an answer that is still open for the client, its closing tells that.
   const isOpen = responses.some(({ items }) => items.some((item) => item.id === id))
   if (event.type === 'conversation.item.done' && undone.includes(id) && (!isOpen || !step.state.restore)) {
-    step.state = { ...step.state, underWay: observed(step.state.underWay, event, step.state.answersTurns) }
+    step.set({ underWay: observed(step.state.underWay, event, step.state.answersTurns) })
     sendToClient(step, { event, frame: undefined })
   }
   return true
@@ -48,7 +48,7 @@ export function echoSeen(step: Step, event: RealtimeEvent): boolean {
 function answerSent(step: Step, event: RealtimeEvent): void {
   const { underWay } = step.state
   const sent = acknowledged(underWay.sent, event)
-  if (sent !== underWay.sent) step.state = { ...step.state, underWay: tidy(underWay, { ...underWay, sent }) }
+  if (sent !== underWay.sent) step.set({ underWay: tidy(underWay, { ...underWay, sent }) })
 }
 
 /** What begins anew is shown under the id of what it stands for. */
@@ -65,7 +65,7 @@ function beginUnderOldId(step: Step, event: RealtimeEvent): void {
     if (isAside) return
     alias(step, stringAt(response, 'id'), expected)
     // Audio of the response passes unread otherwise, and would have the upstream's id in it.
-    step.state = { ...step.state, upstream: { ...step.state.upstream, rewrites: true } }
+    step.set({ upstream: { ...step.state.upstream, rewrites: true } })
   } else if (event.type === 'input_audio_buffer.speech_started' && speech !== undefined) alias(step, stringAt(event, 'item_id'), speech)
 }
 
@@ -75,9 +75,9 @@ function alias(step: Step, upstreamId: string | undefined, clientId: string): vo
 
 function endRewriting(step: Step): void {
   const { phase, leg } = step.state.upstream
-  step.state = { ...step.state, upstream: { phase, leg } }
+  step.set({ upstream: { phase, leg } })
 }
 
 function change(step: Step, what: Partial<Restored>): void {
-  step.state = { ...step.state, restored: { ...step.state.restored, ...what } }
+  step.set({ restored: { ...step.state.restored, ...what } })
 }

@@ -15,7 +15,7 @@ const FINAL_CODES: ReadonlySet<string> = new Set(['insufficient_quota', 'invalid
 
 /** An `error` of the upstream that says why its end is near. */
 export function noteFinal(step: Step, code: string): void {
-  if (FINAL_CODES.has(code)) step.state = { ...step.state, upstream: { ...step.state.upstream, isFinal: true } }
+  if (FINAL_CODES.has(code)) step.set({ upstream: { ...step.state.upstream, isFinal: true } })
 }
 
 /** Whether a loss now would be followed by a new dial. */
@@ -28,12 +28,12 @@ export function lost(step: Step, cause: LossCause, said: readonly Said[], ending
   const { state, now } = step
   if (!wouldRestore(state, now)) {
     const { code, why, retryAfterSeconds } = ending
-    step.state = { ...state, upstream: { ...state.upstream, phase: 'lost' } }
+    step.set({ upstream: { ...state.upstream, phase: 'lost' } })
     return cause === 'closed' ? close(step, code, why, retryAfterSeconds) : closeNow(step, code, why, retryAfterSeconds)
   }
   const until = now + (state.profile.limits.reconnectMs ?? 0)
   note(step, { type: 'upstream_lost', cause, during: during(state) })
-  step.state = { ...state, conversation: withWhatWasSaid(state, said), restored: remembering(state.restored, now) }
+  step.set({ conversation: withWhatWasSaid(state, said), restored: remembering(state.restored, now) })
   dial(step, { cause, ending, since: now, until, attempt: 0, dialAt: undefined, attemptUntil: 0, said, awaited: new Map(), early: [], reserved: [] })
 }
 
@@ -55,7 +55,7 @@ export function attemptFailed(step: Step, why: string, retryAfterMs = 0): void {
   if (!restore) return
   const dialAt = step.now + Math.max(pauseAfter(restore.attempt, relayIdPrefix), retryAfterMs)
   if (dialAt >= restore.until) return giveUp(step, why)
-  step.state = { ...step.state, upstream: { ...upstream, phase: 'lost' }, restore: { ...restore, dialAt, awaited: new Map() } }
+  step.set({ upstream: { ...upstream, phase: 'lost' }, restore: { ...restore, dialAt, awaited: new Map() } })
 }
 
 /** At every tick. */
@@ -70,12 +70,12 @@ export function tickRestore(step: Step): void {
 /** A frame that was read as its lane closed is handled before those that are held. */
 export function keepEarly(step: Step, event: RealtimeEvent): void {
   const { restore } = step.state
-  if (restore) step.state = { ...step.state, restore: { ...restore, early: [...restore.early, event] } }
+  if (restore) step.set({ restore: { ...restore, early: [...restore.early, event] } })
 }
 
 export function keepReserved(step: Step, answer: QuotaReservation | undefined): void {
   const { restore } = step.state
-  if (restore) step.state = { ...step.state, restore: { ...restore, reserved: [...restore.reserved, answer] } }
+  if (restore) step.set({ restore: { ...restore, reserved: [...restore.reserved, answer] } })
 }
 
 export function restoreDueAt({ restore }: SessionState): number {
@@ -87,7 +87,7 @@ function dial(step: Step, restore: Restore): void {
   const leg = nextLeg(step.state)
   const { reconnectMs = 0 } = step.state.profile.limits
   const next: Restore = { ...restore, attempt: restore.attempt + 1, dialAt: undefined, attemptUntil: attemptUntil(step.now, restore.until, reconnectMs), awaited: new Map() }
-  step.state = { ...step.state, upstream: { phase: 'dialling', leg }, restore: next, rollover: undefined }
+  step.set({ upstream: { phase: 'dialling', leg }, restore: next, rollover: undefined })
   const isNews = restore.attempt === 0 && restore.ending.code !== 'session_over'
   step.actions.push({ type: 'dial', leg, reason: isNews ? 'lost' : 'again' })
 }
@@ -97,7 +97,7 @@ function giveUp(step: Step, why: string): void {
   if (!restore) return
   const { code, why: cause, retryAfterSeconds } = restore.ending
   note(step, { type: 'restore_failed', cause: restore.cause, why, attempts: restore.attempt, durationMs: step.now - restore.since })
-  step.state = { ...step.state, upstream: { ...step.state.upstream, phase: 'lost' }, restore: undefined }
+  step.set({ upstream: { ...step.state.upstream, phase: 'lost' }, restore: undefined })
   closeNow(step, code, cause, retryAfterSeconds)
 }
 

@@ -32,7 +32,7 @@ export function restoringEvent(step: Step, { event }: UpstreamEvent): void {
 
 function configure(step: Step): void {
   const { update } = replay(step.state)
-  step.state = { ...step.state, upstream: { ...step.state.upstream, phase: 'configuring' } }
+  step.set({ upstream: { ...step.state.upstream, phase: 'configuring' } })
   // What is in force upstream has the answering of turns switched off under a quota; the client's wish is what counts.
   step.actions.push({ type: 'send', to: 'upstream', event: leaveAnsweringToRelay(step, asIfUpstreamAnswered(step, update), true) })
 }
@@ -53,16 +53,15 @@ export function replayTo(step: Step, restore: Restore, session: JsonObject | und
   const newId = stringAt(session, 'id')
   const aliases = newId === undefined || sessionId === undefined || newId === sessionId ? renamed : new Map(renamed).set(newId, sessionId)
   const replayed = new Set(items.map((create) => renamed.get(idOf(create)) ?? idOf(create)))
-  step.state = {
-    ...step.state,
+  step.set({
     upstream: { ...step.state.upstream, phase: 'replaying' },
     restored: { ...step.state.restored, aliases, replayed },
     restore: { ...restore, awaited },
-  }
+  })
   for (const create of items) {
     const id = idOf(create)
     // Notes of ours: the client must not see them, nor a link to them.
-    if (!renamed.has(id) && !step.state.conversation.items.some((kept) => kept.id === id)) step.state = { ...step.state, items: hideItem(step.state.items, id, null) }
+    if (!renamed.has(id) && !step.state.conversation.items.some((kept) => kept.id === id)) step.set({ items: hideItem(step.state.items, id, null) })
     step.actions.push({ type: 'send', to: 'upstream', event: create })
   }
   planRollover(step, session)
@@ -87,6 +86,6 @@ function taken(step: Step, itemId: string | undefined): void {
   if (!restore) return
   const awaited = new Map([...restore.awaited].filter(([, id]) => id !== itemId))
   if (awaited.size === restore.awaited.size) return
-  step.state = { ...step.state, restore: { ...restore, awaited } }
+  step.set({ restore: { ...restore, awaited } })
   if (awaited.size === 0) settleCut(step)
 }

@@ -26,13 +26,13 @@ export function tickRollover(step: Step): void {
   if (!rollover || now < rollover.at || !isReady(state) || state.life !== 'open') return
   if (rollover.phase === 'waiting') {
     const leg = nextLeg(state)
-    step.state = { ...state, rollover: { at: now + RETRY_MS, leg, phase: 'dialling' } }
+    step.set({ rollover: { at: now + RETRY_MS, leg, phase: 'dialling' } })
     step.actions.push({ type: 'dial', leg, reason: 'rollover' })
   } else if (rollover.phase !== 'prepared') failed(step)
   // The client has set something since: the next leg would run without it.
   else if (rollover.inForce !== state.inForce) failed(step)
   else if (isQuiet(state)) move(step, rollover)
-  else step.state = { ...state, rollover: { ...rollover, at: now + LOOK_MS } }
+  else step.set({ rollover: { ...rollover, at: now + LOOK_MS } })
 }
 
 /** An input of the next leg. */
@@ -45,12 +45,12 @@ export function rolloverInput(step: Step, input: Extract<Input, { leg: number }>
   const session = objectAt(event, 'session')
   if (event.type === 'error') failed(step)
   else if (event.type === 'session.created' && rollover.phase === 'dialling') {
-    step.state = { ...step.state, rollover: { ...rollover, phase: 'configuring', inForce: step.state.inForce } }
+    step.set({ rollover: { ...rollover, phase: 'configuring', inForce: step.state.inForce } })
     const update = leaveAnsweringToRelay(step, asIfUpstreamAnswered(step, replay(step.state).update), true)
     step.actions.push({ type: 'send', to: 'upstream', leg: input.leg, event: update })
   } else if (event.type === 'session.updated' && rollover.phase === 'configuring') {
     if (!serverPartInForce(session, profile)) return failed(step)
-    step.state = { ...step.state, rollover: { ...rollover, phase: 'prepared', at: step.now, session } }
+    step.set({ rollover: { ...rollover, phase: 'prepared', at: step.now, session } })
   }
 }
 
@@ -90,7 +90,7 @@ function move(step: Step, { leg, session }: Rollover): void {
     early: [],
     reserved: [],
   }
-  step.state = { ...step.state, upstream: { phase: 'configuring', leg }, rollover: undefined, restore }
+  step.set({ upstream: { phase: 'configuring', leg }, rollover: undefined, restore })
   step.actions.push({ type: 'switch', leg })
   replayTo(step, restore, session)
 }
@@ -99,5 +99,5 @@ function move(step: Step, { leg, session }: Rollover): void {
 function failed(step: Step): void {
   note(step, { type: 'event_dropped', side: 'upstream', why: 'rollover_failed' })
   const { rollover } = step.state
-  step.state = { ...step.state, rollover: { at: step.now + RETRY_MS, leg: rollover?.leg, phase: 'waiting' } }
+  step.set({ rollover: { at: step.now + RETRY_MS, leg: rollover?.leg, phase: 'waiting' } })
 }

@@ -42,12 +42,11 @@ export function settleCut(step: Step): void {
   const { sent, owed, speech } = step.state.underWay
   const cut = active ? cutOfActive(step) : undefined
   const { phase: _, ...leg } = upstream
-  step.state = {
-    ...step.state,
+  step.set({
     upstream: { ...leg, phase: 'ready' },
     restore: undefined,
     underWay: tidy(step.state.underWay, { ...step.state.underWay, sent: [], owed: undefined, speech: undefined }),
-  }
+  })
   // Booked before the client sees its end, like every use.
   if (cut !== undefined) step.actions.push({ type: 'record.estimate', input: step.state.quota.lastInput, output: outputCap(step.state.profile, active?.request) })
   for (const event of sent) sendAgain(step, event)
@@ -55,7 +54,7 @@ export function settleCut(step: Step): void {
   if (cut === 'again') forgetHalf(step)
   else if (cut !== undefined) closeResponse(step, cut, restore)
   if (speech !== undefined) {
-    step.state = { ...step.state, restored: { ...step.state.restored, speech } }
+    step.set({ restored: { ...step.state.restored, speech } })
     changeResponses(step, speechHeard(step.state.responses, false))
   }
   endUnheard(step)
@@ -115,7 +114,7 @@ function endFiller(step: Step, { said }: Restore): void {
       const response = objectAt(event, 'response')
       sendToClient(step, { event: response ? { ...event, response: { ...response, metadata: null } } : event, frame: undefined })
     }
-    step.state = { ...step.state, underWay: tidy(step.state.underWay, { ...step.state.underWay, responses: step.state.underWay.responses.filter((one) => one !== shown) }) }
+    step.set({ underWay: tidy(step.state.underWay, { ...step.state.underWay, responses: step.state.underWay.responses.filter((one) => one !== shown) }) })
   }
   changeResponses(step, fillerOver(step.state.responses))
 }
@@ -139,13 +138,13 @@ function forgetHalf(step: Step): void {
   const ids = new Set(shown?.items.map(({ id }) => id))
   const { responses, undone, ...rest } = step.state.underWay
   const underWay = tidy(nothingUnderWay, { ...rest, responses: responses.filter((one) => one !== shown), undone: undone.filter((id) => !ids.has(id)) })
-  step.state = { ...step.state, underWay }
+  step.set({ underWay })
   // Shown as begun, it begins only once.
-  if (active && !active.deferred) step.state = { ...step.state, restored: { ...step.state.restored, expected: active.id } }
+  if (active && !active.deferred) step.set({ restored: { ...step.state.restored, expected: active.id } })
 }
 
 function forgetItem(step: Step, id: string): void {
-  step.state = { ...step.state, conversation: remembered(step.state.conversation, { type: 'conversation.item.deleted', item_id: id }) }
+  step.set({ conversation: remembered(step.state.conversation, { type: 'conversation.item.deleted', item_id: id }) })
 }
 
 /** As it was asked for before. */

@@ -14,7 +14,7 @@ export function watchWhileAwaited(step: Step): void {
   const { state } = step
   const isAwaited = isReady(state) && (state.profile.limits.reconnectMs ?? 0) > 0 && (floorOf(state.responses) !== 'free' || state.underWay.owed !== undefined)
   if (isAwaited === (state.watch !== undefined)) return
-  step.state = { ...state, watch: isAwaited ? { since: step.now, heard: undefined, pinged: false } : undefined }
+  step.set({ watch: isAwaited ? { since: step.now, heard: undefined, pinged: false } : undefined })
 }
 
 export function silenceDueAt({ watch }: SessionState): number {
@@ -27,10 +27,10 @@ export function silenceDueAt({ watch }: SessionState): number {
 export function tickSilence(step: Step, heard: number | undefined, said: readonly Said[] | undefined): void {
   const { watch } = step.state
   if (!watch || step.now < silenceDueAt(step.state)) return
-  if (heard === undefined || heard !== watch.heard) step.state = { ...step.state, watch: { since: step.now, heard: heard ?? watch.heard, pinged: false } }
+  if (heard === undefined || heard !== watch.heard) step.set({ watch: { since: step.now, heard: heard ?? watch.heard, pinged: false } })
   else if (step.now - watch.since >= GIVEN_UP_AFTER_MS) upstreamStuck(step, 'silent', said)
   else {
-    step.state = { ...step.state, watch: { ...watch, pinged: true } }
+    step.set({ watch: { ...watch, pinged: true } })
     step.actions.push({ type: 'ping' })
   }
 }

@@ -23,7 +23,7 @@ export function truncatedByRelay(step: Step, event: RealtimeEvent): boolean {
 function rewrite(step: Step, id: string, item: JsonObject): void {
   const previous = itemBefore(step.state.conversation, id)
   const { rewritten, ...rest } = step.state.restored
-  step.state = { ...step.state, restored: { ...rest, rewritten: new Set(rewritten).add(id) } }
+  step.set({ restored: { ...rest, rewritten: new Set(rewritten).add(id) } })
   const send = (event: RealtimeEvent) => step.actions.push({ type: 'send', to: 'upstream', event: { ...event, event_id: relayId(step) } })
   send({ type: 'conversation.item.delete', item_id: id })
   send({ type: 'conversation.item.create', previous_item_id: previous ?? 'root', item: { id, ...item } })

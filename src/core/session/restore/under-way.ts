@@ -53,7 +53,7 @@ const MAX_UNDONE = 64
 export function observed(before: UnderWay, event: RealtimeEvent, answersTurns: boolean): UnderWay {
   const after = seen(before, event, answersTurns)
   const sent = acknowledged(after.sent, event)
-  return tidy(before, sent === after.sent ? after : { ...after, sent })
+  return tidy(before, sent === after.sent ? after : underWayWith(after, { sent }))
 }
 
 function seen(u: UnderWay, event: RealtimeEvent, answersTurns: boolean): UnderWay {
@@ -62,11 +62,11 @@ function seen(u: UnderWay, event: RealtimeEvent, answersTurns: boolean): UnderWa
     case 'response.created': {
       const response = objectAt(event, 'response') ?? {}
       const begun = { id: stringAt(response, 'id') ?? '', response, items: [] }
-      return { ...u, owed: undefined, responses: [...u.responses.filter((one) => one.id !== begun.id), begun] }
+      return underWayWith(u, { owed: undefined, responses: [...u.responses.filter((one) => one.id !== begun.id), begun] })
     }
     case 'response.done': {
       const ended = stringAt(objectAt(event, 'response'), 'id')
-      return { ...u, responses: u.responses.filter((one) => one.id !== ended) }
+      return underWayWith(u, { responses: u.responses.filter((one) => one.id !== ended) })
     }
     case 'response.output_item.added':
     case 'response.output_item.done':
@@ -81,7 +81,7 @@ function seen(u: UnderWay, event: RealtimeEvent, answersTurns: boolean): UnderWa
     case 'conversation.item.added':
     case 'conversation.item.created': {
       const added = stringAt(objectAt(event, 'item'), 'id')
-      return added === undefined || u.undone.includes(added) ? u : { ...u, undone: [...u.undone, added].slice(-MAX_UNDONE) }
+      return added === undefined || u.undone.includes(added) ? u : underWayWith(u, { undone: [...u.undone, added].slice(-MAX_UNDONE) })
     }
     case 'conversation.item.done':
       return without(withFinal(u, event), stringAt(objectAt(event, 'item'), 'id'))
@@ -90,15 +90,15 @@ function seen(u: UnderWay, event: RealtimeEvent, answersTurns: boolean): UnderWa
     case 'conversation.item.deleted':
       return without(u, id)
     case 'input_audio_buffer.speech_started':
-      return { ...u, speech: id, owed: undefined }
+      return underWayWith(u, { speech: id, owed: undefined })
     case 'input_audio_buffer.speech_stopped':
-      return answersTurns ? { ...u, owed: id } : u
+      return answersTurns ? underWayWith(u, { owed: id }) : u
     case 'input_audio_buffer.committed': {
       const isOwn = u.sent.some((one) => one.type === 'input_audio_buffer.commit')
-      return { ...u, speech: undefined, owed: answersTurns && !isOwn ? id : u.owed }
+      return underWayWith(u, { speech: undefined, owed: answersTurns && !isOwn ? id : u.owed })
     }
     case 'input_audio_buffer.cleared':
-      return u.speech === undefined && u.owed === undefined ? u : { ...u, speech: undefined, owed: undefined }
+      return u.speech === undefined && u.owed === undefined ? u : underWayWith(u, { speech: undefined, owed: undefined })
     default:
       return u
   }
@@ -120,7 +120,7 @@ function withItem(u: UnderWay, event: RealtimeEvent, done: boolean): UnderWay {
   if (!item || id === undefined) return u
   return changed(u, stringAt(event, 'response_id'), (items) => {
     const known = items.find((one) => one.id === id)
-    if (known) return items.map((one) => (one === known ? { ...one, item, done: done || one.done, final: done || one.final } : one))
+    if (known) return items.map((one) => (one === known ? itemWith(one, item, one.parts, done || one.final, done || one.done) : one))
     return [...items, { id, outputIndex: indexAt(event, 'output_index'), item, parts: [], final: done, done }]
   })
 }
@@ -130,32 +130,32 @@ function withFinal(u: UnderWay, event: RealtimeEvent): UnderWay {
   const item = objectAt(event, 'item')
   const owner = u.responses.find((one) => one.items.some(({ id }) => id === item?.id))
   if (!item || !owner || item.status === 'in_progress') return u
-  return changed(u, owner.id, (items) => items.map((one) => (one.id === item.id ? { ...one, item, final: true } : one)))
+  return changed(u, owner.id, (items) => items.map((one) => (one.id === item.id ? itemWith(one, item, one.parts, true, one.done) : one)))
 }
 
 /** A client may act on a call as soon as its arguments are whole. */
 function withArguments(one: ShownItem, event: RealtimeEvent): ShownItem {
   const { name = one.item.name ?? null, arguments: words = '' } = event
-  return { ...one, item: { ...one.item, name, arguments: words, status: 'completed' }, final: true }
+  return itemWith(one, { ...one.item, name, arguments: words, status: 'completed' }, one.parts, true, one.done)
 }
 
 function withPart(u: UnderWay, event: RealtimeEvent, change: (parts: readonly ShownPart[]) => readonly ShownPart[]): UnderWay {
   const id = stringAt(event, 'item_id')
-  return changed(u, stringAt(event, 'response_id'), (items) => items.map((one) => (one.id === id ? { ...one, parts: change(one.parts) } : one)))
+  return changed(u, stringAt(event, 'response_id'), (items) => items.map((one) => (one.id === id ? itemWith(one, one.item, change(one.parts), one.final, one.done) : one)))
 }
 
 function ended(part: ShownPart, event: RealtimeEvent): ShownPart {
   const text = stringAt(event, 'transcript') ?? stringAt(event, 'text') ?? part.text
-  return { ...part, part: objectAt(event, 'part') ?? part.part, ended: [...part.ended, event.type], text }
+  return { contentIndex: part.contentIndex, part: objectAt(event, 'part') ?? part.part, ended: [...part.ended, event.type], text }
 }
 
 function changed(u: UnderWay, responseId: string | undefined, change: (items: readonly ShownItem[]) => readonly ShownItem[]): UnderWay {
   if (!u.responses.some((one) => one.id === responseId)) return u
-  return { ...u, responses: u.responses.map((one) => (one.id === responseId ? { ...one, items: change(one.items) } : one)) }
+  return underWayWith(u, { responses: u.responses.map((one) => (one.id === responseId ? { id: one.id, response: one.response, items: change(one.items) } : one)) })
 }
 
 function without(u: UnderWay, itemId: string | undefined): UnderWay {
-  return itemId !== undefined && u.undone.includes(itemId) ? { ...u, undone: u.undone.filter((one) => one !== itemId) } : u
+  return itemId !== undefined && u.undone.includes(itemId) ? underWayWith(u, { undone: u.undone.filter((one) => one !== itemId) }) : u
 }
 
 /** One object for all that have nothing under way. */
@@ -164,6 +164,16 @@ export function tidy(before: UnderWay, after: UnderWay): UnderWay {
   const { responses, sent, undone, speech, owed } = after
   const isNothing = responses.length === 0 && sent.length === 0 && undone.length === 0 && speech === undefined && owed === undefined
   return isNothing ? nothingUnderWay : after
+}
+
+/** With every field written out, for the reason that `stateWith` gives. */
+function underWayWith(u: UnderWay, changes: Partial<UnderWay>): UnderWay {
+  const copy: UnderWay = { responses: u.responses, sent: u.sent, undone: u.undone, speech: u.speech, owed: u.owed }
+  return Object.assign(copy, changes)
+}
+
+function itemWith({ id, outputIndex }: ShownItem, item: JsonObject, parts: readonly ShownPart[], final: boolean, done: boolean): ShownItem {
+  return { id, outputIndex, item, parts, final, done }
 }
 
 function indexAt(event: RealtimeEvent, key: string): number {

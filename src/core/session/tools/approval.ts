@@ -22,7 +22,7 @@ export function approvalGiven(step: Step, event: RealtimeEvent): void {
     refuse(step, { code: 'bad_event', param: 'approve', message: "'approve' must be true or false." }, eventId, TYPE)
     return
   }
-  if (event.approve) step.state = { ...step.state, calls: changeServerCall(step.state.calls, call.callId, { status: 'waiting', approved: true }) }
+  if (event.approve) step.set({ calls: changeServerCall(step.state.calls, call.callId, { status: 'waiting', approved: true }) })
   else deny(step, call)
   startCalls(step)
   followUp(step)

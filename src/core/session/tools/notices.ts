@@ -12,7 +12,7 @@ export function noticeStarted(step: Step, call: ServerCall): void {
 /** Until the answer, the call is held with exactly these arguments. */
 export function askApproval(step: Step, call: ServerCall): void {
   tell(step, 'relay.tool.approval_request', { id: publicIdOf(step, call), name: call.name, arguments: call.arguments })
-  step.state = { ...step.state, calls: changeServerCall(step.state.calls, call.callId, { status: 'asking', askedAt: step.now }) }
+  step.set({ calls: changeServerCall(step.state.calls, call.callId, { status: 'asking', askedAt: step.now }) })
 }
 
 /** Only for a call that was told before, so that every `relay.tool.finished` has its beginning; a call that never ran after all took no time. */
@@ -28,9 +28,9 @@ export function isTold({ relayEvents, tools }: SessionProfile, call: ServerCall)
 /** The id under which the client knows a call: ours, since the model's own belongs to hidden events. */
 function publicIdOf(step: Step, call: ServerCall): string {
   if (call.publicId !== undefined) return call.publicId
-  step.state = { ...step.state, idsUsed: step.state.idsUsed + 1 }
+  step.set({ idsUsed: step.state.idsUsed + 1 })
   const publicId = `tool_relay_${step.state.idsUsed}`
-  step.state = { ...step.state, calls: changeServerCall(step.state.calls, call.callId, { publicId }) }
+  step.set({ calls: changeServerCall(step.state.calls, call.callId, { publicId }) })
   return publicId
 }
 

@@ -23,11 +23,11 @@ export function registerItem(step: Step, item: unknown, previous: string | null,
   if (!isObject(item)) return
   const itemId = stringAt(item, 'id')
   if (itemId === undefined) return
-  if (!visible) step.state = { ...step.state, items: hideItem(step.state.items, itemId, previous) }
+  if (!visible) step.set({ items: hideItem(step.state.items, itemId, previous) })
   else if (item.type === 'function_call') {
     const callId = stringAt(item, 'call_id')
-    step.state = { ...step.state, items: addClientCallItem(step.state.items, itemId) }
-    if (callId !== undefined && responseId !== undefined) step.state = { ...step.state, calls: addClientCall(step.state.calls, callId, responseId) }
+    step.set({ items: addClientCallItem(step.state.items, itemId) })
+    if (callId !== undefined && responseId !== undefined) step.set({ calls: addClientCall(step.state.calls, callId, responseId) })
   }
 }
 
@@ -39,7 +39,7 @@ export function registerCall(step: Step, item: JsonObject, responseId: string, p
   const isClients = isVisibleItem(item, step)
   registerItem(step, item, previous, responseId, isClients)
   if (isClients) return
-  step.state = { ...step.state, calls: addServerCall(step.state.calls, { callId, responseId, name: name ?? '', arguments: stringAt(item, 'arguments') ?? '' }) }
+  step.set({ calls: addServerCall(step.state.calls, { callId, responseId, name: name ?? '', arguments: stringAt(item, 'arguments') ?? '' }) })
 }
 
 /** None while the client is away: whether it comes back is not known. */
@@ -61,7 +61,7 @@ function start(step: Step, call: ServerCall): void {
     handOver(step, call.callId, TOO_MANY)
     return
   }
-  step.state = { ...step.state, calls: changeServerCall(step.state.calls, call.callId, { status: 'running', atWork: true, startedAt: step.now }) }
+  step.set({ calls: changeServerCall(step.state.calls, call.callId, { status: 'running', atWork: true, startedAt: step.now }) })
   // Announce at once if the client knows the call already or the profile sets no delay; otherwise only when it is slow.
   if (step.state.profile.toolNoticeMs === undefined || call.publicId !== undefined) noticeStarted(step, call)
   step.actions.push({ type: 'tool.start', callId: call.callId, name: call.name, arguments: call.arguments })
@@ -71,7 +71,7 @@ function start(step: Step, call: ServerCall): void {
 /** Calls of a cancelled or failed response that had not begun: the client is not asked about them any longer. */
 export function dropWaiting(step: Step, responseId: string): void {
   for (const call of callsOf(step.state.calls, responseId)) if (call.status === 'asking') noticeFinished(step, call, false, 0)
-  step.state = { ...step.state, calls: forgetWaiting(step.state.calls, responseId) }
+  step.set({ calls: forgetWaiting(step.state.calls, responseId) })
 }
 
 /** Stops the running ones of these calls, except those declared to be finished whatever happens to their response. */
@@ -89,7 +89,7 @@ function handlingOf(step: Step, name: string): ToolHandling | undefined {
 export function toolFinished(step: Step, { callId, output, ok, durationMs }: Extract<Input, { type: 'tool.finished' }>): void {
   const call = step.state.calls.server.get(callId)
   if (!call?.atWork) return
-  step.state = { ...step.state, calls: changeServerCall(step.state.calls, callId, { atWork: false }) }
+  step.set({ calls: changeServerCall(step.state.calls, callId, { atWork: false }) })
   noticeFinished(step, call, ok, durationMs)
   if (call.status === 'running') handOver(step, callId, output)
   else handOverLate(step, call, output)
@@ -101,7 +101,7 @@ export function toolFinished(step: Step, { callId, output, ok, durationMs }: Ext
 export function handOver(step: Step, callId: string, output: string): void {
   const eventId = relayId(step)
   const itemId = relayId(step)
-  step.state = { ...step.state, items: hideItem(step.state.items, itemId, null), calls: changeServerCall(step.state.calls, callId, { status: 'answered', outputItemId: itemId }) }
+  step.set({ items: hideItem(step.state.items, itemId, null), calls: changeServerCall(step.state.calls, callId, { status: 'answered', outputItemId: itemId }) })
   const item = { id: itemId, type: 'function_call_output', call_id: callId, output }
   step.actions.push({ type: 'send', to: 'upstream', event: { type: 'conversation.item.create', event_id: eventId, item } })
 }
@@ -110,7 +110,7 @@ export function handOver(step: Step, callId: string, output: string): void {
 function handOverLate(step: Step, { callId, name }: ServerCall, output: string): void {
   const eventId = relayId(step)
   const itemId = relayId(step)
-  step.state = { ...step.state, items: hideItem(step.state.items, itemId, null), calls: addLateResult(step.state.calls, name, itemId) }
+  step.set({ items: hideItem(step.state.items, itemId, null), calls: addLateResult(step.state.calls, name, itemId) })
   changeResponses(step, lateResultUnanswered(step.state.responses, itemId))
   const text = `Result of the tool ${name} (call ${callId}):\n${output}`
   const item = { id: itemId, type: 'message', role: 'system', content: [{ type: 'input_text', text }] }
@@ -119,7 +119,7 @@ function handOverLate(step: Step, { callId, name }: ServerCall, output: string):
 
 /** The client answered a call of its own: if the server-run calls beside it are answered too, the response may go on. */
 export function clientAnswered(step: Step, callId: string): void {
-  step.state = { ...step.state, calls: answerClientCall(step.state.calls, callId) }
+  step.set({ calls: answerClientCall(step.state.calls, callId) })
   followUp(step)
 }
 
