@@ -11,6 +11,8 @@ const PONG = 0xa
 const MAX_HEADER = 14
 /** Larger fragments cost no more than their bytes, which count with their message. An honest sender cuts a big message into such. */
 const SMALL_FRAGMENT = 1024
+/** A message up to this size that comes in several reads is put together here. Memory is taken for all of it at its first byte. */
+const MOST_KEPT = 64 * 1024
 
 export interface FrameSink {
   /** One whole text message, unmasked and valid UTF-8. It is a view of the chunk it came in. */
@@ -26,8 +28,9 @@ export interface FrameSink {
 }
 
 /**
- * Follows the boundaries of RFC 6455 frames. It keeps no bytes: those it does not take are passed on at once. The first frame that is not certainly
- * legal here (a wrong mask, a reserved bit, too long, a fragment out of order, a close) goes to `ws`, with everything after it.
+ * Follows the boundaries of RFC 6455 frames. It keeps the begun part of a message of up to 64 KiB; other bytes that it does not take are passed on
+ * at once. The first frame that is not certainly legal here (a wrong mask, a reserved bit, too long, a fragment out of order, a close) goes to `ws`,
+ * with everything after it.
  */
 export class FrameReader {
   readonly #sink: FrameSink
@@ -44,6 +47,9 @@ export class FrameReader {
   #inMessage = false
   /** The first part of a header that was cut in two. It has been passed on already. */
   #head: Buffer | undefined
+  /** A frame whose end is still to come, with its header, and how much of it is there. */
+  #kept: Buffer | undefined
+  #keptBytes = 0
 
   /** `masked`: whether the peer must mask, as clients do. `ws` refuses payloads longer than `maxPayload` bytes. */
   constructor(sink: FrameSink, masked: boolean, maxPayload: number) {
@@ -53,7 +59,7 @@ export class FrameReader {
   }
 
   read(chunk: Buffer): void {
-    let at = this.#head ? this.#completeHead(this.#head, chunk) : 0
+    let at = this.#head ? this.#completeHead(this.#head, chunk) : this.#kept ? this.#completeKept(this.#kept, chunk) : 0
     if (this.#owed > 0) at = this.#pass(chunk, at)
     if (this.#stops && this.#owed === 0) at = this.#stopAt(chunk, at)
     while (at < chunk.length) {
@@ -75,6 +81,11 @@ export class FrameReader {
     if (!this.#mayBegin(chunk, at, length)) {
       this.#left = true
       return at
+    }
+    if (chunk[at] === (FIN | TEXT) && end > chunk.length && end - at <= MOST_KEPT) {
+      this.#kept = Buffer.allocUnsafe(end - at)
+      this.#keptBytes = chunk.copy(this.#kept, 0, at)
+      return chunk.length
     }
     if (chunk[at] !== (FIN | TEXT) || end > chunk.length) {
       this.#begin(chunk[at] as number, size, length, 0)
@@ -139,6 +150,18 @@ export class FrameReader {
     if (this.#endsMessage && !cameOut) this.#left = true
     this.#endsMessage = false
     return end
+  }
+
+  /** Returns where to go on in the chunk. */
+  #completeKept(kept: Buffer, chunk: Buffer): number {
+    const taken = chunk.copy(kept, this.#keptBytes)
+    this.#keptBytes += taken
+    if (this.#keptBytes < kept.length) return taken
+    this.#kept = undefined
+    this.#readFrame(kept, 0)
+    // `ws` has seen nothing of this frame yet.
+    if (this.#left) this.#sink.handOver(Buffer.concat([kept, chunk.subarray(taken)]))
+    return this.#left ? chunk.length : taken
   }
 
   /** Returns where to go on in the chunk: at its start if it completes the header, else at its end. */

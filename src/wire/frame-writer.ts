@@ -5,7 +5,7 @@ import bufferUtil from 'bufferutil'
 
 const FIN_TEXT = 0x81
 const MASKED = 0x80
-/** Frames of up to this average size are copied into one buffer: a copy costs less than another entry in a gathered write. */
+/** Pieces of up to this average size are copied into one buffer: a copy costs less than another entry in a gathered write. */
 const GATHERED_BYTES = 8192
 const SCRATCH_BYTES = 64 * 1024
 const POOL_BYTES = 8192
@@ -34,53 +34,62 @@ export function writeMasked(socket: Socket, frames: readonly Buffer[], total: nu
 
 /**
  * Writes as the server of a connection. A frame that came from a server and goes on unchanged still has its header right before it in memory,
- * so both are written from there. If all frames lie in a row, they are written at once.
+ * so both are written from there, and with them all such frames that lie behind in a row.
  */
 export function writeUnmasked(socket: Socket, frames: readonly Buffer[], total: number): void {
-  const inPlace = asTheyCame(frames, total)
-  if (inPlace) socket.write(inPlace)
-  else if (total <= GATHERED_BYTES * frames.length) gather(socket, frames, total)
+  const pieces = piecesOf(frames)
+  const [first] = pieces
+  if (first && pieces.length === 1) socket.write(first)
+  else if (total <= GATHERED_BYTES * pieces.length) gather(socket, pieces, total)
   else {
     socket.cork()
-    for (const frame of frames) writeLarge(socket, frame)
+    for (const piece of pieces) socket.write(piece)
     socket.uncork()
   }
 }
 
-function asTheyCame(frames: readonly Buffer[], total: number): Buffer | undefined {
-  const [first] = frames
-  if (!first) return undefined
-  const start = first.byteOffset - headerBytes(first.length, false)
-  if (start < 0 || start + total > first.buffer.byteLength) return undefined
-  const whole = Buffer.from(first.buffer, start, total)
-  let at = 0
-  for (const frame of frames) {
-    at += headerBytes(frame.length, false)
-    if (frame.buffer !== whole.buffer || frame.byteOffset !== start + at || !isHeader(whole, at, frame.length)) return undefined
-    at += frame.length
+/** All frames with their headers, in order. */
+function piecesOf(frames: readonly Buffer[]): readonly Buffer[] {
+  const pieces: Buffer[] = []
+  let memory: Buffer | undefined
+  let from = 0
+  let to = -1
+  const endRow = () => {
+    if (memory && to >= 0) pieces.push(memory.subarray(from, to))
+    to = -1
   }
-  return whole
+  for (const frame of frames) {
+    if (memory?.buffer !== frame.buffer) {
+      endRow()
+      memory = Buffer.from(frame.buffer)
+    }
+    const start = frame.byteOffset - headerBytes(frame.length, false)
+    const asItCame = start >= 0 && isHeader(memory, frame.byteOffset, frame.length)
+    if (!asItCame || start !== to) endRow()
+    if (!asItCame) pieces.push(headerOf(frame.length), frame)
+    else {
+      if (to < 0) from = start
+      to = frame.byteOffset + frame.length
+    }
+  }
+  endRow()
+  return pieces
 }
 
-function gather(socket: Socket, frames: readonly Buffer[], total: number): void {
+function headerOf(length: number): Buffer {
+  const header = Buffer.allocUnsafe(headerBytes(length, false))
+  writeHeader(header, 0, length, 0)
+  return header
+}
+
+function gather(socket: Socket, pieces: readonly Buffer[], total: number): void {
   const out = takeBuffer(socket, total)
   let at = 0
-  for (const frame of frames) {
-    at = writeHeader(out, at, frame.length, 0)
-    out.set(frame, at)
-    at += frame.length
+  for (const piece of pieces) {
+    out.set(piece, at)
+    at += piece.length
   }
   write(socket, out, total)
-}
-
-function writeLarge(socket: Socket, frame: Buffer): void {
-  const size = headerBytes(frame.length, false)
-  const whole = asTheyCame([frame], size + frame.length)
-  if (whole) return void socket.write(whole)
-  const header = Buffer.allocUnsafe(size)
-  writeHeader(header, 0, frame.length, 0)
-  socket.write(header)
-  socket.write(frame)
 }
 
 /** Whether the bytes just before `end` are the header of a frame of this length. */

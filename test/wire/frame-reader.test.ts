@@ -122,10 +122,29 @@ describe('frames read past ws', () => {
     const bytes = Buffer.concat(['one', 'two', 'three'].map((chars) => frameBytes(0x81, Buffer.from(chars), false)))
     const whole = readThrough([bytes], false)
     expect([whole.taken, whole.passed]).toEqual([['one', 'two', 'three'], 0])
-    // Inside the second frame's payload: that one goes through `ws`, the third is taken again.
-    const straddled = readThrough(cut(bytes, [8]), false)
-    expect([straddled.taken, straddled.passed]).toEqual([['one', 'three'], 5])
-    expect(straddled.heard.events).toEqual(whole.heard.events)
+    // Inside the second frame's payload: it is put together, from two parts or from many.
+    for (const chunks of [cut(bytes, [8]), cut(bytes, [7, 8, 9])]) {
+      const straddled = readThrough(chunks, false)
+      expect([straddled.taken, straddled.passed]).toEqual([['one', 'two', 'three'], 0])
+      expect(straddled.heard.events).toEqual(whole.heard.events)
+    }
+    // Too long to be kept, or cut in its header: it goes through `ws`, and the next is taken again.
+    const long = Buffer.concat([frameBytes(0x81, Buffer.alloc(65_536, 0x61), false), frameBytes(0x81, Buffer.from('next'), false)])
+    expect(readThrough(cut(long, [20_000]), false)).toMatchObject({ taken: ['next'], passed: 65_546 })
+    expect(readThrough(cut(bytes, [6]), false)).toMatchObject({ taken: ['one', 'three'], passed: 5 })
+  })
+
+  it('that are not UTF-8 reach ws whole, as they came, wherever they were cut', async () => {
+    const bytes = Buffer.concat([
+      frameBytes(0x81, Buffer.from('before'), true),
+      frameBytes(0x81, Buffer.from([0x61, 0x62, 0xff, 0x63]), true),
+      frameBytes(0x81, Buffer.from('after'), true),
+    ])
+    for (let edge = 12; edge <= 22; edge++) {
+      const { heard, taken } = readThrough(cut(bytes, [edge]), true)
+      await settled()
+      expect([taken, heard.events.at(-1)]).toEqual([['before'], 'error WS_ERR_INVALID_UTF8'])
+    }
   })
 
   it.each([
@@ -137,7 +156,9 @@ describe('frames read past ws', () => {
     expect(straddler).toHaveLength(header + length)
     for (let edge = 1; edge <= header; edge++) {
       const { taken, passed, heard } = readThrough(cut(Buffer.concat([straddler, frameBytes(0x81, Buffer.from('next'), true)]), [edge]), true)
-      expect([taken, passed, heard.events.length]).toEqual([['next'], straddler.length, 2])
+      const isKept = edge === header && length < 65_536
+      expect([taken.length, passed, heard.events.length]).toEqual(isKept ? [2, 0, 2] : [1, straddler.length, 2])
+      expect(taken.at(-1)).toBe('next')
     }
   })
 
