@@ -3,11 +3,20 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Note, Recorder } from '../ports/notes.js'
 import { wordLabel } from './labels.js'
 
+/** Notes of every response, logged as `debug` alone: without it not even their fields are gathered. */
+const TRACED: ReadonlySet<Note['type']> = new Set(['response_started', 'first_audio', 'response_done', 'event_dropped', 'configured', 'lane', 'tool_started'])
+
 type SessionLogger = Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'level'>
 
 /** Logs each note with the session's id. Never throws. A child logger would take 1 KB per session. */
 export function createLogRecorder(logger: SessionLogger, sessionId: string): Recorder {
-  return { note: (note) => logNote(logger, sessionId, note), traces: logger.level === 'debug' || logger.level === 'trace' }
+  const traces = logger.level === 'debug' || logger.level === 'trace'
+  return {
+    note(note) {
+      if (traces || !TRACED.has(note.type)) logNote(logger, sessionId, note)
+    },
+    traces,
+  }
 }
 
 /** Passes each note to all recorders, in order. */

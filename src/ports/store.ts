@@ -15,7 +15,7 @@ export interface LimitReport {
   /** `used` is what one response took. The store adds it up per minute, over all instances. */
   readonly limits: readonly { name: string; limit?: number; remaining?: number; resetSeconds?: number; used?: number }[]
   /** The store counts `used` once per id, however often it is reported. */
-  readonly onceId?: string
+  readonly onceId?: string | undefined
   readonly sessionId?: string
   readonly subject?: string
 }
@@ -50,15 +50,15 @@ export interface UsageOwner {
 export interface UsageReport {
   readonly subject: string
   readonly deployment: string
-  readonly tenant?: string
-  readonly profile?: string
+  readonly tenant?: string | undefined
+  readonly profile?: string | undefined
   /** Also counts for the user per minute and per month, so that a quota can read them. */
-  readonly windows?: readonly ('minute' | 'month')[]
+  readonly windows?: readonly ('minute' | 'month')[] | undefined
   readonly at: number
   /** Amounts to add: `responses`, `sessions`, `seconds`, `input_tokens`, `output_text_tokens`, … */
   readonly counters: Readonly<Record<string, number>>
   /** The store counts the report once per id, however often it is made. */
-  readonly onceId?: string
+  readonly onceId?: string | undefined
 }
 
 /** Counters of what was used. */

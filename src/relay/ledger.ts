@@ -65,42 +65,39 @@ export class SessionLedger {
   response(responseId: string, usage: JsonObject): void {
     const { opened, deployment, deps } = this.session
     const { identity, sessionId } = opened
-    const once = responseId === '' ? {} : { onceId: responseId }
-    deps.store.limits.recordLimits({ deployment, at: deps.now(), source: 'usage', limits: limitUse(usage), sessionId, subject: identity.subject, ...once })
+    const onceId = responseId === '' ? undefined : responseId
+    deps.store.limits.recordLimits({ deployment, at: deps.now(), source: 'usage', limits: limitUse(usage), sessionId, subject: identity.subject, onceId })
     const tokens = tokenUsage(usage)
-    this.#book({ ...responseCounters(tokens), ...this.#audio(), ...this.#money(tokens, responseNames(deployment)) }, once)
+    const counters = responseCounters(tokens)
+    this.#book(Object.assign(counters, this.#audio(), this.#money(tokens, responseNames(deployment))), onceId)
   }
 
   /** Books a response whose use will never be known. `estimated_responses` counts these. */
   estimated(tokens: { readonly input: number; readonly output: number }): void {
     const { prices } = this.session.deps.ledger ?? {}
     const money = prices ? { [`cost_${prices.currency.toLowerCase()}`]: this.estimate(tokens).money } : {}
-    this.#book(nonZero({ responses: 1, estimated_responses: 1, input_tokens: tokens.input, output_tokens: tokens.output, ...this.#audio(), ...money }), {})
+    this.#book(nonZero({ responses: 1, estimated_responses: 1, input_tokens: tokens.input, output_tokens: tokens.output, ...this.#audio(), ...money }), undefined)
   }
 
   /** Billed apart from the response it belongs to, and often after it. */
   transcription(itemId: string, contentIndex: number, usage: JsonObject): void {
     const tokens = tokenUsage(usage)
-    this.#book(
-      { ...transcriptionCounters(tokens), ...this.#money(tokens, [this.#media.transcriptionModel]) },
-      { onceId: `${this.session.opened.sessionId}:${itemId}:${contentIndex}` },
-    )
+    this.#book({ ...transcriptionCounters(tokens), ...this.#money(tokens, [this.#media.transcriptionModel]) }, `${this.session.opened.sessionId}:${itemId}:${contentIndex}`)
   }
 
   /** A session that never had an upstream used nothing. Its holds on the quota are released, however it ended. */
   ended(durationMs: number): void {
     const { opened, deployment, deps } = this.session
-    if (deployment !== '') this.#book({ sessions: 1, seconds: durationMs / 1000, ...this.#audio() }, {})
+    if (deployment !== '') this.#book({ sessions: 1, seconds: durationMs / 1000, ...this.#audio() }, undefined)
     if (opened.profile.quota) deps.store.quota.release(opened.identity.subject, opened.sessionId)
   }
 
-  #book(counters: UsageReport['counters'], once: { readonly onceId?: string }): void {
+  #book(counters: UsageReport['counters'], onceId: string | undefined): void {
     const { opened, deployment, deps } = this.session
     const tenant = tenantOf(opened.identity, deps.ledger?.tenantClaim)
     const windows = windowsFor(opened.profile.quota)
-    for (const [name, amount] of Object.entries(counters)) this.#booked[name] = (this.#booked[name] ?? 0) + amount
-    const owners = { subject: opened.identity.subject, deployment, profile: opened.profile.name, ...(tenant !== undefined && { tenant }) }
-    deps.store.usage.recordUsage({ ...owners, at: deps.now(), counters, ...(windows && { windows }), ...once })
+    for (const name in counters) this.#booked[name] = (this.#booked[name] ?? 0) + (counters[name] as number)
+    deps.store.usage.recordUsage({ subject: opened.identity.subject, deployment, profile: opened.profile.name, tenant, at: deps.now(), counters, windows, onceId })
   }
 
   /** Seconds heard and spoken since they were last booked. */

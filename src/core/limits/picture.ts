@@ -72,7 +72,8 @@ function use(picture: LimitPicture, name: string, amount: number, at: number): L
   const counted = countedRecord(name, window, known)
   // Against a `usage` report of the same moment our own count wins, so it stays in place while it grows.
   const counts = !shown || isCounted(picture) || compareStanding(counted, shown) >= 0
-  return { ...picture, window, shown: counts ? counted : shown }
+  const kept = counts ? counted : shown
+  return known ? { window, known, shown: kept } : { window, shown: kept }
 }
 
 /** Whether the report that counts is our own count of the window. */
@@ -81,6 +82,7 @@ function isCounted({ shown, window }: LimitPicture): boolean {
 }
 
 function countedRecord(name: string, window: LimitWindow, known: KnownLimit | undefined): LimitRecord {
-  const measured = known && { limit: known.limit, remaining: Math.max(0, known.limit - window.used) }
-  return { name, ...measured, resetAt: window.from + WINDOW_MS, source: 'usage', at: window.at }
+  const resetAt = window.from + WINDOW_MS
+  if (!known) return { name, resetAt, source: 'usage', at: window.at }
+  return { name, limit: known.limit, remaining: Math.max(0, known.limit - window.used), resetAt, source: 'usage', at: window.at }
 }

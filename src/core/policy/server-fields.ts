@@ -76,35 +76,40 @@ const ELSEWHERE = new Set(['item', 'response', 'error', 'metadata'])
 /** The event with only fields a client may see; the same object if nothing had to go. Types without a row keep their fixed fields alone. */
 export function visibleFields(event: RealtimeEvent): RealtimeEvent {
   const fields = Object.hasOwn(FIELDS, event.type) ? FIELDS[event.type] : undefined
-  return visibleInside(onlyFields(event, fields ?? new Set(ALWAYS)))
+  return visible(event, fields ?? NO_ROW)
 }
 
 /** Without a look at the items of `output`. The same object if nothing had to go. */
 export function visibleResponse(response: JsonObject): JsonObject {
-  return mapFields(onlyFields(response, RESPONSE), (value, key) => (key === 'output' || ELSEWHERE.has(key) ? value : visibleValue(value, key)))
+  return visible(response, RESPONSE, 'output')
 }
 
 /** The same object if nothing had to go. */
 export function visibleItemFields(item: JsonObject): JsonObject {
-  return visibleInside(onlyFields(item, ITEM))
+  return visible(item, ITEM)
 }
 
-function visibleInside<T extends JsonObject>(object: T): T {
-  return mapFields(object, (value, key) => (ELSEWHERE.has(key) ? value : visibleValue(value, key)))
+/** Only `allowed` fields, and of what they hold only known ones. Nearly every object has nothing else, so it is looked through before any is built. */
+function visible<T extends JsonObject>(object: T, allowed: ReadonlySet<string>, asItIs?: string): T {
+  const isElsewhere = (key: string) => key === asItIs || ELSEWHERE.has(key)
+  for (const key in object) {
+    const value = object[key] as Json
+    if (allowed.has(key) && (typeof value !== 'object' || value === null || isElsewhere(key) || visibleValue(value, key) === value)) continue
+    return mapFields(onlyFields(object, allowed), (inner, name) => (isElsewhere(name) ? inner : visibleValue(inner, name)))
+  }
+  return object
 }
 
 /** What stands at `key`, with only fields known there; the same value if nothing had to go. */
 export function visibleValue(value: Json, key: string): Json {
   if (typeof value !== 'object' || value === null) return value
   if (key === 'usage') return counts(value)
-  if (Array.isArray(value)) {
-    const visible = value.map((entry) => visibleValue(entry, key))
-    return visible.every((entry, index) => entry === value[index]) ? value : visible
-  }
-  return visibleInside(onlyFields(value, Object.hasOwn(INNER, key) ? (INNER[key] ?? NOTHING) : NOTHING))
+  if (Array.isArray(value)) return value.every((entry) => visibleValue(entry, key) === entry) ? value : value.map((entry) => visibleValue(entry, key))
+  return visible(value, Object.hasOwn(INNER, key) ? (INNER[key] ?? NOTHING) : NOTHING)
 }
 
 const NOTHING: ReadonlySet<string> = new Set()
+const NO_ROW: ReadonlySet<string> = new Set(ALWAYS)
 
 /** Numbers under any name, since models keep adding kinds of tokens; a number cannot quote anything. */
 function counts(usage: JsonObject | Json[]): JsonObject {

@@ -130,8 +130,9 @@ function responseEvent(event: RealtimeEvent, view: SessionView): Verdict {
 function withVisibleOutput(response: JsonObject, view: SessionView): JsonObject {
   const output = response.output
   if (!Array.isArray(output)) return response
+  if (output.every((item) => isObject(item) && isVisibleItem(item, view) && visibleItemFields(item) === item)) return response
   const kept = output.filter((item) => isObject(item) && isVisibleItem(item, view)).map((item): Json => visibleItemFields(item as JsonObject))
-  return kept.length === output.length && kept.every((item, index) => item === output[index]) ? response : { ...response, output: kept }
+  return { ...response, output: kept }
 }
 
 function withPublicDetails(response: JsonObject, view: SessionView): JsonObject {

@@ -36,7 +36,8 @@ export function tokenUsage(usage: JsonObject): TokenUsage {
 
 function ofKinds(details: JsonObject | undefined, total: number): Record<Kind, number> {
   const kinds = { text: amount(details, 'text_tokens'), audio: amount(details, 'audio_tokens'), image: amount(details, 'image_tokens') }
-  return { ...kinds, text: kinds.text + Math.max(0, total - sum(kinds)) }
+  kinds.text += Math.max(0, total - sum(kinds))
+  return kinds
 }
 
 /** The cached tokens of a kind never exceed all tokens of that kind. */
@@ -49,6 +50,11 @@ function cachedKinds(details: JsonObject | undefined, cached: number, inputOf: R
     return found
   }
   return { text: cachedOf('text'), audio: cachedOf('audio'), image: cachedOf('image') }
+}
+
+/** Input tokens alone, as `tokenUsage` reads them. */
+export function inputTokens(usage: JsonObject): number {
+  return amount(usage, 'input_tokens')
 }
 
 function amount(from: JsonObject | undefined, key: string): number {

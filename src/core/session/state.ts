@@ -4,7 +4,7 @@ import { limitsOfEvent } from '../limits/report.js'
 import type { SessionView } from '../policy/policy.js'
 import type { SessionProfile, ToolOwner } from '../policy/profile.js'
 import { type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
-import { tokenUsage } from '../protocol/token-usage.js'
+import { inputTokens } from '../protocol/token-usage.js'
 import type { Action } from './actions.js'
 import { isHidden, visibleItem } from './items.js'
 import { type Lanes, lanesFor } from './lanes.js'
@@ -117,7 +117,8 @@ export function noteDone(step: Step, responseId: string, response: JsonObject | 
 /** What one response used, before the client sees its end. The next response reads about as much as this one did. */
 export function recordUsage(step: Step, responseId: string, usage: JsonObject): void {
   step.actions.push({ type: 'record.usage', responseId, usage })
-  step.set({ quota: { ...step.state.quota, lastInput: tokenUsage(usage).input } })
+  const { turnUnanswered, ownCommits, answersTurns, holds, spentUntil, spentTold } = step.state.quota
+  step.set({ quota: { turnUnanswered, ownCommits, answersTurns, holds, spentUntil, spentTold, lastInput: inputTokens(usage) } })
 }
 
 /** A leg that runs `session` has just become ready: when it is to be left. */

@@ -39,9 +39,9 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
   function recordLimits(report: LimitReport): void {
     const pictures = deployments.get(report.deployment) ?? new Map<string, LimitPicture>()
     const counted = report.limits.some((reported) => isUse(reported, report.source, report.at)) && seenBefore('limits', report.deployment, report.onceId)
-    for (const { used, ...reported } of report.limits) {
+    for (const reported of report.limits) {
       const before = pictures.get(reported.name)
-      const after = applyReported(before ?? {}, counted || used === undefined ? reported : { ...reported, used }, report.source, report.at)
+      const after = applyReported(before ?? {}, counted ? withoutUse(reported) : reported, report.source, report.at)
       if (after.shown && (before || pictures.size < MAX_NAMES)) pictures.set(reported.name, after)
     }
     if (pictures.size > 0) putNewest(deployments, report.deployment, pictures, MAX_DEPLOYMENTS)
@@ -67,7 +67,8 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
     const key = ownerKey(owner, window)
     const entry = usage.get(key) ?? { window, counters: new Map<string, number>() }
     for (const [name, value] of counters) {
-      if (entry.counters.has(name) || entry.counters.size < MAX_COUNTERS) entry.counters.set(name, (entry.counters.get(name) ?? 0) + value)
+      const before = entry.counters.get(name)
+      if (before !== undefined || entry.counters.size < MAX_COUNTERS) entry.counters.set(name, (before ?? 0) + value)
     }
     if (!usage.has(key)) forgetOldDays()
     putNewest(usage, key, entry, MAX_USAGE_DAYS)
@@ -126,6 +127,10 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
     health: async () => ({ status: 'ok', detail: 'in this process only' }),
     close: async () => undefined,
   }
+}
+
+function withoutUse({ used: _, ...reported }: LimitReport['limits'][number]): LimitReport['limits'][number] {
+  return reported
 }
 
 /** Kinds and windows have no space. */
