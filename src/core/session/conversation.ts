@@ -130,8 +130,8 @@ function sizeOf({ text }: KeptItem): number {
 }
 
 /**
- * Drops the oldest, a call with its result, but never the last turn of the user nor a call without a result. An eighth at a time, so that a
- * long session does not pay for it with every item.
+ * Drops the oldest, a call with its result, but never the last turn of the user. A call without a result is dropped only if nothing else is left
+ * to drop: nobody answers that many. An eighth at a time, so that a long session does not pay for it with every item.
  */
 function within(conversation: Conversation): Conversation {
   if (conversation.size <= MAX_CONVERSATION_SIZE) return conversation
@@ -145,11 +145,13 @@ function within(conversation: Conversation): Conversation {
     dropped.add(item)
     size -= sizeOf(item)
   }
-  for (const [place, item] of items.entries()) {
-    if (size <= KEPT_SIZE) break
-    if (place === lastTurn || (item.type === 'function_call' && !answered.has(item.callId))) continue
-    drop(item)
-    if (item.type !== 'message') for (const other of items) if (other.type !== 'message' && other.callId === item.callId) drop(other)
+  for (const isLast of [false, true]) {
+    for (const [place, item] of items.entries()) {
+      if (size <= KEPT_SIZE) break
+      if (place === lastTurn || (!isLast && item.type === 'function_call' && !answered.has(item.callId))) continue
+      drop(item)
+      if (item.type !== 'message') for (const other of items) if (other.type !== 'message' && other.callId === item.callId) drop(other)
+    }
   }
   return { items: items.filter((item) => !dropped.has(item)), size, leftOut: conversation.leftOut + dropped.size }
 }

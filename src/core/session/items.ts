@@ -3,9 +3,11 @@
 export interface Items {
   /** Hidden item → the item before it, hidden or not; null: the start; undefined: not known yet. */
   readonly hidden: ReadonlyMap<string, string | null | undefined>
-  /** Items of calls that the client answers itself. */
+  /** Items of calls that the client answers itself: the latest `MAX_CLIENT_CALLS`. Of older ones the tool's name says whose they are. */
   readonly clientCallItems: ReadonlySet<string>
 }
+
+const MAX_CLIENT_CALLS = 128
 
 export const noItems: Items = { hidden: new Map(), clientCallItems: new Set() }
 
@@ -16,7 +18,11 @@ export function hideItem(items: Items, itemId: string, previous: string | null):
 }
 
 export function addClientCallItem(items: Items, itemId: string): Items {
-  return items.clientCallItems.has(itemId) ? items : { ...items, clientCallItems: new Set(items.clientCallItems).add(itemId) }
+  if (items.clientCallItems.has(itemId)) return items
+  const clientCallItems = new Set(items.clientCallItems).add(itemId)
+  const [oldest] = clientCallItems
+  if (clientCallItems.size > MAX_CLIENT_CALLS && oldest !== undefined) clientCallItems.delete(oldest)
+  return { hidden: items.hidden, clientCallItems }
 }
 
 /** `id` is gone: hidden items behind it now follow `before`. */

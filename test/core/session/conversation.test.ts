@@ -143,6 +143,14 @@ describe('at its bound', () => {
     expect(ids(conversation).slice(0, 2)).toEqual(['c', 'turn'])
   })
 
+  it('drops calls that nobody answers if nothing else is left, the oldest first', () => {
+    let conversation = told(added(message('turn', 'user', [{ type: 'input_text', text: 'the question' }])))
+    for (let n = 0; n < 1500; n++) conversation = remembered(conversation, added(call(`c${n}`, `call_${n}`)))
+    expect(conversation.size).toBeLessThanOrEqual(MAX_CONVERSATION_SIZE)
+    expect([ids(conversation)[0], ids(conversation).at(-1)]).toEqual(['turn', 'c1499'])
+    expect(conversation.items.length + conversation.leftOut).toBe(1501)
+  })
+
   it('holds exactly so much, and an eighth less after it has dropped something', () => {
     const whole = (id: string, length: number) => added(message(id, 'assistant', [{ type: 'output_text', text: 'x'.repeat(length) }]))
     expect(MAX_CONVERSATION_SIZE).toBe(131_072)

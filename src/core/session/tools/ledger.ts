@@ -30,6 +30,8 @@ export const noCalls: ToolCalls = { server: new Map(), client: new Map() }
 
 /** Answered calls remembered so that a repeated id is not run again. */
 const MAX_REMEMBERED = 512
+/** Calls of the client's own that are remembered: an answer to an older one is refused, and its item is shown by the tool's name. */
+const MAX_CLIENT_CALLS = 128
 
 export function addServerCall(calls: ToolCalls, call: Pick<ServerCall, 'callId' | 'responseId' | 'name' | 'arguments'>): ToolCalls {
   if (calls.server.has(call.callId)) return calls
@@ -104,7 +106,14 @@ export function hasUnanswered(calls: ToolCalls): boolean {
 }
 
 export function addClientCall(calls: ToolCalls, callId: string, responseId: string): ToolCalls {
-  return calls.client.has(callId) ? calls : { ...calls, client: new Map(calls.client).set(callId, { responseId, open: true }) }
+  if (calls.client.has(callId)) return calls
+  const client = new Map(calls.client).set(callId, { responseId, open: true })
+  if (client.size > MAX_CLIENT_CALLS) {
+    const [oldest] = client.keys()
+    const forgotten = [...client].find(([, call]) => !call.open)?.[0] ?? oldest
+    if (forgotten !== undefined) client.delete(forgotten)
+  }
+  return { server: calls.server, client }
 }
 
 export function answerClientCall(calls: ToolCalls, callId: string): ToolCalls {
