@@ -9,7 +9,7 @@ import { checkTools } from '../../src/tools/check.js'
 import { startRedis } from '../support/redis.js'
 import { sampleTools } from '../support/running-relay.js'
 import { soakWithAbusers } from './abuse.js'
-import { line, quiet, received, report, sample } from './measured.js'
+import { compileNothing, line, quiet, received, report, sample } from './measured.js'
 import type { Order, Result, Surroundings } from './soak-load.js'
 import type { Sample } from './trend.js'
 
@@ -18,6 +18,7 @@ const SUBJECTS = 25
 const SECRET = 'a shared secret of the soak, 32 bytes or more'
 
 async function soak(minutes: number): Promise<number> {
+  compileNothing()
   // The store in process keeps tens of thousands of ids before it forgets the oldest, which would take hours to tell from a leak.
   const redis = process.env.REDIS_URL ? undefined : await startRedis()
   const load = fork(fileURLToPath(new URL('./soak-load.ts', import.meta.url)))

@@ -32,12 +32,23 @@ export function toGaShape(object: JsonObject, shape: Shape, keepGa = false): Jso
   return out
 }
 
+/** What `toPreviewShape` needs of each shape: the moves that are written, and the first keys of their GA places. There are a handful of shapes. */
+const written = new WeakMap<Shape, { readonly moves: readonly FieldMove[]; readonly taken: ReadonlySet<string> }>()
+
+function writtenOf(shape: Shape) {
+  const known = written.get(shape)
+  if (known) return known
+  const moves = shape.moves.filter((move) => !move.readOnly)
+  const made = { moves, taken: new Set(moves.map((move) => move.ga.split('.', 1)[0] as string)) }
+  written.set(shape, made)
+  return made
+}
+
 /** A field in its GA place replaces the same field in its preview place. Other fields of a nested GA object have no counterpart and are left out. */
 export function toPreviewShape(object: JsonObject, shape: Shape): JsonObject {
-  const written = shape.moves.filter((move) => !move.readOnly)
-  const taken = new Set(written.map((move) => move.ga.split('.', 1)[0]))
+  const { moves, taken } = writtenOf(shape)
   const out: JsonObject = Object.fromEntries(Object.entries(object).filter(([key]) => !taken.has(key) && !shape.gaOnly.has(key)))
-  for (const { preview, ga, toPreview } of written) {
+  for (const { preview, ga, toPreview } of moves) {
     const given = readPath(object, ga)
     if (given === undefined) continue
     const value = toPreview ? toPreview(given) : given
