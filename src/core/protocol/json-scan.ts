@@ -26,7 +26,7 @@ export interface ScanLimits {
  * Of two keys that are equal after unescaping, some readers take the first and some the last, so they would see different events.
  */
 export function scanJson(bytes: Buffer, limits: ScanLimits): ScanProblem | undefined {
-  let depth = 0
+  const keysAtDepth: (Keys | undefined)[] = []
   let nodes = 0
   let expectKey = false
   let i = 0
@@ -35,27 +35,27 @@ export function scanJson(bytes: Buffer, limits: ScanLimits): ScanProblem | undef
     switch (byte) {
       case 0x7b: // {
       case 0x5b: // [
-        if (depth >= limits.maxDepth) return 'too_deep'
-        open(depth, byte === 0x7b)
-        depth++
+        if (keysAtDepth.length >= limits.maxDepth) return 'too_deep'
+        keysAtDepth.push(byte === 0x7b ? new Keys(bytes) : undefined)
         expectKey = byte === 0x7b
         nodes++
         i++
         break
       case 0x7d: // }
       case 0x5d: // ]
-        if (depth > 0) depth--
+        keysAtDepth.pop()
         i++
         break
       case 0x2c: // ,
-        expectKey = depth > 0 && (keyCount[depth - 1] as number) >= 0
+        expectKey = keysAtDepth[keysAtDepth.length - 1] !== undefined
         i++
         break
       case QUOTE: {
         const end = endOfString(bytes, i + 1)
         if (end < 0) return undefined
-        if (expectKey && depth > 0 && (keyCount[depth - 1] as number) >= 0) {
-          if (!addKey(bytes, depth - 1, i + 1, end)) return 'duplicate_key'
+        const keys = keysAtDepth[keysAtDepth.length - 1]
+        if (expectKey && keys) {
+          if (!keys.add(i + 1, end)) return 'duplicate_key'
           expectKey = false
         }
         nodes++
@@ -78,47 +78,34 @@ export function scanJson(bytes: Buffer, limits: ScanLimits): ScanProblem | undef
   return undefined
 }
 
-// Of the objects that a scan is inside of, by depth. Shared by all scans, one of which is at work at a time, so that nothing is built for an object.
+/** The keys of one object. Few of them are compared where they stand, so that nothing is built. */
+class Keys {
+  readonly #bytes: Buffer
+  /** Begin and end of each. */
+  readonly #places: number[] = []
+  #texts: Set<string> | undefined
 
-/** Keys so far that are compared where they stand; -1: an array. */
-let keyCount = new Int32Array(32)
-/** Begin and end of each of these keys. */
-let keyPlaces = new Int32Array(32 * 2 * MOST_COMPARED)
-/** All keys of an object that has more of them, or one with an escape. */
-const keyTexts: (Set<string> | undefined)[] = []
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
 
-function open(depth: number, isObject: boolean): void {
-  if (depth === keyCount.length) {
-    const [counts, places] = [keyCount, keyPlaces]
-    keyCount = new Int32Array(2 * counts.length)
-    keyCount.set(counts)
-    keyPlaces = new Int32Array(2 * places.length)
-    keyPlaces.set(places)
+  /** False: the object has it already. `from`: after the opening quote. `to`: the closing one. */
+  add(from: number, to: number): boolean {
+    if (!this.#texts && (this.#places.length === 2 * MOST_COMPARED || hasBackslash(this.#bytes, from, to))) this.#texts = this.#textsSoFar()
+    if (this.#texts) return this.#texts.size < this.#texts.add(keyText(this.#bytes, from, to)).size
+    for (let i = 0; i < this.#places.length; i += 2) {
+      const other = this.#places[i] as number
+      if ((this.#places[i + 1] as number) - other === to - from && sameBytes(this.#bytes, other, from, to - from)) return false
+    }
+    this.#places.push(from, to)
+    return true
   }
-  keyCount[depth] = isObject ? 0 : -1
-  keyTexts[depth] = undefined
-}
 
-/** False: the object has it already. `from`: after the opening quote. `to`: the closing one. */
-function addKey(bytes: Buffer, depth: number, from: number, to: number): boolean {
-  const count = keyCount[depth] as number
-  const first = depth * 2 * MOST_COMPARED
-  const end = first + 2 * count
-  let texts = keyTexts[depth]
-  if (!texts && (count === MOST_COMPARED || hasBackslash(bytes, from, to))) {
-    texts = new Set()
-    for (let at = first; at < end; at += 2) texts.add(keyText(bytes, keyPlaces[at] as number, keyPlaces[at + 1] as number))
-    keyTexts[depth] = texts
+  #textsSoFar(): Set<string> {
+    const texts = new Set<string>()
+    for (let i = 0; i < this.#places.length; i += 2) texts.add(keyText(this.#bytes, this.#places[i] as number, this.#places[i + 1] as number))
+    return texts
   }
-  if (texts) return texts.size < texts.add(keyText(bytes, from, to)).size
-  for (let at = first; at < end; at += 2) {
-    const other = keyPlaces[at] as number
-    if ((keyPlaces[at + 1] as number) - other === to - from && sameBytes(bytes, other, from, to - from)) return false
-  }
-  keyPlaces[end] = from
-  keyPlaces[end + 1] = to
-  keyCount[depth] = count + 1
-  return true
 }
 
 function sameBytes(bytes: Buffer, a: number, b: number, length: number): boolean {
