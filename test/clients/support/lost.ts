@@ -5,7 +5,7 @@ import { orderProblems } from '../../support/stream-order.js'
 import type { Lab, WireEvent } from './lab.js'
 import { checkWire, type Talker } from './turns.js'
 
-const CALL = 'response.function_call_arguments.done'
+export const CALL = 'response.function_call_arguments.done'
 
 interface Losses {
   /** The connection breaks at the first event of this type that the present upstream session sends. */
@@ -20,7 +20,7 @@ interface Losses {
   check(): void
 }
 
-function losses({ running: { simulator } }: Lab): Losses {
+export function losses({ running: { simulator } }: Lab): Losses {
   const present = () => simulator.received.at(-1)?.sessionId
   let before = present()
   const check = () => {
@@ -55,7 +55,7 @@ export function noticedNothing(lab: Lab, usual: ReadonlySet<string>): void {
 }
 
 /** An answer that breaks off is followed by a response that goes on. A talker may take the first for all, or for a mistake. */
-async function brokenOff(lab: Lab, turn: Promise<unknown>): Promise<void> {
+export async function brokenOff(lab: Lab, turn: Promise<unknown>): Promise<void> {
   const from = lab.toClients().length
   await turn.catch((error: Error) => expect(error.message).toContain('incomplete'))
   await vi.waitFor(
