@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { arrayAt, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../../src/core/protocol/events.js'
 import type { Action } from '../../../src/core/session/actions.js'
 import { lanesOf } from '../../../src/core/session/state.js'
+import { hasUnanswered } from '../../../src/core/session/tools/ledger.js'
 import type { ReceivedEvent } from '../../support/event-log.js'
 import { PREFIX, play, tool, updated } from '../../support/playbook.js'
 import { fc } from '../../support/property.js'
@@ -29,8 +30,9 @@ const CALLER = { caller: { subject: 'alice', issuer: undefined }, expiresAt: 1e1
 /** What a run was good for, over all runs. */
 const seen = { losses: 0, lostInRestore: 0, refused: 0, away: 0, cuts: new Set<string>() }
 
-function world(plans: readonly Plan[]) {
-  const tools = [tool('get_weather'), { ...tool('make_report'), background: true }, tool('show_on_screen', 'client')]
+/** `ownTools`: the server has tools too, so that a response is not shown before something of it is. */
+function world(plans: readonly Plan[], ownTools: boolean) {
+  const tools = [...(ownTools ? [tool('get_weather'), { ...tool('make_report'), background: true }] : []), tool('show_on_screen', 'client')]
   const limits = { maxViolations: 1e6, responsesPerMinute: 1e6, idleTimeoutMs: 1e9, maxSessionMs: 1e9, reconnectMs: LONG_MS, resumeMs: 1e9 }
   const p = play({ tools, relayEvents: true, limits: limits as never })
   let planned = 0
@@ -209,6 +211,14 @@ function world(plans: readonly Plan[]) {
         messages.filter((id) => !shown.includes(id)),
         'never shown',
       ).toEqual([])
+      const ofServer = upstream.items
+        .filter(({ type, name, status }) => ownTools && type === 'function_call' && name !== 'show_on_screen' && status !== 'incomplete')
+        .map((item) => String(item.call_id))
+      expect(
+        ofServer.filter((callId) => has('function_call_output', callId) !== 1),
+        'calls without one result',
+      ).toEqual([])
+      expect(hasUnanswered(p.state.calls), 'a call waits').toBe(false)
       const { active, ourRequest, clientRequest, filler, unanswered, deferredRequest, hiddenResponse } = p.state.responses
       expect([active, ourRequest, clientRequest, filler, [...unanswered.keys()], deferredRequest, hiddenResponse], 'left waiting').toEqual([
         ...Array(4).fill(undefined),
@@ -229,12 +239,17 @@ describe('in every order, with losses', () => {
     'no call runs twice, no word is lost or doubled, every shown response ends, and nothing is left waiting',
     () => {
       fc.assert(
-        fc.property(fc.array(plan, { minLength: 1, maxLength: 6 }), fc.array(fc.constantFrom(...COMMANDS), { maxLength: 120, size: 'max' }), (plans, commands) => {
-          const one = world(plans)
-          for (const command of commands) one.run(command)
-          one.finish()
-          one.check()
-        }),
+        fc.property(
+          fc.array(plan, { minLength: 1, maxLength: 6 }),
+          fc.array(fc.constantFrom(...COMMANDS), { maxLength: 120, size: 'max' }),
+          fc.boolean(),
+          (plans, commands, ownTools) => {
+            const one = world(plans, ownTools)
+            for (const command of commands) one.run(command)
+            one.finish()
+            one.check()
+          },
+        ),
         { numRuns: 1500 },
       )
       expect(seen.losses).toBeGreaterThanOrEqual(1000)

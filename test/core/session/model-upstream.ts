@@ -54,6 +54,7 @@ export function modelUpstream(plan: () => { readonly outputs: readonly Output[];
     last = String(item.id)
   }
   const itemDone = (item: JsonObject) => {
+    items[items.findIndex((one) => one.id === item.id)] = item
     if (whole) emit('conversation.item.done', { previous_item_id: null, item })
   }
 
