@@ -72,7 +72,8 @@ export async function startDemo(speech: DemoSpeech, print: (line: string) => voi
       app.get('/', (_request, reply) => reply.redirect('/console/index.html'))
     },
   })
-  const token = await mintToken(config.auth, { subject: 'demo', ttlSeconds: TOKEN_SECONDS })
+  // With the relay's events its page may come back to its session when its socket is lost.
+  const token = await mintToken(config.auth, { subject: 'demo', ttlSeconds: TOKEN_SECONDS, claims: { relayEvents: true } })
   const url = server.url.replace('127.0.0.1', 'localhost')
   print(`Page       ${url}/#token=${token}`)
   print(`WebSocket  ${url.replace(/^http/, 'ws')}/v1/realtime`)

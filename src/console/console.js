@@ -2,7 +2,10 @@
 import { newAudioContext, openMicrophone, speaker } from './audio.js'
 import { connection, Ended } from './connection.js'
 import { eventList } from './event-list.js'
-import { endingWords, microphoneWords } from './trouble.js'
+import { lineList } from './lines.js'
+import { ENABLE_ID } from './resuming.js'
+import { tellSimulation } from './simulation.js'
+import { awayWords, endingWords, microphoneWords } from './trouble.js'
 
 const at = (id) => document.getElementById(id)
 
@@ -13,6 +16,9 @@ function readFragment() {
   at('url').value = fragment.get('url') ?? (at('url').value || `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/v1/realtime`)
 }
 readFragment()
+
+/** A socket that is lost for longer is worth a word. */
+const AWAY_LONG_MS = 3000
 
 /** Somebody may paste the whole address in place of the token. */
 const tokenOf = (text) => /[#&]token=([^&\s]+)/.exec(text)?.[1] ?? text.trim()
@@ -27,33 +33,56 @@ const relay = connection({
     if (live) handle(event)
   },
   onSent: (event) => record('out', event),
+  onAway() {
+    say('Coming back…')
+    awayLong = setTimeout(() => notice(awayWords(at('url').value)), AWAY_LONG_MS)
+  },
+  onBack(recovered) {
+    sayWhatNow()
+    // The end of an answer may be among what was missed.
+    if (!recovered) responseOver()
+  },
   onEnded(ended, next) {
+    clearTimeout(awayLong)
     answering = false
     goOn = false
+    voice?.stop()
+    if (at('text').value === '') at('text').value = unanswered
+    unanswered = ''
     if (!next) {
       tellEnd(ended)
       return
     }
-    // The microphone stays open: what is said now is lost, and the next session hears the rest.
-    next.then(() => line(crypto.randomUUID(), 'note', 'The relay restarted. This is a new conversation.'), tellEnd)
+    // The microphone stays open: the next session hears what is said now.
+    const note = 'The relay restarted, or waited no longer. This is a new conversation.'
+    next.then(
+      () => line(crypto.randomUUID(), 'note', note),
+      (last) => last.replaced || tellEnd(last),
+    )
   },
 })
-const lines = new Map()
+window.ononline = relay.doubt
+const line = lineList(at('conversation'), () => {
+  at('start').hidden = true
+})
 let audio
 let voice
 let microphone
 let answering = false
 /** An answer is still needed. It can be requested only after the current response. */
 let goOn = false
+/** What was typed, until it has an answer: if the conversation is lost, it goes back into its field. */
+let unanswered = ''
+let awayLong
 
 function handle(event) {
   switch (event.type) {
     case 'session.created':
-      at('notice').hidden = true
-      say(microphone ? 'Listening' : 'Connected')
+      sayWhatNow()
       break
     case 'conversation.item.added':
-      if (event.item.type === 'message') line(event.item.id, event.item.role, itemText(event.item))
+      // Comes again if this page missed more than the relay keeps.
+      if (event.item.type === 'message') line(event.item.id, event.item.role, itemText(event.item), true)
       break
     case 'conversation.item.input_audio_transcription.completed':
       line(event.item_id, 'user', event.transcript, true)
@@ -61,6 +90,10 @@ function handle(event) {
     case 'response.output_audio_transcript.delta':
     case 'response.output_text.delta':
       line(event.item_id, 'assistant', event.delta)
+      break
+    case 'response.output_audio_transcript.done':
+    case 'response.output_text.done':
+      line(event.item_id, 'assistant', event.transcript ?? event.text, true)
       break
     case 'response.output_audio.delta':
       voice?.play(event.item_id, event.delta)
@@ -80,7 +113,8 @@ function handle(event) {
     case 'error':
       // A response that this page does not see is active, such as one that calls a tool of the server.
       if (event.error.code === 'conversation_already_has_active_response') goOn = true
-      else line(event.event_id, 'problem', event.error.message)
+      // A relay that lets nobody come back. All else works.
+      else if (event.error.event_id !== ENABLE_ID) line(event.event_id, 'problem', event.error.message)
       break
   }
 }
@@ -100,8 +134,13 @@ function answerCall({ call_id, arguments: json }) {
 }
 
 function responseDone({ id, status, status_details: details }) {
-  answering = false
+  if (status === 'completed') unanswered = ''
   if (status === 'failed') line(id, 'problem', details?.error?.message ?? 'The response failed.')
+  responseOver()
+}
+
+function responseOver() {
+  answering = false
   if (!goOn) return
   goOn = false
   relay.send({ type: 'response.create' })
@@ -111,21 +150,15 @@ function itemText(item) {
   return item.content.map((part) => part.text ?? part.transcript ?? '').join('')
 }
 
-function line(id, role, text, replace = false) {
-  let row = lines.get(id)
-  if (!row) {
-    row = document.createElement('li')
-    row.className = role
-    lines.set(id, row)
-    at('conversation').append(row)
-    at('start').hidden = true
-  }
-  row.textContent = replace ? text : row.textContent + (text ?? '')
-  row.scrollIntoView({ block: 'nearest' })
-}
-
 function say(text) {
   at('status').textContent = text
+}
+
+/** There is a session. */
+function sayWhatNow() {
+  clearTimeout(awayLong)
+  at('notice').hidden = true
+  say(microphone ? 'Listening' : 'Connected')
 }
 
 /** Call it after a click or a key: browsers allow sound only then. */
@@ -133,6 +166,11 @@ function startAudio() {
   audio ??= newAudioContext()
   voice ??= speaker(audio)
   return audio.resume()
+}
+
+function notice(text) {
+  at('notice-text').textContent = text
+  at('notice').hidden = false
 }
 
 function stopTalking() {
@@ -151,8 +189,7 @@ function tellEnd(ended) {
   stopTalking()
   const { text, token } = endingWords(ended, at('url').value)
   say('Not connected')
-  at('notice-text').textContent = text
-  at('notice').hidden = false
+  notice(text)
   if (!token) return
   at('access').open = true
   at('token').focus()
@@ -180,6 +217,7 @@ async function ask(text) {
     interrupt()
     relay.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text }] } })
     if (!relay.send({ type: 'response.create' })) throw new Error('The connection ended before this was sent. Send it again.')
+    unanswered = text
   })
 }
 
@@ -218,16 +256,4 @@ window.onhashchange = () => {
   if (!at('notice').hidden) at('again').click()
 }
 
-/** Only the demo says what stands behind the relay. */
-async function tellSimulation() {
-  const answer = await fetch('about.json').catch(() => undefined)
-  if (!answer?.ok) return
-  const { simulated, heard } = await answer.json()
-  if (!simulated) return
-  at('simulated').textContent = heard
-    ? `No model is listening: whatever you say, the simulator hears “${heard}”. Typed text is read.`
-    : 'No model is listening: whatever you say, the simulator hears one fixed question about the weather (demo --heard "…" changes it). Typed text is read.'
-  at('simulated').hidden = false
-}
-
-tellSimulation()
+tellSimulation(at('simulated'))

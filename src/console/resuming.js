@@ -2,89 +2,87 @@
 
 /** Of its own messages it keeps so many: what the relay has not read is sent again. */
 const MOST_KEPT = 1000
-const PAUSES_MS = [0, 500, 1000, 2000, 4000, 8000]
-/** The socket was lost, or the relay gave it up because nothing was read. Any other code: the relay has ended the session. */
-const LOST = [1001, 1006]
+/** Lost, restarted, full, or given up by the app itself (4000). With any other code the relay has ended the session. */
+const LOST = [1001, 1006, 1012, 1013, 4000]
+/** An `error` about this event comes from a relay that lets nobody come back. */
+export const ENABLE_ID = 'resume'
 
 /**
- * `connect(protocols)` opens a socket that offers these subprotocols. `onEvent` gets every event once, in order, and `onState` hears
- * `open`, `away`, `back` and `over`. Events sent while there is no session go out when there is. `close` hangs up.
+ * `connect(protocols)` opens a socket that offers these subprotocols. `onEvent` gets every event once, in order. `onState` hears `open`, `away`,
+ * `back` (true: with all that was missed; else the items come again) and `over` with the close code and its reason. Events sent while there is no session
+ * go out when there is. `close` hangs up.
  */
 export function resuming({ connect, onEvent, onState }) {
-  let socket
-  let token
-  /** Events of the relay after `relay.resume.ready`. */
-  let received = 0
-  /** Own messages after `relay.resume.enable`, from this number on. */
-  let firstKept = 0
+  /** `gone`: own messages after `relay.resume.enable` that are not kept any more. `received`: events of the relay after `relay.resume.ready`. */
   const kept = []
-  let attempts = 0
-  /** Both sides know where they stand, so that what is sent goes out at once. */
-  let isLive = false
-  let isOver = false
+  let [gone, received, pauseMs, backBy] = [0, 0, 0, 0]
+  /** `ticket`: the relay's last event with a token. `isLive`: both sides know where they stand, so that what is sent goes out at once. */
+  let socket, ticket, isLive
 
   function open() {
-    const mine = connect(token ? ['realtime', `relay-resume.${token}.${received}`] : ['realtime'])
+    const mine = connect(ticket ? ['realtime', `relay-resume.${ticket.token}.${received}`] : ['realtime'])
     socket = mine
-    mine.onmessage = ({ data }) => {
-      const event = JSON.parse(data)
-      if (event.type === 'relay.resumed' && event.cause === 'client') back(event)
-      else if (event.type === 'relay.resume.ready') token = event.token
-      else heard(event)
-    }
     mine.onerror = () => undefined
-    mine.onclose = ({ code }) => {
-      if (socket !== mine || isOver) return
+    mine.onmessage = ({ data }) => socket === mine && heard(JSON.parse(data))
+    mine.onclose = ({ code, reason }) => {
+      if (socket !== mine) return
+      if (ticket && isLive) backBy = Date.now() + ticket.seconds * 1000
+      if (!ticket || !LOST.includes(code) || Date.now() > backBy) return over(code, reason)
+      if (isLive) onState('away')
       isLive = false
-      if (!token || !LOST.includes(code) || attempts >= PAUSES_MS.length) return over()
-      if (attempts === 0) onState('away')
-      setTimeout(() => !isOver && open(), PAUSES_MS[attempts++])
+      setTimeout(() => socket === mine && open(), pauseMs)
+      pauseMs = Math.min(2 * pauseMs + 500, 8000)
     }
   }
 
   function heard(event) {
-    if (token) received++
-    if (event.type === 'session.created') {
-      socket.send(JSON.stringify({ type: 'relay.resume.enable' }))
-      goOn('open')
+    if (event.type === 'relay.resume.ready') ticket = event
+    else if (event.type === 'relay.resumed' && event.cause === 'client') back(event)
+    else {
+      // What comes before the greeting says why there is none, and does not count.
+      if (ticket && isLive) received++
+      if (event.type === 'session.created') {
+        socket.send(JSON.stringify({ type: 'relay.resume.enable', event_id: ENABLE_ID }))
+        goOn('open', 0)
+      }
+      onEvent(event)
+      if (ticket && received % 100 === 0) send({ type: 'relay.ack', received })
     }
-    onEvent(event)
-    if (token && received % 100 === 0) send({ type: 'relay.ack', received })
   }
 
   function back(event) {
-    token = event.token
-    attempts = 0
+    ticket = event
+    pauseMs = 0
     if (!event.recovered) received = event.sent
-    kept.splice(0, event.received - firstKept)
-    firstKept = event.received
-    goOn('back')
+    kept.splice(0, event.received - gone)
+    goOn('back', event.received, event.recovered)
   }
 
-  function goOn(state) {
+  /** `read`: so many of its own messages need not be sent again. */
+  function goOn(state, read, recovered) {
+    gone = read
     isLive = true
     for (const text of kept) socket.send(text)
-    onState(state)
+    onState(state, recovered)
   }
 
   function send(event) {
-    const text = JSON.stringify(event)
-    kept.push(text)
-    if (kept.length > MOST_KEPT) firstKept += kept.splice(0, kept.length - MOST_KEPT).length
-    if (isLive && socket.readyState === 1) socket.send(text)
+    kept.push(JSON.stringify(event))
+    if (isLive && socket?.readyState === 1) socket.send(kept.at(-1))
+    if (kept.length > MOST_KEPT) gone += kept.splice(0, 1).length
   }
 
-  function over() {
-    isOver = true
-    onState('over')
+  function over(code, reason) {
+    socket = undefined
+    onState('over', code, reason)
   }
 
   open()
   return {
     send,
     close() {
-      over()
-      socket.close(1000)
+      socket?.close(1000)
+      over(1000, '')
     },
   }
 }

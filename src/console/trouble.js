@@ -16,13 +16,19 @@ export function endingWords({ code, message, wasLive }, url) {
       return { text: 'The session ended, because nothing happened for a while.' }
     case 1006:
       return wasLive
-        ? { text: 'The connection was lost. A new one begins a new conversation.' }
+        ? { text: 'The connection was lost, and did not come back in time. A new one begins a new conversation.' }
         : { text: `No answer from ${url}. Is the demo running? Start it again with: npm run demo. It prints a new address then.` }
+    case 4410:
     case 1012:
       return { text: 'The relay went away and did not come back. Start the demo again, and open the address that it prints.' }
     default:
       return { text: message ? `The relay closed the connection: ${message}` : `The connection was closed (${code}).` }
   }
+}
+
+/** While the page still tries to come back. */
+export function awayWords(url) {
+  return `No answer from ${url}. This page goes on trying to come back to its conversation; “Try again” begins a new one. Is the demo running?`
 }
 
 /** For an error of `getUserMedia`, by its name (Media Capture and Streams, section 10.3). */

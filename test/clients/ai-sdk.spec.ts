@@ -1,91 +1,15 @@
 // Vercel AI SDK 7: @ai-sdk/react in Chromium, both ways it connects, and @ai-sdk/openai as a server's client with `ws`.
-import { createOpenAI } from '@ai-sdk/openai'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import WebSocket from 'ws'
+import { connect } from './ai-sdk-server-talker.js'
 import { type Browser, launchBrowser } from './support/browser.js'
 import { type Lab, openLab, UPSTREAMS } from './support/lab.js'
-import { base64Bytes, pieces, RATE, spokenPcm, toBase64 } from './support/speech.js'
-import { fourTurns, type OwnCall, type Talker } from './support/turns.js'
+import { fourTurns } from './support/turns.js'
 
 let browser: Browser
 beforeAll(async () => {
   browser = await launchBrowser()
 })
 afterAll(() => browser?.close())
-
-/** The model's codec on a socket of one's own, as the SDK means it for servers. */
-async function onServer(host: string, token: string): Promise<Talker> {
-  const model = createOpenAI({ baseURL: `https://${host}/v1`, apiKey: token }).experimental_realtime('gpt-realtime')
-  const { url, headers } = await model.getServerWebSocketConfig!()
-  const socket = new WebSocket(url, { headers })
-  type ClientEvent = Parameters<typeof model.serializeClientEvent>[0]
-  type ServerEvent = Exclude<ReturnType<typeof model.parseServerEvent>, readonly unknown[]>
-  const listeners = new Set<(event: ServerEvent) => void>()
-  socket.on('message', (data) => {
-    for (const event of [model.parseServerEvent(JSON.parse(String(data)))].flat()) for (const listener of [...listeners]) listener(event as ServerEvent)
-  })
-  const send = (event: ClientEvent) => socket.send(JSON.stringify(model.serializeClientEvent(event)))
-  const answer = () =>
-    new Promise<{ text: string; audioBytes: number; called: (OwnCall & { callId: string })[]; heard?: string }>((resolve, reject) => {
-      const result = { text: '', audioBytes: 0, called: [] as (OwnCall & { callId: string })[] } as {
-        text: string
-        audioBytes: number
-        called: (OwnCall & { callId: string })[]
-        heard?: string
-      }
-      const listener = (event: ServerEvent) => {
-        if (event.type === 'audio-transcript-delta' || event.type === 'text-delta') result.text += event.delta
-        if (event.type === 'audio-delta') result.audioBytes += base64Bytes(event.delta)
-        if (event.type === 'input-transcription-completed') result.heard = event.transcript
-        if (event.type === 'function-call-arguments-done') result.called.push({ name: event.name, arguments: event.arguments, callId: event.callId })
-        if (event.type === 'error') reject(new Error(event.message))
-        if (event.type !== 'response-done') return
-        listeners.delete(listener)
-        resolve(result)
-      }
-      listeners.add(listener)
-    })
-  await new Promise<void>((resolve, reject) => {
-    socket.once('error', reject)
-    socket.once('open', () => send({ type: 'session-update', config: { voice: 'marin', outputModalities: ['audio'] } }))
-    const listener = (event: ServerEvent) => {
-      if (event.type !== 'session-updated') return
-      listeners.delete(listener)
-      resolve()
-    }
-    listeners.add(listener)
-  })
-  const ask = (text: string) => {
-    const done = answer()
-    send({ type: 'conversation-item-create', item: { type: 'text-message', role: 'user', text } })
-    send({ type: 'response-create' })
-    return done
-  }
-  return {
-    ask,
-    async speak(speechMs) {
-      const done = answer()
-      for (const piece of pieces(spokenPcm(RATE, speechMs))) send({ type: 'input-audio-append', audio: toBase64(piece) })
-      return done
-    },
-    async ownTool(text) {
-      const { called } = await ask(text)
-      for (const { callId, name } of called) send({ type: 'conversation-item-create', item: { type: 'function-call-output', callId, name, output: 'it is on screen now' } })
-      const done = answer()
-      send({ type: 'response-create' })
-      return { ...(await done), called }
-    },
-    async write(text) {
-      const done = answer()
-      send({ type: 'conversation-item-create', item: { type: 'text-message', role: 'user', text } })
-      send({ type: 'response-create', options: { modalities: ['text'] } })
-      return done
-    },
-    async close() {
-      socket.close()
-    },
-  }
-}
 
 describe.each(UPSTREAMS)('AI SDK 7 on a %s upstream', (upstream) => {
   let lab: Lab
@@ -98,7 +22,7 @@ describe.each(UPSTREAMS)('AI SDK 7 on a %s upstream', (upstream) => {
   it.each([
     ['useRealtime with a WebSocket address', (host: string, token: string) => browser.open('ai-sdk-talker', host, token)],
     ['useRealtime with a token endpoint', (host: string, token: string) => browser.open('ai-sdk-talker', `?${host}`, token)],
-    ['on a server', onServer],
+    ['on a server', connect],
   ] as const)('%s: text, audio, a tool of the server, a tool of its own', async (_name, open) => {
     await fourTurns(lab, await open(lab.host, await lab.token()))
     expect(lab.targets()).toEqual(['/v1/realtime?model=gpt-realtime'])

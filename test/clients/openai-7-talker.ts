@@ -36,7 +36,9 @@ export async function talk(client: Client): Promise<Talker> {
     client.on('response.output_audio.delta', onAudio)
     client.on('response.output_audio_transcript.delta', onText)
     client.on('response.output_text.delta', onText)
-    const { response } = await once('response.done')
+    let { response } = await once('response.done')
+    // What broke off goes on in another response.
+    while (response.status === 'incomplete') response = (await once('response.done')).response
     client.off('response.output_audio.delta', onAudio)
     client.off('response.output_audio_transcript.delta', onText)
     client.off('response.output_text.delta', onText)

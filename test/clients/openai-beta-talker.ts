@@ -37,7 +37,9 @@ export async function talkBeta(client: NewestWS | NewestWebSocket): Promise<Talk
     client.on('response.audio.delta', onAudio)
     client.on('response.audio_transcript.delta', onText)
     client.on('response.text.delta', onText)
-    const { response } = await once('response.done')
+    let { response } = await once('response.done')
+    // What broke off goes on in another response.
+    while (response.status === 'incomplete') response = (await once('response.done')).response
     client.off('response.audio.delta', onAudio)
     client.off('response.audio_transcript.delta', onText)
     client.off('response.text.delta', onText)

@@ -26,7 +26,7 @@ async function talk(client: RTClient): Promise<Talker> {
     return client.generateResponse()
   }
   return {
-    ask: async (text) => (await read(await say(text))).answer,
+    ask: async (text) => (await read(client, await say(text))).answer,
     async speak(speechMs) {
       const events = client.events()[Symbol.asyncIterator]()
       for (const piece of pieces(spokenPcm(RATE, speechMs))) await client.sendAudio(piece)
@@ -34,26 +34,31 @@ async function talk(client: RTClient): Promise<Talker> {
       if (input.done || input.value.type !== 'input_audio') throw new Error('no speech noticed')
       const response = await events.next()
       if (response.done || response.value.type !== 'response') throw new Error('no response')
-      const { answer } = await read(response.value)
+      const { answer } = await read(client, response.value)
       await input.value.waitForCompletion()
       await events.return?.()
       return { ...answer, heard: input.value.transcription }
     },
     async ownTool(text) {
-      const { calls } = await read(await say(text))
+      const { calls } = await read(client, await say(text))
       for (const call of calls) await client.sendItem({ type: 'function_call_output', call_id: call.callId, output: 'it is on screen now' })
-      const { answer } = await read(await client.generateResponse())
+      const { answer } = await read(client, await client.generateResponse())
       return { ...answer, called: calls }
     },
     async write(text) {
       await client.configure({ modalities: ['text'] })
-      return (await read(await say(text))).answer
+      return (await read(client, await say(text))).answer
     },
     close: () => client.close(),
   }
 }
 
-async function read(response: RTResponse | undefined): Promise<{ answer: Answer; calls: (OwnCall & { callId: string })[] }> {
+interface Read {
+  readonly answer: Answer
+  readonly calls: readonly (OwnCall & { callId: string })[]
+}
+
+async function read(client: RTClient, response: RTResponse | undefined): Promise<Read> {
   if (!response) throw new Error('no response')
   let text = ''
   let audioBytes = 0
@@ -77,6 +82,12 @@ async function read(response: RTResponse | undefined): Promise<{ answer: Answer;
       }
       await Promise.all([hear(), see()])
     }
+  }
+  if (response.status === 'incomplete') {
+    // What broke off goes on in another response.
+    const next = await client.events()[Symbol.asyncIterator]().next()
+    const rest = await read(client, next.value?.type === 'response' ? next.value : undefined)
+    return { answer: { text: text + rest.answer.text, audioBytes: audioBytes + rest.answer.audioBytes }, calls: [...calls, ...rest.calls] }
   }
   if (response.status !== 'completed') throw new Error(`response ended as ${response.status}`)
   return { answer: { text, audioBytes }, calls }

@@ -1,5 +1,5 @@
 // The example client that comes back: which of its messages it sends when, and again, at the moments where counts of both sides could part.
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 
 interface Talk {
   send(event: object): void
@@ -67,6 +67,8 @@ function talking() {
 }
 
 describe('the example client', () => {
+  afterEach(() => void vi.useRealTimers())
+
   it('sends what was said before there was a session as soon as there is one', () => {
     const one = talking()
     one.talk.send({ type: 'early' })
@@ -125,10 +127,68 @@ describe('the example client', () => {
     expect(one.current().protocols[1]).toBe('relay-resume.id.secret.1')
   })
 
-  it.each([1000, 1012, 4401, 4408, 4409, 4410])('does not come back to a session that the relay has ended with %i', (code) => {
+  it('keeps the last thousand of its own messages, those of before the session as well', async () => {
+    const one = talking()
+    for (let i = 0; i < 1005; i++) one.talk.send({ type: `m${i}` })
+    one.begins()
+    expect(one.current().sent.slice(0, 2)).toEqual(['relay.resume.enable', 'm5'])
+    await one.loses(1006)
+    one.greeted(998)
+    expect(one.current().sent).toEqual(['m1003', 'm1004'])
+  })
+
+  it.each([1000, 4401, 4408, 4409, 4410])('does not come back to a session that the relay has ended with %i', (code) => {
     const one = talking()
     one.begins()
     one.current().onclose({ code })
-    expect(one.states.at(-1)).toBe('over')
+    expect(one.states).toEqual(['open', 'over'])
+  })
+
+  it.each([1001, 1006, 1012, 4000])('tries to come back after %i, until the relay says that it has no such session', async (code) => {
+    const one = talking()
+    one.begins()
+    await one.loses(code)
+    await one.loses(1006)
+    one.current().onclose({ code: 4410 })
+    expect(one.states).toEqual(['open', 'away', 'over'])
+  })
+
+  it('does not count what a relay says that is full', async () => {
+    const one = talking()
+    one.begins()
+    one.hears({ type: 'delta' })
+    await one.loses(1006)
+    one.hears({ type: 'error', error: { code: 'overloaded' } })
+    await one.loses(1013)
+    expect(one.current().protocols[1]).toBe('relay-resume.id.secret.1')
+  })
+
+  it('gives up when the session waits no longer', async () => {
+    const one = talking()
+    vi.useFakeTimers({ toFake: ['Date'] })
+    one.begins()
+    await one.loses(1006)
+    vi.setSystemTime(Date.now() + 61_000)
+    one.current().onclose({ code: 1006 })
+    expect(one.states).toEqual(['open', 'away', 'over'])
+  })
+
+  it('hangs up while it is away', async () => {
+    const one = talking()
+    one.begins()
+    await one.loses(1006)
+    one.talk.close()
+    one.greeted(0)
+    expect(one.states).toEqual(['open', 'away', 'over'])
+  })
+
+  it('is over with its socket if the relay does not let it come back', () => {
+    const one = talking()
+    one.current().readyState = 1
+    one.hears({ type: 'session.created' })
+    one.hears({ type: 'error', error: { event_id: 'resume' } })
+    one.current().onclose({ code: 1006 })
+    expect(one.states).toEqual(['open', 'over'])
+    expect(one.events).toEqual(['session.created', 'error'])
   })
 })

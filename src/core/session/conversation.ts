@@ -1,5 +1,5 @@
 // The conversation as the service knows it: its items in order, and what was said in them. Bounded in bytes; audio is kept as its transcript.
-import { arrayAt, isObject, type JsonObject, type RealtimeEvent, stringAt } from '../protocol/events.js'
+import { arrayAt, isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
 
 export interface KeptItem {
   readonly id: string
@@ -48,7 +48,7 @@ export function remembered(conversation: Conversation, event: RealtimeEvent): Co
     case 'conversation.item.done':
     // Of a response outside the conversation this comes alone: what was never added is not kept.
     case 'response.output_item.done':
-      return changed(conversation, itemOf(event, true))
+      return isHalfCall(event) ? deleted(conversation, stringAt(objectAt(event, 'item'), 'id')) : changed(conversation, itemOf(event, true))
     case 'conversation.item.input_audio_transcription.completed':
       return transcribed(conversation, stringAt(event, 'item_id'), stringAt(event, 'transcript'))
     case 'conversation.item.truncated':
@@ -154,6 +154,12 @@ function within(conversation: Conversation): Conversation {
     }
   }
   return { items: items.filter((item) => !dropped.has(item)), size, leftOut: conversation.leftOut + dropped.size }
+}
+
+/** Nobody can answer it, and a new leg must not be told of it as if it were whole. */
+function isHalfCall(event: RealtimeEvent): boolean {
+  const item = objectAt(event, 'item')
+  return item?.type === 'function_call' && item.status === 'incomplete'
 }
 
 /** Of an event that carries a whole item. Kinds of item that the relay never has (MCP) are not kept. */

@@ -106,8 +106,8 @@ function linksAfter(items: Items, before: Conversation, after: Conversation, eve
   const isNew = after.items.length + after.leftOut > before.items.length + before.leftOut
   const previous = stringAt(event, 'previous_item_id')
   const id = stringAt(objectAt(event, 'item'), 'id') ?? ''
-  // At the end there is nothing behind it to be linked anew.
-  if (!isNew || previous === undefined || after.items.at(-1)?.id === id) return items
+  // Even behind the last item that is kept there may be a hidden one: what a model is told after a loss is not kept.
+  if (!isNew || previous === undefined) return items
   return itemInserted(items, id, previous)
 }
 

@@ -1,4 +1,4 @@
-# LiveKit's realtime class straight at the simulator, as its AgentSession drives it. Usage: direct_livekit.py WAY HOST KEY
+# LiveKit's realtime class straight at the simulator, or at a relay, as its AgentSession drives it. Usage: direct_livekit.py WAY HOST KEY
 import asyncio
 import contextlib
 import sys
@@ -13,7 +13,7 @@ from weather import DESCRIPTION, WEATHER, weather_in
 
 
 def model(way, host, key, http):
-    if way == "openai":
+    if way in ("openai", "relay"):
         return RealtimeModel(base_url=f"http://{host}/v1", api_key=key, model="gpt-realtime", http_session=http)
     if way == "azure":
         return RealtimeModel.with_azure(azure_endpoint=f"http://{host}", azure_deployment="voice", api_key=key, http_session=http)
@@ -122,6 +122,8 @@ async def main():
         talker = Talker(session)
         await serve(talker)
         assert not talker.errors, talker.errors
+        if way == "relay":
+            return
         kinds = [item.role if item.type == "message" else item.type for item in session.chat_ctx.items]
         turn = ["user", "assistant"]
         assert kinds == [*turn, *turn, "user", "function_call", "function_call_output", "assistant", *turn, *turn], kinds

@@ -1,4 +1,4 @@
-# The official Python library straight at the simulator, over plain `ws`. Usage: direct_openai.py WAY HOST KEY
+# The official Python library straight at the simulator, or at a relay, over plain `ws`. Usage: direct_openai.py WAY HOST KEY
 import asyncio
 import base64
 import json
@@ -12,7 +12,7 @@ from weather import WEATHER, weather_in
 
 
 def connection(way, host, key):
-    if way == "openai":
+    if way in ("openai", "relay"):
         return AsyncOpenAI(base_url=f"http://{host}/v1", api_key=key).realtime.connect(model="gpt-realtime")
     if way == "azure":
         return AsyncOpenAI(base_url=f"http://{host}/openai/v1", api_key=key).realtime.connect(model="voice")

@@ -1,4 +1,4 @@
-# Pipecat's realtime services straight at the simulator, in the pipeline of its own examples. Usage: direct_pipecat.py WAY HOST KEY
+# Pipecat's realtime services straight at the simulator, or at a relay, in the pipeline of its own examples. Usage: direct_pipecat.py WAY HOST KEY
 import asyncio
 import json
 import sys
@@ -36,7 +36,7 @@ PROPERTIES = SessionProperties(audio=AudioConfiguration(input=AudioInput(transcr
 
 
 def service(way, host, key):
-    if way == "openai":
+    if way in ("openai", "relay"):
         settings = OpenAIRealtimeLLMService.Settings(session_properties=PROPERTIES)
         return OpenAIRealtimeLLMService(api_key=key, base_url=f"ws://{host}/v1/realtime", settings=settings)
     if way == "azure":

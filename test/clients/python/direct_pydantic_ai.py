@@ -1,4 +1,4 @@
-# pydantic-ai's realtime sessions straight at the simulator. Usage: direct_pydantic_ai.py WAY HOST KEY
+# pydantic-ai's realtime sessions straight at the simulator, or at a relay. Usage: direct_pydantic_ai.py WAY HOST KEY
 import asyncio
 import sys
 
@@ -21,7 +21,7 @@ def get_weather(city: str) -> str:
 
 
 def model(way, host, key):
-    if way == "openai":
+    if way in ("openai", "relay"):
         return OpenAIRealtimeModel("gpt-realtime-2.1", provider=OpenAIProvider(base_url=f"http://{host}/v1", api_key=key))
     azure = AzureProvider(azure_endpoint=f"https://{host}", api_key=key, api_version="2025-04-01-preview")
     if way == "azure":

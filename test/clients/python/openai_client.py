@@ -44,6 +44,9 @@ class Talker:
                 text += event.delta
             elif event.type == "conversation.item.input_audio_transcription.completed":
                 heard = event.transcript
+            elif event.type == "response.done" and event.response.status == "incomplete":
+                # What broke off goes on in another response.
+                continue
             elif event.type == "response.done":
                 if event.response.status != "completed":
                     raise RuntimeError(f"response ended as {event.response.status}")

@@ -1,4 +1,5 @@
 // A relay over TLS with the simulator as upstream, and a record of every frame to and from its clients.
+import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { WebSocket } from '@fastify/websocket'
@@ -19,8 +20,11 @@ export const SERVER_ONLY = ['get_weather', 'lookup_order', 'Canary persona', 'ca
 const tlsFile = (name: string): string => fileURLToPath(new URL(`../../support/tls/localhost-${name}.pem`, import.meta.url))
 export const CA_FILE = tlsFile('cert')
 
+type Receiver = ReturnType<typeof wsReceiver>
+const PING = Buffer.from([0x89, 0x00])
+
 /** Copies both directions of an upgraded connection to a parser of its own: the relay reads and writes whole frames past the WebSocket object. */
-function record(socket: Socket, got: string[], sent: string[]): void {
+function record(socket: Socket, got: string[], sent: string[]): Receiver {
   const texts = (isServer: boolean, into: string[]) => wsReceiver({ isServer, maxPayload: 64 * 1024 * 1024 }).on('message', (data: Buffer) => void into.push(data.toString()))
   const fromClient = texts(true, got)
   const toClient = texts(false, sent)
@@ -34,6 +38,7 @@ function record(socket: Socket, got: string[], sent: string[]): void {
     toClient.write(Buffer.from(args[0] as Buffer))
     return write(...args)
   }) as typeof socket.write
+  return fromClient
 }
 
 export interface WireEvent {
@@ -50,6 +55,10 @@ export interface Lab {
   fromClients(): readonly WireEvent[]
   /** Upgrade requests since the last `forget`, as `path?query`. */
   targets(): readonly string[]
+  /** Resolves when every client has read all that was sent to it: each has answered a ping that went out now. */
+  caughtUp(): Promise<void>
+  /** Breaks every connection of a client: LiveKit's outlives its `close()`. */
+  hangUp(): void
   forget(): void
   /** Server-only words that reached a client. */
   leaks(): readonly string[]
@@ -73,6 +82,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   const sent: string[] = []
   const got: string[] = []
   const targets: string[] = []
+  const clients = new Map<Socket, Receiver>()
   const running = await runRelay({
     simulator: { hear: (pcm) => (loudMs(pcm) > 1000 ? HEARD_QUESTION : HEARD), ...(options.speed ? { speed: options.speed } : {}) },
     ...(options.toolAnswer ? { toolAnswer: options.toolAnswer } : {}),
@@ -89,7 +99,9 @@ export async function openLab(options: LabOptions): Promise<Lab> {
       publicRoutes: async (app) => {
         app.websocketServer.on('connection', (_socket: WebSocket, request) => {
           targets.push(request.url ?? '')
-          record(request.socket, got, sent)
+          const { socket } = request
+          clients.set(socket, record(socket, got, sent))
+          socket.once('close', () => clients.delete(socket))
         })
         await options.pages?.(app)
       },
@@ -102,6 +114,17 @@ export async function openLab(options: LabOptions): Promise<Lab> {
     toClients: () => parse(sent),
     fromClients: () => parse(got),
     targets: () => [...targets],
+    async caughtUp() {
+      const answers = [...clients].map(([socket, receiver]) => {
+        const pong = once(receiver, 'pong', { signal: AbortSignal.timeout(5000) })
+        socket.write(PING)
+        return pong
+      })
+      await Promise.all(answers)
+    },
+    hangUp() {
+      for (const socket of clients.keys()) socket.destroy()
+    },
     forget() {
       sent.length = 0
       got.length = 0

@@ -35,6 +35,14 @@ describe('order', () => {
     expect(remembered(conversation, event('conversation.item.done', { item: { type: 'message', role: 'user' } }))).toBe(conversation)
   })
 
+  it('does not keep a call that broke off', () => {
+    const half = { ...call('b', 'call_1', '{"ci'), status: 'incomplete' }
+    for (const end of [done(half), event('response.output_item.done', { item: half })]) {
+      const conversation = told(added(message('a', 'user')), added({ ...half, status: 'in_progress' }, 'a'), end, added(message('c', 'user'), 'b'))
+      expect(ids(conversation)).toEqual(['a', 'c'])
+    }
+  })
+
   it('is learned from a service that announces an item by its older name alone', () => {
     expect(ids(told(event('conversation.item.created', { item: message('a', 'user') })))).toEqual(['a'])
   })

@@ -17,6 +17,8 @@ export interface ModelUpstream {
   readonly received: number
   /** Call ids of the results, and ids of the system's messages, that no response has begun after. */
   readonly unanswered: readonly string[]
+  /** Of the conversation, in the order in which they came. */
+  readonly items: readonly JsonObject[]
 }
 
 const TOOL: Readonly<Record<Output, string>> = {
@@ -27,18 +29,33 @@ const TOOL: Readonly<Record<Output, string>> = {
   'background call': 'make_report',
 }
 
+/** Of an upstream that may be lost: it begins as a session does, and tells each end that the protocol knows. */
+export interface Whole {
+  /** No id comes twice, whichever upstream gives it. */
+  newId(kind: string): string
+  /** The answer to every `session.update`. */
+  readonly updated: RealtimeEvent
+}
+
 /** `plan` says what the next response puts out and how it ends. */
-export function modelUpstream(plan: () => { readonly outputs: readonly Output[]; readonly ending: Ending }): ModelUpstream {
+export function modelUpstream(plan: () => { readonly outputs: readonly Output[]; readonly ending: Ending }, whole?: Whole): ModelUpstream {
   const inbox: RealtimeEvent[] = []
   const out: RealtimeEvent[] = []
   let ids = 0
   let active: { id: string; steps: (() => void)[]; done: (ending: Ending) => void } | undefined
   let last: string | null = null
-  const id = (kind: string) => `${kind}_up${++ids}`
+  const id = (kind: string) => whole?.newId(kind) ?? `${kind}_up${++ids}`
   const emit = (type: string, fields: object) => void out.push({ type, event_id: id('event'), ...fields } as RealtimeEvent)
+  const items: JsonObject[] = []
   const add = (item: JsonObject) => {
     emit('conversation.item.added', { previous_item_id: last, item })
+    if (items.some((one) => one.id === item.id)) throw new Error(`the upstream is given ${item.id} twice`)
+    items.push(item)
     last = String(item.id)
+  }
+  const itemDone = (item: JsonObject) => {
+    items[items.findIndex((one) => one.id === item.id)] = item
+    if (whole) emit('conversation.item.done', { previous_item_id: null, item })
   }
 
   let unanswered: string[] = []
@@ -63,6 +80,8 @@ export function modelUpstream(plan: () => { readonly outputs: readonly Output[];
     const { outputs, ending } = plan()
     const responseId = id('resp')
     const finished: JsonObject[] = []
+    /** Ends the item that is under way, if the response ends in the middle of it. */
+    let breakOff: () => void = () => undefined
     const steps = outputs.flatMap((output, index) => {
       const itemId = id('item')
       const base: JsonObject =
@@ -70,24 +89,45 @@ export function modelUpstream(plan: () => { readonly outputs: readonly Output[];
           ? { id: itemId, type: 'message', role: 'assistant', content: [] }
           : { id: itemId, type: 'function_call', name: TOOL[output], call_id: id('call'), arguments: '{}' }
       const at = { response_id: responseId, output_index: index }
-      const final = { ...base, status: 'completed' }
+      const final = { ...base, status: 'completed', ...(whole && output === 'message' ? { content: [{ type: 'output_text', text: 'hi' }] } : {}) }
+      const part = { ...at, item_id: itemId, content_index: 0 }
+      let begun = false
+      const endPart = () => {
+        emit('response.output_text.done', { ...part, text: 'hi' })
+        emit('response.content_part.done', { ...part, part: { type: 'text', text: 'hi' } })
+      }
       return [
         () => {
           emit('response.output_item.added', { ...at, item: { ...base, status: 'in_progress' } })
           add({ ...base, status: 'in_progress' })
+          breakOff = () => {
+            if (!whole) return
+            const broken = { ...base, status: 'incomplete' }
+            finished.push(broken)
+            if (begun) endPart()
+            emit('response.output_item.done', { ...at, item: broken })
+            itemDone(broken)
+          }
         },
-        () =>
-          output === 'message'
-            ? emit('response.output_text.delta', { ...at, item_id: itemId, content_index: 0, delta: 'hi' })
-            : emit('response.function_call_arguments.done', { ...at, item_id: itemId, call_id: base.call_id, name: base.name, arguments: '{}' }),
+        () => {
+          if (output === 'message') {
+            if (whole) emit('response.content_part.added', { ...part, part: { type: 'text', text: '' } })
+            begun = true
+            emit('response.output_text.delta', { ...part, delta: 'hi' })
+          } else emit('response.function_call_arguments.done', { ...at, item_id: itemId, call_id: base.call_id, name: base.name, arguments: '{}' })
+        },
         () => {
           finished.push(final)
+          breakOff = () => undefined
+          if (whole && begun) endPart()
           emit('response.output_item.done', { ...at, item: final })
+          itemDone(final)
         },
       ]
     })
     const done = (how: Ending) => {
       active = undefined
+      breakOff()
       emit('response.done', { response: { id: responseId, status: how, output: finished } })
     }
     active = { id: responseId, steps: [...steps, () => done(ending)], done }
@@ -96,6 +136,7 @@ export function modelUpstream(plan: () => { readonly outputs: readonly Output[];
   const refuse = (event: RealtimeEvent, code: string) =>
     emit('error', { error: { type: 'invalid_request_error', code, message: 'no', param: null, event_id: event.event_id ?? null } })
 
+  if (whole) emit('session.created', { session: { type: 'realtime', id: id('sess') } })
   return {
     receive: (event) => void inbox.push(event),
     work() {
@@ -125,13 +166,16 @@ export function modelUpstream(plan: () => { readonly outputs: readonly Output[];
         const item: JsonObject = { id: id('item'), ...(event.item as JsonObject) }
         if (item.type === 'function_call_output' || item.role === 'system') unanswered.push(String(item.call_id ?? item.id))
         add(item)
-      }
+        itemDone(item)
+      } else if (event.type === 'session.update' && whole) out.push(whole.updated)
       return true
     },
     speech() {
       const itemId = id('item')
       emit('input_audio_buffer.committed', { previous_item_id: last, item_id: itemId })
-      add({ id: itemId, type: 'message', role: 'user', content: [] })
+      const item = { id: itemId, type: 'message', role: 'user', content: [] }
+      add(item)
+      itemDone(item)
       if (!active) begin()
     },
     next: () => out.shift(),
@@ -143,6 +187,9 @@ export function modelUpstream(plan: () => { readonly outputs: readonly Output[];
     },
     get unanswered() {
       return unanswered
+    },
+    get items() {
+      return items
     },
   }
 }

@@ -28,15 +28,15 @@ export function comesBack(p: Play): NewLeg {
   lines.push(...p.upstream(updated(p.state.profile)))
   const items: JsonObject[] = []
   for (const event of p.allTo('upstream').slice(before)) if (event.type === 'conversation.item.create' && p.state.restore) items.push(event.item as JsonObject)
-  for (const item of items) lines.push(...echo(p, item))
+  for (const [at, item] of items.entries()) lines.push(...echo(p, item, at === 0 ? null : String(items[at - 1]?.id)))
   return { lines, items }
 }
 
 /** As the service announces an item that it was given. */
-export function echo(p: Play, item: JsonObject): readonly string[] {
+export function echo(p: Play, item: JsonObject, previous: string | null = null): readonly string[] {
   const shown = { status: 'completed', ...item }
-  const lines = [...p.upstream({ type: 'conversation.item.added', event_id: 'e', previous_item_id: null, item: shown })]
-  return [...lines, ...p.upstream({ type: 'conversation.item.done', event_id: 'e', previous_item_id: null, item: shown })]
+  const lines = [...p.upstream({ type: 'conversation.item.added', event_id: 'e', previous_item_id: previous, item: shown })]
+  return [...lines, ...p.upstream({ type: 'conversation.item.done', event_id: 'e', previous_item_id: previous, item: shown })]
 }
 
 export const typesTo = (p: Play, side: 'client' | 'upstream', from: number): readonly string[] =>

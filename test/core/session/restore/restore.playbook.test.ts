@@ -46,6 +46,18 @@ describe('a lost upstream', () => {
     expect(p.allTo('client').slice(seen)).toEqual([])
   })
 
+  it('links what the client puts in front of the relay’s note, and what comes behind it, as if there were no note', () => {
+    const p = restorable()
+    asked(p)
+    lose(p)
+    const { items } = comesBack(p)
+    const note = items.at(-1)?.id
+    p.upstream({ type: 'conversation.item.added', event_id: 'e', previous_item_id: 'item_1', item: user('item_2', 'It is on screen') })
+    expect(p.lastTo('client')).toMatchObject({ previous_item_id: 'item_1', item: { id: 'item_2' } })
+    p.upstream({ type: 'conversation.item.added', event_id: 'e', previous_item_id: note, item: user('item_3', 'And now?') })
+    expect(p.lastTo('client')).toMatchObject({ previous_item_id: 'item_2', item: { id: 'item_3' } })
+  })
+
   it('is not live before the last item is in, nor before its configuration is', () => {
     const p = restorable()
     asked(p)
