@@ -1,16 +1,20 @@
 // What core hears of the upstream, with what only the relay knows, since it alone sees every frame: what was said, and whether anything was.
 
-import type { Frame } from '../core/protocol/events.js'
+import { type Frame, objectAt, stringAt } from '../core/protocol/events.js'
+import { isOfPart } from '../core/protocol/repeated-frame.js'
 import type { Reading } from '../core/protocol/wire.js'
 import type { Input } from '../core/session/inputs.js'
 import type { SessionState } from '../core/session/state.js'
 import type { SessionLedger } from './ledger.js'
 import type { Leg } from './leg.js'
 import type { Meters } from './meters.js'
+import type { PartLane } from './part-lane.js'
 import type { SaidSoFar } from './said.js'
 
 interface Saying {
-  readonly lane: { readonly said: SaidSoFar }
+  /** Core hears of what has gone on unread. */
+  hearLate(): void
+  readonly lane: { readonly said: SaidSoFar; readonly parts: PartLane }
   readonly meters: Meters
   readonly ledger: SessionLedger
 }
@@ -18,7 +22,9 @@ interface Saying {
 /** `sameWire`: the frame, if the client reads the upstream's own bytes. The event that stands for the whole frame carries them. */
 export function eventInputs({ events, whole, audioBytes }: Reading, { number: leg }: Leg, sameWire: Frame | undefined, saying: Saying): readonly Input[] {
   const inputs = events.map((event): Input => {
+    if (isOfPart(event.type)) saying.hearLate()
     saying.lane.said.heard(event, saying.meters.serverAudioBytes)
+    if (event.type === 'response.output_item.done') saying.lane.parts.itemDone(stringAt(objectAt(event, 'item'), 'id'))
     const frame = event === whole ? sameWire : undefined
     // An error may be the upstream's last word.
     return event.type === 'error' ? { type: 'upstream.event', leg, event, frame, said: saidSoFar(saying) } : { type: 'upstream.event', leg, event, frame }
@@ -44,6 +50,8 @@ export function stalledInput(now: number, mostMs: number, client: Leg, upstream:
   return (upstream?.stalledMs(now) ?? 0) >= mostMs ? { type: 'stalled', side: 'upstream', said: saidSoFar(saying) } : undefined
 }
 
-function saidSoFar({ lane, meters, ledger }: Saying) {
+function saidSoFar(saying: Saying) {
+  const { lane, meters, ledger } = saying
+  saying.hearLate()
   return lane.said.soFar(meters.serverAudioBytes, ledger.media.outputBytesPerSecond)
 }

@@ -215,7 +215,11 @@ export class RelayedSession implements Effects, Sides {
     for (const input of eventInputs(reading, leg, leg.wire.name === this.#client.wire.name ? frame : undefined, this)) actions = this.#apply(input)
     const [event, ...others] = reading.events
     const [action, ...more] = actions ?? []
-    if (laned && event && action && others.length === 0 && more.length === 0 && this.#state === before) this.lane.learn(frame, event, before, action)
+    if (laned && event && action && others.length === 0 && more.length === 0) this.lane.learn(frame, event, before, this.#state, action)
+  }
+
+  hearLate(): void {
+    for (const event of this.lane.parts.take()) this.#step({ type: 'upstream.passed', leg: this.#upstream?.number ?? 0, event }, this.clock())
   }
 
   isOpen(side: Side): boolean {

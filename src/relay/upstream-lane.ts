@@ -7,10 +7,11 @@ import type { Recorder } from '../ports/notes.js'
 import { FirstAudio } from './first-audio.js'
 import type { Leg } from './leg.js'
 import type { Meters } from './meters.js'
+import { PartLane } from './part-lane.js'
 import { SaidSoFar } from './said.js'
 
 /** What was done with a frame: sent as it came, sent in other words, or dropped with a note. */
-type Outcome = { readonly type: 'forward' } | { readonly type: 'rewrite'; readonly pieces: readonly (string | number)[] } | Extract<Action, { type: 'note' }>
+export type Outcome = { readonly type: 'forward' } | { readonly type: 'rewrite'; readonly pieces: readonly (string | number)[] } | Extract<Action, { type: 'note' }>
 
 interface Known {
   readonly pattern: FramePattern
@@ -33,6 +34,7 @@ export class UpstreamLane {
   readonly #recorder: Recorder
   readonly firstAudio: FirstAudio
   readonly said = new SaidSoFar()
+  readonly parts = new PartLane()
   /** What is known holds for this state alone: any change of it may change what becomes of a frame. */
   #state: SessionState | undefined
   #known: readonly Known[] = NOTHING
@@ -56,7 +58,6 @@ export class UpstreamLane {
     if (state !== this.#state) {
       this.#known = NOTHING
       this.#state = undefined
-      return false
     }
     for (const { pattern, outcome, itemId, words } of this.#known) {
       if (!matchesPattern(pattern, frame, spans)) continue
@@ -65,12 +66,20 @@ export class UpstreamLane {
       this.#repeat(outcome, frame)
       return true
     }
-    return false
+    return leg.wire.name === 'ga' && this.#passesPart(frame, state)
   }
 
-  /** `step` has handled the one event of this frame, by this one action, and the state is as it was: the next of its kind need not be read. */
-  learn(frame: Frame, event: RealtimeEvent, state: SessionState, action: Action): void {
-    if (!isRepeated(event.type)) return
+  #passesPart(frame: Frame, state: SessionState): boolean {
+    const outcome = this.parts.match(frame, state, spans)
+    if (!outcome || (outcome.type === 'rewrite' && !this.#isAscii(frame)) || !this.parts.keep(frame, state)) return false
+    this.#repeat(outcome, frame)
+    return true
+  }
+
+  /** `step` has handled the one event of this frame by this one action: the next of its kind need not be read, if the state is as it was, or if it is of a part. */
+  learn(frame: Frame, event: RealtimeEvent, before: SessionState, state: SessionState, action: Action): void {
+    this.parts.learn(frame, event, before, (spans) => this.#outcomeOf(action, frame, spans))
+    if (!isRepeated(event.type) || state !== before) return
     const found = patternOf(frame)
     const outcome = found && this.#outcomeOf(action, frame, found.spans)
     if (!outcome) return

@@ -3,13 +3,17 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { DialectName } from '../../src/core/protocol/dialect.js'
 import { Leg } from '../../src/relay/leg.js'
 import { createMeters } from '../../src/relay/meters.js'
+import { PartLane } from '../../src/relay/part-lane.js'
 import { UpstreamLane } from '../../src/relay/upstream-lane.js'
 import { memoryPair } from '../support/memory-link.js'
-import { ev, play } from '../support/playbook.js'
+import { ev, play, profile } from '../support/playbook.js'
 import { fc } from '../support/property.js'
 import { type Lab, openLab } from '../support/relay-lab.js'
 
-afterEach(() => vi.useRealTimers())
+afterEach(() => {
+  vi.useRealTimers()
+  vi.restoreAllMocks()
+})
 
 type Event = Record<string, unknown>
 
@@ -18,7 +22,7 @@ const read = (event: object) => JSON.stringify(event, null, 1)
 const compact = (event: object) => JSON.stringify(event)
 
 async function outcomeOf(clientDialect: DialectName, upstreamDialect: DialectName, events: readonly object[], write: (event: object) => string): Promise<object> {
-  const lab: Lab = openLab({ clientDialect, upstreamDialect })
+  const lab: Lab = openLab({ clientDialect, upstreamDialect, profile: { limits: { ...profile().limits, reconnectMs: 10_000 } } })
   await lab.live()
   for (const event of events) lab.upstream.send(write(event))
   const sent = (await lab.client.rest()).map((text) => JSON.parse(text) as Event)
@@ -38,6 +42,28 @@ const NAMES = {
 let ids = 0
 const place = (responseId: string, itemId: string) => ({ response_id: responseId, item_id: itemId, output_index: 0, content_index: 0 })
 const delta = (type: string, itemId: string, text: string, more: object = {}) => ({ type, event_id: `event_${++ids}`, ...place('r', itemId), delta: text, ...more })
+
+const partOf = (transcript: string) => ({ type: 'audio', transcript })
+const partEvents = (response: number | string, item: number | string, words: string): Event[] => {
+  const at = { response_id: `resp_${response}`, item_id: `item_${item}`, output_index: 0, content_index: 0 }
+  return [
+    { type: 'response.content_part.added', event_id: `event_${++ids}`, ...at, part: partOf('') },
+    { type: NAMES.ga.transcript, event_id: `event_${++ids}`, ...at, delta: words },
+    { type: 'response.output_audio.done', event_id: `event_${++ids}`, ...at },
+    { type: 'response.output_audio_transcript.done', event_id: `event_${++ids}`, ...at, transcript: words },
+    { type: 'response.content_part.done', event_id: `event_${++ids}`, ...at, part: partOf(words) },
+  ]
+}
+const answer = (n: number | string, words: string): object[] => {
+  const item = { ...ev.message('m'), id: `item_${n}` }
+  return [
+    ev.created(`resp_${n}`),
+    ev.itemAdded(`resp_${n}`, { ...item, status: 'in_progress', content: [] }),
+    ...partEvents(n, n, words),
+    ev.itemDone(`resp_${n}`, item),
+    ev.done(`resp_${n}`, [item]),
+  ]
+}
 
 describe.each([
   ['ga', 'ga'],
@@ -68,6 +94,28 @@ describe.each([
     const call = ev.call('c', 'show_on_screen', '', 'in_progress')
     const parts = ['{"a', '":1', '}'].map((part) => delta('response.function_call_arguments.delta', call.id, part, { call_id: 'c' }))
     await expectTheSame(client, upstream, [ev.created('r'), ev.itemAdded('r', call), ...parts])
+  })
+
+  it('sees parts open and close, answer after answer', async () => {
+    const kept = vi.spyOn(PartLane.prototype, 'keep')
+    await expectTheSame(client, upstream, [...answer(1, 'Hello'), ...answer(2, 'schön "so" 😀'), ...answer(3, 'again'), ...answer(4, 'item_3'), ...answer(5, '')])
+    // Other upstreams spell them otherwise, and each is read.
+    expect(kept.mock.calls.length).toBeGreaterThanOrEqual(upstream === 'ga' ? 8 : 0)
+    if (upstream !== 'ga') expect(kept).not.toHaveBeenCalled()
+  })
+
+  it('and parts of whatever item, in any order', async () => {
+    const id = fc.constantFrom('1', '2', 'c', 'gone')
+    const words = fc.constantFrom('', 'a', 'é"', 'item_1', 'resp_1')
+    const part = fc.tuple(fc.integer({ min: 0, max: 4 }), id, id, words).map(([which, response, item, said]) => partEvents(response, item, said)[which] as Event)
+    const rest = fc.tuple(fc.integer({ min: 0, max: 20 }), id, words).map(([which, n, said]) => (answer(n, said)[which % answer(n, said).length] ?? {}) as Event)
+    const hidden = fc.constantFrom(ev.itemAdded('resp_1', { ...ev.call('c', 'get_weather', '', 'in_progress'), id: 'item_c' }))
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.oneof({ weight: 6, arbitrary: part }, { weight: 3, arbitrary: rest }, { weight: 1, arbitrary: hidden }), { maxLength: 30 }), (events) =>
+        expectTheSame(client, upstream, [...answer(0, 'learned'), ...answer(1, 'open').slice(0, 4), ...events]),
+      ),
+      { numRuns: 40 },
+    )
   })
 
   it('and one item after another, hidden ones among them, in any order', async () => {
@@ -130,7 +178,7 @@ describe('what was learned', () => {
     const [state, other] = [play().state, play().state]
     const first = frame(' a')
     expect(one.passes(upstream, first, state, clock)).toBe(false)
-    one.learn(first, JSON.parse(String(first)), state, { type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first })
+    one.learn(first, JSON.parse(String(first)), state, state, { type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first })
     const second = frame(' b')
     expect(one.passes(upstream, second, state, clock)).toBe(true)
     expect((await peer.next()).text).toBe(String(second))
@@ -142,9 +190,9 @@ describe('what was learned', () => {
     const { lane: one, upstream } = lane()
     const { state } = play()
     const done = Buffer.from(compact({ type: 'response.output_text.done', event_id: 'e', ...place('r', 'm'), text: 'x' }))
-    one.learn(done, JSON.parse(String(done)), state, { type: 'send', to: 'client', event: JSON.parse(String(done)), frame: done })
+    one.learn(done, JSON.parse(String(done)), state, state, { type: 'send', to: 'client', event: JSON.parse(String(done)), frame: done })
     expect(one.passes(upstream, done, state, clock)).toBe(false)
-    one.learn(frame(' a'), JSON.parse(String(frame(' a'))), state, { type: 'quota.release' })
+    one.learn(frame(' a'), JSON.parse(String(frame(' a'))), state, state, { type: 'quota.release' })
     expect(one.passes(upstream, frame(' b'), state, clock)).toBe(false)
   })
 })

@@ -1,5 +1,6 @@
 // A lost upstream is replaced within the session: at whatever event it was killed, the client's turn is answered and nothing is lost or doubled.
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { PartLane } from '../../src/relay/part-lane.js'
 import type { SessionEnd } from '../../src/simulator/simulator.js'
 import { HEARD, type Kill, killedTurn, placesOf, type TurnKind } from '../chaos/killed-turn.js'
 import { connectClient } from '../support/realtime-client.js'
@@ -95,6 +96,27 @@ describe('a session', () => {
     client.close()
     await client.closed()
   }, 20_000)
+
+  it.each([
+    ['response.content_part.added', 2],
+    ['response.output_audio.delta', 12],
+    ['response.output_audio.done', 2],
+    ['response.output_audio_transcript.done', 2],
+    ['response.content_part.done', 2],
+  ])('whose upstream is lost at a %s that passed unread closes what it opened', async (type, nth) => {
+    const kept = vi.spyOn(PartLane.prototype, 'keep')
+    const client = await start({ simulator: { faults: { end: { how: 'rst', at: 'event', type, nth, times: 1 } } } })
+    expect((await client.ask('Good morning to you')).at(-1)).toMatchObject({ response: { status: 'completed' } })
+    const from = client.events.length
+    client.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'And a good day' }] } })
+    client.send({ type: 'response.create' })
+    await client.next((event) => event.type === 'response.done' && (event.response as { status: string }).status === 'completed', { from, ms: 9000 })
+    expect(own.simulator.received).toHaveLength(2)
+    expect(kept.mock.calls.length).toBeGreaterThan(0)
+    expect(orderProblems(client.events)).toEqual([])
+    client.close()
+    await client.closed()
+  })
 
   it('moves to a fresh upstream before the present one is over: nothing is lost, and nothing is seen', async () => {
     const client = await start({ simulator: { sessionSeconds: 50 }, env: { ...ENV, UPSTREAM_SESSION_SECONDS: '3' } }, { relayEvents: true })

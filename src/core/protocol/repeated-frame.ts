@@ -13,13 +13,29 @@ const REPEATED: ReadonlySet<string> = new Set([
 ])
 const VARYING: ReadonlySet<string> = new Set(['event_id', 'delta', 'obfuscation'])
 
+/** Events that open and close a part of a message. A session does the same with each of one visible item, whatever its ids and texts are. */
+const OF_PARTS: ReadonlySet<string> = new Set([
+  'response.content_part.added',
+  'response.output_audio.done',
+  'response.output_audio_transcript.done',
+  'response.output_text.done',
+  'response.content_part.done',
+])
+const VARYING_OF_PARTS: ReadonlySet<string> = new Set(['event_id', 'response_id', 'item_id', 'transcript', 'text'])
+
 export function isRepeated(type: string): boolean {
   return REPEATED.has(type)
+}
+
+export function isOfPart(type: string): boolean {
+  return OF_PARTS.has(type)
 }
 
 /** The bytes around the values that vary: one more than there are such values. */
 export interface FramePattern {
   readonly constants: readonly Buffer[]
+  /** The names of the values that vary, in the order of the frame. */
+  readonly names: readonly string[]
 }
 
 const QUOTE = 0x22
@@ -29,31 +45,29 @@ const COMMA = 0x2c
 const OPEN = 0x7b
 const CLOSE = 0x7d
 
+interface Found {
+  readonly pattern: FramePattern
+  /** Where the values that vary stand, as pairs of begin and end. */
+  readonly spans: readonly number[]
+}
+
 /**
  * Of a frame that was read as one event: a flat object of strings without a backslash, numbers, `true`, `false` and `null`, without white space.
- * Undefined for any other. `spans`: where the values that vary stand, as pairs of begin and end.
+ * Undefined for any other.
  */
-export function patternOf(frame: Frame): { readonly pattern: FramePattern; readonly spans: readonly number[] } | undefined {
+export function patternOf(frame: Frame): Found | undefined {
+  return found(frame, VARYING, 0)
+}
+
+/** The same of an event that `isOfPart`, which may have one such object inside. */
+export function partPatternOf(frame: Frame): Found | undefined {
+  return found(frame, VARYING_OF_PARTS, 1)
+}
+
+function found(frame: Frame, varying: ReadonlySet<string>, depth: number): Found | undefined {
   const spans: number[] = []
-  if (frame[0] !== OPEN) return undefined
-  let at = 0
-  do {
-    if (frame[at + 1] !== QUOTE) return undefined
-    const keyEnd = endOfText(frame, at + 2)
-    if (keyEnd < 0 || frame[keyEnd + 1] !== COLON) return undefined
-    const key = frame.toString('latin1', at + 2, keyEnd)
-    const value = keyEnd + 2
-    if (frame[value] === QUOTE) {
-      const end = endOfText(frame, value + 1)
-      if (end < 0) return undefined
-      if (VARYING.has(key)) spans.push(value + 1, end)
-      at = end + 1
-    } else {
-      at = endOfLiteral(frame, value)
-      if (at < 0 || VARYING.has(key)) return undefined
-    }
-  } while (frame[at] === COMMA)
-  if (frame[at] !== CLOSE || at + 1 !== frame.length) return undefined
+  const names: string[] = []
+  if (endOfObject(frame, 0, varying, depth, spans, names) !== frame.length) return undefined
   const constants: Buffer[] = []
   let from = 0
   for (let i = 0; i < spans.length; i += 2) {
@@ -61,7 +75,36 @@ export function patternOf(frame: Frame): { readonly pattern: FramePattern; reado
     from = spans[i + 1] as number
   }
   constants.push(copyOf(frame, from, frame.length))
-  return { pattern: { constants }, spans }
+  return { pattern: { constants, names }, spans }
+}
+
+/** Returns where the object that begins at `from` ends; -1: it is not as plain as that. `depth`: how many objects may lie one in the other inside. */
+function endOfObject(frame: Frame, from: number, varying: ReadonlySet<string>, depth: number, spans: number[], names: string[]): number {
+  if (frame[from] !== OPEN) return -1
+  let at = from
+  do {
+    if (frame[at + 1] !== QUOTE) return -1
+    const keyEnd = endOfText(frame, at + 2)
+    if (keyEnd < 0 || frame[keyEnd + 1] !== COLON) return -1
+    const key = frame.toString('latin1', at + 2, keyEnd)
+    const value = keyEnd + 2
+    if (frame[value] === QUOTE) {
+      const end = endOfText(frame, value + 1)
+      if (end < 0) return -1
+      if (varying.has(key)) {
+        spans.push(value + 1, end)
+        names.push(key)
+      }
+      at = end + 1
+    } else if (frame[value] === OPEN && depth > 0) {
+      at = endOfObject(frame, value, varying, depth - 1, spans, names)
+      if (at < 0) return -1
+    } else {
+      at = endOfLiteral(frame, value)
+      if (at < 0 || varying.has(key)) return -1
+    }
+  } while (frame[at] === COMMA)
+  return frame[at] === CLOSE ? at + 1 : -1
 }
 
 /** Whether the frame is the pattern with other texts in it. `spans` is filled with where they stand. A text with a backslash never matches. */
@@ -71,7 +114,7 @@ export function matchesPattern({ constants }: FramePattern, frame: Frame, spans:
   for (let i = 0; i <= last; i++) {
     const constant = constants[i] as Buffer
     const end = at + constant.length
-    if (end > frame.length || constant.compare(frame, at, end) !== 0) return false
+    if (end > frame.length || frame[end - 1] !== constant[constant.length - 1] || constant.compare(frame, at, end) !== 0) return false
     if (i === last) return end === frame.length
     const textEnd = endOfText(frame, end)
     if (textEnd < 0) return false

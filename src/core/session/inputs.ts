@@ -27,6 +27,8 @@ export type Input =
   /** `frame`: the event's own bytes, when sending them on would be the same as sending the event. */
   /** `said`, here with errors alone and below: what had been delivered of the items that are not done. */
   | { readonly type: 'upstream.event'; readonly leg: number; readonly event: RealtimeEvent; readonly frame: Frame | undefined; readonly said?: readonly Said[] | undefined }
+  /** Part of a message was opened or closed by an event that the client has already. */
+  | { readonly type: 'upstream.passed'; readonly leg: number; readonly event: RealtimeEvent }
   | { readonly type: 'upstream.closed'; readonly leg: number; readonly code: number; readonly said?: readonly Said[] }
   /** This side's backlog has made no progress for as long as a slow client may take. */
   | { readonly type: 'stalled'; readonly side: Side; readonly said?: readonly Said[] }

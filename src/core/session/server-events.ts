@@ -87,7 +87,8 @@ export function handleServerEvent(step: Step, told: UpstreamEvent & { readonly s
   else if (event.type === 'input_audio_buffer.cleared') followUp(step)
 }
 
-function remember(step: Step, event: RealtimeEvent): void {
+/** What the session keeps of an event, beyond what it does with it. */
+export function remember(step: Step, event: RealtimeEvent): void {
   const { underWay } = step.state
   const nowUnderWay = step.state.profile.limits.reconnectMs ? observed(underWay, event, step.state.answersTurns) : underWay
   if (nowUnderWay !== underWay) step.set({ underWay: nowUnderWay })

@@ -13,7 +13,7 @@ import { restoringEvent } from './restore/replaying.js'
 import { rolloverInput } from './restore/rollover.js'
 import { watchWhileAwaited } from './restore/silence.js'
 import { clientBack, clientGone, resumeOffered } from './resume.js'
-import { handleServerEvent } from './server-events.js'
+import { handleServerEvent, remember } from './server-events.js'
 import { isReady, note, type SessionState, Step } from './state.js'
 import { tokenVerified } from './token-refresh.js'
 import { toolFinished } from './tools/run.js'
@@ -76,6 +76,8 @@ function handle(step: Step, input: Input): void {
       if (isReady(step.state)) handleServerEvent(step, input)
       else openingEvent(step, input)
       return closeWhenDrained(step)
+    case 'upstream.passed':
+      return remember(step, input.event)
     case 'upstream.closed':
       return upstreamClosed(step, input.code, input.said)
     case 'stalled':
