@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Mutant, mutantsOf } from './mutants.js'
 
-export const TARGETS = ['src/core/policy', 'src/core/protocol', 'src/core/session', 'src/auth'] as const
+export const TARGETS = ['src/core/policy', 'src/core/protocol', 'src/core/session', 'src/auth', 'src/relay/upstream-lane.ts', 'src/relay/part-lane.ts'] as const
 /** Of these run only tests that reach a mutant. Tests of whole processes are not among them: they take seconds and say little about one line. */
 const TESTS = ['test/core/policy', 'test/core/protocol', 'test/core/session', 'test/auth', 'test/relay', 'test/matrix', 'test/config', 'test/readme.test.ts'].concat(
   ['session', 'token', 'links'].map((name) => `test/fuzz/${name}.test.ts`),
@@ -17,7 +17,7 @@ export interface Candidate {
 
 /** Every mutant, always in the same order as long as the sources stay the same. */
 export function candidates(root: string): readonly Candidate[] {
-  return TARGETS.flatMap((folder) => filesBelow(root, folder, '.ts')).flatMap((file) => {
+  return TARGETS.flatMap((path) => (path.endsWith('.ts') ? [path] : filesBelow(root, path, '.ts'))).flatMap((file) => {
     const source = readFileSync(join(root, file), 'utf8')
     return mutantsOf(source).map((mutant) => ({ file, source, mutant }))
   })

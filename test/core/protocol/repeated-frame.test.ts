@@ -1,6 +1,6 @@
 // Frames that repeat an earlier one but for texts that no rule looks at: what matches, what is a near miss, and that a match reads as the same event.
 import { describe, expect, it } from 'vitest'
-import { isRepeated, matchesPattern, patternOf } from '../../../src/core/protocol/repeated-frame.js'
+import { isOfPart, isRepeated, matchesPattern, partPatternOf, patternOf } from '../../../src/core/protocol/repeated-frame.js'
 import { fc } from '../../support/property.js'
 
 const delta = (change: object = {}) => ({
@@ -87,7 +87,7 @@ it.each([
   expect(isRepeated(type)).toBe(repeated)
 })
 
-it.each(['0', '9', '-1', '19.05', '1e+3', '1E5', '1e-7', 'true', 'false', 'null'])('%s is a fixed part of a pattern', (literal) => {
+it.each(['0', '9', '-1', '19.05', '1e+3', '1E5', '1e-7', 'true', 'false', 'null', 'az'])('%s is a fixed part of a pattern', (literal) => {
   const text = (value: string) => Buffer.from(`{"type":"x","delta":"a","n":${value}}`)
   const pattern = patternOf(text(literal))?.pattern
   expect(pattern && matchesPattern(pattern, text(literal), [])).toBe(true)
@@ -96,6 +96,75 @@ it.each(['0', '9', '-1', '19.05', '1e+3', '1E5', '1e-7', 'true', 'false', 'null'
 
 it.each(['{"n": 1}', '{"n":[1]}', '{"n":1 }', '{"n":}', '{"n":A}', '{"n":1', '{"n"', '{"n":"a"', '{n:1}', '["n"]', '{"n":1}x', ''])('there is none of %j', (text) => {
   expect(patternOf(Buffer.from(text))).toBeUndefined()
+})
+
+it.each([
+  ['response.content_part.added', true],
+  ['response.output_audio.done', true],
+  ['response.output_audio_transcript.done', true],
+  ['response.output_text.done', true],
+  ['response.content_part.done', true],
+  ['response.output_item.added', false],
+  ['response.output_item.done', false],
+  ['response.function_call_arguments.done', false],
+  ['response.output_audio.delta', false],
+  ['conversation.item.done', false],
+  ['__proto__', false],
+])('only events that open or close a part are of a part: %s, %s', (type, isOf) => expect(isOfPart(type)).toBe(isOf))
+
+describe('a frame of a part', () => {
+  const ids = { event_id: 'event_1', response_id: 'resp_1', item_id: 'item_1', output_index: 0, content_index: 0 }
+  const spoken = { type: 'response.content_part.done', ...ids, part: { type: 'audio', transcript: 'Hello' } }
+  const written = { type: 'response.output_text.done', ...ids, text: 'Hello' }
+  const others = { event_id: 'event_22', response_id: 'resp_22', item_id: 'item_22' }
+  const fits = (event: object, given: object) => {
+    const pattern = partPatternOf(frame(event))?.pattern
+    return pattern && matchesPattern(pattern, frame(given), [])
+  }
+
+  it('matches with other ids and other texts', () => {
+    expect(fits(spoken, { ...spoken, ...others, part: { type: 'audio', transcript: 'Something else' } })).toBe(true)
+    expect(fits(written, { ...written, ...others, text: '' })).toBe(true)
+  })
+
+  it.each([
+    ['another place', { ...spoken, content_index: 1 }],
+    ['another kind of part', { ...spoken, part: { type: 'text', transcript: 'Hello' } }],
+    ['a field more in the part', { ...spoken, part: { ...spoken.part, more: 'x' } }],
+    ['a text with an escape', { ...spoken, part: { type: 'audio', transcript: 'say "x"' } }],
+    ['a number for an id', { ...spoken, item_id: 7 }],
+  ])('does not match with %s', (_name, given) => expect(fits(spoken, given)).toBe(false))
+
+  it('has its texts named in their order', () => {
+    expect(partPatternOf(frame(spoken))?.pattern.names).toEqual(['event_id', 'response_id', 'item_id', 'transcript'])
+    expect(partPatternOf(frame(written))?.pattern.names).toEqual(['event_id', 'response_id', 'item_id', 'text'])
+    expect(found?.pattern.names).toEqual(['event_id', 'delta', 'obfuscation'])
+  })
+
+  it.each([
+    ['two objects one in the other', { ...written, part: { inner: { a: 1 } } }],
+    ['a list inside', { ...written, part: { inner: [] } }],
+    ['an object where a text varies', { ...written, text: { a: 'b' } }],
+  ])('has no pattern with %s', (_name, event) => expect(partPatternOf(frame(event))?.pattern.names.includes('text') && fits(event, event)).toBeFalsy())
+
+  it.each(['{"part":{"a":1}', '{"part":{"a":1 }}', '{"part":{"a":1}}x', '{"part":{}}', '{"part":{"a":1}"b":2}'])('there is none of %j', (text) =>
+    expect(partPatternOf(Buffer.from(text))).toBeUndefined(),
+  )
+
+  it('what matches reads as the same event with other ids and texts, whatever bytes come', () => {
+    const base = frame(spoken)
+    const pattern = partPatternOf(base)?.pattern
+    const change = fc.record({ at: fc.nat(base.length - 1), bytes: fc.uint8Array({ maxLength: 12 }), cut: fc.nat(6) })
+    fc.assert(
+      fc.property(change, ({ at, bytes, cut }) => {
+        const given = Buffer.concat([base.subarray(0, at), bytes, base.subarray(Math.min(base.length, at + cut))])
+        if (!pattern || !matchesPattern(pattern, given, [])) return
+        const event = JSON.parse(given.toString('utf8')) as { part: object }
+        expect({ ...event, event_id: 'event_1', response_id: 'resp_1', item_id: 'item_1', part: { ...event.part, transcript: 'Hello' } }).toEqual(spoken)
+      }),
+      { numRuns: 5000 },
+    )
+  })
 })
 
 it('what matches reads as the same event with other texts, whatever bytes come', () => {
