@@ -186,6 +186,26 @@ describe('what was learned', () => {
     expect(one.passes(upstream, second, state, clock), 'the other state has cleared it').toBe(false)
   })
 
+  it('lets words pass that are said all the same', () => {
+    const { lane: one, upstream } = lane()
+    const { state } = play()
+    one.said.heard({ type: 'response.output_item.added', item: { id: 'm' } }, 0)
+    const first = frame(' a')
+    one.learn(first, JSON.parse(String(first)), state, state, { type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first })
+    for (const text of [' b', ' schön', '']) expect(one.passes(upstream, frame(text), state, clock)).toBe(true)
+    expect(one.said.soFar(48_000, 48_000)).toMatchObject([{ itemId: 'm', text: ' b schön', audioMs: 1000 }])
+  })
+
+  it('tells when the first audio is heard, once', () => {
+    const { lane: one, upstream } = lane()
+    const { state } = play()
+    const audio = Buffer.from(compact({ type: 'response.output_audio.delta', event_id: 'e', ...place('r', 'm'), delta: 'AAAA' }))
+    let asked = 0
+    const counting = () => ++asked
+    expect(one.passes(upstream, audio, state, counting)).toBe(true)
+    expect(asked).toBe(0)
+  })
+
   it('is nothing of an event that may change the session, nor of an action that is no plain answer', () => {
     const { lane: one, upstream } = lane()
     const { state } = play()
