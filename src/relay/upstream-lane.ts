@@ -68,9 +68,11 @@ export class UpstreamLane {
     return false
   }
 
-  /** `step` has handled the one event of this frame, by this one action, and the state is as it was: the next of its kind need not be read. */
-  learn(frame: Frame, event: RealtimeEvent, state: SessionState, action: Action): void {
-    if (!isRepeated(event.type)) return
+  /** `step` has handled the events of this frame by these actions, and the state is as it was. If it is one by one, the next of its kind need not be read. */
+  learn(frame: Frame, events: readonly RealtimeEvent[], state: SessionState, actions: readonly Action[]): void {
+    const [event, ...others] = events
+    const [action, ...more] = actions
+    if (!event || !action || others.length > 0 || more.length > 0 || !isRepeated(event.type)) return
     const found = patternOf(frame)
     const outcome = found && this.#outcomeOf(action, frame, found.spans)
     if (!outcome) return
