@@ -144,6 +144,7 @@ export interface ProfileConfig {
   readonly clientTools: boolean
   readonly toolNoticeMs?: number | undefined
   readonly toolFiller?: string | undefined
+  readonly onCutAnswer?: 'leave' | 'continue' | undefined
   readonly limits: Partial<Pick<Config['limits'], ProfileLimit>>
   readonly quota?: readonly QuotaSetting[] | undefined
 }
@@ -183,6 +184,8 @@ export interface Config {
     readonly maxSessionMs: number
     readonly resumeMs: number
     readonly resumeBufferBytes: number
+    readonly audioBufferBytes: number
+    readonly reconnectsPerSecond: number
     readonly idleTimeoutMs: number
     readonly drainMs: number
     readonly handshakeTimeoutMs: number

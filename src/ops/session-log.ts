@@ -58,9 +58,12 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
     case 'client_back':
     case 'client_not_back':
     case 'restored':
+    case 'drifted':
+    case 'item_not_replayed':
       return logger.info(fields, name)
     case 'upstream_lost':
     case 'restore_failed':
+    case 'rollover_failed':
       return logger.warn(fields, name)
     case 'response_started':
       return logger.debug({ sessionId, responseId: plain(note.responseId) }, name)

@@ -5,7 +5,7 @@ import { type FramePattern, isOfPart, matchesPattern, partPatternOf } from '../c
 import { isHidden } from '../core/session/items.js'
 import { neverRestored } from '../core/session/restore/state.js'
 import type { SessionState } from '../core/session/state.js'
-import type { Outcome } from './upstream-lane.js'
+import type { Outcome } from './lane-outcome.js'
 
 interface Shape {
   readonly type: string

@@ -2,7 +2,9 @@
 import { RefusalError } from '../core/protocol/errors.js'
 import type { ResumeClaims } from '../ports/resume.js'
 import type { NewSession } from '../ports/session.js'
+import { spareAudio } from './audio-ring.js'
 import type { RelayDeps, SessionDeps } from './deps.js'
+import { createMoveSlots, createRestoreQueue } from './restore-queue.js'
 import { createResumeDesk } from './resume/desk.js'
 import { RelayedSession } from './session.js'
 import { createLiveSessions, type LiveSessions } from './sessions.js'
@@ -11,15 +13,28 @@ export interface Relay {
   /** Throws a `RefusalError` if the caller was revoked since ingress asked. A later revocation ends the session. */
   openSession(session: NewSession): void
   readonly sessions: LiveSessions
+  /** Sessions that lost their upstream, and whose turn to dial has not come. */
+  restoresWaiting(): number
+  /** Bytes of clients' audio that are kept now. */
+  audioBytes(): number
+  /** Memory is short: as little of it as can be for a minute. True: that frees something. */
+  spareAudio(): boolean
   /** Undefined: nobody comes back. */
   readonly resume: ResumeClaims | undefined
 }
 
+/** What all sessions of a process keep of audio, in full ones of a session. */
+const AUDIO_RINGS = 64
+
 export function createRelay(given: RelayDeps): Relay {
   const { resume: settings } = given.settings
   const resume = settings && createResumeDesk(settings, given.now)
-  const deps: SessionDeps = { ...given, resume }
-  const sessions = createLiveSessions(deps.steady ?? deps.now)
+  const { audioRingBytes: ringBytes } = given.settings
+  const audio = { ringBytes, budget: { mostBytes: ringBytes * AUDIO_RINGS, used: 0 } }
+  const steady = given.steady ?? given.now
+  const sessions = createLiveSessions(steady)
+  const restores = createRestoreQueue(given.settings.reconnectsPerSecond, steady)
+  const deps: SessionDeps = { ...given, resume, audio, restores, moves: createMoveSlots(() => sessions.count) }
   deps.store.revocations.onRevoked((target) => {
     sessions.end(target)
   })
@@ -27,10 +42,16 @@ export function createRelay(given: RelayDeps): Relay {
   return {
     sessions,
     resume,
+    restoresWaiting: () => restores.waiting,
+    audioBytes: () => audio.budget.used,
+    spareAudio: () => spareAudio(audio.budget),
     openSession(opened) {
       if (deps.store.revocations.isKnown(opened.identity)) throw new RefusalError('unauthenticated', 'revoked')
       const resumable = resume && opened.profile.relayEvents ? resume.enrol(opened) : opened
-      const session = new RelayedSession(resumable, deps, sessions.timetable, () => sessions.remove(session))
+      const session = new RelayedSession(resumable, deps, sessions.timetable, () => {
+        session.audio.clear()
+        sessions.remove(session)
+      })
       resume?.join(opened.sessionId, session)
       sessions.add(session)
       session.start()

@@ -7,20 +7,23 @@ import type { Input } from '../core/session/inputs.js'
 import type { Lanes } from '../core/session/lanes.js'
 import { lanesOf, type SessionState } from '../core/session/state.js'
 import { step } from '../core/session/step.js'
+import { wantedFromMs } from '../core/session/voice.js'
 import type { Link } from '../ports/link.js'
 import type { NewSession } from '../ports/session.js'
 import type { UpstreamConnection } from '../ports/upstream.js'
 import { Alarm } from './alarm.js'
+import { type AudioRing, createAudioRing } from './audio-ring.js'
 import { ClientRate } from './client-rate.js'
 import type { SessionDeps } from './deps.js'
-import { firstState, NextLeg } from './dialling.js'
+import { firstState } from './first-state.js'
 import { frameRefused } from './frame-inputs.js'
 import { SessionLedger } from './ledger.js'
 import { Leg, type Sides } from './leg.js'
 import { closedInput, eventInputs, stalledInput, tickInput } from './loss-inputs.js'
 import { createMeters } from './meters.js'
+import { NextLeg } from './next-leg.js'
 import { type Effects, perform } from './perform.js'
-import { recordEnd, register } from './session-report.js'
+import { Listing, recordEnd } from './session-report.js'
 import type { Timetable } from './timetable.js'
 import { UpstreamLane } from './upstream-lane.js'
 
@@ -39,7 +42,7 @@ export class RelayedSession implements Effects, Sides {
   readonly deps: SessionDeps
   readonly ledger = new SessionLedger(this)
   readonly toolAborts = new Map<string, AbortController>()
-  #unregister = (): void => undefined
+  readonly #listing = new Listing()
   #state: SessionState
   readonly #alarm: Alarm
   readonly clock: () => number
@@ -47,6 +50,8 @@ export class RelayedSession implements Effects, Sides {
   tokenId: string | undefined
   readonly #onEnd: () => void
   readonly lane: UpstreamLane
+  readonly audio: AudioRing
+  readonly conversationSize = (): number => this.#state.conversation.size
 
   constructor(opened: NewSession, deps: SessionDeps, timetable: Timetable, onEnd: () => void) {
     this.opened = opened
@@ -60,6 +65,7 @@ export class RelayedSession implements Effects, Sides {
     this.#lanes = lanesOf(this.#state)
     this.#alarm = new Alarm(timetable, this, dueAt(this.#state))
     this.#client = this.#leg('client', opened.client, opened.dialect, 0, '')
+    this.audio = createAudioRing(opened.profile, deps)
     this.lane = new UpstreamLane(this.#client, this.meters, opened.recorder)
   }
 
@@ -105,12 +111,12 @@ export class RelayedSession implements Effects, Sides {
   #step(input: Input, now: number): readonly Action[] | undefined {
     if (this.#ended) return undefined
     const before = this.#state
-    const [state, actions] = step(before, input, now)
+    const [state, actions] = step(before, input, now, this.audio)
     this.#state = state
     const lanesMove = state.life !== before.life || state.upstream !== before.upstream || state.quota.spentUntil !== before.quota.spentUntil
     if (lanesMove) this.#lanes = lanesOf(state)
-    const due = dueAt(state, before, this.#alarm.dueAt)
-    if (due !== this.#alarm.dueAt) this.#alarm.setDue(due)
+    if (state.voice !== before.voice || state.detectsTurns !== before.detectsTurns) this.audio.keepFrom(wantedFromMs(state.voice, state.detectsTurns))
+    this.#alarm.setDue(dueAt(state, before, this.#alarm.dueAt))
     for (const action of actions) this.#perform(action)
     if (!lanesMove) return actions
     // What a side sent while its lane was closed goes through the same rules, in order.
@@ -122,19 +128,20 @@ export class RelayedSession implements Effects, Sides {
   #perform(action: Action): void {
     switch (action.type) {
       case 'send':
+        if (action.to === 'upstream') this.audio.sent(action.event)
         if (action.to === 'upstream') (action.leg === undefined ? this.#upstream : this.#next.leg)?.sendEvent(action.event)
         else if (action.frame) this.#client.send(action.frame)
         else if (!this.#client.sendEvent(action.event)) this.opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
         return
       case 'note':
-        if (action.note.type === 'response_started') this.lane.firstAudio.awaited(action.note.responseId, this.clock())
-        return this.opened.recorder.note(action.note)
+        this.#listing.noted(this, action.note)
+        return this.lane.note(action.note, this.clock)
       case 'dial':
         return this.#next.dial(this, action, (connection) => this.#upstreamLeg(action.leg, connection))
+      case 'drop':
+        return this.#next.close()
       case 'switch':
-        return this.#switch()
-      case 'ping':
-        return this.#upstream?.link.ping?.()
+        return this.#switch(action.lingers)
       case 'park':
         return this.#endClient(action)
       case 'close':
@@ -152,13 +159,12 @@ export class RelayedSession implements Effects, Sides {
     return leg
   }
 
-  #switch(): void {
-    this.#upstream?.link.close(1000, '')
+  #switch(lingers = false): void {
+    this.#next.leave(this.#upstream, lingers)
     // The client is read again, if the leg before took too little.
     this.#client.reader.resume('backlog')
     this.#upstream = this.#next.take()
-    this.#unregister()
-    this.#unregister = register(this)
+    this.#listing.reached(this)
   }
 
   #fromClient(frame: Frame, isBinary: boolean): void {
@@ -177,15 +183,13 @@ export class RelayedSession implements Effects, Sides {
     if (audioBytes >= 0 && upstream) {
       this.meters.laneHits++
       this.#countAudio(audioBytes)
+      this.audio.push(frame, audioBytes)
       upstream.send(upstream.wire.audioOut(frame, wire))
       return
     }
     this.meters.laneMisses++
     const reading = wire.read(frame, isBinary)
-    if (!reading.ok) {
-      this.apply(frameRefused(reading))
-      return
-    }
+    if (!reading.ok) return void this.apply(frameRefused(reading))
     if (reading.audioBytes > 0) this.#countAudio(reading.audioBytes)
     for (const event of reading.events) this.apply({ type: 'client.event', event })
   }
@@ -213,9 +217,7 @@ export class RelayedSession implements Effects, Sides {
     const before = this.#state
     let actions: readonly Action[] | undefined
     for (const input of eventInputs(reading, leg, leg.wire.name === this.#client.wire.name ? frame : undefined, this)) actions = this.#apply(input)
-    const [event, ...others] = reading.events
-    const [action, ...more] = actions ?? []
-    if (laned && event && action && others.length === 0 && more.length === 0) this.lane.learn(frame, event, before, this.#state, action)
+    if (laned) this.lane.learn(frame, reading.events, before, this.#state, actions ?? [])
   }
 
   hearLate(): void {
@@ -244,7 +246,7 @@ export class RelayedSession implements Effects, Sides {
     if (this.#clientEnded) return
     this.#clientEnded = true
     if (code !== 'client_left') this.#client.refuse(code, retryAfterSeconds)
-    this.#unregister()
+    this.#listing.end()
     recordEnd(this, this.#client, code, why, this.clock() - this.#startedAt)
     this.opened.onEnd()
   }
@@ -253,7 +255,7 @@ export class RelayedSession implements Effects, Sides {
     this.#ended = true
     this.#endClient(ending)
     this.#alarm.stop()
-    this.#next.close()
+    this.#next.end()
     for (const abort of this.toolAborts.values()) abort.abort()
     this.#upstream?.link.close(1000, '')
     this.ledger.ended(this.clock() - this.#startedAt)

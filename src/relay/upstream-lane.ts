@@ -2,16 +2,15 @@
 import { type Frame, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
 import { type FramePattern, isRepeated, matchesPattern, patternOf } from '../core/protocol/repeated-frame.js'
 import type { Action } from '../core/session/actions.js'
+import type { SessionNote } from '../core/session/notes.js'
 import type { SessionState } from '../core/session/state.js'
 import type { Recorder } from '../ports/notes.js'
 import { FirstAudio } from './first-audio.js'
+import type { Outcome } from './lane-outcome.js'
 import type { Leg } from './leg.js'
 import type { Meters } from './meters.js'
 import { PartLane } from './part-lane.js'
 import { SaidSoFar } from './said.js'
-
-/** What was done with a frame: sent as it came, sent in other words, or dropped with a note. */
-export type Outcome = { readonly type: 'forward' } | { readonly type: 'rewrite'; readonly pieces: readonly (string | number)[] } | Extract<Action, { type: 'note' }>
 
 interface Known {
   readonly pattern: FramePattern
@@ -76,8 +75,19 @@ export class UpstreamLane {
     return true
   }
 
-  /** `step` has handled the one event of this frame by this one action: the next of its kind need not be read, if the state is as it was, or if it is of a part. */
-  learn(frame: Frame, event: RealtimeEvent, before: SessionState, state: SessionState, action: Action): void {
+  note(note: SessionNote, clock: () => number): void {
+    if (note.type === 'response_started') this.firstAudio.awaited(note.responseId, clock())
+    this.#recorder.note(note)
+  }
+
+  /**
+   * `step` has handled the events of this frame by these actions. If it is one by one, the next of its kind need not be read: of a part at any time,
+   * any other if the state is as it was.
+   */
+  learn(frame: Frame, events: readonly RealtimeEvent[], before: SessionState, state: SessionState, actions: readonly Action[]): void {
+    const [event, ...others] = events
+    const [action, ...more] = actions
+    if (!event || !action || others.length > 0 || more.length > 0) return
     this.parts.learn(frame, event, before, (spans) => this.#outcomeOf(action, frame, spans))
     if (!isRepeated(event.type) || state !== before) return
     const found = patternOf(frame)

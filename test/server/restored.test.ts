@@ -5,6 +5,7 @@ import type { SessionEnd } from '../../src/simulator/simulator.js'
 import { HEARD, type Kill, killedTurn, placesOf, type TurnKind } from '../chaos/killed-turn.js'
 import { connectClient } from '../support/realtime-client.js'
 import { API_KEY, DEPLOYMENT, type RunningOptions, type RunningRelay, runRelay } from '../support/running-relay.js'
+import { appendable, silence, tone } from '../support/speech.js'
 import { orderProblems } from '../support/stream-order.js'
 
 const ENV = { SESSION: JSON.stringify({ audio: { input: { transcription: { model: 'whisper-1' } } } }), MESSAGES_PER_SECOND: '10000', RESPONSES_PER_MINUTE: '10000' }
@@ -19,7 +20,7 @@ afterAll(() => running.close())
 
 const HOW: readonly Pick<Kill, 'how' | 'code'>[] = [{ how: 'rst' }, { how: 'fin' }, { how: 'close', code: 1001 }, { how: 'close', code: 1011 }]
 
-describe.each<TurnKind>(['text', 'tool', 'client tool', 'spoken'])('an upstream that is killed in a %s turn', (kind) => {
+describe.each<TurnKind>(['text', 'tool', 'client tool', 'spoken', 'by hand'])('an upstream that is killed in a %s turn', (kind) => {
   it('at any event: the turn is answered, and nothing is lost or doubled', async () => {
     const all = await placesOf(running, kind)
     const first = (type: string) => all.findIndex((place) => place.type === type)
@@ -29,8 +30,9 @@ describe.each<TurnKind>(['text', 'tool', 'client tool', 'spoken'])('an upstream 
     const failures: string[] = []
     for (const [at, place] of places.entries()) {
       const how = HOW[at % HOW.length] as Pick<Kill, 'how' | 'code'>
-      const { problems, killed } = await killedTurn(running, kind, { ...how, ...place })
+      const { problems, killed, unheard } = await killedTurn(running, kind, { ...how, ...place })
       if (!killed) failures.push(`${place.type} ${place.nth}: never killed`)
+      if (unheard) failures.push(`${place.type} ${place.nth}: had to be said again`)
       for (const problem of problems) failures.push(`${how.how} at ${place.type} ${place.nth}: ${problem}`)
     }
     expect(failures).toEqual([])
@@ -131,7 +133,7 @@ describe('a session', () => {
     expect(client.events.filter(({ type }) => type === 'error' || type === 'relay.resumed')).toEqual([])
     expect(orderProblems(client.events)).toEqual([])
     const text = await metrics()
-    expect(text).toMatch(/relay_rollovers_total [12]\n/)
+    expect(text).toMatch(/relay_rollovers_total\{result="(quiet|forced)"\} [12]\n/)
     expect(text).not.toContain('relay_upstream_losses_total{')
     // The last one may be a next leg that waits for its time.
     const present = own.simulator.conversations().find(({ items }) => JSON.stringify(items).includes('Good night'))
@@ -177,6 +179,74 @@ describe('a session', () => {
     client.send({ type: 'session.update', session: { type: 'realtime', output_modalities: ['text'] } })
     const after = await client.next('session.updated', { from })
     expect(after.session).toMatchObject({ id: (before.session as { id: string }).id, audio: { output: { voice: 'cedar' }, input: { turn_detection: null } } })
+    client.close()
+    await client.closed()
+  })
+
+  it.each(['speech_started', 'speech_stopped', 'committed'])('lets the next upstream hear all that was said before %s', async (type) => {
+    const turns: Buffer[] = []
+    const hear = (pcm: Buffer) => {
+      turns.push(pcm)
+      return 'How is the sea today?'
+    }
+    const client = await start({ simulator: { hear, faults: { end: { how: 'rst', at: 'event', type: `input_audio_buffer.${type}`, nth: 2, times: 1 } } }, env: ENV })
+    for (const times of [1, 2]) {
+      const from = client.events.length
+      // A microphone's pace, twenty times as fast: what is said reaches the upstream before the next second of it is.
+      for (const audio of appendable(silence(400), tone(1500), silence(1500))) {
+        client.send({ type: 'input_audio_buffer.append', audio })
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+      await client.next('response.done', { from })
+      await client.next('conversation.item.input_audio_transcription.completed', { from })
+      const heard = turns.at(-1) as Buffer
+      const samples = Array.from({ length: heard.length / 2 }, (_, at) => Math.abs(heard.readInt16LE(at * 2)))
+      // The tone has no pause: from its first loud sample to its last are its 1500 ms.
+      const lengthMs = (samples.findLastIndex((one) => one > 300) - samples.findIndex((one) => one > 300)) / 24
+      expect([times, Math.round(lengthMs / 10) * 10]).toEqual([times, 1500])
+      const started = client.events.slice(from).filter((event) => event.type === 'input_audio_buffer.speech_started')
+      const stopped = client.events.slice(from).filter((event) => event.type === 'input_audio_buffer.speech_stopped')
+      expect([started.length, stopped.length]).toEqual([1, 1])
+      // The client's clock runs on: 3400 ms a turn, and the voice detection's prefix of 300 ms.
+      expect(Math.abs(Number(started[0]?.audio_start_ms) - (times - 1) * 3400 - 100)).toBeLessThan(70)
+      expect(Number(stopped[0]?.audio_end_ms)).toBeGreaterThan((times - 1) * 3400 + 1900)
+    }
+    expect(own.simulator.received.length).toBe(2)
+    expect(orderProblems(client.events)).toEqual([])
+    client.close()
+    await client.closed()
+    await vi.waitFor(async () => expect(await metrics()).toContain('relay_kept_audio_bytes 0'), { timeout: 5000, interval: 20 })
+  })
+
+  it('goes on speaking, although its new model would rather write', async () => {
+    const client = await start({ simulator: { driftToText: true } })
+    await client.ask('My name is Ada')
+    own.simulator.setFaults({ end: { how: 'rst', at: 'now', times: 1 } })
+    await anotherUpstream()
+    const answer = await client.ask('Are you well?')
+    expect(answer.at(-1)).toMatchObject({ response: { status: 'completed' } })
+    expect(answer.some(({ type }) => type === 'response.output_audio.delta')).toBe(true)
+    expect(JSON.stringify(answer)).toContain('You said: Are you well?')
+    expect(client.events.filter(({ type }) => type.startsWith('response.output_text') || type === 'error')).toEqual([])
+    expect(orderProblems(client.events)).toEqual([])
+    expect(await metrics()).toContain('relay_text_drifts_total 1')
+    const told = own.simulator.conversations().at(-1)?.items ?? []
+    expect(told.map(({ role }) => role)).toEqual(['system', 'system', 'user', 'assistant'])
+    expect(JSON.stringify(told[0])).toContain('User: My name is Ada')
+    client.close()
+    await client.closed()
+  })
+
+  it('shows operators what it has been through', async () => {
+    const client = await start({})
+    own.simulator.setFaults({ end: { how: 'fin', at: 'now', times: 1 } })
+    await anotherUpstream()
+    await client.ask('My name is Ada')
+    const headers = { authorization: `Bearer ${await own.token('operator', { scope: 'relay:admin' })}` }
+    const text = await (await fetch(`${own.relay.adminUrl}/v1/admin/sessions`, { headers })).text()
+    expect(JSON.parse(text)).toMatchObject({ sessions: [{ subject: 'alice', legs: 2, losses: 1, restores: 1, rollovers: 0 }] })
+    expect(text).not.toContain('Ada')
+    expect(await metrics()).toMatch(/relay_conversation_bytes [1-9]/)
     client.close()
     await client.closed()
   })

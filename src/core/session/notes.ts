@@ -16,5 +16,11 @@ export type SessionNote =
   /** From the loss on. `cut`: what became of the answer that was under way. */
   | { readonly type: 'restored'; readonly cause: LossCause; readonly durationMs: number; readonly attempts: number; readonly cut: Cut | 'none' }
   | { readonly type: 'restore_failed'; readonly cause: LossCause; readonly why: string; readonly attempts: number; readonly durationMs: number }
+  /** The next upstream could not be made ready, or not in time. */
+  | { readonly type: 'rollover_failed'; readonly why: string }
+  /** The next upstream refused an item of the conversation. */
+  | { readonly type: 'item_not_replayed' }
+  /** The model began to write although it should speak. What it had begun was dropped, and asked for again. */
+  | { readonly type: 'drifted' }
   /** `rule` as `responses_per_day`; `unknown`: the store could not say what is left. */
   | { readonly type: 'quota_refused'; readonly rule: string }

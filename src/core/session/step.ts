@@ -7,10 +7,10 @@ import type { Input } from './inputs.js'
 import { openingEvent } from './opening.js'
 import { quotaReserved, releaseWhenIdle, tellLeft } from './quota/gate.js'
 import { refuse } from './refuse.js'
-import { keepEarly, keepReserved } from './restore/loss.js'
+import { dialBegins, dialWaits, keepEarly, keepReserved } from './restore/loss.js'
 import { outgoing } from './restore/outgoing.js'
 import { restoringEvent } from './restore/replaying.js'
-import { rolloverInput } from './restore/rollover.js'
+import { formerInput, isFormer, rolloverInput } from './restore/rollover.js'
 import { watchWhileAwaited } from './restore/silence.js'
 import { clientBack, clientGone, resumeOffered } from './resume.js'
 import { handleServerEvent, remember } from './server-events.js'
@@ -18,11 +18,15 @@ import { isReady, note, type SessionState, Step } from './state.js'
 import { tokenVerified } from './token-refresh.js'
 import { toolFinished } from './tools/run.js'
 import { clientAttached, dialFailed, upstreamClosed, upstreamOpened, upstreamStuck } from './upstream.js'
+import { type Heard, heardNothing } from './voice.js'
 
-/** `now`: the time of the input in milliseconds on the session's clock, not before that of the input before. The same state: nothing changed. */
-export function step(state: SessionState, input: Input, now: number): [SessionState, readonly Action[]] {
-  if (state.life === 'closed' || isStale(state, input)) return [state, []]
-  const step = new Step(state, now)
+/**
+ * `now`: the time of the input in milliseconds on the session's clock, not before that of the input before. `heard`: the client's audio by then.
+ * The same state: nothing changed.
+ */
+export function step(state: SessionState, input: Input, now: number, heard: Heard = heardNothing): [SessionState, readonly Action[]] {
+  if (state.life === 'closed' || isStale(state, input, now)) return [state, []]
+  const step = new Step(state, now, heard)
   handle(step, input)
   if (step.state.quota.holds) releaseWhenIdle(step)
   if (state.responses !== step.state.responses || state.calls !== step.state.calls) noteEndOfWork(step, state)
@@ -35,8 +39,8 @@ export function step(state: SessionState, input: Input, now: number): [SessionSt
 const FOR_PARKED: ReadonlySet<Input['type']> = new Set(['upstream.event', 'upstream.closed', 'tick', 'end'])
 
 /** A socket that the session has left says nothing to it any more. */
-function isStale(state: SessionState, input: Input): boolean {
-  return 'leg' in input && input.leg !== state.upstream.leg && input.leg !== nextOf(state)
+function isStale(state: SessionState, input: Input, now: number): boolean {
+  return 'leg' in input && input.leg !== state.upstream.leg && input.leg !== nextOf(state) && !isFormer(state, input.leg, now)
 }
 
 /** The leg that a session is about to move to. */
@@ -46,6 +50,7 @@ function nextOf({ rollover }: SessionState): number | undefined {
 
 function handle(step: Step, input: Input): void {
   if (step.state.life === 'parked' && !FOR_PARKED.has(input.type)) return
+  if ('leg' in input && isFormer(step.state, input.leg, step.now)) return formerInput(step, input)
   if ('leg' in input && input.leg !== step.state.upstream.leg) return rolloverInput(step, input)
   switch (input.type) {
     case 'client.attached':
@@ -68,6 +73,10 @@ function handle(step: Step, input: Input): void {
       return refuse(step, { code: input.code, message: input.message }, input.causeEventId, 'unknown')
     case 'upstream.opened':
       return upstreamOpened(step, input.privateWords)
+    case 'dial.waits':
+      return dialWaits(step)
+    case 'dial.begins':
+      return dialBegins(step)
     case 'upstream.failed':
       return dialFailed(step, input)
     case 'upstream.event':

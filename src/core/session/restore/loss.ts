@@ -4,14 +4,17 @@ import type { Ending } from '../actions.js'
 import { type Conversation, heardOf, remembered } from '../conversation.js'
 import { close, closeNow } from '../ending.js'
 import type { QuotaReservation } from '../inputs.js'
-import { msOfFirstWord } from '../replay.js'
+import { msHeard } from '../replay.js'
 import { floorOf } from '../responses/floor.js'
 import { note, type SessionState, type Step } from '../state.js'
 import { isSpoken, type LossCause, type Said } from './cut.js'
-import { attemptUntil, mayRestore, nextLeg, pauseAfter, type Restore, remembering } from './state.js'
+import { attemptUntil, beginRestore, mayRestore, nextLeg, pauseAfter, type Restore, remembering } from './state.js'
 
 /** Errors after which another dial would meet the same end. */
 const FINAL_CODES: ReadonlySet<string> = new Set(['insufficient_quota', 'invalid_api_key', 'account_deactivated', 'billing_hard_limit_reached'])
+
+/** Of a session whose turn to dial does not come. */
+const MOST_WAIT_MS = 60_000
 
 /** An `error` of the upstream that says why its end is near. */
 export function noteFinal(step: Step, code: string): void {
@@ -34,17 +37,17 @@ export function lost(step: Step, cause: LossCause, said: readonly Said[], ending
   const until = now + (state.profile.limits.reconnectMs ?? 0)
   note(step, { type: 'upstream_lost', cause, during: during(state) })
   step.set({ conversation: withWhatWasSaid(state, said), restored: remembering(state.restored, now) })
-  dial(step, { cause, ending, since: now, until, attempt: 0, dialAt: undefined, attemptUntil: 0, said, awaited: new Map(), early: [], reserved: [] })
+  dial(step, beginRestore({ cause, ending, since: now, until, attempt: 0, attemptUntil: 0, said }))
 }
 
 /** Only what the client has of it: text as far as it came, speech as far as it was heard, calls whose arguments are whole. */
-function withWhatWasSaid({ conversation, underWay }: SessionState, said: readonly Said[]): Conversation {
+export function withWhatWasSaid({ conversation, underWay }: SessionState, said: readonly Said[]): Conversation {
   let after = conversation
   for (const { id, item, parts, final, done } of underWay.responses.flatMap(({ items }) => items)) {
-    const { text = '', audioMs = 0 } = said.find((one) => one.itemId === id) ?? {}
+    const { text = '', audioMs = 0, speed } = said.find((one) => one.itemId === id) ?? {}
     const words = parts.find((part) => part.text !== undefined)?.text ?? text
     if (final && !done) after = remembered(after, { type: 'response.output_item.done', item })
-    else if (!final && item.type === 'message') after = heardOf(after, id, words, parts.some(isSpoken) ? (audioMs > 0 ? Math.max(audioMs, msOfFirstWord(words)) : 0) : undefined)
+    else if (!final && item.type === 'message') after = heardOf(after, id, words, parts.some(isSpoken) ? msHeard(words, audioMs, speed) : undefined)
   }
   return after
 }
@@ -55,7 +58,7 @@ export function attemptFailed(step: Step, why: string, retryAfterMs = 0): void {
   if (!restore) return
   const dialAt = step.now + Math.max(pauseAfter(restore.attempt, relayIdPrefix), retryAfterMs)
   if (dialAt >= restore.until) return giveUp(step, why)
-  step.set({ upstream: { ...upstream, phase: 'lost' }, restore: { ...restore, dialAt, awaited: new Map() } })
+  step.set({ upstream: { ...upstream, phase: 'lost' }, restore: { ...restore, dialAt, awaited: new Map(), sounds: [], appendedMs: 0, news: [] } })
 }
 
 /** At every tick. */
@@ -89,7 +92,23 @@ function dial(step: Step, restore: Restore): void {
   const next: Restore = { ...restore, attempt: restore.attempt + 1, dialAt: undefined, attemptUntil: attemptUntil(step.now, restore.until, reconnectMs), awaited: new Map() }
   step.set({ upstream: { phase: 'dialling', leg }, restore: next, rollover: undefined })
   const isNews = restore.attempt === 0 && restore.ending.code !== 'session_over'
-  step.actions.push({ type: 'dial', leg, reason: isNews ? 'lost' : 'again' })
+  step.actions.push({ type: 'dial', leg, reason: isNews ? 'lost' : 'again', urgent: during(step.state) !== 'idle' })
+}
+
+/** Others are dialled first, so its own time does not run; a minute after the loss all of it is over. */
+export function dialWaits(step: Step): void {
+  const { restore } = step.state
+  if (!restore) return
+  const until = Math.max(restore.until, restore.since + MOST_WAIT_MS)
+  step.set({ restore: { ...restore, until, attemptUntil: until } })
+}
+
+export function dialBegins(step: Step): void {
+  const { restore } = step.state
+  const { reconnectMs = 0 } = step.state.profile.limits
+  if (!restore) return
+  const until = step.now + reconnectMs
+  step.set({ restore: { ...restore, until, attemptUntil: attemptUntil(step.now, until, reconnectMs) } })
 }
 
 function giveUp(step: Step, why: string): void {

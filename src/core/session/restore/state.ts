@@ -3,6 +3,8 @@ import type { SessionProfile } from '../../policy/profile.js'
 import type { JsonObject, RealtimeEvent } from '../../protocol/events.js'
 import type { Ending } from '../actions.js'
 import type { QuotaReservation } from '../inputs.js'
+import type { UpstreamEvent } from '../responses/state.js'
+import type { Sound } from '../voice.js'
 import { type Aliases, noAliases } from './aliases.js'
 import type { LossCause, Said } from './cut.js'
 
@@ -26,6 +28,20 @@ export interface Restore {
   readonly early: readonly RealtimeEvent[]
   /** The store's answers on a quota that came meanwhile. */
   readonly reserved: readonly (QuotaReservation | undefined)[]
+  /** Turns that the new leg was told as sound, and has not named yet. */
+  readonly sounds: readonly Sound[]
+  /** A leg would not have its voice detection switched: the next is told no sound. */
+  readonly soundless?: boolean
+  /** What it has been told as sound. */
+  readonly appendedMs: number
+  /** Of the new leg: what the client is to hear of once the session is live. */
+  readonly news: readonly RealtimeEvent[]
+}
+
+type Begun = Pick<Restore, 'cause' | 'ending' | 'since' | 'until' | 'attempt' | 'attemptUntil' | 'said'>
+
+export function beginRestore(begun: Begun): Restore {
+  return { ...begun, dialAt: undefined, awaited: new Map(), early: [], reserved: [], sounds: [], appendedMs: 0, news: [] }
 }
 
 /** Since when nothing was heard, as far as is known. */
@@ -42,10 +58,18 @@ export interface Rollover {
   /** The next leg, or the last one that was dialled in vain. */
   readonly leg: number | undefined
   readonly phase: 'waiting' | 'dialling' | 'configuring' | 'prepared'
+  /** From then on the end of an answer is quiet enough, and from then on nothing is waited for. */
+  readonly lateAt: number
+  readonly forcedAt: number
   /** The session that the next leg runs, and what the client had set when it was asked for. */
   readonly session?: JsonObject | undefined
   readonly inForce?: JsonObject | undefined
 }
+
+/** `watching`: for the next response. `holding`: nothing of it is shown yet. `dropping`: it is written, and was cancelled. */
+export type Drift =
+  | { readonly phase: 'watching' }
+  | { readonly phase: 'holding' | 'dropping'; readonly responseId: string; readonly held: readonly UpstreamEvent[]; readonly itemIds: readonly string[] }
 
 /** Shared by all sessions that never lost their upstream. */
 export interface Restored {
@@ -57,13 +81,33 @@ export interface Restored {
   readonly replayed: ReadonlySet<string>
   /** Those of them that the relay replaces, and whose end the upstream has still to confirm. */
   readonly rewritten: ReadonlySet<string>
+  /** Spoken turns among them of which the client has seen the commit. */
+  readonly committed: ReadonlySet<string>
+  /** Items whose words the present upstream was told in another item. */
+  readonly retold: ReadonlySet<string>
+  /** Whether the first answer of the present upstream is spoken, as it should be. */
+  readonly drift: Drift | undefined
   /** A response that was shown to the client and has to begin again: the next one is shown under its id. */
   readonly expected: string | undefined
   /** A spoken turn that was announced to the client: the next one is shown under its id. */
   readonly speech: string | undefined
+  /** The leg that was left by plan, what it calls things, and until when it is heard. */
+  readonly former: { readonly leg: number; readonly aliases: Aliases; readonly until: number } | undefined
 }
 
-export const neverRestored: Restored = { times: [], count: 0, aliases: noAliases, replayed: new Set(), rewritten: new Set(), expected: undefined, speech: undefined }
+export const neverRestored: Restored = {
+  times: [],
+  count: 0,
+  aliases: noAliases,
+  replayed: new Set(),
+  rewritten: new Set(),
+  committed: new Set(),
+  retold: new Set(),
+  drift: undefined,
+  expected: undefined,
+  speech: undefined,
+  former: undefined,
+}
 
 const MOST_IN_A_MINUTE = 3
 const MOST_IN_A_SESSION = 20
@@ -90,6 +134,9 @@ export function nextLeg({ upstream, rollover }: { readonly upstream: { readonly 
 const AHEAD_SHARE = 1 / 6
 const MOST_AHEAD_MS = 10 * MINUTE
 const DAY = 1440 * MINUTE
+/** Before its end, and at most half and a sixth of the time ahead. */
+const LATE_MS = 30_000
+const FORCED_MS = 10_000
 
 /** A leg has just become ready. `endsAt`: the session's own end. Undefined: the leg outlives the session, or is never left by plan. */
 export function rolloverFor(limits: SessionProfile['limits'], expiresAt: unknown, now: number, endsAt: number, spread: string): Rollover | undefined {
@@ -99,7 +146,10 @@ export function rolloverFor(limits: SessionProfile['limits'], expiresAt: unknown
   if (endsAt <= now + lasts) return undefined
   const ahead = Math.min(lasts * AHEAD_SHARE, MOST_AHEAD_MS)
   // Sessions that began together do not move together.
-  return { at: now + lasts - ahead + (ahead / 2) * fractionOf(spread), leg: undefined, phase: 'waiting' }
+  const end = now + lasts
+  const lateAt = end - Math.min(LATE_MS, ahead / 2)
+  const forcedAt = end - Math.min(FORCED_MS, ahead / 6)
+  return { at: end - ahead + (ahead / 2) * fractionOf(spread), leg: undefined, phase: 'waiting', lateAt, forcedAt }
 }
 
 /** Of the time that all attempts have together. */
