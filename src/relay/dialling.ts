@@ -9,7 +9,8 @@ import type { Leg } from './leg.js'
 import type { Effects } from './perform.js'
 
 /** `now`: on the session's clock, which need not be the wall clock. */
-export function firstState({ profile, requestedModel, identity }: NewSession, deps: SessionDeps, now: number): SessionState {
+export function firstState({ profile, requestedModel, identity, continues }: NewSession, deps: SessionDeps, now: number): SessionState {
+  if (continues) return continues.state(profile, identity, now)
   const { subject, issuer, expiresAtMs: exp } = identity
   const expiresAt = now + exp - deps.now()
   return openingState({ profile, relayIdPrefix: `relay_${deps.randomId()}_`, requestedModel, now, caller: { subject, issuer }, expiresAt, exp })

@@ -17,9 +17,9 @@ export interface Relay {
 
 export function createRelay(given: RelayDeps): Relay {
   const { resume: settings } = given.settings
-  const resume = settings && createResumeDesk(settings, given.now)
+  const resume = settings && createResumeDesk(settings, given.now, settings.elsewhere ? given.store.keeper : undefined)
   const deps: SessionDeps = { ...given, resume }
-  const sessions = createLiveSessions(deps.steady ?? deps.now)
+  const sessions = createLiveSessions(deps.steady ?? deps.now, () => resume?.canMove() === true)
   deps.store.revocations.onRevoked((target) => {
     sessions.end(target)
   })
@@ -29,11 +29,23 @@ export function createRelay(given: RelayDeps): Relay {
     resume,
     openSession(opened) {
       if (deps.store.revocations.isKnown(opened.identity)) throw new RefusalError('unauthenticated', 'revoked')
-      const resumable = resume && opened.profile.relayEvents ? resume.enrol(opened) : opened
-      const session = new RelayedSession(resumable, deps, sessions.timetable, () => sessions.remove(session))
-      resume?.join(opened.sessionId, session)
+      const isResumable = opened.profile.relayEvents
+      if (opened.continues && !isResumable) throw new RefusalError('resume_unknown', 'no_relay_events')
+      const resumable = resume && isResumable ? resume.enrol(opened) : opened
+      const session = begun(resumable, () => new RelayedSession(resumable, deps, sessions.timetable, () => sessions.remove(session)))
       sessions.add(session)
       session.start()
+      resume?.join(opened.sessionId, session)
     },
+  }
+}
+
+/** What came from another instance may be of no use here. */
+function begun({ onEnd }: NewSession, begin: () => RelayedSession): RelayedSession {
+  try {
+    return begin()
+  } catch (error) {
+    onEnd()
+    throw error
   }
 }

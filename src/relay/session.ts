@@ -31,7 +31,7 @@ export class RelayedSession implements Effects, Sides {
   #lanes: Lanes
   readonly #rate: ClientRate
   readonly meters = createMeters()
-  readonly #client: Leg
+  readonly client: Leg
   /** Core speaks to this one. */
   #upstream: Leg | undefined
   readonly #next = new NextLeg()
@@ -40,7 +40,7 @@ export class RelayedSession implements Effects, Sides {
   readonly ledger = new SessionLedger(this)
   readonly toolAborts = new Map<string, AbortController>()
   #unregister = (): void => undefined
-  #state: SessionState
+  state: SessionState
   readonly #alarm: Alarm
   readonly clock: () => number
   readonly #startedAt: number
@@ -56,11 +56,11 @@ export class RelayedSession implements Effects, Sides {
     this.#startedAt = this.clock()
     this.#rate = new ClientRate(opened.profile.limits, deps.settings, timetable)
     this.tokenId = opened.identity.tokenId
-    this.#state = firstState(opened, deps, this.#startedAt)
-    this.#lanes = lanesOf(this.#state)
-    this.#alarm = new Alarm(timetable, this, dueAt(this.#state))
-    this.#client = this.#leg('client', opened.client, opened.dialect, 0, '')
-    this.lane = new UpstreamLane(this.#client, this.meters, opened.recorder)
+    this.state = firstState(opened, deps, this.#startedAt)
+    this.#lanes = lanesOf(this.state)
+    this.#alarm = new Alarm(timetable, this, dueAt(this.state))
+    this.client = this.#leg('client', opened.client, opened.dialect, 0, '')
+    this.lane = new UpstreamLane(this.client, this.meters, opened.recorder)
   }
 
   #leg(side: Side, link: Link, dialect: DialectName, number: number, deployment: string): Leg {
@@ -68,7 +68,7 @@ export class RelayedSession implements Effects, Sides {
   }
 
   opposite(side: Side): Leg | undefined {
-    return side === 'client' ? this.#upstream : this.#client
+    return side === 'client' ? this.#upstream : this.client
   }
 
   get deployment(): string {
@@ -76,7 +76,7 @@ export class RelayedSession implements Effects, Sides {
   }
 
   start(): void {
-    const { link, reader } = this.#client
+    const { link, reader } = this.client
     link.onClose((code) => this.apply({ type: 'client.closed', code }))
     link.onFrame((frame, isBinary) => this.#fromClient(frame, isBinary))
     link.onExtra?.((bytes) => this.#rate.extra(bytes) || reader.pause('rate'))
@@ -99,14 +99,14 @@ export class RelayedSession implements Effects, Sides {
   }
 
   #due(now: number): void {
-    this.#step(tickInput(this.#rate.activeAt, this.#state, this.#upstream, this), now)
+    this.#step(tickInput(this.#rate.activeAt, this.state, this.#upstream, this), now)
   }
 
   #step(input: Input, now: number): readonly Action[] | undefined {
     if (this.#ended) return undefined
-    const before = this.#state
+    const before = this.state
     const [state, actions] = step(before, input, now)
-    this.#state = state
+    this.state = state
     const lanesMove = state.life !== before.life || state.upstream !== before.upstream || state.quota.spentUntil !== before.quota.spentUntil
     if (lanesMove) this.#lanes = lanesOf(state)
     const due = dueAt(state, before, this.#alarm.dueAt)
@@ -114,7 +114,7 @@ export class RelayedSession implements Effects, Sides {
     for (const action of actions) this.#perform(action)
     if (!lanesMove) return actions
     // What a side sent while its lane was closed goes through the same rules, in order.
-    this.#client.release(this)
+    this.client.release(this)
     this.#upstream?.release(this)
     return actions
   }
@@ -123,8 +123,8 @@ export class RelayedSession implements Effects, Sides {
     switch (action.type) {
       case 'send':
         if (action.to === 'upstream') (action.leg === undefined ? this.#upstream : this.#next.leg)?.sendEvent(action.event)
-        else if (action.frame) this.#client.send(action.frame)
-        else if (!this.#client.sendEvent(action.event)) this.opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
+        else if (action.frame) this.client.send(action.frame)
+        else if (!this.client.sendEvent(action.event)) this.opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
         return
       case 'note':
         if (action.note.type === 'response_started') this.lane.firstAudio.awaited(action.note.responseId, this.clock())
@@ -155,7 +155,7 @@ export class RelayedSession implements Effects, Sides {
   #switch(): void {
     this.#upstream?.link.close(1000, '')
     // The client is read again, if the leg before took too little.
-    this.#client.reader.resume('backlog')
+    this.client.reader.resume('backlog')
     this.#upstream = this.#next.take()
     this.#unregister()
     this.#unregister = register(this)
@@ -165,13 +165,13 @@ export class RelayedSession implements Effects, Sides {
     if (this.#ended) return
     this.meters.upMessages++
     this.meters.upBytes += frame.length
-    if (!this.#rate.message(frame.length)) this.#client.reader.pause('rate')
-    if (this.#lanes.client === 'hold') this.#client.hold(frame, isBinary)
+    if (!this.#rate.message(frame.length)) this.client.reader.pause('rate')
+    if (this.#lanes.client === 'hold') this.client.hold(frame, isBinary)
     else this.#handleClientFrame(frame, isBinary)
   }
 
   #handleClientFrame(frame: Frame, isBinary: boolean): void {
-    const { wire } = this.#client
+    const { wire } = this.client
     const upstream = this.#upstream
     const audioBytes = isBinary || this.#lanes.client !== 'pass' || !upstream ? -1 : wire.audioIn(frame)
     if (audioBytes >= 0 && upstream) {
@@ -192,7 +192,7 @@ export class RelayedSession implements Effects, Sides {
 
   #countAudio(bytes: number): void {
     this.meters.clientAudioBytes += bytes
-    if (!this.#rate.audio(bytes)) this.#client.reader.pause('rate')
+    if (!this.#rate.audio(bytes)) this.client.reader.pause('rate')
   }
 
   #fromUpstream(leg: Leg, frame: Frame, isBinary: boolean): void {
@@ -204,18 +204,18 @@ export class RelayedSession implements Effects, Sides {
 
   #handleUpstreamFrame(leg: Leg, frame: Frame, isBinary: boolean): void {
     const laned = this.#lanes.upstream === 'pass' && leg === this.#upstream && !isBinary
-    if (laned && this.lane.passes(leg, frame, this.#state, this.clock)) return
+    if (laned && this.lane.passes(leg, frame, this.state, this.clock)) return
     const reading = leg.wire.read(frame, isBinary)
     if (!reading.ok) {
       this.opened.recorder.note({ type: 'event_dropped', side: 'upstream', why: reading.problem === 'no_counterpart' ? 'no_counterpart' : 'not_an_event' })
       return
     }
-    const before = this.#state
+    const before = this.state
     let actions: readonly Action[] | undefined
-    for (const input of eventInputs(reading, leg, leg.wire.name === this.#client.wire.name ? frame : undefined, this)) actions = this.#apply(input)
+    for (const input of eventInputs(reading, leg, leg.wire.name === this.client.wire.name ? frame : undefined, this)) actions = this.#apply(input)
     const [event, ...others] = reading.events
     const [action, ...more] = actions ?? []
-    if (laned && event && action && others.length === 0 && more.length === 0) this.lane.learn(frame, event, before, this.#state, action)
+    if (laned && event && action && others.length === 0 && more.length === 0) this.lane.learn(frame, event, before, this.state, action)
   }
 
   hearLate(): void {
@@ -227,25 +227,25 @@ export class RelayedSession implements Effects, Sides {
   }
 
   handle(leg: Leg, frame: Frame, isBinary: boolean): void {
-    if (leg === this.#client) this.#handleClientFrame(frame, isBinary)
+    if (leg === this.client) this.#handleClientFrame(frame, isBinary)
     else this.#handleUpstreamFrame(leg, frame, isBinary)
   }
 
   tick(now: number): void {
-    if (this.#rate.refill()) this.#client.reader.resume('rate')
-    const stalled = stalledInput(now, this.deps.settings.slowClientMs, this.#client, this.#upstream, this)
+    if (this.#rate.refill()) this.client.reader.resume('rate')
+    const stalled = stalledInput(now, this.deps.settings.slowClientMs, this.client, this.#upstream, this)
     if (stalled) this.apply(stalled)
     else if (now >= this.#alarm.dueAt) this.#due(now)
-    if (!this.#ended) this.#alarm.followTicks(this.#client.reader.paused || this.#upstream?.reader.paused === true)
+    if (!this.#ended) this.#alarm.followTicks(this.client.reader.paused || this.#upstream?.reader.paused === true)
   }
 
   /** Ends the client's part of the session: says why, and frees its place for another session. */
   #endClient({ code, why, retryAfterSeconds }: Ending): void {
     if (this.#clientEnded) return
     this.#clientEnded = true
-    if (code !== 'client_left') this.#client.refuse(code, retryAfterSeconds)
+    if (code !== 'client_left') this.client.refuse(code, retryAfterSeconds)
     this.#unregister()
-    recordEnd(this, this.#client, code, why, this.clock() - this.#startedAt)
+    recordEnd(this, this.client, code, why, this.clock() - this.#startedAt)
     this.opened.onEnd()
   }
 

@@ -8,7 +8,6 @@ import type { Config } from '../config/config.js'
 import { configWarnings } from '../config/describe.js'
 import { VERSION } from '../config/version.js'
 import { type QuotaLeft, quotaLeft } from '../core/policy/quota.js'
-import { PCM_BYTES_PER_SECOND } from '../core/session/media.js'
 import { trustedProxies } from '../ingress/proxies.js'
 import { registerQuotaRoute } from '../ingress/quota-route.js'
 import { fastifyServerOptions, websocketPluginOptions } from '../ingress/server-options.js'
@@ -24,7 +23,6 @@ import type { Peers } from '../ports/peers.js'
 import type { UsageBook } from '../ports/store.js'
 import { maxSessionsPerUser, profileName, quotaPolicy } from '../profiles/choose.js'
 import { createLiveConfig } from '../profiles/live.js'
-import type { RelaySettings } from '../relay/deps.js'
 import { quotaUsage } from '../relay/quota.js'
 import { createRelay } from '../relay/relay.js'
 import { within } from '../time/within.js'
@@ -35,6 +33,7 @@ import { createAdminServer } from './admin-port.js'
 import { keyFetch } from './key-fetch.js'
 import { listenOn } from './listen.js'
 import { watchMemory } from './memory.js'
+import { relaySettings } from './relay-settings.js'
 import { createStore } from './store.js'
 import { toolRegistryOptions } from './tools.js'
 import { createUpstreams } from './upstreams.js'
@@ -66,7 +65,6 @@ export interface ServerExtras {
 
 /** Part of the drain time that is kept for writing what the store has queued. */
 const FLUSH_MS = 2000
-const HELD_FRAMES = 1024
 const LOG_FLUSH_MS = 500
 /** At shutdown, a request under way gets this long. */
 const HTTP_GRACE_MS = 500
@@ -230,12 +228,6 @@ function refuseSchemas(): never {
 /** The wall clock at the start, carried on by a clock that cannot be set. */
 function steadyNow(): number {
   return performance.timeOrigin + performance.now()
-}
-
-function relaySettings(config: Config): RelaySettings {
-  const { clientBufferBytes, slowClientMs, resumeMs, resumeBufferBytes, messagesPerSecond, bytesPerSecond, audioSecondsPerSecond } = config.limits
-  const rates = { messagesPerSecond, bytesPerSecond, audioBytesPerSecond: audioSecondsPerSecond * PCM_BYTES_PER_SECOND }
-  return { bufferBytes: clientBufferBytes, heldFrames: HELD_FRAMES, slowClientMs, ...rates, ...(resumeMs > 0 && { resume: { resumeMs, bufferBytes: resumeBufferBytes } }) }
 }
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'

@@ -38,7 +38,7 @@ export function lost(step: Step, cause: LossCause, said: readonly Said[], ending
 }
 
 /** Only what the client has of it: text as far as it came, speech as far as it was heard, calls whose arguments are whole. */
-function withWhatWasSaid({ conversation, underWay }: SessionState, said: readonly Said[]): Conversation {
+export function withWhatWasSaid({ conversation, underWay }: SessionState, said: readonly Said[]): Conversation {
   let after = conversation
   for (const { id, item, parts, final, done } of underWay.responses.flatMap(({ items }) => items)) {
     const { text = '', audioMs = 0 } = said.find((one) => one.itemId === id) ?? {}

@@ -55,7 +55,7 @@ export function rolloverInput(step: Step, input: Extract<Input, { leg: number }>
 }
 
 /** Nothing is under way that the move would cut. Tools at work do not matter. Audio that waits for a commit by hand is not seen here, so such a session stays. */
-function isQuiet({ responses, gate, underWay, quota, detectsTurns, conversation }: SessionState): boolean {
+export function isQuiet({ responses, gate, underWay, quota, detectsTurns, conversation }: SessionState): boolean {
   const { sent, speech, owed, undone } = underWay
   const unheard = conversation.items.findLast((item) => item.role === 'user')?.text === ''
   return (

@@ -47,8 +47,9 @@ export function settleCut(step: Step): void {
     restore: undefined,
     underWay: tidy(step.state.underWay, { ...step.state.underWay, sent: [], owed: undefined, speech: undefined }),
   })
-  // Booked before the client sees its end, like every use.
-  if (cut !== undefined) step.actions.push({ type: 'record.estimate', input: step.state.quota.lastInput, output: outputCap(step.state.profile, active?.request) })
+  // Booked before the client sees its end, like every use. What was cut by a move was booked where that began.
+  if (cut !== undefined && restore.cause !== 'moved')
+    step.actions.push({ type: 'record.estimate', input: step.state.quota.lastInput, output: outputCap(step.state.profile, active?.request) })
   for (const event of sent) sendAgain(step, event)
   endFiller(step, restore)
   if (cut === 'again') forgetHalf(step)
@@ -60,7 +61,7 @@ export function settleCut(step: Step): void {
   endUnheard(step)
   const gapMs = step.now - restore.since
   note(step, { type: 'restored', cause: restore.cause, durationMs: gapMs, attempts: restore.attempt, cut: cut ?? 'none' })
-  if (step.state.profile.relayEvents && restore.cause !== 'rollover')
+  if (step.state.profile.relayEvents && restore.cause !== 'rollover' && restore.cause !== 'moved')
     step.actions.push({
       type: 'send',
       to: 'client',

@@ -1,0 +1,166 @@
+// The way of sessions between instances: says which this one has, hands over what others ask for, and brings here what a client comes for.
+import { toWireClose } from '../../core/protocol/errors.js'
+import type { Action } from '../../core/session/actions.js'
+import { packed } from '../../core/session/move/pack.js'
+import { suspended } from '../../core/session/move/suspend.js'
+import type { AskedSession, SessionKeeper } from '../../ports/keeper.js'
+import { saidSoFar } from '../loss-inputs.js'
+import { type Entry, keptOf, type ResumedSession } from './entry.js'
+import { parcelText } from './parcel.js'
+import { seal } from './sealed.js'
+
+export interface Moves {
+  /** The others know from now on that this instance has the session, and which secrets open it. */
+  tell(entry: Entry): void
+  /** True: this instance has the session, as far as can be known in `withinMs`. False: another has, and the session ends here. */
+  hasStill(entry: Entry, withinMs: number): Promise<boolean>
+  /** Before a tool starts: as `hasStill`, and with snapshots the others know that it was started. */
+  mayAct(entry: Entry): Promise<boolean>
+  /** A turn is over. */
+  snapshot(entry: Entry): void
+  /** The session ends here with what core does next. */
+  send(entry: Entry, action: Extract<Action, { type: 'export' }>): void
+  /** The session is over. */
+  over(entry: Entry): void
+}
+
+export interface MovesOptions {
+  readonly keeper: SessionKeeper
+  readonly snapshots: boolean
+  readonly now: () => number
+  /** Those that may go on elsewhere. */
+  readonly entries: () => Iterable<Entry>
+  readonly entryOf: (id: string) => Entry | undefined
+  /** What was brought here, and not taken up yet, is given to whom asks for it. */
+  readonly unclaimed: (id: string) => Buffer | undefined
+}
+
+/** How often the others hear that a session is still here. */
+const BEAT_MS = 10_000
+const TELL_MS = 1000
+/** A tool waits no longer for the word of the store. */
+const FENCE_MS = 50
+/** Of what a client was sent last, if it is not known what it has. */
+const TAIL_BYTES = 262_144
+/** A client that has to go elsewhere is not held up for longer, if the store does not answer. */
+const CLOSE_MS = 500
+
+export function createMoves({ keeper, snapshots, now, entries, entryOf, unclaimed }: MovesOptions): Moves {
+  /** Whom a session is handed to, from the question until the answer. */
+  const asked = new Map<string, AskedSession>()
+  const writing = new Set<string>()
+  const stale = new Set<string>()
+
+  keeper.onAsked((session) => {
+    const entry = entryOf(session.id)
+    const waiting = unclaimed(session.id)
+    // The same instance asks again, or one asks that has been overtaken.
+    if (entry && session.epoch <= entry.epoch) return
+    asked.set(session.id, session)
+    entry?.session?.apply({ type: 'move', said: saidSoFar(entry.session) })
+    if (asked.delete(session.id)) hand(session, waiting ?? Buffer.alloc(0))
+  })
+
+  let isBeating = false
+
+  /** For as long as there is anything to say. */
+  function beatLater(): void {
+    if (!isBeating) setTimeout(() => void beat(), BEAT_MS).unref()
+    isBeating = true
+  }
+
+  async function beat(): Promise<void> {
+    for (const entry of [...entries()]) if (keeper.isReady() && entryOf(entry.id) === entry) await hasStill(entry, TELL_MS)
+    isBeating = false
+    if (!isEmpty(entries())) beatLater()
+  }
+
+  async function hasStill(entry: Entry, withinMs: number, snapshot?: Buffer): Promise<boolean> {
+    const isHere = await keeper.keep(keptOf(entry), withinMs, snapshot).catch(() => true)
+    if (!isHere) entry.session?.apply({ type: 'end', code: 'superseded', why: 'moved' })
+    return isHere
+  }
+
+  function hand(session: AskedSession, sealed: Buffer): void {
+    keeper.hand(session, sealed).catch(() => undefined)
+  }
+
+  function sealedState(entry: Entry, session: ResumedSession, state: ReturnType<typeof packed>, missed: { readonly first: number; readonly messages: readonly unknown[] }): Buffer {
+    const { opened, link, resumes } = entry
+    const text = parcelText({
+      at: now(),
+      clock: session.clock(),
+      requestedModel: opened.requestedModel,
+      state,
+      first: missed.first,
+      messages: missed.messages.map(String),
+      // The client sends again what was read and not handled.
+      received: link.received - session.client.heldCount,
+      booked: session.ledger.booked,
+      resumes,
+    })
+    return seal(
+      entry.id,
+      text,
+      entry.proofs.map(({ key }) => key),
+    )
+  }
+
+  function snapshotOf(entry: Entry, session: ResumedSession): Buffer {
+    const { state } = suspended(session.state, saidSoFar(session), session.clock())
+    return sealedState(entry, session, packed(state), { first: entry.link.sent, messages: [] })
+  }
+
+  /** One at a time for each session, and the last one counts. */
+  async function writeSnapshot(entry: Entry): Promise<void> {
+    if (writing.has(entry.id)) return void stale.add(entry.id)
+    writing.add(entry.id)
+    // What the turn's last event leads to is part of it.
+    await Promise.resolve()
+    if (entry.session && entryOf(entry.id) === entry) await hasStill(entry, TELL_MS, snapshotOf(entry, entry.session))
+    writing.delete(entry.id)
+    if (stale.delete(entry.id)) await writeSnapshot(entry)
+  }
+
+  return {
+    tell(entry) {
+      beatLater()
+      void hasStill(entry, TELL_MS)
+    },
+    hasStill,
+    mayAct: (entry) => hasStill(entry, FENCE_MS, snapshots && entry.session ? snapshotOf(entry, entry.session) : undefined),
+    snapshot(entry) {
+      if (snapshots && keeper.isReady()) void writeSnapshot(entry)
+    },
+    send(entry, { state, code }) {
+      const { session, link } = entry
+      if (!session) return
+      const to = asked.get(entry.id)
+      asked.delete(entry.id)
+      const from = to?.received ?? link.firstWithin(TAIL_BYTES)
+      const missed = link.missedAfter(from)
+      const sealed = sealedState(entry, session, state, missed ? { first: from, messages: missed } : { first: link.sent, messages: [] })
+      const socket = link.freeze()
+      const wire = toWireClose(code)
+      const close = () => socket?.close(wire.code, wire.reason)
+      const timer = setTimeout(close, CLOSE_MS)
+      entry.awaySince = undefined
+      entry.opened.recorder.note({ type: 'session_moved', why: to ? 'asked' : 'drain' })
+      // Its place is given back before it can be taken elsewhere.
+      queueMicrotask(() => {
+        const written = to ? keeper.hand(to, sealed) : keeper.leave(keptOf(entry), sealed)
+        const done = () => {
+          clearTimeout(timer)
+          close()
+        }
+        written.then(done, done)
+      })
+    },
+    over: ({ id, epoch }) => keeper.drop(id, epoch),
+  }
+}
+
+function isEmpty(some: Iterable<unknown>): boolean {
+  for (const _ of some) return false
+  return true
+}
