@@ -110,7 +110,7 @@ export async function admit(handshake: Handshake, caller: Caller, opening: Openi
   async function comeBack(request: ResumeRequest, identity: Identity): Promise<ResumeClaim | MovedSession> {
     const { resume } = deps
     const here = await deadline.within(resume?.claim(request, identity, dialect))
-    const found = here ?? (await deadline.within(resume?.fetch?.(request, identity, dialect), (late) => late?.putBack()))
+    const found = here ?? (await deadline.within(resume?.fetch?.(request, identity, dialect), (late) => late && 'putBack' in late && late.putBack()))
     if (!found) throw new RefusalError('resume_unknown', 'no_such_session')
     return found
   }

@@ -41,14 +41,16 @@ export interface SessionKeeper {
   ask(owner: string, session: AskedSession): Promise<boolean>
   /** For the instance that asked. Empty: there is nothing to hand over. */
   hand(session: AskedSession, sealed: Buffer): Promise<void>
-  /** For whichever instance the client comes to. */
-  leave(session: KeptSession, sealed: Buffer): Promise<void>
+  /** For whichever instance the client comes to. False: one was faster, and asks for it. */
+  leave(session: KeptSession, sealed: Buffer): Promise<boolean>
   /** What was handed over, or left, once. Undefined: nothing so far. */
   take(id: string, epoch: number): Promise<Buffer | undefined>
   /** What there is if its owner has died, once. */
   takeSnapshot(id: string): Promise<Buffer | undefined>
   /** The session is over, unless another instance has it. Neither blocks nor throws. */
   drop(id: string, epoch: number): void
-  /** A later callback replaces it. */
+  /** A later callback replaces it, here and below. */
   onAsked(callback: (session: AskedSession) => void): void
+  /** The others can be reached again, and may know nothing. */
+  onReady(callback: () => void): void
 }

@@ -32,8 +32,8 @@ export interface MovedSession {
 export interface ResumeClaims {
   /** Undefined for every reason alike: an unknown or used token, another caller's, another dialect, a session that is over or not here. */
   claim(request: ResumeRequest, identity: Identity, dialect: DialectName): ResumeClaim | undefined | Promise<ResumeClaim | undefined>
-  /** Brings it here, if another instance has it. Absent: there is no other. Bounded in time, and never rejects. */
-  fetch?(request: ResumeRequest, identity: Identity, dialect: DialectName): Promise<MovedSession | undefined>
+  /** Brings it here, if another instance has it. It may have come here meanwhile. Absent: there is no other. Bounded in time, and never rejects. */
+  fetch?(request: ResumeRequest, identity: Identity, dialect: DialectName): Promise<MovedSession | ResumeClaim | undefined>
   /** Ends the session of this user whose client has been away for longest. False: there is none. */
   endOldestAway(subject: string): boolean
 }

@@ -5,8 +5,9 @@ import type { DialectName } from '../../core/protocol/dialect.js'
 import { RefusalError } from '../../core/protocol/errors.js'
 import { unpacked } from '../../core/session/move/pack.js'
 import type { Identity } from '../../ports/caller.js'
-import type { ClaimedSession, SessionKeeper } from '../../ports/keeper.js'
+import type { AskedSession, ClaimedSession, SessionKeeper } from '../../ports/keeper.js'
 import type { MovedSession, ResumeRequest } from '../../ports/resume.js'
+import { within } from '../../time/within.js'
 import { type Parcel, parcelIn } from './parcel.js'
 import { unseal } from './sealed.js'
 import { callerDigest, type Proof, proofOf } from './secrets.js'
@@ -15,7 +16,6 @@ export interface Arrival extends MovedSession {
   readonly id: string
   readonly epoch: number
   readonly parcel: Parcel
-  readonly from: 'moved' | 'snapshot'
   /** The secret that it was brought with. */
   readonly used: Proof
   /** Messages that the client has. */
@@ -24,40 +24,82 @@ export interface Arrival extends MovedSession {
 
 export interface Arrivals {
   fetch(request: ResumeRequest, identity: Identity, dialect: DialectName): Promise<Arrival | undefined>
-  /** What waits for its client here. It does not any more. */
-  takeOut(id: string): Buffer | undefined
+  /** Waits for another attempt with this token that is under way. False: there is none. */
+  settled(token: string): Promise<boolean>
+  /** Another instance asks for what waits here for its client, or is about to. False: there is nothing. */
+  handOn(asked: AskedSession): boolean
 }
 
 interface Waiting {
   readonly sealed: Buffer
   readonly epoch: number
-  readonly from: Arrival['from']
   readonly caller: string
   readonly timer: NodeJS.Timeout
+}
+
+interface Coming {
+  readonly id: string
+  readonly ended: Promise<void>
+  over(): void
+  /** The last one to ask has it. */
+  askedBy: AskedSession | undefined
 }
 
 /** How long the instance before may take to hand over. */
 const HAND_OVER_MS = 2000
 const LOOK_MS = 20
+const SPARE_MS = 500
+const NOTHING = Buffer.alloc(0)
 /** A client that did not get here may try again for so long. */
 const WAIT_MS = 60_000
-const MOST_WAITING = 1000
+const MOST_WAITING_BYTES = 67_108_864
 
-/** `isOver`: the session ended here meanwhile, or never came to be. */
+/** `endStale`: this instance has had the session before, and may not know yet that it was taken. */
 export function createArrivals(keeper: SessionKeeper, now: () => number, endStale: (id: string) => void): Arrivals {
   const waiting = new Map<string, Waiting>()
+  let waitingBytes = 0
+  /** What is being brought, until its client has it, or has gone. */
+  const coming = new Map<string, Coming>()
 
   function takeOut(id: string): Waiting | undefined {
     const found = waiting.get(id)
     clearTimeout(found?.timer)
-    waiting.delete(id)
+    if (waiting.delete(id)) waitingBytes -= found?.sealed.length ?? 0
     return found
   }
 
   function putIn(id: string, what: Omit<Waiting, 'timer'>): void {
-    const oldest = waiting.keys().next().value
-    if (waiting.size >= MOST_WAITING && oldest !== undefined) takeOut(oldest)
-    waiting.set(id, { ...what, timer: setTimeout(() => waiting.delete(id), WAIT_MS).unref() })
+    takeOut(id)
+    waiting.set(id, { ...what, timer: setTimeout(() => takeOut(id), WAIT_MS).unref() })
+    waitingBytes += what.sealed.length
+    for (const oldest of waiting.keys()) {
+      if (waitingBytes <= MOST_WAITING_BYTES) break
+      takeOut(oldest)
+    }
+  }
+
+  function begin(id: string): Coming {
+    let resolved: () => void = () => undefined
+    const ended = new Promise<void>((resolve) => {
+      resolved = resolve
+    })
+    const one: Coming = {
+      id,
+      ended,
+      askedBy: undefined,
+      over() {
+        if (coming.get(id) === one) coming.delete(id)
+        resolved()
+      },
+    }
+    coming.set(id, one)
+    return one
+  }
+
+  /** True: another instance has asked meanwhile, and has it. */
+  function handedOn({ askedBy }: Coming, sealed: Buffer): boolean {
+    if (askedBy) keeper.hand(askedBy, sealed).catch(() => undefined)
+    return askedBy !== undefined
   }
 
   async function fetch({ token, received }: ResumeRequest, identity: Identity, dialect: DialectName): Promise<Arrival | undefined> {
@@ -67,26 +109,26 @@ export function createArrivals(keeper: SessionKeeper, now: () => number, endStal
     const here = waiting.get(id)
     if (here && here.caller === caller && unseal(id, here.sealed, used.key) !== undefined) {
       takeOut(id)
-      return opened(id, here, used, received)
+      return opened(here, used, received, begin(id))
     }
-    try {
-      const found = await bring(id, used, caller, received)
-      return found && opened(id, { ...found, caller }, used, received)
-    } catch {
-      return undefined
-    }
+    const one = begin(id)
+    // If the store does not answer, this client cannot come back here.
+    const found = await bring(id, used, caller, received).catch(() => undefined)
+    const isGone = handedOn(one, found?.sealed ?? NOTHING)
+    const arrival = found && !isGone ? opened({ ...found, caller }, used, received, one) : undefined
+    if (!arrival) one.over()
+    return arrival
   }
 
-  async function bring(id: string, { digest }: Proof, caller: string, received: number): Promise<Pick<Waiting, 'sealed' | 'epoch' | 'from'> | undefined> {
+  async function bring(id: string, { digest }: Proof, caller: string, received: number): Promise<Pick<Waiting, 'sealed' | 'epoch'> | undefined> {
     const claimed = await keeper.claim({ id, proof: digest.toString('hex'), subject: caller })
     if (!claimed) return undefined
     const { epoch } = claimed
     // It was here, went elsewhere, and comes back before this instance has noticed.
     endStale(id)
     const sealed = claimed.leftAs === undefined ? await handedOver(id, claimed, received) : await keeper.take(id, claimed.leftAs)
-    if (sealed && sealed.length > 0) return { sealed, epoch, from: 'moved' }
-    const snapshot = await keeper.takeSnapshot(id)
-    if (snapshot) return { sealed: snapshot, epoch, from: 'snapshot' }
+    const found = sealed && sealed.length > 0 ? sealed : await keeper.takeSnapshot(id)
+    if (found) return { sealed: found, epoch }
     keeper.drop(id, epoch)
     return undefined
   }
@@ -103,8 +145,9 @@ export function createArrivals(keeper: SessionKeeper, now: () => number, endStal
     return undefined
   }
 
-  function opened(id: string, what: Omit<Waiting, 'timer'>, used: Proof, received: number): Arrival | undefined {
-    const { sealed, epoch, from } = what
+  function opened(what: Omit<Waiting, 'timer'>, used: Proof, received: number, one: Coming): Arrival | undefined {
+    const { id } = one
+    const { sealed, epoch } = what
     const text = unseal(id, sealed, used.key)
     const parcel = text === undefined ? undefined : parcelIn(text)
     if (!parcel) return undefined
@@ -113,26 +156,43 @@ export function createArrivals(keeper: SessionKeeper, now: () => number, endStal
       id,
       epoch,
       parcel,
-      from,
       used,
       received,
       requestedModel: parcel.requestedModel,
       booked: parcel.booked,
       state(profile: SessionProfile, { subject, issuer, expiresAtMs: exp }: Identity, at: number) {
+        if (handedOn(one, sealed)) throw new RefusalError('resume_unknown', 'superseded')
         // By the wall clock, which the instances share but for a little, and at least as long as no time at all.
         const passed = Math.max(0, now() - parcel.at)
         const term = { expiresAt: at + exp - now(), exp, caller: { subject, issuer } }
-        const state = unpacked(parcel.state, { profile, now: at, shift: at - passed - parcel.clock, isLost: from === 'snapshot', ...term })
+        const state = unpacked(parcel.state, { profile, now: at, shift: at - passed - parcel.clock, isLost: parcel.from === 'snapshot', ...term })
         if (!state) throw new RefusalError('resume_unknown', 'other_version')
         isTaken = true
+        one.over()
         return state
       },
       putBack() {
-        if (!isTaken) putIn(id, what)
+        if (isTaken) return
         isTaken = true
+        if (!handedOn(one, sealed)) putIn(id, what)
+        one.over()
       },
     }
   }
 
-  return { fetch, takeOut: (id) => takeOut(id)?.sealed }
+  return {
+    fetch,
+    async settled(token) {
+      const other = coming.get(token.split('.')[0] ?? '')
+      if (other) await within(HAND_OVER_MS + SPARE_MS, other.ended, () => undefined)
+      return other !== undefined
+    },
+    handOn(asked) {
+      const other = coming.get(asked.id)
+      if (other) other.askedBy = asked
+      const here = other ? undefined : takeOut(asked.id)
+      if (here) keeper.hand(asked, here.sealed).catch(() => undefined)
+      return other !== undefined || here !== undefined
+    },
+  }
 }

@@ -57,7 +57,8 @@ export function createResumeDesk({ resumeMs, bufferBytes, snapshots = false }: R
   const brought = new WeakMap<MovedSession, Arrival>()
   const endStale = (id: string) => void byToken.get(id)?.session?.apply({ type: 'end', code: 'superseded', why: 'moved' })
   const arrivals = keeper && createArrivals(keeper, now, endStale)
-  const moves = keeper && createMoves({ keeper, snapshots, now, entries: () => byToken.values(), entryOf: (id) => byToken.get(id), unclaimed: (id) => arrivals?.takeOut(id) })
+  const moves =
+    keeper && createMoves({ keeper, snapshots, now, entries: () => byToken.values(), entryOf: (id) => byToken.get(id), handOn: (asked) => arrivals?.handOn(asked) === true })
 
   function enrol(opened: NewSession): NewSession {
     const arrival = opened.continues && brought.get(opened.continues)
@@ -80,7 +81,7 @@ export function createResumeDesk({ resumeMs, bufferBytes, snapshots = false }: R
       awaySince: undefined,
       resumes: arrival?.parcel.resumes ?? 0,
       epoch: arrival?.epoch ?? 1,
-      from: arrival?.from ?? 'memory',
+      from: arrival?.parcel.from ?? 'memory',
     }
     bySession.set(opened.sessionId, entry)
     const onEnd = () => {
@@ -158,9 +159,15 @@ export function createResumeDesk({ resumeMs, bufferBytes, snapshots = false }: R
     const missed = entry.link.missedAfter(received)
     entry.link.greet(greeting(entry, used, missed?.length), missed ?? [])
     welcome(entry, session, entry.opened.identity, missed?.length)
+    moves?.snapshot(entry)
   }
 
-  async function fetch(request: ResumeRequest, identity: Identity, dialect: DialectName): Promise<MovedSession | undefined> {
+  async function fetch(request: ResumeRequest, identity: Identity, dialect: DialectName): Promise<MovedSession | ResumeClaim | undefined> {
+    // Another attempt of the same client: what it brings is there then, or its client has come.
+    if (await arrivals?.settled(request.token)) {
+      const here = await claim(request, identity, dialect)
+      if (here) return here
+    }
     const arrival = await arrivals?.fetch(request, identity, dialect)
     if (arrival) brought.set(arrival, arrival)
     return arrival
@@ -181,6 +188,7 @@ export function createResumeDesk({ resumeMs, bufferBytes, snapshots = false }: R
       byToken.set(entry.id, entry)
       tell(renew(entry, undefined))
       entry.link.keep(new SentRing(bufferBytes, budget))
+      moves?.snapshot(entry)
     },
     acknowledge: (sessionId, received) => bySession.get(sessionId)?.link.acknowledge(received),
     drop: (sessionId) => bySession.get(sessionId)?.link.drop(),

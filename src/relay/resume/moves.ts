@@ -6,7 +6,7 @@ import { suspended } from '../../core/session/move/suspend.js'
 import type { AskedSession, SessionKeeper } from '../../ports/keeper.js'
 import { saidSoFar } from '../loss-inputs.js'
 import { type Entry, keptOf, type ResumedSession } from './entry.js'
-import { parcelText } from './parcel.js'
+import { type Parcel, parcelText } from './parcel.js'
 import { seal } from './sealed.js'
 
 export interface Moves {
@@ -31,8 +31,8 @@ export interface MovesOptions {
   /** Those that may go on elsewhere. */
   readonly entries: () => Iterable<Entry>
   readonly entryOf: (id: string) => Entry | undefined
-  /** What was brought here, and not taken up yet, is given to whom asks for it. */
-  readonly unclaimed: (id: string) => Buffer | undefined
+  /** True: it was brought here, or is being brought, and will be given to whom asks for it. */
+  readonly handOn: (session: AskedSession) => boolean
 }
 
 /** How often the others hear that a session is still here. */
@@ -42,36 +42,45 @@ const TELL_MS = 1000
 const FENCE_MS = 50
 /** Of what a client was sent last, if it is not known what it has. */
 const TAIL_BYTES = 262_144
+/** Whoever was faster asks within this. */
+const LEFT_MS = 5000
 /** A client that has to go elsewhere is not held up for longer, if the store does not answer. */
 const CLOSE_MS = 500
 
-export function createMoves({ keeper, snapshots, now, entries, entryOf, unclaimed }: MovesOptions): Moves {
+export function createMoves({ keeper, snapshots, now, entries, entryOf, handOn }: MovesOptions): Moves {
   /** Whom a session is handed to, from the question until the answer. */
   const asked = new Map<string, AskedSession>()
   const writing = new Set<string>()
   const stale = new Set<string>()
+  /** What has left, until that is known to all. */
+  const left = new Map<string, Buffer>()
 
   keeper.onAsked((session) => {
     const entry = entryOf(session.id)
-    const waiting = unclaimed(session.id)
-    // The same instance asks again, or one asks that has been overtaken.
+    // It has been overtaken.
     if (entry && session.epoch <= entry.epoch) return
+    if (!entry && handOn(session)) return
     asked.set(session.id, session)
     entry?.session?.apply({ type: 'move', said: saidSoFar(entry.session) })
-    if (asked.delete(session.id)) hand(session, waiting ?? Buffer.alloc(0))
+    if (asked.delete(session.id)) hand(session, left.get(session.id) ?? Buffer.alloc(0))
   })
 
+  keeper.onReady(() => void beat())
   let isBeating = false
 
   /** For as long as there is anything to say. */
   function beatLater(): void {
-    if (!isBeating) setTimeout(() => void beat(), BEAT_MS).unref()
+    if (isBeating) return
     isBeating = true
+    const next = () => {
+      isBeating = false
+      void beat()
+    }
+    setTimeout(next, BEAT_MS).unref()
   }
 
   async function beat(): Promise<void> {
     for (const entry of [...entries()]) if (keeper.isReady() && entryOf(entry.id) === entry) await hasStill(entry, TELL_MS)
-    isBeating = false
     if (!isEmpty(entries())) beatLater()
   }
 
@@ -85,15 +94,21 @@ export function createMoves({ keeper, snapshots, now, entries, entryOf, unclaime
     keeper.hand(session, sealed).catch(() => undefined)
   }
 
-  function sealedState(entry: Entry, session: ResumedSession, state: ReturnType<typeof packed>, missed: { readonly first: number; readonly messages: readonly unknown[] }): Buffer {
+  async function leave(entry: Entry, sealed: Buffer): Promise<void> {
+    left.set(entry.id, sealed)
+    const isKnown = await keeper.leave(keptOf(entry), sealed).catch(() => false)
+    if (isKnown) left.delete(entry.id)
+    else setTimeout(() => left.delete(entry.id), LEFT_MS).unref()
+  }
+
+  function sealedState(entry: Entry, session: ResumedSession, what: Pick<Parcel, 'from' | 'state' | 'first'> & { readonly messages: readonly unknown[] }): Buffer {
     const { opened, link, resumes } = entry
     const text = parcelText({
+      ...what,
       at: now(),
       clock: session.clock(),
       requestedModel: opened.requestedModel,
-      state,
-      first: missed.first,
-      messages: missed.messages.map(String),
+      messages: what.messages.map(String),
       // The client sends again what was read and not handled.
       received: link.received - session.client.heldCount,
       booked: session.ledger.booked,
@@ -108,7 +123,7 @@ export function createMoves({ keeper, snapshots, now, entries, entryOf, unclaime
 
   function snapshotOf(entry: Entry, session: ResumedSession): Buffer {
     const { state } = suspended(session.state, saidSoFar(session), session.clock())
-    return sealedState(entry, session, packed(state), { first: entry.link.sent, messages: [] })
+    return sealedState(entry, session, { from: 'snapshot', state: packed(state), first: entry.link.sent, messages: [] })
   }
 
   /** One at a time for each session, and the last one counts. */
@@ -139,7 +154,8 @@ export function createMoves({ keeper, snapshots, now, entries, entryOf, unclaime
       asked.delete(entry.id)
       const from = to?.received ?? link.firstWithin(TAIL_BYTES)
       const missed = link.missedAfter(from)
-      const sealed = sealedState(entry, session, state, missed ? { first: from, messages: missed } : { first: link.sent, messages: [] })
+      const kept = missed ? { first: from, messages: missed } : { first: link.sent, messages: [] }
+      const sealed = sealedState(entry, session, { from: 'moved', state, ...kept })
       const socket = link.freeze()
       const wire = toWireClose(code)
       const close = () => socket?.close(wire.code, wire.reason)
@@ -148,12 +164,12 @@ export function createMoves({ keeper, snapshots, now, entries, entryOf, unclaime
       entry.opened.recorder.note({ type: 'session_moved', why: to ? 'asked' : 'drain' })
       // Its place is given back before it can be taken elsewhere.
       queueMicrotask(() => {
-        const written = to ? keeper.hand(to, sealed) : keeper.leave(keptOf(entry), sealed)
         const done = () => {
           clearTimeout(timer)
           close()
         }
-        written.then(done, done)
+        if (to) keeper.hand(to, sealed).then(done, done)
+        else leave(entry, sealed).then(done)
       })
     },
     over: ({ id, epoch }) => keeper.drop(id, epoch),

@@ -2,6 +2,8 @@
 import { isObject, type Json, type JsonObject } from '../../core/protocol/events.js'
 
 export interface Parcel {
+  /** `moved`: the session ended where it was, and all is booked there. `snapshot`: nothing is known of its end. */
+  readonly from: 'moved' | 'snapshot'
   /** Epoch milliseconds when it was made. */
   readonly at: number
   /** The session's own time then. */
@@ -26,12 +28,13 @@ export function parcelText(parcel: Parcel): string {
 export function parcelIn(text: string): Parcel | undefined {
   const found = parsed(text)
   if (!isObject(found)) return undefined
-  const { at, clock, requestedModel, state, first, messages, received, booked, resumes } = found
+  const { from, at, clock, requestedModel, state, first, messages, received, booked, resumes } = found
+  if (from !== 'moved' && from !== 'snapshot') return undefined
   if (!isNumber(at) || !isNumber(clock) || !isNumber(first) || !isNumber(received) || !isNumber(resumes)) return undefined
   if (!isObject(state) || !Array.isArray(messages) || !isObject(booked)) return undefined
   const counters = Object.fromEntries(Object.entries(booked).filter((entry): entry is [string, number] => isNumber(entry[1])))
   const texts = messages.filter((one): one is string => typeof one === 'string')
-  return { at, clock, requestedModel: typeof requestedModel === 'string' ? requestedModel : undefined, state, first, messages: texts, received, booked: counters, resumes }
+  return { from, at, clock, requestedModel: typeof requestedModel === 'string' ? requestedModel : undefined, state, first, messages: texts, received, booked: counters, resumes }
 }
 
 function parsed(text: string): Json | undefined {

@@ -7,6 +7,8 @@ import { CLAIM, DROP, HAND, KEEP, LEAVE } from './scripts/resume.js'
 export interface RedisKeeper extends SessionKeeper {
   /** Listens to the other instances. Called when a connection becomes ready, and with every heartbeat. Never rejects. */
   listen(): Promise<void>
+  /** The connection for commands is ready. */
+  ready(): void
 }
 
 export interface RedisKeeperOptions {
@@ -25,6 +27,7 @@ const ASKED = /^([\w-]{22}):(\d{1,15}):(\d{1,15})$/
 export function createRedisKeeper({ connection, subscriber, keys, instance, ttlMs }: RedisKeeperOptions): RedisKeeper {
   const channel = keys.resumeChannel(instance)
   let onAsked: (session: AskedSession) => void = () => undefined
+  let onReady: () => void = () => undefined
 
   subscriber.client.on('message', (from: string, message: string) => {
     const [, id, epoch, received] = (from === channel && ASKED.exec(message)) || []
@@ -53,10 +56,10 @@ export function createRedisKeeper({ connection, subscriber, keys, instance, ttlM
     await connection.ask((client) => client.eval(HAND, 2, keys.resume(id), keys.resumeExport(id, epoch), epoch, sealed), WRITE_TIMEOUT_MS)
   }
 
-  async function leave({ id, epoch, subject, proofs }: KeptSession, sealed: Buffer): Promise<void> {
+  async function leave({ id, epoch, subject, proofs }: KeptSession, sealed: Buffer): Promise<boolean> {
     const next = epoch + 1
     const args = [instance, epoch, subject, proofs.join(','), next, sealed]
-    await connection.ask((client) => client.eval(LEAVE, 2, keys.resume(id), keys.resumeExport(id, next), ...args), WRITE_TIMEOUT_MS)
+    return (await connection.ask((client) => client.eval(LEAVE, 2, keys.resume(id), keys.resumeExport(id, next), ...args), WRITE_TIMEOUT_MS)) === 1
   }
 
   async function taken(key: string): Promise<Buffer | undefined> {
@@ -80,6 +83,10 @@ export function createRedisKeeper({ connection, subscriber, keys, instance, ttlM
     onAsked(callback) {
       onAsked = callback
     },
+    onReady(callback) {
+      onReady = callback
+    },
+    ready: () => onReady(),
     async listen() {
       if (subscriber.isReady()) await subscriber.ask((client) => client.subscribe(channel), WRITE_TIMEOUT_MS).catch(() => undefined)
     },

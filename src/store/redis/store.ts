@@ -87,7 +87,10 @@ export function createRedisStore(options: RedisStoreOptions): Store {
 
   function onReady(message?: string): void {
     lastProblem = 'redis is not connected'
-    if (message) log('info', message)
+    if (message) {
+      log('info', message)
+      keeper.ready()
+    }
     queue.poke()
     void leases.renew()
     void directory.renew()

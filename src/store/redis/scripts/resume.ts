@@ -31,9 +31,9 @@ redis.call('PEXPIRE', KEYS[1], ARGV[4])
 return {found[1], epoch, found[5] or ''}
 `
 
-/** KEYS: session, export. ARGV: epoch, sealed. Nobody gets what was asked for under an older epoch. */
+/** KEYS: session, export. ARGV: epoch, sealed. Whoever asked first may have been overtaken, and hands on what it gets. */
 export const HAND = `
-if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return 0 end
+if tonumber(redis.call('HGET', KEYS[1], 'epoch') or '0') < tonumber(ARGV[1]) then return 0 end
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ${EXPORT_MS})
 return 1
 `
