@@ -72,22 +72,28 @@ export function createMoves({ keeper, snapshots, now, entries, entryOf, handOn }
   function beatLater(): void {
     if (isBeating) return
     isBeating = true
-    const next = () => {
+    const next = async () => {
+      await beat()
       isBeating = false
-      void beat()
+      if (!isEmpty(entries())) beatLater()
     }
-    setTimeout(next, BEAT_MS).unref()
+    setTimeout(() => void next(), BEAT_MS).unref()
   }
 
+  /** The first that is not heard is the last one tried: the next beat says it again. */
   async function beat(): Promise<void> {
-    for (const entry of [...entries()]) if (keeper.isReady() && entryOf(entry.id) === entry) await hasStill(entry, TELL_MS)
-    if (!isEmpty(entries())) beatLater()
+    for (const entry of [...entries()]) if (entryOf(entry.id) === entry && (await stillHere(entry, TELL_MS)) === undefined) return
+  }
+
+  /** Undefined: it cannot be known in time. */
+  async function stillHere(entry: Entry, withinMs: number, snapshot?: Buffer): Promise<boolean | undefined> {
+    const isHere = await keeper.keep(keptOf(entry), withinMs, snapshot).catch(() => undefined)
+    if (isHere === false) entry.session?.apply({ type: 'end', code: 'superseded', why: 'moved' })
+    return isHere
   }
 
   async function hasStill(entry: Entry, withinMs: number, snapshot?: Buffer): Promise<boolean> {
-    const isHere = await keeper.keep(keptOf(entry), withinMs, snapshot).catch(() => true)
-    if (!isHere) entry.session?.apply({ type: 'end', code: 'superseded', why: 'moved' })
-    return isHere
+    return (await stillHere(entry, withinMs, snapshot)) !== false
   }
 
   function hand(session: AskedSession, sealed: Buffer): void {
