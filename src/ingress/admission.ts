@@ -110,6 +110,8 @@ export async function admit(handshake: Handshake, caller: Caller, opening: Openi
   async function comeBack(request: ResumeRequest, identity: Identity): Promise<ResumeClaim | MovedSession> {
     const { resume } = deps
     const here = await deadline.within(resume?.claim(request, identity, dialect))
+    // Otherwise it stays where it is.
+    if (!here && resume?.fetch) checkRoom()
     const found = here ?? (await deadline.within(resume?.fetch?.(request, identity, dialect), (late) => late && 'putBack' in late && late.putBack()))
     if (!found) throw new RefusalError('resume_unknown', 'no_such_session')
     return found
@@ -121,14 +123,15 @@ export async function admit(handshake: Handshake, caller: Caller, opening: Openi
     if (!taken.ok) throw new RefusalError('rate_limited', 'connect_rate', Math.max(1, Math.ceil(taken.retryAfterMs / 1000)))
   }
 
+  function checkRoom(others = opening.value): void {
+    if (deps.sessionCount() + others >= config.limits.maxSessions) throw new RefusalError('too_many_sessions', 'process_full', RETRY.tooManySessions)
+  }
+
   /** `moved`: the place that it had elsewhere may be counted still. */
   async function takePlace(identity: Identity, id: string, moved: MovedSession | undefined): Promise<Place> {
-    if (deps.sessionCount() + opening.value >= config.limits.maxSessions) {
-      moved?.putBack()
-      throw new RefusalError('too_many_sessions', 'process_full', RETRY.tooManySessions)
-    }
     opening.value++
     try {
+      checkRoom(opening.value - 1)
       const max = (deps.sessionsAllowed?.(identity) ?? config.limits.maxSessionsPerUser) + (moved ? 1 : 0)
       const takeLease = () => deadline.within(store.leases.lease(identity.subject, id, max), (late) => late?.release())
       // Whoever is here goes before one who may come back.

@@ -129,6 +129,84 @@ describe('a client that comes back to another instance', () => {
   })
 })
 
+describe('attempts that cross', () => {
+  it('at two instances at once: one has the session, and it goes on', async () => {
+    const first = await open(a, 'crossing')
+    await first.ask('My boat is called Albatross.')
+    await first.lose()
+    const c = await start()
+    await sharesRedis(c)
+    const came = await Promise.allSettled([back(b, 'crossing', first), back(c, 'crossing', first)])
+    const [winner] = came.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    const still = winner && winner.client.socket.readyState === 1 ? winner : await back(a, 'crossing', first)
+    expect((await still.ask('What is it called?')).at(-1)).toMatchObject({ type: 'response.done' })
+    still.client.close()
+    await c.close()
+  })
+
+  it('at one instance at once: the last one has the session', async () => {
+    const first = await open(a, 'twice')
+    await first.ask('My boat is called Albatross.')
+    await first.lose()
+    const came = await Promise.all([back(b, 'twice', first), back(b, 'twice', first)])
+    const [last] = came.toSorted((one, other) => Number(String(other.greeting.event_id).split('_').at(-1)) - Number(String(one.greeting.event_id).split('_').at(-1)))
+    expect((await last?.ask('What is it called?'))?.at(-1)).toMatchObject({ type: 'response.done' })
+    expect(toldTo(b)).toContain('Albatross')
+    last?.client.close()
+  })
+
+  it('at an instance that is full leave the session where it is', async () => {
+    const c = await start({ MAX_SESSIONS: '1' })
+    await sharesRedis(c)
+    const filling = await open(c, 'filling')
+    const first = await open(a, 'full')
+    await first.ask('My boat is called Albatross.')
+    await first.lose()
+    expect(await refusalOf(back(c, 'full', first))).toBe('429 too_many_sessions')
+    const again = await back(a, 'full', first)
+    expect(again.greeting).toMatchObject({ recovered: true })
+    again.client.close()
+    filling.client.close()
+    await c.close()
+  })
+
+  it('that are refused for another reason are let in later, here or elsewhere', async () => {
+    const many = await start({ MAX_SESSIONS_PER_USER: '5' })
+    await sharesRedis(many)
+    const [first, ...others] = [await open(a, 'crowded'), await open(many, 'crowded'), await open(many, 'crowded')]
+    await first.ask('My boat is called Albatross.')
+    await first.lose()
+    // It is brought there, and its user has no place.
+    expect(await refusalOf(back(b, 'crowded', first))).toBe('429 too_many_sessions')
+    expect(await refusalOf(back(b, 'crowded', first))).toBe('429 too_many_sessions')
+    expect(await refusalOf(back(b, 'mallory', first))).toBe('410 resume_unknown')
+    const moved = await back(many, 'crowded', first)
+    expect((await moved.ask('What is it called?')).at(-1)).toMatchObject({ type: 'response.done' })
+    expect(toldTo(many)).toContain('Albatross')
+    for (const { client } of [moved, ...others]) client.close()
+    await many.close()
+  })
+})
+
+describe('a session that another instance has by now', () => {
+  it('starts no tool: it is asked before, and ends', async () => {
+    const first = await open(a, 'fenced')
+    await first.ask('Hello.')
+    const before = a.toolRequests.length
+    await raw.hset(`relay:resume:{${first.token.split('.')[0]}}`, 'epoch', '7', 'owner', 'another')
+    first.say('What is the weather in Bremen?')
+    expect((await first.client.closed()).code).toBe(4409)
+    expect(a.toolRequests.length).toBe(before)
+  })
+
+  it('does not let its client back, who finds it elsewhere or not at all', async () => {
+    const first = await open(a, 'stale')
+    await first.lose()
+    await raw.hset(`relay:resume:{${first.token.split('.')[0]}}`, 'epoch', '7', 'owner', 'another')
+    expect(await refusalOf(back(a, 'stale', first))).toBe('410 resume_unknown')
+  })
+})
+
 describe('nobody else comes back', () => {
   it('with a guessed, foreign, used or replayed token, and no log has one', async () => {
     const first = await open(a, 'guarded')
