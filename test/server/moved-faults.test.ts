@@ -32,7 +32,7 @@ const question = (text: string) => [
 const snapshotOf = ({ token }: Returning) => raw.getBuffer(`relay:resume:{${token.split('.')[0]}}:snapshot`)
 const recordOf = ({ token }: Returning) => raw.hgetall(`relay:resume:{${token.split('.')[0]}}`)
 const told = () => JSON.stringify(relays.simulator.conversations().at(-1)?.items)
-const stop = (relay: RelayProcess, signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT') => void relay.command.child.kill(signal)
+const stop = (relay: RelayProcess, signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT') => void relay.command.child.kill(signal)
 
 describe('a relay that is killed', () => {
   it('with snapshots: the client goes on elsewhere, and sends again what was not kept', async () => {
@@ -141,6 +141,23 @@ describe('a Redis', () => {
       redis.thaw()
     }
   })
+})
+
+it('a drain while Redis is frozen ends in time, and so does the wait of its client', async () => {
+  const [a, b] = await Promise.all([relays.start({ DRAIN_SECONDS: '4' }), relays.start()])
+  const first = await open(a, 'greta')
+  await first.ask('Hello.')
+  redis.freeze()
+  try {
+    const before = performance.now()
+    stop(a, 'SIGTERM')
+    expect((await first.client.closed()).code).toBe(1012)
+    expect(await refusalOf(back(b, 'greta', first))).toBe('410 resume_unknown')
+    expect((await a.command.ended).code).toBe(0)
+    expect(performance.now() - before).toBeLessThan(9000)
+  } finally {
+    redis.thaw()
+  }
 })
 
 describe('several workers', () => {

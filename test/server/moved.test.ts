@@ -7,6 +7,7 @@ import { connectClient } from '../support/realtime-client.js'
 import { type OwnRedis, startRedis } from '../support/redis.js'
 import { comeBack, enabled, type Returning, refusalOf } from '../support/returning.js'
 import { type RunningRelay, runRelay } from '../support/running-relay.js'
+import { appendable, silence, tone } from '../support/speech.js'
 import { orderProblems } from '../support/stream-order.js'
 
 let redis: OwnRedis
@@ -16,13 +17,14 @@ let b: RunningRelay
 let logs = ''
 const releaseTools: (() => void)[] = []
 
+const SPOKEN = JSON.stringify({ audio: { input: { transcription: { model: 'whisper-1' }, turn_detection: { type: 'server_vad' } } } })
 const keepLine = (line: string): void => {
   logs += line
 }
 const sink = (): LogSink => ({ write: keepLine, dropped: 0, flush: async () => undefined })
 const start = (env: Record<string, string> = {}) =>
   runRelay({
-    simulator: { speed: 8 },
+    simulator: { speed: 8, heardText: 'Tell me about the lighthouse.' },
     env: { REDIS_URL: redis.url, RESUME_STORE: 'redis', RESUME_SECONDS: '30', DRAIN_SECONDS: '8', LOG_LEVEL: 'debug', MAX_SESSIONS_PER_USER: '1', ...env },
     extras: { sink },
     toolAnswer: async () => {
@@ -74,6 +76,10 @@ describe('a client that comes back to another instance', () => {
     expect((await again.ask('And now?')).at(-1)).toMatchObject({ type: 'response.done' })
     expect(toldTo(a)).toContain('Albatross')
     again.client.close()
+    // Three answers and one session, wherever they were.
+    const day = new Date().toISOString().slice(0, 10)
+    await expect.poll(async () => raw.hgetall(`relay:usage:{idle}:${day}`)).toMatchObject({ sessions: '1', responses: '3' })
+    await expect.poll(() => raw.zcard('relay:lease:{idle}')).toBe(0)
   })
 
   it('in mid-answer: what it heard is closed, and the answer goes on', async () => {
@@ -281,6 +287,28 @@ describe('a drain', () => {
     const moved = await back(b, 'away', first)
     expect((await moved.ask('And now?')).at(-1)).toMatchObject({ type: 'response.done' })
     moved.client.close()
+  })
+
+  it('moves a caller who keeps sending audio, between two sentences, and hears the next one elsewhere', async () => {
+    const leaving = await start({ SESSION: SPOKEN })
+    await sharesRedis(leaving)
+    const listening = await start({ SESSION: SPOKEN })
+    await sharesRedis(listening)
+    const first = await open(leaving, 'speaking')
+    for (const audio of appendable(tone(600), silence(900))) first.send({ type: 'input_audio_buffer.append', audio })
+    await first.client.next('conversation.item.input_audio_transcription.completed')
+    await first.client.next('response.done')
+    const mic = setInterval(() => first.send({ type: 'input_audio_buffer.append', audio: silence(20).toString('base64') }), 20)
+    const closing = leaving.close()
+    expect((await first.client.closed()).code).toBe(1012)
+    clearInterval(mic)
+    const moved = await back(listening, 'speaking', first)
+    expect(Number(moved.greeting.received)).toBeGreaterThan(0)
+    for (const audio of appendable(tone(600), silence(900))) moved.send({ type: 'input_audio_buffer.append', audio })
+    expect(await moved.client.next('response.done')).toMatchObject({ response: { status: 'completed' } })
+    expect(moved.client.events.filter(({ type }) => type === 'input_audio_buffer.speech_started')).toHaveLength(1)
+    moved.client.close()
+    await Promise.all([closing, listening.close()])
   })
 
   it('cuts an answer that does not end, and lets it go on elsewhere', async () => {

@@ -23,9 +23,8 @@ export interface Arrival extends MovedSession {
 }
 
 export interface Arrivals {
-  fetch(request: ResumeRequest, identity: Identity, dialect: DialectName): Promise<Arrival | undefined>
-  /** Waits for another attempt with this token that is under way. False: there is none. */
-  settled(token: string): Promise<boolean>
+  /** `again`: another attempt of the same client was under way. What it has brought is there now, or its client has come. */
+  fetch(request: ResumeRequest, identity: Identity, dialect: DialectName): Promise<Arrival | 'again' | undefined>
   /** Another instance asks for what waits here for its client, or is about to. False: there is nothing. */
   handOn(asked: AskedSession): boolean
 }
@@ -102,8 +101,13 @@ export function createArrivals(keeper: SessionKeeper, now: () => number, endStal
     return askedBy !== undefined
   }
 
-  async function fetch({ token, received }: ResumeRequest, identity: Identity, dialect: DialectName): Promise<Arrival | undefined> {
+  async function fetch({ token, received }: ResumeRequest, identity: Identity, dialect: DialectName): Promise<Arrival | 'again' | undefined> {
     const [id = '', secret = ''] = token.split('.')
+    const other = coming.get(id)
+    if (other) {
+      await within(HAND_OVER_MS + SPARE_MS, other.ended, () => undefined)
+      return 'again'
+    }
     const used = proofOf(id, secret)
     const caller = callerDigest(identity, dialect)
     const here = waiting.get(id)
@@ -182,11 +186,6 @@ export function createArrivals(keeper: SessionKeeper, now: () => number, endStal
 
   return {
     fetch,
-    async settled(token) {
-      const other = coming.get(token.split('.')[0] ?? '')
-      if (other) await within(HAND_OVER_MS + SPARE_MS, other.ended, () => undefined)
-      return other !== undefined
-    },
     handOn(asked) {
       const other = coming.get(asked.id)
       if (other) other.askedBy = asked

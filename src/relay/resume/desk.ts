@@ -48,6 +48,8 @@ export interface ResumeDesk extends ResumeClaims {
 const RINGS = 64
 /** A client that comes back waits no longer for the word of the store. */
 const STILL_HERE_MS = 250
+/** Of one client whose attempts cross. */
+const MOST_FETCHES = 3
 
 /** `keeper`: how the instances find each other's sessions. */
 export function createResumeDesk({ resumeMs, bufferBytes, snapshots = false }: ResumeSettings, now: () => number, keeper?: SessionKeeper): ResumeDesk {
@@ -163,14 +165,16 @@ export function createResumeDesk({ resumeMs, bufferBytes, snapshots = false }: R
   }
 
   async function fetch(request: ResumeRequest, identity: Identity, dialect: DialectName): Promise<MovedSession | ResumeClaim | undefined> {
-    // Another attempt of the same client: what it brings is there then, or its client has come.
-    if (await arrivals?.settled(request.token)) {
+    for (let attempt = 1; attempt <= MOST_FETCHES; attempt++) {
+      const arrival = await arrivals?.fetch(request, identity, dialect)
+      if (arrival !== 'again') {
+        if (arrival) brought.set(arrival, arrival)
+        return arrival
+      }
       const here = await claim(request, identity, dialect)
       if (here) return here
     }
-    const arrival = await arrivals?.fetch(request, identity, dialect)
-    if (arrival) brought.set(arrival, arrival)
-    return arrival
+    return undefined
   }
 
   return {
