@@ -23,7 +23,7 @@ export function moveAway(step: Step, code: 'superseded' | 'draining', said: read
   const finishing = new Set(profile.tools.filter(({ onCancel, background }) => onCancel === 'finish' || background).map(({ definition }) => definition.name))
   const spared = [...calls.server.values()].flatMap(({ callId, name, atWork }) => (atWork && finishing.has(name) ? [callId] : []))
   step.actions.push(...told, { type: 'export', state: packed(state), code, spared })
-  step.state = { ...step.state, resume: { ...step.state.resume, leaving: undefined } }
+  step.set({ resume: { ...step.state.resume, leaving: undefined } })
   close(step, code, 'moved')
 }
 
@@ -33,7 +33,7 @@ export function leaveWhenQuiet(step: Step, untilMs: number): void {
   if (resume.leaving) return
   const left = Math.max(0, untilMs - step.now)
   const leaving = { relaxedAt: step.now + left * STRICT_SHARE, lastAt: untilMs - Math.min(LAST_MS, left * LAST_SHARE), relaxed: false }
-  step.state = { ...step.state, resume: { ...resume, leaving } }
+  step.set({ resume: { ...resume, leaving } })
   step.actions.push({ type: 'send', to: 'client', event: { type: 'relay.draining', event_id: publicEventId(step), resume: true } })
 }
 
@@ -41,7 +41,7 @@ export function leaveWhenQuiet(step: Step, untilMs: number): void {
 export function moveWhenQuiet(step: Step, said: readonly Said[]): void {
   const { leaving } = step.state.resume
   if (!leaving) return
-  if (!leaving.relaxed && step.now >= leaving.relaxedAt) step.state = { ...step.state, resume: { ...step.state.resume, leaving: { ...leaving, relaxed: true } } }
+  if (!leaving.relaxed && step.now >= leaving.relaxedAt) step.set({ resume: { ...step.state.resume, leaving: { ...leaving, relaxed: true } } })
   if (maySetOut(step.state, step.now)) moveAway(step, 'draining', said)
 }
 

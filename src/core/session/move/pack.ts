@@ -3,8 +3,9 @@ import { withClientTools } from '../../policy/client-tools.js'
 import type { SessionProfile, SessionTool } from '../../policy/profile.js'
 import { isObject, type Json, type JsonObject } from '../../protocol/events.js'
 import type { Rates } from '../rates.js'
+import { responsesWith } from '../responses/state.js'
 import type { Restore } from '../restore/state.js'
-import { openingState, type SessionState } from '../state.js'
+import { openingState, type SessionState, stateWith } from '../session-state.js'
 import type { Caller } from '../token-term.js'
 
 /** Raised with every change of what a state holds: an instance does not read what another version has written. */
@@ -41,20 +42,19 @@ export function unpacked({ version, state, tools }: JsonObject, { profile, now, 
   if (!restore || typeof openedAt !== 'number' || typeof relayIdPrefix !== 'string') return undefined
   const own = new Set(profile.tools.map(({ definition }) => definition.name))
   const brought = profile.clientTools ? (fromJson(tools) as unknown as readonly SessionTool[]).filter(({ definition }) => !own.has(definition.name)) : []
-  const { token } = openingState({ profile, relayIdPrefix, requestedModel: undefined, now, caller, expiresAt, exp })
+  const opening = openingState({ profile, relayIdPrefix, requestedModel: undefined, now, caller, expiresAt, exp })
   const until = now + (profile.limits.reconnectMs ?? 0)
   const next: Restore = { ...restore, cause: isLost ? 'closed' : restore.cause, since: now, until, dialAt: now, attemptUntil: until }
-  return {
-    ...later(found, shift),
+  return stateWith(stateWith(opening, later(found, shift)), {
     profile: brought.length > 0 ? withClientTools(profile, brought) : profile,
     idsUsed: found.idsUsed + (isLost ? IDS_SKIPPED : 0),
     privateWords: [],
     caller,
-    token,
+    token: opening.token,
     lastActive: now,
     resume: { isOffered: true, awayUntil: now + (profile.limits.resumeMs ?? 0), leaving: undefined },
     restore: next,
-  }
+  })
 }
 
 /** Every time in it, on the new clock. */
@@ -66,7 +66,7 @@ function later(state: Omit<SessionState, 'profile'>, shift: number): Omit<Sessio
     ...state,
     openedAt: openedAt + shift,
     calls: { ...calls, server },
-    responses: { ...responses, filler: filler && { ...filler, until: filler.until + shift }, turnSince: turnSince === undefined ? undefined : turnSince + shift },
+    responses: responsesWith(responses, { filler: filler && { ...filler, until: filler.until + shift }, turnSince: turnSince === undefined ? undefined : turnSince + shift }),
     rates: laterRates(rates, shift),
     quota: { ...quota, spentUntil: quota.spentUntil === undefined ? undefined : quota.spentUntil + shift },
     restored: { ...restored, times: restored.times.map((time) => time + shift) },

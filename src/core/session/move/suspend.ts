@@ -5,7 +5,8 @@ import type { Said } from '../restore/cut.js'
 import { withWhatWasSaid } from '../restore/loss.js'
 import { outgoing } from '../restore/outgoing.js'
 import type { Restore } from '../restore/state.js'
-import { type SessionState, Step } from '../state.js'
+import { type SessionState, stateWith } from '../session-state.js'
+import { Step } from '../state.js'
 import { toolFinished } from '../tools/run.js'
 
 /** In place of the result of a tool that was at work: it may have done what it was for, and is never run again by the relay. */
@@ -36,8 +37,7 @@ export function suspended(before: SessionState, said: readonly Said[], now: numb
     reserved: [],
   }
   const step = new Step(
-    {
-      ...before,
+    stateWith(before, {
       life: 'open',
       upstream: { phase: 'lost', leg: upstream.leg },
       conversation: restore ? before.conversation : withWhatWasSaid(before, said),
@@ -52,7 +52,7 @@ export function suspended(before: SessionState, said: readonly Said[], now: numb
       restore: next,
       rollover: undefined,
       watch: undefined,
-    },
+    }),
     now,
   )
   for (const { callId, atWork, startedAt } of before.calls.server.values())
