@@ -13,8 +13,10 @@ export interface KeptSession {
 }
 
 export interface ClaimedSession {
-  /** The instance that has it; empty: it has left its instance already. */
+  /** The instance that has it, or is about to; empty: it has left its instance already. */
   readonly owner: string
+  /** The last one that surely had it. */
+  readonly before: string
   /** The claimant's from now on. */
   readonly epoch: number
   /** Under which epoch it was left; undefined: its owner has to be asked. */
@@ -35,8 +37,8 @@ export interface SessionKeeper {
   isReady(): boolean
   /** Says that this instance has the session, for another while. `snapshot`: sealed, if this instance dies. False: another instance has it. */
   keep(session: KeptSession, withinMs: number, snapshot?: Buffer): Promise<boolean>
-  /** Takes the session, if the proof and the caller are right. Undefined: they are not, or there is none. */
-  claim(session: { readonly id: string; readonly proof: string; readonly subject: string }): Promise<ClaimedSession | undefined>
+  /** Takes the session, if the proof and the caller are right. Undefined: they are not, or there is none. `patient`: waits longer for an answer. */
+  claim(session: { readonly id: string; readonly proof: string; readonly subject: string }, patient?: boolean): Promise<ClaimedSession | undefined>
   /** Has its owner hand it over. False: that one surely does not hear it. */
   ask(owner: string, session: AskedSession): Promise<boolean>
   /** For the instance that asked. Empty: there is nothing to hand over. */

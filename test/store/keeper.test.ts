@@ -30,9 +30,9 @@ afterEach(() => Promise.all(stores.map((store) => store.close(1000))))
 describe('a session', () => {
   it('is claimed with a right proof by its caller, each time under a higher epoch, and its owner before has it no more', async () => {
     expect(await a.keep(kept, 1000)).toBe(true)
-    expect(await b.claim(claim)).toEqual({ owner: 'a', epoch: 2, leftAs: undefined })
+    expect(await b.claim(claim)).toEqual({ owner: 'a', before: 'a', epoch: 2, leftAs: undefined })
     expect(await a.keep(kept, 1000)).toBe(false)
-    expect(await c.claim({ ...claim, proof: proof('a') })).toEqual({ owner: 'b', epoch: 3, leftAs: undefined })
+    expect(await c.claim({ ...claim, proof: proof('a') })).toEqual({ owner: 'b', before: 'a', epoch: 3, leftAs: undefined })
     expect(await b.keep({ ...kept, epoch: 2 }, 1000)).toBe(false)
     expect(await c.keep({ ...kept, epoch: 3, proofs: [proof('c')] }, 1000)).toBe(true)
     expect(await a.claim(claim)).toBeUndefined()
@@ -119,9 +119,9 @@ describe('a session that is left', () => {
     await a.keep(kept, 1000)
     expect(await a.leave(kept, Buffer.from('left'))).toBe(true)
     const claimed = await b.claim(claim)
-    expect(claimed).toEqual({ owner: '', epoch: 3, leftAs: 2 })
+    expect(claimed).toEqual({ owner: '', before: '', epoch: 3, leftAs: 2 })
     expect(await b.take(ID, claimed?.leftAs ?? 0)).toEqual(Buffer.from('left'))
-    expect(await b.claim(claim)).toEqual({ owner: 'b', epoch: 4, leftAs: undefined })
+    expect(await b.claim(claim)).toEqual({ owner: 'b', before: '', epoch: 4, leftAs: undefined })
   })
 
   it('may be left although Redis has lost it, and not if another instance has it', async () => {

@@ -53,8 +53,8 @@ const NOTHING = Buffer.alloc(0)
 const WAIT_MS = 60_000
 const MOST_WAITING_BYTES = 67_108_864
 
-/** `endStale`: this instance has had the session before, and may not know yet that it was taken. */
-export function createArrivals(keeper: SessionKeeper, now: () => number, endStale: (id: string) => void): Arrivals {
+/** `giveUp`: this instance has had the session before, and may not know yet that it was taken. What it has of it counts only if nobody had it since. */
+export function createArrivals(keeper: SessionKeeper, now: () => number, giveUp: (id: string) => Buffer | undefined): Arrivals {
   const waiting = new Map<string, Waiting>()
   let waitingBytes = 0
   /** What is being brought, until its client has it, or has gone. */
@@ -125,22 +125,32 @@ export function createArrivals(keeper: SessionKeeper, now: () => number, endStal
   }
 
   async function bring(id: string, { digest }: Proof, caller: string, received: number): Promise<Pick<Waiting, 'sealed' | 'epoch'> | undefined> {
-    const claimed = await keeper.claim({ id, proof: digest.toString('hex'), subject: caller })
+    const session = { id, proof: digest.toString('hex'), subject: caller }
+    // A store that is slow for a moment is asked again: another instance may be told that it has lost the session by now.
+    const claimed = await keeper.claim(session).catch(() => keeper.claim(session, true))
     if (!claimed) return undefined
     const { epoch } = claimed
-    // It was here, went elsewhere, and comes back before this instance has noticed.
-    endStale(id)
-    const sealed = claimed.leftAs === undefined ? await handedOver(id, claimed, received) : await keeper.take(id, claimed.leftAs)
-    const found = sealed && sealed.length > 0 ? sealed : await keeper.takeSnapshot(id)
+    const own = giveUp(id)
+    const sealed = claimed.leftAs === undefined ? await handedOver(id, claimed, received, own) : await keeper.take(id, claimed.leftAs)
+    const found = sealed ?? (await keeper.takeSnapshot(id))
     if (found) return { sealed: found, epoch }
     keeper.drop(id, epoch)
     return undefined
   }
 
-  /** Empty: its owner has nothing. Undefined: it does not answer. */
-  async function handedOver(id: string, { owner, epoch }: ClaimedSession, received: number): Promise<Buffer | undefined> {
-    if (owner === keeper.instance || !(await keeper.ask(owner, { id, epoch, received }))) return undefined
+  /** The owner may be about to have it only, so the one before is asked as well. Undefined: neither has anything, or answers. */
+  async function handedOver(id: string, { owner, before, epoch }: ClaimedSession, received: number, own: Buffer | undefined): Promise<Buffer | undefined> {
     const until = performance.now() + HAND_OVER_MS
+    for (const holder of new Set([owner, before])) {
+      if (holder === keeper.instance && own) return own
+      if (holder === '' || holder === keeper.instance || !(await keeper.ask(holder, { id, epoch, received }))) continue
+      const sealed = await answered(id, epoch, until)
+      if (sealed && sealed.length > 0) return sealed
+    }
+    return undefined
+  }
+
+  async function answered(id: string, epoch: number, until: number): Promise<Buffer | undefined> {
     while (performance.now() < until) {
       const sealed = await keeper.take(id, epoch)
       if (sealed) return sealed

@@ -8,7 +8,7 @@ import type { MovedSession, ResumeClaim, ResumeClaims, ResumeRequest } from '../
 import type { NewSession } from '../../ports/session.js'
 import { type Arrival, createArrivals } from './arrivals.js'
 import type { Entry, ResumedSession } from './entry.js'
-import { createMoves } from './moves.js'
+import { createMoves, type Moves } from './moves.js'
 import { ResumableLink } from './resumable-link.js'
 import { isSame, newId, newSecret, type Proof, proofOf } from './secrets.js'
 import { type RingBudget, SentRing } from './sent-ring.js'
@@ -57,9 +57,8 @@ export function createResumeDesk({ resumeMs, bufferBytes, snapshots = false }: R
   const byToken = new Map<string, Entry>()
   const budget: RingBudget = { mostBytes: RINGS * bufferBytes, used: 0 }
   const brought = new WeakMap<MovedSession, Arrival>()
-  const endStale = (id: string) => void byToken.get(id)?.session?.apply({ type: 'end', code: 'superseded', why: 'moved' })
-  const arrivals = keeper && createArrivals(keeper, now, endStale)
-  const moves =
+  const arrivals = keeper && createArrivals(keeper, now, (id) => moves?.giveUp(id))
+  const moves: Moves | undefined =
     keeper && createMoves({ keeper, snapshots, now, entries: () => byToken.values(), entryOf: (id) => byToken.get(id), handOn: (asked) => arrivals?.handOn(asked) === true })
 
   function enrol(opened: NewSession): NewSession {
@@ -161,7 +160,6 @@ export function createResumeDesk({ resumeMs, bufferBytes, snapshots = false }: R
     const missed = entry.link.missedAfter(received)
     entry.link.greet(greeting(entry, used, missed?.length), missed ?? [])
     welcome(entry, session, entry.opened.identity, missed?.length)
-    moves?.snapshot(entry)
   }
 
   async function fetch(request: ResumeRequest, identity: Identity, dialect: DialectName): Promise<MovedSession | ResumeClaim | undefined> {
@@ -192,7 +190,6 @@ export function createResumeDesk({ resumeMs, bufferBytes, snapshots = false }: R
       byToken.set(entry.id, entry)
       tell(renew(entry, undefined))
       entry.link.keep(new SentRing(bufferBytes, budget))
-      moves?.snapshot(entry)
     },
     acknowledge: (sessionId, received) => bySession.get(sessionId)?.link.acknowledge(received),
     drop: (sessionId) => bySession.get(sessionId)?.link.drop(),

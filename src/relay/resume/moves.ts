@@ -20,6 +20,8 @@ export interface Moves {
   snapshot(entry: Entry): void
   /** The session ends here with what core does next. */
   send(entry: Entry, action: Extract<Action, { type: 'export' }>): void
+  /** Another instance has it, or this one is about to have it anew: what there is here of it, if anything. */
+  giveUp(id: string): Buffer | undefined
   /** The session is over. */
   over(entry: Entry): void
 }
@@ -52,7 +54,7 @@ export function createMoves({ keeper, snapshots, now, entries, entryOf, handOn }
   const asked = new Map<string, AskedSession>()
   const writing = new Set<string>()
   const stale = new Set<string>()
-  /** What has left, until that is known to all. */
+  /** What has left for whom has it by now, until that one asks. */
   const left = new Map<string, Buffer>()
 
   keeper.onAsked((session) => {
@@ -61,7 +63,7 @@ export function createMoves({ keeper, snapshots, now, entries, entryOf, handOn }
     if (entry && session.epoch <= entry.epoch) return
     if (!entry && handOn(session)) return
     asked.set(session.id, session)
-    entry?.session?.apply({ type: 'move', said: saidSoFar(entry.session) })
+    if (entry) moveOut(entry)
     if (asked.delete(session.id)) hand(session, left.get(session.id) ?? Buffer.alloc(0))
   })
 
@@ -88,8 +90,13 @@ export function createMoves({ keeper, snapshots, now, entries, entryOf, handOn }
   /** Undefined: it cannot be known in time. */
   async function stillHere(entry: Entry, withinMs: number, snapshot?: Buffer): Promise<boolean | undefined> {
     const isHere = await keeper.keep(keptOf(entry), withinMs, snapshot).catch(() => undefined)
-    if (isHere === false) entry.session?.apply({ type: 'end', code: 'superseded', why: 'moved' })
+    // Whoever has it by now may be about to ask for it.
+    if (isHere === false) moveOut(entry)
     return isHere
+  }
+
+  function moveOut({ session }: Entry): void {
+    session?.apply({ type: 'move', said: saidSoFar(session) })
   }
 
   async function hasStill(entry: Entry, withinMs: number, snapshot?: Buffer): Promise<boolean> {
@@ -101,10 +108,12 @@ export function createMoves({ keeper, snapshots, now, entries, entryOf, handOn }
   }
 
   async function leave(entry: Entry, sealed: Buffer): Promise<void> {
-    left.set(entry.id, sealed)
-    const isKnown = await keeper.leave(keptOf(entry), sealed).catch(() => false)
-    if (isKnown) left.delete(entry.id)
-    else setTimeout(() => left.delete(entry.id), LEFT_MS).unref()
+    if (!(await keeper.leave(keptOf(entry), sealed).catch(() => false))) keepForAsker(entry.id, sealed)
+  }
+
+  function keepForAsker(id: string, sealed: Buffer): void {
+    left.set(id, sealed)
+    setTimeout(() => left.delete(id), LEFT_MS).unref()
   }
 
   function sealedState(entry: Entry, session: ResumedSession, what: Pick<Parcel, 'from' | 'state' | 'first'> & { readonly messages: readonly unknown[] }): Buffer {
@@ -146,7 +155,9 @@ export function createMoves({ keeper, snapshots, now, entries, entryOf, handOn }
   return {
     tell(entry) {
       beatLater()
-      void hasStill(entry, TELL_MS)
+      // A snapshot is opened by the secrets that were good when it was made.
+      if (snapshots && entry.session) void writeSnapshot(entry)
+      else void hasStill(entry, TELL_MS)
     },
     hasStill,
     mayAct: (entry) => hasStill(entry, FENCE_MS, snapshots && entry.session ? snapshotOf(entry, entry.session) : undefined),
@@ -167,7 +178,7 @@ export function createMoves({ keeper, snapshots, now, entries, entryOf, handOn }
       const close = () => socket?.close(wire.code, wire.reason)
       const timer = setTimeout(close, CLOSE_MS)
       entry.awaySince = undefined
-      entry.opened.recorder.note({ type: 'session_moved', why: to ? 'asked' : 'drain' })
+      entry.opened.recorder.note({ type: 'session_moved', why: code === 'draining' ? 'drain' : 'asked' })
       // Its place is given back before it can be taken elsewhere.
       queueMicrotask(() => {
         const done = () => {
@@ -175,8 +186,17 @@ export function createMoves({ keeper, snapshots, now, entries, entryOf, handOn }
           close()
         }
         if (to) keeper.hand(to, sealed).then(done, done)
-        else leave(entry, sealed).then(done)
+        else if (code === 'draining') leave(entry, sealed).then(done)
+        else {
+          keepForAsker(entry.id, sealed)
+          done()
+        }
       })
+    },
+    giveUp(id) {
+      const entry = entryOf(id)
+      if (entry) moveOut(entry)
+      return left.get(id)
     },
     over: ({ id, epoch }) => keeper.drop(id, epoch),
   }

@@ -39,11 +39,12 @@ export function createRedisKeeper({ connection, subscriber, keys, instance, ttlM
     return (await connection.ask((client) => client.eval(KEEP, 2, keys.resume(id), keys.resumeSnapshot(id), ...args), withinMs, true)) === 1
   }
 
-  async function claim({ id, proof, subject }: { id: string; proof: string; subject: string }): Promise<ClaimedSession | undefined> {
-    const found = await connection.ask((client) => client.eval(CLAIM, 1, keys.resume(id), proof, subject, instance, ttlMs), DECISION_TIMEOUT_MS, true)
+  async function claim({ id, proof, subject }: { id: string; proof: string; subject: string }, patient = false): Promise<ClaimedSession | undefined> {
+    const withinMs = patient ? WRITE_TIMEOUT_MS : DECISION_TIMEOUT_MS
+    const found = await connection.ask((client) => client.eval(CLAIM, 1, keys.resume(id), proof, subject, instance, ttlMs), withinMs, !patient)
     if (!Array.isArray(found)) return undefined
-    const [owner, epoch, leftAs] = found.map(String)
-    return { owner: owner ?? '', epoch: Number(epoch), leftAs: leftAs ? Number(leftAs) : undefined }
+    const [owner = '', epoch, leftAs, before = ''] = found.map(String)
+    return { owner, before, epoch: Number(epoch), leftAs: leftAs ? Number(leftAs) : undefined }
   }
 
   /** In a cluster the answer counts the listeners of one node only. */
