@@ -1,6 +1,7 @@
 // A rolling restart under fifty calls that may be resumed: none is lost, and the gap is short.
 import { expect, it } from 'vitest'
-import { percentile, rollingRestart } from './rolling-restart.js'
+import { percentile } from './caller.js'
+import { rollingRestart } from './rolling-restart.js'
 
 it('fifty calls outlive a rolling restart of both relays', async () => {
   const { problems, moves, turns, backMs, answerMs } = await rollingRestart({ calls: 50, drainSeconds: 20, speed: 10 })

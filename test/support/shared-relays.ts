@@ -25,7 +25,8 @@ export interface SharedRelays {
   close(): Promise<void>
 }
 
-export async function shareRelays(redisUrl: string, options: SimulatorOptions = {}): Promise<SharedRelays> {
+/** `toolMs`: how long a tool takes. */
+export async function shareRelays(redisUrl: string, options: SimulatorOptions = {}, toolMs = 0): Promise<SharedRelays> {
   const simulator = await startSimulator({ apiKey: API_KEY, deployments: [DEPLOYMENT], speed: Number.POSITIVE_INFINITY, ...options })
   const toolRequests: string[] = []
   let waiting: (() => void)[] = []
@@ -34,7 +35,7 @@ export async function shareRelays(redisUrl: string, options: SimulatorOptions = 
     toolRequests.push(`${request.method} ${request.url}`)
     request.resume()
     const answer = () => response.writeHead(200, { 'content-type': 'text/plain' }).end('sunny')
-    if (answers) answer()
+    if (answers) setTimeout(answer, toolMs)
     else waiting.push(answer)
   }).listen(0, '127.0.0.1')
   await once(backEnd, 'listening')
