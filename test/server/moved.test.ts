@@ -1,8 +1,11 @@
 // Clients that come back to another instance: the session moves through a real Redis, sealed; nothing is lost, doubled, run twice or readable.
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { Secret } from '../../src/config/secret.js'
 import type { LogSink } from '../../src/ops/log-sink.js'
+import { createRedisStore } from '../../src/store/redis/store.js'
 import { connectClient } from '../support/realtime-client.js'
 import { type OwnRedis, startRedis } from '../support/redis.js'
 import { comeBack, enabled, type Returning, refusalOf } from '../support/returning.js'
@@ -195,6 +198,24 @@ describe('attempts that cross', () => {
 })
 
 describe('a session that another instance has by now', () => {
+  it('is handed over although its owner has found that out before it was asked', async () => {
+    const tester = createRedisStore({ url: new Secret(redis.url), keyPrefix: 'relay:', usageRetentionDays: 1, instance: 'tester' })
+    const { keeper } = tester
+    await vi.waitFor(async () => expect(await tester.health()).toMatchObject({ status: 'ok' }))
+    const first = await open(a, 'ahead')
+    await first.ask('My boat is called Albatross.')
+    const [id = '', secret = ''] = first.token.split('.')
+    const subject = String(await raw.hget(`relay:resume:{${id}}`, 'subject'))
+    const claimed = await keeper?.claim({ id, proof: createHash('sha256').update(secret).digest('hex'), subject })
+    expect(claimed).toMatchObject({ epoch: 2 })
+    // The tool has it ask.
+    first.say('What is the weather in Bremen?')
+    expect((await first.client.closed()).code).toBe(4409)
+    expect(await keeper?.ask(claimed?.owner ?? '', { id, epoch: 2, received: 0 })).toBe(true)
+    await expect.poll(async () => (await keeper?.take(id, 2))?.length ?? 0).toBeGreaterThan(1000)
+    await tester.close(1000)
+  })
+
   it('starts no tool: it is asked before, and ends', async () => {
     const first = await open(a, 'fenced')
     await first.ask('Hello.')
