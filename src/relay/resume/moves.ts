@@ -137,7 +137,9 @@ export function createMoves({ keeper, snapshots, now, entries, entryOf, handOn }
   }
 
   function snapshotOf(entry: Entry, session: ResumedSession): Buffer {
-    const { state } = suspended(session.state, saidSoFar(session), session.clock())
+    // First, since core may not have heard of all of it.
+    const said = saidSoFar(session)
+    const { state } = suspended(session.state, said, session.clock())
     return sealedState(entry, session, { from: 'snapshot', state: packed(state), first: entry.link.sent, messages: [] })
   }
 
