@@ -108,7 +108,8 @@ export function createMoves({ keeper, snapshots, now, entries, entryOf, handOn }
   }
 
   async function leave(entry: Entry, sealed: Buffer): Promise<void> {
-    if (!(await keeper.leave(keptOf(entry), sealed).catch(() => false))) keepForAsker(entry.id, sealed)
+    // If the store does not answer, nobody will ask.
+    if (!(await keeper.leave(keptOf(entry), sealed).catch(() => true))) keepForAsker(entry.id, sealed)
   }
 
   function keepForAsker(id: string, sealed: Buffer): void {
