@@ -178,6 +178,8 @@ export interface Config {
   readonly usageRetentionDays: number
   /** Bytes of all processes together. `auto` goes by the container's limit. */
   readonly maxMemory: number | 'auto' | 'off'
+  /** Where clients may come back to, and whether their sessions outlive their process. */
+  readonly resume: { readonly store: 'memory' | 'redis'; readonly snapshots: boolean }
   readonly limits: {
     readonly maxSessions: number
     readonly maxSessionsPerUser: number

@@ -76,6 +76,7 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
     usageRetentionDays: env.get('USAGE_RETENTION_DAYS'),
     maxMemory: env.get('MAX_MEMORY_BYTES'),
     limits: readLimits(env),
+    resume: { store: env.get('RESUME_STORE'), snapshots: env.get('RESUME_SNAPSHOTS') },
     toolLimits: {
       timeoutMs: env.get('TOOL_TIMEOUT_SECONDS'),
       maxBytes: env.get('TOOL_MAX_BYTES'),
@@ -92,6 +93,7 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
   }
   if (settings.port !== 0 && settings.port === settings.admin.port) problems.add('ADMIN_PORT', `is ${settings.port}, as PORT is: metrics need a port of their own`)
   checkWorkers(settings.workers, settings.limits.maxSessions, env.isSet('REDIS_URL'), problems)
+  checkResume(settings, problems)
   if (options.mode === 'serve') reportUnknown(environment, env.freeNames, problems)
   if (problems.found.length > 0 || !auth) throw new ConfigError(problems.found)
   return deepFreeze({ ...settings, auth })
@@ -116,6 +118,16 @@ function checkWorkers(workers: number, maxSessions: number, redis: boolean, prob
   if (workers === 1) return
   if (!redis) problems.add('WORKERS', `is ${workers} and REDIS_URL is missing: limits of users and revocations hold over several processes only through Redis`)
   if (maxSessions < workers) problems.add('MAX_SESSIONS', `is ${maxSessions}, less than the ${workers} WORKERS it is divided among`)
+}
+
+/** A session that moves is restored elsewhere, as after the loss of its upstream. */
+function checkResume({ resume, redis, limits }: Pick<Config, 'resume' | 'redis' | 'limits'>, problems: Problems): void {
+  const isShared = resume.store === 'redis'
+  if (isShared && !redis) problems.add('RESUME_STORE', 'is redis and REDIS_URL is missing')
+  if (isShared && limits.upstreamReconnectMs === 0)
+    problems.add('RESUME_STORE', 'is redis and UPSTREAM_RECONNECT_SECONDS is 0: a session that moves could not be told to an upstream')
+  if (isShared && limits.resumeMs === 0) problems.add('RESUME_STORE', 'is redis and RESUME_SECONDS is 0: no client may come back')
+  if (resume.snapshots && !isShared) problems.add('RESUME_SNAPSHOTS', 'is true and RESUME_STORE is not redis')
 }
 
 /** Only the settings that verify tokens, which is all that the command `token` needs. Throws `ConfigError`. */

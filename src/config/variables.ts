@@ -154,6 +154,12 @@ export const VARIABLES = {
     '2 MiB',
     'Most bytes of messages that are kept for such a client, to be sent again. All clients of a process have 64 times as much together.',
   ),
+  RESUME_STORE: required(
+    oneOf('memory', 'redis'),
+    'memory',
+    'Where such a client may come back to: `memory`, to the process that has its session; `redis`, to any that shares `REDIS_URL`, and a drain moves its session there.',
+  ),
+  RESUME_SNAPSHOTS: required(boolean, 'false', 'Keep such sessions in Redis after every turn, sealed, so that they outlive their process. Needs `RESUME_STORE=redis`.'),
   HANDSHAKE_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest time from connection to upgrade, TLS included.'),
   UPSTREAM_CONNECT_TIMEOUT_SECONDS: required(seconds(0.1, 120), '10', 'Longest dial of an upstream, and longest wait for the configured session after it.'),
   UPSTREAM_RECONNECT_SECONDS: required(

@@ -5,7 +5,7 @@ import type { SessionProfile } from '../core/policy/profile.js'
 import type { DialectName } from '../core/protocol/dialect.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { Authenticator, Identity } from '../ports/caller.js'
-import type { ResumeClaim, ResumeClaims } from '../ports/resume.js'
+import type { MovedSession, ResumeClaim, ResumeClaims, ResumeRequest } from '../ports/resume.js'
 import type { Lease, Store } from '../ports/store.js'
 import type { ToolSet } from '../ports/tools.js'
 import { addressGroup } from './address.js'
@@ -48,6 +48,8 @@ export interface Admitted {
   readonly requestedModel: string | undefined
   readonly trace: string | undefined
   readonly place: Place
+  /** It was on another instance before. */
+  readonly continues: MovedSession | undefined
 }
 
 /** A client that comes back to its session, which has its place already. */
@@ -75,7 +77,7 @@ export interface OpeningCount {
 /** Resolves to what a session needs. Rejects with a `RefusalError` or the deadline's `ClientGone`; the place is then free again. */
 export async function admit(handshake: Handshake, caller: Caller, opening: OpeningCount, deadline: Deadline, deps: AdmissionDeps): Promise<Admitted | Resumed> {
   const { config, store } = deps
-  const { headers, query, offered, requestedModel, trace } = handshake
+  const { headers, query, offered, trace } = handshake
   if (deps.draining()) throw new RefusalError('draining', 'draining', RETRY.draining)
   // A client that comes back takes no new room.
   if (!(handshake.resume && deps.resume) && deps.overloaded?.()) throw new RefusalError('overloaded', 'memory', RETRY.overloaded)
@@ -87,23 +89,32 @@ export async function admit(handshake: Handshake, caller: Caller, opening: Openi
   const identity = await deadline.within(deps.authenticator.authenticate({ headers, query }))
   if (await deadline.within(store.revocations.isRevoked(identity))) throw new RefusalError('unauthenticated', 'revoked')
   await takeConnect(`connect:subject:${encodeURIComponent(identity.subject)}`)
-  if (handshake.resume) {
-    const resumed = deps.resume?.claim(handshake.resume, identity, dialect)
-    if (!resumed) throw new RefusalError('resume_unknown', 'no_such_session')
-    return { resumed, dialect }
-  }
+  const known = handshake.resume && (await comeBack(handshake.resume, identity))
+  if (known && 'attach' in known) return { resumed: known, dialect }
+  const requestedModel = known ? known.requestedModel : handshake.requestedModel
   const sessionId = randomUUID()
-  const place = await takePlace(identity, sessionId)
+  const place = await takePlace(identity, sessionId, known)
   try {
     const profile = await deadline.within(deps.profileFor(identity, requestedModel))
     const tools = await deadline.within(deps.toolsFor(profile))
     // The checks above may have taken seconds. The relay looks at revocations once more when it opens the session.
     if (store.revocations.isKnown(identity)) throw new RefusalError('unauthenticated', 'revoked')
     if (deps.draining()) throw new RefusalError('draining', 'draining', RETRY.draining)
-    return { sessionId, identity, profile, tools, dialect, requestedModel, trace, place }
+    return { sessionId, identity, profile, tools, dialect, requestedModel, trace, place, continues: known }
   } catch (error) {
     place.release()
     throw error
+  }
+
+  /** Its session is here, or comes here. */
+  async function comeBack(request: ResumeRequest, identity: Identity): Promise<ResumeClaim | MovedSession> {
+    const { resume } = deps
+    const here = await deadline.within(resume?.claim(request, identity, dialect))
+    // Otherwise it stays where it is.
+    if (!here && resume?.fetch) checkRoom()
+    const found = here ?? (await deadline.within(resume?.fetch?.(request, identity, dialect), (late) => late && 'putBack' in late && late.putBack()))
+    if (!found) throw new RefusalError('resume_unknown', 'no_such_session')
+    return found
   }
 
   async function takeConnect(key: string): Promise<void> {
@@ -112,24 +123,30 @@ export async function admit(handshake: Handshake, caller: Caller, opening: Openi
     if (!taken.ok) throw new RefusalError('rate_limited', 'connect_rate', Math.max(1, Math.ceil(taken.retryAfterMs / 1000)))
   }
 
-  async function takePlace(identity: Identity, id: string): Promise<Place> {
-    if (deps.sessionCount() + opening.value >= config.limits.maxSessions) throw new RefusalError('too_many_sessions', 'process_full', RETRY.tooManySessions)
+  function checkRoom(others = opening.value): void {
+    if (deps.sessionCount() + others >= config.limits.maxSessions) throw new RefusalError('too_many_sessions', 'process_full', RETRY.tooManySessions)
+  }
+
+  /** `moved`: the place that it had elsewhere may be counted still. */
+  async function takePlace(identity: Identity, id: string, moved: MovedSession | undefined): Promise<Place> {
     opening.value++
     try {
-      const max = deps.sessionsAllowed?.(identity) ?? config.limits.maxSessionsPerUser
+      checkRoom(opening.value - 1)
+      const max = (deps.sessionsAllowed?.(identity) ?? config.limits.maxSessionsPerUser) + (moved ? 1 : 0)
       const takeLease = () => deadline.within(store.leases.lease(identity.subject, id, max), (late) => late?.release())
       // Whoever is here goes before one who may come back.
       const lease = (await takeLease()) ?? (deps.resume?.endOldestAway(identity.subject) ? await takeLease() : undefined)
       if (!lease) throw new RefusalError('too_many_sessions', 'subject_full', RETRY.tooManySessions)
-      return placeOf(lease, opening)
+      return placeOf(lease, opening, moved)
     } catch (error) {
       opening.value--
+      moved?.putBack()
       throw error
     }
   }
 }
 
-function placeOf(lease: Lease, opening: OpeningCount): Place {
+function placeOf(lease: Lease, opening: OpeningCount, moved: MovedSession | undefined): Place {
   let counted = true
   let leased = true
   const opened = (): void => {
@@ -140,6 +157,7 @@ function placeOf(lease: Lease, opening: OpeningCount): Place {
     opened,
     release() {
       opened()
+      moved?.putBack()
       if (leased) lease.release()
       leased = false
     },

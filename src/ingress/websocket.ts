@@ -150,10 +150,10 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
       else closeRefused(link, refusalOf(new RefusalError('resume_unknown', 'session_over'), request))
       return
     }
-    const { place, sessionId, identity, profile, tools, dialect, requestedModel, trace } = outcome.admitted
+    const { place, ...admitted } = outcome.admitted
     request.raw.socket.removeListener('close', place.release)
     try {
-      deps.openSession({ sessionId, identity, profile, tools, dialect, requestedModel, trace, client: link, recorder: deps.recorder, onEnd: place.release })
+      deps.openSession({ ...admitted, client: link, recorder: deps.recorder, onEnd: place.release })
       place.opened()
       connections.opened(request.raw.socket)
     } catch (error) {

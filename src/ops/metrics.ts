@@ -67,7 +67,12 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
   const quotaRefusals = counter('relay_quota_refusals_total', 'Responses that a quota did not let start, by rule.', ['rule'])
   const backpressure = counter('relay_backpressure_total', 'Times a side was paused because the other did not read, by the side that did not read.', ['side'])
   const clientsGone = counter('relay_clients_gone_total', 'Sockets lost of clients that may come back.', [])
-  const resumes = counter('relay_resumes_total', 'What became of them: every missed message was sent, or the items alone, or the client was not back in time.', ['result'])
+  const resumes = counter(
+    'relay_resumes_total',
+    'What became of them: every missed message was sent, or the items alone, or the client was not back in time, or its session is unknown; and where that was.',
+    ['result', 'from'],
+  )
+  const moved = counter('relay_sessions_moved_total', 'Sessions that went on on another instance: it was asked for them, or this one drained.', ['why'])
   const awaySeconds = histogram('relay_client_away_seconds', 'How long clients that came back were away.', SECONDS)
   const losses = counter('relay_upstream_losses_total', 'Upstream connections lost in a session, by cause and by what was under way. The session goes on if it can.', [
     'cause',
@@ -98,6 +103,7 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
   function count(note: Note): void {
     switch (note.type) {
       case 'upgrade_refused':
+        if (note.code === 'resume_unknown') resumes.inc({ result: 'unknown', from: 'unknown' })
         return refusals.inc({ code: note.code })
       case 'connection_dropped':
         return dropped.inc({ why: note.why })
@@ -132,10 +138,12 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
       case 'client_gone':
         return clientsGone.inc()
       case 'client_back':
-        resumes.inc({ result: note.recovered ? 'recovered' : 'items' })
+        resumes.inc({ result: note.recovered ? 'recovered' : 'items', from: note.from })
         return awaySeconds.observe(note.awayMs / 1000)
       case 'client_not_back':
-        return resumes.inc({ result: 'not_back' })
+        return resumes.inc({ result: 'not_back', from: 'memory' })
+      case 'session_moved':
+        return moved.inc({ why: note.why })
       case 'upstream_lost':
         return losses.inc({ cause: note.cause, during: note.during })
       case 'restored':

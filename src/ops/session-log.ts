@@ -57,6 +57,7 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
     case 'client_gone':
     case 'client_back':
     case 'client_not_back':
+    case 'session_moved':
     case 'restored':
     case 'drifted':
     case 'item_not_replayed':

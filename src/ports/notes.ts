@@ -29,8 +29,10 @@ type RelayNote =
   | { readonly type: 'tool_finished'; readonly callId: string; readonly tool: string; readonly outcome: ToolOutcome['outcome']; readonly durationMs: number; readonly cut: boolean }
   /** The client's socket is gone, and the session waits for the client. */
   | { readonly type: 'client_gone' }
-  | { readonly type: 'client_back'; readonly recovered: boolean; readonly awayMs: number; readonly missed: number }
+  | { readonly type: 'client_back'; readonly recovered: boolean; readonly from: 'memory' | 'moved' | 'snapshot'; readonly awayMs: number; readonly missed: number }
   | { readonly type: 'client_not_back' }
+  /** The session goes on elsewhere: another instance asked for it, or this one drains. */
+  | { readonly type: 'session_moved'; readonly why: 'asked' | 'drain' }
   | { readonly type: 'backpressure'; readonly side: Side }
   | { readonly type: 'lane'; readonly side: Side; readonly hits: number; readonly misses: number }
 

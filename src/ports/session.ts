@@ -4,6 +4,7 @@ import type { DialectName } from '../core/protocol/dialect.js'
 import type { Identity } from './caller.js'
 import type { Link } from './link.js'
 import type { Recorder } from './notes.js'
+import type { MovedSession } from './resume.js'
 import type { ToolSet } from './tools.js'
 
 /** What ingress hands to the relay once everything before the 101 has been decided. */
@@ -18,6 +19,8 @@ export interface NewSession {
   readonly requestedModel: string | undefined
   /** The client's `traceparent` header (W3C Trace Context). */
   readonly trace?: string | undefined
+  /** It was on another instance before. */
+  readonly continues?: MovedSession | undefined
   readonly recorder: Recorder
   readonly onEnd: () => void
 }

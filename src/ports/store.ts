@@ -5,6 +5,7 @@ import type { ReserveAnswer, ReserveRequest } from '../core/policy/quota.js'
 import type { Identity } from './caller.js'
 import type { SessionDirectory } from './directory.js'
 import type { Health } from './health.js'
+import type { SessionKeeper } from './keeper.js'
 
 /** Limits of one deployment, as one instance saw them. An event, a header or an error names only some of the numbers. */
 export interface LimitReport {
@@ -126,6 +127,8 @@ export interface Store {
   readonly leases: SessionLeases
   readonly revocations: Revocations
   readonly directory: SessionDirectory
+  /** Absent: the instances share nothing. */
+  readonly keeper?: SessionKeeper
   health(): Promise<Health>
   /** Writes what is queued, within `deadlineMs`, then disconnects. Never rejects. */
   close(deadlineMs: number): Promise<void>

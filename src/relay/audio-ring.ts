@@ -174,9 +174,11 @@ export class AudioRing implements Heard {
   }
 }
 
-/** Nothing is kept for a session that ends with its upstream. */
-export function createAudioRing({ limits }: { readonly limits: { readonly reconnectMs?: number | undefined } }, { audio }: { readonly audio: AudioSettings }): AudioRing {
-  return new AudioRing(limits.reconnectMs ? audio.ringBytes : 0, audio.budget, defaultMedia.inputBytesPerSecond)
+/** Nothing is kept for a session that ends with its upstream. `totalMs`: what the client had sent elsewhere, if the session was moved. */
+export function createAudioRing(limits: { readonly reconnectMs?: number | undefined }, { ringBytes, budget }: AudioSettings, totalMs: number): AudioRing {
+  const ring = new AudioRing(limits.reconnectMs ? ringBytes : 0, budget, defaultMedia.inputBytesPerSecond)
+  ring.totalMs = totalMs
+  return ring
 }
 
 function framesOf({ bytes, ends }: Chunk): readonly Buffer[] {

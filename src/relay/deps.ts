@@ -35,7 +35,7 @@ export interface SessionDeps extends RelayDeps {
 
 export interface RelayDeps {
   readonly provider: UpstreamProvider
-  readonly store: Pick<Store, 'limits' | 'usage' | 'quota' | 'revocations'>
+  readonly store: Pick<Store, 'limits' | 'usage' | 'quota' | 'revocations' | 'keeper'>
   /** Where operators see live sessions. Absent: they see none. */
   readonly directory?: SessionDirectory
   /** For a new token within a session. */

@@ -9,6 +9,7 @@ export interface HeldFrame {
 export interface HeldFrames {
   /** False: the bound is reached and the link must not be read on. The frame is kept either way, since it has been read already. */
   push(frame: Frame, isBinary: boolean): boolean
+  readonly count: number
   /** The oldest; undefined: none is left. */
   shift(): HeldFrame | undefined
 }
@@ -17,6 +18,9 @@ export function createHeldFrames(maxBytes: number, maxCount: number): HeldFrames
   const frames: HeldFrame[] = []
   let bytes = 0
   return {
+    get count() {
+      return frames.length
+    },
     push(frame, isBinary) {
       frames.push({ frame, isBinary })
       bytes += frame.length

@@ -7,6 +7,7 @@ import type { JsonObject } from '../core/protocol/events.js'
 import { type TokenUsage, tokenUsage } from '../core/protocol/token-usage.js'
 import { defaultMedia, type Media } from '../core/session/media.js'
 import type { Identity } from '../ports/caller.js'
+import type { MovedSession } from '../ports/resume.js'
 import type { Store, UsageReport } from '../ports/store.js'
 import type { Meters } from './meters.js'
 import { windowsFor } from './quota.js'
@@ -21,7 +22,12 @@ export interface LedgerSettings {
 
 /** What a ledger reads of its session. */
 export interface BookedSession {
-  readonly opened: { readonly identity: Identity; readonly sessionId: string; readonly profile: { readonly name: string; readonly quota?: QuotaPolicy | undefined } }
+  readonly opened: {
+    readonly identity: Identity
+    readonly sessionId: string
+    readonly profile: { readonly name: string; readonly quota?: QuotaPolicy | undefined }
+    readonly continues?: MovedSession | undefined
+  }
   readonly meters: Meters
   /** Empty until the upstream is reached. */
   readonly deployment: string
@@ -36,12 +42,13 @@ export class SessionLedger {
   #media: Media = defaultMedia
   #input = { bytes: 0, seconds: 0 }
   #output = { bytes: 0, seconds: 0 }
-  readonly #booked: Record<string, number> = {}
+  #booked: Record<string, number> | undefined
 
   constructor(readonly session: BookedSession) {}
 
-  /** Everything booked so far; a response reported twice counts twice here. */
-  get booked(): Readonly<Record<string, number>> {
+  /** Everything booked so far, elsewhere too; a response reported twice counts twice here. */
+  get booked(): Record<string, number> {
+    this.#booked ??= { ...this.session.opened.continues?.booked }
     return this.#booked
   }
 
@@ -85,10 +92,10 @@ export class SessionLedger {
     this.#book({ ...transcriptionCounters(tokens), ...this.#money(tokens, [this.#media.transcriptionModel]) }, `${this.session.opened.sessionId}:${itemId}:${contentIndex}`)
   }
 
-  /** A session that never had an upstream used nothing. Its holds on the quota are released, however it ended. */
+  /** A session that never had an upstream used nothing. One that came from another instance was counted there. Its holds on the quota are released, however it ended. */
   ended(durationMs: number): void {
     const { opened, deployment, deps } = this.session
-    if (deployment !== '') this.#book({ sessions: 1, seconds: durationMs / 1000, ...this.#audio() }, undefined)
+    if (deployment !== '') this.#book({ ...(opened.continues ? {} : { sessions: 1 }), seconds: durationMs / 1000, ...this.#audio() }, undefined)
     if (opened.profile.quota) deps.store.quota.release(opened.identity.subject, opened.sessionId)
   }
 
@@ -96,7 +103,8 @@ export class SessionLedger {
     const { opened, deployment, deps } = this.session
     const tenant = tenantOf(opened.identity, deps.ledger?.tenantClaim)
     const windows = windowsFor(opened.profile.quota)
-    for (const name in counters) this.#booked[name] = (this.#booked[name] ?? 0) + (counters[name] as number)
+    const { booked } = this
+    for (const name in counters) booked[name] = (booked[name] ?? 0) + (counters[name] as number)
     deps.store.usage.recordUsage({ subject: opened.identity.subject, deployment, profile: opened.profile.name, tenant, at: deps.now(), counters, windows, onceId })
   }
 

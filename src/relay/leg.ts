@@ -103,6 +103,10 @@ export class Leg implements Fed {
     if (!this.#held.push(frame, isBinary)) this.reader.pause('held')
   }
 
+  get heldCount(): number {
+    return this.#held?.count ?? 0
+  }
+
   /** Hands over what was held, in order, for as long as this side's lane is open, and then reads on. */
   release(to: FrameHandler): void {
     if (this.#releasing || !to.isOpen(this.side)) return

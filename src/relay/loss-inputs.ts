@@ -11,7 +11,7 @@ import type { Meters } from './meters.js'
 import type { PartLane } from './part-lane.js'
 import type { SaidSoFar } from './said.js'
 
-interface Saying {
+export interface Saying {
   /** Core hears of what has gone on unread. */
   hearLate(): void
   readonly lane: { readonly said: SaidSoFar; readonly parts: PartLane }
@@ -50,7 +50,8 @@ export function stalledInput(now: number, mostMs: number, client: Leg, upstream:
   return (upstream?.stalledMs(now) ?? 0) >= mostMs ? { type: 'stalled', side: 'upstream', said: saidSoFar(saying) } : undefined
 }
 
-function saidSoFar(saying: Saying) {
+/** What had been delivered of the items that are not done. Core has heard of all of it then. */
+export function saidSoFar(saying: Saying) {
   const { lane, meters, ledger } = saying
   saying.hearLate()
   return lane.said.soFar(meters.serverAudioBytes, ledger.media.outputBytesPerSecond)

@@ -91,10 +91,11 @@ export class NextLeg {
     this.take()?.link.close(1000, '')
   }
 
-  /** The session is over. */
-  end(): void {
+  /** The session is over. `present`: the leg that it spoke to. */
+  end(present: Leg | undefined): void {
     this.close()
     this.#closeFormer(this.#former)
+    present?.link.close(1000, '')
   }
 
   #closeFormer(leg: Leg | undefined): void {

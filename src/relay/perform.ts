@@ -45,6 +45,13 @@ export function perform(session: Effects, action: PlugAction): void {
       return session.deps.resume?.offer(session.opened.sessionId, (token) => session.apply({ type: 'resume.offered', token }))
     case 'resume.ack':
       return session.deps.resume?.acknowledge(session.opened.sessionId, action.received)
+    case 'resume.keep':
+      return session.deps.resume?.snapshot(session.opened.sessionId)
+    case 'export':
+      session.deps.resume?.send(session.opened.sessionId, action)
+      // What is not in here any more is not stopped.
+      for (const callId of action.spared) session.toolAborts.delete(callId)
+      return
     case 'client.drop':
       return session.deps.resume?.drop(session.opened.sessionId)
     case 'token.verify':
@@ -77,6 +84,9 @@ export function perform(session: Effects, action: PlugAction): void {
   }
 }
 
+const NOT_STARTED = { output: 'The tool was not started.', outcome: 'aborted', durationMs: 0, cut: false } as const
+
+/** Where other instances may have the session by now, they are asked first: no tool runs in two places. */
 function startTool(session: Effects, call: Extract<Action, { type: 'tool.start' }>): void {
   const { tools, identity, sessionId, trace, recorder } = session.opened
   const abort = new AbortController()
@@ -86,8 +96,13 @@ function startTool(session: Effects, call: Extract<Action, { type: 'tool.start' 
     session.toolAborts.delete(call.callId)
     session.apply({ type: 'tool.finished', callId: call.callId, output, ok, durationMs })
   }
-  recorder.note({ type: 'tool_started', callId: call.callId, tool: known ? call.name : 'unknown' })
-  tools.run({ callId: call.callId, name: call.name, arguments: call.arguments }, { identity, sessionId, trace, signal: abort.signal }).then(
+  const run = () => {
+    recorder.note({ type: 'tool_started', callId: call.callId, tool: known ? call.name : 'unknown' })
+    return tools.run({ callId: call.callId, name: call.name, arguments: call.arguments }, { identity, sessionId, trace, signal: abort.signal })
+  }
+  const mayAct = session.deps.resume?.mayAct(sessionId)
+  const running = mayAct ? mayAct.then((may) => (may && session.toolAborts.get(call.callId) === abort ? run() : NOT_STARTED)) : run()
+  running.then(
     ({ output, outcome, durationMs, cut }) => {
       recorder.note({ type: 'tool_finished', callId: call.callId, tool: known ? call.name : 'unknown', outcome, durationMs, cut })
       done(output, outcome === 'ok', durationMs)

@@ -28,11 +28,11 @@ const AUDIO_RINGS = 64
 
 export function createRelay(given: RelayDeps): Relay {
   const { resume: settings } = given.settings
-  const resume = settings && createResumeDesk(settings, given.now)
+  const resume = settings && createResumeDesk(settings, given.now, settings.elsewhere ? given.store.keeper : undefined)
   const { audioRingBytes: ringBytes } = given.settings
   const audio = { ringBytes, budget: { mostBytes: ringBytes * AUDIO_RINGS, used: 0 } }
   const steady = given.steady ?? given.now
-  const sessions = createLiveSessions(steady)
+  const sessions = createLiveSessions(steady, () => resume?.canMove() === true)
   const restores = createRestoreQueue(given.settings.reconnectsPerSecond, steady)
   const deps: SessionDeps = { ...given, resume, audio, restores, moves: createMoveSlots(() => sessions.count) }
   deps.store.revocations.onRevoked((target) => {
@@ -47,14 +47,27 @@ export function createRelay(given: RelayDeps): Relay {
     spareAudio: () => spareAudio(audio.budget),
     openSession(opened) {
       if (deps.store.revocations.isKnown(opened.identity)) throw new RefusalError('unauthenticated', 'revoked')
-      const resumable = resume && opened.profile.relayEvents ? resume.enrol(opened) : opened
-      const session = new RelayedSession(resumable, deps, sessions.timetable, () => {
+      const isResumable = opened.profile.relayEvents
+      if (opened.continues && !isResumable) throw new RefusalError('resume_unknown', 'no_relay_events')
+      const resumable = resume && isResumable ? resume.enrol(opened) : opened
+      const ended = () => {
         session.audio.clear()
         sessions.remove(session)
-      })
-      resume?.join(opened.sessionId, session)
+      }
+      const session: RelayedSession = begun(resumable, () => new RelayedSession(resumable, deps, sessions.timetable, ended))
       sessions.add(session)
       session.start()
+      resume?.join(opened.sessionId, session)
     },
+  }
+}
+
+/** What came from another instance may be of no use here. */
+function begun({ onEnd }: NewSession, begin: () => RelayedSession): RelayedSession {
+  try {
+    return begin()
+  } catch (error) {
+    onEnd()
+    throw error
   }
 }

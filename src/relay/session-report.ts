@@ -44,7 +44,7 @@ export class Listing {
 
   noted(session: ReportedSession, note: SessionNote): void {
     if (note.type === 'upstream_lost') this.#count(session, 'losses')
-    else if (note.type === 'restored') this.#count(session, note.cause === 'rollover' || note.cause === 'forced' ? 'rollovers' : 'restores')
+    else if (note.type === 'restored' && note.cause !== 'moved') this.#count(session, note.cause === 'rollover' || note.cause === 'forced' ? 'rollovers' : 'restores')
   }
 
   end(): void {

@@ -34,7 +34,7 @@ export class RelayedSession implements Effects, Sides {
   #lanes: Lanes
   readonly #rate: ClientRate
   readonly meters = createMeters()
-  readonly #client: Leg
+  readonly client: Leg
   /** Core speaks to this one. */
   #upstream: Leg | undefined
   readonly #next = new NextLeg()
@@ -43,7 +43,7 @@ export class RelayedSession implements Effects, Sides {
   readonly ledger = new SessionLedger(this)
   readonly toolAborts = new Map<string, AbortController>()
   readonly #listing = new Listing()
-  #state: SessionState
+  state: SessionState
   readonly #alarm: Alarm
   readonly clock: () => number
   readonly #startedAt: number
@@ -51,7 +51,6 @@ export class RelayedSession implements Effects, Sides {
   readonly #onEnd: () => void
   readonly lane: UpstreamLane
   readonly audio: AudioRing
-  readonly conversationSize = (): number => this.#state.conversation.size
 
   constructor(opened: NewSession, deps: SessionDeps, timetable: Timetable, onEnd: () => void) {
     this.opened = opened
@@ -61,12 +60,12 @@ export class RelayedSession implements Effects, Sides {
     this.#startedAt = this.clock()
     this.#rate = new ClientRate(opened.profile.limits, deps.settings, timetable)
     this.tokenId = opened.identity.tokenId
-    this.#state = firstState(opened, deps, this.#startedAt)
-    this.#lanes = lanesOf(this.#state)
-    this.#alarm = new Alarm(timetable, this, dueAt(this.#state))
-    this.#client = this.#leg('client', opened.client, opened.dialect, 0, '')
-    this.audio = createAudioRing(opened.profile, deps)
-    this.lane = new UpstreamLane(this.#client, this.meters, opened.recorder)
+    this.state = firstState(opened, deps, this.#startedAt)
+    this.#lanes = lanesOf(this.state)
+    this.#alarm = new Alarm(timetable, this, dueAt(this.state))
+    this.client = this.#leg('client', opened.client, opened.dialect, 0, '')
+    this.audio = createAudioRing(opened.profile.limits, deps.audio, this.state.voice.openFromMs)
+    this.lane = new UpstreamLane(this.client, this.meters, opened.recorder)
   }
 
   #leg(side: Side, link: Link, dialect: DialectName, number: number, deployment: string): Leg {
@@ -74,7 +73,7 @@ export class RelayedSession implements Effects, Sides {
   }
 
   opposite(side: Side): Leg | undefined {
-    return side === 'client' ? this.#upstream : this.#client
+    return side === 'client' ? this.#upstream : this.client
   }
 
   get deployment(): string {
@@ -82,7 +81,7 @@ export class RelayedSession implements Effects, Sides {
   }
 
   start(): void {
-    const { link, reader } = this.#client
+    const { link, reader } = this.client
     link.onClose((code) => this.apply({ type: 'client.closed', code }))
     link.onFrame((frame, isBinary) => this.#fromClient(frame, isBinary))
     link.onExtra?.((bytes) => this.#rate.extra(bytes) || reader.pause('rate'))
@@ -105,14 +104,14 @@ export class RelayedSession implements Effects, Sides {
   }
 
   #due(now: number): void {
-    this.#step(tickInput(this.#rate.activeAt, this.#state, this.#upstream, this), now)
+    this.#step(tickInput(this.#rate.activeAt, this.state, this.#upstream, this), now)
   }
 
   #step(input: Input, now: number): readonly Action[] | undefined {
     if (this.#ended) return undefined
-    const before = this.#state
+    const before = this.state
     const [state, actions] = step(before, input, now, this.audio)
-    this.#state = state
+    this.state = state
     const lanesMove = state.life !== before.life || state.upstream !== before.upstream || state.quota.spentUntil !== before.quota.spentUntil
     if (lanesMove) this.#lanes = lanesOf(state)
     if (state.voice !== before.voice || state.detectsTurns !== before.detectsTurns) this.audio.keepFrom(wantedFromMs(state.voice, state.detectsTurns))
@@ -120,7 +119,7 @@ export class RelayedSession implements Effects, Sides {
     for (const action of actions) this.#perform(action)
     if (!lanesMove) return actions
     // What a side sent while its lane was closed goes through the same rules, in order.
-    this.#client.release(this)
+    this.client.release(this)
     this.#upstream?.release(this)
     return actions
   }
@@ -130,8 +129,8 @@ export class RelayedSession implements Effects, Sides {
       case 'send':
         if (action.to === 'upstream') this.audio.sent(action.event)
         if (action.to === 'upstream') (action.leg === undefined ? this.#upstream : this.#next.leg)?.sendEvent(action.event)
-        else if (action.frame) this.#client.send(action.frame)
-        else if (!this.#client.sendEvent(action.event)) this.opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
+        else if (action.frame) this.client.send(action.frame)
+        else if (!this.client.sendEvent(action.event)) this.opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
         return
       case 'note':
         this.#listing.noted(this, action.note)
@@ -162,7 +161,7 @@ export class RelayedSession implements Effects, Sides {
   #switch(lingers = false): void {
     this.#next.leave(this.#upstream, lingers)
     // The client is read again, if the leg before took too little.
-    this.#client.reader.resume('backlog')
+    this.client.reader.resume('backlog')
     this.#upstream = this.#next.take()
     this.#listing.reached(this)
   }
@@ -171,13 +170,13 @@ export class RelayedSession implements Effects, Sides {
     if (this.#ended) return
     this.meters.upMessages++
     this.meters.upBytes += frame.length
-    if (!this.#rate.message(frame.length)) this.#client.reader.pause('rate')
-    if (this.#lanes.client === 'hold') this.#client.hold(frame, isBinary)
+    if (!this.#rate.message(frame.length)) this.client.reader.pause('rate')
+    if (this.#lanes.client === 'hold') this.client.hold(frame, isBinary)
     else this.#handleClientFrame(frame, isBinary)
   }
 
   #handleClientFrame(frame: Frame, isBinary: boolean): void {
-    const { wire } = this.#client
+    const { wire } = this.client
     const upstream = this.#upstream
     const audioBytes = isBinary || this.#lanes.client !== 'pass' || !upstream ? -1 : wire.audioIn(frame)
     if (audioBytes >= 0 && upstream) {
@@ -196,7 +195,7 @@ export class RelayedSession implements Effects, Sides {
 
   #countAudio(bytes: number): void {
     this.meters.clientAudioBytes += bytes
-    if (!this.#rate.audio(bytes)) this.#client.reader.pause('rate')
+    if (!this.#rate.audio(bytes)) this.client.reader.pause('rate')
   }
 
   #fromUpstream(leg: Leg, frame: Frame, isBinary: boolean): void {
@@ -208,16 +207,13 @@ export class RelayedSession implements Effects, Sides {
 
   #handleUpstreamFrame(leg: Leg, frame: Frame, isBinary: boolean): void {
     const laned = this.#lanes.upstream === 'pass' && leg === this.#upstream && !isBinary
-    if (laned && this.lane.passes(leg, frame, this.#state, this.clock)) return
+    if (laned && this.lane.passes(leg, frame, this.state, this.clock)) return
     const reading = leg.wire.read(frame, isBinary)
-    if (!reading.ok) {
-      this.opened.recorder.note({ type: 'event_dropped', side: 'upstream', why: reading.problem === 'no_counterpart' ? 'no_counterpart' : 'not_an_event' })
-      return
-    }
-    const before = this.#state
+    if (!reading.ok) return this.lane.unread(reading.problem)
+    const before = this.state
     let actions: readonly Action[] | undefined
-    for (const input of eventInputs(reading, leg, leg.wire.name === this.#client.wire.name ? frame : undefined, this)) actions = this.#apply(input)
-    if (laned) this.lane.learn(frame, reading.events, before, this.#state, actions ?? [])
+    for (const input of eventInputs(reading, leg, leg.wire.name === this.client.wire.name ? frame : undefined, this)) actions = this.#apply(input)
+    if (laned) this.lane.learn(frame, reading.events, before, this.state, actions ?? [])
   }
 
   hearLate(): void {
@@ -229,25 +225,25 @@ export class RelayedSession implements Effects, Sides {
   }
 
   handle(leg: Leg, frame: Frame, isBinary: boolean): void {
-    if (leg === this.#client) this.#handleClientFrame(frame, isBinary)
+    if (leg === this.client) this.#handleClientFrame(frame, isBinary)
     else this.#handleUpstreamFrame(leg, frame, isBinary)
   }
 
   tick(now: number): void {
-    if (this.#rate.refill()) this.#client.reader.resume('rate')
-    const stalled = stalledInput(now, this.deps.settings.slowClientMs, this.#client, this.#upstream, this)
+    if (this.#rate.refill()) this.client.reader.resume('rate')
+    const stalled = stalledInput(now, this.deps.settings.slowClientMs, this.client, this.#upstream, this)
     if (stalled) this.apply(stalled)
     else if (now >= this.#alarm.dueAt) this.#due(now)
-    if (!this.#ended) this.#alarm.followTicks(this.#client.reader.paused || this.#upstream?.reader.paused === true)
+    if (!this.#ended) this.#alarm.followTicks(this.client.reader.paused || this.#upstream?.reader.paused === true)
   }
 
   /** Ends the client's part of the session: says why, and frees its place for another session. */
   #endClient({ code, why, retryAfterSeconds }: Ending): void {
     if (this.#clientEnded) return
     this.#clientEnded = true
-    if (code !== 'client_left') this.#client.refuse(code, retryAfterSeconds)
+    if (code !== 'client_left') this.client.refuse(code, retryAfterSeconds)
     this.#listing.end()
-    recordEnd(this, this.#client, code, why, this.clock() - this.#startedAt)
+    recordEnd(this, this.client, code, why, this.clock() - this.#startedAt)
     this.opened.onEnd()
   }
 
@@ -255,9 +251,8 @@ export class RelayedSession implements Effects, Sides {
     this.#ended = true
     this.#endClient(ending)
     this.#alarm.stop()
-    this.#next.end()
+    this.#next.end(this.#upstream)
     for (const abort of this.toolAborts.values()) abort.abort()
-    this.#upstream?.link.close(1000, '')
     this.ledger.ended(this.clock() - this.#startedAt)
     this.#onEnd()
   }

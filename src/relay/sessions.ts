@@ -17,7 +17,7 @@ export interface LiveSession {
   readonly tokenId: string | undefined
   apply(input: Input): boolean
   /** Bytes, about, that core keeps of what was said. */
-  conversationSize(): number
+  readonly state: { readonly conversation: { readonly size: number } }
 }
 
 export interface LiveSessions {
@@ -42,9 +42,11 @@ function isOf({ opened, tokenId }: LiveSession, target: { subject?: string; toke
   return (target.subject !== undefined && target.subject === subject) || (target.tokenId !== undefined && target.tokenId === tokenId)
 }
 
-export function createLiveSessions(now: () => number): LiveSessions {
+/** `canMove`: sessions can go on on other instances. */
+export function createLiveSessions(now: () => number, canMove: () => boolean = () => false): LiveSessions {
   const all = new Set<LiveSession>()
   const end = (session: LiveSession, code: RefusalCode, why: string) => session.apply({ type: 'end', code, why })
+  const tellDrain = (session: LiveSession, untilMs: number) => session.apply({ type: 'drain', untilMs, ...(canMove() && { moves: true }) })
   let onEmpty: (() => void) | undefined
   let drainUntil: number | undefined
   const timetable = new Timetable(now())
@@ -58,13 +60,13 @@ export function createLiveSessions(now: () => number): LiveSessions {
     },
     conversationBytes() {
       let bytes = 0
-      for (const session of all) bytes += session.conversationSize()
+      for (const session of all) bytes += session.state.conversation.size
       return bytes
     },
     add(session) {
       all.add(session)
       // Admitted just before the drain began: told as soon as it has started.
-      if (drainUntil !== undefined) queueMicrotask(() => session.apply({ type: 'drain', untilMs: drainUntil ?? 0 }))
+      if (drainUntil !== undefined) queueMicrotask(() => tellDrain(session, drainUntil ?? 0))
     },
     remove(session) {
       all.delete(session)
@@ -94,7 +96,7 @@ export function createLiveSessions(now: () => number): LiveSessions {
       })
       const sessions = [...all]
       const gap = (withinMs * SPREAD) / sessions.length
-      for (const [index, session] of sessions.entries()) setTimeout(() => session.apply({ type: 'drain', untilMs: until }), Math.floor(index * gap))
+      for (const [index, session] of sessions.entries()) setTimeout(() => tellDrain(session, until), Math.floor(index * gap))
       await within(withinMs, empty, () => undefined)
       // The clock may have been set back meanwhile, so the sessions' own deadline is not relied on.
       for (const session of all) end(session, 'draining', 'drain_deadline')

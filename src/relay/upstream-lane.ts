@@ -1,6 +1,7 @@
 // The upstream's frames that go on without `step`: audio, and those that repeat an earlier one but for texts that no rule looks at.
 import { type Frame, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
 import { type FramePattern, isRepeated, matchesPattern, patternOf } from '../core/protocol/repeated-frame.js'
+import type { NoReading } from '../core/protocol/wire.js'
 import type { Action } from '../core/session/actions.js'
 import type { SessionNote } from '../core/session/notes.js'
 import type { SessionState } from '../core/session/state.js'
@@ -73,6 +74,11 @@ export class UpstreamLane {
     if (!outcome || (outcome.type === 'rewrite' && !this.#isAscii(frame)) || !this.parts.keep(frame, state)) return false
     this.#repeat(outcome, frame)
     return true
+  }
+
+  /** A frame that no event could be made of. */
+  unread(problem: NoReading['problem']): void {
+    this.#recorder.note({ type: 'event_dropped', side: 'upstream', why: problem === 'no_counterpart' ? 'no_counterpart' : 'not_an_event' })
   }
 
   note(note: SessionNote, clock: () => number): void {

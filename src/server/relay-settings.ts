@@ -6,10 +6,10 @@ import type { RelaySettings } from '../relay/deps.js'
 
 const HELD_FRAMES = 1024
 
-export function relaySettings(config: Config): RelaySettings {
-  const { clientBufferBytes, slowClientMs, resumeMs, resumeBufferBytes, audioBufferBytes, reconnectsPerSecond, messagesPerSecond, bytesPerSecond, audioSecondsPerSecond } =
-    config.limits
+export function relaySettings({ limits, resume: { store, snapshots } }: Config): RelaySettings {
+  const { clientBufferBytes, slowClientMs, resumeMs, resumeBufferBytes, audioBufferBytes, reconnectsPerSecond, messagesPerSecond, bytesPerSecond, audioSecondsPerSecond } = limits
   const rates = { messagesPerSecond, bytesPerSecond, audioBytesPerSecond: audioSecondsPerSecond * PCM_BYTES_PER_SECOND }
+  const resume = { resumeMs, bufferBytes: resumeBufferBytes, elsewhere: store === 'redis', snapshots }
   return {
     bufferBytes: clientBufferBytes,
     heldFrames: HELD_FRAMES,
@@ -17,7 +17,7 @@ export function relaySettings(config: Config): RelaySettings {
     audioRingBytes: audioBufferBytes,
     reconnectsPerSecond,
     ...rates,
-    ...(resumeMs > 0 && { resume: { resumeMs, bufferBytes: resumeBufferBytes } }),
+    ...(resumeMs > 0 && { resume }),
   }
 }
 

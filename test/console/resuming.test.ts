@@ -127,6 +127,23 @@ describe('the example client', () => {
     expect(one.current().protocols[1]).toBe('relay-resume.id.secret.1')
   })
 
+  it('sends all that it has if the relay knows less, and counts from there on as the relay does', async () => {
+    const one = talking()
+    one.begins()
+    for (const type of ['first', 'second', 'third']) one.talk.send({ type })
+    await one.loses(1006)
+    one.greeted(2)
+    one.talk.send({ type: 'fourth' })
+    await one.loses(1006)
+    // What it had forgotten is gone.
+    one.greeted(1)
+    expect(one.current().sent).toEqual(['third', 'fourth'])
+    one.talk.send({ type: 'fifth' })
+    await one.loses(1006)
+    one.greeted(3)
+    expect(one.current().sent).toEqual(['fifth'])
+  })
+
   it('keeps the last thousand of its own messages, those of before the session as well', async () => {
     const one = talking()
     for (let i = 0; i < 1005; i++) one.talk.send({ type: `m${i}` })

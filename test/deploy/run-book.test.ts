@@ -8,7 +8,20 @@ import { DOCUMENTS, ROOT, readDocument } from '../docs/documents.js'
 
 /** Read by Azure's library, Compose, the Dockerfile, the tests and `ws`; names in examples; constants of the source. */
 const OTHERS = [
-  ...['AZURE_CLIENT_ID', 'RELAY_CONFIG_DIR', 'NODE_IMAGE', 'RUNTIME_IMAGE', 'FUZZ_RUNS', 'CHAOS_KILLS', 'CHAOS_SEED', 'WS_NO_BUFFER_UTIL', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE'],
+  ...[
+    'AZURE_CLIENT_ID',
+    'RELAY_CONFIG_DIR',
+    'NODE_IMAGE',
+    'RUNTIME_IMAGE',
+    'FUZZ_RUNS',
+    'CHAOS_KILLS',
+    'CHAOS_DROPS',
+    'CHAOS_RELAY_KILLS',
+    'CHAOS_SEED',
+    'WS_NO_BUFFER_UTIL',
+    'NODE_EXTRA_CA_CERTS',
+    'SSL_CERT_FILE',
+  ],
   ...['ORDERS_KEY', 'WEATHER_KEY', 'DOCS_KEY', 'SWEDEN_KEY'],
   ...['CLIENT_RULE_SAYS', 'SERVER_RULE_SAYS'],
 ]

@@ -3,7 +3,18 @@ import type { VariableName } from '../../src/config/variables.js'
 
 export const THEMES = {
   listening: ['PORT', 'HOST', 'TLS_CERT_FILE', 'TLS_KEY_FILE', 'TRUST_PROXY', 'CLIENT_DIALECT', 'REFUSE_AFTER_UPGRADE', 'WORKERS'],
-  operating: ['ADMIN_PORT', 'ADMIN_HOST', 'LOG_LEVEL', 'LOG_TOOL_PAYLOADS', 'DRAIN_SECONDS', 'RESUME_SECONDS', 'RESUME_BUFFER_BYTES', 'MAX_MEMORY_BYTES'],
+  operating: [
+    'ADMIN_PORT',
+    'ADMIN_HOST',
+    'LOG_LEVEL',
+    'LOG_TOOL_PAYLOADS',
+    'DRAIN_SECONDS',
+    'RESUME_SECONDS',
+    'RESUME_BUFFER_BYTES',
+    'RESUME_STORE',
+    'RESUME_SNAPSHOTS',
+    'MAX_MEMORY_BYTES',
+  ],
   upstream: [
     'AZURE_OPENAI_ENDPOINT',
     'AZURE_OPENAI_DEPLOYMENT',

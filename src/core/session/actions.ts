@@ -23,6 +23,10 @@ export type Action =
   | { readonly type: 'resume.offer' }
   /** The client has this many messages: they need not be kept. */
   | { readonly type: 'resume.ack'; readonly received: number }
+  /** What goes on elsewhere, and why the client's socket is closed. Tools that are `spared` finish all the same. The session ends with the next action. */
+  | { readonly type: 'export'; readonly state: JsonObject; readonly code: 'superseded' | 'draining'; readonly spared: readonly string[] }
+  /** A turn is over: what goes on if this process dies. */
+  | { readonly type: 'resume.keep' }
   /** The client's socket makes no progress: it is given up. Answered by `client.gone`. */
   | { readonly type: 'client.drop' }
   /** Sends the upstream this stretch of the client's audio once more, by the client's audio clock. */

@@ -3,6 +3,7 @@
 import { close, closeNow } from './ending.js'
 import { isOpen } from './gate.js'
 import type { Input } from './inputs.js'
+import { leaveWhenQuiet, leavingDueAt } from './move/leaving.js'
 import { forgetSpent } from './quota/gate.js'
 import { isFree } from './responses/floor.js'
 import { ANSWER_BEGINS_MS } from './responses/state.js'
@@ -40,6 +41,7 @@ export function dueAt(state: SessionState, before?: SessionState, known = 0): nu
     drainUntil === undefined || state.responses.turnSince === undefined ? Number.POSITIVE_INFINITY : turnOverAt(state),
     quota.spentUntil ?? Number.POSITIVE_INFINITY,
     resume.awayUntil ?? Number.POSITIVE_INFINITY,
+    leavingDueAt(state),
   )
 }
 
@@ -102,8 +104,10 @@ function isWorking({ responses, calls }: SessionState): boolean {
   return responses.active !== undefined || hasUnanswered(calls)
 }
 
-export function drain(step: Step, untilMs: number): void {
+/** `moves`: the client may come back to another instance, so its session goes on until it can move there. */
+export function drain(step: Step, untilMs: number, moves: boolean): void {
   if (step.state.life === 'draining') return
+  if (moves && step.state.life === 'open' && step.state.resume.isOffered) return leaveWhenQuiet(step, untilMs)
   step.set({ life: 'draining', drainUntil: untilMs })
   if (!isReady(step.state)) {
     close(step, 'draining', 'not_live_yet')

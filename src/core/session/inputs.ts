@@ -17,6 +17,8 @@ export type Input =
   | { readonly type: 'client.gone' }
   /** It is there again, with a new token of the same caller. Answered by nothing: the relay has greeted it. */
   | ({ readonly type: 'client.back' } & ClientBack)
+  /** Another instance has the session from now on. */
+  | { readonly type: 'move'; readonly said: readonly Said[] }
   /** Answers `resume.offer`. */
   | { readonly type: 'resume.offered'; readonly token: string }
   /** A frame of the client that is no event it may send. */
@@ -47,7 +49,8 @@ export type Input =
    * pongs as well; undefined while it is not read.
    */
   | { readonly type: 'tick'; readonly clientActiveAt: number; readonly upstreamHeard?: number | undefined; readonly said?: readonly Said[] }
-  | { readonly type: 'drain'; readonly untilMs: number }
+  /** `moves`: sessions whose clients may come back go on on another instance. */
+  | { readonly type: 'drain'; readonly untilMs: number; readonly moves?: boolean }
   /** The relay's part ends the session: a revoked token, an operator, the end of a drain. */
   | { readonly type: 'end'; readonly code: RefusalCode; readonly why: string }
 

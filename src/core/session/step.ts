@@ -4,9 +4,11 @@ import { closeWhenDrained, drain, noteEndOfWork, tick } from './budget.js'
 import { handleClientEvent } from './client-events.js'
 import { close, closeNow, settle } from './ending.js'
 import type { Input } from './inputs.js'
+import { moveAway, moveWhenQuiet } from './move/leaving.js'
 import { openingEvent } from './opening.js'
 import { quotaReserved, releaseWhenIdle, tellLeft } from './quota/gate.js'
 import { refuse } from './refuse.js'
+import { isFree } from './responses/floor.js'
 import { dialBegins, dialWaits, keepEarly, keepReserved } from './restore/loss.js'
 import { outgoing } from './restore/outgoing.js'
 import { restoringEvent } from './restore/replaying.js'
@@ -28,11 +30,20 @@ export function step(state: SessionState, input: Input, now: number, heard: Hear
   if (state.life === 'closed' || isStale(state, input, now)) return [state, []]
   const step = new Step(state, now, heard)
   handle(step, input)
+  if (step.state.resume.isOffered) keepForOthers(step, state, input)
   if (step.state.quota.holds) releaseWhenIdle(step)
   if (state.responses !== step.state.responses || state.calls !== step.state.calls) noteEndOfWork(step, state)
   if (state.responses !== step.state.responses || state.upstream !== step.state.upstream || state.underWay !== step.state.underWay) watchWhileAwaited(step)
   const actions = outgoing(step)
   return [step.state, actions]
+}
+
+/** A turn that is over is worth keeping, and may be the moment to leave. */
+function keepForOthers(step: Step, before: SessionState, input: Input): void {
+  const { state } = step
+  if (state.resume.leaving) moveWhenQuiet(step, (input.type === 'tick' && input.said) || [])
+  const isNews = state.conversation !== before.conversation || state.responses.active !== before.responses.active
+  if (isNews && isFree(state.responses) && isReady(step.state)) step.actions.push({ type: 'resume.keep' })
 }
 
 /** What still matters once the client has gone. */
@@ -67,6 +78,8 @@ function handle(step: Step, input: Input): void {
       return closeWhenDrained(step)
     case 'client.back':
       return clientBack(step, input)
+    case 'move':
+      return moveAway(step, 'superseded', input.said)
     case 'resume.offered':
       return resumeOffered(step, input.token)
     case 'frame.refused':
@@ -110,8 +123,9 @@ function handle(step: Step, input: Input): void {
     case 'tick':
       return tick(step, input)
     case 'drain':
-      return drain(step, input.untilMs)
+      return drain(step, input.untilMs, input.moves === true)
     case 'end':
+      if (input.code === 'draining' && step.state.resume.leaving) return moveAway(step, 'draining', [])
       return input.code === 'draining' ? closeNow(step, input.code, input.why) : close(step, input.code, input.why)
   }
 }

@@ -2,11 +2,12 @@
 import { close, closeNow } from './ending.js'
 import type { Input } from './inputs.js'
 import type { Said } from './restore/cut.js'
-import { attemptFailed, lost } from './restore/loss.js'
+import { attemptFailed, lost, tickRestore } from './restore/loss.js'
 import type { Step } from './state.js'
 
-/** The first leg is dialled as soon as there is a client. */
+/** The first leg is dialled as soon as there is a client. A session that comes from another instance is restored. */
 export function clientAttached(step: Step): void {
+  if (step.state.restore) return tickRestore(step)
   const leg = step.state.upstream.leg + 1
   step.set({ upstream: { phase: 'dialling', leg } })
   step.actions.push({ type: 'dial', leg, reason: 'first', urgent: true })

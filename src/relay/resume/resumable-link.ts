@@ -33,10 +33,23 @@ export class ResumableLink implements Link {
     this.#bind(link)
   }
 
-  /** From now on the link outlives its socket, and counts. */
-  keep(ring: SentRing): void {
+  /** From now on the link outlives its socket, and counts; from `received` on if the session was elsewhere before. */
+  keep(ring: SentRing, received = 0): void {
     this.#ring = ring
-    this.#received = 0
+    this.#received = received
+  }
+
+  /** The first message that the client can have missed, if what it has is not known: the last ones, in so many bytes. */
+  firstWithin(bytes: number): number {
+    return this.#ring?.firstWithin(bytes) ?? 0
+  }
+
+  /** Nothing passes any more, either way. The socket, which the caller closes, is what is left. */
+  freeze(): Link | undefined {
+    const link = this.#link
+    this.#link = undefined
+    this.#over()
+    return link
   }
 
   get isKept(): boolean {
@@ -69,12 +82,16 @@ export class ResumableLink implements Link {
   attach(link: Link, greeting: string, missed: readonly (Frame | string)[]): void {
     const before = this.#link
     const { code, reason } = toWireClose('superseded')
-    this.#proved = false
     this.#bind(link)
     before?.close(code, reason)
-    link.send(greeting)
-    for (const message of missed) link.send(message)
+    this.greet(greeting, missed)
     if (!this.#paused) link.resume()
+  }
+
+  greet(greeting: string, missed: readonly (Frame | string)[]): void {
+    this.#proved = false
+    this.#link?.send(greeting)
+    for (const message of missed) this.#link?.send(message)
   }
 
   /** The socket makes no progress: the client is taken for away. */

@@ -15,8 +15,10 @@ export class SentRing {
   /** The number of the first message kept. The first of all has the number 0. */
   #first = 0
 
-  constructor(mostBytes: number, budget: RingBudget) {
+  /** `first`: the number of the first message that will be kept. */
+  constructor(mostBytes: number, budget: RingBudget, first = 0) {
     this.#mostBytes = mostBytes
+    this.#first = first
     this.#budget = budget
   }
 
@@ -49,6 +51,17 @@ export class SentRing {
   after(received: number): readonly (Buffer | string)[] | undefined {
     if (received < this.#first || received > this.sent) return undefined
     return this.#messages.slice(received - this.#first)
+  }
+
+  /** The number of the first of the last messages that have at most so many bytes together. */
+  firstWithin(bytes: number): number {
+    let [left, number] = [bytes, this.sent]
+    for (const message of this.#messages.toReversed()) {
+      left -= message.length
+      if (left < 0) break
+      number--
+    }
+    return number
   }
 
   /** Nothing is kept any more. */

@@ -16,6 +16,11 @@ export interface RedisKeys {
   /** Live sessions of one instance. */
   readonly sessions: (instance: string) => string
   readonly instances: string
+  /** A session that may go on elsewhere, what goes on of it under an epoch, and what does if its instance dies. */
+  readonly resume: (id: string) => string
+  readonly resumeExport: (id: string, epoch: number) => string
+  readonly resumeSnapshot: (id: string) => string
+  readonly resumeChannel: (instance: string) => string
   readonly bucket: (key: string) => string
   readonly revoked: string
   readonly revokedChannel: string
@@ -37,6 +42,10 @@ export function redisKeys(prefix: string): RedisKeys {
     lease: (subject) => `${prefix}lease:{${encodeKeyPart(subject)}}`,
     sessions: (instance) => `${prefix}sessions:{${encodeKeyPart(instance)}}`,
     instances: `${prefix}relays`,
+    resume: (id) => `${prefix}resume:{${encodeKeyPart(id)}}`,
+    resumeExport: (id, epoch) => `${prefix}resume:{${encodeKeyPart(id)}}:export:${epoch}`,
+    resumeSnapshot: (id) => `${prefix}resume:{${encodeKeyPart(id)}}:snapshot`,
+    resumeChannel: (instance) => `${prefix}resume:${encodeKeyPart(instance)}`,
     bucket: (key) => `${prefix}bucket:{${encodeKeyPart(key)}}`,
     revoked: `${prefix}revoked`,
     revokedChannel: `${prefix}revoked`,

@@ -12,6 +12,7 @@ import { createRevocationList } from '../revocation-list.js'
 import { connectRedis, RedisAway, type RedisProblem } from './connection.js'
 import { createRedisDirectory } from './directory.js'
 import { createRedisHolds } from './holds.js'
+import { createRedisKeeper } from './keeper.js'
 import { redisKeys } from './keys.js'
 import { createRedisLeases } from './leases.js'
 import { createRedisRevocations } from './revocations.js'
@@ -35,6 +36,8 @@ export interface RedisStoreOptions {
   readonly leaseTtlMs?: number
   /** How long a response may wait for its quota; 250 ms by default. */
   readonly reserveTimeoutMs?: number
+  /** How long a session that may go on elsewhere is known after its instance was last heard of; 90 s by default. */
+  readonly keptMs?: number
   /** Pause between heartbeats; a third of `leaseTtlMs` by default and at most. */
   readonly heartbeatMs?: number
 }
@@ -46,6 +49,7 @@ const DAY_MS = 86_400_000
 /** One attempt may have begun before the newest report, and one may fail. */
 const ATTEMPTS_BEFORE_READ = 3
 const REPEAT_MS = 30_000
+const KEPT_MS = 90_000
 
 /** Throws an Error if the URL is malformed, without quoting it. Never throws because Redis is away. */
 export function createRedisStore(options: RedisStoreOptions): Store {
@@ -69,6 +73,7 @@ export function createRedisStore(options: RedisStoreOptions): Store {
   const queue = createWriteQueue(pending, write, connection.isReady)
   const leases = createRedisLeases({ connection, keys, local: local.leases, ttlMs, timeoutMs: DECISION_TIMEOUT_MS, clock })
   const directory = createRedisDirectory({ connection, subscriber, keys, local: createLocalDirectory(options.instance ?? writer.id), ttlMs, clock })
+  const keeper = createRedisKeeper({ connection, subscriber, keys, instance: options.instance ?? writer.id, ttlMs: options.keptMs ?? KEPT_MS })
   const holds = createRedisHolds({
     connection,
     keys,
@@ -82,12 +87,16 @@ export function createRedisStore(options: RedisStoreOptions): Store {
 
   function onReady(message?: string): void {
     lastProblem = 'redis is not connected'
-    if (message) log('info', message)
+    if (message) {
+      log('info', message)
+      keeper.ready()
+    }
     queue.poke()
     void leases.renew()
     void directory.renew()
     void holds.catchUp()
     void revocations.catchUp()
+    void keeper.listen()
   }
 
   function onProblem(problem: RedisProblem): void {
@@ -116,7 +125,7 @@ export function createRedisStore(options: RedisStoreOptions): Store {
 
   async function beat(): Promise<void> {
     if (!connection.isReady()) log('warn', 'redis is not connected')
-    await Promise.all([leases.renew(), directory.renew(), holds.catchUp(), revocations.catchUp(), checkSubscriber()])
+    await Promise.all([leases.renew(), directory.renew(), holds.catchUp(), revocations.catchUp(), keeper.listen(), checkSubscriber()])
     if (pending.dropped() > 0) log('warn', 'records were dropped while redis was away')
   }
 
@@ -196,6 +205,7 @@ export function createRedisStore(options: RedisStoreOptions): Store {
     leases,
     revocations,
     directory,
+    keeper,
     health,
     close,
   }

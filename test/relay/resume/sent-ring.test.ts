@@ -52,6 +52,20 @@ describe('the messages kept for a client', () => {
     expect(ring.after(0)?.map(String)).toEqual(['first'])
   })
 
+  it('are counted from where another instance stopped', () => {
+    const ring = new SentRing(100, budget(), 7)
+    ring.push('eight')
+    expect(ring.sent).toBe(8)
+    expect(ring.after(7)).toEqual(['eight'])
+    expect(ring.after(6)).toBeUndefined()
+  })
+
+  it('are the last ones in so many bytes, if what the client has is not known', () => {
+    const ring = new SentRing(100, budget())
+    for (const text of ['12345678', '1234', '12']) ring.push(text)
+    expect([0, 1, 2, 5, 6, 13, 14, 99].map((bytes) => ring.firstWithin(bytes))).toEqual([3, 3, 2, 2, 1, 1, 0, 0])
+  })
+
   it('give way if all clients together have too many', () => {
     const all = budget(10)
     const [one, other] = [new SentRing(100, all), new SentRing(100, all)]

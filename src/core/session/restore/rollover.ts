@@ -80,7 +80,7 @@ export function formerInput(step: Step, input: Extract<Input, { leg: number }>):
 }
 
 /** Nothing is under way that the move would cut. Tools at work do not matter. */
-function isQuiet({ state, heard }: Step): boolean {
+export function isQuiet({ state, heard }: Step): boolean {
   const { responses, underWay, detectsTurns, conversation, voice } = state
   const { sent, speech, owed, undone } = underWay
   // Words that will come are waited for; a session that does not transcribe has none.

@@ -15,7 +15,7 @@ import { handleServerEvent } from '../server-events.js'
 import { note, publicEventId, relayId, type Step } from '../state.js'
 import { changeResponses, sendToClient } from '../to-client.js'
 import type { Sound } from '../voice.js'
-import { type Cut, closingEvents, cutOf } from './cut.js'
+import { type Cut, closingEvents, cutOf, type LossCause } from './cut.js'
 import { soundAgain } from './hearing.js'
 import type { Restore } from './state.js'
 import { truncatedByRelay } from './truncating.js'
@@ -23,6 +23,8 @@ import { nothingUnderWay, type ShownItem, type ShownResponse, tidy } from './und
 
 const GO_ON = 'The connection was renewed. Go on in the same language and manner. Do not greet again, and do not mention an interruption.'
 const BROKE_OFF = 'Your last answer broke off. Go on exactly where it stopped, and repeat nothing of it.'
+/** Of these the client is told nothing: they were planned, or it knows. */
+const UNTOLD: ReadonlySet<LossCause> = new Set(['rollover', 'forced', 'moved'])
 const UNHEARD = 'What the user said last could not be heard. Ask briefly to say it again.'
 
 /** What the model is told after the conversation. */
@@ -49,8 +51,9 @@ export function settleCut(step: Step): void {
     restore: undefined,
     underWay: tidy(step.state.underWay, { ...step.state.underWay, sent: [], owed: undefined, speech: undefined }),
   })
-  // Booked before the client sees its end, like every use.
-  if (cut !== undefined) step.actions.push({ type: 'record.estimate', input: step.state.quota.lastInput, output: outputCap(step.state.profile, active?.request) })
+  // Booked before the client sees its end, like every use. What was cut by a move was booked where that began.
+  if (cut !== undefined && restore.cause !== 'moved')
+    step.actions.push({ type: 'record.estimate', input: step.state.quota.lastInput, output: outputCap(step.state.profile, active?.request) })
   endUnheard(step)
   for (const event of restore.news) handleServerEvent(step, { event, frame: undefined })
   const goesOn = speech !== undefined && step.state.voice.speech?.id === speech
@@ -66,7 +69,7 @@ export function settleCut(step: Step): void {
   }
   const gapMs = step.now - restore.since
   note(step, { type: 'restored', cause: restore.cause, durationMs: gapMs, attempts: restore.attempt, cut: cut ?? 'none' })
-  if (step.state.profile.relayEvents && restore.cause !== 'rollover' && restore.cause !== 'forced')
+  if (step.state.profile.relayEvents && !UNTOLD.has(restore.cause))
     step.actions.push({
       type: 'send',
       to: 'client',
