@@ -2,6 +2,7 @@
 import { Cluster } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Secret } from '../../src/config/secret.js'
+import type { AskedSession, SessionKeeper } from '../../src/ports/keeper.js'
 import type { Store } from '../../src/ports/store.js'
 import { createRedisStore } from '../../src/store/redis/store.js'
 import { sessionDirectoryContract } from '../contract/store/directory.js'
@@ -56,6 +57,30 @@ describe.skipIf(!available)(`Redis Cluster${available ? '' : ' (skipped: no redi
     // Each store must have subscribed first.
     await vi.waitFor(async () => expect(await stores[0]?.directory.end({ subject: 'alice' })).toEqual({ ended: 4, asked: 4, answered: 4, everywhere: true }), { timeout: 10_000 })
     await Promise.all(stores.map((store) => store.close(500)))
+  })
+
+  it('a session moves between stores connected to other nodes', async () => {
+    const prefix = uniquePrefix()
+    const [a, b] = await Promise.all([openStore(prefix), openStore(prefix)])
+    const [from, to] = [a.keeper, b.keeper] as [SessionKeeper, SessionKeeper]
+    // Ids of several slots.
+    for (const letter of ['a', 'b', 'c', 'd', 'e']) {
+      const session = { id: letter.repeat(22), epoch: 1, subject: 'ab12', proofs: ['c'.repeat(64)] }
+      const heard = new Promise<AskedSession>((resolve) => from.onAsked(resolve))
+      expect(await from.keep(session, 1000, Buffer.from('snapshot'))).toBe(true)
+      const claimed = await to.claim({ id: session.id, proof: 'c'.repeat(64), subject: 'ab12' })
+      expect(claimed).toMatchObject({ owner: from.instance, epoch: 2 })
+      // The owner must have subscribed first.
+      const asking = setInterval(() => void to.ask(from.instance, { id: session.id, epoch: 2, received: 5 }), 50)
+      const asked = await heard
+      clearInterval(asking)
+      expect(asked).toEqual({ id: session.id, epoch: 2, received: 5 })
+      await from.hand(asked, Buffer.from('sealed'))
+      expect(await to.take(session.id, 2)).toEqual(Buffer.from('sealed'))
+      expect(await to.takeSnapshot(session.id)).toEqual(Buffer.from('snapshot'))
+      expect(await from.keep(session, 1000)).toBe(false)
+    }
+    await Promise.all([a.close(500), b.close(500)])
   })
 
   it('a revocation reaches stores connected to other nodes', async () => {
