@@ -51,6 +51,8 @@ describe('a session that may go on elsewhere', () => {
 
   it('waits for the words of a spoken turn, but only for half of the time', () => {
     const p = busy()
+    // Else no words would come.
+    p.state = { ...p.state, voice: { ...p.state.voice, transcribes: true } }
     leave(p)
     p.upstream(ev.added({ id: 'item_1', type: 'message', status: 'completed', role: 'user', content: [{ type: 'input_audio', transcript: null }] }))
     p.upstream({
