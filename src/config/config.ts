@@ -183,6 +183,8 @@ export interface Config {
     readonly maxSessionMs: number
     readonly resumeMs: number
     readonly resumeBufferBytes: number
+    readonly audioBufferBytes: number
+    readonly reconnectsPerSecond: number
     readonly idleTimeoutMs: number
     readonly drainMs: number
     readonly handshakeTimeoutMs: number

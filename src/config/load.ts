@@ -135,6 +135,8 @@ function readLimits(env: EnvReader): Config['limits'] {
     drainMs: env.get('DRAIN_SECONDS'),
     resumeMs: env.get('RESUME_SECONDS'),
     resumeBufferBytes: env.get('RESUME_BUFFER_BYTES'),
+    audioBufferBytes: env.get('AUDIO_BUFFER_BYTES'),
+    reconnectsPerSecond: env.get('RECONNECTS_PER_SECOND'),
     handshakeTimeoutMs: env.get('HANDSHAKE_TIMEOUT_SECONDS'),
     upstreamConnectTimeoutMs: env.get('UPSTREAM_CONNECT_TIMEOUT_SECONDS'),
     upstreamSessionMs: env.get('UPSTREAM_SESSION_SECONDS'),

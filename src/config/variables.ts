@@ -142,7 +142,7 @@ export const VARIABLES = {
     'Refuse new sessions above this much resident memory (all `WORKERS` together), until three quarters of it are in use at most. `auto`: 90 % of the container’s limit. `off`: never. Unless `off`, new sessions are also refused above 90 % of V8’s heap.',
   ),
   MAX_SESSIONS_PER_USER: required(wholeNumber(1, 100_000), '5', 'Most sessions at once of one subject, over all relays that share a Redis.'),
-  MAX_SESSION_SECONDS: required(seconds(0.1, MAX_SECONDS), '1740', 'Longest session. The default ends just before an upstream that allows 30 minutes would.'),
+  MAX_SESSION_SECONDS: required(seconds(0.1, MAX_SECONDS), '7200', 'Longest session. It may be longer than an upstream allows: the session moves to a fresh one before.'),
   IDLE_TIMEOUT_SECONDS: required(seconds(0.1, DAY), '300', 'Longest time without a client event, a response or a running tool.'),
   DRAIN_SECONDS: required(seconds(0, 3600), '25', 'Longest shutdown after SIGTERM. Keep it below the platform’s own limit.'),
   RESUME_SECONDS: required(seconds(0, 3600), '60', 'How long a session waits for a client that asked to be allowed back. 0: none is.'),
@@ -157,6 +157,16 @@ export const VARIABLES = {
     seconds(0, 120),
     '10',
     'How long a session is held while its lost upstream is dialled again and told the conversation. 0: a session ends with its upstream.',
+  ),
+  RECONNECTS_PER_SECOND: required(
+    decimal(0.1, 10_000),
+    '20',
+    'Most lost upstreams a second that one process replaces. Sessions in which somebody speaks or waits for an answer go first. A silent one waits up to a minute.',
+  ),
+  AUDIO_BUFFER_BYTES: required(
+    bytes(0, 67_108_864),
+    '2 MiB',
+    'Most bytes of one client’s last audio that are kept, so that an upstream that replaces a lost one can hear it. All sessions of a process have 64 times as much together. 0: none.',
   ),
   UPSTREAM_SESSION_SECONDS: required(
     seconds(0, MAX_SECONDS),

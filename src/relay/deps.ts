@@ -3,6 +3,7 @@ import type { Authenticator } from '../ports/caller.js'
 import type { SessionDirectory } from '../ports/directory.js'
 import type { Store } from '../ports/store.js'
 import type { UpstreamProvider } from '../ports/upstream.js'
+import type { AudioSettings } from './audio-ring.js'
 import type { ClientRates } from './client-rate.js'
 import type { LedgerSettings } from './ledger.js'
 import type { ResumeDesk, ResumeSettings } from './resume/desk.js'
@@ -15,6 +16,8 @@ export interface RelaySettings extends ClientRates {
   readonly heldFrames: number
   /** A side whose backlog makes no progress for this long is closed. */
   readonly slowClientMs: number
+  /** Bytes of a client's audio that are kept for the next upstream; all sessions have 64 times as much together. */
+  readonly audioRingBytes: number
   /** Absent: a client that is gone does not come back. */
   readonly resume?: ResumeSettings
 }
@@ -22,6 +25,7 @@ export interface RelaySettings extends ClientRates {
 /** What sessions are built from. */
 export interface SessionDeps extends RelayDeps {
   readonly resume: ResumeDesk | undefined
+  readonly audio: AudioSettings
 }
 
 export interface RelayDeps {

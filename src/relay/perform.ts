@@ -1,13 +1,16 @@
 // Carries out those actions of core that need a plug: tools, tokens, quotas, records. Each is done at once, and answered by an input later.
 import { RefusalError } from '../core/protocol/errors.js'
+import type { Side } from '../core/protocol/events.js'
 import type { Action } from '../core/session/actions.js'
 import type { Input } from '../core/session/inputs.js'
 import type { QuotaCause } from '../core/session/quota/state.js'
 import type { TokenOutcome } from '../core/session/token-term.js'
 import type { Identity } from '../ports/caller.js'
 import type { NewSession } from '../ports/session.js'
+import type { AudioRing } from './audio-ring.js'
 import type { SessionDeps } from './deps.js'
 import type { SessionLedger } from './ledger.js'
+import type { Leg } from './leg.js'
 import { quotaUsage, reserveQuota } from './quota.js'
 
 /** Of a session, what its actions need. */
@@ -16,18 +19,21 @@ export interface Effects {
   readonly deps: SessionDeps
   readonly ledger: SessionLedger
   readonly toolAborts: Map<string, AbortController>
+  readonly audio: AudioRing
   /** Name under which limits are recorded. Empty until the upstream is reached. */
   readonly deployment: string
   /** The session rests on this token. */
   tokenId: string | undefined
   /** The session's own time, in milliseconds. */
   clock(): number
+  /** The upstream's leg is the client's opposite. */
+  opposite(side: Side): Pick<Leg, 'send' | 'link'> | undefined
   /** False: the session has ended, and the input changed nothing. */
   apply(input: Input): boolean
 }
 
 /** Actions on the links themselves are the session's own. */
-export type PlugAction = Exclude<Action, { type: 'send' | 'dial' | 'switch' | 'ping' | 'park' | 'close' | 'note' }>
+export type PlugAction = Exclude<Action, { type: 'send' | 'dial' | 'switch' | 'park' | 'close' | 'note' }>
 
 export function perform(session: Effects, action: PlugAction): void {
   switch (action.type) {
@@ -61,7 +67,13 @@ export function perform(session: Effects, action: PlugAction): void {
     case 'record.transcription':
       return session.ledger.transcription(action.itemId, action.contentIndex, action.usage)
     case 'media':
+      session.audio.setRate(action.media.inputBytesPerSecond)
       return session.ledger.setMedia(action.media)
+    case 'ping':
+      return session.opposite('client')?.link.ping?.()
+    case 'audio.append':
+      for (const text of session.audio.events(action.fromMs, action.toMs)) session.opposite('client')?.send(text)
+      return
   }
 }
 

@@ -2,6 +2,7 @@
 import { RefusalError } from '../core/protocol/errors.js'
 import type { ResumeClaims } from '../ports/resume.js'
 import type { NewSession } from '../ports/session.js'
+import { spareAudio } from './audio-ring.js'
 import type { RelayDeps, SessionDeps } from './deps.js'
 import { createResumeDesk } from './resume/desk.js'
 import { RelayedSession } from './session.js'
@@ -11,14 +12,23 @@ export interface Relay {
   /** Throws a `RefusalError` if the caller was revoked since ingress asked. A later revocation ends the session. */
   openSession(session: NewSession): void
   readonly sessions: LiveSessions
+  /** Bytes of clients' audio that are kept now. */
+  audioBytes(): number
+  /** Memory is short: as little of it as can be for a minute. True: that frees something. */
+  spareAudio(): boolean
   /** Undefined: nobody comes back. */
   readonly resume: ResumeClaims | undefined
 }
 
+/** What all sessions of a process keep of audio, in full ones of a session. */
+const AUDIO_RINGS = 64
+
 export function createRelay(given: RelayDeps): Relay {
   const { resume: settings } = given.settings
   const resume = settings && createResumeDesk(settings, given.now)
-  const deps: SessionDeps = { ...given, resume }
+  const { audioRingBytes: ringBytes } = given.settings
+  const audio = { ringBytes, budget: { mostBytes: ringBytes * AUDIO_RINGS, used: 0 } }
+  const deps: SessionDeps = { ...given, resume, audio }
   const sessions = createLiveSessions(deps.steady ?? deps.now)
   deps.store.revocations.onRevoked((target) => {
     sessions.end(target)
@@ -27,10 +37,15 @@ export function createRelay(given: RelayDeps): Relay {
   return {
     sessions,
     resume,
+    audioBytes: () => audio.budget.used,
+    spareAudio: () => spareAudio(audio.budget),
     openSession(opened) {
       if (deps.store.revocations.isKnown(opened.identity)) throw new RefusalError('unauthenticated', 'revoked')
       const resumable = resume && opened.profile.relayEvents ? resume.enrol(opened) : opened
-      const session = new RelayedSession(resumable, deps, sessions.timetable, () => sessions.remove(session))
+      const session = new RelayedSession(resumable, deps, sessions.timetable, () => {
+        session.audio.clear()
+        sessions.remove(session)
+      })
       resume?.join(opened.sessionId, session)
       sessions.add(session)
       session.start()

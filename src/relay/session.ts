@@ -7,10 +7,12 @@ import type { Input } from '../core/session/inputs.js'
 import type { Lanes } from '../core/session/lanes.js'
 import { lanesOf, type SessionState } from '../core/session/state.js'
 import { step } from '../core/session/step.js'
+import { wantedFromMs } from '../core/session/voice.js'
 import type { Link } from '../ports/link.js'
 import type { NewSession } from '../ports/session.js'
 import type { UpstreamConnection } from '../ports/upstream.js'
 import { Alarm } from './alarm.js'
+import { type AudioRing, createAudioRing } from './audio-ring.js'
 import { ClientRate } from './client-rate.js'
 import type { SessionDeps } from './deps.js'
 import { firstState, NextLeg } from './dialling.js'
@@ -47,6 +49,7 @@ export class RelayedSession implements Effects, Sides {
   tokenId: string | undefined
   readonly #onEnd: () => void
   readonly lane: UpstreamLane
+  readonly audio: AudioRing
 
   constructor(opened: NewSession, deps: SessionDeps, timetable: Timetable, onEnd: () => void) {
     this.opened = opened
@@ -60,6 +63,7 @@ export class RelayedSession implements Effects, Sides {
     this.#lanes = lanesOf(this.#state)
     this.#alarm = new Alarm(timetable, this, dueAt(this.#state))
     this.#client = this.#leg('client', opened.client, opened.dialect, 0, '')
+    this.audio = createAudioRing(opened.profile, deps)
     this.lane = new UpstreamLane(this.#client, this.meters, opened.recorder)
   }
 
@@ -105,10 +109,11 @@ export class RelayedSession implements Effects, Sides {
   #step(input: Input, now: number): readonly Action[] | undefined {
     if (this.#ended) return undefined
     const before = this.#state
-    const [state, actions] = step(before, input, now)
+    const [state, actions] = step(before, input, now, this.audio)
     this.#state = state
     const lanesMove = state.life !== before.life || state.upstream !== before.upstream || state.quota.spentUntil !== before.quota.spentUntil
     if (lanesMove) this.#lanes = lanesOf(state)
+    if (state.voice !== before.voice || state.detectsTurns !== before.detectsTurns) this.audio.keepFrom(wantedFromMs(state.voice, state.detectsTurns))
     const due = dueAt(state, before, this.#alarm.dueAt)
     if (due !== this.#alarm.dueAt) this.#alarm.setDue(due)
     for (const action of actions) this.#perform(action)
@@ -122,6 +127,7 @@ export class RelayedSession implements Effects, Sides {
   #perform(action: Action): void {
     switch (action.type) {
       case 'send':
+        if (action.to === 'upstream') this.audio.sent(action.event)
         if (action.to === 'upstream') (action.leg === undefined ? this.#upstream : this.#next.leg)?.sendEvent(action.event)
         else if (action.frame) this.#client.send(action.frame)
         else if (!this.#client.sendEvent(action.event)) this.opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
@@ -133,8 +139,6 @@ export class RelayedSession implements Effects, Sides {
         return this.#next.dial(this, action, (connection) => this.#upstreamLeg(action.leg, connection))
       case 'switch':
         return this.#switch()
-      case 'ping':
-        return this.#upstream?.link.ping?.()
       case 'park':
         return this.#endClient(action)
       case 'close':
@@ -177,15 +181,13 @@ export class RelayedSession implements Effects, Sides {
     if (audioBytes >= 0 && upstream) {
       this.meters.laneHits++
       this.#countAudio(audioBytes)
+      this.audio.push(frame, audioBytes)
       upstream.send(upstream.wire.audioOut(frame, wire))
       return
     }
     this.meters.laneMisses++
     const reading = wire.read(frame, isBinary)
-    if (!reading.ok) {
-      this.apply(frameRefused(reading))
-      return
-    }
+    if (!reading.ok) return void this.apply(frameRefused(reading))
     if (reading.audioBytes > 0) this.#countAudio(reading.audioBytes)
     for (const event of reading.events) this.apply({ type: 'client.event', event })
   }
@@ -213,9 +215,7 @@ export class RelayedSession implements Effects, Sides {
     const before = this.#state
     let actions: readonly Action[] | undefined
     for (const input of eventInputs(reading, leg, leg.wire.name === this.#client.wire.name ? frame : undefined, this)) actions = this.#apply(input)
-    const [event, ...others] = reading.events
-    const [action, ...more] = actions ?? []
-    if (laned && event && action && others.length === 0 && more.length === 0) this.lane.learn(frame, event, before, this.#state, action)
+    if (laned) this.lane.learn(frame, reading.events, before, this.#state, actions ?? [])
   }
 
   hearLate(): void {

@@ -76,8 +76,11 @@ export class UpstreamLane {
     return true
   }
 
-  /** `step` has handled the one event of this frame by this one action: the next of its kind need not be read, if the state is as it was, or if it is of a part. */
-  learn(frame: Frame, event: RealtimeEvent, before: SessionState, state: SessionState, action: Action): void {
+  /** If `step` has handled the one event of this frame by one action, the next of its kind need not be read, if the state is as it was, or if it is of a part. */
+  learn(frame: Frame, events: readonly RealtimeEvent[], before: SessionState, state: SessionState, actions: readonly Action[]): void {
+    const [event, ...others] = events
+    const [action, ...more] = actions
+    if (!event || !action || others.length > 0 || more.length > 0) return
     this.parts.learn(frame, event, before, (spans) => this.#outcomeOf(action, frame, spans))
     if (!isRepeated(event.type) || state !== before) return
     const found = patternOf(frame)

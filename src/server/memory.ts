@@ -31,6 +31,8 @@ export interface MemoryWatchOptions {
   readonly sessionCount: () => number
   /** What other threads may take. V8 does not count it in this one. */
   readonly threadBytes?: () => number
+  /** Frees what sessions can do without. True: so it did, and a second later it is measured again before anybody is refused. */
+  readonly spare?: () => boolean
   readonly read?: () => MemoryReading
   readonly collect?: () => void
   /** Milliseconds. */
@@ -59,6 +61,7 @@ export function watchMemory({
   processes,
   sessionCount,
   threadBytes = moduleHeapBytes,
+  spare = () => false,
   read = readMemory,
   collect = collectAll,
   now = () => performance.now(),
@@ -85,7 +88,8 @@ export function watchMemory({
     const at = now()
     if (!last || at - last.at >= MAX_AGE_MS) {
       const { resident, accounted, heapUsed, heapLimit } = read()
-      last = { at, full: (resident > mark && unaccounted + threadBytes() + accounted > mark * IN_USE_SHARE) || heapUsed > heapLimit * SHARE }
+      const isShort = resident > mark && unaccounted + threadBytes() + accounted > mark * IN_USE_SHARE
+      last = { at, full: (isShort && !spare()) || heapUsed > heapLimit * SHARE }
       const sessions = sessionCount()
       mostSessions = Math.max(mostSessions, sessions)
       if (last.full) collectGarbage(at, sessions)

@@ -1,5 +1,4 @@
 // Builds every part, plugs it into its port, and listens.
-import { randomInt } from 'node:crypto'
 import type { Server as TlsServer } from 'node:tls'
 import fastifyWebsocket from '@fastify/websocket'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
@@ -8,7 +7,6 @@ import type { Config } from '../config/config.js'
 import { configWarnings } from '../config/describe.js'
 import { VERSION } from '../config/version.js'
 import { type QuotaLeft, quotaLeft } from '../core/policy/quota.js'
-import { PCM_BYTES_PER_SECOND } from '../core/session/media.js'
 import { trustedProxies } from '../ingress/proxies.js'
 import { registerQuotaRoute } from '../ingress/quota-route.js'
 import { fastifyServerOptions, websocketPluginOptions } from '../ingress/server-options.js'
@@ -24,7 +22,6 @@ import type { Peers } from '../ports/peers.js'
 import type { UsageBook } from '../ports/store.js'
 import { maxSessionsPerUser, profileName, quotaPolicy } from '../profiles/choose.js'
 import { createLiveConfig } from '../profiles/live.js'
-import type { RelaySettings } from '../relay/deps.js'
 import { quotaUsage } from '../relay/quota.js'
 import { createRelay } from '../relay/relay.js'
 import { within } from '../time/within.js'
@@ -35,6 +32,7 @@ import { createAdminServer } from './admin-port.js'
 import { keyFetch } from './key-fetch.js'
 import { listenOn } from './listen.js'
 import { watchMemory } from './memory.js'
+import { randomId, relaySettings } from './relay-settings.js'
 import { createStore } from './store.js'
 import { toolRegistryOptions } from './tools.js'
 import { createUpstreams } from './upstreams.js'
@@ -66,7 +64,6 @@ export interface ServerExtras {
 
 /** Part of the drain time that is kept for writing what the store has queued. */
 const FLUSH_MS = 2000
-const HELD_FRAMES = 1024
 const LOG_FLUSH_MS = 500
 /** At shutdown, a request under way gets this long. */
 const HTTP_GRACE_MS = 500
@@ -119,6 +116,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       steady: steadyNow,
       randomId,
     })
+    metrics.gauge('relay_kept_audio_bytes', 'Audio of clients that is kept for the next upstream.', relay.audioBytes)
     // The relay's own lines say what happened to a request. Fastify's would repeat that for every probe.
     const quiet = {
       logController: new LogController({ disableRequestLogging: true }),
@@ -126,7 +124,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       childLoggerFactory: (logger: FastifyBaseLogger) => logger,
       schemaController: NO_SCHEMAS,
     }
-    const memory = watchMemory({ setting: config.maxMemory, processes: config.workers, sessionCount: () => relay.sessions.count })
+    const memory = watchMemory({ setting: config.maxMemory, processes: config.workers, spare: relay.spareAudio, sessionCount: () => relay.sessions.count })
     let draining = false
 
     const tls = config.tls && tlsOptions(config.tls)
@@ -230,19 +228,6 @@ function refuseSchemas(): never {
 /** The wall clock at the start, carried on by a clock that cannot be set. */
 function steadyNow(): number {
   return performance.timeOrigin + performance.now()
-}
-
-function relaySettings(config: Config): RelaySettings {
-  const { clientBufferBytes, slowClientMs, resumeMs, resumeBufferBytes, messagesPerSecond, bytesPerSecond, audioSecondsPerSecond } = config.limits
-  const rates = { messagesPerSecond, bytesPerSecond, audioBytesPerSecond: audioSecondsPerSecond * PCM_BYTES_PER_SECOND }
-  return { bufferBytes: clientBufferBytes, heldFrames: HELD_FRAMES, slowClientMs, ...rates, ...(resumeMs > 0 && { resume: { resumeMs, bufferBytes: resumeBufferBytes } }) }
-}
-
-const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'
-
-/** Ten characters, 51 bits: too many to guess within a session. */
-function randomId(): string {
-  return Array.from({ length: 10 }, () => LETTERS[randomInt(LETTERS.length)]).join('')
 }
 
 async function closeHttp(app: FastifyInstance): Promise<void> {

@@ -5,7 +5,7 @@ import type { RunningRelay } from '../support/running-relay.js'
 import { appendable, silence, tone } from '../support/speech.js'
 import { orderProblems } from '../support/stream-order.js'
 
-export type TurnKind = 'text' | 'spoken' | 'tool' | 'client tool'
+export type TurnKind = 'text' | 'spoken' | 'by hand' | 'tool' | 'client tool'
 export interface Kill extends Pick<EndFault, 'how' | 'code'> {
   readonly type: string
   readonly nth: number
@@ -72,8 +72,8 @@ export async function killedTurn(running: RunningRelay, kind: TurnKind, kill: Ki
   problems.push(...errors, ...orderProblems(client.events))
   const turn = client.events.slice(from)
   const upstream = (simulator.conversations().at(-1)?.items ?? []) as unknown as readonly Item[]
-  // Audio is not kept: a turn whose words were not known yet is asked for again, by the model.
-  const asksAgain = kind === 'spoken' && upstream.some((item) => item.role === 'system' && item.content?.some(({ text }) => text?.includes('could not be heard')))
+  // A turn whose words nobody knows, and whose sound is not kept, is asked for again by the model.
+  const asksAgain = upstream.some((item) => item.role === 'system' && item.content?.some(({ text }) => text?.includes('could not be heard')))
   const answer = kind === 'tool' ? 'sunny in Lisbon' : kind === 'client tool' ? 'it is on screen' : 'seven boats'
   if (!asksAgain && !said(turn).includes(answer)) problems.push(`the turn was not answered: ${said(turn)}`)
   if (!said(turn).includes('still there')) problems.push('the turn after it was not answered')
@@ -92,6 +92,10 @@ async function open(running: RunningRelay, kind: TurnKind): Promise<RealtimeClie
     client.send({ type: 'session.update', session: { type: 'realtime', output_modalities: ['text'] } })
     await client.next('session.updated')
   }
+  if (kind === 'by hand') {
+    client.send({ type: 'session.update', session: { type: 'realtime', audio: { input: { turn_detection: null } } } })
+    await client.next('session.updated')
+  }
   return client
 }
 
@@ -108,6 +112,17 @@ async function takeTurn(client: RealtimeClient, kind: TurnKind): Promise<void> {
         client.send({ type: 'input_audio_buffer.append', audio })
         await new Promise((resolve) => setTimeout(resolve, 5))
       }
+      await answered(client, from)
+      return
+    }
+    case 'by hand': {
+      const from = client.events.length
+      for (const audio of appendable(tone(1500), silence(100))) {
+        client.send({ type: 'input_audio_buffer.append', audio })
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+      client.send({ type: 'input_audio_buffer.commit' })
+      client.send({ type: 'response.create' })
       await answered(client, from)
       return
     }

@@ -6,7 +6,7 @@ import { HEARD, type Kill, killedTurn, placesOf, type TurnKind } from './killed-
 
 const KILLS = Number(process.env.CHAOS_KILLS ?? 1000)
 const SEED = Number(process.env.CHAOS_SEED ?? 1)
-const KINDS: readonly TurnKind[] = ['text', 'tool', 'client tool', 'spoken']
+const KINDS: readonly TurnKind[] = ['text', 'tool', 'client tool', 'spoken', 'by hand']
 const HOW: readonly Pick<Kill, 'how' | 'code'>[] = [{ how: 'rst' }, { how: 'fin' }, { how: 'close', code: 1001 }, { how: 'close', code: 1011 }]
 /** Each takes the five seconds and more after which a silent upstream is given up. */
 const SILENT = 0.02
@@ -52,5 +52,6 @@ it(`${KILLS} kills from seed ${SEED}`, async () => {
   console.log(`a killed turn and the next took ${at(0.5)} ms (p50), ${at(0.95)} ms (p95)`)
   for (const failure of failures) console.log(failure)
   expect(killed).toBeGreaterThan(KILLS * 0.95)
-  expect(kept / KILLS).toBeGreaterThanOrEqual(0.99)
+  // A turn that has to be said again is none that was kept.
+  expect((kept - unheard) / KILLS).toBeGreaterThanOrEqual(0.99)
 })

@@ -93,6 +93,8 @@ export async function startFront(options: FrontOptions = {}): Promise<Front> {
       drainMs: 1000,
       resumeMs: 0,
       resumeBufferBytes: 65_536,
+      audioBufferBytes: 65_536,
+      reconnectsPerSecond: 20,
       handshakeTimeoutMs: 5000,
       upstreamConnectTimeoutMs: 1000,
       pingIntervalMs: 20_000,

@@ -51,6 +51,17 @@ describe('the watch', () => {
     expect(await watch.health()).toEqual({ status: 'ok', detail: 'enough' })
   })
 
+  it('has sessions spare what they can before it refuses anybody', () => {
+    let [now, resident, spared] = [0, 99, 0]
+    const watch = watchMemory({ setting: 100, processes: 1, now: () => now, read: () => ({ ...reading, resident }), spare: () => ++spared === 1, ...idle })
+    expect([watch.full(), spared]).toEqual([false, 0])
+    resident = 101
+    now = 1000
+    expect([watch.full(), spared]).toEqual([false, 1])
+    now = 2000
+    expect([watch.full(), spared]).toEqual([true, 2])
+  })
+
   it.each([
     { id: 'a heap that is nearly full counts as well', setting: 'auto' as const, heapUsed: 91, full: true },
     { id: 'one that is not does not', setting: 'auto' as const, heapUsed: 90, full: false },

@@ -5,6 +5,7 @@ import type { SessionEnd } from '../../src/simulator/simulator.js'
 import { HEARD, type Kill, killedTurn, placesOf, type TurnKind } from '../chaos/killed-turn.js'
 import { connectClient } from '../support/realtime-client.js'
 import { API_KEY, DEPLOYMENT, type RunningOptions, type RunningRelay, runRelay } from '../support/running-relay.js'
+import { appendable, silence, tone } from '../support/speech.js'
 import { orderProblems } from '../support/stream-order.js'
 
 const ENV = { SESSION: JSON.stringify({ audio: { input: { transcription: { model: 'whisper-1' } } } }), MESSAGES_PER_SECOND: '10000', RESPONSES_PER_MINUTE: '10000' }
@@ -19,7 +20,7 @@ afterAll(() => running.close())
 
 const HOW: readonly Pick<Kill, 'how' | 'code'>[] = [{ how: 'rst' }, { how: 'fin' }, { how: 'close', code: 1001 }, { how: 'close', code: 1011 }]
 
-describe.each<TurnKind>(['text', 'tool', 'client tool', 'spoken'])('an upstream that is killed in a %s turn', (kind) => {
+describe.each<TurnKind>(['text', 'tool', 'client tool', 'spoken', 'by hand'])('an upstream that is killed in a %s turn', (kind) => {
   it('at any event: the turn is answered, and nothing is lost or doubled', async () => {
     const all = await placesOf(running, kind)
     const first = (type: string) => all.findIndex((place) => place.type === type)
@@ -29,8 +30,9 @@ describe.each<TurnKind>(['text', 'tool', 'client tool', 'spoken'])('an upstream 
     const failures: string[] = []
     for (const [at, place] of places.entries()) {
       const how = HOW[at % HOW.length] as Pick<Kill, 'how' | 'code'>
-      const { problems, killed } = await killedTurn(running, kind, { ...how, ...place })
+      const { problems, killed, unheard } = await killedTurn(running, kind, { ...how, ...place })
       if (!killed) failures.push(`${place.type} ${place.nth}: never killed`)
+      if (unheard) failures.push(`${place.type} ${place.nth}: had to be said again`)
       for (const problem of problems) failures.push(`${how.how} at ${place.type} ${place.nth}: ${problem}`)
     }
     expect(failures).toEqual([])
@@ -179,6 +181,41 @@ describe('a session', () => {
     expect(after.session).toMatchObject({ id: (before.session as { id: string }).id, audio: { output: { voice: 'cedar' }, input: { turn_detection: null } } })
     client.close()
     await client.closed()
+  })
+
+  it.each(['speech_started', 'speech_stopped', 'committed'])('lets the next upstream hear all that was said before %s', async (type) => {
+    const turns: Buffer[] = []
+    const hear = (pcm: Buffer) => {
+      turns.push(pcm)
+      return 'How is the sea today?'
+    }
+    const client = await start({ simulator: { hear, faults: { end: { how: 'rst', at: 'event', type: `input_audio_buffer.${type}`, nth: 2, times: 1 } } }, env: ENV })
+    for (const times of [1, 2]) {
+      const from = client.events.length
+      // A microphone's pace, twenty times as fast: what is said reaches the upstream before the next second of it is.
+      for (const audio of appendable(silence(400), tone(1500), silence(1500))) {
+        client.send({ type: 'input_audio_buffer.append', audio })
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+      await client.next('response.done', { from })
+      await client.next('conversation.item.input_audio_transcription.completed', { from })
+      const heard = turns.at(-1) as Buffer
+      const samples = Array.from({ length: heard.length / 2 }, (_, at) => Math.abs(heard.readInt16LE(at * 2)))
+      // The tone has no pause: from its first loud sample to its last are its 1500 ms.
+      const lengthMs = (samples.findLastIndex((one) => one > 300) - samples.findIndex((one) => one > 300)) / 24
+      expect([times, Math.round(lengthMs / 10) * 10]).toEqual([times, 1500])
+      const started = client.events.slice(from).filter((event) => event.type === 'input_audio_buffer.speech_started')
+      const stopped = client.events.slice(from).filter((event) => event.type === 'input_audio_buffer.speech_stopped')
+      expect([started.length, stopped.length]).toEqual([1, 1])
+      // The client's clock runs on: 3400 ms a turn, and the voice detection's prefix of 300 ms.
+      expect(Math.abs(Number(started[0]?.audio_start_ms) - (times - 1) * 3400 - 100)).toBeLessThan(70)
+      expect(Number(stopped[0]?.audio_end_ms)).toBeGreaterThan((times - 1) * 3400 + 1900)
+    }
+    expect(own.simulator.received.length).toBe(2)
+    expect(orderProblems(client.events)).toEqual([])
+    client.close()
+    await client.closed()
+    await vi.waitFor(async () => expect(await metrics()).toContain('relay_kept_audio_bytes 0'), { timeout: 5000, interval: 20 })
   })
 
   it('books what a cut answer used as an estimate, and what follows as it is told', async () => {

@@ -7,6 +7,7 @@ import { dueAt } from '../../src/core/session/budget.js'
 import type { Input } from '../../src/core/session/inputs.js'
 import { openingState, type SessionState } from '../../src/core/session/state.js'
 import { step } from '../../src/core/session/step.js'
+import { type Heard, heardNothing } from '../../src/core/session/voice.js'
 
 export const PREFIX = 'relay_0123456789_'
 
@@ -54,6 +55,8 @@ export interface Play {
   feed(input: Input): readonly string[]
   /** Milliseconds from the upgrade; every input comes at this time. */
   now: number
+  /** Of the client's audio, with every input. */
+  heard: Heard
   /** Lets time pass to `now` and looks at what is due. */
   tick(now: number, clientActive?: boolean): readonly string[]
   /** The last event sent to a side. */
@@ -67,10 +70,11 @@ export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' |
   const sent: { client: RealtimeEvent[]; upstream: RealtimeEvent[] } = { client: [], upstream: [] }
   const self: Play = {
     now: openedAt,
+    heard: heardNothing,
     state: openingState({ profile: owned, relayIdPrefix: PREFIX, requestedModel: undefined, now: openedAt, caller: { subject: 'alice', issuer: undefined }, expiresAt }),
     input(input) {
       const before = self.state
-      const [state, actions] = step(before, input, self.now)
+      const [state, actions] = step(before, input, self.now, self.heard)
       // The relay asks for the next due time only as a change of the last one.
       if (dueAt(state, before, dueAt(before)) !== dueAt(state)) throw new Error(`due at another time than told: ${JSON.stringify(input)}`)
       self.state = state

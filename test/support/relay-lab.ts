@@ -86,6 +86,7 @@ export const SETTINGS: RelaySettings = {
   bufferBytes: 64 * 1024,
   heldFrames: 64,
   slowClientMs: 10_000,
+  audioRingBytes: 256 * 1024,
   messagesPerSecond: 1000,
   bytesPerSecond: 64 * 1024 * 1024,
   audioBytesPerSecond: 64 * 1024 * 1024,

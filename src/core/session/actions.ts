@@ -20,6 +20,8 @@ export type Action =
   | { readonly type: 'resume.ack'; readonly received: number }
   /** The client's socket makes no progress: it is given up. Answered by `client.gone`. */
   | { readonly type: 'client.drop' }
+  /** Sends the upstream this stretch of the client's audio once more, by the client's audio clock. */
+  | { readonly type: 'audio.append'; readonly fromMs: number; readonly toMs: number }
   /** Whatever the upstream sends next, a pong as well, shows that it is there. */
   | { readonly type: 'ping' }
   | { readonly type: 'tool.start'; readonly callId: string; readonly name: string; readonly arguments: string }

@@ -16,6 +16,7 @@ import { approvalGiven } from './tools/approval.js'
 import { callsOf } from './tools/ledger.js'
 import { cancelTools, clientAnswered } from './tools/run.js'
 import { cancelFiller } from './tools/slow.js'
+import { marked } from './voice.js'
 
 export function handleClientEvent(step: Step, event: RealtimeEvent): void {
   if (event.type === 'relay.token.refresh' && step.state.profile.relayEvents) {
@@ -74,14 +75,21 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
       return
     case 'input_audio_buffer.commit':
       changeQuota(step, { ownCommits: step.state.quota.ownCommits + 1 })
-      step.actions.push({ type: 'send', to: 'upstream', event: rebuilt })
-      return
+      return passMarked(step, rebuilt)
+    case 'input_audio_buffer.clear':
+      return passMarked(step, rebuilt)
     case 'conversation.item.truncate':
       if (!truncatedByRelay(step, rebuilt)) step.actions.push({ type: 'send', to: 'upstream', event: rebuilt })
       return
     default:
       step.actions.push({ type: 'send', to: 'upstream', event: rebuilt })
   }
+}
+
+/** What it is about is the audio so far. */
+function passMarked(step: Step, event: RealtimeEvent): void {
+  if (step.state.profile.limits.reconnectMs) step.set({ voice: marked(step.state.voice, step.heard.totalMs) })
+  step.actions.push({ type: 'send', to: 'upstream', event })
 }
 
 /** The client's order is kept: nothing overtakes its `response.create`. */

@@ -4,12 +4,15 @@ import type { JsonObject, RealtimeEvent } from '../protocol/events.js'
 import { readPath, writePath } from '../protocol/paths.js'
 import type { KeptItem } from './conversation.js'
 import type { SessionState } from './state.js'
+import type { Sound } from './voice.js'
 
 export interface Replay {
   /** Everything that the server sets, and what the client had set. */
   readonly update: RealtimeEvent
-  /** One `conversation.item.create` for each item, all with an id. */
+  /** One `conversation.item.create` for each item, all with an id, and a commit for each turn that is told as sound. */
   readonly items: readonly RealtimeEvent[]
+  /** What each of those commits is about. */
+  readonly sounds: ReadonlyMap<RealtimeEvent, Sound>
   /** Ids that the service would refuse: what the item is called upstream → what the client calls it. */
   readonly renamed: ReadonlyMap<string, string>
 }
@@ -25,9 +28,9 @@ const LEFT_OUT = 'Earlier parts of this conversation are left out.'
 /**
  * Pure, and nothing is sent by it. Items keep the ids they had, so that a client goes on naming them. Spoken turns come back as text: of a spoken
  * answer that was interrupted, only the part that was heard. A message without words, such as a turn whose transcript never came, is there without them.
- * `notes`: what the model is told last, in the system's name.
+ * `notes`: what the model is told last, in the system's name. `spoken`: turns that are told as sound, never as text as well.
  */
-export function replay(state: SessionState, notes: readonly string[] = []): Replay {
+export function replay(state: SessionState, notes: readonly string[] = [], spoken: readonly Sound[] = []): Replay {
   const { conversation, relayIdPrefix } = state
   const renamed = new Map<string, string>()
   const items: RealtimeEvent[] = []
@@ -37,13 +40,22 @@ export function replay(state: SessionState, notes: readonly string[] = []): Repl
     if (id !== undefined && known !== id) renamed.set(known, id)
     items.push({ type: 'conversation.item.create', event_id: `${relayIdPrefix}replay_${nth}`, item: { id: known, ...item } })
   }
+  const sounds = new Map<RealtimeEvent, Sound>()
+  const addSound = (sound: Sound) => {
+    const commit = { type: 'input_audio_buffer.commit', event_id: `${relayIdPrefix}replay_${items.length + 2}` }
+    items.push(commit)
+    sounds.set(commit, sound)
+  }
   if (conversation.leftOut > 0) add(systemMessage(LEFT_OUT))
   for (const kept of conversation.items) {
-    const item = itemFor(kept)
-    if (item) add(item, kept.id)
+    const sound = spoken.find(({ id }) => id === kept.id)
+    const item = sound ? undefined : itemFor(kept)
+    if (sound) addSound(sound)
+    else if (item) add(item, kept.id)
   }
+  for (const sound of spoken) if (!conversation.items.some(({ id }) => id === sound.id)) addSound(sound)
   for (const words of notes) add(systemMessage(words))
-  return { update: inForceUpdate(state), items, renamed }
+  return { update: inForceUpdate(state), items, sounds, renamed }
 }
 
 /** Of one of our own events to a new leg, which go before everything else. */

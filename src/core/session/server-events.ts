@@ -24,6 +24,7 @@ import { changeResponses, sendToClient } from './to-client.js'
 import { acknowledgeOutput } from './tools/ledger.js'
 import { registerCall, registerItem, startCalls } from './tools/run.js'
 import { cancelFiller, fillerRefused, fillerSeen } from './tools/slow.js'
+import { markRefused, voiceAfter } from './voice.js'
 
 export function handleServerEvent(step: Step, told: UpstreamEvent & { readonly said?: readonly Said[] | undefined }): void {
   const received = step.state.restored === neverRestored ? told : asClientKnows(step, told)
@@ -90,8 +91,11 @@ export function handleServerEvent(step: Step, told: UpstreamEvent & { readonly s
 /** What the session keeps of an event, beyond what it does with it. */
 export function remember(step: Step, event: RealtimeEvent): void {
   const { underWay } = step.state
-  const nowUnderWay = step.state.profile.limits.reconnectMs ? observed(underWay, event, step.state.answersTurns) : underWay
-  if (nowUnderWay !== underWay) step.set({ underWay: nowUnderWay })
+  if (step.state.profile.limits.reconnectMs) {
+    const voice = voiceAfter(step.state.voice, event, step.heard.totalMs)
+    const nowUnderWay = observed(underWay, event, step.state.answersTurns)
+    if (nowUnderWay !== underWay || voice !== step.state.voice) step.set({ underWay: nowUnderWay, voice })
+  }
   const before = step.state.conversation
   const conversation = remembered(before, event)
   if (conversation === before) return
@@ -117,7 +121,9 @@ export function confirm(step: Step, session: JsonObject | undefined): void {
   step.actions.push({ type: 'media', media: mediaOf(session) })
   const { clientMaySet } = step.state.profile
   const inForce = clientMaySet.size > 0 ? requestedInForce(session ?? {}, clientMaySet) : step.state.inForce
-  step.set({ inForce, model: stringAt(session, 'model'), answersTurns: answersTurnsInForce(session), detectsTurns: detectsTurnsInForce(session) })
+  const transcribes = objectAt(objectAt(objectAt(session, 'audio'), 'input'), 'transcription') !== undefined
+  const voice = transcribes === step.state.voice.transcribes ? step.state.voice : { ...step.state.voice, transcribes }
+  step.set({ inForce, voice, model: stringAt(session, 'model'), answersTurns: answersTurnsInForce(session), detectsTurns: detectsTurnsInForce(session) })
 }
 
 function recordTranscription(step: Step, event: RealtimeEvent): void {
@@ -149,7 +155,10 @@ function errorEvent(step: Step, received: UpstreamEvent, said: readonly Said[] =
   noteFinal(step, code)
   // It is over a moment before its socket is.
   if (code === 'session_expired' && wouldRestore(step.state, step.now)) return lost(step, 'expired', said, { code: 'session_over', why: 'upstream_session_over' })
-  if (code === 'input_audio_buffer_commit_empty') commitRefused(step)
+  if (code === 'input_audio_buffer_commit_empty') {
+    commitRefused(step)
+    step.set({ voice: markRefused(step.state.voice) })
+  }
   if (fillerRefused(step, cause)) return
   const { ourRequest, clientRequest, uncertainAnswer } = step.state.responses
   if (uncertainAnswer && cause === uncertainAnswer.eventId) {

@@ -13,6 +13,7 @@ import { nothingUnderWay, type UnderWay } from './restore/under-way.js'
 import { noResume, type ResumeState } from './resume-state.js'
 import { type Caller, type TokenTerm, termFrom } from './token-term.js'
 import { noCalls, type ToolCalls } from './tools/ledger.js'
+import { noVoice, type Voice } from './voice.js'
 
 /** The leg that the session speaks to, or waits for, and how far it is. */
 export interface UpstreamState {
@@ -65,6 +66,7 @@ export interface SessionState {
   readonly answersTurns: boolean
   readonly detectsTurns: boolean
   readonly underWay: UnderWay
+  readonly voice: Voice
   /** The upstream was lost, and the session goes on as soon as another knows the conversation. */
   readonly restore: Restore | undefined
   readonly restored: Restored
@@ -118,6 +120,7 @@ export function openingState(seed: SessionSeed): SessionState {
     answersTurns: true,
     detectsTurns: true,
     underWay: nothingUnderWay,
+    voice: noVoice,
     restore: undefined,
     restored: neverRestored,
     rollover: undefined,
@@ -161,6 +164,7 @@ export function stateWith(state: SessionState, changes: Partial<SessionState>): 
     answersTurns: state.answersTurns,
     detectsTurns: state.detectsTurns,
     underWay: state.underWay,
+    voice: state.voice,
     restore: state.restore,
     restored: state.restored,
     rollover: state.rollover,

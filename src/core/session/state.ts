@@ -12,6 +12,7 @@ import type { SessionNote } from './notes.js'
 import { statusLabel } from './responses/state.js'
 import { rolloverFor } from './restore/state.js'
 import { openingState, type SessionSeed, type SessionState, stateWith, type UpstreamState } from './session-state.js'
+import { type Heard, heardNothing } from './voice.js'
 
 export { openingState, type SessionSeed, type SessionState, type UpstreamState }
 
@@ -28,6 +29,8 @@ export class Step implements SessionView {
   constructor(
     public state: SessionState,
     readonly now: number,
+    /** Of the client's audio. */
+    readonly heard: Heard = heardNothing,
   ) {}
 
   set(changes: Partial<SessionState>): void {

@@ -18,11 +18,15 @@ import { isReady, note, type SessionState, Step } from './state.js'
 import { tokenVerified } from './token-refresh.js'
 import { toolFinished } from './tools/run.js'
 import { clientAttached, dialFailed, upstreamClosed, upstreamOpened, upstreamStuck } from './upstream.js'
+import { type Heard, heardNothing } from './voice.js'
 
-/** `now`: the time of the input in milliseconds on the session's clock, not before that of the input before. The same state: nothing changed. */
-export function step(state: SessionState, input: Input, now: number): [SessionState, readonly Action[]] {
+/**
+ * `now`: the time of the input in milliseconds on the session's clock, not before that of the input before. `heard`: the client's audio by then.
+ * The same state: nothing changed.
+ */
+export function step(state: SessionState, input: Input, now: number, heard: Heard = heardNothing): [SessionState, readonly Action[]] {
   if (state.life === 'closed' || isStale(state, input)) return [state, []]
-  const step = new Step(state, now)
+  const step = new Step(state, now, heard)
   handle(step, input)
   if (step.state.quota.holds) releaseWhenIdle(step)
   if (state.responses !== step.state.responses || state.calls !== step.state.calls) noteEndOfWork(step, state)

@@ -5,6 +5,7 @@ import type { UpstreamEvent } from '../responses/state.js'
 import type { Step } from '../state.js'
 import { sendToClient } from '../to-client.js'
 import { withAliases } from './aliases.js'
+import { onClientsClock } from './hearing.js'
 import { acknowledged } from './outbox.js'
 import type { Restored } from './state.js'
 import { observed, tidy } from './under-way.js'
@@ -12,7 +13,7 @@ import { observed, tidy } from './under-way.js'
 /** Undefined: it is no news. */
 export function asClientKnows(step: Step, received: UpstreamEvent): UpstreamEvent | undefined {
   beginUnderOldId(step, received.event)
-  const event = withAliases(received.event, step.state.restored.aliases)
+  const event = onClientsClock(withAliases(received.event, step.state.restored.aliases), step.state.voice.clockMs)
   if (echoSeen(step, event)) return undefined
   const { upstream, responses } = step.state
   if (event.type === 'response.done' && upstream.rewrites && stringAt(objectAt(event, 'response'), 'id') === responses.active?.id) endRewriting(step)
@@ -29,6 +30,7 @@ export function echoSeen(step: Step, event: RealtimeEvent): boolean {
     answerSent(step, event)
     return true
   }
+  if (event.type === 'input_audio_buffer.committed') return step.state.restored.committed.has(stringAt(event, 'item_id') ?? '')
   if (event.type !== 'conversation.item.added' && event.type !== 'conversation.item.done') return false
   const id = stringAt(objectAt(event, 'item'), 'id') ?? ''
   if (!replayed.has(id)) return false
@@ -69,7 +71,7 @@ function beginUnderOldId(step: Step, event: RealtimeEvent): void {
   } else if (event.type === 'input_audio_buffer.speech_started' && speech !== undefined) alias(step, stringAt(event, 'item_id'), speech)
 }
 
-function alias(step: Step, upstreamId: string | undefined, clientId: string): void {
+export function alias(step: Step, upstreamId: string | undefined, clientId: string): void {
   if (upstreamId !== undefined) change(step, { aliases: new Map(step.state.restored.aliases).set(upstreamId, clientId) })
 }
 

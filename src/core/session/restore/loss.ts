@@ -8,7 +8,7 @@ import { msOfFirstWord } from '../replay.js'
 import { floorOf } from '../responses/floor.js'
 import { note, type SessionState, type Step } from '../state.js'
 import { isSpoken, type LossCause, type Said } from './cut.js'
-import { attemptUntil, mayRestore, nextLeg, pauseAfter, type Restore, remembering } from './state.js'
+import { attemptUntil, beginRestore, mayRestore, nextLeg, pauseAfter, type Restore, remembering } from './state.js'
 
 /** Errors after which another dial would meet the same end. */
 const FINAL_CODES: ReadonlySet<string> = new Set(['insufficient_quota', 'invalid_api_key', 'account_deactivated', 'billing_hard_limit_reached'])
@@ -34,7 +34,7 @@ export function lost(step: Step, cause: LossCause, said: readonly Said[], ending
   const until = now + (state.profile.limits.reconnectMs ?? 0)
   note(step, { type: 'upstream_lost', cause, during: during(state) })
   step.set({ conversation: withWhatWasSaid(state, said), restored: remembering(state.restored, now) })
-  dial(step, { cause, ending, since: now, until, attempt: 0, dialAt: undefined, attemptUntil: 0, said, awaited: new Map(), early: [], reserved: [] })
+  dial(step, beginRestore({ cause, ending, since: now, until, attempt: 0, attemptUntil: 0, said }))
 }
 
 /** Only what the client has of it: text as far as it came, speech as far as it was heard, calls whose arguments are whole. */
@@ -55,7 +55,7 @@ export function attemptFailed(step: Step, why: string, retryAfterMs = 0): void {
   if (!restore) return
   const dialAt = step.now + Math.max(pauseAfter(restore.attempt, relayIdPrefix), retryAfterMs)
   if (dialAt >= restore.until) return giveUp(step, why)
-  step.set({ upstream: { ...upstream, phase: 'lost' }, restore: { ...restore, dialAt, awaited: new Map() } })
+  step.set({ upstream: { ...upstream, phase: 'lost' }, restore: { ...restore, dialAt, awaited: new Map(), sounds: [], appendedMs: 0, news: [] } })
 }
 
 /** At every tick. */

@@ -8,7 +8,7 @@ import { replay } from '../replay.js'
 import { isFree } from '../responses/floor.js'
 import { isReady, note, type SessionState, type Step } from '../state.js'
 import { replayTo } from './replaying.js'
-import { nextLeg, type Restore, type Rollover } from './state.js'
+import { beginRestore, nextLeg, type Rollover } from './state.js'
 
 const MINUTE = 60_000
 /** Between looks for a quiet point, and before the next dial if one failed. */
@@ -77,19 +77,15 @@ function move(step: Step, { leg, session }: Rollover): void {
   if (leg === undefined) return
   const { limits } = step.state.profile
   const until = step.now + (limits.reconnectMs ?? 0)
-  const restore: Restore = {
+  const restore = beginRestore({
     cause: 'rollover',
     ending: { code: 'upstream_lost', why: 'rollover_failed' },
     since: step.now,
     until,
     attempt: 1,
-    dialAt: undefined,
     attemptUntil: until,
     said: [],
-    awaited: new Map(),
-    early: [],
-    reserved: [],
-  }
+  })
   step.set({ upstream: { phase: 'configuring', leg }, rollover: undefined, restore })
   step.actions.push({ type: 'switch', leg })
   replayTo(step, restore, session)

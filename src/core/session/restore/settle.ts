@@ -14,7 +14,9 @@ import { createForTurn } from '../responses/requests.js'
 import { handleServerEvent } from '../server-events.js'
 import { note, publicEventId, relayId, type Step } from '../state.js'
 import { changeResponses, sendToClient } from '../to-client.js'
+import type { Sound } from '../voice.js'
 import { type Cut, closingEvents, cutOf } from './cut.js'
+import { soundAgain } from './hearing.js'
 import type { Restore } from './state.js'
 import { truncatedByRelay } from './truncating.js'
 import { nothingUnderWay, type ShownItem, type ShownResponse, tidy } from './under-way.js'
@@ -24,13 +26,13 @@ const BROKE_OFF = 'Your last answer broke off. Go on exactly where it stopped, a
 const UNHEARD = 'What the user said last could not be heard. Ask briefly to say it again.'
 
 /** What the model is told after the conversation. */
-export function cutNotes(step: Step): readonly string[] {
+export function cutNotes(step: Step, sounds: readonly Sound[] = []): readonly string[] {
   const { conversation, underWay, responses } = step.state
   if (conversation.items.length === 0 && underWay.owed === undefined) return []
   const cut = responses.active ? cutOfActive(step) : undefined
   const lastTurn = underWay.owed === undefined ? conversation.items.findLast((item) => item.role === 'user') : conversation.items.find((item) => item.id === underWay.owed)
   const isUnanswered = underWay.owed !== undefined || cut === 'again' || underWay.sent.some((one) => one.type === 'response.create')
-  const unheard = isUnanswered && (lastTurn?.text ?? '') === ''
+  const unheard = isUnanswered && (lastTurn?.text ?? '') === '' && sounds.length === 0
   return [GO_ON, ...(cut === 'broken' && wasHeard(step) ? [BROKE_OFF] : []), ...(unheard ? [UNHEARD] : [])]
 }
 
@@ -39,7 +41,7 @@ export function settleCut(step: Step): void {
   const { restore, upstream } = step.state
   if (!restore) return
   const { active } = step.state.responses
-  const { sent, owed, speech } = step.state.underWay
+  const { sent, speech, owed } = step.state.underWay
   const cut = active ? cutOfActive(step) : undefined
   const { phase: _, ...leg } = upstream
   step.set({
@@ -49,15 +51,19 @@ export function settleCut(step: Step): void {
   })
   // Booked before the client sees its end, like every use.
   if (cut !== undefined) step.actions.push({ type: 'record.estimate', input: step.state.quota.lastInput, output: outputCap(step.state.profile, active?.request) })
-  for (const event of sent) sendAgain(step, event)
+  endUnheard(step)
+  for (const event of restore.news) handleServerEvent(step, { event, frame: undefined })
+  const goesOn = speech !== undefined && step.state.voice.speech?.id === speech
+  // What the new leg was told as sound is answered below, like every turn.
+  if (restore.news.length > 0) step.set({ underWay: tidy(step.state.underWay, { ...step.state.underWay, owed: undefined }) })
+  soundAgain(step, sent, restore.appendedMs, (event) => sendAgain(step, event))
   endFiller(step, restore)
   if (cut === 'again') forgetHalf(step)
   else if (cut !== undefined) closeResponse(step, cut, restore)
-  if (speech !== undefined) {
+  if (goesOn) {
     step.set({ restored: { ...step.state.restored, speech } })
     changeResponses(step, speechHeard(step.state.responses, false))
   }
-  endUnheard(step)
   const gapMs = step.now - restore.since
   note(step, { type: 'restored', cause: restore.cause, durationMs: gapMs, attempts: restore.attempt, cut: cut ?? 'none' })
   if (step.state.profile.relayEvents && restore.cause !== 'rollover')
@@ -158,12 +164,9 @@ function askAgain(step: Step, request: JsonObject | undefined): void {
 
 function sendAgain(step: Step, event: RealtimeEvent): void {
   switch (event.type) {
-    // The response is over, and the audio that was to be committed is gone.
+    // The response is over.
     case 'response.cancel':
-    case 'input_audio_buffer.commit':
       return
-    case 'input_audio_buffer.clear':
-      return handleServerEvent(step, { event: { type: 'input_audio_buffer.cleared', event_id: publicEventId(step) }, frame: undefined })
     case 'conversation.item.truncate':
       if (truncatedByRelay(step, event)) return
   }

@@ -3,6 +3,7 @@ import type { SessionProfile } from '../../policy/profile.js'
 import type { JsonObject, RealtimeEvent } from '../../protocol/events.js'
 import type { Ending } from '../actions.js'
 import type { QuotaReservation } from '../inputs.js'
+import type { Sound } from '../voice.js'
 import { type Aliases, noAliases } from './aliases.js'
 import type { LossCause, Said } from './cut.js'
 
@@ -26,6 +27,18 @@ export interface Restore {
   readonly early: readonly RealtimeEvent[]
   /** The store's answers on a quota that came meanwhile. */
   readonly reserved: readonly (QuotaReservation | undefined)[]
+  /** Turns that the new leg was told as sound, and has not named yet. */
+  readonly sounds: readonly Sound[]
+  /** What it has been told as sound. */
+  readonly appendedMs: number
+  /** Of the new leg: what the client is to hear of once the session is live. */
+  readonly news: readonly RealtimeEvent[]
+}
+
+type Begun = Pick<Restore, 'cause' | 'ending' | 'since' | 'until' | 'attempt' | 'attemptUntil' | 'said'>
+
+export function beginRestore(begun: Begun): Restore {
+  return { ...begun, dialAt: undefined, awaited: new Map(), early: [], reserved: [], sounds: [], appendedMs: 0, news: [] }
 }
 
 /** Since when nothing was heard, as far as is known. */
@@ -57,13 +70,24 @@ export interface Restored {
   readonly replayed: ReadonlySet<string>
   /** Those of them that the relay replaces, and whose end the upstream has still to confirm. */
   readonly rewritten: ReadonlySet<string>
+  /** Spoken turns among them of which the client has seen the commit. */
+  readonly committed: ReadonlySet<string>
   /** A response that was shown to the client and has to begin again: the next one is shown under its id. */
   readonly expected: string | undefined
   /** A spoken turn that was announced to the client: the next one is shown under its id. */
   readonly speech: string | undefined
 }
 
-export const neverRestored: Restored = { times: [], count: 0, aliases: noAliases, replayed: new Set(), rewritten: new Set(), expected: undefined, speech: undefined }
+export const neverRestored: Restored = {
+  times: [],
+  count: 0,
+  aliases: noAliases,
+  replayed: new Set(),
+  rewritten: new Set(),
+  committed: new Set(),
+  expected: undefined,
+  speech: undefined,
+}
 
 const MOST_IN_A_MINUTE = 3
 const MOST_IN_A_SESSION = 20
