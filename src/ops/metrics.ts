@@ -76,7 +76,11 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
   const restores = counter('relay_restores_total', 'Sessions that lost their upstream, by whether they went on.', ['result'])
   const restoreSeconds = histogram('relay_restore_seconds', 'Time from the loss of an upstream until the session was live again.', SECONDS)
   const cuts = counter('relay_cut_answers_total', 'Answers that a lost upstream cut off, by what became of them.', ['outcome'])
-  const rollovers = counter('relay_rollovers_total', 'Sessions that moved to a fresh upstream before the longest time of the one before.')
+  const rollovers = counter(
+    'relay_rollovers_total',
+    'Moves to a fresh upstream before the longest time of the one before: at a quiet point, without one, or failed and tried again.',
+    ['result'],
+  )
   const lane = counter('relay_lane_frames_total', 'Frames that passed without parsing (hit) or had to be parsed (miss).', ['side', 'result'])
   if (options.processMetrics) collectDefaultMetrics({ register: registry })
 
@@ -133,10 +137,13 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
       case 'upstream_lost':
         return losses.inc({ cause: note.cause, during: note.during })
       case 'restored':
-        if (note.cause === 'rollover') return rollovers.inc()
-        restores.inc({ result: 'restored' })
+        if (note.cause === 'rollover') return rollovers.inc({ result: 'quiet' })
         if (note.cut !== 'none') cuts.inc({ outcome: note.cut })
+        if (note.cause === 'forced') return rollovers.inc({ result: 'forced' })
+        restores.inc({ result: 'restored' })
         return restoreSeconds.observe(note.durationMs / 1000)
+      case 'rollover_failed':
+        return rollovers.inc({ result: 'failed' })
       case 'restore_failed':
         return restores.inc({ result: 'failed' })
       case 'backpressure':

@@ -61,6 +61,7 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
       return logger.info(fields, name)
     case 'upstream_lost':
     case 'restore_failed':
+    case 'rollover_failed':
       return logger.warn(fields, name)
     case 'response_started':
       return logger.debug({ sessionId, responseId: plain(note.responseId) }, name)

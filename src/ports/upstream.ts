@@ -25,6 +25,8 @@ export interface DialRequest {
   readonly zones?: readonly string[] | undefined
   /** `deployment` of a connection that was just lost: taken again only if no other upstream can be. */
   readonly avoid?: string | undefined
+  /** Connections that were opened ahead are left to sessions that lost theirs. */
+  readonly leavesReady?: boolean | undefined
 }
 
 export interface UpstreamProvider {

@@ -6,6 +6,7 @@ import type { UpstreamProvider } from '../ports/upstream.js'
 import type { AudioSettings } from './audio-ring.js'
 import type { ClientRates } from './client-rate.js'
 import type { LedgerSettings } from './ledger.js'
+import type { MoveSlots, RestoreQueue } from './restore-queue.js'
 import type { ResumeDesk, ResumeSettings } from './resume/desk.js'
 
 /** A client that sends more than its rates over time is not read on; bursts of five seconds' worth pass. */
@@ -16,6 +17,8 @@ export interface RelaySettings extends ClientRates {
   readonly heldFrames: number
   /** A side whose backlog makes no progress for this long is closed. */
   readonly slowClientMs: number
+  /** Lost upstreams that are replaced a second, by all sessions. */
+  readonly reconnectsPerSecond: number
   /** Bytes of a client's audio that are kept for the next upstream; all sessions have 64 times as much together. */
   readonly audioRingBytes: number
   /** Absent: a client that is gone does not come back. */
@@ -26,6 +29,8 @@ export interface RelaySettings extends ClientRates {
 export interface SessionDeps extends RelayDeps {
   readonly resume: ResumeDesk | undefined
   readonly audio: AudioSettings
+  readonly restores: RestoreQueue
+  readonly moves: MoveSlots
 }
 
 export interface RelayDeps {

@@ -33,7 +33,7 @@ export interface Effects {
 }
 
 /** Actions on the links themselves are the session's own. */
-export type PlugAction = Exclude<Action, { type: 'send' | 'dial' | 'switch' | 'park' | 'close' | 'note' }>
+export type PlugAction = Exclude<Action, { type: 'send' | 'dial' | 'drop' | 'switch' | 'park' | 'close' | 'note' }>
 
 export function perform(session: Effects, action: PlugAction): void {
   switch (action.type) {

@@ -4,6 +4,7 @@ import type { ResumeClaims } from '../ports/resume.js'
 import type { NewSession } from '../ports/session.js'
 import { spareAudio } from './audio-ring.js'
 import type { RelayDeps, SessionDeps } from './deps.js'
+import { createMoveSlots, createRestoreQueue } from './restore-queue.js'
 import { createResumeDesk } from './resume/desk.js'
 import { RelayedSession } from './session.js'
 import { createLiveSessions, type LiveSessions } from './sessions.js'
@@ -12,6 +13,8 @@ export interface Relay {
   /** Throws a `RefusalError` if the caller was revoked since ingress asked. A later revocation ends the session. */
   openSession(session: NewSession): void
   readonly sessions: LiveSessions
+  /** Sessions that lost their upstream, and whose turn to dial has not come. */
+  restoresWaiting(): number
   /** Bytes of clients' audio that are kept now. */
   audioBytes(): number
   /** Memory is short: as little of it as can be for a minute. True: that frees something. */
@@ -28,8 +31,10 @@ export function createRelay(given: RelayDeps): Relay {
   const resume = settings && createResumeDesk(settings, given.now)
   const { audioRingBytes: ringBytes } = given.settings
   const audio = { ringBytes, budget: { mostBytes: ringBytes * AUDIO_RINGS, used: 0 } }
-  const deps: SessionDeps = { ...given, resume, audio }
-  const sessions = createLiveSessions(deps.steady ?? deps.now)
+  const steady = given.steady ?? given.now
+  const sessions = createLiveSessions(steady)
+  const restores = createRestoreQueue(given.settings.reconnectsPerSecond, steady)
+  const deps: SessionDeps = { ...given, resume, audio, restores, moves: createMoveSlots(() => sessions.count) }
   deps.store.revocations.onRevoked((target) => {
     sessions.end(target)
   })
@@ -37,6 +42,7 @@ export function createRelay(given: RelayDeps): Relay {
   return {
     sessions,
     resume,
+    restoresWaiting: () => restores.waiting,
     audioBytes: () => audio.budget.used,
     spareAudio: () => spareAudio(audio.budget),
     openSession(opened) {

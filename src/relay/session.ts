@@ -15,12 +15,13 @@ import { Alarm } from './alarm.js'
 import { type AudioRing, createAudioRing } from './audio-ring.js'
 import { ClientRate } from './client-rate.js'
 import type { SessionDeps } from './deps.js'
-import { firstState, NextLeg } from './dialling.js'
+import { firstState } from './first-state.js'
 import { frameRefused } from './frame-inputs.js'
 import { SessionLedger } from './ledger.js'
 import { Leg, type Sides } from './leg.js'
 import { closedInput, eventInputs, stalledInput, tickInput } from './loss-inputs.js'
 import { createMeters } from './meters.js'
+import { NextLeg } from './next-leg.js'
 import { type Effects, perform } from './perform.js'
 import { recordEnd, register } from './session-report.js'
 import type { Timetable } from './timetable.js'
@@ -133,12 +134,13 @@ export class RelayedSession implements Effects, Sides {
         else if (!this.#client.sendEvent(action.event)) this.opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
         return
       case 'note':
-        if (action.note.type === 'response_started') this.lane.firstAudio.awaited(action.note.responseId, this.clock())
-        return this.opened.recorder.note(action.note)
+        return this.lane.note(action.note, this.clock)
       case 'dial':
         return this.#next.dial(this, action, (connection) => this.#upstreamLeg(action.leg, connection))
+      case 'drop':
+        return this.#next.close()
       case 'switch':
-        return this.#switch()
+        return this.#switch(action.lingers)
       case 'park':
         return this.#endClient(action)
       case 'close':
@@ -156,8 +158,8 @@ export class RelayedSession implements Effects, Sides {
     return leg
   }
 
-  #switch(): void {
-    this.#upstream?.link.close(1000, '')
+  #switch(lingers = false): void {
+    this.#next.leave(this.#upstream, lingers)
     // The client is read again, if the leg before took too little.
     this.#client.reader.resume('backlog')
     this.#upstream = this.#next.take()
@@ -253,7 +255,7 @@ export class RelayedSession implements Effects, Sides {
     this.#ended = true
     this.#endClient(ending)
     this.#alarm.stop()
-    this.#next.close()
+    this.#next.end()
     for (const abort of this.toolAborts.values()) abort.abort()
     this.#upstream?.link.close(1000, '')
     this.ledger.ended(this.clock() - this.#startedAt)

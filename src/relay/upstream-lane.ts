@@ -2,6 +2,7 @@
 import { type Frame, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
 import { type FramePattern, isRepeated, matchesPattern, patternOf } from '../core/protocol/repeated-frame.js'
 import type { Action } from '../core/session/actions.js'
+import type { SessionNote } from '../core/session/notes.js'
 import type { SessionState } from '../core/session/state.js'
 import type { Recorder } from '../ports/notes.js'
 import { FirstAudio } from './first-audio.js'
@@ -67,6 +68,11 @@ export class UpstreamLane {
       return true
     }
     return leg.wire.name === 'ga' && this.#passesPart(frame, state)
+  }
+
+  note(note: SessionNote, clock: () => number): void {
+    if (note.type === 'response_started') this.firstAudio.awaited(note.responseId, clock())
+    this.#recorder.note(note)
   }
 
   #passesPart(frame: Frame, state: SessionState): boolean {

@@ -7,13 +7,15 @@ import type { RelaySettings } from '../relay/deps.js'
 const HELD_FRAMES = 1024
 
 export function relaySettings(config: Config): RelaySettings {
-  const { clientBufferBytes, slowClientMs, resumeMs, resumeBufferBytes, audioBufferBytes, messagesPerSecond, bytesPerSecond, audioSecondsPerSecond } = config.limits
+  const { clientBufferBytes, slowClientMs, resumeMs, resumeBufferBytes, audioBufferBytes, reconnectsPerSecond, messagesPerSecond, bytesPerSecond, audioSecondsPerSecond } =
+    config.limits
   const rates = { messagesPerSecond, bytesPerSecond, audioBytesPerSecond: audioSecondsPerSecond * PCM_BYTES_PER_SECOND }
   return {
     bufferBytes: clientBufferBytes,
     heldFrames: HELD_FRAMES,
     slowClientMs,
     audioRingBytes: audioBufferBytes,
+    reconnectsPerSecond,
     ...rates,
     ...(resumeMs > 0 && { resume: { resumeMs, bufferBytes: resumeBufferBytes } }),
   }

@@ -146,8 +146,9 @@ export function createPool(provider: UpstreamProvider, options: PoolOptions): Up
     fill()
   }
 
-  function take({ zones, avoid }: DialRequest): Ready | undefined {
+  function take({ zones, avoid, leavesReady }: DialRequest): Ready | undefined {
     expire()
+    if (leavesReady) return undefined
     const one = ready.find(({ connection: { zone, deployment } }) => deployment !== avoid && (!zones || (zone !== undefined && zones.includes(zone))))
     if (!one) return undefined
     ready = ready.filter((other) => other !== one)

@@ -133,7 +133,7 @@ describe('a session', () => {
     expect(client.events.filter(({ type }) => type === 'error' || type === 'relay.resumed')).toEqual([])
     expect(orderProblems(client.events)).toEqual([])
     const text = await metrics()
-    expect(text).toMatch(/relay_rollovers_total [12]\n/)
+    expect(text).toMatch(/relay_rollovers_total\{result="(quiet|forced)"\} [12]\n/)
     expect(text).not.toContain('relay_upstream_losses_total{')
     // The last one may be a next leg that waits for its time.
     const present = own.simulator.conversations().find(({ items }) => JSON.stringify(items).includes('Good night'))

@@ -123,6 +123,8 @@ function lines(actions: readonly Action[]): readonly string[] {
         return [`cancel ${action.callId}`]
       case 'dial':
         return [`dial ${action.leg} ${action.reason}`]
+      case 'drop':
+        return ['drop']
       case 'switch':
         return [`switch ${action.leg}`]
       case 'ping':

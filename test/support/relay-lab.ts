@@ -87,6 +87,7 @@ export const SETTINGS: RelaySettings = {
   heldFrames: 64,
   slowClientMs: 10_000,
   audioRingBytes: 256 * 1024,
+  reconnectsPerSecond: 20,
   messagesPerSecond: 1000,
   bytesPerSecond: 64 * 1024 * 1024,
   audioBytesPerSecond: 64 * 1024 * 1024,

@@ -116,6 +116,16 @@ describe('a warm pool', () => {
     expect(events.filter((event) => event === 'hit')).toHaveLength(4)
   })
 
+  it('is left to sessions that lost theirs by a caller who is new', async () => {
+    const pool = open()
+    await counted('filled', 1)
+    const request = { signal: new AbortController().signal }
+    await pool.dial({ ...request, correlationId: 'new', leavesReady: true })
+    expect([pool.ready, events.at(-1)]).toEqual([1, 'miss'])
+    await pool.dial({ ...request, correlationId: 'lost' })
+    expect(events.filter((event) => event === 'hit')).toHaveLength(1)
+  })
+
   it('never takes a used connection back', async () => {
     const pool = open()
     await counted('filled', 1)

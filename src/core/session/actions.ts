@@ -10,10 +10,15 @@ import type { QuotaCause } from './quota/state.js'
 export type Action =
   /** `frame`: goes out instead of the event's encoding. `leg`: goes to the leg that was dialled, and is not switched to yet. */
   | { readonly type: 'send'; readonly to: Side; readonly event: RealtimeEvent; readonly frame?: Frame | undefined; readonly leg?: number }
-  /** Opens an upstream socket under this number. Answered by `upstream.opened` or `upstream.failed`. */
-  | { readonly type: 'dial'; readonly leg: number; readonly reason: DialReason }
-  /** What is sent upstream goes to this leg from now on. The leg before it is closed. */
-  | { readonly type: 'switch'; readonly leg: number }
+  /**
+   * Opens an upstream socket under this number. Answered by `upstream.opened` or `upstream.failed`, and by `dial.waits` and `dial.begins` if others are
+   * before it. `urgent`: somebody speaks or waits for an answer, or there is little time.
+   */
+  | { readonly type: 'dial'; readonly leg: number; readonly reason: DialReason; readonly urgent: boolean }
+  /** The leg that was dialled and not switched to is not wanted any more. */
+  | { readonly type: 'drop' }
+  /** What is sent upstream goes to this leg from now on. The leg before it is closed; if it `lingers`, some seconds later. */
+  | { readonly type: 'switch'; readonly leg: number; readonly lingers?: boolean }
   /** Lets the client come back to this session. Answered by `resume.offered`, at once. */
   | { readonly type: 'resume.offer' }
   /** The client has this many messages: they need not be kept. */

@@ -85,7 +85,7 @@ export function tick(step: Step, { clientActiveAt, upstreamHeard, said }: Extrac
       tickSlowTools(step)
       tickSilence(step, upstreamHeard, said)
     }
-    tickRollover(step)
+    tickRollover(step, said)
     tickRestore(step)
     forgetSpent(step)
     endIfNotBack(step)

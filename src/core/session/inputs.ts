@@ -22,6 +22,10 @@ export type Input =
   /** A frame of the client that is no event it may send. */
   | { readonly type: 'frame.refused'; readonly code: RefusalCode; readonly message: string; readonly causeEventId?: string | undefined }
   | { readonly type: 'upstream.opened'; readonly leg: number; readonly privateWords: readonly string[] }
+  /** Other sessions dial first. */
+  | { readonly type: 'dial.waits'; readonly leg: number }
+  /** A dial that waited is made now. */
+  | { readonly type: 'dial.begins'; readonly leg: number }
   /** The dial came to nothing. `why` is a fixed word of ours. */
   | { readonly type: 'upstream.failed'; readonly leg: number; readonly code: RefusalCode; readonly why: string; readonly retryAfterSeconds?: number | undefined }
   /** `frame`: the event's own bytes, when sending them on would be the same as sending the event. */

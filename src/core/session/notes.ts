@@ -16,5 +16,7 @@ export type SessionNote =
   /** From the loss on. `cut`: what became of the answer that was under way. */
   | { readonly type: 'restored'; readonly cause: LossCause; readonly durationMs: number; readonly attempts: number; readonly cut: Cut | 'none' }
   | { readonly type: 'restore_failed'; readonly cause: LossCause; readonly why: string; readonly attempts: number; readonly durationMs: number }
+  /** The next upstream could not be made ready, or not in time. */
+  | { readonly type: 'rollover_failed'; readonly why: string }
   /** `rule` as `responses_per_day`; `unknown`: the store could not say what is left. */
   | { readonly type: 'quota_refused'; readonly rule: string }

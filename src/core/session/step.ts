@@ -7,10 +7,10 @@ import type { Input } from './inputs.js'
 import { openingEvent } from './opening.js'
 import { quotaReserved, releaseWhenIdle, tellLeft } from './quota/gate.js'
 import { refuse } from './refuse.js'
-import { keepEarly, keepReserved } from './restore/loss.js'
+import { dialBegins, dialWaits, keepEarly, keepReserved } from './restore/loss.js'
 import { outgoing } from './restore/outgoing.js'
 import { restoringEvent } from './restore/replaying.js'
-import { rolloverInput } from './restore/rollover.js'
+import { formerInput, isFormer, rolloverInput } from './restore/rollover.js'
 import { watchWhileAwaited } from './restore/silence.js'
 import { clientBack, clientGone, resumeOffered } from './resume.js'
 import { handleServerEvent, remember } from './server-events.js'
@@ -25,7 +25,7 @@ import { type Heard, heardNothing } from './voice.js'
  * The same state: nothing changed.
  */
 export function step(state: SessionState, input: Input, now: number, heard: Heard = heardNothing): [SessionState, readonly Action[]] {
-  if (state.life === 'closed' || isStale(state, input)) return [state, []]
+  if (state.life === 'closed' || isStale(state, input, now)) return [state, []]
   const step = new Step(state, now, heard)
   handle(step, input)
   if (step.state.quota.holds) releaseWhenIdle(step)
@@ -39,8 +39,8 @@ export function step(state: SessionState, input: Input, now: number, heard: Hear
 const FOR_PARKED: ReadonlySet<Input['type']> = new Set(['upstream.event', 'upstream.closed', 'tick', 'end'])
 
 /** A socket that the session has left says nothing to it any more. */
-function isStale(state: SessionState, input: Input): boolean {
-  return 'leg' in input && input.leg !== state.upstream.leg && input.leg !== nextOf(state)
+function isStale(state: SessionState, input: Input, now: number): boolean {
+  return 'leg' in input && input.leg !== state.upstream.leg && input.leg !== nextOf(state) && !isFormer(state, input.leg, now)
 }
 
 /** The leg that a session is about to move to. */
@@ -50,6 +50,7 @@ function nextOf({ rollover }: SessionState): number | undefined {
 
 function handle(step: Step, input: Input): void {
   if (step.state.life === 'parked' && !FOR_PARKED.has(input.type)) return
+  if ('leg' in input && isFormer(step.state, input.leg, step.now)) return formerInput(step, input)
   if ('leg' in input && input.leg !== step.state.upstream.leg) return rolloverInput(step, input)
   switch (input.type) {
     case 'client.attached':
@@ -72,6 +73,10 @@ function handle(step: Step, input: Input): void {
       return refuse(step, { code: input.code, message: input.message }, input.causeEventId, 'unknown')
     case 'upstream.opened':
       return upstreamOpened(step, input.privateWords)
+    case 'dial.waits':
+      return dialWaits(step)
+    case 'dial.begins':
+      return dialBegins(step)
     case 'upstream.failed':
       return dialFailed(step, input)
     case 'upstream.event':

@@ -9,7 +9,7 @@ import type { Step } from './state.js'
 export function clientAttached(step: Step): void {
   const leg = step.state.upstream.leg + 1
   step.set({ upstream: { phase: 'dialling', leg } })
-  step.actions.push({ type: 'dial', leg, reason: 'first' })
+  step.actions.push({ type: 'dial', leg, reason: 'first', urgent: true })
 }
 
 /** `privateWords`: names that must not appear in any text towards the client. */

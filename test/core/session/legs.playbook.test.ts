@@ -11,7 +11,7 @@ const seed = { profile: profile(), relayIdPrefix: PREFIX, requestedModel: undefi
 describe('the first leg', () => {
   it('is dialled when the client is attached, and switched to when it is open', () => {
     const [attached, dial] = step(openingState(seed), { type: 'client.attached' }, 0)
-    expect(dial).toEqual([{ type: 'dial', leg: 1, reason: 'first' }])
+    expect(dial).toEqual([{ type: 'dial', leg: 1, reason: 'first', urgent: true }])
     expect(attached.upstream).toEqual({ phase: 'dialling', leg: 1 })
     const [opened, actions] = step(attached, { type: 'upstream.opened', leg: 1, privateWords: ['deployment'] }, 0)
     expect(actions).toEqual([{ type: 'switch', leg: 1 }])

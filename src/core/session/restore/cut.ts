@@ -2,8 +2,8 @@
 import type { JsonObject, RealtimeEvent } from '../../protocol/events.js'
 import type { ShownItem, ShownPart, ShownResponse } from './under-way.js'
 
-/** `closed`: the socket ended. `stalled`: it took nothing any more. `silent`: it said nothing, not even to a ping. `expired`: its session reached the longest time. `rollover`: it was left by plan. */
-export type LossCause = 'closed' | 'stalled' | 'silent' | 'expired' | 'rollover'
+/** `closed`: the socket ended. `stalled`: it took nothing any more. `silent`: it said nothing, not even to a ping. `expired`: its session reached the longest time. `rollover`: it was left by plan. `forced`: so it was, and there was no time left to wait for a quiet point. */
+export type LossCause = 'closed' | 'stalled' | 'silent' | 'expired' | 'rollover' | 'forced'
 
 /** What was delivered of an item by the relay, which alone reads every delta. */
 export interface Said {

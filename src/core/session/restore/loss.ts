@@ -13,6 +13,9 @@ import { attemptUntil, beginRestore, mayRestore, nextLeg, pauseAfter, type Resto
 /** Errors after which another dial would meet the same end. */
 const FINAL_CODES: ReadonlySet<string> = new Set(['insufficient_quota', 'invalid_api_key', 'account_deactivated', 'billing_hard_limit_reached'])
 
+/** Of a session whose turn to dial does not come. */
+const MOST_WAIT_MS = 60_000
+
 /** An `error` of the upstream that says why its end is near. */
 export function noteFinal(step: Step, code: string): void {
   if (FINAL_CODES.has(code)) step.set({ upstream: { ...step.state.upstream, isFinal: true } })
@@ -38,7 +41,7 @@ export function lost(step: Step, cause: LossCause, said: readonly Said[], ending
 }
 
 /** Only what the client has of it: text as far as it came, speech as far as it was heard, calls whose arguments are whole. */
-function withWhatWasSaid({ conversation, underWay }: SessionState, said: readonly Said[]): Conversation {
+export function withWhatWasSaid({ conversation, underWay }: SessionState, said: readonly Said[]): Conversation {
   let after = conversation
   for (const { id, item, parts, final, done } of underWay.responses.flatMap(({ items }) => items)) {
     const { text = '', audioMs = 0 } = said.find((one) => one.itemId === id) ?? {}
@@ -89,7 +92,23 @@ function dial(step: Step, restore: Restore): void {
   const next: Restore = { ...restore, attempt: restore.attempt + 1, dialAt: undefined, attemptUntil: attemptUntil(step.now, restore.until, reconnectMs), awaited: new Map() }
   step.set({ upstream: { phase: 'dialling', leg }, restore: next, rollover: undefined })
   const isNews = restore.attempt === 0 && restore.ending.code !== 'session_over'
-  step.actions.push({ type: 'dial', leg, reason: isNews ? 'lost' : 'again' })
+  step.actions.push({ type: 'dial', leg, reason: isNews ? 'lost' : 'again', urgent: during(step.state) !== 'idle' })
+}
+
+/** Others are dialled first, so its own time does not run; a minute after the loss all of it is over. */
+export function dialWaits(step: Step): void {
+  const { restore } = step.state
+  if (!restore) return
+  const until = Math.max(restore.until, restore.since + MOST_WAIT_MS)
+  step.set({ restore: { ...restore, until, attemptUntil: until } })
+}
+
+export function dialBegins(step: Step): void {
+  const { restore } = step.state
+  const { reconnectMs = 0 } = step.state.profile.limits
+  if (!restore) return
+  const until = step.now + reconnectMs
+  step.set({ restore: { ...restore, until, attemptUntil: attemptUntil(step.now, until, reconnectMs) } })
 }
 
 function giveUp(step: Step, why: string): void {

@@ -66,7 +66,7 @@ export function settleCut(step: Step): void {
   }
   const gapMs = step.now - restore.since
   note(step, { type: 'restored', cause: restore.cause, durationMs: gapMs, attempts: restore.attempt, cut: cut ?? 'none' })
-  if (step.state.profile.relayEvents && restore.cause !== 'rollover')
+  if (step.state.profile.relayEvents && restore.cause !== 'rollover' && restore.cause !== 'forced')
     step.actions.push({
       type: 'send',
       to: 'client',

@@ -55,6 +55,9 @@ export interface Rollover {
   /** The next leg, or the last one that was dialled in vain. */
   readonly leg: number | undefined
   readonly phase: 'waiting' | 'dialling' | 'configuring' | 'prepared'
+  /** From then on the end of an answer is quiet enough, and from then on nothing is waited for. */
+  readonly lateAt: number
+  readonly forcedAt: number
   /** The session that the next leg runs, and what the client had set when it was asked for. */
   readonly session?: JsonObject | undefined
   readonly inForce?: JsonObject | undefined
@@ -76,6 +79,8 @@ export interface Restored {
   readonly expected: string | undefined
   /** A spoken turn that was announced to the client: the next one is shown under its id. */
   readonly speech: string | undefined
+  /** The leg that was left by plan, what it calls things, and until when it is heard. */
+  readonly former: { readonly leg: number; readonly aliases: Aliases; readonly until: number } | undefined
 }
 
 export const neverRestored: Restored = {
@@ -87,6 +92,7 @@ export const neverRestored: Restored = {
   committed: new Set(),
   expected: undefined,
   speech: undefined,
+  former: undefined,
 }
 
 const MOST_IN_A_MINUTE = 3
@@ -114,6 +120,9 @@ export function nextLeg({ upstream, rollover }: { readonly upstream: { readonly 
 const AHEAD_SHARE = 1 / 6
 const MOST_AHEAD_MS = 10 * MINUTE
 const DAY = 1440 * MINUTE
+/** Before its end, and at most half and a sixth of the time ahead. */
+const LATE_MS = 30_000
+const FORCED_MS = 10_000
 
 /** A leg has just become ready. `endsAt`: the session's own end. Undefined: the leg outlives the session, or is never left by plan. */
 export function rolloverFor(limits: SessionProfile['limits'], expiresAt: unknown, now: number, endsAt: number, spread: string): Rollover | undefined {
@@ -123,7 +132,10 @@ export function rolloverFor(limits: SessionProfile['limits'], expiresAt: unknown
   if (endsAt <= now + lasts) return undefined
   const ahead = Math.min(lasts * AHEAD_SHARE, MOST_AHEAD_MS)
   // Sessions that began together do not move together.
-  return { at: now + lasts - ahead + (ahead / 2) * fractionOf(spread), leg: undefined, phase: 'waiting' }
+  const end = now + lasts
+  const lateAt = end - Math.min(LATE_MS, ahead / 2)
+  const forcedAt = end - Math.min(FORCED_MS, ahead / 6)
+  return { at: end - ahead + (ahead / 2) * fractionOf(spread), leg: undefined, phase: 'waiting', lateAt, forcedAt }
 }
 
 /** Of the time that all attempts have together. */

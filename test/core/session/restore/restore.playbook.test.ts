@@ -134,6 +134,31 @@ describe('attempts', () => {
     expect(p.feed({ type: 'upstream.failed', leg: 3, code: 'rate_limited', why: 'quota', retryAfterSeconds: 30 })).toEqual(['close upstream_lost upstream_closed'])
   })
 
+  it('that wait for others have a minute, and their own time begins with the dial', () => {
+    const p = restorable()
+    lose(p)
+    p.feed({ type: 'dial.waits', leg: 2 })
+    expect(p.tick(45_000)).toEqual([])
+    p.feed({ type: 'dial.begins', leg: 2 })
+    expect(p.tick(48_999)).toEqual([])
+    p.tick(49_000)
+    expect(p.state.upstream.phase).toBe('lost')
+    expect(p.tick(55_000).at(-1)).toMatch(/^close upstream_lost/)
+    const other = restorable()
+    lose(other)
+    other.feed({ type: 'dial.waits', leg: 2 })
+    expect(other.tick(59_999)).toEqual([])
+    expect(other.tick(60_000)).toEqual(['close upstream_lost upstream_closed'])
+  })
+
+  it('are urgent if somebody speaks or waits for an answer', () => {
+    const urgent = (p: Play) => p.input({ type: 'upstream.closed', leg: 1, code: 1006 }).find((action) => action.type === 'dial')
+    expect(urgent(restorable())).toMatchObject({ urgent: false })
+    const p = restorable()
+    p.client({ type: 'response.create' })
+    expect(urgent(p)).toMatchObject({ urgent: true })
+  })
+
   it('are three restores a minute at most', () => {
     const p = restorable()
     for (let times = 0; times < 3; times++) {

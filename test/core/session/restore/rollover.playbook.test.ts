@@ -10,7 +10,7 @@ const AHEAD_MS = CAP_MS / 6
 const lasting = (change: Parameters<typeof play>[0] = {}) => {
   const p = play({ ...change, limits: { ...change.limits, reconnectMs: RECONNECT_MS, upstreamSessionMs: CAP_MS, idleTimeoutMs: 3_600_000 } as never })
   const inForce = updated(p.state.profile)
-  p.upstream({ ...inForce, session: { ...(inForce.session as object), audio: { input: { turn_detection: { type: 'server_vad' } } } } })
+  p.upstream({ ...inForce, session: { ...(inForce.session as object), audio: { input: { turn_detection: { type: 'server_vad' }, transcription: { model: 'whisper-1' } } } } })
   return p
 }
 /** The time at which the next leg is dialled. */
@@ -84,13 +84,15 @@ it('what the upstream says of its end counts, if that is a minute to a day ahead
   for (const other of [undefined, 'soon', 0, 59, 86_401]) expect(within(at(other), CAP_MS)).toBe(true)
 })
 
-it('a next leg that fails is no loss, and another is dialled a minute later, under a number of its own', () => {
+it('a next leg that fails is no loss, and another is dialled later, while there is time, under a number of its own', () => {
   const p = lasting()
   const at = dials(p)
-  expect(p.feed({ type: 'upstream.failed', leg: 2, code: 'upstream_refused', why: 'unreachable' })).toEqual([])
+  expect(p.feed({ type: 'upstream.failed', leg: 2, code: 'upstream_refused', why: 'unreachable' })).toEqual(['drop'])
   expect(p.state.upstream).toMatchObject({ phase: 'ready', leg: 1 })
-  expect(p.tick(at + 59_999)).toEqual([])
-  expect(p.tick(at + 60_000)).toEqual(['dial 3 rollover'])
+  const next = p.state.rollover?.at ?? 0
+  expect(next).toBeLessThan(at + (CAP_MS - at) / 3)
+  expect(p.tick(next - 1)).toEqual([])
+  expect(p.tick(next)).toEqual(['dial 3 rollover'])
   expect(fromNext(p, { type: 'session.created', event_id: 'e', session: {} }, 2)).toEqual([])
 })
 
@@ -100,8 +102,8 @@ it('what the client sets meanwhile is not lost: the next leg is made ready again
   prepares(p)
   const inForce = updated(p.state.profile)
   p.upstream({ ...inForce, session: { ...(inForce.session as object), output_modalities: ['text'], audio: { input: { turn_detection: { type: 'server_vad' } } } } })
-  expect(p.tick(at + 1000)).toEqual([])
-  expect(p.tick(at + 61_000)).toEqual(['dial 3 rollover'])
+  expect(p.tick(at + 1000)).toEqual(['drop'])
+  expect(p.tick(at + 1000)).toEqual(['dial 3 rollover'])
 })
 
 it('a loss in between is a loss like any other', () => {
@@ -111,4 +113,79 @@ it('a loss in between is a loss like any other', () => {
   expect(lose(p)).toEqual(['dial 3 lost'])
   comesBack(p)
   expect(p.state.upstream).toMatchObject({ phase: 'ready', leg: 3 })
+})
+
+/** An answer in speech, half said, as late as the next leg is ready. */
+const speaking = (p: Play) => {
+  p.upstream(ev.added(user))
+  p.upstream({ type: 'conversation.item.done', event_id: 'e', item: user })
+  const opened = { id: 'item_2', type: 'message', status: 'in_progress', role: 'assistant', content: [] }
+  p.upstream(ev.created('r1'))
+  p.upstream(ev.itemAdded('r1', opened))
+  p.upstream(ev.added(opened, 'item_1'))
+  p.upstream({
+    type: 'response.content_part.added',
+    event_id: 'e',
+    response_id: 'r1',
+    item_id: 'item_2',
+    output_index: 0,
+    content_index: 0,
+    part: { type: 'audio', transcript: '' },
+  })
+}
+const said = [{ itemId: 'item_2', text: 'The sea is calm', audioMs: 2000 }]
+const tick = (p: Play, now: number) => {
+  p.now = now
+  return p.feed({ type: 'tick', clientActiveAt: now, upstreamHeard: now, said })
+}
+
+it('an answer that does not end is cut ten seconds before the end, and goes on in the next upstream', () => {
+  const p = lasting({ tools: [] })
+  speaking(p)
+  const at = dials(p)
+  prepares(p)
+  for (let now = at + 1000; now < CAP_MS - 10_000; now += 1000) expect(tick(p, now)).toEqual([])
+  const sent = p.allTo('upstream').length
+  expect(tick(p, CAP_MS - 10_000)).toContain('switch 2')
+  for (const event of p.allTo('upstream').slice(sent)) echo(p, event.item as never)
+  expect(p.lastTo('upstream')?.type).toBe('response.create')
+  expect(p.lastTo('client')).toMatchObject({ type: 'response.done', response: { status: 'incomplete' } })
+  // What is still said by the leg that was cut must not be heard.
+  expect(p.feed({ type: 'upstream.event', leg: 1, event: ev.done('r1') as never, frame: undefined })).toEqual([])
+})
+
+it('half a minute before the end the end of an answer is quiet enough, though the user speaks', () => {
+  const p = lasting({ tools: [] })
+  const at = dials(p)
+  prepares(p)
+  p.heard = { totalMs: 9000, keptFromMs: 0 }
+  p.upstream({ type: 'input_audio_buffer.speech_started', event_id: 'e', item_id: 'i', audio_start_ms: 8500 })
+  for (let now = at + 1000; now < CAP_MS - 30_000; now += 1000) expect(tick(p, now)).toEqual([])
+  expect(tick(p, CAP_MS - 30_000)).toContain('switch 2')
+})
+
+it('the leg that was left is heard for five seconds more: late words reach client and memory', () => {
+  const p = lasting({ tools: [] })
+  const spoken = { ...user, content: [{ type: 'input_audio', transcript: null }] }
+  p.upstream(ev.added(spoken))
+  p.upstream({ type: 'conversation.item.done', event_id: 'e', item: spoken })
+  const at = dials(p)
+  prepares(p)
+  for (let now = at; now < CAP_MS - 30_000; now += 1000) p.tick(now)
+  p.tick(CAP_MS - 30_000)
+  expect(p.state.upstream.leg).toBe(2)
+  const late = { type: 'conversation.item.input_audio_transcription.completed', event_id: 'e', item_id: 'item_1', content_index: 0, transcript: 'Hello' }
+  const former = () => p.feed({ type: 'upstream.event', leg: 1, event: late as never, frame: undefined })
+  expect(former()).toEqual(['client conversation.item.input_audio_transcription.completed'])
+  expect(p.state.conversation.items[0]?.text).toBe('Hello')
+  expect(p.feed({ type: 'upstream.closed', leg: 1, code: 1001 })).toEqual([])
+  p.now += 5000
+  expect(former()).toEqual([])
+})
+
+it('while others move it looks again a second later, and that is no failure', () => {
+  const p = lasting()
+  const at = dials(p)
+  expect(p.feed({ type: 'upstream.failed', leg: 2, code: 'rate_limited', why: 'others_move' })).toEqual(['drop'])
+  expect(p.tick(at + 1000)).toEqual(['dial 3 rollover'])
 })

@@ -1,0 +1,11 @@
+// A session's state as core first sees it.
+import { openingState, type SessionState } from '../core/session/state.js'
+import type { NewSession } from '../ports/session.js'
+import type { SessionDeps } from './deps.js'
+
+/** `now`: on the session's clock, which need not be the wall clock. */
+export function firstState({ profile, requestedModel, identity }: NewSession, deps: SessionDeps, now: number): SessionState {
+  const { subject, issuer, expiresAtMs: exp } = identity
+  const expiresAt = now + exp - deps.now()
+  return openingState({ profile, relayIdPrefix: `relay_${deps.randomId()}_`, requestedModel, now, caller: { subject, issuer }, expiresAt, exp })
+}

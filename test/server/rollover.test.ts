@@ -1,0 +1,15 @@
+// Calls that last longer than their upstream: each moves in time, none is closed, and no answer is cut. `npm run test:chaos` has a hundred of ten minutes.
+import { expect, it } from 'vitest'
+import { cappedCalls } from '../chaos/capped.js'
+import { runRelay } from '../support/running-relay.js'
+
+it('twelve calls, each answered on and on, outlive their upstreams', async () => {
+  const running = await runRelay({ simulator: { sessionSeconds: 13 }, env: { UPSTREAM_SESSION_SECONDS: '12' } })
+  const { problems, answers, rollovers } = await cappedCalls(running, 12, 16_000, 2000)
+  const text = await (await fetch(`${running.relay.adminUrl}/metrics`)).text()
+  await running.close()
+  expect(problems).toEqual([])
+  expect(answers).toBeGreaterThan(50)
+  expect(rollovers.quiet + rollovers.forced).toBeGreaterThanOrEqual(12)
+  expect(text).not.toContain('relay_cut_answers_total{')
+}, 40_000)
