@@ -89,8 +89,8 @@ function answerEnd(reply: FastifyReply, { ended, asked, answered, everywhere }: 
 }
 
 /** The API calls an instance a relay. */
-function sessionShown({ instance, since, ...session }: SessionRecord): object {
-  return { ...session, relay: instance, since: iso(since) }
+function sessionShown({ instance, since, history, ...session }: SessionRecord): object {
+  return { ...session, relay: instance, since: iso(since), ...history }
 }
 
 function limitShown({ name, source, at, limit, remaining, resetAt, used, usedFrom }: LimitState, now: number): object {

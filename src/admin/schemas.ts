@@ -45,7 +45,20 @@ const DEPLOYMENT = object({
 })
 
 const SESSION = object(
-  { id: TEXT, subject: TEXT, tenant: TEXT, profile: TEXT, dialect: TEXT, deployment: TEXT, relay: { type: 'string', description: 'The instance that runs it.' }, since: TIME },
+  {
+    id: TEXT,
+    subject: TEXT,
+    tenant: TEXT,
+    profile: TEXT,
+    dialect: TEXT,
+    deployment: TEXT,
+    relay: { type: 'string', description: 'The instance that runs it.' },
+    since: TIME,
+    legs: { ...COUNT, description: 'Upstream connections so far, the present one included.' },
+    losses: { ...COUNT, description: 'Upstream connections that were lost.' },
+    restores: { ...COUNT, description: 'Losses after which it went on.' },
+    rollovers: { ...COUNT, description: 'Moves to a fresh upstream before the longest time of the one before.' },
+  },
   ['id', 'subject', 'profile', 'dialect', 'deployment', 'relay', 'since'],
 )
 

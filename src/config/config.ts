@@ -144,6 +144,7 @@ export interface ProfileConfig {
   readonly clientTools: boolean
   readonly toolNoticeMs?: number | undefined
   readonly toolFiller?: string | undefined
+  readonly onCutAnswer?: 'leave' | 'continue' | undefined
   readonly limits: Partial<Pick<Config['limits'], ProfileLimit>>
   readonly quota?: readonly QuotaSetting[] | undefined
 }

@@ -102,6 +102,8 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
   const toolFiller = fields.string('toolFiller') ?? fallback.toolFiller
   if (toolFiller !== undefined && (toolFiller.trim() === '' || toolFiller.length > MAX_FILLER)) fields.bad('toolFiller', `must have 1 to ${MAX_FILLER} characters`)
   if (toolFiller !== undefined && toolNoticeMs === undefined) fields.bad('toolFiller', 'needs toolNoticeMs, which says when')
+  const onCutAnswer = fields.string('onCutAnswer') ?? fallback.onCutAnswer
+  if (onCutAnswer !== undefined && onCutAnswer !== 'leave' && onCutAnswer !== 'continue') fields.bad('onCutAnswer', 'must be "leave" or "continue"')
   const { limits, quota } = readLimits(fields.fields('limits'), context)
   fields.done()
   return {
@@ -114,6 +116,7 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
     clientTools,
     toolNoticeMs,
     toolFiller,
+    onCutAnswer: onCutAnswer === 'leave' ? 'leave' : undefined,
     limits,
     quota: quota ?? fallback.quota,
   }

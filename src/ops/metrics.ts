@@ -81,6 +81,8 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
     'Moves to a fresh upstream before the longest time of the one before: at a quiet point, without one, or failed and tried again.',
     ['result'],
   )
+  const notReplayed = counter('relay_items_not_replayed_total', 'Items of conversations that a new upstream refused.')
+  const drifts = counter('relay_text_drifts_total', 'Answers that a model began to write after a restore although it should speak. They were asked for again.')
   const lane = counter('relay_lane_frames_total', 'Frames that passed without parsing (hit) or had to be parsed (miss).', ['side', 'result'])
   if (options.processMetrics) collectDefaultMetrics({ register: registry })
 
@@ -142,6 +144,10 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
         if (note.cause === 'forced') return rollovers.inc({ result: 'forced' })
         restores.inc({ result: 'restored' })
         return restoreSeconds.observe(note.durationMs / 1000)
+      case 'item_not_replayed':
+        return notReplayed.inc()
+      case 'drifted':
+        return drifts.inc()
       case 'rollover_failed':
         return rollovers.inc({ result: 'failed' })
       case 'restore_failed':

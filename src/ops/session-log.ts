@@ -58,6 +58,8 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
     case 'client_back':
     case 'client_not_back':
     case 'restored':
+    case 'drifted':
+    case 'item_not_replayed':
       return logger.info(fields, name)
     case 'upstream_lost':
     case 'restore_failed':

@@ -1,6 +1,16 @@
 // The live sessions of all instances of a relay: what operators see and end. Types only.
 import type { DialectName } from '../core/protocol/dialect.js'
 
+/** What a session has been through on the upstream's side. */
+export interface UpstreamHistory {
+  /** Connections, the present one included. */
+  readonly legs: number
+  readonly losses: number
+  /** Losses after which it went on. */
+  readonly restores: number
+  readonly rollovers: number
+}
+
 /** A live session as operators see it: no secret, no prompt, nothing that was said. */
 export interface SessionRecord {
   readonly id: string
@@ -12,8 +22,10 @@ export interface SessionRecord {
   readonly deployment: string
   /** The relay process it lives in. */
   readonly instance: string
-  /** Epoch milliseconds when its upstream was reached. */
+  /** Epoch milliseconds when its first upstream was reached. */
   readonly since: number
+  /** Absent: an older relay runs it, and does not say. */
+  readonly history?: UpstreamHistory | undefined
 }
 
 export type EndTarget = { readonly sessionId: string } | { readonly subject: string }

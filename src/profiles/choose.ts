@@ -37,6 +37,7 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
     clientTools: chosen.clientTools,
     toolNoticeMs: chosen.toolNoticeMs,
     toolFiller: chosen.toolFiller,
+    onCutAnswer: chosen.onCutAnswer,
     relayEvents: chosen.relayEvents || identity.claims.relayEvents === true,
     limits: own.limits,
   }

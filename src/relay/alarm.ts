@@ -17,6 +17,7 @@ export class Alarm {
   }
 
   setDue(at: number): void {
+    if (at === this.dueAt) return
     this.dueAt = at
     if (!this.#everyTick) this.#plan(at)
   }

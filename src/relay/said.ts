@@ -11,17 +11,22 @@ interface Saying {
 const WORDS: ReadonlySet<string> = new Set(['response.output_audio_transcript.delta', 'response.output_text.delta', 'response.function_call_arguments.delta'])
 /** An upstream that never ends what it begins must not fill the memory. */
 const MOST_ITEMS = 16
+/** Of less speech the speed is a guess. */
+const LEAST_SECONDS = 1
 const MOST_CHARACTERS = 64 * 1024
 
 export class SaidSoFar {
   /** Absent while nothing is said. */
   #items: Map<string, Saying> | undefined
+  /** Of the spoken items that are done: how fast the voice speaks. */
+  #doneCharacters = 0
+  #doneBytes = 0
 
   /** Every event of the upstream that was read as a whole. `audioBytes`: sent to the client so far. */
   heard(event: RealtimeEvent, audioBytes: number): void {
     if (WORDS.has(event.type)) return this.add(stringAt(event, 'item_id'), stringAt(event, 'delta') ?? '')
     if (event.type === 'response.output_item.added') this.#begin(stringAt(objectAt(event, 'item'), 'id') ?? '', audioBytes)
-    else if (event.type === 'response.output_item.done') this.#end(stringAt(objectAt(event, 'item'), 'id') ?? '')
+    else if (event.type === 'response.output_item.done') this.#end(stringAt(objectAt(event, 'item'), 'id') ?? '', audioBytes)
   }
 
   add(itemId: string | undefined, words: string): void {
@@ -30,7 +35,9 @@ export class SaidSoFar {
   }
 
   soFar(audioBytes: number, bytesPerSecond: number): readonly Said[] {
-    return [...(this.#items ?? [])].map(([itemId, { text, audioFrom }]) => ({ itemId, text, audioMs: ((audioBytes - audioFrom) / bytesPerSecond) * 1000 }))
+    const seconds = this.#doneBytes / bytesPerSecond
+    const speed = seconds >= LEAST_SECONDS ? this.#doneCharacters / seconds : undefined
+    return [...(this.#items ?? [])].map(([itemId, { text, audioFrom }]) => ({ itemId, text, audioMs: ((audioBytes - audioFrom) / bytesPerSecond) * 1000, speed }))
   }
 
   #begin(itemId: string, audioFrom: number): void {
@@ -40,7 +47,12 @@ export class SaidSoFar {
     if (this.#items.size > MOST_ITEMS && oldest !== undefined) this.#items.delete(oldest)
   }
 
-  #end(itemId: string): void {
+  #end(itemId: string, audioBytes: number): void {
+    const done = this.#items?.get(itemId)
+    if (done && audioBytes > done.audioFrom) {
+      this.#doneCharacters += done.text.length
+      this.#doneBytes += audioBytes - done.audioFrom
+    }
     this.#items?.delete(itemId)
     if (this.#items?.size === 0) this.#items = undefined
   }

@@ -23,7 +23,7 @@ import { closedInput, eventInputs, stalledInput, tickInput } from './loss-inputs
 import { createMeters } from './meters.js'
 import { NextLeg } from './next-leg.js'
 import { type Effects, perform } from './perform.js'
-import { recordEnd, register } from './session-report.js'
+import { Listing, recordEnd } from './session-report.js'
 import type { Timetable } from './timetable.js'
 import { UpstreamLane } from './upstream-lane.js'
 
@@ -42,7 +42,7 @@ export class RelayedSession implements Effects, Sides {
   readonly deps: SessionDeps
   readonly ledger = new SessionLedger(this)
   readonly toolAborts = new Map<string, AbortController>()
-  #unregister = (): void => undefined
+  readonly #listing = new Listing()
   #state: SessionState
   readonly #alarm: Alarm
   readonly clock: () => number
@@ -51,6 +51,7 @@ export class RelayedSession implements Effects, Sides {
   readonly #onEnd: () => void
   readonly lane: UpstreamLane
   readonly audio: AudioRing
+  readonly conversationSize = (): number => this.#state.conversation.size
 
   constructor(opened: NewSession, deps: SessionDeps, timetable: Timetable, onEnd: () => void) {
     this.opened = opened
@@ -115,8 +116,7 @@ export class RelayedSession implements Effects, Sides {
     const lanesMove = state.life !== before.life || state.upstream !== before.upstream || state.quota.spentUntil !== before.quota.spentUntil
     if (lanesMove) this.#lanes = lanesOf(state)
     if (state.voice !== before.voice || state.detectsTurns !== before.detectsTurns) this.audio.keepFrom(wantedFromMs(state.voice, state.detectsTurns))
-    const due = dueAt(state, before, this.#alarm.dueAt)
-    if (due !== this.#alarm.dueAt) this.#alarm.setDue(due)
+    this.#alarm.setDue(dueAt(state, before, this.#alarm.dueAt))
     for (const action of actions) this.#perform(action)
     if (!lanesMove) return actions
     // What a side sent while its lane was closed goes through the same rules, in order.
@@ -134,6 +134,7 @@ export class RelayedSession implements Effects, Sides {
         else if (!this.#client.sendEvent(action.event)) this.opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
         return
       case 'note':
+        this.#listing.noted(this, action.note)
         return this.lane.note(action.note, this.clock)
       case 'dial':
         return this.#next.dial(this, action, (connection) => this.#upstreamLeg(action.leg, connection))
@@ -163,8 +164,7 @@ export class RelayedSession implements Effects, Sides {
     // The client is read again, if the leg before took too little.
     this.#client.reader.resume('backlog')
     this.#upstream = this.#next.take()
-    this.#unregister()
-    this.#unregister = register(this)
+    this.#listing.reached(this)
   }
 
   #fromClient(frame: Frame, isBinary: boolean): void {
@@ -246,7 +246,7 @@ export class RelayedSession implements Effects, Sides {
     if (this.#clientEnded) return
     this.#clientEnded = true
     if (code !== 'client_left') this.#client.refuse(code, retryAfterSeconds)
-    this.#unregister()
+    this.#listing.end()
     recordEnd(this, this.#client, code, why, this.clock() - this.#startedAt)
     this.opened.onEnd()
   }

@@ -16,10 +16,14 @@ export interface LiveSession {
   /** The session rests on this token. */
   readonly tokenId: string | undefined
   apply(input: Input): boolean
+  /** Bytes, about, that core keeps of what was said. */
+  conversationSize(): number
 }
 
 export interface LiveSessions {
   readonly count: number
+  /** Bytes, about, that sessions keep of what was said. */
+  conversationBytes(): number
   readonly timetable: Timetable
   add(session: LiveSession): void
   remove(session: LiveSession): void
@@ -51,6 +55,11 @@ export function createLiveSessions(now: () => number): LiveSessions {
     timetable,
     get count() {
       return all.size
+    },
+    conversationBytes() {
+      let bytes = 0
+      for (const session of all) bytes += session.conversationSize()
+      return bytes
     },
     add(session) {
       all.add(session)

@@ -117,6 +117,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       randomId,
     })
     metrics.gauge('relay_restores_waiting', 'Sessions that lost their upstream and wait for their turn to dial.', relay.restoresWaiting)
+    metrics.gauge('relay_conversation_bytes', 'Text of conversations that is kept for the next upstream.', relay.sessions.conversationBytes)
     metrics.gauge('relay_kept_audio_bytes', 'Audio of clients that is kept for the next upstream.', relay.audioBytes)
     // The relay's own lines say what happened to a request. Fastify's would repeat that for every probe.
     const quiet = {

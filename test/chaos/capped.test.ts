@@ -8,7 +8,10 @@ const MINUTES = Number(process.env.CHAOS_MINUTES ?? 10)
 
 let running: RunningRelay
 beforeAll(async () => {
-  running = await runRelay({ simulator: { sessionSeconds: 61, speed: 2 }, env: { MAX_SESSIONS: '1000', CONNECTS_PER_SECOND: '10000', IDLE_TIMEOUT_SECONDS: '3600' } })
+  running = await runRelay({
+    simulator: { sessionSeconds: 61, speed: 2 },
+    env: { UPSTREAM_SESSION_SECONDS: '60', MAX_SESSIONS: '1000', CONNECTS_PER_SECOND: '10000', IDLE_TIMEOUT_SECONDS: '3600' },
+  })
 })
 afterAll(() => running.close())
 

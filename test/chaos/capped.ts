@@ -25,7 +25,7 @@ export async function cappedCalls(running: RunningRelay, calls: number, ms: numb
   const waits: number[] = []
   const call = async (nth: number): Promise<void> => {
     await pause(fraction() * spreadMs)
-    const client = await connectClient(`${running.wsUrl}/v1/realtime`, await running.token(`user-${nth}`))
+    const client = await connectClient(`${running.wsUrl}/v1/realtime`, await running.token(`user-${nth}`, {}, 3600))
     await client.next('session.created')
     const over = client.closed().then(({ code, reason }) => `closed with ${code} ${reason}`)
     let words = ''
@@ -39,7 +39,8 @@ export async function cappedCalls(running: RunningRelay, calls: number, ms: numb
       waits.push(performance.now() - began)
       const all = JSON.stringify(await Promise.race([answer.catch(String), over]))
       if (typeof result === 'string' || !all.includes(words)) {
-        problems.push(`${words}: ${typeof result === 'string' ? result : all.slice(-200)}`)
+        const said = client.events.slice(from).flatMap(({ type, transcript }) => (type === 'response.output_audio_transcript.done' ? [transcript] : []))
+        problems.push(`${words}: ${typeof result === 'string' ? result : `${all.slice(-200)}, said ${said.join('|')}`}`)
         break
       }
     }

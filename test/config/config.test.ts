@@ -223,6 +223,7 @@ describe('tools and profiles', () => {
       clientTools: true,
       toolNoticeMs: 1500,
       toolFiller: 'Say that you are looking it up.',
+      onCutAnswer: 'leave',
       limits: { maxSessionSeconds: 0.5, maxSessionsPerUser: 1 },
       session: { audio: { output: { voice: 'marin' } } },
     },
@@ -260,6 +261,7 @@ describe('tools and profiles', () => {
       clientTools: true,
       toolNoticeMs: 1500,
       toolFiller: 'Say that you are looking it up.',
+      onCutAnswer: 'leave',
       limits: { maxSessionMs: 500, maxSessionsPerUser: 1 },
     })
   })

@@ -321,6 +321,7 @@ describe('upstream and profile entries are checked', () => {
   it.each([
     ['a tool that is not there', { a: { tools: ['f', 'g'] } }, /^PROFILES_FILE "a": tools names "g", which TOOLS does not have/],
     ['a notice too soon', { a: { toolNoticeMs: 5 } }, /toolNoticeMs must be/],
+    ['an end of cut answers that is none', { a: { onCutAnswer: 'stop' } }, /onCutAnswer must be "leave" or "continue"/],
     ['a filler without a time', { a: { toolFiller: 'Wait.' } }, /toolFiller needs toolNoticeMs/],
     ['a filler without words', { a: { toolNoticeMs: 500, toolFiller: ' ' } }, /toolFiller must have 1 to 500 characters/],
     ['an unsettable path', { a: { clientMaySet: ['include', 'tools'] } }, /clientMaySet entry 2 is not a field clients may ever set; known: audio/],

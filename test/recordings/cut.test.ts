@@ -2,32 +2,51 @@
 import { describe, expect, it } from 'vitest'
 import type { ToolOwner } from '../../src/core/policy/profile.js'
 import type { JsonObject, RealtimeEvent } from '../../src/core/protocol/events.js'
+import { wireFor } from '../../src/core/protocol/wires.js'
 import { SaidSoFar } from '../../src/relay/said.js'
 import { comesBack, echo, lose, restorable } from '../core/session/restore/lost-upstream.js'
 import type { ReceivedEvent } from '../support/event-log.js'
-import { ev, type Play } from '../support/playbook.js'
+import { ev, type Play, updated } from '../support/playbook.js'
 import { hasShared, neededShared } from '../support/shared.js'
 import { orderProblems } from '../support/stream-order.js'
 import { profileOf, type RecordedLine, type Recording, recordings } from './recording.js'
 
-const ALL = ['azure-ga', 'openai-ga'].flatMap(recordings)
+const ALL = ['azure-ga', 'openai-ga', 'azure-voice-live'].flatMap((folder) => recordings(folder).map((recording) => ({ ...recording, lines: inGa(recording) })))
+const AUDIO = { input: { turn_detection: { type: 'server_vad', create_response: true }, transcription: { model: 'whisper-1' } } }
 const PCM_BYTES_PER_SECOND = 48_000
 
 describe.skipIf(!hasShared('recordings'))(`a recording cut after any event${neededShared('recordings')}`, () => {
   describe.each(ALL)('$name', (recording) => {
-    it.each<ToolOwner>(['client', 'server'])('with tools of the %s', (owner) => {
+    it.each<[ToolOwner, string, number]>([
+      ['client', 'all audio is kept', 0],
+      ['server', 'all audio is kept', 0],
+      ['server', 'none is', Number.POSITIVE_INFINITY],
+    ])('with tools of the %s, and %s', (owner, _what, keptFromMs) => {
       const failures: string[] = []
       for (let cut = 1; cut <= recording.lines.length; cut++) {
         const after = recording.lines[cut - 1]?.event.type
-        for (const problem of problemsOf(recording, owner, cut)) failures.push(`${cut} ${after}: ${problem}`)
+        for (const problem of problemsOf(recording, owner, cut, keptFromMs)) failures.push(`${cut} ${after}: ${problem}`)
       }
       expect(failures).toEqual([])
     })
   })
 })
 
-function problemsOf(recording: Recording, owner: ToolOwner, cut: number): readonly string[] {
+/** In the spelling that core reads. */
+function inGa({ name, lines }: Recording): readonly RecordedLine[] {
+  if (!name.startsWith('azure-voice-live')) return lines
+  const wire = wireFor('voice-live', 'upstream')
+  return lines.flatMap((line): readonly RecordedLine[] => {
+    if (line.from === 'client' || line.event.type.startsWith('session.')) return [line]
+    const reading = wire.read(Buffer.from(JSON.stringify(line.event)), false)
+    return reading.ok ? reading.events.map((event) => ({ from: 'server', event })) : []
+  })
+}
+
+function problemsOf(recording: Recording, owner: ToolOwner, cut: number, keptFromMs: number): readonly string[] {
   const p = restorable(profileOf(recording, owner))
+  const inForce = updated(p.state.profile)
+  p.upstream({ ...inForce, session: { ...(inForce.session as JsonObject), audio: AUDIO } })
   const said = new SaidSoFar()
   const renamed = new Map<string, string>()
   const started: string[] = []
@@ -49,16 +68,28 @@ function problemsOf(recording: Recording, owner: ToolOwner, cut: number): readon
           from === 'server' && (told.item as JsonObject | undefined)?.call_id === item.call_id && (told.item as JsonObject).type === 'function_call_output',
       )
       if (own && recorded) renamed.set(String((recorded.event.item as JsonObject).id), String(own.id))
-    } else if (!(owner === 'server' && event.type === 'response.create' && p.state.responses.ourRequest)) p.client(event)
+    } else if (!(owner === 'server' && event.type === 'response.create' && p.state.responses.ourRequest)) {
+      if (event.type === 'input_audio_buffer.append') p.heard = { totalMs: p.heard.totalMs + (String(event.audio).length * 0.75) / 48, keptFromMs }
+      p.client(event)
+    }
   }
   lose(p, said.soFar(audioBytes, PCM_BYTES_PER_SECOND))
   const before = p.allTo('upstream').length
-  started.push(...startsIn(comesBack(p).lines))
+  const back = comesBack(p, AUDIO)
+  started.push(...startsIn(back.lines))
   if (p.state.upstream.phase !== 'ready') return ['never live again']
   answerAll(p, before)
   for (const call of [...p.state.calls.server.values()]) if (call.atWork) p.toolFinished(call.callId)
   answerAll(p, before)
-  const problems = [...orderProblems(p.allTo('client') as unknown as ReceivedEvent[])]
+  const sounds = p.state.restored.committed
+  const asText = back.items.filter(({ id, role }) => role === 'user' && sounds.has(String(id))).map(({ id }) => `told ${String(id)} as text and as sound`)
+  const commits = p.allTo('client').flatMap((event) => (event.type === 'input_audio_buffer.committed' ? [String(event.item_id)] : []))
+  const problems = [
+    ...asText,
+    ...(new Set(commits).size < commits.length ? [`committed twice: ${commits.join()}`] : []),
+    ...back.heard.filter((id) => JSON.stringify(p.allTo('client')).includes(`"${id}"`)).map((id) => `the client hears of ${id}`),
+    ...orderProblems(p.allTo('client') as unknown as ReceivedEvent[]),
+  ]
   if (new Set(started).size !== started.length) problems.push(`started twice: ${started.join()}`)
   const { active, ourRequest, clientRequest, unanswered, hiddenResponse } = p.state.responses
   if (active || ourRequest || clientRequest || hiddenResponse) problems.push(`under way: ${JSON.stringify({ active, ourRequest, clientRequest, hiddenResponse })}`)

@@ -21,6 +21,15 @@ it('counts words and sound from the item’s beginning on, until it is done', ()
   expect(said.soFar(120_000, 48_000)).toEqual([])
 })
 
+it('knows how fast the voice speaks from the items that are done', () => {
+  const said = new SaidSoFar()
+  said.heard(added('a'), 0)
+  said.heard(words('a', 'x'.repeat(40)), 0)
+  said.heard({ type: 'response.output_item.done', item: { id: 'a' } }, 96_000)
+  said.heard(added('b'), 96_000)
+  expect(said.soFar(120_000, 48_000)).toEqual([{ itemId: 'b', text: '', audioMs: 500, speed: 20 }])
+})
+
 it('keeps nothing of items that never began, and a bounded number of others', () => {
   const said = new SaidSoFar()
   said.heard(words('unknown', 'x'), 0)

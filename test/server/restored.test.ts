@@ -218,6 +218,39 @@ describe('a session', () => {
     await vi.waitFor(async () => expect(await metrics()).toContain('relay_kept_audio_bytes 0'), { timeout: 5000, interval: 20 })
   })
 
+  it('goes on speaking, although its new model would rather write', async () => {
+    const client = await start({ simulator: { driftToText: true } })
+    await client.ask('My name is Ada')
+    own.simulator.setFaults({ end: { how: 'rst', at: 'now', times: 1 } })
+    await anotherUpstream()
+    const answer = await client.ask('Are you well?')
+    expect(answer.at(-1)).toMatchObject({ response: { status: 'completed' } })
+    expect(answer.some(({ type }) => type === 'response.output_audio.delta')).toBe(true)
+    expect(JSON.stringify(answer)).toContain('You said: Are you well?')
+    expect(client.events.filter(({ type }) => type.startsWith('response.output_text') || type === 'error')).toEqual([])
+    expect(orderProblems(client.events)).toEqual([])
+    expect(await metrics()).toContain('relay_text_drifts_total 1')
+    const told = own.simulator.conversations().at(-1)?.items ?? []
+    expect(told.map(({ role }) => role)).toEqual(['system', 'system', 'user', 'assistant'])
+    expect(JSON.stringify(told[0])).toContain('User: My name is Ada')
+    client.close()
+    await client.closed()
+  })
+
+  it('shows operators what it has been through', async () => {
+    const client = await start({})
+    own.simulator.setFaults({ end: { how: 'fin', at: 'now', times: 1 } })
+    await anotherUpstream()
+    await client.ask('My name is Ada')
+    const headers = { authorization: `Bearer ${await own.token('operator', { scope: 'relay:admin' })}` }
+    const text = await (await fetch(`${own.relay.adminUrl}/v1/admin/sessions`, { headers })).text()
+    expect(JSON.parse(text)).toMatchObject({ sessions: [{ subject: 'alice', legs: 2, losses: 1, restores: 1, rollovers: 0 }] })
+    expect(text).not.toContain('Ada')
+    expect(await metrics()).toMatch(/relay_conversation_bytes [1-9]/)
+    client.close()
+    await client.closed()
+  })
+
   it('books what a cut answer used as an estimate, and what follows as it is told', async () => {
     const client = await start({ simulator: { faults: { end: { how: 'rst', at: 'response', afterDeltas: 3, times: 1 } } } })
     const from = client.events.length

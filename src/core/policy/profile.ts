@@ -86,6 +86,8 @@ export interface SessionProfile {
   readonly toolNoticeMs?: number | undefined
   /** Instructions for a line the model says then. Absent: it says nothing. */
   readonly toolFiller?: string | undefined
+  /** What becomes of an answer that a lost upstream cut off. Absent: `continue`. */
+  readonly onCutAnswer?: 'leave' | 'continue' | undefined
   /** Absent: this caller may use what it likes. */
   readonly quota?: QuotaPolicy | undefined
   /** Zones of upstreams that the conversation may go to. Absent: any. */

@@ -7,7 +7,7 @@ import { audioRefused, changeQuota, createWithinQuota, leaveAnsweringToRelay, qu
 import { overRate, refuse } from './refuse.js'
 import { followUp } from './responses/follow-up.js'
 import { clientRequestDeferred, deferredRequestOver, hiddenResponseOver, itemTaken, nextRequestWanted } from './responses/machine.js'
-import { truncatedByRelay } from './restore/truncating.js'
+import { deletedByRelay, truncatedByRelay } from './restore/truncating.js'
 import { messagesReceived, resumeRequested } from './resume.js'
 import { note, type Step } from './state.js'
 import { changeResponses, sendToClient } from './to-client.js'
@@ -78,6 +78,9 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
       return passMarked(step, rebuilt)
     case 'input_audio_buffer.clear':
       return passMarked(step, rebuilt)
+    case 'conversation.item.delete':
+      if (!deletedByRelay(step, rebuilt)) step.actions.push({ type: 'send', to: 'upstream', event: rebuilt })
+      return
     case 'conversation.item.truncate':
       if (!truncatedByRelay(step, rebuilt)) step.actions.push({ type: 'send', to: 'upstream', event: rebuilt })
       return

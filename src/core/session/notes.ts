@@ -18,5 +18,9 @@ export type SessionNote =
   | { readonly type: 'restore_failed'; readonly cause: LossCause; readonly why: string; readonly attempts: number; readonly durationMs: number }
   /** The next upstream could not be made ready, or not in time. */
   | { readonly type: 'rollover_failed'; readonly why: string }
+  /** The next upstream refused an item of the conversation. */
+  | { readonly type: 'item_not_replayed' }
+  /** The model began to write although it should speak. What it had begun was dropped, and asked for again. */
+  | { readonly type: 'drifted' }
   /** `rule` as `responses_per_day`; `unknown`: the store could not say what is left. */
   | { readonly type: 'quota_refused'; readonly rule: string }

@@ -19,7 +19,7 @@ export interface Replay {
 
 /** Longest item or call id that the service takes from a client. Its own have 26 characters. */
 const MAX_ID = 32
-/** Speech, in characters of its transcript a second. Low, so that no word comes back that the user did not hear. */
+/** Speech, in characters of its transcript a second, as long as nothing was said. Low, so that no word comes back that the user did not hear. */
 const SPOKEN_CHARACTERS_PER_SECOND = 14
 /** In place of words that nobody knows, or that nobody heard: the client may name the item all the same. */
 const NO_WORDS = '…'
@@ -90,12 +90,21 @@ export function itemFor(kept: KeptItem): JsonObject | undefined {
   }
 }
 
-function systemMessage(text: string): JsonObject {
+export function systemMessage(text: string): JsonObject {
   return { type: 'message', role: 'system', content: [{ type: 'input_text', text }] }
 }
 
-/** Of an answer that broke off, the first word was heard if anything was. */
-export function msOfFirstWord(text: string): number {
+/** Slower and faster than anybody speaks. */
+const LEAST_SPEED = 7
+const MOST_SPEED = 30
+
+/** Sound of a voice of this speed, as long as it would be at the usual one. Of an answer that broke off, the first word was heard if anything was. */
+export function msHeard(text: string, audioMs: number, speed = SPOKEN_CHARACTERS_PER_SECOND): number {
+  const ms = (audioMs * Math.min(MOST_SPEED, Math.max(LEAST_SPEED, speed))) / SPOKEN_CHARACTERS_PER_SECOND
+  return audioMs > 0 ? Math.max(ms, msOfFirstWord(text)) : 0
+}
+
+function msOfFirstWord(text: string): number {
   const end = text.indexOf(' ', text.length - text.trimStart().length)
   return Math.ceil(((end < 0 ? text.length : end) / SPOKEN_CHARACTERS_PER_SECOND) * 1000)
 }

@@ -15,6 +15,7 @@ import { responseCreated, responseDone } from './responses/lifecycle.js'
 import { clientRequestOver, speechHeard, speechOver, turnTaken } from './responses/machine.js'
 import type { UpstreamEvent } from './responses/state.js'
 import type { Said } from './restore/cut.js'
+import { pastDrift } from './restore/drift.js'
 import { asClientKnows } from './restore/echo.js'
 import { lost, noteFinal, wouldRestore } from './restore/loss.js'
 import { neverRestored } from './restore/state.js'
@@ -26,7 +27,14 @@ import { registerCall, registerItem, startCalls } from './tools/run.js'
 import { cancelFiller, fillerRefused, fillerSeen } from './tools/slow.js'
 import { markRefused, voiceAfter } from './voice.js'
 
-export function handleServerEvent(step: Step, told: UpstreamEvent & { readonly said?: readonly Said[] | undefined }): void {
+type Told = UpstreamEvent & { readonly said?: readonly Said[] | undefined }
+
+export function handleServerEvent(step: Step, told: Told): void {
+  if (!step.state.restored.drift) return handle(step, told)
+  for (const one of pastDrift(step, told)) handle(step, one)
+}
+
+function handle(step: Step, told: Told): void {
   const received = step.state.restored === neverRestored ? told : asClientKnows(step, told)
   if (!received) return
   const { event } = received

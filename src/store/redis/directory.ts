@@ -1,6 +1,6 @@
 // The live sessions of all instances. Each lists its own in one set that expires with it. A message asks the others to end theirs.
 import { randomUUID } from 'node:crypto'
-import type { EndOutcome, EndTarget, SessionDirectory, SessionPage, SessionRecord } from '../../ports/directory.js'
+import type { EndOutcome, EndTarget, SessionDirectory, SessionPage, SessionRecord, UpstreamHistory } from '../../ports/directory.js'
 import type { LocalDirectory } from '../memory/directory.js'
 import { cutPage, orderOf, readCursor } from '../session-pages.js'
 import type { RedisConnection } from './connection.js'
@@ -180,18 +180,28 @@ function targetOf(json: string): EndTarget | undefined {
 }
 
 function memberOf(session: Omit<SessionRecord, 'instance'>): string {
-  const { subject, tenant, profile, dialect, deployment } = session
-  return `${orderOf(session)} ${JSON.stringify({ subject, tenant, profile, dialect, deployment })}`
+  const { subject, tenant, profile, dialect, deployment, history } = session
+  return `${orderOf(session)} ${JSON.stringify({ subject, tenant, profile, dialect, deployment, history })}`
 }
 
 /** Empty if no relay wrote the member. */
 function recordOf(member: string, instance: string): SessionRecord[] {
   const [, since, id, json] = /^(\d{15}) (\S+) (\{.*\})$/s.exec(member) ?? []
   try {
-    const { subject, tenant, profile, dialect, deployment } = JSON.parse(json ?? '') as SessionRecord
+    const { subject, tenant, profile, dialect, deployment, history } = JSON.parse(json ?? '') as SessionRecord
     const texts = [subject, profile, dialect, deployment].every((text) => typeof text === 'string') && (tenant === undefined || typeof tenant === 'string')
-    return texts ? [{ id: id ?? '', subject, tenant, profile, dialect, deployment, instance, since: Number(since) }] : []
+    return texts ? [{ id: id ?? '', subject, tenant, profile, dialect, deployment, instance, since: Number(since), ...historyOf(history) }] : []
   } catch {
     return []
   }
+}
+
+/** Only numbers of a relay that counts them. */
+function historyOf(history: Partial<UpstreamHistory> | undefined): { history?: UpstreamHistory } {
+  const { legs, losses, restores, rollovers } = history ?? {}
+  return isCount(legs) && isCount(losses) && isCount(restores) && isCount(rollovers) ? { history: { legs, losses, restores, rollovers } } : {}
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }

@@ -12,6 +12,8 @@ export interface Said {
   readonly text: string
   /** Milliseconds of its audio that went to the client. */
   readonly audioMs: number
+  /** Characters a second of the items before it, if any was spoken. */
+  readonly speed?: number | undefined
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Ending } from '../actions.js'
 import { type Conversation, heardOf, remembered } from '../conversation.js'
 import { close, closeNow } from '../ending.js'
 import type { QuotaReservation } from '../inputs.js'
-import { msOfFirstWord } from '../replay.js'
+import { msHeard } from '../replay.js'
 import { floorOf } from '../responses/floor.js'
 import { note, type SessionState, type Step } from '../state.js'
 import { isSpoken, type LossCause, type Said } from './cut.js'
@@ -44,10 +44,10 @@ export function lost(step: Step, cause: LossCause, said: readonly Said[], ending
 export function withWhatWasSaid({ conversation, underWay }: SessionState, said: readonly Said[]): Conversation {
   let after = conversation
   for (const { id, item, parts, final, done } of underWay.responses.flatMap(({ items }) => items)) {
-    const { text = '', audioMs = 0 } = said.find((one) => one.itemId === id) ?? {}
+    const { text = '', audioMs = 0, speed } = said.find((one) => one.itemId === id) ?? {}
     const words = parts.find((part) => part.text !== undefined)?.text ?? text
     if (final && !done) after = remembered(after, { type: 'response.output_item.done', item })
-    else if (!final && item.type === 'message') after = heardOf(after, id, words, parts.some(isSpoken) ? (audioMs > 0 ? Math.max(audioMs, msOfFirstWord(words)) : 0) : undefined)
+    else if (!final && item.type === 'message') after = heardOf(after, id, words, parts.some(isSpoken) ? msHeard(words, audioMs, speed) : undefined)
   }
   return after
 }

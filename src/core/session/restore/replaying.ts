@@ -9,6 +9,7 @@ import type { UpstreamEvent } from '../responses/state.js'
 import { confirm } from '../server-events.js'
 import { note, planRollover, recordLimits, type Step } from '../state.js'
 import { withAliases } from './aliases.js'
+import { driftAfter } from './drift.js'
 import { alias, echoSeen } from './echo.js'
 import { idOfItem, isNews, soundsToTell, withoutDetection } from './hearing.js'
 import { attemptFailed } from './loss.js'
@@ -94,7 +95,7 @@ export function replayTo(step: Step, restore: Restore, session: JsonObject | und
   const committed = new Set(voice.turns.flatMap(({ id }) => (spoken.some((sound) => sound.id === id) ? [id] : [])))
   step.set({
     upstream: { ...step.state.upstream, phase: 'replaying' },
-    restored: { ...step.state.restored, aliases, replayed, committed },
+    restored: { ...step.state.restored, aliases, replayed, committed, retold: new Set(), drift: driftAfter(session, items) },
     restore: { ...restore, awaited, sounds: [...sounds.values()], appendedMs: [...sounds.values()].reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0) },
   })
   const send = (event: RealtimeEvent) => step.actions.push({ type: 'send', to: 'upstream', event })
@@ -124,7 +125,7 @@ function errorWhileRestoring(step: Step, restore: Restore, event: RealtimeEvent)
   if (restore.sounds.length > 0 && cause === undefined && !overload) return
   if (step.state.upstream.phase !== 'replaying' || refused === undefined || refused === OFF || refused === ON) return attemptFailed(step, overload ? 'rate_limited' : 'refused')
   step.set({ restore: { ...restore, sounds: restore.sounds.filter(({ id }) => id !== refused) } })
-  note(step, { type: 'event_dropped', side: 'upstream', why: 'item_not_replayed' })
+  note(step, { type: 'item_not_replayed' })
   taken(step, refused)
 }
 

@@ -18,7 +18,7 @@ import { beginRestore, nextLeg, type Rollover } from './state.js'
 const LOOK_MS = 1000
 /** Before the next dial if one failed, or less if time is short. */
 const RETRY_MS = 60_000
-const LEAST_RETRY_MS = 500
+const LEAST_RETRY_MS = 2000
 /** Transcripts and limits that are late come within it. */
 const FORMER_HEARD_MS = 5000
 /** Less open audio than this is no loss. */
@@ -127,5 +127,5 @@ function again(step: Step, at: number): void {
 }
 
 function retryAt({ forcedAt }: Rollover, now: number): number {
-  return now + Math.min(RETRY_MS, Math.max(LEAST_RETRY_MS, (forcedAt - now) / 3))
+  return now + Math.min(RETRY_MS, Math.max(LEAST_RETRY_MS, (forcedAt - now) / 2))
 }

@@ -33,7 +33,7 @@ export function cutNotes(step: Step, sounds: readonly Sound[] = []): readonly st
   const lastTurn = underWay.owed === undefined ? conversation.items.findLast((item) => item.role === 'user') : conversation.items.find((item) => item.id === underWay.owed)
   const isUnanswered = underWay.owed !== undefined || cut === 'again' || underWay.sent.some((one) => one.type === 'response.create')
   const unheard = isUnanswered && (lastTurn?.text ?? '') === '' && sounds.length === 0
-  return [GO_ON, ...(cut === 'broken' && wasHeard(step) ? [BROKE_OFF] : []), ...(unheard ? [UNHEARD] : [])]
+  return [GO_ON, ...(cut === 'broken' && goesOnAfterCut(step) && wasHeard(step) ? [BROKE_OFF] : []), ...(unheard ? [UNHEARD] : [])]
 }
 
 /** The session is live again. */
@@ -72,12 +72,16 @@ export function settleCut(step: Step): void {
       to: 'client',
       event: { type: 'relay.resumed', event_id: publicEventId(step), cause: 'upstream', gap_ms: Math.round(gapMs), cut: cut ?? 'none' },
     })
-  if (cut === 'again' || (cut === 'broken' && isFree(step.state.responses) && isOpen(step.state.gate))) askAgain(step, active?.request)
+  if (cut === 'again' || (cut === 'broken' && goesOnAfterCut(step) && isFree(step.state.responses) && isOpen(step.state.gate))) askAgain(step, active?.request)
   else if (owed !== undefined && isFree(step.state.responses) && isOpen(step.state.gate)) createForTurn(step)
   for (const answer of restore.reserved) for (const event of quotaReserved(step, answer)) handleClientEvent(step, event)
   for (const event of restore.early) handleClientEvent(step, event)
   followUp(step)
   answerTurn(step)
+}
+
+function goesOnAfterCut({ profile }: Step): boolean {
+  return profile.onCutAnswer !== 'leave'
 }
 
 function cutOfActive(step: Step): Cut {

@@ -3,6 +3,7 @@ import type { SessionProfile } from '../../policy/profile.js'
 import type { JsonObject, RealtimeEvent } from '../../protocol/events.js'
 import type { Ending } from '../actions.js'
 import type { QuotaReservation } from '../inputs.js'
+import type { UpstreamEvent } from '../responses/state.js'
 import type { Sound } from '../voice.js'
 import { type Aliases, noAliases } from './aliases.js'
 import type { LossCause, Said } from './cut.js'
@@ -63,6 +64,11 @@ export interface Rollover {
   readonly inForce?: JsonObject | undefined
 }
 
+/** `watching`: for the next response. `holding`: nothing of it is shown yet. `dropping`: it is written, and was cancelled. */
+export type Drift =
+  | { readonly phase: 'watching' }
+  | { readonly phase: 'holding' | 'dropping'; readonly responseId: string; readonly held: readonly UpstreamEvent[]; readonly itemIds: readonly string[] }
+
 /** Shared by all sessions that never lost their upstream. */
 export interface Restored {
   /** When, on the session's clock: the latest ones. */
@@ -75,6 +81,10 @@ export interface Restored {
   readonly rewritten: ReadonlySet<string>
   /** Spoken turns among them of which the client has seen the commit. */
   readonly committed: ReadonlySet<string>
+  /** Items whose words the present upstream was told in another item. */
+  readonly retold: ReadonlySet<string>
+  /** Whether the first answer of the present upstream is spoken, as it should be. */
+  readonly drift: Drift | undefined
   /** A response that was shown to the client and has to begin again: the next one is shown under its id. */
   readonly expected: string | undefined
   /** A spoken turn that was announced to the client: the next one is shown under its id. */
@@ -90,6 +100,8 @@ export const neverRestored: Restored = {
   replayed: new Set(),
   rewritten: new Set(),
   committed: new Set(),
+  retold: new Set(),
+  drift: undefined,
   expected: undefined,
   speech: undefined,
   former: undefined,

@@ -1,4 +1,4 @@
-// Truncates an answer that was replayed: the service holds it as text, and refuses to cut what has no audio. So its text is replaced.
+// Truncates and deletes what was replayed in another form: the service holds an answer as text and refuses to cut what has no audio, so its text is replaced.
 import { type JsonObject, type RealtimeEvent, stringAt } from '../../protocol/events.js'
 import { itemBefore } from '../conversation.js'
 import { itemFor } from '../replay.js'
@@ -15,7 +15,15 @@ export function truncatedByRelay(step: Step, event: RealtimeEvent): boolean {
   handleServerEvent(step, { event: { type: 'conversation.item.truncated', event_id: publicEventId(step), item_id: id, content_index: index, audio_end_ms: end }, frame: undefined })
   const after = step.state.conversation.items.find((one) => one.id === id)
   const item = after && itemFor(after)
-  if (item && JSON.stringify(itemFor(before)) !== JSON.stringify(item)) rewrite(step, id, item)
+  if (item && !step.state.restored.retold.has(id) && JSON.stringify(itemFor(before)) !== JSON.stringify(item)) rewrite(step, id, item)
+  return true
+}
+
+/** True: the upstream has the item's words in another one, and the relay has answered. */
+export function deletedByRelay(step: Step, event: RealtimeEvent): boolean {
+  const id = stringAt(event, 'item_id') ?? ''
+  if (!step.state.restored.retold.has(id)) return false
+  handleServerEvent(step, { event: { type: 'conversation.item.deleted', event_id: publicEventId(step), item_id: id }, frame: undefined })
   return true
 }
 

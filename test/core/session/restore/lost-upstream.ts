@@ -20,16 +20,36 @@ export interface NewLeg {
   readonly items: readonly JsonObject[]
 }
 
-/** The new leg is opened, configured and told the conversation. Its session calls itself as the first did. */
-export function comesBack(p: Play): NewLeg {
+/**
+ * The new leg is opened, configured and told the conversation. Its session calls itself as the first did. `audio`: of the session in force, if anybody
+ * speaks. `heard`: the items of turns that it was told as sound.
+ */
+export function comesBack(p: Play, audio?: JsonObject): NewLeg & { readonly heard: readonly string[] } {
   const before = p.allTo('upstream').length
+  const inForce = updated(p.state.profile)
+  const session = { ...(inForce.session as JsonObject), ...(audio && { audio }) }
   const lines = [...p.feed({ type: 'upstream.opened', leg: p.state.upstream.leg, privateWords: [] })]
   lines.push(...p.upstream({ type: 'session.created', event_id: 'e', session: { type: 'realtime', id: 'sess_2' } }))
-  lines.push(...p.upstream(updated(p.state.profile)))
+  lines.push(...p.upstream({ ...inForce, session }))
+  const told = p.state.restore ? p.allTo('upstream').slice(before + 1) : []
   const items: JsonObject[] = []
-  for (const event of p.allTo('upstream').slice(before)) if (event.type === 'conversation.item.create' && p.state.restore) items.push(event.item as JsonObject)
-  for (const [at, item] of items.entries()) lines.push(...echo(p, item, at === 0 ? null : String(items[at - 1]?.id)))
-  return { lines, items }
+  const heard: string[] = []
+  let last: string | null = null
+  for (const event of told) {
+    if (event.type === 'session.update') lines.push(...p.upstream({ ...inForce, session }))
+    else if (event.type === 'conversation.item.create') {
+      lines.push(...echo(p, event.item as JsonObject, last))
+      items.push(event.item as JsonObject)
+      last = String(items.at(-1)?.id)
+    } else if (event.type === 'input_audio_buffer.commit') {
+      const id = `heard_${heard.push('')}`
+      heard[heard.length - 1] = id
+      lines.push(...p.upstream({ type: 'input_audio_buffer.committed', event_id: 'e', previous_item_id: null, item_id: id }))
+      lines.push(...echo(p, { id, type: 'message', role: 'user', content: [{ type: 'input_audio', transcript: null }] }, last))
+      last = id
+    }
+  }
+  return { lines, items, heard }
 }
 
 /** As the service announces an item that it was given. */

@@ -282,6 +282,18 @@ describe('an answer that was under way', () => {
     expect(p.upstream(ev.created('r2'))).toEqual(['client response.created'])
   })
 
+  it('is cut at the words that a voice of its speed has said by then', () => {
+    const told = (speed: number | undefined) => {
+      const p = restorable({ tools: [] })
+      speaking(p)
+      lose(p, [{ itemId: 'item_2', text: 'The sea is calm, and the wind is low tonight', audioMs: 1000, speed }])
+      return comesBack(p).items[1]?.content
+    }
+    expect(told(undefined)).toEqual([{ type: 'output_text', text: 'The sea is' }])
+    expect(told(22)).toEqual([{ type: 'output_text', text: 'The sea is calm, and' }])
+    expect(told(1000)).toEqual([{ type: 'output_text', text: 'The sea is calm, and the wind' }])
+  })
+
   it('and whose end alone was missing is completed, and nothing is asked for', () => {
     const p = restorable({ tools: [] })
     speaking(p)

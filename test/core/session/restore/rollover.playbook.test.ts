@@ -90,7 +90,7 @@ it('a next leg that fails is no loss, and another is dialled later, while there 
   expect(p.feed({ type: 'upstream.failed', leg: 2, code: 'upstream_refused', why: 'unreachable' })).toEqual(['drop'])
   expect(p.state.upstream).toMatchObject({ phase: 'ready', leg: 1 })
   const next = p.state.rollover?.at ?? 0
-  expect(next).toBeLessThan(at + (CAP_MS - at) / 3)
+  expect(next).toBeLessThan(at + (CAP_MS - at) / 2)
   expect(p.tick(next - 1)).toEqual([])
   expect(p.tick(next)).toEqual(['dial 3 rollover'])
   expect(fromNext(p, { type: 'session.created', event_id: 'e', session: {} }, 2)).toEqual([])
