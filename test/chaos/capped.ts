@@ -1,6 +1,6 @@
 // Calls that last longer than their upstream allows: each asks and is answered on and on, at moments drawn from a seed.
 import { createChance } from '../../src/simulator/ids.js'
-import { connectClient } from '../support/realtime-client.js'
+import { connectClient, type RealtimeClient } from '../support/realtime-client.js'
 import type { RunningRelay } from '../support/running-relay.js'
 import { orderProblems } from '../support/stream-order.js'
 
@@ -23,6 +23,11 @@ export async function cappedCalls(running: RunningRelay, calls: number, ms: numb
   const until = performance.now() + ms
   const problems: string[] = []
   const waits: number[] = []
+  /** What was heard is forgotten after each turn: ten minutes of a hundred voices are gigabytes. */
+  const forgetSound = ({ events, frames }: RealtimeClient) => {
+    events.splice(0, events.length, ...events.filter(({ type }) => !type.endsWith('.delta')))
+    frames.length = 0
+  }
   const call = async (nth: number): Promise<void> => {
     await pause(fraction() * spreadMs)
     const client = await connectClient(`${running.wsUrl}/v1/realtime`, await running.token(`user-${nth}`, {}, 3600))
@@ -43,6 +48,7 @@ export async function cappedCalls(running: RunningRelay, calls: number, ms: numb
         problems.push(`${words}: ${typeof result === 'string' ? result : `${all.slice(-200)}, said ${said.join('|')}`}`)
         break
       }
+      forgetSound(client)
     }
     const errors = client.events.filter(({ type }) => type === 'error').map(({ error }) => JSON.stringify(error))
     problems.push(...errors, ...orderProblems(client.events))

@@ -8,7 +8,8 @@ const TURNS = 'audio.input.turn_detection'
 
 /** Spoken turns that the new leg must hear, since it cannot be told their words. */
 export function soundsToTell({ state, heard }: Step): readonly Sound[] {
-  const { voice, conversation } = state
+  const { voice, conversation, restore } = state
+  if (restore?.soundless) return []
   const unknown = voice.turns.filter(({ id }) => (conversation.items.find((item) => item.id === id)?.text ?? '') === '')
   // Speech that is over: nobody knows it as a turn yet.
   const ended = voice.speech?.toMs === undefined ? [] : [{ ...voice.speech, toMs: voice.speech.toMs }]

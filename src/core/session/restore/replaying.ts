@@ -123,7 +123,9 @@ function errorWhileRestoring(step: Step, restore: Restore, event: RealtimeEvent)
   const cause = stringAt(error, 'event_id')
   // What the client had sent as audio may be none.
   if (restore.sounds.length > 0 && cause === undefined && !overload) return
-  if (step.state.upstream.phase !== 'replaying' || refused === undefined || refused === OFF || refused === ON) return attemptFailed(step, overload ? 'rate_limited' : 'refused')
+  const isSwitch = refused === OFF || refused === ON
+  if (isSwitch) step.set({ restore: { ...restore, soundless: true } })
+  if (step.state.upstream.phase !== 'replaying' || refused === undefined || isSwitch) return attemptFailed(step, overload ? 'rate_limited' : 'refused')
   step.set({ restore: { ...restore, sounds: restore.sounds.filter(({ id }) => id !== refused) } })
   note(step, { type: 'item_not_replayed' })
   taken(step, refused)

@@ -30,6 +30,8 @@ export interface Restore {
   readonly reserved: readonly (QuotaReservation | undefined)[]
   /** Turns that the new leg was told as sound, and has not named yet. */
   readonly sounds: readonly Sound[]
+  /** A leg would not have its voice detection switched: the next is told no sound. */
+  readonly soundless?: boolean
   /** What it has been told as sound. */
   readonly appendedMs: number
   /** Of the new leg: what the client is to hear of once the session is live. */

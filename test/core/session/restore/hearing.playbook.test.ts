@@ -175,6 +175,18 @@ describe('a turn that was committed and not answered', () => {
     expect(opens(p).filter((line) => line.startsWith('audio'))).toEqual(['audio 5000 6000'])
   })
 
+  it('is said to be missing to a leg that would not switch its voice detection off', () => {
+    const p = talk()
+    speak(p, 'turn_1')
+    lose(p)
+    opens(p)
+    const off = p.allTo('upstream').find(({ event_id: id }) => id === `${PREFIX}replay_off`)
+    expect(p.upstream(ev.error('invalid_value', String(off?.event_id)))).toEqual([])
+    p.tick(p.now + 1000)
+    expect(opens(p).filter((line) => line.startsWith('audio') || line.startsWith('session.update'))).toEqual([])
+    expect(JSON.stringify(p.lastTo('upstream'))).toContain('could not be heard')
+  })
+
   it('that the new leg refuses is left out, and audio that is none ends no attempt', () => {
     const p = talk()
     speak(p, 'turn_1')
