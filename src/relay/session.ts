@@ -184,8 +184,7 @@ export class RelayedSession implements Effects, Sides {
       this.meters.laneHits++
       this.#countAudio(audioBytes)
       this.audio.push(frame, audioBytes)
-      upstream.send(upstream.wire.audioOut(frame, wire))
-      return
+      return upstream.send(upstream.wire.audioOut(frame, wire))
     }
     this.meters.laneMisses++
     const reading = wire.read(frame, isBinary)
@@ -210,10 +209,7 @@ export class RelayedSession implements Effects, Sides {
     const laned = this.#lanes.upstream === 'pass' && leg === this.#upstream && !isBinary
     if (laned && this.lane.passes(leg, frame, this.#state, this.clock)) return
     const reading = leg.wire.read(frame, isBinary)
-    if (!reading.ok) {
-      this.opened.recorder.note({ type: 'event_dropped', side: 'upstream', why: reading.problem === 'no_counterpart' ? 'no_counterpart' : 'not_an_event' })
-      return
-    }
+    if (!reading.ok) return this.opened.recorder.note({ type: 'event_dropped', side: 'upstream', why: reading.problem === 'no_counterpart' ? 'no_counterpart' : 'not_an_event' })
     const before = this.#state
     let actions: readonly Action[] | undefined
     for (const input of eventInputs(reading, leg, leg.wire.name === this.#client.wire.name ? frame : undefined, this)) actions = this.#apply(input)
