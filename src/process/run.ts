@@ -81,6 +81,11 @@ async function serveInWorkers(config: Config, hooks: ProcessHooks): Promise<void
 /** A terminal sends its signal to every process, and the primary sends `drain` as well: both mean one drain. A second signal ends the worker. */
 async function serveAsWorker(config: Config, load: () => Config, worker: Worker, hooks: ProcessHooks): Promise<void> {
   const joined = joinPrimary(worker)
+  let isReady = false
+  // Its ports are opened by the primary: without one it would wait for them for ever, and serve nobody.
+  worker.on('disconnect', () => {
+    if (!isReady) hooks.exit(1)
+  })
   const starting = startRelay(shareOf(config), { load, peers: joined.peers })
   let signals = 0
   let told = false
@@ -101,5 +106,7 @@ async function serveAsWorker(config: Config, load: () => Config, worker: Worker,
     },
     exit: (code) => hooks.exit(code),
   })
-  joined.ready(await starting)
+  const server = await starting
+  isReady = true
+  joined.ready(server)
 }

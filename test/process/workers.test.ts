@@ -1,7 +1,8 @@
 // Several processes that share their ports behave as one relay: common metrics, limits and drain. A process that dies is replaced.
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { mintToken } from '../../src/auth/mint-token.js'
 import { loadConfig } from '../../src/config/load.js'
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
@@ -186,6 +187,22 @@ describe('processes without their primary', () => {
     expect((await Promise.all(clients.map((client) => client.closed()))).map(({ code }) => code)).toEqual([1012, 1012, 1012, 1012])
     await expect.poll(() => relay.workers().filter(alive), { timeout: 10_000 }).toEqual([])
   })
+})
+
+it('processes whose primary dies while they start end', async () => {
+  const command = await startCommand([], { env: environment() })
+  commands.push(command)
+  const pid = command.child.pid as number
+  const [worker = 0] = await vi.waitUntil(
+    () => {
+      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
+      // Its code is loaded, so it knows its primary, and is about to ask it for a port.
+      return children.some((child) => readFileSync(`/proc/${child}/maps`, 'utf8').includes('bufferutil')) && children
+    },
+    { timeout: 20_000, interval: 2 },
+  )
+  command.child.kill('SIGKILL')
+  await expect.poll(() => alive(worker), { timeout: 10_000 }).toBe(false)
 })
 
 describe('a second signal', () => {
