@@ -40,6 +40,8 @@ interface Chunk {
 }
 
 const CHUNK_BYTES = 16 * 1024
+/** The first one, doubled with each: a session that sent a frame or two and is silent keeps little. */
+const FIRST_CHUNK_BYTES = 2048
 /** While nobody speaks. */
 const LEAST_MS = 1000
 /** Whatever is wanted: of speech that does not end, and of what came after a turn whose words never come. */
@@ -136,7 +138,7 @@ export class AudioRing implements Heard {
       this.clear()
       return undefined
     }
-    const size = Math.max(CHUNK_BYTES, length)
+    const size = Math.max(Math.min(CHUNK_BYTES, FIRST_CHUNK_BYTES << this.#chunks.length), length)
     const free = this.#drop(size)
     if (free === undefined && this.#budget.used + size > this.#budget.mostBytes) {
       this.clear()

@@ -55,18 +55,18 @@ export function voiceAfter(v: Voice, event: RealtimeEvent, totalMs: number): Voi
   const id = stringAt(event, 'item_id') ?? ''
   switch (event.type) {
     case 'input_audio_buffer.speech_started':
-      return { ...v, speech: { id, fromMs: msAt(event, 'audio_start_ms', totalMs), toMs: undefined } }
+      return voiceWith(v, { speech: { id, fromMs: msAt(event, 'audio_start_ms', totalMs), toMs: undefined } })
     case 'input_audio_buffer.speech_stopped':
-      return v.speech?.id === id ? { ...v, speech: { ...v.speech, toMs: msAt(event, 'audio_end_ms', totalMs) } } : v
+      return v.speech?.id === id ? voiceWith(v, { speech: { ...v.speech, toMs: msAt(event, 'audio_end_ms', totalMs) } }) : v
     case 'input_audio_buffer.timeout_triggered':
-      return { ...v, speech: { id, fromMs: msAt(event, 'audio_start_ms', totalMs), toMs: msAt(event, 'audio_end_ms', totalMs) } }
+      return voiceWith(v, { speech: { id, fromMs: msAt(event, 'audio_start_ms', totalMs), toMs: msAt(event, 'audio_end_ms', totalMs) } })
     case 'input_audio_buffer.committed':
       return committed(v, id, totalMs)
     case 'input_audio_buffer.cleared':
-      return { ...v, speech: undefined, openFromMs: v.marks[0] ?? totalMs, marks: v.marks.slice(1) }
+      return voiceWith(v, { speech: undefined, openFromMs: v.marks[0] ?? totalMs, marks: v.marks.slice(1) })
     case 'conversation.item.input_audio_transcription.completed':
     case 'conversation.item.deleted':
-      return v.turns.some((turn) => turn.id === id) ? { ...v, turns: v.turns.filter((turn) => turn.id !== id) } : v
+      return v.turns.some((turn) => turn.id === id) ? voiceWith(v, { turns: v.turns.filter((turn) => turn.id !== id) }) : v
     case 'conversation.item.input_audio_transcription.failed':
       return withTurns(v, (turn) => (turn.id === id ? { ...turn, transcribes: false } : turn))
     case 'response.created': {
@@ -84,12 +84,12 @@ export function voiceAfter(v: Voice, event: RealtimeEvent, totalMs: number): Voi
 
 /** The client's own commit or clear goes upstream. */
 export function marked(v: Voice, totalMs: number): Voice {
-  return { ...v, marks: [...v.marks, totalMs].slice(-MOST_MARKS) }
+  return voiceWith(v, { marks: [...v.marks, totalMs].slice(-MOST_MARKS) })
 }
 
 /** The oldest of them was refused. */
 export function markRefused(v: Voice): Voice {
-  return v.marks.length === 0 ? v : { ...v, marks: v.marks.slice(1) }
+  return v.marks.length === 0 ? v : voiceWith(v, { marks: v.marks.slice(1) })
 }
 
 /** From where on the relay is to keep audio beyond the last second. Infinity: that second is enough. */
@@ -118,13 +118,19 @@ function committed(v: Voice, id: string, totalMs: number): Voice {
   const byHand = v.speech?.toMs === undefined || !isHeard ? v.marks[0] : undefined
   const toMs = (isHeard ? v.speech?.toMs : undefined) ?? byHand ?? totalMs
   const turn: Turn = { id, fromMs: Math.min(isHeard ? (v.speech?.fromMs ?? toMs) : v.openFromMs, toMs), toMs, transcribes: v.transcribes, answer: undefined, answered: false }
-  return { ...v, speech: undefined, openFromMs: toMs, turns: [...v.turns, turn].slice(-MOST_TURNS), marks: byHand === undefined ? v.marks : v.marks.slice(1) }
+  return voiceWith(v, { speech: undefined, openFromMs: toMs, turns: [...v.turns, turn].slice(-MOST_TURNS), marks: byHand === undefined ? v.marks : v.marks.slice(1) })
 }
 
 /** Without words to come, an answered turn need not be kept. */
 function withTurns(v: Voice, change: (turn: Turn) => Turn): Voice {
   if (v.turns.length === 0) return v
-  return { ...v, turns: v.turns.map(change).filter(({ transcribes, answered }) => transcribes || !answered) }
+  return voiceWith(v, { turns: v.turns.map(change).filter(({ transcribes, answered }) => transcribes || !answered) })
+}
+
+/** With every field written out, for the reason that `stateWith` gives. */
+function voiceWith(v: Voice, changes: Partial<Voice>): Voice {
+  const copy: Voice = { clockMs: v.clockMs, openFromMs: v.openFromMs, speech: v.speech, turns: v.turns, marks: v.marks, transcribes: v.transcribes }
+  return Object.assign(copy, changes)
 }
 
 function msAt(event: RealtimeEvent, field: string, fallback: number): number {
