@@ -15,6 +15,7 @@ const OTHERS = [
     'RUNTIME_IMAGE',
     'FUZZ_RUNS',
     'CHAOS_KILLS',
+    'CHAOS_SILENCES',
     'CHAOS_DROPS',
     'CHAOS_RELAY_KILLS',
     'CHAOS_SEED',
