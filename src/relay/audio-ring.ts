@@ -138,7 +138,7 @@ export class AudioRing implements Heard {
       this.clear()
       return undefined
     }
-    const size = Math.max(Math.min(CHUNK_BYTES, FIRST_CHUNK_BYTES << this.#chunks.length), length)
+    const size = Math.max(Math.min(CHUNK_BYTES, FIRST_CHUNK_BYTES * 2 ** this.#chunks.length), length)
     const free = this.#drop(size)
     if (free === undefined && this.#budget.used + size > this.#budget.mostBytes) {
       this.clear()

@@ -37,6 +37,17 @@ describe('the audio ring', () => {
     expect(ring.bytes).toBeLessThan(128 * 1024)
   })
 
+  it('keeps little for a session that sent one frame, and no more pieces for much speech than before', () => {
+    const ring = new AudioRing(2 ** 21, budget(), PCM)
+    ring.push(Buffer.alloc(1024), 768)
+    expect(ring.bytes).toBe(2048)
+    ring.keepFrom(0)
+    // Whole pieces of 16 KiB after the first three, however many they are.
+    while (ring.totalMs < 16_000) ring.push(Buffer.alloc(1024), 768)
+    expect(ring.bytes % (16 * 1024)).toBe(2048 + 4096 + 8192)
+    expect(ring.bytes).toBeGreaterThan(40 * 16 * 1024)
+  })
+
   it('keeps speech from where it began, and gives back every sample of it', () => {
     const ring = new AudioRing(2 ** 21, budget(), PCM)
     speak(ring, 5)

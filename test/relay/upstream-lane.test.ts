@@ -1,6 +1,7 @@
 // Deltas that pass unread do what they would do if each were read: the same events to the client, the same notes, in every pair of dialects.
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { DialectName } from '../../src/core/protocol/dialect.js'
+import type { Recorder } from '../../src/ports/notes.js'
 import { Leg } from '../../src/relay/leg.js'
 import { createMeters } from '../../src/relay/meters.js'
 import { PartLane } from '../../src/relay/part-lane.js'
@@ -156,7 +157,7 @@ describe('what was learned', () => {
   const frame = (text: string) => Buffer.from(compact(delta(NAMES.ga.transcript, 'm', text)))
   const clock = () => 0
 
-  function lane() {
+  function lane(recorder: Recorder = { note() {} }) {
     const { link, peer } = memoryPair()
     const leg = (side: 'client' | 'upstream') =>
       new Leg({
@@ -170,7 +171,7 @@ describe('what was learned', () => {
         sides: { opposite: () => undefined },
         recorder: { note() {} },
       })
-    return { lane: new UpstreamLane(leg('client'), createMeters(), { note() {} }), upstream: leg('upstream'), peer }
+    return { lane: new UpstreamLane(leg('client'), createMeters(), recorder), upstream: leg('upstream'), peer }
   }
 
   it('holds for the state it was learned in, and is forgotten with it', async () => {
@@ -197,13 +198,13 @@ describe('what was learned', () => {
   })
 
   it('tells when the first audio is heard, once', () => {
-    const { lane: one, upstream } = lane()
+    const heard: unknown[] = []
+    const { lane: one, upstream } = lane({ note: (note) => void heard.push(note), traces: true })
     const { state } = play()
     const audio = Buffer.from(compact({ type: 'response.output_audio.delta', event_id: 'e', ...place('r', 'm'), delta: 'AAAA' }))
-    let asked = 0
-    const counting = () => ++asked
-    expect(one.passes(upstream, audio, state, counting)).toBe(true)
-    expect(asked).toBe(0)
+    one.firstAudio.awaited('r', 100)
+    for (const now of [350, 900]) expect(one.passes(upstream, audio, state, () => now)).toBe(true)
+    expect(heard).toEqual([{ type: 'first_audio', responseId: 'r', afterMs: 250 }])
   })
 
   it('is nothing of an event that may change the session, nor of an action that is no plain answer', () => {
