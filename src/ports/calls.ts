@@ -1,0 +1,61 @@
+// WebRTC calls: the user's media goes straight to the upstream, and the relay holds the sideband. Types only.
+import type { JsonObject } from '../core/protocol/events.js'
+import type { EndCode } from '../core/session/actions.js'
+import type { Link } from './link.js'
+import type { DialRequest, UpstreamConnection } from './upstream.js'
+
+/** `media-only`: the data channel is cut out of the offer. `shared`: it stays, so the caller can send events past the relay. */
+export type CallMode = 'media-only' | 'shared'
+
+/** A call as its upstream knows it. Neither field is ever shown to a client. */
+export interface PlacedCall {
+  readonly callId: string
+  /** Name of the configured upstream that has it. */
+  readonly upstream: string
+}
+
+export interface CallOffer {
+  /** As it goes out: checked and rewritten. */
+  readonly sdp: string
+  /** The server's session, locked: it is in force from the first packet on. */
+  readonly session: JsonObject
+  readonly correlationId: string
+  readonly trace?: string | undefined
+  readonly signal: AbortSignal
+  /** The only zones that the call may go to. Absent: any. */
+  readonly zones?: readonly string[] | undefined
+}
+
+export interface AnsweredCall {
+  readonly call: PlacedCall
+  readonly sdp: string
+}
+
+/** Rejects with a `RefusalError`, like `UpstreamProvider.dial`. */
+export interface CallProvider {
+  place(offer: CallOffer): Promise<AnsweredCall>
+  /** Opens the sideband. `not_found`: the call is over. The upstream sends no `session.created` on it. */
+  attach(call: PlacedCall, request: Pick<DialRequest, 'correlationId' | 'trace' | 'signal'>): Promise<UpstreamConnection>
+  /** Resolves once the upstream has ended the call or does not know it. Bounded in time, repeated meanwhile; rejects if it could not be ended. */
+  hangUp(call: PlacedCall): Promise<void>
+}
+
+/** What makes a session the sideband of a call. Its client may come, leave and come again, or never be there. */
+export interface SessionCall {
+  /** The relay's own id of the call. */
+  readonly id: string
+  readonly mode: CallMode
+  /** Opens the sideband, the first time and after a loss. */
+  attach(request: Pick<DialRequest, 'correlationId' | 'trace' | 'signal'>): Promise<UpstreamConnection>
+  /** The server's part was seen in force on the sideband. Called once. */
+  onLive(): void
+  /** The session is over; called once, before `NewSession.onEnd`. `handsOver`: the call goes on and another instance takes it. Otherwise it is to be hung up. */
+  onOver(end: { readonly code: EndCode; readonly handsOver: boolean }): void
+}
+
+/** An attaching client's way to the call that it made. */
+export interface CallClaim {
+  readonly sessionId: string
+  /** Gives the session this link, in place of one before it. False: the session has ended meanwhile. */
+  attach(link: Link): boolean
+}
