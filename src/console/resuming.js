@@ -20,8 +20,8 @@ export function resuming({ connect, onEvent, onState }) {
   let socket, ticket, isLive
 
   function open() {
-    const mine = connect(ticket ? ['realtime', `relay-resume.${ticket.token}.${received}`] : ['realtime'])
-    socket = mine
+    socket = connect(ticket ? ['realtime', `relay-resume.${ticket.token}.${received}`] : ['realtime'])
+    const mine = socket
     mine.onerror = () => undefined
     mine.onmessage = ({ data }) => socket === mine && heard(JSON.parse(data))
     mine.onclose = ({ code, reason }) => {
@@ -37,31 +37,26 @@ export function resuming({ connect, onEvent, onState }) {
 
   function heard(event) {
     if (event.type === 'relay.resume.ready') ticket = event
-    else if (event.type === 'relay.resumed' && event.cause === 'client') back(event)
-    else {
+    else if (event.type === 'relay.resumed' && event.cause === 'client') {
+      ticket = event
+      if (!event.recovered) received = event.sent
+      goOn('back', event)
+    } else {
       // What comes before the greeting says why there is none, and does not count.
       if (ticket && isLive) received++
       if (event.type === 'session.created') {
         socket.send(JSON.stringify({ type: 'relay.resume.enable', event_id: ENABLE_ID }))
-        goOn('open', 0)
+        goOn('open', { received: 0 })
       }
       onEvent(event)
       if (ticket && received % 100 === 0) send({ type: 'relay.ack', received })
     }
   }
 
-  function back(event) {
-    ticket = event
-    pauseMs = 0
-    if (!event.recovered) received = event.sent
-    kept.splice(0, event.received - gone)
-    goOn('back', event.received, event.recovered)
-  }
-
   /** `read`: so many of its own messages need not be sent again. */
-  function goOn(state, read, recovered) {
-    gone = read
-    isLive = true
+  function goOn(state, { received: read, recovered }) {
+    kept.splice(0, read - gone)
+    ;[gone, pauseMs, isLive] = [read, 0, true]
     for (const text of kept) socket.send(text)
     onState(state, recovered)
   }
@@ -73,16 +68,11 @@ export function resuming({ connect, onEvent, onState }) {
   }
 
   function over(code, reason) {
+    socket?.close(1000)
     socket = undefined
     onState('over', code, reason)
   }
 
   open()
-  return {
-    send,
-    close() {
-      socket?.close(1000)
-      over(1000, '')
-    },
-  }
+  return { send, close: () => over(1000, '') }
 }

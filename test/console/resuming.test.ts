@@ -1,4 +1,5 @@
 // The example client that comes back: which of its messages it sends when, and again, at the moments where counts of both sides could part.
+import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 
 interface Talk {
@@ -207,5 +208,10 @@ describe('the example client', () => {
     one.current().onclose({ code: 1006 })
     expect(one.states).toEqual(['open', 'over'])
     expect(one.events).toEqual(['session.created', 'error'])
+  })
+
+  it('stays short enough to be read: at most 60 lines of code', () => {
+    const lines = readFileSync('src/console/resuming.js', 'utf8').split('\n')
+    expect(lines.filter((line) => /\S/.test(line) && !/^\s*(\/\/|\/\*|\*)/.test(line)).length).toBeLessThanOrEqual(60)
   })
 })
