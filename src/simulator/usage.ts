@@ -1,4 +1,4 @@
-// Plausible token counts: one token for four characters of text, for 100 ms of input audio, or for 50 ms of output audio.
+// Plausible token counts: one token for four characters of text, for 100 ms of a user's audio, or for 50 ms of the model's, in earlier turns too.
 import type { JsonObject } from '../core/protocol/events.js'
 import { contentOf, type StoredItem, wordsOf } from './conversation.js'
 
@@ -22,8 +22,10 @@ export function countInput(instructions: string, tools: unknown, items: readonly
   let image = 0
   for (const stored of items) {
     text += 4
-    if (stored.audioMs !== undefined && stored.item.role === 'user') audio += inputAudioTokens(stored.audioMs)
-    else text += textTokens(wordsOf(stored) + String(stored.item.arguments ?? '') + String(stored.item.output ?? ''))
+    const { audioMs = 0 } = stored
+    audio += stored.item.role === 'user' ? inputAudioTokens(audioMs) : outputAudioTokens(audioMs)
+    // A spoken answer counts its words beside its sound, as it did when it was made.
+    if (audioMs === 0 || stored.item.role !== 'user') text += textTokens(wordsOf(stored) + String(stored.item.arguments ?? '') + String(stored.item.output ?? ''))
     image += contentOf(stored.item).filter((part) => part.type === 'input_image').length * IMAGE_TOKENS
   }
   return { text, audio, image }
