@@ -56,6 +56,13 @@ export const CONTROL_API: JsonObject = {
         parameters: [id, after, side] as Json,
         ...answers(list('Passed'), unknown),
       },
+      post: {
+        operationId: 'injectEvent',
+        summary: 'Handles a client event as if another client of that conversation had sent it; its errors go to nobody',
+        parameters: [id] as Json,
+        requestBody: { required: true, content: json({ type: 'object', required: ['type'], properties: { type: { type: 'string' } } }) },
+        ...answers({ type: 'object', properties: { handled: { type: 'string' } } }, { ...wrong, ...unknown }),
+      },
     },
     '/sessions/{id}/items': {
       get: {

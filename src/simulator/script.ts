@@ -29,6 +29,8 @@ export type ScriptStep =
   | { readonly faults: Faults }
   /** An event of the server in GA spelling; it gets an `event_id`. */
   | { readonly send: JsonObject & { readonly type: string } }
+  /** A client event in GA spelling, as if another client of the conversation had sent it. */
+  | { readonly inject: JsonObject & { readonly type: string } }
 
 export interface ScriptAnswer {
   readonly on?: ScriptCondition
@@ -57,6 +59,7 @@ const STEP = keyed({
   end: object({ end: object({ how: oneOf('close', 'fin', 'rst', 'silence'), code: integer(1000, 4999), reason: text(123) }, ['how']) }),
   faults: object({ faults: FAULTS }),
   send: object({ send: any }),
+  inject: object({ inject: any }),
 })
 const CONDITION = object({ says: stringOr(text(4000), arrayOf(text(4000), 100)), result: name, turn: integer(1, 1_000_000), event: name })
 
