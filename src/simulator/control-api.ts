@@ -26,6 +26,17 @@ const SESSION: JsonObject = {
     events: { type: 'integer', description: 'How many passed, both ways.' },
   },
 }
+const CALL: JsonObject = {
+  type: 'object',
+  required: ['id', 'sessionId', 'connected', 'channel', 'sidebands'],
+  properties: {
+    id: { type: 'string' },
+    sessionId: { type: 'string' },
+    connected: { type: 'boolean', description: 'Its media are up.' },
+    channel: { type: 'boolean', description: 'The browser’s data channel is open.' },
+    sidebands: { type: 'integer' },
+  },
+}
 const PASSED: JsonObject = {
   type: 'object',
   required: ['n', 'from', 'ms', 'event'],
@@ -49,6 +60,7 @@ export const CONTROL_API: JsonObject = {
         ...answers({ type: 'object', properties: { ended: { type: 'integer' } } }),
       },
     },
+    '/calls': { get: { operationId: 'listCalls', summary: 'The WebRTC calls that are open, oldest first', ...answers(list('Call')) } },
     '/sessions/{id}/events': {
       get: {
         operationId: 'listEvents',
@@ -104,6 +116,7 @@ export const CONTROL_API: JsonObject = {
     schemas: {
       Session: SESSION,
       Passed: PASSED,
+      Call: CALL,
       Faults: schemaOf(FAULTS),
       Script: schemaOf(SCRIPT),
       Error: { type: 'object', required: ['error'], properties: { error: { type: 'object', required: ['message'], properties: { message: { type: 'string' } } } } },

@@ -8,6 +8,7 @@ import { CONTROL_PAGE, PAGE_PARTS } from './control-page.js'
 import type { Item } from './conversation.js'
 import { type Faults, parseFaults } from './faults.js'
 import type { Journal } from './journal.js'
+import type { OpenCall } from './options.js'
 import { parseScript, type Script, ScriptError } from './script-file.js'
 
 const MAX_BODY_BYTES = 1024 * 1024
@@ -20,6 +21,7 @@ export interface Controlled {
   setFaults(faults: Faults): void
   setScript(script: Script | undefined): void
   items(sessionId: string): readonly Item[] | undefined
+  calls(): readonly OpenCall[]
   /** False: no such session is open. */
   inject(sessionId: string, event: RealtimeEvent): boolean
   /** Ends every session; returns how many. */
@@ -74,6 +76,8 @@ function answer(controlled: Controlled, method: string, url: URL, body: string):
   switch (route) {
     case 'GET openapi.json':
       return done(CONTROL_API)
+    case 'GET calls':
+      return done(controlled.calls())
     case 'GET sessions':
       return done(journal.sessions())
     case 'DELETE sessions': {

@@ -21,6 +21,8 @@ export interface EndFault {
   readonly nth?: number
   /** How many sessions it ends; absent: all. */
   readonly times?: number
+  /** Of a WebRTC call only its sidebands end, and other sessions not at all. */
+  readonly sidebandsOnly?: boolean
 }
 
 /** What is asked of the service: a session's dial, or a step of a WebRTC call. */
@@ -73,6 +75,7 @@ export const FAULTS = object(
         type: text(128),
         nth: integer(1, 1_000_000),
         times: integer(0, 1_000_000),
+        sidebandsOnly: flag,
       },
       ['how', 'at'],
     ),

@@ -87,6 +87,7 @@ export function runSession(setup: SessionSetup): LiveSession {
     },
   })
   const endBy = (fault: EndFault) => {
+    if (fault.sidebandsOnly && !setup.call) return
     if (!link.over && setup.mayEnd(fault)) link.endBy(fault)
   }
   const spelled = (type: string, fields: object) => door.write({ type, event_id: chance.newId('event'), ...fields })

@@ -153,6 +153,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
         script = next
       },
       items: (id) => recorder.conversations().find((one) => one.sessionId === id)?.items,
+      calls: calls.open,
       inject: sessions.inject,
       endSessions: sessions.dropAll,
     }

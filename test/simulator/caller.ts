@@ -36,6 +36,8 @@ export interface CallerOptions {
   readonly opus?: number
 }
 
+const kept: object[] = []
+
 /** A peer's offer without addresses, as browsers post it. */
 export async function offering({ channel = true, levels = true, opus = OPUS }: CallerOptions = {}) {
   const connection = new PeerConnection('caller', { iceServers: [], bindAddress: '127.0.0.1', disableAutoNegotiation: true })
@@ -45,6 +47,11 @@ export async function offering({ channel = true, levels = true, opus = OPUS }: C
   if (levels) audio.parseSdpLine(`a=extmap:${LEVEL_ID} urn:ietf:params:rtp-hdrext:ssrc-audio-level`)
   const track = connection.addTrack(audio)
   const opened = channel ? connection.createDataChannel('oai-events') : undefined
+  // The library calls into what was collected, and keeps the process alive, unless each part has a listener for its end.
+  kept.push(connection, track, ...(opened ? [opened] : []))
+  connection.onStateChange(() => undefined)
+  track.onClosed(() => undefined)
+  opened?.onClosed(() => undefined)
   connection.setLocalDescription('offer')
   await new Promise<void>((resolve) => {
     const look = () => connection.gatheringState() === 'complete' && resolve()

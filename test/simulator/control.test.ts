@@ -110,7 +110,7 @@ describe('OpenAPI', () => {
       if (method !== 'delete') expect(answer.status).toBe(200)
       routes++
     }
-    expect(routes).toBe(9)
+    expect(routes).toBe(10)
     client.close()
   })
 })

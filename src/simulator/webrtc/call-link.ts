@@ -116,6 +116,7 @@ export function createCallLink({ delay, frozen, ended }: LinkHooks, channel: Cha
     },
     endBy(fault) {
       if (over) return
+      if (fault.sidebandsOnly) return each((sideband) => sideband.endBy(fault))
       if (fault.how === 'close') return close(fault.code ?? 1011, fault.reason ?? '')
       each((sideband) => sideband.endBy(fault))
       if (fault.how === 'silence') end()

@@ -173,8 +173,7 @@ export function createCalls(options: SimulatorOptions, sessions: OpenSessions, n
     warm: () => void loaded(),
     async release() {
       closing = true
-      const held = await engine
-      held?.release()
+      await (await engine)?.settled()
     },
   }
 }

@@ -42,8 +42,8 @@ export interface Peer {
 export interface PeerEngine {
   /** Rejects if the offer is not to be understood. */
   answer(offer: Offer, listener: PeerListener): Promise<Peer>
-  /** Ends the library's threads once nobody holds the engine, or the process would never exit. */
-  release(): void
+  /** Resolves once every peer that was closed is gone from the library too, at the latest after a second. */
+  settled(): Promise<void>
 }
 
 export interface PeerOptions {
@@ -56,7 +56,7 @@ export interface PeerOptions {
 const MAX_MESSAGE_BYTES = 21 * 1024 * 1024
 const GATHER_MS = 5000
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
-let holders = 0
+const SETTLE_MS = 1000
 
 /** Undefined: node-datachannel is not installed. */
 export async function loadPeerEngine(options: PeerOptions): Promise<PeerEngine | undefined> {
@@ -66,20 +66,45 @@ export async function loadPeerEngine(options: PeerOptions): Promise<PeerEngine |
   } catch {
     return undefined
   }
-  holders++
-  let held = true
+  const kept = createKept()
+  return { answer: (offer, listener) => answer(library, kept, offer, listener, options), settled: kept.settled }
+}
+
+interface Kept {
+  add(part: object): void
+  /** The library has told that this part is closed. */
+  closed(part: object): void
+  settled(): Promise<void>
+}
+
+/**
+ * What the library calls back must be referred to until it says `closed`: it frees a part that was collected, and then calls into it.
+ * So each part has a listener for its end. With one the process can exit too, and the library's own `cleanup`, which trips over collected parts, is never needed.
+ */
+function createKept(): Kept {
+  const parts = new Set<object>()
+  let waiting: (() => void)[] = []
   return {
-    answer: (offer, listener) => answer(library, offer, listener, options),
-    release() {
-      if (!held) return
-      held = false
-      holders--
-      if (holders === 0) library.cleanup()
+    add: (part) => void parts.add(part),
+    closed(part) {
+      // Its listener is still running.
+      setImmediate(() => {
+        parts.delete(part)
+        if (parts.size > 0) return
+        for (const resolve of waiting) resolve()
+        waiting = []
+      })
     },
+    settled: () =>
+      new Promise((resolve) => {
+        if (parts.size === 0) return resolve()
+        waiting.push(resolve)
+        setTimeout(resolve, SETTLE_MS).unref()
+      }),
   }
 }
 
-async function answer(library: Library, offer: Offer, listener: PeerListener, { host, port }: PeerOptions): Promise<Peer> {
+async function answer(library: Library, kept: Kept, offer: Offer, listener: PeerListener, { host, port }: PeerOptions): Promise<Peer> {
   const connection = new library.PeerConnection('call', {
     iceServers: [],
     disableAutoNegotiation: true,
@@ -90,36 +115,58 @@ async function answer(library: Library, offer: Offer, listener: PeerListener, { 
   })
   const ssrc = randomInt(1, 0xffff_ffff)
   let channel: DataChannel | undefined
+  let track: Track | undefined
   let over = false
   const gone = () => {
     if (over) return
     over = true
     listener.onGone()
   }
+  let ended = false
+  const close = () => {
+    if (ended) return
+    ended = true
+    over = true
+    if (channel?.isOpen()) channel.close()
+    connection.close()
+    track?.close()
+  }
 
+  kept.add(connection)
   connection.onStateChange((state) => {
     if (state === 'connected' && !over) listener.onConnected()
     if (state === 'disconnected' || state === 'failed' || state === 'closed') gone()
+    if (state === 'closed') kept.closed(connection)
   })
   connection.onDataChannel((opened) => {
+    kept.add(opened)
+    const isFirst = channel === undefined && !over
+    opened.onClosed(() => {
+      kept.closed(opened)
+      if (!isFirst) return
+      channel = undefined
+      // A browser that leaves closes its channel; without one DTLS says so, or its silence.
+      gone()
+    })
     // Only the first counts: a second channel would be a second writer that nobody asked for.
-    if (channel || over) return opened.close()
+    if (!isFirst) return opened.close()
     channel = opened
     opened.onMessage((message) => {
       if (over) return
       if (typeof message === 'string') listener.onEvent(message)
       else listener.onBinary()
     })
-    // A browser that leaves says so by its channel alone; without one its silence tells.
-    opened.onClosed(gone)
     if (opened.isOpen()) listener.onOpen()
     else opened.onOpen(() => !over && listener.onOpen())
   })
 
   try {
     connection.setRemoteDescription(offer.sdp, 'offer')
-    const track = connection.addTrack(audioOf(library, offer, ssrc))
-    track.onMessage((packet) => {
+    const media = connection.addTrack(audioOf(library, offer, ssrc))
+    track = media
+    kept.add(media)
+    media.onClosed(() => kept.closed(media))
+    media.onMessage((packet) => {
       if (!over && !isRtcp(packet)) listener.onRtp(packet)
     })
     const ufrag = `${letters(8)}/realtimeapi/simulator`
@@ -131,23 +178,13 @@ async function answer(library: Library, offer: Offer, listener: PeerListener, { 
       local: { ufrag, password, ssrc, fingerprint: /^a=fingerprint:(.+?)\r?$/m.exec(sdp)?.[1] ?? '', candidates: candidatesOf(sdp) },
       send: (text) => !over && channel?.isOpen() === true && channel.sendMessage(text),
       waiting: () => (!over && channel?.isOpen() === true ? channel.bufferedAmount() : 0),
-      sendRtp: (packet) => !over && track.isOpen() && track.sendMessageBinary(packet),
-      close() {
-        over = true
-        if (channel?.isOpen()) channel.close()
-        closeAll(track, connection)
-      },
+      sendRtp: (packet) => !over && media.isOpen() && media.sendMessageBinary(packet),
+      close,
     }
   } catch (error) {
-    over = true
-    connection.close()
+    close()
     throw error
   }
-}
-
-function closeAll(track: Track, connection: PeerConnection): void {
-  if (track.isOpen()) track.close()
-  connection.close()
 }
 
 /** With the offer's own payload type, since every browser has another, and without the library's stereo at 96 kbit/s. */
