@@ -47,7 +47,7 @@ export async function offering({ channel = true, levels = true, opus = OPUS }: C
   if (levels) audio.parseSdpLine(`a=extmap:${LEVEL_ID} urn:ietf:params:rtp-hdrext:ssrc-audio-level`)
   const track = connection.addTrack(audio)
   const opened = channel ? connection.createDataChannel('oai-events') : undefined
-  // The library calls into what was collected, and keeps the process alive, unless each part has a listener for its end.
+  // The library calls into what was collected, and keeps the process alive, unless each part has a listener for its end and is closed.
   kept.push(connection, track, ...(opened ? [opened] : []))
   connection.onStateChange(() => undefined)
   track.onClosed(() => undefined)
@@ -59,7 +59,12 @@ export async function offering({ channel = true, levels = true, opus = OPUS }: C
     look()
   })
   const sdp = (connection.localDescription()?.sdp ?? '').replace(/a=(candidate|end-of-candidates).*\r\n/g, '')
-  return { connection, track, channel: opened, sdp }
+  const close = () => {
+    opened?.close()
+    connection.close()
+    track.close()
+  }
+  return { connection, track, channel: opened, sdp, close }
 }
 
 export async function mint(simulator: Simulator, session: object = {}, more: object = {}): Promise<{ value: string; expires_at: number; session: Record<string, unknown> }> {
@@ -73,7 +78,11 @@ export async function mint(simulator: Simulator, session: object = {}, more: obj
 }
 
 export function postOffer(simulator: Simulator, secret: string, sdp: string, query = '?webrtcfilter=on'): Promise<Response> {
-  return fetch(`${simulator.url}/openai/v1/realtime/calls${query}`, { method: 'POST', headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/sdp' }, body: sdp })
+  return fetch(`${simulator.url}/openai/v1/realtime/calls${query}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/sdp' },
+    body: sdp,
+  })
 }
 
 /** Both steps of Azure, and media that are up. */
@@ -84,7 +93,11 @@ export async function placeCall(simulator: Simulator, options: CallerOptions = {
   return connectCaller(peer, answer, options)
 }
 
-export async function connectCaller({ connection, track, channel }: Awaited<ReturnType<typeof offering>>, posted: Response, { opus = OPUS, levels = true }: CallerOptions = {}): Promise<Caller> {
+export async function connectCaller(
+  { connection, track, channel, close }: Awaited<ReturnType<typeof offering>>,
+  posted: Response,
+  { opus = OPUS, levels = true }: CallerOptions = {},
+): Promise<Caller> {
   const answer = await posted.text()
   const events: RealtimeEvent[] = []
   const packets: Buffer[] = []
@@ -138,7 +151,7 @@ export async function connectCaller({ connection, track, channel }: Awaited<Retu
     },
     until,
     gone: () => until('end of the connection', () => state === 'closed' || state === 'disconnected' || state === 'failed'),
-    leave: () => connection.close(),
+    leave: close,
   }
 }
 

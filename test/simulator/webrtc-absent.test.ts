@@ -19,6 +19,10 @@ it('answers 501 to a call', async () => {
     body: JSON.stringify({ session: { type: 'realtime', model: 'gpt-realtime' } }),
   })
   const { value } = (await minted.json()) as { value: string }
-  const answer = await fetch(`${simulator.url}/openai/v1/realtime/calls`, { method: 'POST', headers: { authorization: `Bearer ${value}`, 'content-type': 'application/sdp' }, body: 'v=0' })
+  const answer = await fetch(`${simulator.url}/openai/v1/realtime/calls`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${value}`, 'content-type': 'application/sdp' },
+    body: 'v=0',
+  })
   expect([answer.status, ((await answer.json()) as { error: object }).error]).toEqual([501, expect.objectContaining({ code: 'webrtc_peer_missing' })])
 })

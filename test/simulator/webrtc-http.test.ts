@@ -16,7 +16,7 @@ async function simulate(options: SimulatorOptions): Promise<Simulator> {
 /** An offer whose peer ends before the simulators. */
 async function offer(...options: Parameters<typeof offering>) {
   const peer = await offering(...options)
-  closing.unshift(peer.connection)
+  closing.unshift(peer)
   return peer
 }
 async function refusal(answer: Response): Promise<[number, string, string]> {
@@ -46,9 +46,20 @@ describe('client secrets', () => {
     expect(secret.value).toMatch(/^ek_\w{32}$/)
     expect(secret.expires_at - before - 7200).toBeLessThanOrEqual(5)
     expect(secret.expires_at - before).toBeGreaterThanOrEqual(7200)
-    expect(secret.session).toMatchObject({ type: 'realtime', object: 'realtime.session', model: 'gpt-realtime', instructions: 'Be brief.', expires_at: 0, tools: [], tool_choice: 'auto' })
+    expect(secret.session).toMatchObject({
+      type: 'realtime',
+      object: 'realtime.session',
+      model: 'gpt-realtime',
+      instructions: 'Be brief.',
+      expires_at: 0,
+      tools: [],
+      tool_choice: 'auto',
+    })
     expect(secret.session.id).toMatch(/^sess_/)
-    expect(secret.session.audio).toMatchObject({ input: { transcription: { model: 'whisper-1', language: null }, turn_detection: { type: 'server_vad' } }, output: { voice: 'alloy' } })
+    expect(secret.session.audio).toMatchObject({
+      input: { transcription: { model: 'whisper-1', language: null }, turn_detection: { type: 'server_vad' } },
+      output: { voice: 'alloy' },
+    })
   })
 
   it('live as long as was asked', async () => {
@@ -130,7 +141,10 @@ describe('calls on Azure', () => {
     ['no audio', 'v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:0\r\n'],
     ['no Opus', 'v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=rtpmap:0 PCMU/8000\r\n'],
     ['no keys', 'v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=rtpmap:111 opus/48000/2\r\n'],
-    ['a false fingerprint', 'v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=rtpmap:111 opus/48000/2\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=fingerprint:sha-256 zz\r\na=setup:actpass\r\n'],
+    [
+      'a false fingerprint',
+      'v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=rtpmap:111 opus/48000/2\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=fingerprint:sha-256 zz\r\na=setup:actpass\r\n',
+    ],
     ['numbers beyond every bound', 'v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=rtpmap:111 opus/48000/2\r\na=ssrc:99999999999999999999 x\r\n'],
   ])('refuse an offer with %s, and go on', async (_name, sdp) => {
     expect((await refusal(await postOffer(azure, (await mint(azure)).value, sdp))).slice(0, 2)).toEqual([400, 'invalid_offer'])
@@ -160,7 +174,7 @@ describe('hanging up', () => {
   it('ends the call at once, for the page and on each sideband, and once', async () => {
     caller = await placeCall(azure)
     const sides = await Promise.all([1, 2].map(() => connect(azure, `/openai/v1/realtime?call_id=${caller.callId}`)))
-    expect(azure.calls()).toEqual([{ id: caller.callId, sessionId: expect.stringMatching(/^sess_/), connected: true, channel: true, sidebands: 2 }])
+    await expect.poll(() => azure.calls()).toEqual([{ id: caller.callId, sessionId: expect.stringMatching(/^sess_/), connected: true, channel: true, sidebands: 2 }])
     expect((await hangUp(caller.callId)).status).toBe(200)
     await caller.gone()
     for (const side of sides) expect((await side.closed()).code).toBe(1000)
@@ -218,7 +232,8 @@ describe('OpenAI', () => {
     parts.set('session', JSON.stringify(session))
     return parts
   }
-  const post = (simulator: Simulator, body: FormData | string, headers: Record<string, string> = key) => fetch(`${simulator.url}/v1/realtime/calls`, { method: 'POST', headers, body })
+  const post = (simulator: Simulator, body: FormData | string, headers: Record<string, string> = key) =>
+    fetch(`${simulator.url}/v1/realtime/calls`, { method: 'POST', headers, body })
 
   it('takes offer and session in one step, with the server’s key', async () => {
     const openai = await simulate({ style: 'openai', apiKey: 'sk-0123456789', speed: Number.POSITIVE_INFINITY })

@@ -24,7 +24,7 @@ interface Sound {
 }
 
 /** Behind its time by more, as after a computer's sleep, it goes on from now rather than in a burst. */
-const MAX_LAG_MS = 200
+const MAX_LAG_MS = 1000
 /** Cut sounds whose responses may still add to them. */
 const MAX_CUT = 64
 
@@ -63,13 +63,12 @@ export function createPlayback({ ssrc, opus, start, sendRtp, send, after }: Play
       queue.shift()
       send('output_audio_buffer.stopped', { response_id: sound.responseId })
     }
-    if (queue.length > 0) run()
+    if (queue.length > 0) stop = after(Math.max(0, due - performance.now()), tick)
   }
   const run = () => {
     if (stop) return
-    const now = performance.now()
-    if (due < now) due = now
-    stop = after(due - now, tick)
+    due = Math.max(due, performance.now())
+    stop = after(due - performance.now(), tick)
   }
   const soundOf = (responseId: string): Sound => {
     const known = queue.find((sound) => sound.responseId === responseId)
