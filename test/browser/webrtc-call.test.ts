@@ -105,13 +105,14 @@ describe.skipIf(missing.length > 0)(`a call from Chromium${reason}`, { timeout: 
     expect(heard.packets).toBeGreaterThan(50)
     expect(heard.energy).toBeGreaterThan(0.01)
     const types = await page.evaluate<string[]>('call.events.map((event) => event.type)')
-    expect(types).toEqual(expect.arrayContaining(['input_audio_buffer.speech_started', 'conversation.item.added', 'response.output_audio_transcript.delta', 'output_audio_buffer.started']))
+    expect(types).toEqual(
+      expect.arrayContaining(['input_audio_buffer.speech_started', 'conversation.item.added', 'response.output_audio_transcript.delta', 'output_audio_buffer.started']),
+    )
     expect(types.filter((type) => /^(session|response\.(created|done|function_call))/.test(type))).toEqual([])
-    const began = performance.now()
     expect((await hangUp()).status).toBe(200)
+    // Its connection says so only once nothing has come for some seconds.
     await page.evaluate(`call.until('channel closed')`)
-    await page.evaluate(`Promise.race([call.until('closed'), call.until('failed'), call.until('disconnected')])`)
-    expect(performance.now() - began).toBeLessThan(2000)
+    expect(await page.evaluate('call.states')).not.toContain('disconnected')
     expect((await side.closed()).code).toBe(1000)
     await page.close()
   })
