@@ -112,6 +112,7 @@ describe('who may import whom', () => {
       ['https-proxy-agent', /^src\/upstream\//],
       ['undici', /^src\/(tools\/|server\/key-fetch\.ts$)/],
       ['prom-client', /^src\/ops\//],
+      ['node-datachannel', /^src\/simulator\/webrtc\/peer\.ts$/],
       ['@modelcontextprotocol/sdk', /^src\/(tools|simulator)\//],
     ]
     for (const [name, home] of homes) {

@@ -1,4 +1,4 @@
-// The client events that a GA WebSocket accepts, with the rule for each.
+// The client events that a GA WebSocket or call accepts, with the rule for each.
 import { any, arrayOf, decimal, flag, integer, mapOf, nullable, object, oneOf, type Rule, stringOr, tagged, text } from './validate.js'
 
 const VOICES = ['alloy', 'ash', 'ballad', 'coral', 'echo', 'sage', 'shimmer', 'verse', 'marin', 'cedar'] as const
@@ -154,6 +154,9 @@ export const SUPPORTED_TYPES = [
   'response.cancel',
 ] as const
 
+/** What a WebRTC call and its sideband take. */
+export const CALL_TYPES = [...SUPPORTED_TYPES, 'output_audio_buffer.clear'] as const
+
 export const CLIENT_EVENTS = {
   'session.update': event({ session: tagged('type', { realtime: realtimeSession, transcription: transcriptionSession }) }, ['session']),
   'input_audio_buffer.append': event({ audio: text(MAX_AUDIO_CHARS) }, ['audio']),
@@ -165,6 +168,7 @@ export const CLIENT_EVENTS = {
   'conversation.item.retrieve': event({ item_id: id }, ['item_id']),
   'response.create': event({ response: nullable(response) }),
   'response.cancel': event({ response_id: nullable(id) }),
+  'output_audio_buffer.clear': event(),
 } as const satisfies Record<string, Rule>
 
 export type ClientEventType = keyof typeof CLIENT_EVENTS

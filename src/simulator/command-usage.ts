@@ -4,6 +4,7 @@ export const SIMULATE_USAGE = `simulate [options]   a local Azure OpenAI Realtim
 
 who may come      --port N --listen HOST (beyond this machine only if you say so)   --tls-cert FILE --tls-key FILE
                   --api-key K   --deployment NAME...   --transcription-deployment NAME...   --style azure|openai
+                  --webrtc-port N (UDP, of all calls)
 what it is        --model NAME (gpt-realtime-2.1 has phases and remarks)   --drift-to-text   --no-obfuscation
                   --rate-limits none|tokens|requests|both|floats   --tokens-per-minute N
 what it says      --script FILE (YAML or JSON)   --script-schema prints the schema for editors

@@ -34,6 +34,7 @@ const OPTIONS = {
   script: { type: 'string' },
   upstream: { type: 'string' },
   record: { type: 'string' },
+  'webrtc-port': { type: 'string' },
   control: { type: 'string' },
   'control-listen': { type: 'string' },
   verbose: { type: 'boolean' },
@@ -100,6 +101,7 @@ function simulatorOptions(argv: readonly string[], print: (line: string) => void
     sessionEnd: choice('--session-end', values['session-end'], ['error-close', 'close-error', 'error', 'close', 'server-error'] as const),
     faults: faults(values.faults),
     script: values.script,
+    webrtcPort: number('--webrtc-port', values['webrtc-port'], 0, 65_535),
     control: controlOf(number('--control', values.control, 0, 65_535), values['control-listen']),
     log: values.verbose ? print : undefined,
   })
@@ -143,7 +145,7 @@ function choice<T extends string>(flag: string, value: string | undefined, allow
   return found
 }
 
-const WHOLE = new Set(['--port', '--control', '--seed', '--dials-per-minute'])
+const WHOLE = new Set(['--port', '--webrtc-port', '--control', '--seed', '--dials-per-minute'])
 
 function number(flag: string, text: string | undefined, min: number, max: number): number | undefined {
   if (text === undefined) return undefined

@@ -26,6 +26,17 @@ const SESSION: JsonObject = {
     events: { type: 'integer', description: 'How many passed, both ways.' },
   },
 }
+const CALL: JsonObject = {
+  type: 'object',
+  required: ['id', 'sessionId', 'connected', 'channel', 'sidebands'],
+  properties: {
+    id: { type: 'string' },
+    sessionId: { type: 'string' },
+    connected: { type: 'boolean', description: 'Its media are up.' },
+    channel: { type: 'boolean', description: 'The browser’s data channel is open.' },
+    sidebands: { type: 'integer' },
+  },
+}
 const PASSED: JsonObject = {
   type: 'object',
   required: ['n', 'from', 'ms', 'event'],
@@ -49,12 +60,20 @@ export const CONTROL_API: JsonObject = {
         ...answers({ type: 'object', properties: { ended: { type: 'integer' } } }),
       },
     },
+    '/calls': { get: { operationId: 'listCalls', summary: 'The WebRTC calls that are open, oldest first', ...answers(list('Call')) } },
     '/sessions/{id}/events': {
       get: {
         operationId: 'listEvents',
         summary: 'What passed in a session, both ways, the latest 2,000',
         parameters: [id, after, side] as Json,
         ...answers(list('Passed'), unknown),
+      },
+      post: {
+        operationId: 'injectEvent',
+        summary: 'Handles a client event as if another client of that conversation had sent it; its errors go to nobody',
+        parameters: [id] as Json,
+        requestBody: { required: true, content: json({ type: 'object', required: ['type'], properties: { type: { type: 'string' } } }) },
+        ...answers({ type: 'object', properties: { handled: { type: 'string' } } }, { ...wrong, ...unknown }),
       },
     },
     '/sessions/{id}/items': {
@@ -97,6 +116,7 @@ export const CONTROL_API: JsonObject = {
     schemas: {
       Session: SESSION,
       Passed: PASSED,
+      Call: CALL,
       Faults: schemaOf(FAULTS),
       Script: schemaOf(SCRIPT),
       Error: { type: 'object', required: ['error'], properties: { error: { type: 'object', required: ['message'], properties: { message: { type: 'string' } } } } },

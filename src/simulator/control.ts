@@ -2,11 +2,13 @@
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { isObject, type RealtimeEvent } from '../core/protocol/events.js'
 import { CONTROL_API } from './control-api.js'
 import { CONTROL_PAGE, PAGE_PARTS } from './control-page.js'
 import type { Item } from './conversation.js'
 import { type Faults, parseFaults } from './faults.js'
 import type { Journal } from './journal.js'
+import type { OpenCall } from './options.js'
 import { parseScript, type Script, ScriptError } from './script-file.js'
 
 const MAX_BODY_BYTES = 1024 * 1024
@@ -19,6 +21,9 @@ export interface Controlled {
   setFaults(faults: Faults): void
   setScript(script: Script | undefined): void
   items(sessionId: string): readonly Item[] | undefined
+  calls(): readonly OpenCall[]
+  /** False: no such session is open. */
+  inject(sessionId: string, event: RealtimeEvent): boolean
   /** Ends every session; returns how many. */
   endSessions(): number
 }
@@ -71,6 +76,8 @@ function answer(controlled: Controlled, method: string, url: URL, body: string):
   switch (route) {
     case 'GET openapi.json':
       return done(CONTROL_API)
+    case 'GET calls':
+      return done(controlled.calls())
     case 'GET sessions':
       return done(journal.sessions())
     case 'DELETE sessions': {
@@ -87,6 +94,8 @@ function answer(controlled: Controlled, method: string, url: URL, body: string):
       const items = controlled.items(id ?? '')
       return items ? done(items) : failed(404, 'There is no such session.')
     }
+    case 'POST sessions * events':
+      return injected(controlled, id ?? '', body)
     case 'GET faults':
       return done(controlled.faults())
     case 'POST faults': {
@@ -102,6 +111,20 @@ function answer(controlled: Controlled, method: string, url: URL, body: string):
       return done({ answers: 0 })
     default:
       return failed(404, `There is no ${method} ${url.pathname}. GET /openapi.json lists what there is.`)
+  }
+}
+
+function injected(controlled: Controlled, id: string, body: string): Answer {
+  const event = parsed(body)
+  if (!isObject(event) || typeof event.type !== 'string') return failed(400, 'The body must be one client event: a JSON object with a type.')
+  return controlled.inject(id, event as RealtimeEvent) ? done({ handled: event.type }) : failed(404, 'There is no such open session.')
+}
+
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
   }
 }
 

@@ -22,4 +22,6 @@ export interface DoorOptions {
   readonly style: Style
   /** Whether deltas of text are padded. */
   readonly obfuscation: boolean
+  /** Whether it is a WebRTC call's. */
+  readonly call?: boolean
 }

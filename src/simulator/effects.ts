@@ -17,6 +17,7 @@ export function apply(session: Session, effect: Effect, causeEventId: string | n
     const { type, ...fields } = effect.send
     session.send(type, fields)
   }
+  if ('inject' in effect) session.inject(effect.inject)
   return 0
 }
 

@@ -21,12 +21,17 @@ export interface EndFault {
   readonly nth?: number
   /** How many sessions it ends; absent: all. */
   readonly times?: number
+  /** Of a WebRTC call only its sidebands end, and other sessions not at all. */
+  readonly sidebandsOnly?: boolean
 }
 
+/** What is asked of the service: a session's dial, or a step of a WebRTC call. */
+export type Asked = 'dial' | 'client_secrets' | 'calls' | 'sideband' | 'hangup'
+
 export interface Faults {
-  /** Answers upgrades with this status and a body that quotes the key. `times`: how often; absent: always. */
-  readonly refuse?: { readonly status: number; readonly retryAfterSeconds?: number; readonly location?: string; readonly times?: number }
-  /** Accepts the connection and never answers the upgrade. */
+  /** Answers dials with this status and a body that quotes the key. `at`: only these; absent: all. `times`: how often; absent: always. */
+  readonly refuse?: { readonly status: number; readonly at?: Asked; readonly retryAfterSeconds?: number; readonly location?: string; readonly times?: number }
+  /** Accepts the connection and never answers, neither dials nor what WebRTC asks. */
   readonly hang?: boolean
   /** Upgrades and then sends nothing, not even `session.created`. */
   readonly silent?: boolean
@@ -48,7 +53,16 @@ export interface Faults {
 /** The rule for faults, for requests and for scripts. */
 export const FAULTS = object(
   {
-    refuse: object({ status: integer(300, 599), retryAfterSeconds: integer(0, 86_400), location: text(2048), times: integer(0, 1_000_000) }, ['status']),
+    refuse: object(
+      {
+        status: integer(300, 599),
+        at: oneOf('dial', 'client_secrets', 'calls', 'sideband', 'hangup'),
+        retryAfterSeconds: integer(0, 86_400),
+        location: text(2048),
+        times: integer(0, 1_000_000),
+      },
+      ['status'],
+    ),
     hang: flag,
     silent: flag,
     end: object(
@@ -61,6 +75,7 @@ export const FAULTS = object(
         type: text(128),
         nth: integer(1, 1_000_000),
         times: integer(0, 1_000_000),
+        sidebandsOnly: flag,
       },
       ['how', 'at'],
     ),

@@ -1,6 +1,6 @@
 // The GA door of Azure and of OpenAI: events as the session makes them, with padding on deltas of text. OpenAI's refuses the beta shape.
 import { isObject, type RealtimeEvent } from '../core/protocol/events.js'
-import { SUPPORTED_TYPES } from './client-events.js'
+import { CALL_TYPES, SUPPORTED_TYPES } from './client-events.js'
 import type { Door, DoorOptions } from './door.js'
 import { BETA_SHAPE_DISABLED } from './error-events.js'
 import { createChance } from './ids.js'
@@ -22,9 +22,9 @@ const BETA_FIELDS = [
   'input_audio_noise_reduction',
 ]
 
-export function createGaDoor({ style, obfuscation }: DoorOptions): Door {
+export function createGaDoor({ style, obfuscation, call }: DoorOptions): Door {
   return {
-    supported: SUPPORTED_TYPES,
+    supported: call ? CALL_TYPES : SUPPORTED_TYPES,
     read(event) {
       if (style === 'openai' && isBetaShaped(event)) return { problem: BETA_SHAPE_DISABLED, close: { code: 4000, reason: `invalid_request_error.${BETA_SHAPE_DISABLED.code}` } }
       return [event]

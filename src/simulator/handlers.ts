@@ -10,7 +10,7 @@ import { announceMcpTools } from './mcp-tools.js'
 import type { ResponseSettings } from './response-view.js'
 import { applyUpdate, duplicateToolName, modalitiesProblem, type SessionConfig, type Tool, toolChoiceProblem, updateProblem } from './session-config.js'
 import type { Session } from './session-state.js'
-import { announce, beginResponse, cancelResponse, commitTurn, sessionSettings, speechStarted, speechStopped, vadSettings } from './turns.js'
+import { announce, beginResponse, cancelResponse, commitTurn, hearSound, sessionSettings } from './turns.js'
 import { type Problem, problem } from './validate.js'
 
 const MIN_COMMIT_MS = 100
@@ -38,11 +38,7 @@ const appendAudio: Handler = (session, event) => {
   const bytes = Buffer.from(text, 'base64')
   const { type } = session.config.audio.input.format
   const pcm = type === 'audio/pcm' ? bytes : decodeG711(bytes, type === 'audio/pcmu' ? 'ulaw' : 'alaw')
-  const taken = session.input.append(pcm, vadSettings(session), {
-    started: (atMs) => speechStarted(session, atMs),
-    stopped: (atMs, audio) => speechStopped(session, atMs, audio),
-  })
-  return taken ? undefined : problem('input_audio_buffer_full', null, 'The input audio buffer is full. Commit or clear it.')
+  return hearSound(session, pcm) ? undefined : problem('input_audio_buffer_full', null, 'The input audio buffer is full. Commit or clear it.')
 }
 
 const commitAudio: Handler = (session) => {
@@ -59,6 +55,12 @@ const clearAudio: Handler = (session) => {
   session.captions?.stop()
   session.captions = undefined
   session.send('input_audio_buffer.cleared', {})
+  return undefined
+}
+
+/** Only a call has sound to cut; its response goes on unless it is cancelled. */
+const clearOutput: Handler = (session) => {
+  session.speaker?.clear()
   return undefined
 }
 
@@ -187,4 +189,5 @@ export const HANDLERS: Readonly<Record<ClientEventType, Handler>> = {
   'conversation.item.truncate': truncateItem,
   'response.create': createResponse,
   'response.cancel': stopResponse,
+  'output_audio_buffer.clear': clearOutput,
 }

@@ -2,18 +2,16 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
+import type { RealtimeEvent } from '../core/protocol/events.js'
 import type { EndFault } from './faults.js'
+import { createTurnQueue } from './turn-queue.js'
 
 /** Above this many unsent bytes responses wait and reading stops. */
 const CONGESTED_BYTES = 8 * 1024 * 1024
 const CLOSE_GRACE_MS = 2000
 
-export interface LinkSetup {
-  readonly socket: WebSocket
-  /** The connection under the WebSocket, even under TLS: only it can be reset. */
-  readonly tcp: Socket
-  /** What the WebSocket writes to. */
-  readonly stream: Duplex
+/** What a session gives its link. */
+export interface LinkHooks {
   /** Before each event, in milliseconds; asked once an event. */
   readonly delay: () => number
   /** Whether a fault says not to read. */
@@ -22,8 +20,17 @@ export interface LinkSetup {
   readonly ended: () => void
 }
 
+export interface LinkSetup extends LinkHooks {
+  readonly socket: WebSocket
+  /** The connection under the WebSocket, even under TLS: only it can be reset. */
+  readonly tcp: Socket
+  /** What the WebSocket writes to. */
+  readonly stream: Duplex
+}
+
 export interface Link {
   readonly over: boolean
+  event(event: RealtimeEvent): void
   write(data: string | Buffer, binary?: boolean): void
   /** Returns true while the client reads too slowly, and then calls `resume` once it has caught up. */
   congested(resume: () => void): boolean
@@ -45,27 +52,15 @@ export function createLink({ socket, tcp, stream, delay, frozen, ended }: LinkSe
   let over = false
   let held = false
   let waiting: (() => void)[] = []
-  const queue: { due: number; work: () => void }[] = []
-  let timer: NodeJS.Timeout | undefined
+  const turns = createTurnQueue()
+  const inTurn = turns.add
 
   const end = () => {
     if (over) return
     over = true
     waiting = []
-    queue.length = 0
-    clearTimeout(timer)
+    turns.clear()
     ended()
-  }
-  /** Keeps the order: nothing overtakes what was to be done before it. */
-  const inTurn = (ms: number, work: () => void) => {
-    if (ms <= 0 && queue.length === 0) return work()
-    queue.push({ due: Math.max(performance.now() + ms, queue.at(-1)?.due ?? 0), work })
-    timer ??= setTimeout(run, ms)
-  }
-  const run = () => {
-    timer = undefined
-    while (queue[0] && queue[0].due <= performance.now() + 0.5) queue.shift()?.work()
-    if (queue[0] && !over) timer = setTimeout(run, queue[0].due - performance.now())
   }
   const drained = () => {
     if (over || socket.bufferedAmount > CONGESTED_BYTES) return
@@ -102,21 +97,24 @@ export function createLink({ socket, tcp, stream, delay, frozen, ended }: LinkSe
   socket.on('error', end)
   if (frozen()) socket.pause()
 
+  const write = (data: string | Buffer, binary = false) => {
+    if (over) return
+    inTurn(delay(), () => {
+      if (over || socket.readyState !== socket.OPEN) return
+      socket.send(data, { binary }, drained)
+      if (socket.bufferedAmount > CONGESTED_BYTES && !held) {
+        held = true
+        socket.pause()
+      }
+    })
+  }
+
   return {
     get over() {
       return over
     },
-    write(data, binary = false) {
-      if (over) return
-      inTurn(delay(), () => {
-        if (over || socket.readyState !== socket.OPEN) return
-        socket.send(data, { binary }, drained)
-        if (socket.bufferedAmount > CONGESTED_BYTES && !held) {
-          held = true
-          socket.pause()
-        }
-      })
-    },
+    event: (event) => write(JSON.stringify(event)),
+    write,
     congested(resume) {
       if (socket.bufferedAmount <= CONGESTED_BYTES) return false
       waiting.push(resume)

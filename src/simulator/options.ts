@@ -50,6 +50,8 @@ export interface SimulatorOptions {
   /** What it says, in place of its own answers where one fits: the path of a YAML or JSON file, or the script itself. */
   readonly script?: ScriptSource
   readonly faults?: Faults
+  /** The one UDP port of all WebRTC calls. Absent: a free one. */
+  readonly webrtcPort?: number
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer }
   /** Default 1: like the service, with a pause before the first delta and audio five times faster than it plays. Larger is faster; Infinity never waits. */
   readonly speed?: number
@@ -88,6 +90,17 @@ export interface SessionConversation {
   readonly items: readonly Item[]
 }
 
+/** A WebRTC call that is open. */
+export interface OpenCall {
+  readonly id: string
+  readonly sessionId: string
+  /** Its media are up. */
+  readonly connected: boolean
+  /** Whether the browser's data channel is open. */
+  readonly channel: boolean
+  readonly sidebands: number
+}
+
 export interface Simulator {
   readonly port: number
   /** `http://127.0.0.1:<port>`, or https with `tls`. */
@@ -96,6 +109,8 @@ export interface Simulator {
   readonly controlUrl?: string
   /** Open sessions. */
   sessions(): number
+  /** Open WebRTC calls, oldest first. */
+  calls(): readonly OpenCall[]
   /** The latest 64 sessions, open or ended. */
   readonly received: readonly ReceivedSession[]
   /** The conversations of the latest 64 sessions, open or ended. */
@@ -104,6 +119,8 @@ export interface Simulator {
   setFaults(faults: Faults): void
   /** Replaces the script, also for open sessions; undefined: none. Throws a `ScriptError`, and then the old one stays. */
   setScript(script: ScriptSource | undefined): void
+  /** Handles an event as if another client of that session's conversation had sent it. False: no such session is open. */
+  inject(sessionId: string, event: RealtimeEvent): boolean
   /** Ends every session and stops listening. */
   close(): Promise<void>
 }

@@ -45,6 +45,7 @@ export function startRun(session: Session, asked: ResponseSettings, ended: (run:
     const used = usage(input, { text: Math.ceil(characters / 4), audio: outputAudioTokens(audioMs), ...reasoning }, session.cachedText)
     session.cachedText = input.text
     session.send('response.done', { response: view(status, details, status === 'failed' ? null : used) })
+    session.speaker?.end(id)
     const limits = session.limits.take(session.deployment, Number(used.total_tokens))
     if (limits) session.after(session.paced(LIMITS_AFTER_MS), () => session.send('rate_limits.updated', { rate_limits: limits }))
     ended(run, audioMs)

@@ -2,7 +2,7 @@
 import type { Json, JsonObject } from '../core/protocol/events.js'
 import { type EndFault, FAULTS, type Faults } from './faults.js'
 import { schemaOf } from './json-schema.js'
-import { any, arrayOf, integer, keyed, mapOf, nullable, object, oneOf, type Rule, stringOr, text } from './validate.js'
+import { any, arrayOf, flag, integer, keyed, mapOf, nullable, object, oneOf, type Rule, stringOr, text } from './validate.js'
 
 /** All that is given must be true. Without any, the answer fits whatever no answer above it fits. */
 export interface ScriptCondition {
@@ -25,10 +25,12 @@ export type ScriptStep =
   /** The response fails with this code. */
   | { readonly fail: string }
   | { readonly error: { readonly code?: string | null; readonly message: string; readonly type?: string; readonly param?: string | null } }
-  | { readonly end: Pick<EndFault, 'how' | 'code' | 'reason'> }
+  | { readonly end: Pick<EndFault, 'how' | 'code' | 'reason' | 'sidebandsOnly'> }
   | { readonly faults: Faults }
   /** An event of the server in GA spelling; it gets an `event_id`. */
   | { readonly send: JsonObject & { readonly type: string } }
+  /** A client event in GA spelling, as if another client of the conversation had sent it. */
+  | { readonly inject: JsonObject & { readonly type: string } }
 
 export interface ScriptAnswer {
   readonly on?: ScriptCondition
@@ -54,9 +56,10 @@ const STEP = keyed({
   wait: object({ wait: integer(0, 600_000) }),
   fail: object({ fail: text(64) }),
   error: object({ error: object({ code: nullable(text(64)), message: text(4000), type: text(64), param: nullable(name) }, ['message']) }),
-  end: object({ end: object({ how: oneOf('close', 'fin', 'rst', 'silence'), code: integer(1000, 4999), reason: text(123) }, ['how']) }),
+  end: object({ end: object({ how: oneOf('close', 'fin', 'rst', 'silence'), code: integer(1000, 4999), reason: text(123), sidebandsOnly: flag }, ['how']) }),
   faults: object({ faults: FAULTS }),
   send: object({ send: any }),
+  inject: object({ inject: any }),
 })
 const CONDITION = object({ says: stringOr(text(4000), arrayOf(text(4000), 100)), result: name, turn: integer(1, 1_000_000), event: name })
 

@@ -1,5 +1,5 @@
 // The state and abilities of one session, which all its parts share.
-import type { JsonObject } from '../core/protocol/events.js'
+import type { JsonObject, RealtimeEvent } from '../core/protocol/events.js'
 import type { Conversation } from './conversation.js'
 import type { EndFault, Faults, Garbage } from './faults.js'
 import type { Chance } from './ids.js'
@@ -21,6 +21,16 @@ export interface Captions {
   readonly itemId: string
   readonly sent: number
   stop(): void
+}
+
+/** Plays answers where sound does not go by events. */
+export interface Speaker {
+  /** So much more sound of a response. */
+  play(responseId: string, ms: number): void
+  /** No more comes of it. */
+  end(responseId: string): void
+  /** Plays nothing more of what is there. */
+  clear(): void
 }
 
 export interface Session {
@@ -48,6 +58,8 @@ export interface Session {
   cachedText: number
   stopIdleTimer: () => void
   readonly script: ScriptRun
+  /** Of a WebRTC call. */
+  speaker: Speaker | undefined
   faults(): Faults
   /** Replaces the faults of the whole simulator. */
   setFaults(faults: Faults): void
@@ -61,4 +73,6 @@ export interface Session {
   /** Converts milliseconds at the service's pace to the simulator's pace. */
   paced(ms: number): number
   endByFault(fault: EndFault): void
+  /** Handles an event soon, as if another client of this conversation had sent it. */
+  inject(event: RealtimeEvent): void
 }

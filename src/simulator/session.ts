@@ -1,7 +1,4 @@
-// One session: its socket, its door and its timers. No client event can crash it.
-import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
-import type { WebSocket } from 'ws'
+// One session: its door, its timers and the link that carries its events. No client event can crash it.
 import type { DialectName } from '../core/protocol/dialect.js'
 import { isObject, type JsonObject, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
 import { CLIENT_EVENTS, type ClientEventType } from './client-events.js'
@@ -15,23 +12,26 @@ import { HANDLERS } from './handlers.js'
 import type { Chance } from './ids.js'
 import { createInputAudio } from './input-audio.js'
 import type { Side } from './journal.js'
-import { createLink } from './link.js'
+import type { Link, LinkHooks } from './link.js'
 import { traitsOf } from './models.js'
 import type { SimulatorOptions } from './options.js'
 import type { RateLimits } from './rate-limits.js'
 import type { Script } from './script-file.js'
 import { followScript } from './script-run.js'
 import { armSessionCap, DEFAULT_SESSION_SECONDS } from './session-cap.js'
-import { defaultConfig } from './session-config.js'
-import type { Session } from './session-state.js'
+import { applyUpdate, defaultConfig, type SessionConfig } from './session-config.js'
+import type { Session, Speaker } from './session-state.js'
+import { hearSound } from './turns.js'
 import { check, isDeeper, type Problem, problem } from './validate.js'
 
 const MAX_DEPTH = 64
 
 export interface SessionSetup {
   readonly dialect: DialectName
-  readonly tcp: Socket
-  readonly stream: Duplex
+  /** Opens what carries its events, both ways or, in a call, to several. */
+  readonly openLink: (hooks: LinkHooks) => Link
+  /** A WebRTC call: its first settings, and what plays its sound. It is not greeted. */
+  readonly call?: { readonly settings: JsonObject; createSpeaker(session: Session): Speaker }
   readonly deployment: string
   readonly type: 'realtime' | 'transcription'
   readonly options: SimulatorOptions
@@ -52,6 +52,15 @@ export interface LiveSession {
   readonly id: string
   /** The items of its conversation, oldest first. */
   items(): readonly Item[]
+  /** A message of a client. */
+  receive(data: string, isBinary: boolean): void
+  /** An event as if another client of the same conversation had sent it. No script answers it. */
+  inject(event: RealtimeEvent): void
+  /** Sound of the caller, PCM16 at 24 kHz. */
+  hear(pcm: Buffer): void
+  readonly speaking: boolean
+  /** Ends with the session. */
+  after(ms: number, callback: () => void): void
   /** Applies faults that affect a running session. */
   faultsChanged(): void
   ping(): void
@@ -59,20 +68,18 @@ export interface LiveSession {
   drop(): void
 }
 
-export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession {
+export function runSession(setup: SessionSetup): LiveSession {
   const { options, faults, chance } = setup
-  const door = openDoor(setup.dialect, { style: options.style ?? 'azure', obfuscation: options.obfuscation ?? true })
+  const door = openDoor(setup.dialect, { style: options.style ?? 'azure', obfuscation: options.obfuscation ?? true, call: setup.call !== undefined })
   const timers = new Set<() => void>()
   const sentOf = new Map<string, number>()
   const speed = Math.max(options.speed ?? 1, 0.001)
   const model = options.model ?? setup.deployment
+  let injecting = false
 
   const id = chance.newId('sess')
   const passed = setup.observe?.(id)
-  const link = createLink({
-    socket,
-    tcp: setup.tcp,
-    stream: setup.stream,
+  const link = setup.openLink({
     delay: () => (options.latencyMs ?? 0) + (options.jitterMs ?? 0) * (options.jitterMs ? chance.fraction() : 0),
     frozen: () => faults().freeze === true,
     ended: () => {
@@ -80,13 +87,16 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
     },
   })
   const endBy = (fault: EndFault) => {
+    if (fault.sidebandsOnly && !setup.call) return
     if (!link.over && setup.mayEnd(fault)) link.endBy(fault)
   }
   const spelled = (type: string, fields: object) => door.write({ type, event_id: chance.newId('event'), ...fields })
   const emit = (events: readonly RealtimeEvent[]) => {
     if (faults().silent || link.over) return
     for (const event of events) {
-      link.write(JSON.stringify(event))
+      // Whoever sent the event hears of the error; that is nobody here.
+      if (injecting && event.type === 'error') continue
+      link.event(event)
       passed?.('server', event)
       const nth = (sentOf.get(event.type) ?? 0) + 1
       sentOf.set(event.type, nth)
@@ -114,7 +124,7 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
     newId: chance.newId,
     conversation: createConversation(chance.newId('conv')),
     input: createInputAudio(),
-    config: defaultConfig(setup.type, id, model, Math.floor(Date.now() / 1000 + (options.sessionSeconds ?? DEFAULT_SESSION_SECONDS)), traitsOf(model)),
+    config: firstConfig(setup, id, model),
     active: undefined,
     aside: new Map(),
     speechItemId: undefined,
@@ -124,6 +134,7 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
     cachedText: 0,
     stopIdleTimer: () => {},
     script: followScript(setup.script),
+    speaker: undefined,
     faults,
     setFaults: setup.setFaults,
     send,
@@ -147,7 +158,18 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
     },
     paced: (ms) => (speed === Number.POSITIVE_INFINITY ? 0 : ms / speed),
     endByFault: endBy,
+    inject: (event) =>
+      void session.after(0, () => {
+        passed?.('client', event)
+        injecting = true
+        try {
+          handle(event, null)
+        } finally {
+          injecting = false
+        }
+      }),
   }
+  session.speaker = setup.call?.createSpeaker(session)
 
   const take = (event: RealtimeEvent, causeEventId: string | null) => {
     const effects = session.script.onEvent(event)
@@ -171,23 +193,7 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
     }
   }
 
-  socket.on('message', (data, isBinary) => {
-    if (link.over) return
-    if (isBinary) return sendProblem(BINARY_FRAME, null)
-    guarded(() => {
-      const text = String(data)
-      const value = parse(text)
-      if (!isObject(value)) return sendProblem(NOT_JSON, null)
-      if (isDeeper(value, MAX_DEPTH)) return sendProblem(TOO_DEEP, null)
-      const causeEventId = stringAt(value as JsonObject, 'event_id')?.slice(0, 512) ?? null
-      if (stringAt(value, 'type') === undefined) return sendProblem(NO_TYPE, causeEventId)
-      setup.record(value as RealtimeEvent, text.length)
-      passed?.('client', value as RealtimeEvent)
-      take(value as RealtimeEvent, causeEventId)
-    })
-  })
-
-  send('session.created', { session: session.config })
+  if (!setup.call) send('session.created', { session: session.config })
   for (const kind of faults().garbage ?? []) session.sendGarbage(kind)
   armSessionCap(session, link, (type, fields) => JSON.stringify(spelled(type, fields)[0]))
   const opening = faults().end
@@ -196,6 +202,26 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
   return {
     id,
     items: () => session.conversation.items.map((stored) => stored.item),
+    receive(data, isBinary) {
+      if (link.over) return
+      if (isBinary) return sendProblem(BINARY_FRAME, null)
+      guarded(() => {
+        const value = parse(data)
+        if (!isObject(value)) return sendProblem(NOT_JSON, null)
+        if (isDeeper(value, MAX_DEPTH)) return sendProblem(TOO_DEEP, null)
+        const causeEventId = stringAt(value as JsonObject, 'event_id')?.slice(0, 512) ?? null
+        if (stringAt(value, 'type') === undefined) return sendProblem(NO_TYPE, causeEventId)
+        setup.record(value as RealtimeEvent, data.length)
+        passed?.('client', value as RealtimeEvent)
+        take(value as RealtimeEvent, causeEventId)
+      })
+    },
+    inject: session.inject,
+    after: session.after,
+    hear: (pcm) => guarded(() => void hearSound(session, pcm)),
+    get speaking() {
+      return session.input.speaking
+    },
     faultsChanged() {
       const { end } = faults()
       link.faultsChanged()
@@ -204,6 +230,12 @@ export function runSession(socket: WebSocket, setup: SessionSetup): LiveSession 
     ping: () => link.ping(),
     drop: () => link.drop(),
   }
+}
+
+function firstConfig({ type, options, call }: SessionSetup, id: string, model: string): SessionConfig {
+  const traits = traitsOf(model)
+  const config = defaultConfig(type, id, model, Math.floor(Date.now() / 1000 + (options.sessionSeconds ?? DEFAULT_SESSION_SECONDS)), traits)
+  return call ? applyUpdate(config, call.settings, traits) : config
 }
 
 function parse(text: string): unknown {

@@ -7,19 +7,22 @@ import { WebSocketServer } from 'ws'
 import { type Control, type Controlled, startControl } from './control.js'
 import { createDialRate } from './dial-rate.js'
 import { errorFields } from './error-events.js'
-import type { EndFault, Faults } from './faults.js'
+import type { Asked, EndFault, Faults } from './faults.js'
 import { answerHttp, refusedByFault, refuseUpgrade } from './http-answers.js'
 import { createChance } from './ids.js'
 import { createJournal, type Journal } from './journal.js'
+import { createLink } from './link.js'
+import { createOpenSessions } from './open-sessions.js'
 import type { Simulator, SimulatorOptions } from './options.js'
 import { createRateLimits } from './rate-limits.js'
 import { createRecorder } from './recorder.js'
 import { loadScript } from './script-file.js'
-import { type LiveSession, runSession } from './session.js'
 import { decideUpgrade } from './upgrade.js'
+import { createCalls } from './webrtc/calls.js'
+import { createCallRoutes } from './webrtc/routes.js'
 
-export type { EndFault, Faults, Garbage } from './faults.js'
-export type { RateLimitStyle, ReceivedSession, SessionConversation, SessionEnd, Simulator, SimulatorOptions, Style } from './options.js'
+export type { Asked, EndFault, Faults, Garbage } from './faults.js'
+export type { OpenCall, RateLimitStyle, ReceivedSession, SessionConversation, SessionEnd, Simulator, SimulatorOptions, Style } from './options.js'
 export type { ScriptAnswer, ScriptCondition, ScriptDocument, ScriptStep } from './script.js'
 export type { ScriptSource } from './script-file.js'
 
@@ -39,11 +42,35 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   let opened = 0
   const dials = createDialRate(options.dialsPerMinute)
   const log = options.log ?? (() => {})
-  const live = new Set<LiveSession>()
   const sockets = new Set<Socket>()
   const recorder = createRecorder(options.record ?? 1000)
   const journal = options.control && createJournal()
   const limits = createRateLimits(options.rateLimits ?? (options.style === 'openai' ? 'tokens' : false), options.tokensPerMinute ?? DEFAULT_TOKENS_PER_MINUTE)
+  const setFaults = (next: Faults) => {
+    faults = next
+    refusals = 0
+    ends = 0
+    for (const session of [...sessions.live]) session.faultsChanged()
+  }
+  const refusal = (asked: Asked): Faults['refuse'] => {
+    const { refuse } = faults
+    if (!refuse || (refuse.at ?? asked) !== asked || refusals >= (refuse.times ?? Number.POSITIVE_INFINITY)) return undefined
+    refusals++
+    return refuse
+  }
+  const nextChance = () => createChance(options.seed === undefined ? undefined : options.seed + opened++)
+  const sessions = createOpenSessions({
+    recorder,
+    journal,
+    options,
+    limits,
+    faults: () => faults,
+    setFaults,
+    script: () => script,
+    mayEnd: (fault: EndFault) => ends++ < (fault.times ?? Number.POSITIVE_INFINITY),
+  })
+  const calls = createCalls(options, sessions, nextChance, () => faults)
+  const routes = createCallRoutes({ options, calls, nextChance, hangs: () => faults.hang === true, refusal, takeDial: dials.take })
   const webSockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_PAYLOAD_BYTES,
@@ -51,15 +78,11 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     clientTracking: false,
     handleProtocols: (names) => (names.has('realtime') ? 'realtime' : false),
   })
-
-  const setFaults = (next: Faults) => {
-    faults = next
-    refusals = 0
-    ends = 0
-    for (const session of [...live]) session.faultsChanged()
-  }
   const server: Server = options.tls ? createTlsServer({ ...options.tls, maxHeaderSize: MAX_HEADER_BYTES }) : createServer({ maxHeaderSize: MAX_HEADER_BYTES })
-  server.on('request', (request, response) => answerHttp(request, response, { faults: () => faults, setFaults }))
+  server.on('request', (request, response) => {
+    const url = parseTarget(request.url)
+    if (!url || !routes.take(request, response, url)) answerHttp(request, response, { faults: () => faults, setFaults })
+  })
   server.on('connection', (socket) => {
     sockets.add(socket)
     socket.on('error', () => undefined)
@@ -71,52 +94,34 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     if (faults.hang) return void socket.resume().on('end', () => socket.end())
     const url = parseTarget(request.url)
     if (!url) return refuseUpgrade(socket, 400, { code: '400', message: 'Bad request' })
-    const refuse = faults.refuse
-    if (refuse && refusals < (refuse.times ?? Number.POSITIVE_INFINITY)) {
-      refusals++
-      return refusedByFault(socket, refuse, url, request.headers)
-    }
+    const refuse = refusal(url.searchParams.has('call_id') ? 'sideband' : 'dial')
+    if (refuse) return refusedByFault(socket, refuse, url, request.headers)
     const waitSeconds = dials.take()
     if (waitSeconds > 0) return refuseUpgrade(socket, 429, TOO_MANY_DIALS, { 'retry-after': String(waitSeconds) })
     const decision = decideUpgrade(url, request.headers, options)
     log(`upgrade ${url.pathname} ${decision.kind === 'refuse' ? decision.status : 101}`)
+    if (decision.kind === 'attach' && !calls.has(decision.callId)) return refuseUpgrade(socket, 404, { code: 'NotFound', message: 'The call does not exist.' })
     if (decision.kind === 'refuse') return refuseUpgrade(socket, decision.status, { code: decision.code, message: decision.message })
     // As with the service, the handshake fails for a client that offers only its credential as subprotocol.
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const chance = createChance(options.seed === undefined ? undefined : options.seed + opened++)
+      const tcp = options.tls ? connectionOf(request, sockets) : request.socket
+      if (decision.kind === 'attach') return calls.attach(decision.callId, webSocket, tcp, socket)
+      const chance = nextChance()
       if (decision.kind === 'reject') {
         webSocket.on('error', () => undefined)
         webSocket.send(JSON.stringify({ type: 'error', event_id: chance.newId('event'), ...errorFields(decision.problem, null) }))
         webSocket.close(decision.closeCode, decision.reason)
         return
       }
-      const recording = recorder.open({ target: request.url ?? '/', headers: request.headers, dialect: decision.dialect, deployment: decision.deployment })
-      const session = runSession(webSocket, {
+      const { session, ended } = sessions.open({
         ...decision,
-        tcp: options.tls ? connectionOf(request, sockets) : request.socket,
-        stream: socket,
-        options,
-        limits,
+        target: request.url ?? '/',
+        headers: request.headers,
         chance,
-        faults: () => faults,
-        setFaults,
-        script: () => script,
-        mayEnd: (fault: EndFault) => ends++ < (fault.times ?? Number.POSITIVE_INFINITY),
-        record: recording.event,
-        ...(journal && {
-          observe: (id) => {
-            const kept = journal.open(id, { target: request.url ?? '/', dialect: decision.dialect, deployment: decision.deployment })
-            webSocket.on('close', (code) => kept.ended(code))
-            return kept.passed
-          },
-        }),
+        openLink: (hooks) => createLink({ ...hooks, socket: webSocket, tcp, stream: socket }),
       })
-      recording.started(session)
-      live.add(session)
-      webSocket.on('close', (code) => {
-        live.delete(session)
-        recording.ended(code)
-      })
+      webSocket.on('message', (data, isBinary) => session.receive(isBinary ? '' : String(data), isBinary))
+      webSocket.on('close', ended)
     })
   })
   server.on('clientError', (_error, socket) => socket.destroy())
@@ -130,15 +135,10 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   })
   server.on('error', (error) => log(`server error: ${error.message}`))
   const pings = setInterval(() => {
-    for (const session of live) session.ping()
+    for (const session of sessions.live) session.ping()
   }, PING_MS)
   pings.unref()
 
-  const dropAll = () => {
-    const all = [...live]
-    for (const session of all) session.drop()
-    return all.length
-  }
   const control = await (journal && controlOf(journal))?.catch((error: unknown) => {
     clearInterval(pings)
     server.close()
@@ -153,7 +153,9 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
         script = next
       },
       items: (id) => recorder.conversations().find((one) => one.sessionId === id)?.items,
-      endSessions: dropAll,
+      calls: calls.open,
+      inject: sessions.inject,
+      endSessions: sessions.dropAll,
     }
     return startControl(controlled, { port: options.control?.port ?? 0, host: options.control?.host ?? '127.0.0.1' })
   }
@@ -163,7 +165,9 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     port,
     url: `${options.tls ? 'https' : 'http'}://${shownHost(options.host)}:${port}`,
     ...(control && { controlUrl: control.url }),
-    sessions: () => live.size,
+    sessions: () => sessions.live.size,
+    calls: calls.open,
+    inject: sessions.inject,
     received: recorder.sessions,
     conversations: recorder.conversations,
     setFaults,
@@ -173,9 +177,9 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     close: () =>
       new Promise((resolve) => {
         clearInterval(pings)
-        dropAll()
-        live.clear()
-        server.close(() => resolve(control?.close()))
+        sessions.dropAll()
+        sessions.forgetAll()
+        server.close(() => resolve(Promise.all([control?.close(), calls.release()]).then(() => undefined)))
         for (const socket of sockets) socket.destroy()
       }),
   }

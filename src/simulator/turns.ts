@@ -11,22 +11,32 @@ import type { VadSettings } from './vad.js'
 const MIN_IDLE_MS = 50
 
 /** The configured voice detection; undefined if turns are manual. Semantic detection also uses energy. */
-export function vadSettings(session: Session): VadSettings | undefined {
+function vadSettings(session: Session): VadSettings | undefined {
   const detection = session.config.audio.input.turn_detection
   if (!detection) return undefined
   if (detection.type === 'semantic_vad') return { level: 0.01, prefixMs: 300, silenceMs: { low: 1000, high: 300 }[detection.eagerness ?? ''] ?? 500 }
   return { level: 0.02 * (detection.threshold ?? 0.5), prefixMs: detection.prefix_padding_ms ?? 300, silenceMs: detection.silence_duration_ms ?? 200 }
 }
 
-export function speechStarted(session: Session, atMs: number): void {
+/** False: the input buffer is full, and nothing was taken. `pcm`: PCM16 at 24 kHz. */
+export function hearSound(session: Session, pcm: Buffer): boolean {
+  return session.input.append(pcm, vadSettings(session), {
+    started: (atMs) => speechStarted(session, atMs),
+    stopped: (atMs, audio) => speechStopped(session, atMs, audio),
+  })
+}
+
+function speechStarted(session: Session, atMs: number): void {
   session.stopIdleTimer()
   session.speechItemId = session.newId('item')
   session.send('input_audio_buffer.speech_started', { audio_start_ms: atMs, item_id: session.speechItemId })
   startCaptions(session, session.speechItemId)
-  if (session.config.audio.input.turn_detection?.interrupt_response) session.active?.cancel('turn_detected')
+  if (!session.config.audio.input.turn_detection?.interrupt_response) return
+  session.active?.cancel('turn_detected')
+  session.speaker?.clear()
 }
 
-export function speechStopped(session: Session, atMs: number, audio: Buffer): void {
+function speechStopped(session: Session, atMs: number, audio: Buffer): void {
   const itemId = session.speechItemId ?? session.newId('item')
   session.send('input_audio_buffer.speech_stopped', { audio_end_ms: atMs, item_id: itemId })
   const detection = session.config.audio.input.turn_detection

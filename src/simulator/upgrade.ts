@@ -8,6 +8,8 @@ import { type Problem, problem } from './validate.js'
 
 export type Decision =
   | { readonly kind: 'open'; readonly dialect: DialectName; readonly deployment: string; readonly type: 'realtime' | 'transcription' }
+  /** A sideband of a WebRTC call, if there is such a call. */
+  | { readonly kind: 'attach'; readonly callId: string }
   | { readonly kind: 'refuse'; readonly status: number; readonly code: string; readonly message: string }
   /** Sends 101, one `error`, then this close. */
   | { readonly kind: 'reject'; readonly problem: Problem; readonly closeCode: number; readonly reason: string }
@@ -29,7 +31,8 @@ function decideGa(url: URL, headers: IncomingHttpHeaders, options: SimulatorOpti
   if (url.searchParams.has('api-version')) return badKey()
   const named = ['model', 'call_id', 'intent'].filter((name) => url.searchParams.has(name))
   if (named.length !== 1) return refuse(400, 'BadRequest', 'Exactly one of model, call_id and intent is required.')
-  if (url.searchParams.has('call_id')) return refuse(404, 'NotFound', 'The call does not exist.')
+  const callId = url.searchParams.get('call_id')
+  if (callId !== null) return { kind: 'attach', callId }
   const intent = url.searchParams.get('intent')
   if (intent !== null) {
     return intent === 'transcription' ? { kind: 'open', dialect: 'ga', deployment: 'transcription', type: 'transcription' } : refuse(400, 'BadRequest', 'Unknown intent.')
@@ -71,6 +74,8 @@ function decideOpenAi(url: URL, headers: IncomingHttpHeaders, options: Simulator
       3000,
     )
   if (headers['openai-beta'] !== undefined || offered(headers).includes(BETA_PROTOCOL)) return reject(BETA_SHAPE_DISABLED, 4000)
+  const callId = url.searchParams.get('call_id')
+  if (callId !== null) return { kind: 'attach', callId }
   if (url.searchParams.get('intent') === 'transcription') return { kind: 'open', dialect: 'ga', deployment: 'transcription', type: 'transcription' }
   const model = url.searchParams.get('model') ?? ''
   if (model === '') return reject(problem('missing_model', null, 'You must provide a model parameter.'), 4000)
@@ -98,12 +103,19 @@ function keyFits(url: URL, headers: IncomingHttpHeaders, options: SimulatorOptio
   return given !== '' && sameKey(given, options.apiKey)
 }
 
+/** Whether a request that is no upgrade has the server's own key. */
+export function serverKeyFits(url: URL, headers: IncomingHttpHeaders, options: SimulatorOptions): boolean {
+  if (options.style !== 'openai') return keyFits(url, headers, options)
+  const given = bearer(headers)
+  return given !== undefined && sameKey(given, options.apiKey)
+}
+
 function openAiKey(headers: IncomingHttpHeaders): string | undefined {
   const inProtocol = offered(headers).find((name) => name.startsWith(KEY_PROTOCOL))
   return bearer(headers) ?? inProtocol?.slice(KEY_PROTOCOL.length)
 }
 
-function bearer(headers: IncomingHttpHeaders): string | undefined {
+export function bearer(headers: IncomingHttpHeaders): string | undefined {
   return /^Bearer\s+(\S+)$/i.exec(headers.authorization ?? '')?.[1]
 }
 
@@ -127,12 +139,11 @@ function refuse(status: number, code: string, message: string): Decision {
   return { kind: 'refuse', status, code, message }
 }
 
+export const BAD_KEY =
+  'Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an active subscription and use a correct regional API endpoint for your resource.'
+
 function badKey(): Decision {
-  return refuse(
-    401,
-    '401',
-    'Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an active subscription and use a correct regional API endpoint for your resource.',
-  )
+  return refuse(401, '401', BAD_KEY)
 }
 
 function notFound(): Decision {
