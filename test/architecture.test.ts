@@ -11,6 +11,7 @@ const PLUG = ['core', 'ports', 'time', 'config/config', 'config/secret']
 /** What each room may import besides itself, types included: a room, a folder of core, or one file of a room. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'core/protocol': [],
+  'core/sdp': [],
   'core/limits': ['core/protocol'],
   'core/upstreams': ['core/limits'],
   'core/policy': ['core/protocol'],
