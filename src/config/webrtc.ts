@@ -1,5 +1,6 @@
 // Reads how WebRTC calls are served, and finds settings that would not go together.
-import { resolve } from 'node:path'
+import { statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import type { Config, ToolConfig, UpstreamConfig, WebrtcMode } from './config.js'
 import type { EnvReader, Problems } from './environment.js'
 import { quoted } from './json-fields.js'
@@ -9,8 +10,15 @@ const LEAST_SECRET_BYTES = 32
 export function readWebrtc(env: EnvReader, cwd: string, problems: Problems): Config['webrtc'] {
   const secret = env.get('CALLS_SECRET')
   if (secret && secret.bytes < LEAST_SECRET_BYTES) problems.add('CALLS_SECRET', `is too short: at least ${LEAST_SECRET_BYTES} bytes`)
-  const journal = env.get('CALLS_JOURNAL')
-  return { mode: env.get('WEBRTC'), journal: journal === undefined ? undefined : resolve(cwd, journal), secret: secret?.secret }
+  const named = env.get('CALLS_JOURNAL')
+  const journal = named === undefined ? undefined : resolve(cwd, named)
+  if (journal !== undefined && !isFolder(dirname(journal))) problems.add('CALLS_JOURNAL', 'names a file in a folder that does not exist')
+  if (journal !== undefined && isFolder(journal)) problems.add('CALLS_JOURNAL', 'names a folder: it must be a file')
+  return { mode: env.get('WEBRTC'), journal, secret: secret?.secret }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 }
 
 export function webrtcMode({ webrtc, profiles }: Pick<Config, 'webrtc' | 'profiles'>, profileName: string): WebrtcMode {

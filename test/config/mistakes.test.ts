@@ -142,6 +142,8 @@ const rows: readonly (readonly [why: string, env: Record<string, string>, ...say
     { TOOLS: '[{"type":"function","name":"t","confidential":true,"run":"client"}]' },
     /^TOOLS entry 1 \("t"\): confidential is for tools that the relay runs/,
   ],
+  ['a journal nowhere', { CALLS_JOURNAL: 'none/calls' }, /^CALLS_JOURNAL names a file in a folder that does not exist$/],
+  ['a journal that is a folder', { CALLS_JOURNAL: '.' }, /^CALLS_JOURNAL names a folder: it must be a file$/],
   ['a short secret of calls', { CALLS_SECRET: 'short' }, /^CALLS_SECRET is too short: at least 32 bytes$/],
   ['another store of sessions', { RESUME_STORE: 'disk' }, /^RESUME_STORE must be one of memory, redis$/],
   ['a number of processes that is none', { WORKERS: 'all' }, /^WORKERS must be a whole number from 1 to 128, or auto/],
