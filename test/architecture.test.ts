@@ -111,7 +111,7 @@ describe('who may import whom', () => {
       ['jose', /^src\/auth\//],
       ['lossless-json', /^src\/json\//],
       ['https-proxy-agent', /^src\/upstream\//],
-      ['undici', /^src\/(tools\/|server\/key-fetch\.ts$)/],
+      ['undici', /^src\/(tools\/|upstream\/calls\/|server\/key-fetch\.ts$)/],
       ['prom-client', /^src\/ops\//],
       ['@modelcontextprotocol/sdk', /^src\/(tools|simulator)\//],
     ]
