@@ -2,7 +2,7 @@
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { parcelIn } from '../../src/relay/resume/parcel.js'
-import { unseal } from '../../src/relay/resume/sealed.js'
+import { unseal } from '../../src/seal/sealed.js'
 import { proofOf } from '../../src/relay/resume/secrets.js'
 import { type OwnRedis, startRedis } from '../support/redis.js'
 import { comeBack, enabled, type Returning, refusalOf } from '../support/returning.js'
