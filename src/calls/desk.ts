@@ -3,14 +3,17 @@ import { createHash, randomBytes } from 'node:crypto'
 import { RefusalError } from '../core/protocol/errors.js'
 import { rewriteAnswer } from '../core/sdp/answer.js'
 import type { CallDesk, NewCall } from '../ports/call-desk.js'
-import type { CallRecord, CallTickets } from '../ports/call-records.js'
+import type { CallRecord, CallRecords, CallTickets } from '../ports/call-records.js'
 import type { Identity } from '../ports/caller.js'
+import type { CallProvider } from '../ports/calls.js'
 import { offeredSession, wishedProfile } from './call-session.js'
 import { sealParcel } from './parcel.js'
-import { createRunningCalls, type RunningCalls, type RunningDeps } from './running.js'
+import type { RunningCalls } from './running.js'
 import { createTickets } from './tickets.js'
 
-export interface CallDeskDeps extends RunningDeps {
+export interface CallDeskDeps {
+  readonly provider: CallProvider
+  readonly records: CallRecords
   readonly tickets: CallTickets
   /** All relays have it. Undefined: they can hang up each other's calls, and not take them over. */
   readonly sealingKey: Buffer | undefined
@@ -20,7 +23,7 @@ export interface CallDeskDeps extends RunningDeps {
 
 const RETRY_SECONDS = 5
 
-export function createCallDesk(deps: CallDeskDeps, running: RunningCalls = createRunningCalls(deps)): CallDesk {
+export function createCallDesk(deps: CallDeskDeps, running: RunningCalls): CallDesk {
   const { provider, records, sealingKey } = deps
 
   async function open(call: NewCall): Promise<{ readonly id: string; readonly sdp: string }> {
