@@ -2,9 +2,10 @@
 import { createHash } from 'node:crypto'
 import { createAuthenticator } from '../auth/authenticator.js'
 import { openingTexts } from '../config/client-may-set.js'
-import type { Config } from '../config/config.js'
+import type { Config, WebrtcMode } from '../config/config.js'
 import { loadConfig, processEnvironment } from '../config/load.js'
 import type { VariableName } from '../config/variables.js'
+import { webrtcMode } from '../config/webrtc.js'
 import { type QuotaSource, ruleFor } from '../core/policy/quota-claims.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { Identity } from '../ports/caller.js'
@@ -49,6 +50,7 @@ export async function explain(token: string, print: (line: string) => void): Pro
         own('audioSecondsPerSecond', 'AUDIO_SECONDS_PER_SECOND'),
       ),
       ...quotaRows(config, profile.name, identity.claims),
+      ...enforcementRows(webrtcMode(config, profile.name), own('webrtc', 'WEBRTC')),
       row('tool rounds', String(limits.toolMaxRounds), variable('TOOL_MAX_ROUNDS')),
     ]
     for (const line of rows) print(line)
@@ -75,6 +77,22 @@ function quotaRows({ profiles, prices }: Config, profileName: string, claims: Id
     }
     return row(`quota of ${rule.of === 'audioMinutes' ? 'audio minutes' : rule.of}`, amount, why[source])
   })
+}
+
+/** What the relay promises of its rules, by the way that a caller takes. */
+const ENFORCEMENT: Readonly<Record<Exclude<WebrtcMode, 'off'>, string>> = {
+  'media-only': 'prevents-control',
+  shared: 'detects',
+}
+
+function enforcementRows(mode: WebrtcMode, why: string): readonly string[] {
+  const inline = row('enforcement', 'prevents', 'over WebSocket no forbidden event reaches the model')
+  if (mode === 'off') return [inline, row('WebRTC calls', 'off', why)]
+  return [
+    inline,
+    row('WebRTC calls', mode, why),
+    row('enforcement in calls', ENFORCEMENT[mode], mode === 'shared' ? 'seen afterwards, undone, counted' : 'callers have no channel for events'),
+  ]
 }
 
 /** Which of the two decided a field: the profile, or the variable that holds for all. */

@@ -70,9 +70,17 @@ export interface HttpToolRun {
   readonly identity?: 'jwt' | 'headers' | undefined
 }
 
+/** Whether the callers of a profile may make WebRTC calls, and whether these have a data channel. */
+export type WebrtcMode = 'off' | 'media-only' | 'shared'
+
+/** Its results must not be readable by callers, as they are on the data channel of a call. */
+interface Confidential {
+  readonly confidential?: true
+}
+
 export type ToolConfig =
-  | { readonly kind: 'http'; readonly definition: ToolDefinition; readonly run: HttpToolRun; readonly handling?: ToolHandling }
-  | {
+  | ({ readonly kind: 'http'; readonly definition: ToolDefinition; readonly run: HttpToolRun; readonly handling?: ToolHandling } & Confidential)
+  | ({
       readonly kind: 'module'
       readonly definition: ToolDefinition
       readonly file: string
@@ -81,9 +89,9 @@ export type ToolConfig =
       /** Whole numbers beyond 2^53 arrive as `bigint`. Unless it is true, the model is told that they are too large. */
       readonly bigIntegers?: boolean
       readonly handling?: ToolHandling
-    }
+    } & Confidential)
   | { readonly kind: 'client'; readonly definition: ToolDefinition }
-  | {
+  | ({
       readonly kind: 'mcp'
       readonly label: string
       readonly transport:
@@ -92,7 +100,7 @@ export type ToolConfig =
       readonly allowedTools: readonly string[] | undefined
       /** Holds for all tools of the server. */
       readonly handling?: ToolHandling
-    }
+    } & Confidential)
 
 /** What could be read of one entry of TOOLS. A field that is missing or of the wrong type is absent here and has been reported. */
 export interface ToolEntry {
@@ -145,6 +153,8 @@ export interface ProfileConfig {
   readonly toolNoticeMs?: number | undefined
   readonly toolFiller?: string | undefined
   readonly onCutAnswer?: 'leave' | 'continue' | undefined
+  /** Absent: as the setting says. */
+  readonly webrtc?: WebrtcMode | undefined
   readonly limits: Partial<Pick<Config['limits'], ProfileLimit>>
   readonly quota?: readonly QuotaSetting[] | undefined
 }
@@ -220,6 +230,13 @@ export interface Config {
     /** Whether arguments and outputs are logged. */
     readonly logPayloads: boolean
     readonly identitySecret: Secret | undefined
+  }
+  readonly webrtc: {
+    readonly mode: WebrtcMode
+    /** The file that lists running calls, if there is no Redis. */
+    readonly journal: string | undefined
+    /** Seals what another relay needs to take a call over. Absent: another secret that all relays have. */
+    readonly secret: Secret | undefined
   }
   readonly warmPoolSize: number
   readonly workers: number

@@ -1,6 +1,7 @@
 // Describes a configuration to an operator: a summary without secrets, and warnings for the start.
 import { openingTexts } from './client-may-set.js'
 import type { Config, ToolConfig, UpstreamConfig } from './config.js'
+import { webrtcIsOn, webrtcMode } from './webrtc.js'
 
 /** Rows of name and value for `check`, without credentials and without the text of instructions. */
 export function describeConfig(config: Config): readonly (readonly [name: string, value: string])[] {
@@ -17,6 +18,12 @@ export function describeConfig(config: Config): readonly (readonly [name: string
       return [`profile ${name}`, text] as const
     }),
     ...config.tools.map((tool) => [`tool ${tool.kind === 'mcp' ? tool.label : tool.definition.name}`, describeTool(tool)] as const),
+    [
+      'WebRTC',
+      Object.keys(config.profiles)
+        .map((name) => `${name}: ${webrtcMode(config, name)}`)
+        .join(', '),
+    ],
     ['limits store', config.redis ? `Redis, keys under ${config.redis.keyPrefix}` : 'in process'],
     ['sessions', `${limits.maxSessions} at once, ${limits.maxSessionsPerUser} a user, ${limits.maxSessionMs / 1000} s long, ${limits.idleTimeoutMs / 1000} s idle`],
     ['messages', `${limits.maxMessageBytes} bytes, ${limits.messagesPerSecond} a second, ${limits.clientBufferBytes} bytes buffered`],
@@ -39,6 +46,11 @@ export function configWarnings(config: Config): readonly string[] {
     ],
     [config.trustProxy === true, 'TRUST_PROXY is true: any peer can claim any address'],
     [config.profiles.default?.instructions === '', 'INSTRUCTIONS is not set: the model has no instructions in the default profile'],
+    [
+      webrtcIsOn(config) && config.redis === undefined && config.webrtc.journal === undefined,
+      'WebRTC is on, and neither REDIS_URL nor CALLS_JOURNAL is set: calls of a relay that is killed go on unmetered until the service ends them',
+    ],
+    [config.redis !== undefined && config.webrtc.journal !== undefined, 'CALLS_JOURNAL is set and not used: running calls are listed in Redis'],
     [config.toolLimits.logPayloads, 'LOG_TOOL_PAYLOADS is on: arguments and outputs of tools, and so what users say, are in the log'],
     [plain.length > 0, `Tools reached over plain http: ${plain.join(', ')}`],
   ]

@@ -14,6 +14,7 @@ import { Secret } from './secret.js'
 import { readTlsPair } from './tls-files.js'
 import { readTools } from './tools.js'
 import { readUpstreams } from './upstreams.js'
+import { checkWebrtc, readWebrtc } from './webrtc.js'
 
 interface LoadOptions {
   /** `demo` does not report unknown variables, since a developer's shell holds many. */
@@ -87,6 +88,7 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
       logPayloads: env.get('LOG_TOOL_PAYLOADS'),
       identitySecret: identity?.secret,
     },
+    webrtc: readWebrtc(env, options.cwd, problems),
     warmPoolSize: env.get('WARM_POOL_SIZE'),
     workers: env.get('WORKERS'),
     admin: { host: env.get('ADMIN_HOST'), port: env.get('ADMIN_PORT') },
@@ -94,6 +96,7 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
   if (settings.port !== 0 && settings.port === settings.admin.port) problems.add('ADMIN_PORT', `is ${settings.port}, as PORT is: metrics need a port of their own`)
   checkWorkers(settings.workers, settings.limits.maxSessions, env.isSet('REDIS_URL'), problems)
   checkResume(settings, problems)
+  checkWebrtc(settings, env.get('WEBRTC_CONFIDENTIAL_TOOLS') === 'allow', problems)
   if (options.mode === 'serve') reportUnknown(environment, env.freeNames, problems)
   if (problems.found.length > 0 || !auth) throw new ConfigError(problems.found)
   return deepFreeze({ ...settings, auth })

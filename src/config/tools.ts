@@ -73,9 +73,15 @@ function readFunction(fields: Fields, context: Context): Read {
   if (!readable) fields.bad('parameters', 'must be a JSON schema object')
   const entry: ToolEntry = { name, description, parameters: readable ? parameters : undefined }
   const run = readRun(fields, context)
+  const secrecy = readSecrecy(fields)
+  if (secrecy.confidential && run?.kind === 'client') fields.bad('confidential', 'is for tools that the relay runs: the client answers this one')
   if (!run) return { entry, tool: undefined }
   const checked = run.kind === 'http' && readable ? { ...entry, http: run.run } : entry
-  return { entry: checked, tool: name !== undefined && readable ? { ...run, definition: definitionOf(name, description, parameters) } : undefined }
+  return { entry: checked, tool: name !== undefined && readable ? { ...run, ...secrecy, definition: definitionOf(name, description, parameters) } : undefined }
+}
+
+function readSecrecy(fields: Fields): { readonly confidential?: true } {
+  return fields.boolean('confidential', false) ? { confidential: true } : {}
 }
 
 function definitionOf(name: string, description: string | undefined, parameters: JsonObject | undefined): Extract<ToolConfig, { kind: 'client' }>['definition'] {
@@ -157,7 +163,8 @@ function readMcp(fields: Fields, context: Context): Read {
   const transport = readTransport(fields, context)
   const allowedTools = fields.strings('allowed_tools')
   const handling = readHandling(fields, fields)
-  return { entry: { label }, tool: label !== undefined && transport ? { kind: 'mcp', label, transport, allowedTools, ...(handling && { handling }) } : undefined }
+  const rest = { ...(handling && { handling }), ...readSecrecy(fields) }
+  return { entry: { label }, tool: label !== undefined && transport ? { kind: 'mcp', label, transport, allowedTools, ...rest } : undefined }
 }
 
 function readTransport(fields: Fields, context: Context): Extract<ToolConfig, { kind: 'mcp' }>['transport'] | undefined {

@@ -221,6 +221,26 @@ export const VARIABLES = {
   TRUST_PROXY: optional(trustedProxies, 'Believe the `X-Forwarded-*` headers of these proxies: `true`, or a comma list of addresses and ranges.'),
   REFUSE_AFTER_UPGRADE: required(boolean, 'false', 'Refuse with an `error` event and a close code after the upgrade, which browser pages can read.'),
   CLIENT_DIALECT: required(oneOf('ga', 'preview'), 'ga', 'Dialect of a client if path, headers and query do not tell.'),
+  WEBRTC: required(
+    oneOf('off', 'media-only', 'shared'),
+    'off',
+    'WebRTC calls. `media-only`: callers speak and hear, and have no data channel. `shared`: they have one, past the relay, as unmodified SDKs need it.',
+  ),
+  WEBRTC_CONFIDENTIAL_TOOLS: required(
+    oneOf('refuse', 'allow'),
+    'refuse',
+    'Whether `shared` may go with tools marked `confidential`: callers can read their results on the data channel.',
+  ),
+  CALLS_JOURNAL: optional(
+    plainText,
+    'File that lists running calls, for a relay without Redis: after a crash, its next start hangs them up. Unset: they go on unmetered until the service ends them.',
+  ),
+  CALLS_SECRET: orFile(
+    exact(
+      sharedSecret,
+      'Seals what another relay needs to take over a call of one that died or drains. At least 32 bytes. Unset: `JWT_SECRET` or a key of the upstreams does; without any, such calls are hung up.',
+    ),
+  ),
   WARM_POOL_SIZE: required(wholeNumber(0, 256), '0', 'Connections kept open ahead to each upstream, so that a session does not wait for a handshake.'),
   WORKERS: required(processes(128), '1', 'Processes that share the ports. `auto`: one for each processor. More than one needs `REDIS_URL`.'),
   ADMIN_PORT: required(wholeNumber(0, 65_535), '9090', 'Port for probes, `/metrics` and the admin API. 0 takes a free one.'),

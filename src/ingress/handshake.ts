@@ -15,6 +15,8 @@ export interface Handshake {
   readonly requestedModel: string | undefined
   /** The client's own id for this request, made safe to log. */
   readonly correlationId: string | undefined
+  /** The call that it wants to follow. */
+  readonly callId: string | undefined
   /** Whom it wants to come back to. */
   readonly resume: ResumeRequest | undefined
   /** A valid `traceparent` (W3C Trace Context); any other is left out. */
@@ -24,6 +26,8 @@ export interface Handshake {
 const KEY = /^[+/0-9A-Za-z]{22}==$/
 const MODEL = /^[A-Za-z0-9._:/-]{1,128}$/
 const MAX_CORRELATION_LENGTH = 128
+/** Of what a client asks for; the relay's own are shorter. */
+const MAX_CALL_ID_LENGTH = 128
 const RESUME_HEADER = 'x-relay-resume'
 const RESUME = /^([\w-]{22}\.[\w-]{43})\.(\d{1,15})$/
 /** Version 00, and neither id all zeros (source: W3C Trace Context). */
@@ -49,15 +53,27 @@ export function readHandshake(request: IncomingMessage): Handshake {
     headers,
     offered,
     requestedModel: modelIn(query, 'model') ?? modelIn(query, 'deployment'),
-    correlationId: cleanId(only('x-ms-client-request-id') ?? query.get('x-ms-client-request-id')),
+    correlationId: correlationOf(request, query),
+    callId: query.get('call_id')?.slice(0, MAX_CALL_ID_LENGTH) ?? undefined,
     resume: resumeIn(headers[RESUME_HEADER], offered),
-    trace: TRACEPARENT.test(only('traceparent') ?? '') ? only('traceparent') : undefined,
+    trace: traceOf(request),
   }
 }
 
-/** Refuses the calls and transcription sessions that the relay does not serve. Otherwise they would get an ordinary conversation. */
+/** The client's own id for a request, made safe to log. */
+export function correlationOf({ headersDistinct }: Pick<IncomingMessage, 'headersDistinct'>, query: URLSearchParams): string | undefined {
+  const [id, ...more] = headersDistinct['x-ms-client-request-id'] ?? []
+  return cleanId((more.length === 0 ? id : undefined) ?? query.get('x-ms-client-request-id'))
+}
+
+/** A valid `traceparent` (W3C Trace Context). */
+export function traceOf({ headersDistinct }: Pick<IncomingMessage, 'headersDistinct'>): string | undefined {
+  const [trace, ...more] = headersDistinct.traceparent ?? []
+  return trace !== undefined && more.length === 0 && TRACEPARENT.test(trace) ? trace : undefined
+}
+
+/** Refuses the transcription sessions that the relay does not serve. Otherwise they would get an ordinary conversation. */
 export function checkIntent(query: URLSearchParams): void {
-  if (query.has('call_id')) throw new RefusalError('not_found', 'unknown_call')
   if (query.get('intent') === 'transcription') throw new RefusalError('bad_request', 'transcription_not_served')
 }
 
@@ -70,7 +86,8 @@ function resumeIn(header: readonly string[] | undefined, offered: readonly strin
   return { token, received: Number(received) }
 }
 
-function modelIn(query: URLSearchParams, name: string): string | undefined {
+/** Undefined: it names none. Throws `bad_request` for a name that is none, or several. */
+export function modelIn(query: URLSearchParams, name: string): string | undefined {
   const values = new Set(query.getAll(name).filter((value) => value !== ''))
   const [value] = values
   if (value === undefined) return undefined

@@ -9,12 +9,14 @@ import type { Link } from '../ports/link.js'
 import type { Recorder } from '../ports/notes.js'
 import type { OpenSession } from '../ports/session.js'
 import { acceptLink } from '../wire/dial-accept.js'
-import { type AdmissionDeps, type Admitted, admit, type OpeningCount, type Resumed } from './admission.js'
+import { type AdmissionDeps, type Admitted, admit, type Resumed } from './admission.js'
+import type { CallRoutes } from './calls/routes.js'
 import { watchConnections } from './connections.js'
 import { ClientGone, startDeadline } from './deadline.js'
+import type { OpeningCount } from './entering.js'
 import { readHandshake } from './handshake.js'
 import { corsHeaders, preflightHeaders, refusePreflight } from './origin.js'
-import { REALTIME_PATHS } from './paths.js'
+import { isCallPath, REALTIME_PATHS } from './paths.js'
 import { trustedProxies } from './proxies.js'
 import { sendError, sendNotFound, sendRefusal } from './refusal-reply.js'
 import { refuseLate } from './server-options.js'
@@ -24,6 +26,8 @@ export interface IngressDeps extends AdmissionDeps {
   readonly openSession: OpenSession
   readonly recorder: Recorder
   readonly log: FastifyBaseLogger
+  /** Adds the routes of WebRTC calls. Absent: there are none. */
+  readonly callRoutes?: CallRoutes | undefined
 }
 
 /** What the upgrade's handler will do with the socket. It is decided before the 101 and done after it. */
@@ -67,6 +71,7 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
   app.addHook('onRequest', (request, reply, done) => answerCors(request, reply, deps.config.allowedOrigins, done))
   // The plugin would upgrade any route, so all but the realtime paths are refused here. An unknown path is refused before its body is read.
   app.addHook('onRequest', (request, reply, done) => {
+    if (request.is404 && isCallPath(request.raw.url ?? '')) deps.log.info({ setting: 'WEBRTC' }, 'WebRTC is off: the setting WEBRTC decides')
     if (request.is404 || (request.ws && !isRealtimeRoute(request))) sendNotFound(request, reply)
     else done()
   })
@@ -91,6 +96,8 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
     })
   }
 
+  deps.callRoutes?.(app, { deps: admission, opening, proxies, refusalOf })
+
   async function decide(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const socket = request.raw.socket
     const deadline = startDeadline(socket, connections.msLeft(socket))
@@ -100,7 +107,7 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
       const admitted = await admit(handshake, caller, opening, deadline, admission)
       if ('resumed' in admitted) {
         outcomes.set(request.raw, { ...admitted, response: reply.raw })
-        deps.log.info({ sessionId: admitted.resumed.sessionId, correlationId: handshake.correlationId }, 'client back')
+        deps.log.info({ sessionId: admitted.resumed.sessionId, correlationId: handshake.correlationId }, handshake.callId === undefined ? 'client back' : 'call followed')
         return
       }
       // Until the handler runs, only the closing of the socket says that the session will never open.
@@ -147,7 +154,7 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
     }
     if ('resumed' in outcome) {
       if (outcome.resumed.attach(link)) connections.opened(request.raw.socket)
-      else closeRefused(link, refusalOf(new RefusalError('resume_unknown', 'session_over'), request))
+      else closeRefused(link, refusalOf(new RefusalError(outcome.otherwise, 'session_over'), request))
       return
     }
     const { place, ...admitted } = outcome.admitted

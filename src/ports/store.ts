@@ -1,7 +1,8 @@
-// The store that the instances of a relay share, in parts: limits, usage, quotas, rates, leases, revocations, live sessions.
+// The store that the instances of a relay share, in parts: limits, usage, quotas, rates, leases, revocations, live sessions, calls.
 import type { LimitSource } from '../core/limits/merge.js'
 import type { BucketRule } from '../core/limits/token-bucket.js'
 import type { ReserveAnswer, ReserveRequest } from '../core/policy/quota.js'
+import type { CallRecords, CallTickets } from './call-records.js'
 import type { Identity } from './caller.js'
 import type { SessionDirectory } from './directory.js'
 import type { Health } from './health.js'
@@ -127,6 +128,8 @@ export interface Store {
   readonly leases: SessionLeases
   readonly revocations: Revocations
   readonly directory: SessionDirectory
+  readonly calls: CallRecords
+  readonly tickets: CallTickets
   /** Absent: the instances share nothing. */
   readonly keeper?: SessionKeeper
   health(): Promise<Health>

@@ -29,6 +29,7 @@ import { createToolRegistry } from '../tools/registry.js'
 import type { TokenCredential } from '../upstream/azure-credential.js'
 import { createFailOver } from '../upstream/fail-over.js'
 import { createAdminServer } from './admin-port.js'
+import { startCallsIfOn } from './calls-if-on.js'
 import { keyFetch } from './key-fetch.js'
 import { listenOn } from './listen.js'
 import { watchMemory } from './memory.js'
@@ -128,6 +129,9 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     }
     const memory = watchMemory({ setting: config.maxMemory, processes: config.workers, spare: relay.spareAudio, sessionCount: () => relay.sessions.count })
     let draining = false
+    const watched = { draining: () => draining, overloaded: memory.full }
+    const calls = await startCallsIfOn({ config, live, store, relay, upstreams: provider, metrics, log, ...watched })
+    if (calls) closers.push(calls.close)
 
     const tls = config.tls && tlsOptions(config.tls)
     const app: FastifyInstance = fastify({ ...fastifyServerOptions(config, tls), loggerInstance: log as FastifyBaseLogger, ...quiet })
@@ -165,11 +169,12 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
         }
       },
       recorder: metrics.recorder,
-      draining: () => draining,
-      overloaded: memory.full,
+      ...watched,
       sessionCount: () => relay.sessions.count,
       resume: relay.resume,
       log,
+      calls,
+      callRoutes: calls?.routes,
     })
     const { peers } = extras
     const admin = createAdminServer(
@@ -198,6 +203,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
         draining = true
         log.info({ sessions: relay.sessions.count }, 'draining')
         await relay.sessions.drain(Math.max(0, config.limits.drainMs - FLUSH_MS))
+        await calls?.settled(CLOSING_MS)
         relay.sessions.stop()
         const left = Math.min(Math.max(end - performance.now(), FLUSH_MS), CLOSING_MS)
         await within(left, Promise.all(closers.map((close) => close().catch(() => undefined))), () => undefined)

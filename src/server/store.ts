@@ -12,12 +12,12 @@ const KEPT_SPARE_MS = 30_000
 
 /** Rejects if `REDIS_URL` is malformed, never because Redis is unreachable. */
 export async function createStore(config: Config, log: StoreLog): Promise<Store> {
-  const { redis, usageRetentionDays, limits } = config
+  const { redis, usageRetentionDays, limits, webrtc } = config
   // Unique, even if all containers share a host name and a process id.
   const instance = `${hostname()
     .replaceAll(/[^A-Za-z0-9.-]/g, '-')
     .slice(0, 64)}-${process.pid}-${randomBytes(3).toString('hex')}`
-  if (!redis) return createMemoryStore({ usageRetentionDays, instance })
+  if (!redis) return createMemoryStore({ usageRetentionDays, instance, callsJournal: webrtc.journal })
   const { createRedisStore } = await import('../store/redis/store.js')
   const keptMs = limits.resumeMs + KEPT_SPARE_MS
   return createRedisStore({ ...redis, usageRetentionDays, instance, keptMs, log: ({ level, msg }) => log[level]({}, msg) })

@@ -17,5 +17,8 @@ export function createUpstreams(config: Config, log: UpstreamLog, credential?: T
     ...(config.proxies.https || config.proxies.http ? { proxyFor: (url: URL) => proxyFor(url, config.proxies) } : {}),
     ...(credential ? { credential } : {}),
   }
-  return config.upstreams.map((upstream) => ({ config: upstream, provider: createUpstream(upstream, options) }))
+  return config.upstreams.map((upstream) => {
+    const provider = createUpstream(upstream, options)
+    return { config: upstream, provider, calls: provider.calls }
+  })
 }

@@ -16,13 +16,21 @@ import {
 } from '../core/upstreams/choice.js'
 import type { Health } from '../ports/health.js'
 import type { LimitsBook } from '../ports/store.js'
-import type { UpstreamConnection, UpstreamProvider } from '../ports/upstream.js'
+import type { DialRequest, UpstreamConnection, UpstreamProvider } from '../ports/upstream.js'
 import { REACHED } from './dial-outcomes.js'
 import { createLimitsCache } from './limits-cache.js'
+import type { CallDoor } from './provider.js'
 
 export interface NamedUpstream {
   readonly config: UpstreamConfig
   readonly provider: UpstreamProvider
+  /** Absent: it takes no WebRTC calls. */
+  readonly calls?: CallDoor | undefined
+}
+
+export interface KnownUpstream extends NamedUpstream {
+  /** Name under which its limits are recorded. */
+  readonly limitKey: string
 }
 
 export interface FailOverDeps {
@@ -40,16 +48,22 @@ export interface FailOverDeps {
 export interface FailOver extends UpstreamProvider {
   /** For operators: each upstream's breaker, pause and latency, and the name under which its limits are recorded. */
   views(): readonly (UpstreamView & { readonly deployment: string })[]
+  /** Makes an attempt with one upstream after the other, as `dial` does, until one succeeds. Rejects like `dial`. */
+  each<T>(wish: UpstreamWish, attempt: (upstream: KnownUpstream, signal: AbortSignal) => Promise<T>): Promise<T>
+  named(name: string): KnownUpstream | undefined
 }
 
-type DialRequest = Parameters<UpstreamProvider['dial']>[0]
+export interface UpstreamWish extends Pick<DialRequest, 'signal' | 'zones' | 'avoid'> {
+  /** Names. Absent: any. */
+  readonly among?: ReadonlySet<string>
+}
 
 /** Pause of an upstream whose 429 names no time. */
 const DEFAULT_PAUSE_SECONDS = 2
 
 export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOverDeps): FailOver {
   const { now } = deps
-  const byName = new Map(upstreams.map((one) => [one.config.name, { ...one, limitKey: limitKeyOf(one.config, upstreams) }]))
+  const byName = new Map<string, KnownUpstream>(upstreams.map((one) => [one.config.name, { ...one, limitKey: limitKeyOf(one.config, upstreams) }]))
   let state: ChoiceState = openingChoice(
     upstreams.map(({ config }) => config),
     now(),
@@ -71,22 +85,22 @@ export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOv
   }
 
   /** Without `timeoutMs` only the upstream's own time limit applies. */
-  async function dialOne(name: string, request: DialRequest, timeoutMs: number | undefined): Promise<UpstreamConnection> {
-    const { config, provider, limitKey } = byName.get(name) as NamedUpstream & { limitKey: string }
+  async function tryOne<T>(name: string, given: AbortSignal, timeoutMs: number | undefined, attempt: (upstream: KnownUpstream, signal: AbortSignal) => Promise<T>): Promise<T> {
+    const known = byName.get(name) as KnownUpstream
     const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)))
-    const signal = timeout ? AbortSignal.any([request.signal, timeout]) : request.signal
+    const signal = timeout ? AbortSignal.any([given, timeout]) : given
     const began = now()
     try {
-      const connection = await provider.dial({ ...request, signal })
+      const result = await attempt(known, signal)
       ended(name, { type: 'opened', latencyMs: Math.max(0, now() - began) })
-      return { ...connection, deployment: limitKey, zone: config.zone, privateWords: (connection.privateWords ?? []).concat(config.deployment) }
+      return result
     } catch (error) {
       const refusal = error instanceof RefusalError ? error : new RefusalError('upstream_refused', 'dial_failed')
-      const timedOut = timeout?.aborted === true && !request.signal.aborted && refusal.why === 'aborted'
-      ended(name, request.signal.aborted ? { type: 'given_up' } : outcomeOf(refusal))
+      const timedOut = timeout?.aborted === true && !given.aborted && refusal.why === 'aborted'
+      ended(name, given.aborted ? { type: 'given_up' } : outcomeOf(refusal))
       if (refusal.code === 'rate_limited') {
         const resetSeconds = refusal.retryAfterSeconds ?? DEFAULT_PAUSE_SECONDS
-        deps.limits.recordLimits({ deployment: limitKey, source: 'http_429', at: now(), limits: [{ name: 'requests', remaining: 0, resetSeconds }] })
+        deps.limits.recordLimits({ deployment: known.limitKey, source: 'http_429', at: now(), limits: [{ name: 'requests', remaining: 0, resetSeconds }] })
       }
       throw timedOut ? new RefusalError('upstream_timeout', 'connect') : refusal
     }
@@ -106,26 +120,32 @@ export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOv
 
   const breakerOf = (name: string): BreakerState | undefined => viewOfUpstreams(state, now()).find((view) => view.name === name)?.breaker
 
-  return {
-    async dial(request) {
-      const until = now() + deps.connectTimeoutMs * 1.5
-      await limits.refreshed()
-      const tried = new Set<string>()
-      const failures: RefusalError[] = []
-      for (;;) {
-        const choice = next({ tried, zones: request.zones, avoid: nameOf(request.avoid) })
-        if (!('dial' in choice)) throw finalRefusal(choice, failures)
-        tried.add(choice.dial)
-        const others = tried.size < upstreams.length
-        const timeoutMs = tried.size === 1 && !others ? undefined : Math.min(others ? deps.connectTimeoutMs / 2 : deps.connectTimeoutMs, until - now())
-        try {
-          return await dialOne(choice.dial, request, timeoutMs)
-        } catch (error) {
-          failures.push(error as RefusalError)
-          if (request.signal.aborted || now() >= until) throw finalRefusal({ refuse: 'tried' }, failures)
-        }
+  async function each<T>({ signal, zones, avoid, among }: UpstreamWish, attempt: (upstream: KnownUpstream, signal: AbortSignal) => Promise<T>): Promise<T> {
+    const until = now() + deps.connectTimeoutMs * 1.5
+    await limits.refreshed()
+    const tried = new Set<string>()
+    const failures: RefusalError[] = []
+    for (;;) {
+      const choice = next({ tried, zones, avoid: nameOf(avoid), among })
+      if (!('dial' in choice)) throw finalRefusal(choice, failures)
+      tried.add(choice.dial)
+      const others = tried.size < (among?.size ?? upstreams.length)
+      const timeoutMs = tried.size === 1 && !others ? undefined : Math.min(others ? deps.connectTimeoutMs / 2 : deps.connectTimeoutMs, until - now())
+      try {
+        return await tryOne(choice.dial, signal, timeoutMs, attempt)
+      } catch (error) {
+        // Any other would say the same.
+        if (error instanceof RefusalError && isOfAsker(error)) throw error
+        failures.push(error as RefusalError)
+        if (signal.aborted || now() >= until) throw finalRefusal({ refuse: 'tried' }, failures)
       }
-    },
+    }
+  }
+
+  return {
+    each,
+    named: (name) => byName.get(name),
+    dial: (request) => each(request, async (known, signal) => asKnown(await known.provider.dial({ ...request, signal }), known)),
     lost(deployment) {
       const name = nameOf(deployment)
       if (name !== undefined) learn(name, { type: 'failed' })
@@ -142,12 +162,24 @@ export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOv
   }
 }
 
+/** A connection under the names that the relay knows. */
+export function asKnown(connection: UpstreamConnection, { config, limitKey }: KnownUpstream): UpstreamConnection {
+  return { ...connection, deployment: limitKey, zone: config.zone, privateWords: (connection.privateWords ?? []).concat(config.deployment) }
+}
+
 /** Limits are recorded by deployment. If several upstreams, in other regions, have deployments of the same name, the upstream's name is added. */
 export function limitKeyOf(config: UpstreamConfig, all: readonly NamedUpstream[]): string {
   return all.some((other) => other.config.deployment === config.deployment && other.config.name !== config.name) ? `${config.deployment}~${config.name}` : config.deployment
 }
 
-function outcomeOf({ code, why, retryAfterSeconds }: RefusalError): DialOutcome {
+/** What was asked for is wrong, which says nothing against the upstream. */
+function isOfAsker({ code }: RefusalError): boolean {
+  return code === 'bad_request'
+}
+
+function outcomeOf(refusal: RefusalError): DialOutcome {
+  const { code, why, retryAfterSeconds } = refusal
+  if (isOfAsker(refusal)) return { type: 'given_up' }
   if (code === 'rate_limited') return { type: 'rate_limited', retryAfterSeconds: retryAfterSeconds ?? DEFAULT_PAUSE_SECONDS }
   return why === 'closed' ? { type: 'given_up' } : { type: 'failed', retryAfterSeconds }
 }

@@ -2,11 +2,11 @@
 import { createSecureContext, type SecureContext } from 'node:tls'
 import type { ProxyConfig, UpstreamConfig } from '../config/config.js'
 import { RefusalError } from '../core/protocol/errors.js'
-import type { DialRequest, UpstreamProvider } from '../ports/upstream.js'
+import type { DialRequest, UpstreamConnection, UpstreamProvider } from '../ports/upstream.js'
 import { DialError, dialLink } from '../wire/dial-accept.js'
 import { createEntraTokens, type EntraTokens, type TokenCredential, type UpstreamLog } from './azure-credential.js'
 import { createDialOutcomes, refusalOf } from './dial-outcomes.js'
-import { azureTarget, openaiTarget, type UpstreamTarget, voiceLiveTarget } from './targets.js'
+import { azureTarget, callsUrl, openaiTarget, sidebandUrl, type UpstreamTarget, voiceLiveTarget } from './targets.js'
 
 export interface UpstreamOptions {
   /** From the call of `dial` to the 101, in milliseconds: token, DNS, TCP, TLS and the answer together. */
@@ -20,6 +20,23 @@ export interface UpstreamOptions {
   readonly credential?: TokenCredential
 }
 
+/** What WebRTC calls of an upstream need. */
+export interface CallDoor {
+  /** `https://…/realtime`, without a query. */
+  readonly url: URL
+  /** `azure`: a call takes a ticket of its own. `openai`: it takes the key. */
+  readonly style: 'azure' | 'openai'
+  /** The server's credentials. Rejects with a `RefusalError`. */
+  credentials(signal: AbortSignal, timeoutMs: number): Promise<Record<string, string>>
+  /** Opens the sideband of a call. `not_found`: the upstream knows no such call. */
+  dial(callId: string, request: Pick<DialRequest, 'correlationId' | 'trace' | 'signal'>): Promise<UpstreamConnection>
+}
+
+export interface Upstream extends UpstreamProvider {
+  /** Absent: it takes no calls. */
+  readonly calls?: CallDoor
+}
+
 /** Ids that are safe in a header. Any other id is left out. */
 const CORRELATION_ID = /^[A-Za-z0-9._-]{1,128}$/
 
@@ -27,7 +44,7 @@ const CORRELATION_ID = /^[A-Za-z0-9._-]{1,128}$/
  * One upstream of the configuration. Redirects are never followed and TLS is always verified; Node's `NODE_EXTRA_CA_CERTS` adds a private
  * authority. Throws if an OpenAI upstream has no key.
  */
-export function createUpstream(config: UpstreamConfig, options: UpstreamOptions): UpstreamProvider {
+export function createUpstream(config: UpstreamConfig, options: UpstreamOptions): Upstream {
   const { log } = options
   const target = targetOf(config)
   if (config.provider === 'openai' && !config.apiKey) throw new Error(`upstream ${config.name}: an OpenAI upstream needs an API key`)
@@ -38,13 +55,13 @@ export function createUpstream(config: UpstreamConfig, options: UpstreamOptions)
   const dials = new Set<AbortController>()
   let closed = false
 
-  async function open({ correlationId, trace }: DialRequest, signal: AbortSignal) {
+  async function open(url: URL, { correlationId, trace }: Pick<DialRequest, 'correlationId' | 'trace'>, signal: AbortSignal) {
     const deadline = performance.now() + options.connectTimeoutMs
     const headers = await credentialHeaders(config, tokens, signal, options.connectTimeoutMs)
     if (CORRELATION_ID.test(correlationId)) headers['x-ms-client-request-id'] = correlationId
     if (trace !== undefined) headers.traceparent = trace
     const tunnel = proxy && (await import('./tunnel.js')).openTunnel
-    return dialLink(target.url, {
+    return dialLink(url, {
       headers,
       timeoutMs: Math.max(deadline - performance.now(), 1),
       signal,
@@ -55,31 +72,43 @@ export function createUpstream(config: UpstreamConfig, options: UpstreamOptions)
     })
   }
 
+  /** `isCall`: the upstream may have ended what is dialled, which says nothing against it. */
+  async function dialTo(url: URL, request: Pick<DialRequest, 'correlationId' | 'trace' | 'signal'>, isCall: boolean): Promise<UpstreamConnection> {
+    const { signal } = request
+    if (closed) throw new RefusalError('upstream_refused', 'closed')
+    const dial = new AbortController()
+    const onAbort = () => dial.abort()
+    if (signal.aborted) dial.abort()
+    else signal.addEventListener('abort', onAbort, { once: true })
+    dials.add(dial)
+    try {
+      const link = await open(url, request, dial.signal)
+      outcomes.succeeded()
+      return { link, dialect: target.dialect, deployment: config.deployment, privateWords: [config.endpoint.hostname] }
+    } catch (error) {
+      const status = error instanceof DialError ? error.status : undefined
+      if (isCall && status === 404) throw new RefusalError('not_found', 'call_over')
+      const refusal = refusalOf(error)
+      outcomes.failed(refusal)
+      if (!dial.signal.aborted)
+        log.warn({ upstream: config.name, code: refusal.code, why: refusal.why, status, retryAfterSeconds: refusal.retryAfterSeconds }, 'upstream dial failed')
+      throw refusal
+    } finally {
+      dials.delete(dial)
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  const calls: CallDoor = {
+    url: callsUrl(target),
+    style: config.provider === 'openai' ? 'openai' : 'azure',
+    credentials: (signal, timeoutMs) => credentialHeaders(config, tokens, signal, timeoutMs),
+    dial: (callId, request) => dialTo(sidebandUrl(target, callId), request, true),
+  }
+
   return {
-    async dial(request) {
-      const { signal } = request
-      if (closed) throw new RefusalError('upstream_refused', 'closed')
-      const dial = new AbortController()
-      const onAbort = () => dial.abort()
-      if (signal.aborted) dial.abort()
-      else signal.addEventListener('abort', onAbort, { once: true })
-      dials.add(dial)
-      try {
-        const link = await open(request, dial.signal)
-        outcomes.succeeded()
-        return { link, dialect: target.dialect, deployment: config.deployment, privateWords: [config.endpoint.hostname] }
-      } catch (error) {
-        const refusal = refusalOf(error)
-        outcomes.failed(refusal)
-        const status = error instanceof DialError ? error.status : undefined
-        if (!dial.signal.aborted)
-          log.warn({ upstream: config.name, code: refusal.code, why: refusal.why, status, retryAfterSeconds: refusal.retryAfterSeconds }, 'upstream dial failed')
-        throw refusal
-      } finally {
-        dials.delete(dial)
-        signal.removeEventListener('abort', onAbort)
-      }
-    },
+    ...(target.dialect === 'ga' && { calls }),
+    dial: (request) => dialTo(target.url, request, false),
     async health() {
       const dialled = outcomes.health()
       const token = tokens?.health()

@@ -34,6 +34,21 @@ export function openaiTarget(config: UpstreamConfig): UpstreamTarget {
   return { url: socketUrl(config.endpoint, base === '' ? '/v1' : base, '/realtime', { model: config.deployment }), dialect: 'ga' }
 }
 
+/** Where the calls of a GA target are made: its own path, over HTTP and without a query. */
+export function callsUrl({ url }: UpstreamTarget): URL {
+  const calls = new URL(url)
+  calls.protocol = url.protocol === 'ws:' ? 'http:' : 'https:'
+  calls.search = ''
+  return calls
+}
+
+/** It names the call instead of the model. */
+export function sidebandUrl({ url }: UpstreamTarget, callId: string): URL {
+  const sideband = new URL(url)
+  sideband.search = new URLSearchParams({ call_id: callId }).toString()
+  return sideband
+}
+
 /** `http` becomes `ws`, `https` becomes `wss`. User info, query and fragment of the endpoint are dropped. */
 function socketUrl(endpoint: URL, base: string, path: string, query: Readonly<Record<string, string>>): URL {
   const url = new URL(endpoint.origin)

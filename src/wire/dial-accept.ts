@@ -109,11 +109,15 @@ export function dialLink(url: string | URL, options: DialOptions): Promise<Link>
 }
 
 function refusal(response: IncomingMessage): DialError {
-  const ms = Number(response.headers['retry-after-ms'] ?? Number.NaN)
-  const header = response.headers['retry-after'] ?? ''
+  return new DialError('refused', response.statusCode, retryAfterIn(response.headers))
+}
+
+/** Seconds, from the headers of an answer; undefined if they name no time. */
+export function retryAfterIn(headers: Readonly<Record<string, string | string[] | undefined>>): number | undefined {
+  const ms = Number(headers['retry-after-ms'] ?? Number.NaN)
+  const header = String(headers['retry-after'] ?? '')
   const seconds = ms >= 0 ? ms / 1000 : /^\d+(\.\d+)?$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1000
-  const retryAfter = Number.isNaN(seconds) ? undefined : Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER_SECONDS)
-  return new DialError('refused', response.statusCode, retryAfter)
+  return Number.isNaN(seconds) ? undefined : Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER_SECONDS)
 }
 
 /** The proxy's own answer must not be taken for the peer's. */
@@ -124,7 +128,7 @@ function failedTunnel(tunnel: Tunnel | undefined): DialError | undefined {
   return status === 200 ? undefined : new DialError('unreachable', status, undefined, 'proxy_refused')
 }
 
-function reasonOf(error: Error): DialReason | undefined {
+export function reasonOf(error: Error): DialReason | undefined {
   const code = 'code' in error ? String(error.code) : ''
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'unknown_host'
   if (code === 'ECONNREFUSED') return 'connection_refused'

@@ -357,8 +357,19 @@ describe('explain', () => {
     const { code, output } = await runCommand(['explain', '--token', await tokenOf('--sub', 'alice')], { env })
     expect(output).toMatch(/^subject\s+alice\s+claim sub/m)
     expect(output).toMatch(/^instructions\s+sha256 [0-9a-f]{12}…, 40 characters/m)
+    expect(output).toMatch(/^enforcement +prevents +over WebSocket/m)
+    expect(output).toMatch(/^WebRTC calls +off +the default of WEBRTC$/m)
     expect(output).not.toMatch(CANARIES)
     expect(code).toBe(0)
+  })
+
+  it.each([
+    ['media-only', 'prevents-control'],
+    ['shared', 'detects'],
+  ])('says that %s %s', async (mode, word) => {
+    const { output } = await runCommand(['explain', '--token', await tokenOf('--sub', 'alice')], { env: { ...env, WEBRTC: mode } })
+    expect(output).toMatch(new RegExp(`^WebRTC calls +${mode} +WEBRTC$`, 'm'))
+    expect(output).toMatch(new RegExp(`^enforcement in calls +${word} `, 'm'))
   })
 
   it('says for every quota whether a claim or the profile set it', async () => {

@@ -10,7 +10,19 @@ describe('the table of variables', () => {
 
   it('lets every secret come from a file', () => {
     expect(variableNames.filter((name) => VARIABLES[name].file).sort()).toEqual(
-      ['AZURE_OPENAI_API_KEY', 'INSTRUCTIONS', 'JWT_PUBLIC_KEY', 'JWT_SECRET', 'OPENAI_API_KEY', 'REDIS_URL', 'SESSION', 'TOOLS', 'TOOL_IDENTITY_SECRET', 'UPSTREAMS'].sort(),
+      [
+        'AZURE_OPENAI_API_KEY',
+        'CALLS_SECRET',
+        'INSTRUCTIONS',
+        'JWT_PUBLIC_KEY',
+        'JWT_SECRET',
+        'OPENAI_API_KEY',
+        'REDIS_URL',
+        'SESSION',
+        'TOOLS',
+        'TOOL_IDENTITY_SECRET',
+        'UPSTREAMS',
+      ].sort(),
     )
   })
 })

@@ -1,5 +1,6 @@
 // What every Store must do: one suite for each part, run against each implementation, with a clock that the tests move.
 import { describe, expect, it } from 'vitest'
+import { callsContract } from './store/calls.js'
 import { type MakeHarness, storeLab, T } from './store/lab.js'
 import { leasesContract } from './store/leases.js'
 import { limitsContract } from './store/limits.js'
@@ -16,6 +17,7 @@ export function storeContract(name: string, makeHarness: MakeHarness): void {
   ratesContract(name, makeHarness)
   leasesContract(name, makeHarness)
   revocationsContract(name, makeHarness)
+  callsContract(name, makeHarness)
 
   describe(`Store contract: ${name}`, () => {
     const lab = storeLab(makeHarness)

@@ -67,6 +67,7 @@ export const THEMES = {
     'CLIENT_BUFFER_BYTES',
     'SLOW_CLIENT_SECONDS',
   ],
+  webrtc: ['WEBRTC', 'WEBRTC_CONFIDENTIAL_TOOLS', 'CALLS_JOURNAL', 'CALLS_SECRET'],
   quotas: ['PRICES_FILE', 'QUOTA_FAIL_OPEN'],
   redis: ['REDIS_URL', 'REDIS_KEY_PREFIX', 'USAGE_RETENTION_DAYS'],
 } as const satisfies Readonly<Record<string, readonly VariableName[]>>

@@ -163,8 +163,7 @@ describe('readHandshake', () => {
     expect(readHandshake(request({})).trace).toBeUndefined()
   })
 
-  it('refuses calls and transcription sessions, which are not served', () => {
-    expect(codeOf(() => checkIntent(queryOf('/v1/realtime?call_id=x')))).toBe('not_found')
+  it('refuses transcription sessions, which are not served', () => {
     expect(codeOf(() => checkIntent(queryOf('/v1/realtime?intent=transcription')))).toBe('bad_request')
     expect(codeOf(() => checkIntent(queryOf('/v1/realtime?model=x')))).toBe('undefined')
   })

@@ -64,6 +64,8 @@ export interface Wish {
   readonly zones?: readonly string[] | undefined
   /** Name of an upstream that is taken only if no other can be dialled. */
   readonly avoid?: string | undefined
+  /** The only upstreams that can do what is asked. Absent: all can. */
+  readonly among?: ReadonlySet<string> | undefined
 }
 
 /**
@@ -71,8 +73,8 @@ export interface Wish {
  * costs some. `draw`: at least 0 and below 1. After a `dial`, the caller must report its outcome with `dialled`.
  */
 export function choose(state: ChoiceState, ask: { readonly now: number; readonly draw: number } & Wish): [ChoiceState, Choice] {
-  const { now, draw, tried, zones, avoid } = ask
-  const allowed = state.upstreams.filter(({ spec }) => !zones || (spec.zone !== undefined && zones.includes(spec.zone)))
+  const { now, draw, tried, zones, avoid, among } = ask
+  const allowed = state.upstreams.filter(({ spec }) => (!zones || (spec.zone !== undefined && zones.includes(spec.zone))) && (among?.has(spec.name) ?? true))
   const left = allowed.filter(({ spec }) => !tried.has(spec.name))
   const freeOf = (lastResort: boolean) => left.filter((one) => freeFrom(one, now, state, lastResort) <= now)
   const healthy = freeOf(false)

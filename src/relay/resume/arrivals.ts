@@ -7,9 +7,9 @@ import { unpacked } from '../../core/session/move/pack.js'
 import type { Identity } from '../../ports/caller.js'
 import type { AskedSession, ClaimedSession, SessionKeeper } from '../../ports/keeper.js'
 import type { MovedSession, ResumeRequest } from '../../ports/resume.js'
+import { unseal } from '../../seal/sealed.js'
 import { within } from '../../time/within.js'
 import { type Parcel, parcelIn } from './parcel.js'
-import { unseal } from './sealed.js'
 import { callerDigest, type Proof, proofOf } from './secrets.js'
 
 export interface Arrival extends MovedSession {

@@ -4,10 +4,10 @@ import type { Action } from '../../core/session/actions.js'
 import { packed } from '../../core/session/move/pack.js'
 import { suspended } from '../../core/session/move/suspend.js'
 import type { AskedSession, SessionKeeper } from '../../ports/keeper.js'
+import { seal } from '../../seal/sealed.js'
 import { saidSoFar } from '../loss-inputs.js'
 import { type Entry, keptOf, type ResumedSession } from './entry.js'
 import { type Parcel, parcelText } from './parcel.js'
-import { seal } from './sealed.js'
 
 export interface Moves {
   /** The others know from now on that this instance has the session, and which secrets open it. */

@@ -4,8 +4,10 @@ import { type Bucket, type BucketRule, isFull, takeTokens } from '../../core/lim
 import type { Lease, LimitReport, LimitState, Store, UsageOwner, UsageReport } from '../../ports/store.js'
 import { createRevocationList, membersOf } from '../revocation-list.js'
 import { countersOf, dayOf, MAX_COUNTERS, targetsOf } from '../usage-windows.js'
+import { createMemoryCalls } from './calls.js'
 import { createLocalDirectory } from './directory.js'
 import { createHolds } from './holds.js'
+import { createMemoryTickets } from './tickets.js'
 
 export interface MemoryStoreOptions {
   /** Epoch milliseconds; the system's clock by default. */
@@ -14,6 +16,8 @@ export interface MemoryStoreOptions {
   readonly instance?: string
   /** Days a user's counters are kept; 35 by default. */
   readonly usageRetentionDays?: number
+  /** The file that lists running WebRTC calls. */
+  readonly callsJournal?: string | undefined
 }
 
 /** Beyond these bounds the oldest is dropped. Live leases have none: the caller bounds them. */
@@ -124,6 +128,8 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
       },
     },
     directory: createLocalDirectory(options.instance ?? 'local'),
+    calls: createMemoryCalls(options.callsJournal),
+    tickets: createMemoryTickets(now),
     health: async () => ({ status: 'ok', detail: 'in this process only' }),
     close: async () => undefined,
   }

@@ -21,6 +21,10 @@ export interface RedisKeys {
   readonly resumeExport: (id: string, epoch: number) => string
   readonly resumeSnapshot: (id: string) => string
   readonly resumeChannel: (instance: string) => string
+  /** When each WebRTC call has no owner any more, and one of them. */
+  readonly calls: string
+  readonly call: (id: string) => string
+  readonly ticket: (name: string) => string
   readonly bucket: (key: string) => string
   readonly revoked: string
   readonly revokedChannel: string
@@ -46,6 +50,9 @@ export function redisKeys(prefix: string): RedisKeys {
     resumeExport: (id, epoch) => `${prefix}resume:{${encodeKeyPart(id)}}:export:${epoch}`,
     resumeSnapshot: (id) => `${prefix}resume:{${encodeKeyPart(id)}}:snapshot`,
     resumeChannel: (instance) => `${prefix}resume:${encodeKeyPart(instance)}`,
+    calls: `${prefix}calls:{calls}`,
+    call: (id) => `${prefix}calls:{calls}:${encodeKeyPart(id)}`,
+    ticket: (name) => `${prefix}ticket:{${encodeKeyPart(name)}}`,
     bucket: (key) => `${prefix}bucket:{${encodeKeyPart(key)}}`,
     revoked: `${prefix}revoked`,
     revokedChannel: `${prefix}revoked`,

@@ -9,6 +9,7 @@ import type { LimitReport, LimitState, Store, UsageOwner, UsageReport } from '..
 import { createLocalDirectory } from '../memory/directory.js'
 import { createMemoryStore } from '../memory/store.js'
 import { createRevocationList } from '../revocation-list.js'
+import { createRedisCalls, createRedisTickets } from './calls.js'
 import { connectRedis, RedisAway, type RedisProblem } from './connection.js'
 import { createRedisDirectory } from './directory.js'
 import { createRedisHolds } from './holds.js'
@@ -38,6 +39,8 @@ export interface RedisStoreOptions {
   readonly reserveTimeoutMs?: number
   /** How long a session that may go on elsewhere is known after its instance was last heard of; 90 s by default. */
   readonly keptMs?: number
+  /** Without a word of its owner for so long, a WebRTC call has none; 15 s by default. */
+  readonly callLeaseMs?: number
   /** Pause between heartbeats; a third of `leaseTtlMs` by default and at most. */
   readonly heartbeatMs?: number
 }
@@ -50,6 +53,7 @@ const DAY_MS = 86_400_000
 const ATTEMPTS_BEFORE_READ = 3
 const REPEAT_MS = 30_000
 const KEPT_MS = 90_000
+const CALL_LEASE_MS = 15_000
 
 /** Throws an Error if the URL is malformed, without quoting it. Never throws because Redis is away. */
 export function createRedisStore(options: RedisStoreOptions): Store {
@@ -74,6 +78,7 @@ export function createRedisStore(options: RedisStoreOptions): Store {
   const leases = createRedisLeases({ connection, keys, local: local.leases, ttlMs, timeoutMs: DECISION_TIMEOUT_MS, clock })
   const directory = createRedisDirectory({ connection, subscriber, keys, local: createLocalDirectory(options.instance ?? writer.id), ttlMs, clock })
   const keeper = createRedisKeeper({ connection, subscriber, keys, instance: options.instance ?? writer.id, ttlMs: options.keptMs ?? KEPT_MS })
+  const calls = createRedisCalls({ connection, keys, instance: options.instance ?? writer.id, leaseMs: options.callLeaseMs ?? CALL_LEASE_MS, clock })
   const holds = createRedisHolds({
     connection,
     keys,
@@ -205,6 +210,8 @@ export function createRedisStore(options: RedisStoreOptions): Store {
     leases,
     revocations,
     directory,
+    calls,
+    tickets: createRedisTickets(connection, keys, local.tickets),
     keeper,
     health,
     close,

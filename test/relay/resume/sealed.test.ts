@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parcelIn, parcelText } from '../../../src/relay/resume/parcel.js'
-import { seal, unseal } from '../../../src/relay/resume/sealed.js'
+import { seal, unseal } from '../../../src/seal/sealed.js'
 import { callerDigest, isSame, newId, newSecret, proofOf } from '../../../src/relay/resume/secrets.js'
 
 const id = newId()

@@ -1,0 +1,98 @@
+// Keeps the leases of this relay's WebRTC calls, and takes over calls that no relay has any more: their sideband, or at least their hang-up.
+import { RefusalError } from '../core/protocol/errors.js'
+import type { CallRecord, CallRecords } from '../ports/call-records.js'
+import { wishedProfile } from './call-session.js'
+import { type CallParcel, openParcel } from './parcel.js'
+import type { CallSession, RunningCalls } from './running.js'
+
+export type AdoptionResult = 'adopted' | 'hung_up' | 'too_old'
+
+export interface AdoptionDeps {
+  readonly records: CallRecords
+  readonly running: RunningCalls
+  readonly sealingKey: Buffer | undefined
+  readonly now: () => number
+  /** Whether this relay has room for calls of others. */
+  readonly mayAdopt: () => boolean
+  /** Everything that is asked at the door, once more. Rejects with a `RefusalError` if the caller may not go on. */
+  readonly readmit: (parcel: CallParcel) => Promise<Pick<CallSession, 'profile' | 'tools' | 'onEnd'>>
+  readonly onAdopted: (result: AdoptionResult) => void
+  readonly log: { info(fields: object, message: string): void }
+  /** Between two looks; 5 s by default, a third of a lease. */
+  readonly everyMs?: number
+}
+
+export interface Adoption {
+  /** Renews and looks once. Never rejects. */
+  look(): Promise<void>
+  stop(): void
+}
+
+const EVERY_MS = 5_000
+/** Of one look, so that the calls of a dead relay spread over those that live. */
+const MOST = 20
+/** No service keeps a call for longer. */
+const OLDEST_MS = 2 * 3_600_000
+/** After the store was away its leases may be old only because nobody could renew them: their owners go first. */
+const QUIET_LOOKS = 2
+
+/** Looks at once: an earlier process may have left calls. */
+export function createAdoption(deps: AdoptionDeps): Adoption {
+  const { records, running, sealingKey, now, everyMs = EVERY_MS } = deps
+  let isLooking = false
+  let quiet = 0
+
+  async function look(): Promise<void> {
+    if (isLooking) return
+    isLooking = true
+    try {
+      for (const id of await records.renew()) running.lose(id)
+      if (quiet > 0) quiet--
+      else if (deps.mayAdopt()) for (const record of await records.adopt(MOST)) void adopt(record)
+    } catch {
+      quiet = QUIET_LOOKS
+    } finally {
+      isLooking = false
+    }
+  }
+
+  async function adopt(record: CallRecord): Promise<void> {
+    const age = now() - record.since
+    if (age > OLDEST_MS) {
+      deps.onAdopted('too_old')
+      return void (await records.remove(record.id).catch(() => undefined))
+    }
+    try {
+      await takeOver(record, age)
+      deps.onAdopted('adopted')
+      deps.log.info({ call: record.id }, 'call adopted')
+    } catch (error) {
+      deps.onAdopted('hung_up')
+      deps.log.info({ call: record.id, why: error instanceof RefusalError ? error.why : 'failed' }, 'call not adopted')
+      running.giveUp(record)
+    }
+  }
+
+  async function takeOver(record: CallRecord, age: number): Promise<void> {
+    const parcel = sealingKey && record.sealed !== '' ? openParcel(record.id, Buffer.from(record.sealed, 'base64'), sealingKey) : undefined
+    if (!parcel) throw new RefusalError('internal', 'not_readable')
+    const { profile: chosen, tools, onEnd } = await deps.readmit(parcel)
+    const wished = wishedProfile(chosen, parcel.wishes)
+    // The time with other relays counts.
+    const limits = { ...wished.limits, maxSessionMs: Math.max(1, wished.limits.maxSessionMs - age) }
+    const { identity, sessionId, requestedModel, trace, mode } = parcel
+    const session = { identity, sessionId, requestedModel, trace, profile: { ...wished, limits }, chosen, tools, onEnd }
+    let isOpen = false
+    try {
+      await running.begin({ record, mode, session: { ...session, onOpen: () => (isOpen = true) }, signal: new AbortController().signal })
+    } catch (error) {
+      if (!isOpen) onEnd()
+      throw error
+    }
+  }
+
+  const timer = setInterval(() => void look(), everyMs)
+  timer.unref()
+  void look()
+  return { look, stop: () => clearInterval(timer) }
+}

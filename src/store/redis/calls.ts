@@ -1,0 +1,102 @@
+// The WebRTC calls of all instances in Redis, each with a lease of its owner, and the tickets that open one.
+import type { CallRecord, CallRecords, CallTickets } from '../../ports/call-records.js'
+import type { RedisConnection } from './connection.js'
+import type { RedisKeys } from './keys.js'
+import { ADD_CALL, ADOPT_CALL, OWNERLESS_CALLS, RELEASE_CALL, REMOVE_CALL, RENEW_CALL } from './scripts/calls.js'
+
+export interface RedisCallsOptions {
+  readonly connection: RedisConnection
+  readonly keys: RedisKeys
+  readonly instance: string
+  /** Without a word of its owner for so long, a call has none. */
+  readonly leaseMs: number
+  readonly clock: () => string
+}
+
+const WRITE_TIMEOUT_MS = 1_000
+/** No service keeps a call for longer. */
+const KEEP_MS = 2 * 3_600_000
+const RENEWALS_AT_ONCE = 50
+const FIELDS = ['call', 'upstream', 'caller', 'since', 'sealed'] as const
+
+export function createRedisCalls({ connection, keys, instance, leaseMs, clock }: RedisCallsOptions): CallRecords {
+  const owned = new Map<string, CallRecord>()
+  const run = (script: string, id: string, ...args: readonly (string | number)[]) =>
+    connection.ask((client) => client.eval(script, 2, keys.calls, keys.call(id), id, ...args), WRITE_TIMEOUT_MS)
+
+  async function write({ id, placed, caller, since, sealed }: CallRecord): Promise<void> {
+    await run(ADD_CALL, id, instance, placed.callId, placed.upstream, caller, since, sealed, leaseMs, KEEP_MS, clock())
+  }
+
+  /** True: another instance has it. */
+  async function renewOne(record: CallRecord): Promise<boolean> {
+    const state = await run(RENEW_CALL, record.id, instance, leaseMs, KEEP_MS, clock())
+    // Ended meanwhile: it must not come back.
+    if (!owned.has(record.id)) return false
+    if (state === -1) await write(record)
+    return state === 0
+  }
+
+  return {
+    shared: true,
+    async add(record) {
+      await write(record)
+      owned.set(record.id, record)
+    },
+    async renew() {
+      const lost: string[] = []
+      const all = [...owned.values()]
+      for (let start = 0; start < all.length; start += RENEWALS_AT_ONCE) {
+        const some = all.slice(start, start + RENEWALS_AT_ONCE)
+        const states = await Promise.all(some.map(renewOne))
+        lost.push(...some.flatMap(({ id }, index) => (states[index] ? [id] : [])))
+      }
+      for (const id of lost) owned.delete(id)
+      return lost
+    },
+    async release(id) {
+      owned.delete(id)
+      await run(RELEASE_CALL, id, instance)
+    },
+    async remove(id) {
+      owned.delete(id)
+      await run(REMOVE_CALL, id)
+    },
+    async adopt(most) {
+      const ids = await connection.ask((client) => client.eval(OWNERLESS_CALLS, 1, keys.calls, most, clock()), WRITE_TIMEOUT_MS)
+      const found = await Promise.all(
+        (Array.isArray(ids) ? ids : []).map(async (id) => recordIn(String(id), await run(ADOPT_CALL, String(id), instance, leaseMs, KEEP_MS, clock()))),
+      )
+      const taken = found.flatMap((record) => record ?? [])
+      for (const record of taken) owned.set(record.id, record)
+      return taken
+    },
+    async find(id) {
+      return recordIn(id, await connection.ask((client) => client.hmget(keys.call(id), ...FIELDS), WRITE_TIMEOUT_MS))
+    },
+  }
+}
+
+function recordIn(id: string, fields: unknown): CallRecord | undefined {
+  const [callId, upstream, caller, since, sealed] = Array.isArray(fields) ? fields : []
+  if (typeof callId !== 'string' || typeof upstream !== 'string') return undefined
+  return { id, placed: { callId, upstream }, caller: String(caller ?? ''), since: Number(since ?? 0), sealed: String(sealed ?? '') }
+}
+
+/** `local` has those that could not be written. */
+export function createRedisTickets(connection: RedisConnection, keys: RedisKeys, local: CallTickets): CallTickets {
+  return {
+    async keep(name, sealed, ttlMs) {
+      try {
+        await connection.ask((client) => client.set(keys.ticket(name), sealed, 'PX', ttlMs), WRITE_TIMEOUT_MS, true)
+      } catch {
+        await local.keep(name, sealed, ttlMs)
+      }
+    },
+    async take(name) {
+      const here = await local.take(name)
+      if (here) return here
+      return (await connection.ask((client) => client.getdelBuffer(keys.ticket(name)), WRITE_TIMEOUT_MS, true).catch(() => undefined)) ?? undefined
+    },
+  }
+}

@@ -1,0 +1,128 @@
+// What every CallRecords and CallTickets must do: no call without an owner for long, none with two, and each ticket once.
+import { describe, expect, it } from 'vitest'
+import type { CallRecord } from '../../../src/ports/call-records.js'
+import { type MakeHarness, storeLab, T } from './lab.js'
+
+const record = (id: string, rest: Partial<CallRecord> = {}): CallRecord => ({
+  id,
+  placed: { callId: `rtc_up_${id}`, upstream: 'azure one' },
+  caller: 'digest',
+  since: T,
+  sealed: 'c2VhbGVk',
+  ...rest,
+})
+const LEASE_MS = 15_000
+
+export function callsContract(name: string, makeHarness: MakeHarness): void {
+  describe(`CallRecords contract: ${name}`, () => {
+    const lab = storeLab(makeHarness)
+
+    it('has a call from when it was added until it is removed', async () => {
+      const { calls } = lab.store
+      await calls.add(record('rtc_1'))
+      expect(await calls.find('rtc_1')).toEqual(record('rtc_1'))
+      expect(await calls.find('rtc_2')).toBeUndefined()
+      await calls.remove('rtc_1')
+      await calls.remove('rtc_1')
+      expect(await calls.find('rtc_1')).toBeUndefined()
+      expect(await calls.renew()).toEqual([])
+    })
+
+    it('lets nobody adopt a call that has an owner', async () => {
+      const { calls } = lab.store
+      await calls.add(record('rtc_1'))
+      lab.now += LEASE_MS - 1
+      expect(await calls.adopt(10)).toEqual([])
+    })
+
+    it('gives a released call to one who asks, once', async () => {
+      const { calls } = lab.store
+      await calls.add(record('rtc_1', { sealed: '' }))
+      await calls.add(record('rtc_2'))
+      await calls.release('rtc_1')
+      await calls.release('rtc_9')
+      expect(await calls.adopt(10)).toEqual([record('rtc_1', { sealed: '' })])
+      expect(await calls.adopt(10)).toEqual([])
+      await calls.release('rtc_1')
+      expect(await calls.adopt(10)).toHaveLength(1)
+    })
+
+    it('gives no more than were asked for', async () => {
+      const { calls } = lab.store
+      for (const id of ['rtc_1', 'rtc_2', 'rtc_3']) {
+        await calls.add(record(id))
+        await calls.release(id)
+      }
+      expect(await calls.adopt(2)).toHaveLength(2)
+      expect(await calls.adopt(2)).toHaveLength(1)
+    })
+
+    it('two stores over the same data: the calls of one that falls silent go to the other, and it is told', async () => {
+      if (!lab.harness.shared) return
+      const other = await lab.harness.open(() => lab.now)
+      try {
+        await lab.store.calls.add(record('rtc_1'))
+        await lab.store.calls.add(record('rtc_2'))
+        expect(await other.calls.find('rtc_1')).toEqual(record('rtc_1'))
+        lab.now += LEASE_MS - 1
+        expect(await lab.store.calls.renew()).toEqual([])
+        lab.now += LEASE_MS - 1
+        expect(await other.calls.adopt(10)).toEqual([])
+        lab.now += 1
+        expect((await other.calls.adopt(1)).map(({ id }) => id)).toEqual(['rtc_1'])
+        expect(await lab.store.calls.renew()).toEqual(['rtc_1'])
+        // What it no longer has it neither keeps nor gives away.
+        await lab.store.calls.release('rtc_1')
+        expect(await lab.store.calls.renew()).toEqual([])
+        expect(await other.calls.adopt(10)).toEqual([])
+        await other.calls.remove('rtc_2')
+        expect(await lab.store.calls.find('rtc_2')).toBeUndefined()
+      } finally {
+        await other.close(1_000)
+      }
+    })
+
+    it('two stores that adopt at once share the calls out', async () => {
+      if (!lab.harness.shared) return
+      const other = await lab.harness.open(() => lab.now)
+      try {
+        const ids = Array.from({ length: 20 }, (_, index) => `rtc_${index}`)
+        for (const id of ids) await lab.store.calls.add(record(id))
+        for (const id of ids) await lab.store.calls.release(id)
+        const taken = await Promise.all([lab.store.calls.adopt(20), other.calls.adopt(20), lab.store.calls.adopt(20)])
+        expect(
+          taken
+            .flat()
+            .map(({ id }) => id)
+            .sort(),
+        ).toEqual([...ids].sort())
+      } finally {
+        await other.close(1_000)
+      }
+    })
+  })
+
+  describe(`CallTickets contract: ${name}`, () => {
+    const lab = storeLab(makeHarness)
+
+    it('gives a ticket once, byte for byte', async () => {
+      const sealed = Buffer.from([0, 255, 10, 13, 128])
+      await lab.store.tickets.keep('name', sealed, 60_000)
+      expect(await lab.store.tickets.take('other')).toBeUndefined()
+      expect(await lab.store.tickets.take('name')).toEqual(sealed)
+      expect(await lab.store.tickets.take('name')).toBeUndefined()
+    })
+
+    it('two stores over the same data: either has it, and only one of them', async () => {
+      if (!lab.harness.shared) return
+      const other = await lab.harness.open(() => lab.now)
+      try {
+        await lab.store.tickets.keep('name', Buffer.from('x'), 60_000)
+        const taken = await Promise.all([lab.store.tickets.take('name'), other.tickets.take('name')])
+        expect(taken.filter((one) => one !== undefined)).toHaveLength(1)
+      } finally {
+        await other.close(1_000)
+      }
+    })
+  })
+}
