@@ -34,7 +34,11 @@ describe('the opening', () => {
 
   it.each([
     ['the lock is not in force', (p: CallPlay) => inForce(p, { instructions: 'Other.' }), 'close upstream_refused configuration_not_in_force'],
-    ['the upstream would answer by itself', (p: CallPlay) => inForce(p, { audio: { input: { turn_detection: { type: 'server_vad', create_response: true } } } }), 'close upstream_refused configuration_not_in_force'],
+    [
+      'the upstream would answer by itself',
+      (p: CallPlay) => inForce(p, { audio: { input: { turn_detection: { type: 'server_vad', create_response: true } } } }),
+      'close upstream_refused configuration_not_in_force',
+    ],
     ['it is refused', () => ev.error('invalid_value'), 'close upstream_refused configuration_refused'],
   ] as const)('ends the session without a data channel when %s', (_, event, line) => {
     const p = callPlay('media-only', {}, 'connecting')
@@ -233,7 +237,12 @@ describe('the end', () => {
     ['the upstream’s longest time', (p: CallPlay) => p.upstream(ev.error('session_expired')), 'close session_over upstream_session_over'],
   ] as const)('comes with %s', (what, end, line) => {
     const maxSessionMs = what === 'the longest time' ? 450_000 : 3_600_000
-    const p = callPlay('media-only', { tools: [], session: { audio: { input: { turn_detection: null } } } as never, limits: { maxSessionMs, reconnectMs: 10_000 } as never }, 'live', 500_000)
+    const p = callPlay(
+      'media-only',
+      { tools: [], session: { audio: { input: { turn_detection: null } } } as never, limits: { maxSessionMs, reconnectMs: 10_000 } as never },
+      'live',
+      500_000,
+    )
     expect(end(p)).toEqual([line])
   })
 
