@@ -51,6 +51,7 @@ const SESSION = object(
     tenant: TEXT,
     profile: TEXT,
     dialect: TEXT,
+    call: { type: 'string', enum: ['media-only', 'shared'], description: 'Of a WebRTC call its mode.' },
     deployment: TEXT,
     relay: { type: 'string', description: 'The instance that runs it.' },
     since: TIME,

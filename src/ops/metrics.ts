@@ -88,6 +88,11 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
   )
   const notReplayed = counter('relay_items_not_replayed_total', 'Items of conversations that a new upstream refused.')
   const drifts = counter('relay_text_drifts_total', 'Answers that a model began to write after a restore although it should speak. They were asked for again.')
+  const callsOpened = counter('relay_call_sessions_total', 'Sessions opened for WebRTC calls, by mode. A call that another instance takes over counts there again.', ['mode'])
+  const foreign = counter('relay_foreign_events_total', 'What the callers of WebRTC calls did past the relay, by kind and mode: a session update, a response, an item.', [
+    'kind',
+    'mode',
+  ])
   const lane = counter('relay_lane_frames_total', 'Frames that passed without parsing (hit) or had to be parsed (miss).', ['side', 'result'])
   if (options.processMetrics) collectDefaultMetrics({ register: registry })
 
@@ -108,7 +113,10 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
       case 'connection_dropped':
         return dropped.inc({ why: note.why })
       case 'session_opened':
+        if (note.call) callsOpened.inc({ mode: note.call })
         return opened.inc({ dialect: note.dialect, profile: label.profile(note.profile) })
+      case 'foreign_event':
+        return foreign.inc({ kind: note.kind, mode: note.mode })
       case 'session_closed':
         closed.inc({ code: note.code })
         sessionSeconds.observe(note.durationMs / 1000)

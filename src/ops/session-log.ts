@@ -62,6 +62,8 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
     case 'drifted':
     case 'item_not_replayed':
       return logger.info(fields, name)
+    case 'foreign_event':
+      return note.mode === 'media-only' ? logger.warn(fields, name) : logger.info(fields, name)
     case 'upstream_lost':
     case 'restore_failed':
     case 'rollover_failed':

@@ -1,11 +1,11 @@
 // WebRTC calls: the user's media goes straight to the upstream, and the relay holds the sideband. Types only.
+import type { CallMode } from '../core/policy/enforcement.js'
 import type { JsonObject } from '../core/protocol/events.js'
 import type { EndCode } from '../core/session/actions.js'
 import type { Link } from './link.js'
 import type { DialRequest, UpstreamConnection } from './upstream.js'
 
-/** `media-only`: the data channel is cut out of the offer. `shared`: it stays, so the caller can send events past the relay. */
-export type CallMode = 'media-only' | 'shared'
+export type { CallMode }
 
 /** A call as its upstream knows it. Neither field is ever shown to a client. */
 export interface PlacedCall {

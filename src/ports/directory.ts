@@ -1,4 +1,5 @@
 // The live sessions of all instances of a relay: what operators see and end. Types only.
+import type { CallMode } from '../core/policy/enforcement.js'
 import type { DialectName } from '../core/protocol/dialect.js'
 
 /** What a session has been through on the upstream's side. */
@@ -18,6 +19,8 @@ export interface SessionRecord {
   readonly tenant: string | undefined
   readonly profile: string
   readonly dialect: DialectName
+  /** Of a WebRTC call its mode. */
+  readonly call?: CallMode | undefined
   /** Name under which limits are recorded. */
   readonly deployment: string
   /** The relay process it lives in. */

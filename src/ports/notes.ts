@@ -1,4 +1,5 @@
 // What is worth counting, logging or tracing, and who hears of it. No secret, no speech, no prompt.
+import type { CallMode, Enforcement } from '../core/policy/enforcement.js'
 import type { DialectName } from '../core/protocol/dialect.js'
 import type { RefusalCode } from '../core/protocol/errors.js'
 import type { Side } from '../core/protocol/events.js'
@@ -12,7 +13,8 @@ type RelayNote =
   | { readonly type: 'upgrade_refused'; readonly code: RefusalCode }
   /** A connection that was no session: too slow, or the longest idle one when there were too many, of its address or of all. */
   | { readonly type: 'connection_dropped'; readonly why: 'time' | 'address_full' | 'full' }
-  | { readonly type: 'session_opened'; readonly dialect: DialectName; readonly profile: string }
+  /** `call`: the mode of a WebRTC call. */
+  | { readonly type: 'session_opened'; readonly dialect: DialectName; readonly profile: string; readonly enforcement: Enforcement; readonly call?: CallMode | undefined }
   | {
       readonly type: 'session_closed'
       readonly code: RefusalCode | 'client_left'

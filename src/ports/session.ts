@@ -2,6 +2,7 @@
 import type { SessionProfile } from '../core/policy/profile.js'
 import type { DialectName } from '../core/protocol/dialect.js'
 import type { Identity } from './caller.js'
+import type { SessionCall } from './calls.js'
 import type { Link } from './link.js'
 import type { Recorder } from './notes.js'
 import type { MovedSession } from './resume.js'
@@ -21,6 +22,8 @@ export interface NewSession {
   readonly trace?: string | undefined
   /** It was on another instance before. */
   readonly continues?: MovedSession | undefined
+  /** Its media do not pass here. Absent: everything of the session does. */
+  readonly call?: SessionCall | undefined
   readonly recorder: Recorder
   readonly onEnd: () => void
 }

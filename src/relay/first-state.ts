@@ -4,9 +4,18 @@ import type { NewSession } from '../ports/session.js'
 import type { SessionDeps } from './deps.js'
 
 /** `now`: on the session's clock, which need not be the wall clock. */
-export function firstState({ profile, requestedModel, identity, continues }: NewSession, deps: SessionDeps, now: number): SessionState {
+export function firstState({ profile, requestedModel, identity, continues, call }: NewSession, deps: SessionDeps, now: number): SessionState {
   if (continues) return continues.state(profile, identity, now)
   const { subject, issuer, expiresAtMs: exp } = identity
   const expiresAt = now + exp - deps.now()
-  return openingState({ profile, relayIdPrefix: `relay_${deps.randomId()}_`, requestedModel, now, caller: { subject, issuer }, expiresAt, exp })
+  return openingState({
+    profile,
+    relayIdPrefix: `relay_${deps.randomId()}_`,
+    requestedModel,
+    now,
+    caller: { subject, issuer },
+    expiresAt,
+    exp,
+    ...(call && { call: { mode: call.mode, secret: deps.randomId() } }),
+  })
 }

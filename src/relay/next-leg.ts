@@ -21,7 +21,7 @@ export class NextLeg {
     this.close()
     const { leg, reason, urgent } = action
     const { restores, moves, provider } = session.deps
-    if (reason === 'lost') provider.lost?.(session.deployment)
+    if (reason === 'lost' && !session.opened.call) provider.lost?.(session.deployment)
     if (reason === 'first') return this.#start(session, action, legOf)
     if (reason === 'rollover') {
       if (moves.take()) this.#freeSlot = () => moves.free()
@@ -44,7 +44,7 @@ export class NextLeg {
   #start(session: Effects, { leg: number, reason }: Extract<Action, { type: 'dial' }>, legOf: (connection: UpstreamConnection) => Leg): void {
     const dialling = new AbortController()
     this.#dialling = dialling
-    const { sessionId: correlationId, trace, profile } = session.opened
+    const { sessionId: correlationId, trace, profile, call } = session.opened
     const { restores, provider } = session.deps
     const isRestore = reason === 'lost' || reason === 'again'
     const connected = (connection: UpstreamConnection) => {
@@ -62,7 +62,9 @@ export class NextLeg {
       session.apply({ type: 'upstream.failed', leg: number, code, why, retryAfterSeconds })
     }
     const request = { correlationId, trace, zones: profile.zones, avoid: isRestore ? session.deployment || undefined : undefined, signal: dialling.signal }
-    provider.dial({ ...request, leavesReady: !isRestore && restores.waiting > 0 }).then(connected, failed)
+    // A call is where it is: there is no choice of an upstream, and no connection opened ahead.
+    const dialled = call ? call.attach({ correlationId, trace, signal: dialling.signal }) : provider.dial({ ...request, leavesReady: !isRestore && restores.waiting > 0 })
+    dialled.then(connected, failed)
   }
 
   get leg(): Leg | undefined {

@@ -65,6 +65,8 @@ export function perform(session: Effects, action: PlugAction): void {
       return reserve(session, action)
     case 'quota.release':
       return session.deps.store.quota.release(session.opened.identity.subject, session.opened.sessionId)
+    case 'call.live':
+      return session.opened.call?.onLive()
     case 'record.limits':
       return recordLimits(session, action)
     case 'record.usage':

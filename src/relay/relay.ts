@@ -1,8 +1,11 @@
 // Opens sessions: a client link from an ingress is joined with an upstream link, and core decides what passes between them.
 import { RefusalError } from '../core/protocol/errors.js'
+import type { Identity } from '../ports/caller.js'
+import type { CallClaim } from '../ports/calls.js'
 import type { ResumeClaims } from '../ports/resume.js'
 import type { NewSession } from '../ports/session.js'
 import { spareAudio } from './audio-ring.js'
+import { createOpenCalls, type NewCall } from './calls/calls.js'
 import type { RelayDeps, SessionDeps } from './deps.js'
 import { createMoveSlots, createRestoreQueue } from './restore-queue.js'
 import { createResumeDesk } from './resume/desk.js'
@@ -12,6 +15,10 @@ import { createLiveSessions, type LiveSessions } from './sessions.js'
 export interface Relay {
   /** Throws a `RefusalError` if the caller was revoked since ingress asked. A later revocation ends the session. */
   openSession(session: NewSession): void
+  /** A session whose media do not pass here. Throws as `openSession` does. */
+  openCall(session: NewCall): void
+  /** The caller's own call that is open here. Undefined: none of his, for every reason alike. */
+  claimCall(callId: string, identity: Identity): CallClaim | undefined
   readonly sessions: LiveSessions
   /** Sessions that lost their upstream, and whose turn to dial has not come. */
   restoresWaiting(): number
@@ -39,6 +46,17 @@ export function createRelay(given: RelayDeps): Relay {
     sessions.end(target)
   })
   deps.directory?.onEnd((target) => sessions.endByOperator(target))
+  const calls = createOpenCalls({ bufferBytes: given.settings.bufferBytes, slowClientMs: given.settings.slowClientMs, now: steady })
+  function start(opened: NewSession): RelayedSession {
+    const ended = () => {
+      session.audio.clear()
+      sessions.remove(session)
+    }
+    const session: RelayedSession = begun(opened, () => new RelayedSession(opened, deps, sessions.timetable, ended))
+    sessions.add(session)
+    session.start()
+    return session
+  }
   return {
     sessions,
     resume,
@@ -50,15 +68,13 @@ export function createRelay(given: RelayDeps): Relay {
       const isResumable = opened.profile.relayEvents
       if (opened.continues && !isResumable) throw new RefusalError('resume_unknown', 'no_relay_events')
       const resumable = resume && isResumable ? resume.enrol(opened) : opened
-      const ended = () => {
-        session.audio.clear()
-        sessions.remove(session)
-      }
-      const session: RelayedSession = begun(resumable, () => new RelayedSession(resumable, deps, sessions.timetable, ended))
-      sessions.add(session)
-      session.start()
-      resume?.join(opened.sessionId, session)
+      resume?.join(opened.sessionId, start(resumable))
     },
+    openCall(opened) {
+      if (deps.store.revocations.isKnown(opened.identity)) throw new RefusalError('unauthenticated', 'revoked')
+      calls.join(opened.call.id, start(calls.enrol(opened)))
+    },
+    claimCall: (callId, identity) => calls.claim(callId, identity),
   }
 }
 

@@ -1,4 +1,5 @@
 // Reports a session to operators while it lives, and to log and metrics when its client's part ends.
+import { enforcementOf } from '../core/policy/enforcement.js'
 import type { RefusalCode } from '../core/protocol/errors.js'
 import type { SessionNote } from '../core/session/notes.js'
 import type { UpstreamHistory } from '../ports/directory.js'
@@ -7,6 +8,10 @@ import type { SessionDeps } from './deps.js'
 import { tenantOf } from './ledger.js'
 import type { Leg } from './leg.js'
 import type { Meters } from './meters.js'
+
+export function recordBegin({ dialect, profile, call, recorder }: NewSession): void {
+  recorder.note({ type: 'session_opened', dialect, profile: profile.name, enforcement: enforcementOf(call?.mode), ...(call && { call: call.mode }) })
+}
 
 interface ReportedSession {
   readonly opened: NewSession
@@ -28,6 +33,8 @@ export function recordEnd(
   const { sentMessages: downMessages, sentBytes: downBytes } = client
   recorder.note({ type: 'lane', side: 'client', hits: laneHits, misses: laneMisses })
   recorder.note({ type: 'session_closed', code, why, durationMs, upMessages, downMessages, upBytes, downBytes })
+  // A call outlives its relay: another has it from here on.
+  opened.call?.onOver({ code, handsOver: code === 'draining' })
 }
 
 /** Shows the session to operators from its first upstream to its end. */
@@ -55,10 +62,10 @@ export class Listing {
   #count({ opened, deployment, deps }: ReportedSession, what: keyof UpstreamHistory): void {
     this.#history = { ...this.#history, [what]: this.#history[what] + 1 }
     this.end()
-    const { sessionId: id, identity, profile, dialect } = opened
+    const { sessionId: id, identity, profile, dialect, call } = opened
     const tenant = tenantOf(identity, deps.ledger?.tenantClaim)
     const since = this.#since ?? deps.now()
-    const record = { id, subject: identity.subject, tenant, profile: profile.name, dialect, deployment, since, history: this.#history }
+    const record = { id, subject: identity.subject, tenant, profile: profile.name, dialect, deployment, since, history: this.#history, ...(call && { call: call.mode }) }
     this.#unregister = deps.directory?.register(record)
   }
 }

@@ -23,7 +23,7 @@ import { closedInput, eventInputs, stalledInput, tickInput } from './loss-inputs
 import { createMeters } from './meters.js'
 import { NextLeg } from './next-leg.js'
 import { type Effects, perform } from './perform.js'
-import { Listing, recordEnd } from './session-report.js'
+import { Listing, recordBegin, recordEnd } from './session-report.js'
 import type { Timetable } from './timetable.js'
 import { UpstreamLane } from './upstream-lane.js'
 
@@ -87,7 +87,7 @@ export class RelayedSession implements Effects, Sides {
     link.onExtra?.((bytes) => this.#rate.extra(bytes) || reader.pause('rate'))
     // The client is read while the upstream is dialled: what comes early is held, and a client that leaves is noticed.
     reader.resume('held')
-    this.opened.recorder.note({ type: 'session_opened', dialect: this.opened.dialect, profile: this.opened.profile.name })
+    recordBegin(this.opened)
     this.apply({ type: 'client.attached' })
   }
 

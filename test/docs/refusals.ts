@@ -66,6 +66,11 @@ export const REFUSAL_NOTES: Readonly<Record<RefusalCode, RefusalNote>> = {
     happened: 'a quota of the user’s profile per day, month or session is used up (`limits.quota` in `PROFILES_FILE`); the running answer finishes',
     operator: 'raise the quota, or leave it: the user reads what is left at `GET /v1/quota`',
   },
+  foreign_control: {
+    when: 'after',
+    happened: 'the caller of a WebRTC call controlled it past the relay, more often than is tolerated; the call was hung up',
+    operator: 'see [WebRTC](#webrtc-calls): the log’s `why` says what; use `media-only` if the client needs no data channel',
+  },
   slow_client: {
     when: 'after',
     happened: 'the client took nothing for `SLOW_CLIENT_SECONDS`',

@@ -50,6 +50,7 @@ const view: SessionView = {
   visibleItem: (itemId) => (itemId === HIDDEN ? null : itemId),
   isClientCallItem: () => false,
   isOpenClientCall: () => false,
+  isCall: false,
   isClientCall: () => false,
 }
 

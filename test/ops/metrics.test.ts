@@ -8,7 +8,7 @@ import { createLogRecorder, joinRecorders } from '../../src/ops/session-log.js'
 import type { Note } from '../../src/ports/notes.js'
 
 const notes: readonly (readonly [note: Note, ...lines: string[]])[] = [
-  [{ type: 'session_opened', dialect: 'ga', profile: 'default' }, 'relay_sessions_opened_total{dialect="ga",profile="default"} 1'],
+  [{ type: 'session_opened', dialect: 'ga', enforcement: 'prevents', profile: 'default' }, 'relay_sessions_opened_total{dialect="ga",profile="default"} 1'],
   [
     { type: 'session_closed', code: 'idle', why: 'idle', durationMs: 2000, upMessages: 3, downMessages: 4, upBytes: 5, downBytes: 6 },
     'relay_sessions_closed_total{code="idle"} 1',

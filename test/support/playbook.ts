@@ -4,6 +4,7 @@ import type { SessionProfile, SessionTool } from '../../src/core/policy/profile.
 import type { RealtimeEvent } from '../../src/core/protocol/events.js'
 import type { Action } from '../../src/core/session/actions.js'
 import { dueAt } from '../../src/core/session/budget.js'
+import type { CallSeed } from '../../src/core/session/call/state.js'
 import type { Input } from '../../src/core/session/inputs.js'
 import { openingState, type SessionState } from '../../src/core/session/state.js'
 import { step } from '../../src/core/session/step.js'
@@ -65,13 +66,13 @@ export interface Play {
 }
 
 /** A session already live unless `phase` says otherwise, upgraded at `openedAt`. */
-export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' | 'live' = 'live', expiresAt = 1e12, openedAt = 0): Play {
+export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' | 'live' = 'live', expiresAt = 1e12, openedAt = 0, call?: CallSeed): Play {
   const owned = profile(change)
   const sent: { client: RealtimeEvent[]; upstream: RealtimeEvent[] } = { client: [], upstream: [] }
   const self: Play = {
     now: openedAt,
     heard: heardNothing,
-    state: openingState({ profile: owned, relayIdPrefix: PREFIX, requestedModel: undefined, now: openedAt, caller: { subject: 'alice', issuer: undefined }, expiresAt }),
+    state: openingState({ profile: owned, relayIdPrefix: PREFIX, requestedModel: undefined, now: openedAt, caller: { subject: 'alice', issuer: undefined }, expiresAt, call }),
     input(input) {
       const before = self.state
       const [state, actions] = step(before, input, self.now, self.heard)
@@ -95,7 +96,7 @@ export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' |
   self.input({ type: 'client.attached' })
   self.input({ type: 'upstream.opened', leg: 1, privateWords: ['secret-deployment'] })
   if (phase === 'live') {
-    self.upstream({ type: 'session.created', event_id: 'event_0', session: { type: 'realtime', id: 'sess_1', instructions: 'default', tools: [] } })
+    if (!call) self.upstream({ type: 'session.created', event_id: 'event_0', session: { type: 'realtime', id: 'sess_1', instructions: 'default', tools: [] } })
     self.upstream(updated(owned))
     expect(self.state.upstream.phase).toBe('ready')
   }
@@ -127,6 +128,8 @@ function lines(actions: readonly Action[]): readonly string[] {
         return ['drop']
       case 'switch':
         return [`switch ${action.leg}`]
+      case 'call.live':
+        return ['live']
       case 'ping':
         return ['ping']
       case 'token.verify':

@@ -29,6 +29,7 @@ export function view(change: Partial<SessionProfile> = {}): SessionView {
     visibleItem: (itemId) => (hidden.has(itemId) ? (hidden.get(itemId) ?? null) : itemId),
     isClientCallItem: (itemId) => itemId === CLIENT_CALL_ITEM,
     isOpenClientCall: (callId) => callId === OPEN_CALL,
+    isCall: false,
     isClientCall: (callId) => callId === OPEN_CALL || callId === CLOSED_CALL,
   }
 }

@@ -16,6 +16,9 @@ const MAX_ID = 256
 /** Audio of one append, base64 characters: 15 MiB decoded is the service's own limit (source: OpenAI's API reference, `input_audio_buffer.append`). */
 const MAX_AUDIO_CHARS = (MAX_AUDIO_BYTES / 3) * 4
 
+/** One of the service's sixteen is the relay's mark. */
+const MOST_METADATA_IN_CALL = 15
+
 type ClientRule = (event: RealtimeEvent, view: SessionView) => Verdict
 
 export const CLIENT_RULES: Readonly<Record<string, ClientRule>> = {
@@ -43,6 +46,8 @@ export const CLIENT_RULES: Readonly<Record<string, ClientRule>> = {
     if (Array.isArray(response.input) && response.input.length > 0) return reject('event_not_allowed', 'response.input', 'A response cannot be given its own input.')
     const requested = requestedResponse(response, view.profile)
     if (!requested.ok) return reject('bad_event', requested.param, `'${requested.param}' has a wrong value.`)
+    if (view.isCall && Object.keys(objectAt(requested.fields, 'metadata') ?? {}).length > MOST_METADATA_IN_CALL)
+      return reject('bad_event', 'response.metadata', `In a WebRTC call, 'response.metadata' has at most ${MOST_METADATA_IN_CALL} pairs.`)
     const hasFields = Object.keys(requested.fields).length > 0
     return replace({ type: event.type, ...keepId(event), ...(hasFields ? { response: requested.fields } : {}) })
   },
@@ -78,7 +83,8 @@ export const CLIENT_RULES: Readonly<Record<string, ClientRule>> = {
     return replace({ ...verdict.event, content_index: index, audio_end_ms: end })
   },
 
-  'input_audio_buffer.append': (event) => {
+  'input_audio_buffer.append': (event, view) => {
+    if (view.isCall) return reject('event_not_allowed', 'type', "The audio of this call goes by WebRTC: 'input_audio_buffer.append' is not taken here.")
     const audio = stringAt(event, 'audio')
     if (audio === undefined || audio.length > MAX_AUDIO_CHARS || !BASE64.test(audio))
       return reject('bad_event', 'audio', "'audio' must be a base64 string of at most 15 MiB of audio.")
@@ -88,7 +94,7 @@ export const CLIENT_RULES: Readonly<Record<string, ClientRule>> = {
   'input_audio_buffer.clear': bare,
 
   // Belongs to WebRTC and SIP; a WebSocket upstream does not know it (source: OpenAI's API reference, `output_audio_buffer.clear`).
-  'output_audio_buffer.clear': () => reject('event_not_allowed', 'type', "'output_audio_buffer.clear' has no use on a WebSocket."),
+  'output_audio_buffer.clear': (event, view) => (view.isCall ? bare(event) : reject('event_not_allowed', 'type', "'output_audio_buffer.clear' has no use on a WebSocket.")),
 }
 
 /** The verdict on one client event, whatever it holds. Never throws. */
@@ -142,8 +148,8 @@ export const CLIENT_RULE_SAYS: Readonly<Record<string, string>> = {
   'conversation.item.retrieve': 'rebuilt; a hidden item does not exist',
   'conversation.item.delete': 'rebuilt; a hidden item does not exist',
   'conversation.item.truncate': 'rebuilt; a hidden item does not exist',
-  'input_audio_buffer.append': 'as sent if it has one exact shape; else rebuilt',
+  'input_audio_buffer.append': 'as sent if it has one exact shape; else rebuilt. Refused in a WebRTC call',
   'input_audio_buffer.commit': 'rebuilt',
   'input_audio_buffer.clear': 'rebuilt',
-  'output_audio_buffer.clear': 'refused: WebRTC and SIP only',
+  'output_audio_buffer.clear': 'rebuilt in a WebRTC call; else refused',
 }

@@ -36,6 +36,8 @@ export interface SessionView {
   isClientCallItem(itemId: string): boolean
   /** A call passed on to the client and not yet answered by it. */
   isOpenClientCall(callId: string): boolean
+  /** Its media go past the relay by WebRTC. */
+  readonly isCall: boolean
   /** Any call ever passed on to the client, answered or not. */
   isClientCall(callId: string): boolean
 }

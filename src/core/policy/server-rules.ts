@@ -38,9 +38,9 @@ export const SERVER_RULES: Readonly<Record<string, ServerRule>> = {
   // Key presses may be a card number, and they come by SIP only.
   'input_audio_buffer.dtmf_event_received': () => drop('not_for_websocket'),
 
-  'output_audio_buffer.started': () => drop('not_for_websocket'),
-  'output_audio_buffer.stopped': () => drop('not_for_websocket'),
-  'output_audio_buffer.cleared': () => drop('not_for_websocket'),
+  'output_audio_buffer.started': ofCall,
+  'output_audio_buffer.stopped': ofCall,
+  'output_audio_buffer.cleared': ofCall,
 
   'response.created': responseEvent,
   'response.done': responseEvent,
@@ -98,6 +98,11 @@ export function isVisibleItem(item: JsonObject, view: SessionView): boolean {
 
 function plain(event: RealtimeEvent, view: SessionView): Verdict {
   return hidden(event, view) ?? changed(event, visibleFields(event))
+}
+
+/** Only where the upstream plays the audio itself. */
+function ofCall(event: RealtimeEvent, view: SessionView): Verdict {
+  return view.isCall ? plain(event, view) : drop('not_for_websocket')
 }
 
 function sessionEvent(event: RealtimeEvent, view: SessionView): Verdict {
@@ -186,9 +191,9 @@ export const SERVER_RULE_SAYS: Readonly<Record<string, string>> = {
   'input_audio_buffer.speech_stopped': 'as sent',
   'input_audio_buffer.timeout_triggered': 'as sent',
   'input_audio_buffer.dtmf_event_received': 'hidden: key presses, SIP only',
-  'output_audio_buffer.started': 'hidden: WebRTC and SIP only',
-  'output_audio_buffer.stopped': 'hidden: WebRTC and SIP only',
-  'output_audio_buffer.cleared': 'hidden: WebRTC and SIP only',
+  'output_audio_buffer.started': 'as sent in a WebRTC call; else hidden',
+  'output_audio_buffer.stopped': 'as sent in a WebRTC call; else hidden',
+  'output_audio_buffer.cleared': 'as sent in a WebRTC call; else hidden',
   'response.created': 'as sent; if the session has server-run tools, only once something visible of the response comes',
   'response.done': 'as sent, without hidden items in `output`; hidden for a response that only calls server-run tools',
   'response.output_item.added': ITEM_SAYS,

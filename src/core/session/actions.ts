@@ -46,6 +46,8 @@ export type Action =
   | { readonly type: 'record.estimate'; readonly input: number; readonly output: number }
   /** Billed apart from any response. */
   | { readonly type: 'record.transcription'; readonly itemId: string; readonly contentIndex: number; readonly usage: JsonObject }
+  /** Of a call: the server's part was seen in force. Once. */
+  | { readonly type: 'call.live' }
   /** The session in force may have other audio from now on. */
   | { readonly type: 'media'; readonly media: Media }
   /** Answered by `quota.left`, soon and once. */

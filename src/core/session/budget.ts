@@ -1,5 +1,7 @@
 // What the passing of time ends: configuring, the token, the session, idleness, and a drain.
 
+import { tickCall } from './call/sideband.js'
+import { callDueAt } from './call/state.js'
 import { close, closeNow } from './ending.js'
 import { isOpen } from './gate.js'
 import type { Input } from './inputs.js'
@@ -34,6 +36,7 @@ export function dueAt(state: SessionState, before?: SessionState, known = 0): nu
     restoreDueAt(state),
     silenceDueAt(state),
     rolloverDueAt(state),
+    callDueAt(state.call),
     token.expiresAt,
     openedAt + limits.maxSessionMs,
     lastActive + limits.idleTimeoutMs,
@@ -59,6 +62,7 @@ function isAsDue(a: SessionState, b: SessionState): boolean {
     a.restore === b.restore &&
     a.watch === b.watch &&
     a.rollover === b.rollover &&
+    a.call === b.call &&
     a.calls === b.calls &&
     a.responses === b.responses
   )
@@ -86,6 +90,7 @@ export function tick(step: Step, { clientActiveAt, upstreamHeard, said }: Extrac
       lapseApprovals(step)
       tickSlowTools(step)
       tickSilence(step, upstreamHeard, said)
+      tickCall(step)
     }
     tickRollover(step, said)
     tickRestore(step)

@@ -9,7 +9,7 @@ import { followUp } from './responses/follow-up.js'
 import { clientRequestDeferred, deferredRequestOver, hiddenResponseOver, itemTaken, nextRequestWanted } from './responses/machine.js'
 import { deletedByRelay, truncatedByRelay } from './restore/truncating.js'
 import { messagesReceived, resumeRequested } from './resume.js'
-import { note, type Step } from './state.js'
+import { note, publicItemId, type Step } from './state.js'
 import { changeResponses, sendToClient } from './to-client.js'
 import { refreshRequested } from './token-refresh.js'
 import { approvalGiven } from './tools/approval.js'
@@ -161,8 +161,10 @@ function clientCancels(step: Step, event: RealtimeEvent): void {
 }
 
 function clientAddsItem(step: Step, event: RealtimeEvent): void {
-  step.actions.push({ type: 'send', to: 'upstream', event })
   const item = objectAt(event, 'item')
+  // In a call an item is known by its id when it comes back, and one that is sent twice is refused.
+  const named = step.state.call && item && stringAt(item, 'id') === undefined ? { ...event, item: { id: publicItemId(step), ...item } } : event
+  step.actions.push({ type: 'send', to: 'upstream', event: named })
   if (item?.type === 'function_call_output') {
     const callId = stringAt(item, 'call_id') ?? ''
     const { ourRequest } = step.state.responses

@@ -15,6 +15,8 @@ export type Input =
   | { readonly type: 'client.closed'; readonly code: number }
   /** The client's socket is gone, and the client may come back. */
   | { readonly type: 'client.gone' }
+  /** Of a call: a client has come, in place of one before it. That it goes is no input. */
+  | { readonly type: 'client.joined' }
   /** It is there again, with a new token of the same caller. Answered by nothing: the relay has greeted it. */
   | ({ readonly type: 'client.back' } & ClientBack)
   /** Another instance has the session from now on. */

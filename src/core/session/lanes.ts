@@ -28,13 +28,13 @@ const LANES: Readonly<Record<UpstreamPhase, Lanes>> = {
   lost: { client: 'hold', upstream: 'drop' },
 }
 
-/** The quota is used up: audio of the client is looked at, and refused. */
+/** The quota is used up, or the audio goes by WebRTC: that of the client is looked at, and refused. */
 const SPENT: Lanes = { client: 'parse', upstream: 'pass' }
 
 /** `rewrites`: what the upstream says has other ids than the client knows, so none of it passes unread. */
-export function lanesFor(life: Life, phase: UpstreamPhase, isSpent: boolean, rewrites = false): Lanes {
+export function lanesFor(life: Life, phase: UpstreamPhase, takesNoAudio: boolean, rewrites = false): Lanes {
   if (life === 'closed') return OVER
   if (life === 'parked') return PARKED
-  const lanes = isSpent && phase === 'ready' ? SPENT : LANES[phase]
+  const lanes = takesNoAudio && phase === 'ready' ? SPENT : LANES[phase]
   return rewrites && phase === 'ready' ? { ...lanes, upstream: 'parse' } : lanes
 }

@@ -1,4 +1,5 @@
 // What core finds worth counting, logging or tracing. Label values come from fixed sets; ids are the upstream's, and never a label.
+import type { CallMode } from '../policy/enforcement.js'
 import type { RefusalCode } from '../protocol/errors.js'
 import type { JsonObject, Side } from '../protocol/events.js'
 import type { Cut, LossCause } from './restore/cut.js'
@@ -22,5 +23,7 @@ export type SessionNote =
   | { readonly type: 'item_not_replayed' }
   /** The model began to write although it should speak. What it had begun was dropped, and asked for again. */
   | { readonly type: 'drifted' }
+  /** Of a call: what nobody but its caller can have caused, past the relay. */
+  | { readonly type: 'foreign_event'; readonly kind: 'session' | 'response' | 'item'; readonly mode: CallMode }
   /** `rule` as `responses_per_day`; `unknown`: the store could not say what is left. */
   | { readonly type: 'quota_refused'; readonly rule: string }

@@ -64,7 +64,7 @@ export function isReplay({ event_id: id }: RealtimeEvent, relayIdPrefix: string)
 }
 
 /** A path that the client may set is as last confirmed, whoever set it. */
-function inForceUpdate({ profile, inForce, relayIdPrefix }: SessionState): RealtimeEvent {
+export function inForceUpdate({ profile, inForce, relayIdPrefix }: SessionState): RealtimeEvent {
   const update = openingUpdate(profile, `${relayIdPrefix}replay_1`)
   const session = update.session as JsonObject
   for (const path of profile.clientMaySet) {

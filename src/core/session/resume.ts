@@ -16,7 +16,7 @@ export function resumeRequested(step: Step, event: RealtimeEvent): void {
   const eventId = stringAt(event, 'event_id')
   const tooMuch = overRate(step, ENABLE)
   if (tooMuch) return refuse(step, tooMuch, eventId, ENABLE)
-  if (!step.state.profile.limits.resumeMs) return refuse(step, { code: 'bad_event', message: 'Sessions cannot be resumed here.' }, eventId, ENABLE)
+  if (!step.state.profile.limits.resumeMs || step.state.call) return refuse(step, { code: 'bad_event', message: 'Sessions cannot be resumed here.' }, eventId, ENABLE)
   if (step.state.resume.isOffered) return refuse(step, { code: 'bad_event', message: 'This session can be resumed already.' }, eventId, ENABLE)
   step.set({ resume: { ...step.state.resume, isOffered: true } })
   step.actions.push({ type: 'resume.offer' })

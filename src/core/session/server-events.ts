@@ -5,6 +5,7 @@ import { isVisibleItem } from '../policy/server-rules.js'
 import { serverPartInForce } from '../policy/session-update.js'
 import { codeLabel } from '../policy/upstream-codes.js'
 import { isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
+import { pastForeign } from './call/foreign.js'
 import { type Conversation, itemBefore, remembered } from './conversation.js'
 import { close } from './ending.js'
 import { type Items, itemDeleted, itemInserted } from './items.js'
@@ -35,7 +36,8 @@ export function handleServerEvent(step: Step, told: Told): void {
 }
 
 function handle(step: Step, told: Told): void {
-  const received = step.state.restored === neverRestored ? told : asClientKnows(step, told)
+  const known = step.state.restored === neverRestored ? told : asClientKnows(step, told)
+  const received = known && step.state.call ? pastForeign(step, known) : known
   if (!received) return
   const { event } = received
   remember(step, event)
@@ -162,6 +164,7 @@ function errorEvent(step: Step, received: UpstreamEvent, said: readonly Said[] =
   recordLimits(step, received.event)
   noteFinal(step, code)
   // It is over a moment before its socket is.
+  if (code === 'session_expired' && step.state.call) return close(step, 'session_over', 'upstream_session_over')
   if (code === 'session_expired' && wouldRestore(step.state, step.now)) return lost(step, 'expired', said, { code: 'session_over', why: 'upstream_session_over' })
   if (code === 'input_audio_buffer_commit_empty') {
     commitRefused(step)

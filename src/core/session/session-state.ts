@@ -1,6 +1,7 @@
 // A session's memory: what it holds, how it begins, and how a change of it is made.
 import type { SessionProfile } from '../policy/profile.js'
 import type { JsonObject, RealtimeEvent } from '../protocol/events.js'
+import { type CallSeed, type CallState, callBegins } from './call/state.js'
 import { type Conversation, noConversation } from './conversation.js'
 import { type Gate, openGate } from './gate.js'
 import { type Items, noItems } from './items.js'
@@ -74,6 +75,8 @@ export interface SessionState {
   readonly rollover: Rollover | undefined
   /** While an answer is awaited. */
   readonly watch: Watch | undefined
+  /** The upstream is the sideband of a WebRTC call, and the client may come and go. */
+  readonly call: CallState | undefined
 }
 
 export interface SessionSeed {
@@ -86,6 +89,8 @@ export interface SessionSeed {
   readonly expiresAt: number
   /** The token's `exp`, if the session's clock is not the wall clock. */
   readonly exp?: number
+  /** Absent: all of the session passes through the relay. */
+  readonly call?: CallSeed | undefined
 }
 
 export function openingState(seed: SessionSeed): SessionState {
@@ -125,6 +130,7 @@ export function openingState(seed: SessionSeed): SessionState {
     restored: neverRestored,
     rollover: undefined,
     watch: undefined,
+    call: seed.call && callBegins(seed.call),
   }
 }
 
@@ -169,6 +175,7 @@ export function stateWith(state: SessionState, changes: Partial<SessionState>): 
     restored: state.restored,
     rollover: state.rollover,
     watch: state.watch,
+    call: state.call,
   }
   return Object.assign(copy, changes)
 }

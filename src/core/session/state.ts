@@ -77,6 +77,10 @@ export class Step implements SessionView {
   isClientCall(callId: string): boolean {
     return this.state.calls.client.has(callId)
   }
+
+  get isCall(): boolean {
+    return this.state.call !== undefined
+  }
 }
 
 /** The client and a configured upstream may talk. */
@@ -84,8 +88,9 @@ export function isReady({ life, upstream }: SessionState): boolean {
   return (life === 'open' || life === 'draining') && upstream.phase === 'ready'
 }
 
-export function lanesOf({ life, upstream, quota }: SessionState): Lanes {
-  return lanesFor(life, upstream.phase, quota.spentUntil !== undefined, upstream.rewrites)
+export function lanesOf({ life, upstream, quota, call }: SessionState): Lanes {
+  // Audio is looked at where it is not taken.
+  return lanesFor(life, upstream.phase, quota.spentUntil !== undefined || call !== undefined, upstream.rewrites)
 }
 
 /** A fresh id for something of ours towards the upstream; at most 32 characters, the service's limit for item ids. */
@@ -98,6 +103,12 @@ export function relayId(step: Step): string {
 export function publicEventId(step: Step): string {
   step.set({ idsUsed: step.state.idsUsed + 1 })
   return `event_relay_${step.state.idsUsed}`
+}
+
+/** The same for an item of the client's that has none. */
+export function publicItemId(step: Step): string {
+  step.set({ idsUsed: step.state.idsUsed + 1 })
+  return `item_relay_${step.state.idsUsed}`
 }
 
 export function note(step: Step, what: SessionNote): void {
@@ -126,7 +137,9 @@ export function recordUsage(step: Step, responseId: string, usage: JsonObject): 
 
 /** A leg that runs `session` has just become ready: when it is to be left. */
 export function planRollover(step: Step, session: JsonObject | undefined): void {
-  const { profile, openedAt, token, relayIdPrefix, upstream } = step.state
+  const { profile, openedAt, token, relayIdPrefix, upstream, call } = step.state
+  // The conversation of a call cannot be had elsewhere.
+  if (call) return
   const endsAt = Math.min(openedAt + profile.limits.maxSessionMs, token.expiresAt)
   step.set({ rollover: rolloverFor(profile.limits, session?.expires_at, step.now, endsAt, `${relayIdPrefix}${upstream.leg}`) })
 }

@@ -1,6 +1,8 @@
 // The heart: one input and its time, the next state, and the actions in order. Never throws, never waits, never looks at a clock.
 import type { Action } from './actions.js'
 import { closeWhenDrained, drain, noteEndOfWork, tick } from './budget.js'
+import { outgoingOfCall } from './call/outgoing.js'
+import { clientJoined, configuringCall } from './call/sideband.js'
 import { handleClientEvent } from './client-events.js'
 import { close, closeNow, settle } from './ending.js'
 import type { Input } from './inputs.js'
@@ -34,7 +36,8 @@ export function step(state: SessionState, input: Input, now: number, heard: Hear
   if (step.state.quota.holds) releaseWhenIdle(step)
   if (state.responses !== step.state.responses || state.calls !== step.state.calls) noteEndOfWork(step, state)
   if (state.responses !== step.state.responses || state.upstream !== step.state.upstream || state.underWay !== step.state.underWay) watchWhileAwaited(step)
-  const actions = outgoing(step)
+  const sent = outgoing(step)
+  const actions = step.state.call ? outgoingOfCall(step, sent) : sent
   return [step.state, actions]
 }
 
@@ -76,6 +79,8 @@ function handle(step: Step, input: Input): void {
     case 'client.gone':
       clientGone(step)
       return closeWhenDrained(step)
+    case 'client.joined':
+      return clientJoined(step)
     case 'client.back':
       return clientBack(step, input)
     case 'move':
@@ -94,8 +99,9 @@ function handle(step: Step, input: Input): void {
       return dialFailed(step, input)
     case 'upstream.event':
       if (step.state.life === 'parked') return settle(step, input.event)
-      if (step.state.restore) return restoringEvent(step, input)
-      if (isReady(step.state)) handleServerEvent(step, input)
+      if (step.state.call && !isReady(step.state)) configuringCall(step, input)
+      else if (step.state.restore) return restoringEvent(step, input)
+      else if (isReady(step.state)) handleServerEvent(step, input)
       else openingEvent(step, input)
       return closeWhenDrained(step)
     case 'upstream.passed':

@@ -1,4 +1,5 @@
 // Decides which upstream leg a session has: when one is dialled, when it is switched to, and what its end means.
+import { attachFailed, sidebandClosed, sidebandOpened } from './call/sideband.js'
 import { close, closeNow } from './ending.js'
 import type { Input } from './inputs.js'
 import type { Said } from './restore/cut.js'
@@ -17,11 +18,13 @@ export function clientAttached(step: Step): void {
 export function upstreamOpened(step: Step, privateWords: readonly string[]): void {
   step.set({ privateWords })
   step.actions.push({ type: 'switch', leg: step.state.upstream.leg })
+  if (step.state.call) sidebandOpened(step)
 }
 
 /** The service ends a session at its maximum length with 1001. Before our configuration is in force for the first time, any end is a refusal. */
 export function upstreamClosed(step: Step, code: number, said: readonly Said[] = []): void {
-  const { upstream, restore } = step.state
+  const { upstream, restore, call } = step.state
+  if (call) return sidebandClosed(step, code, said)
   if (restore) return attemptFailed(step, 'closed')
   if (upstream.phase !== 'ready') {
     step.set({ upstream: { ...upstream, phase: 'lost' } })
@@ -39,6 +42,8 @@ export function upstreamStuck(step: Step, cause: 'stalled' | 'silent', said: rea
 }
 
 export function dialFailed(step: Step, { code, why, retryAfterSeconds }: Extract<Input, { type: 'upstream.failed' }>): void {
-  if (step.state.restore) attemptFailed(step, why, (retryAfterSeconds ?? 0) * 1000)
+  const { call, restore } = step.state
+  if (call && (restore || code === 'not_found')) attachFailed(step, why, code === 'not_found', (retryAfterSeconds ?? 0) * 1000)
+  else if (restore) attemptFailed(step, why, (retryAfterSeconds ?? 0) * 1000)
   else close(step, code, why, retryAfterSeconds)
 }

@@ -180,20 +180,24 @@ function targetOf(json: string): EndTarget | undefined {
 }
 
 function memberOf(session: Omit<SessionRecord, 'instance'>): string {
-  const { subject, tenant, profile, dialect, deployment, history } = session
-  return `${orderOf(session)} ${JSON.stringify({ subject, tenant, profile, dialect, deployment, history })}`
+  const { subject, tenant, profile, dialect, deployment, history, call } = session
+  return `${orderOf(session)} ${JSON.stringify({ subject, tenant, profile, dialect, deployment, history, call })}`
 }
 
 /** Empty if no relay wrote the member. */
 function recordOf(member: string, instance: string): SessionRecord[] {
   const [, since, id, json] = /^(\d{15}) (\S+) (\{.*\})$/s.exec(member) ?? []
   try {
-    const { subject, tenant, profile, dialect, deployment, history } = JSON.parse(json ?? '') as SessionRecord
+    const { subject, tenant, profile, dialect, deployment, history, call } = JSON.parse(json ?? '') as SessionRecord
     const texts = [subject, profile, dialect, deployment].every((text) => typeof text === 'string') && (tenant === undefined || typeof tenant === 'string')
-    return texts ? [{ id: id ?? '', subject, tenant, profile, dialect, deployment, instance, since: Number(since), ...historyOf(history) }] : []
+    return texts ? [{ id: id ?? '', subject, tenant, profile, dialect, deployment, instance, since: Number(since), ...historyOf(history), ...callOf(call) }] : []
   } catch {
     return []
   }
+}
+
+function callOf(call: SessionRecord['call']): Pick<SessionRecord, 'call'> {
+  return call === 'media-only' || call === 'shared' ? { call } : {}
 }
 
 /** Only numbers of a relay that counts them. */

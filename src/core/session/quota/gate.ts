@@ -3,6 +3,8 @@ import type { Rejection } from '../../policy/policy.js'
 import { outputCap } from '../../policy/profile.js'
 import { type QuotaLeft, type QuotaPolicy, type QuotaUsage, quotaLeft, spentRule } from '../../policy/quota.js'
 import { arrayAt, isObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
+import { cutOffForeign } from '../call/cancel.js'
+import { close } from '../ending.js'
 import { closeGate, type GatedRequest, isOpen, openGate } from '../gate.js'
 import type { QuotaReservation } from '../inputs.js'
 import { overRate, refuse } from '../refuse.js'
@@ -20,9 +22,14 @@ export function changeQuota(step: Step, change: Partial<QuotaState>): void {
   step.set({ quota: { ...step.state.quota, ...change } })
 }
 
+/** The relay asks for the answers to spoken turns: what is not to start must not start by itself. In a call, whose audio it does not have, always. */
+function answersItself({ state }: Step): boolean {
+  return state.profile.quota !== undefined || state.call !== undefined
+}
+
 /** A `session.update` on its way upstream, with the answering of turns left to us. */
 export function leaveAnsweringToRelay(step: Step, update: RealtimeEvent, opening: boolean): RealtimeEvent {
-  if (!step.state.profile.quota) return update
+  if (!answersItself(step)) return update
   const { event, answers } = withoutAnswers(update, opening)
   if (answers !== undefined) changeQuota(step, { answersTurns: answers })
   return event
@@ -30,7 +37,7 @@ export function leaveAnsweringToRelay(step: Step, update: RealtimeEvent, opening
 
 /** A session event on its way to the client, which knows nothing of that. */
 export function asIfUpstreamAnswered(step: Step, event: RealtimeEvent): RealtimeEvent {
-  return step.state.profile.quota ? withAnswers(event, step.state.quota.answersTurns) : event
+  return answersItself(step) ? withAnswers(event, step.state.quota.answersTurns) : event
 }
 
 /** The client's `response.create`. Without a quota it goes at once. */
@@ -42,7 +49,7 @@ export function createWithinQuota(step: Step, event: RealtimeEvent): void {
 /** Voice detection ended a turn, or the client's own commit was taken. */
 export function turnCommitted(step: Step): void {
   const { ownCommits, answersTurns } = step.state.quota
-  if (!step.state.profile.quota) return
+  if (!answersItself(step)) return
   if (ownCommits > 0) changeQuota(step, { ownCommits: ownCommits - 1 })
   else if (answersTurns) {
     changeQuota(step, { turnUnanswered: true })
@@ -59,7 +66,8 @@ export function commitRefused(step: Step): void {
 export function answerTurn(step: Step): void {
   if (!step.state.quota.turnUnanswered || !mayStart(step.state, 'turn')) return
   changeQuota(step, { turnUnanswered: false })
-  ask(step, 'turn')
+  if (step.state.profile.quota) ask(step, 'turn')
+  else createForTurn(step)
 }
 
 /** Once something was used: is anything left? */
@@ -90,6 +98,7 @@ function noteSpent(step: Step, left: readonly QuotaLeft[]): void {
   const spent = spentRule(left)
   const spentUntil = spent ? (spent.resetsAt ?? Number.POSITIVE_INFINITY) : undefined
   if (spentUntil !== step.state.quota.spentUntil) changeQuota(step, { spentUntil, spentTold: false })
+  if (spentUntil !== undefined) cutOffForeign(step)
 }
 
 /** Once the period is over, audio goes upstream again. */
@@ -131,6 +140,8 @@ export function quotaReserved(step: Step, answer: QuotaReservation | undefined):
   if (refusal) {
     note(step, { type: 'quota_refused', rule: refusal.rule })
     refuse(step, refusal.error, request === 'turn' ? undefined : stringAt(request, 'event_id'), 'response.create')
+    // The caller's audio cannot be refused, and would cost more.
+    if (step.state.call && request === 'turn' && refusal.error.code === 'budget_spent') close(step, 'budget_spent', 'quota_spent')
   } else if (request === 'turn') createForTurn(step)
   else createForClient(step, request)
   return queue

@@ -1,4 +1,5 @@
 // Who has the floor: the service runs one response of the conversation at a time, so a new one starts only while nothing else does.
+import { mustWait } from '../call/state.js'
 import { isOpen } from '../gate.js'
 import { isAway } from '../resume-state.js'
 import { isReady, type SessionState } from '../state.js'
@@ -23,6 +24,9 @@ export function isFree(responses: Responses): boolean {
  */
 export function mayStart(state: SessionState, what: 'results' | 'turn' | 'filler'): boolean {
   if (!isFree(state.responses) || !isReady(state) || isAway(state)) return false
+  if (state.call && mustWait(state.call)) return false
   if (what === 'results') return true
-  return state.life === 'open' && isOpen(state.gate) && !(what === 'filler' && state.responses.userSpeaks)
+  // Where a call goes on, nobody will know of the turn.
+  const isOver = state.life !== 'open' && !(state.call && what === 'turn')
+  return !isOver && isOpen(state.gate) && !(what === 'filler' && state.responses.userSpeaks)
 }

@@ -1,12 +1,15 @@
 // Decides when our own `response.create` for tool results may go: once for all of them, never while another response is active.
 import { objectAt } from '../../protocol/events.js'
 import { isOpen } from '../gate.js'
-import { createWithinQuota } from '../quota/gate.js'
+import { changeQuota, createWithinQuota } from '../quota/gate.js'
 import { note, relayId, type Step } from '../state.js'
 import { changeResponses, sendToClient } from '../to-client.js'
 import { callsOf, hasOpenClientCalls } from '../tools/ledger.js'
 import { mayStart } from './floor.js'
 import { askedForResults, deferredRequestOver, ourRequestRefused, resultsGivenUp, uncertainAnswerRefused } from './machine.js'
+
+/** Between two tries. */
+const UNSEEN_MS = 1000
 
 /** Sends the one `response.create` that tool results want, if its time has come. With none waiting, sends the client's request that waited for that. */
 export function followUp(step: Step): void {
@@ -44,7 +47,12 @@ function giveUp(step: Step): void {
 
 /** Our follow-up was refused. While another response is active it stays wanted, unless that one began with the results in view. */
 export function followUpRefused(step: Step, code: string): void {
-  const { active, hiddenResponse } = step.state.responses
+  const { active, hiddenResponse, ourRequest } = step.state.responses
+  // Begun while there was no sideband. It is waited for, without asking in a circle.
+  if (step.state.call && !active && code === 'conversation_already_has_active_response') {
+    step.set({ call: { ...step.state.call, busyUntil: step.now + UNSEEN_MS } })
+    if (ourRequest?.covers.length === 0) changeQuota(step, { turnUnanswered: true })
+  }
   const covered = active?.coversOutputs === true
   changeResponses(step, ourRequestRefused(step.state.responses))
   if (code === 'conversation_already_has_active_response' && !covered) {

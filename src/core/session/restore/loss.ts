@@ -86,7 +86,7 @@ export function restoreDueAt({ restore }: SessionState): number {
   return Math.min(restore.until, restore.dialAt ?? restore.attemptUntil)
 }
 
-function dial(step: Step, restore: Restore): void {
+export function dial(step: Step, restore: Restore): void {
   const leg = nextLeg(step.state)
   const { reconnectMs = 0 } = step.state.profile.limits
   const next: Restore = { ...restore, attempt: restore.attempt + 1, dialAt: undefined, attemptUntil: attemptUntil(step.now, restore.until, reconnectMs), awaited: new Map() }
