@@ -1,7 +1,7 @@
-// Events that open and close a part of a message go on unread once one of their shape was read. Core hears of them when it matters: at a loss.
+// Events of an item under way go on unread once one of their shape was read: its deltas, and what opens and closes its parts. Core hears of the latter if it matters: at a loss.
 import { decodeEvent, UPSTREAM_LIMITS } from '../core/protocol/codec.js'
 import { type Frame, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
-import { type FramePattern, isOfPart, matchesPattern, partPatternOf } from '../core/protocol/repeated-frame.js'
+import { deltaPatternOf, type FramePattern, isDeltaOfItem, isOfPart, matchesPattern, partPatternOf } from '../core/protocol/repeated-frame.js'
 import { isHidden } from '../core/session/items.js'
 import { neverRestored } from '../core/session/restore/state.js'
 import type { SessionState } from '../core/session/state.js'
@@ -11,37 +11,63 @@ interface Shape {
   readonly type: string
   readonly pattern: FramePattern
   readonly outcome: Outcome
+  /** Of a call, else of a message. */
+  readonly ofCall: boolean
   /** Which of the texts that vary are the ids. */
   readonly itemAt: number
   readonly responseAt: number
+  /** Which is the delta; -1: it is none, and core has to hear of it. */
+  readonly wordsAt: number
+}
+
+interface Item {
+  readonly responseId: string
+  readonly itemId: string
+  readonly isCall: boolean
 }
 
 /** A message opens and closes one part with four events. Of an upstream that goes on, the rest is read. */
 const MOST_PASSED = 16
+/** Of one type: what is spoken and what is written have parts of their own kind. */
+const MOST_SHAPES = 2
 const NOTHING: readonly Frame[] = []
 
 export class PartLane {
   #shapes: readonly Shape[] = []
-  /** Passed since the item began, as copies. */
+  /** The item under way in this state. */
+  #item: Item | undefined
+  #state: SessionState | undefined
+  /** Passed since the item `#passedOf` began, as copies. */
   #passed: Frame[] | undefined
-  #itemId: string | undefined
+  #passedOf: string | undefined
 
-  /** What is to be done with a frame of the message under way; undefined: it must be read. */
-  match(frame: Frame, state: SessionState, spans: number[]): Outcome | undefined {
+  /** What is to be done with a frame of the item under way; undefined: it must be read. */
+  match(frame: Frame, state: SessionState, spans: number[]): Shape | undefined {
     if (this.#shapes.length === 0) return undefined
-    const ids = underWay(state)
-    if (!ids) return undefined
-    for (const { pattern, outcome, itemAt, responseAt } of this.#shapes) {
-      if (matchesPattern(pattern, frame, spans)) return isAt(frame, spans, itemAt, ids.itemId) && isAt(frame, spans, responseAt, ids.responseId) ? outcome : undefined
+    if (state !== this.#state) {
+      this.#item = underWay(state)
+      // An idle session keeps no state but its own.
+      this.#state = this.#item ? state : undefined
+    }
+    const item = this.#item
+    if (!item) return undefined
+    for (const shape of this.#shapes) {
+      if (shape.ofCall !== item.isCall || !matchesPattern(shape.pattern, frame, spans)) continue
+      return isAt(frame, spans, shape.itemAt, item.itemId) && isAt(frame, spans, shape.responseAt, item.responseId) ? shape : undefined
     }
     return undefined
   }
 
-  /** The frame has gone on. False: no more of this item may go on unread. */
-  keep(frame: Frame, state: SessionState): boolean {
-    const itemId = underWay(state)?.itemId
-    if (itemId !== this.#itemId) this.#passed = undefined
-    this.#itemId = itemId
+  /** Of the last frame that matched. */
+  get itemId(): string | undefined {
+    return this.#item?.itemId
+  }
+
+  /** The frame that has just matched goes on, and core is to hear of it. False: no more of this item may go on unread. */
+  keep(frame: Frame): boolean {
+    const { itemId } = this
+    if (itemId !== this.#passedOf) this.#passed = undefined
+    this.#passedOf = itemId
     this.#passed ??= []
     if (this.#passed.length >= MOST_PASSED) return false
     // The frame may be a view of a read of 64 KiB, which must not live on.
@@ -49,17 +75,22 @@ export class PartLane {
     return true
   }
 
-  /** `step` has handled the one event of this frame by this one outcome, with this state before. */
-  learn(frame: Frame, event: RealtimeEvent, before: SessionState, outcomeOf: (spans: readonly number[]) => Outcome | undefined): void {
-    const ids = underWay(before)
-    if (!isOfPart(event.type) || !ids || stringAt(event, 'item_id') !== ids.itemId || stringAt(event, 'response_id') !== ids.responseId) return
-    const found = partPatternOf(frame)
+  /** `step` has handled the one event of this frame by this one outcome, with this state before. True: the next of its shape need not be read. */
+  learn(frame: Frame, event: RealtimeEvent, before: SessionState, outcomeOf: (spans: readonly number[]) => Outcome | undefined): boolean {
+    const isDelta = isDeltaOfItem(event.type)
+    if (!isDelta && !isOfPart(event.type)) return false
+    const item = underWay(before)
+    if (!item || stringAt(event, 'item_id') !== item.itemId || stringAt(event, 'response_id') !== item.responseId) return false
+    const found = isDelta ? deltaPatternOf(frame) : partPatternOf(frame)
     const outcome = found && outcomeOf(found.spans)
-    if (!outcome || outcome.type === 'note') return
+    if (!outcome || outcome.type === 'note') return false
     const { names } = found.pattern
-    const [itemAt, responseAt] = [names.indexOf('item_id'), names.indexOf('response_id')]
-    if (itemAt < 0 || responseAt < 0 || names.lastIndexOf('item_id') !== itemAt || names.lastIndexOf('response_id') !== responseAt) return
-    this.#shapes = [{ type: event.type, pattern: found.pattern, outcome, itemAt, responseAt }, ...this.#shapes.filter(({ type }) => type !== event.type)]
+    const [itemAt, responseAt, wordsAt] = [names.indexOf('item_id'), names.indexOf('response_id'), names.indexOf('delta')]
+    if (itemAt < 0 || responseAt < 0 || names.lastIndexOf('item_id') !== itemAt || names.lastIndexOf('response_id') !== responseAt || isDelta !== wordsAt >= 0) return false
+    const shape: Shape = { type: event.type, pattern: found.pattern, outcome, ofCall: item.isCall, itemAt, responseAt, wordsAt }
+    const ofType = this.#shapes.filter(({ type }) => type === event.type).slice(0, MOST_SHAPES - 1)
+    this.#shapes = [shape, ...ofType, ...this.#shapes.filter(({ type }) => type !== event.type)]
+    return true
   }
 
   /** What core has not heard of the item under way, oldest first. Afterwards it has. */
@@ -74,18 +105,20 @@ export class PartLane {
 
   /** This item is whole: what opened and closed its parts does not matter any more. */
   itemDone(itemId: string | undefined): void {
-    if (itemId === this.#itemId) this.#passed = undefined
+    if (itemId === this.#passedOf) this.#passed = undefined
   }
 }
 
-/** The message that is being said, if the client sees it as the upstream tells it. */
-function underWay(state: SessionState): { readonly responseId: string; readonly itemId: string } | undefined {
+/** The item that is being told, if the client sees it as the upstream tells it: a message, or a call of its own. */
+function underWay(state: SessionState): Item | undefined {
   const response = state.underWay.responses.at(-1)
   const item = response?.items.at(-1)
   const { active } = state.responses
-  if (!response || !item || item.final || item.item.type !== 'message' || item.item.role !== 'assistant') return undefined
+  if (!response || !item || item.final) return undefined
+  const isCall = item.item.type === 'function_call'
+  if (isCall ? !state.items.clientCallItems.has(item.id) : item.item.type !== 'message' || item.item.role !== 'assistant') return undefined
   if (active?.id !== response.id || active.deferred || state.restored !== neverRestored || isHidden(state.items, item.id)) return undefined
-  return { responseId: response.id, itemId: item.id }
+  return { responseId: response.id, itemId: item.id, isCall }
 }
 
 function isAt(frame: Frame, spans: readonly number[], index: number, text: string): boolean {

@@ -213,7 +213,7 @@ export class RelayedSession implements Effects, Sides {
     const before = this.state
     let actions: readonly Action[] | undefined
     for (const input of eventInputs(reading, leg, leg.wire.name === this.client.wire.name ? frame : undefined, this)) actions = this.#apply(input)
-    if (laned) this.lane.learn(frame, reading.events, before, this.state, actions ?? [])
+    if (laned) this.lane.learn(leg, frame, reading.events, before, this.state, actions ?? [])
   }
 
   hearLate(): void {

@@ -7,7 +7,7 @@ import type { SessionNote } from '../core/session/notes.js'
 import type { SessionState } from '../core/session/state.js'
 import type { Recorder } from '../ports/notes.js'
 import { FirstAudio } from './first-audio.js'
-import type { Outcome } from './lane-outcome.js'
+import { type Outcome, outcomeOf, rewritten } from './lane-outcome.js'
 import type { Leg } from './leg.js'
 import type { Meters } from './meters.js'
 import { PartLane } from './part-lane.js'
@@ -61,7 +61,6 @@ export class UpstreamLane {
     }
     for (const { pattern, outcome, itemId, words } of this.#known) {
       if (!matchesPattern(pattern, frame, spans)) continue
-      if (outcome.type === 'rewrite' && !this.#isAscii(frame)) return false
       if (words >= 0) this.said.add(itemId, frame.toString('utf8', spans[words * 2], spans[words * 2 + 1]))
       this.#repeat(outcome, frame)
       return true
@@ -70,8 +69,11 @@ export class UpstreamLane {
   }
 
   #passesPart(frame: Frame, state: SessionState): boolean {
-    const outcome = this.parts.match(frame, state, spans)
-    if (!outcome || (outcome.type === 'rewrite' && !this.#isAscii(frame)) || !this.parts.keep(frame, state)) return false
+    const shape = this.parts.match(frame, state, spans)
+    if (!shape) return false
+    const { wordsAt, outcome } = shape
+    if (wordsAt >= 0) this.said.add(this.parts.itemId, frame.toString('utf8', spans[wordsAt * 2], spans[wordsAt * 2 + 1]))
+    else if (!this.parts.keep(frame)) return false
     this.#repeat(outcome, frame)
     return true
   }
@@ -87,17 +89,18 @@ export class UpstreamLane {
   }
 
   /**
-   * `step` has handled the events of this frame by these actions. If it is one by one, the next of its kind need not be read: of a part at any time,
-   * any other if the state is as it was.
+   * `step` has handled the events of this frame by these actions. If it is one by one, the next of its kind need not be read: of an item under way at any
+   * time, any other if the state is as it was.
    */
-  learn(frame: Frame, events: readonly RealtimeEvent[], before: SessionState, state: SessionState, actions: readonly Action[]): void {
+  learn(leg: Leg, frame: Frame, events: readonly RealtimeEvent[], before: SessionState, state: SessionState, actions: readonly Action[]): void {
     const [event, ...others] = events
     const [action, ...more] = actions
     if (!event || !action || others.length > 0 || more.length > 0) return
-    this.parts.learn(frame, event, before, (spans) => this.#outcomeOf(action, frame, spans))
+    // Other upstreams tell of an item by events that its translation must see, all of them.
+    if (leg.wire.name === 'ga' && this.parts.learn(frame, event, before, (spans) => this.#outcomeOf(action, frame, event.type, spans))) return
     if (!isRepeated(event.type) || state !== before) return
     const found = patternOf(frame)
-    const outcome = found && this.#outcomeOf(action, frame, found.spans)
+    const outcome = found && this.#outcomeOf(action, frame, event.type, found.spans)
     if (!outcome) return
     if (state !== this.#state) this.#known = NOTHING
     this.#state = state
@@ -106,49 +109,16 @@ export class UpstreamLane {
     this.#known = [{ pattern: found.pattern, outcome, itemId, words }, ...this.#known.slice(0, MOST_KNOWN - 1)]
   }
 
-  #outcomeOf(action: Action, frame: Frame, spans: readonly number[]): Outcome | undefined {
+  #outcomeOf(action: Action, frame: Frame, eventType: string, spans: readonly number[]): Outcome | undefined {
     if (action.type === 'note') return action
     if (action.type !== 'send' || action.to !== 'client') return undefined
     if (action.frame) return { type: 'forward' }
     const [text, ...more] = this.#client.wire.write(action.event)
-    return text === undefined || more.length > 0 ? undefined : rewriting(text, frame, spans)
+    return text === undefined || more.length > 0 ? undefined : outcomeOf(text, frame, eventType, spans)
   }
 
   #repeat(outcome: Outcome, frame: Frame): void {
-    if (outcome.type === 'forward') this.#client.send(frame)
-    else if (outcome.type === 'note') this.#recorder.note(outcome.note)
-    else {
-      let text = ''
-      for (const piece of outcome.pieces) text += typeof piece === 'string' ? piece : frame.toString('latin1', spans[piece * 2], spans[piece * 2 + 1])
-      this.#client.send(text)
-    }
+    if (outcome.type === 'note') this.#recorder.note(outcome.note)
+    else this.#client.send(outcome.type === 'forward' ? frame : rewritten(outcome, frame, spans))
   }
-
-  /** Of the texts that vary. Others are encoded by `write`, which replaces what is no character. */
-  #isAscii(frame: Frame): boolean {
-    for (let i = 0; i < spans.length; i += 2) {
-      for (let at = spans[i] as number; at < (spans[i + 1] as number); at++) if ((frame[at] as number) > 0x7e) return false
-    }
-    return true
-  }
-}
-
-/** How to make the client's text of another frame: its constant pieces, and between them the numbers of the frame's texts. Undefined: a text is not in it exactly once. */
-function rewriting(text: string, frame: Frame, spans: readonly number[]): Outcome | undefined {
-  const places: { readonly at: number; readonly end: number; readonly index: number }[] = []
-  for (let i = 0; i < spans.length; i += 2) {
-    const quoted = `"${frame.toString('utf8', spans[i], spans[i + 1])}"`
-    const at = text.indexOf(quoted)
-    if (at < 0 || text.indexOf(quoted, at + 1) >= 0) return undefined
-    places.push({ at: at + 1, end: at + quoted.length - 1, index: i / 2 })
-  }
-  places.sort((a, b) => a.at - b.at)
-  const pieces: (string | number)[] = []
-  let from = 0
-  for (const { at, end, index } of places) {
-    pieces.push(text.slice(from, at), index)
-    from = end
-  }
-  pieces.push(text.slice(from))
-  return { type: 'rewrite', pieces }
 }

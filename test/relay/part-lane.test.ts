@@ -1,4 +1,4 @@
-// When an event of a part may go on unread, which the session hears of later, and for how long it is kept.
+// When an event of an item under way may go on unread, what of it the session hears later, and for how long that is kept.
 import { describe, expect, it } from 'vitest'
 import type { SessionState } from '../../src/core/session/state.js'
 import { PartLane } from '../../src/relay/part-lane.js'
@@ -31,7 +31,7 @@ function learned(event: object = part(1), state: SessionState = speaking(1).stat
   lane.learn(frame(event), event as never, state, () => FORWARD)
   return lane
 }
-const passes = (lane: PartLane, event: object, state: SessionState) => lane.match(frame(event), state, []) === FORWARD
+const passes = (lane: PartLane, event: object, state: SessionState) => lane.match(frame(event), state, [])?.outcome === FORWARD
 
 describe('an event of a part', () => {
   it('goes on if one of its shape was read, in this answer and in the next', () => {
@@ -99,23 +99,88 @@ describe('an event of a part', () => {
     }
   })
 
-  it('of each type is known by its latest shape', () => {
+  it('of each type is known by its two latest shapes', () => {
     const lane = learned()
-    const other = part(1, { content_index: 1 })
-    lane.learn(frame(other), other as never, speaking(1).state, () => FORWARD)
-    expect([passes(lane, other, speaking(1).state), passes(lane, part(1), speaking(1).state)]).toEqual([true, false])
+    const { state } = speaking(1)
+    const others = [part(1, { content_index: 1 }), part(1, { content_index: 2 })] as const
+    for (const other of [part(1, { type: 'response.content_part.done' }), ...others]) lane.learn(frame(other), other as never, state, () => FORWARD)
+    expect([passes(lane, others[0], state), passes(lane, others[1], state), passes(lane, part(1), state)]).toEqual([true, true, false])
+    expect(passes(lane, part(1, { type: 'response.content_part.done' }), state), 'another type').toBe(true)
+  })
+})
+
+const CALL = { call_id: 'c', type: 'response.function_call_arguments.delta' }
+const delta = (n: number, change: object = {}) => {
+  const { text: _, ...rest } = part(n, { type: 'response.output_text.delta', delta: ` word ${n}`, ...change })
+  return rest
+}
+
+/** A session in which the client's own call has begun. */
+function calling(n: number, name = 'show_on_screen'): Play {
+  const p = play({ limits: RECONNECTS.limits })
+  p.upstream(ev.created(`resp_${n}`))
+  p.upstream(ev.itemAdded(`resp_${n}`, { ...ev.call('c', name, '', 'in_progress'), id: `item_${n}` }))
+  return p
+}
+
+describe('a delta', () => {
+  it('goes on if one of its shape was read, in the next answer as well, and says where its words are', () => {
+    const lane = learned(delta(1))
+    const spans: number[] = []
+    const bytes = frame(delta(2))
+    const shape = lane.match(bytes, speaking(2).state, spans)
+    const at = 2 * (shape?.wordsAt ?? -1)
+    expect([shape?.outcome, bytes.toString('utf8', spans[at], spans[at + 1]), lane.itemId]).toEqual([FORWARD, ' word 2', 'item_2'])
+  })
+
+  it.each([
+    ['of another item', delta(1, { item_id: 'item_2' })],
+    ['of another response', delta(1, { response_id: 'resp_2' })],
+    ['of the other kind', delta(1, { type: 'response.output_audio_transcript.delta' })],
+    ['with more in it', delta(1, { logprobs: 1 })],
+  ])('is read if it is %s', (_name, event) => expect(passes(learned(delta(1)), event, speaking(1).state)).toBe(false))
+
+  it('of a call is one of the client’s own call under way, and of no message', () => {
+    const lane = learned(delta(1, CALL), calling(1).state)
+    expect(passes(lane, delta(2, { ...CALL, call_id: 'd' }), calling(2).state)).toBe(true)
+    expect(passes(lane, delta(2, CALL), speaking(2).state)).toBe(false)
+    expect(passes(learned(delta(1, CALL)), delta(1, CALL), calling(1).state), 'learned of a message').toBe(false)
+    expect(passes(learned(delta(1)), delta(1), calling(1).state), 'words of a call').toBe(false)
+  })
+
+  it('of a call that the client must not see is read', () => {
+    const lane = learned(delta(1, CALL), calling(1).state)
+    expect(passes(lane, delta(1, CALL), calling(1, 'get_weather').state)).toBe(false)
+  })
+
+  it('teaches nothing if it has no text', () => {
+    const { delta: _, ...without }: Record<string, unknown> = delta(1)
+    expect(passes(learned(without), without, speaking(1).state)).toBe(false)
+  })
+
+  it('lets go of a state in which nothing is under way', () => {
+    const lane = learned(delta(1))
+    const p = speaking(1)
+    expect(passes(lane, delta(1), p.state)).toBe(true)
+    p.upstream(ev.itemDone('resp_1', { ...ev.message('m'), id: 'item_1' }))
+    expect([passes(lane, delta(1), p.state), lane.itemId]).toEqual([false, undefined])
   })
 })
 
 describe('what has gone on unread', () => {
   const texts = (lane: PartLane) => lane.take().map((event) => event.text)
+  /** As the lane does with a frame that matches. */
+  const keep = (lane: PartLane, event: object, state: SessionState) => {
+    const bytes = frame(event)
+    return lane.match(bytes, state, []) !== undefined && lane.keep(bytes)
+  }
 
   it('is told once, in its order', () => {
     const lane = learned()
     const { state } = speaking(1)
-    for (const text of ['a', 'b']) expect(lane.keep(frame(part(1, { text })), state)).toBe(true)
+    for (const text of ['a', 'b']) expect(keep(lane, part(1, { text }), state)).toBe(true)
     expect([texts(lane), texts(lane)]).toEqual([['a', 'b'], []])
-    expect(lane.keep(frame(part(1, { text: 'c' })), state)).toBe(true)
+    expect(keep(lane, part(1, { text: 'c' }), state)).toBe(true)
     expect(texts(lane)).toEqual(['c'])
   })
 
@@ -123,25 +188,26 @@ describe('what has gone on unread', () => {
     const lane = learned()
     const { state } = speaking(1)
     const bytes = frame(part(1))
-    expect(lane.keep(bytes, state)).toBe(true)
+    lane.match(bytes, state, [])
+    expect(lane.keep(bytes)).toBe(true)
     bytes.fill(0)
-    for (let n = 1; n < 16; n++) expect(lane.keep(frame(part(1)), state)).toBe(true)
-    expect(lane.keep(frame(part(1)), state)).toBe(false)
+    for (let n = 1; n < 16; n++) expect(keep(lane, part(1), state)).toBe(true)
+    expect(keep(lane, part(1), state)).toBe(false)
     expect(texts(lane)).toEqual(Array.from({ length: 16 }, () => 'words 1'))
   })
 
   it('is forgotten with its item, and with the next one', () => {
     const lane = learned()
-    lane.keep(frame(part(1)), speaking(1).state)
+    keep(lane, part(1), speaking(1).state)
     lane.itemDone('item_9')
     lane.itemDone(undefined)
-    lane.keep(frame(part(1)), speaking(1).state)
+    keep(lane, part(1), speaking(1).state)
     expect(texts(lane)).toHaveLength(2)
-    lane.keep(frame(part(1)), speaking(1).state)
+    keep(lane, part(1), speaking(1).state)
     lane.itemDone('item_1')
     expect(texts(lane)).toEqual([])
-    lane.keep(frame(part(1)), speaking(1).state)
-    lane.keep(frame(part(2)), speaking(2).state)
+    keep(lane, part(1), speaking(1).state)
+    keep(lane, part(2), speaking(2).state)
     expect(texts(lane)).toEqual(['words 2'])
   })
 })

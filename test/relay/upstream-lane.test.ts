@@ -5,6 +5,7 @@ import type { Recorder } from '../../src/ports/notes.js'
 import { Leg } from '../../src/relay/leg.js'
 import { createMeters } from '../../src/relay/meters.js'
 import { PartLane } from '../../src/relay/part-lane.js'
+import { SaidSoFar } from '../../src/relay/said.js'
 import { UpstreamLane } from '../../src/relay/upstream-lane.js'
 import { memoryPair } from '../support/memory-link.js'
 import { ev, play, profile } from '../support/playbook.js'
@@ -97,6 +98,41 @@ describe.each([
     await expectTheSame(client, upstream, [ev.created('r'), ev.itemAdded('r', call), ...parts])
   })
 
+  it('hears the words of answers and of its own calls, one after another', async () => {
+    const read = vi.spyOn(SaidSoFar.prototype, 'heard')
+    const said = (n: number, words: readonly string[]): object[] => {
+      const item = { ...ev.message('m'), id: `item_${n}` }
+      const at = place(`resp_${n}`, item.id)
+      const deltas = words.flatMap((word) => [transcript, text].map((type) => ({ type, event_id: `event_${++ids}`, ...at, delta: word, obfuscation: 'x' })))
+      return [
+        ev.created(`resp_${n}`),
+        ev.itemAdded(`resp_${n}`, { ...item, status: 'in_progress', content: [] }),
+        ...deltas,
+        ev.itemDone(`resp_${n}`, item),
+        ev.done(`resp_${n}`, [item]),
+      ]
+    }
+    const called = (n: number, name: string): object[] => {
+      const call = { ...ev.call(`c${n}`, name, '{"a":1}'), id: `item_${n}` }
+      const at = { event_id: `event_${++ids}`, ...place(`resp_${n}`, call.id), call_id: `c${n}` }
+      const deltas = ['{', 'a', ':1', '}'].map((word) => ({ type: 'response.function_call_arguments.delta', ...at, delta: word }))
+      const begun = { ...call, status: 'in_progress', arguments: '' }
+      return [ev.created(`resp_${n}`), ev.itemAdded(`resp_${n}`, begun), ...deltas, ev.itemDone(`resp_${n}`, call), ev.done(`resp_${n}`, [call])]
+    }
+    const events = [
+      ...said(1, ['a', ' schön', '😀']),
+      ...called(2, 'show_on_screen'),
+      ...said(3, ['resp_3', 'item_3', '']),
+      ...called(4, 'show_on_screen'),
+      ...said(5, ['b', ' "q"']),
+    ]
+    await expectTheSame(client, upstream, events)
+    // Twice as many are heard if all are read, as by the session beside it.
+    const heard = read.mock.calls.filter(([{ type }]) => type.endsWith('.delta')).length
+    const deltas = events.filter((event) => 'delta' in event).length
+    expect(heard).toBeLessThan(upstream === 'ga' ? deltas + 8 : 2 * deltas)
+  })
+
   it('sees parts open and close, answer after answer', async () => {
     const kept = vi.spyOn(PartLane.prototype, 'keep')
     await expectTheSame(client, upstream, [...answer(1, 'Hello'), ...answer(2, 'schön "so" 😀'), ...answer(3, 'again'), ...answer(4, 'item_3'), ...answer(5, '')])
@@ -179,7 +215,7 @@ describe('what was learned', () => {
     const [state, other] = [play().state, play().state]
     const first = frame(' a')
     expect(one.passes(upstream, first, state, clock)).toBe(false)
-    one.learn(first, [JSON.parse(String(first))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
+    one.learn(upstream, first, [JSON.parse(String(first))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
     const second = frame(' b')
     expect(one.passes(upstream, second, state, clock)).toBe(true)
     expect((await peer.next()).text).toBe(String(second))
@@ -192,7 +228,7 @@ describe('what was learned', () => {
     const { state } = play()
     one.said.heard({ type: 'response.output_item.added', item: { id: 'm' } }, 0)
     const first = frame(' a')
-    one.learn(first, [JSON.parse(String(first))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
+    one.learn(upstream, first, [JSON.parse(String(first))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
     for (const text of [' b', ' schön', '']) expect(one.passes(upstream, frame(text), state, clock)).toBe(true)
     expect(one.said.soFar(48_000, 48_000)).toMatchObject([{ itemId: 'm', text: ' b schön', audioMs: 1000 }])
   })
@@ -211,9 +247,9 @@ describe('what was learned', () => {
     const { lane: one, upstream } = lane()
     const { state } = play()
     const done = Buffer.from(compact({ type: 'response.output_text.done', event_id: 'e', ...place('r', 'm'), text: 'x' }))
-    one.learn(done, [JSON.parse(String(done))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(done)), frame: done }])
+    one.learn(upstream, done, [JSON.parse(String(done))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(done)), frame: done }])
     expect(one.passes(upstream, done, state, clock)).toBe(false)
-    one.learn(frame(' a'), [JSON.parse(String(frame(' a')))], state, state, [{ type: 'quota.release' }])
+    one.learn(upstream, frame(' a'), [JSON.parse(String(frame(' a')))], state, state, [{ type: 'quota.release' }])
     expect(one.passes(upstream, frame(' b'), state, clock)).toBe(false)
   })
 })

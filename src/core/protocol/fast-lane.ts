@@ -155,7 +155,11 @@ export function audioDeltaTypeAt(frame: Frame, audioDeltaType: string): number {
  * it is sent in one piece with its neighbours and their original headers, and no audio is copied. The old frame must not be used again.
  */
 export function spliceAudioDeltaType(frame: Frame, at: number, from: string, to: string): Frame {
-  if (from === to) return frame
+  return from === to ? frame : renamedType(frame, at, from, to)
+}
+
+/** The same of any event whose type `from` stands at `at`, between quotes. */
+export function renamedType(frame: Frame, at: number, from: string, to: string): Frame {
   const name = typeBytes(to)
   const spare = from.length - to.length
   if (spare < 0) return Buffer.concat([frame.subarray(0, at), name, frame.subarray(at + from.length)])

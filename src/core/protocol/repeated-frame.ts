@@ -23,12 +23,20 @@ const OF_PARTS: ReadonlySet<string> = new Set([
 ])
 const VARYING_OF_PARTS: ReadonlySet<string> = new Set(['event_id', 'response_id', 'item_id', 'transcript', 'text'])
 
+/** Deltas of an item. A session does nothing with one of a visible item but pass it on, whatever its ids and texts are. */
+const OF_ITEMS: ReadonlySet<string> = new Set(['response.output_audio_transcript.delta', 'response.output_text.delta', 'response.function_call_arguments.delta'])
+const VARYING_OF_ITEMS: ReadonlySet<string> = new Set(['event_id', 'response_id', 'item_id', 'call_id', 'delta', 'obfuscation'])
+
 export function isRepeated(type: string): boolean {
   return REPEATED.has(type)
 }
 
 export function isOfPart(type: string): boolean {
   return OF_PARTS.has(type)
+}
+
+export function isDeltaOfItem(type: string): boolean {
+  return OF_ITEMS.has(type)
 }
 
 /** The bytes around the values that vary: one more than there are such values. */
@@ -62,6 +70,11 @@ export function patternOf(frame: Frame): Found | undefined {
 /** The same of an event that `isOfPart`, which may have one such object inside. */
 export function partPatternOf(frame: Frame): Found | undefined {
   return found(frame, VARYING_OF_PARTS, 1)
+}
+
+/** The same of an event that `isDeltaOfItem`. */
+export function deltaPatternOf(frame: Frame): Found | undefined {
+  return found(frame, VARYING_OF_ITEMS, 0)
 }
 
 function found(frame: Frame, varying: ReadonlySet<string>, depth: number): Found | undefined {
@@ -114,7 +127,7 @@ export function matchesPattern({ constants }: FramePattern, frame: Frame, spans:
   for (let i = 0; i <= last; i++) {
     const constant = constants[i] as Buffer
     const end = at + constant.length
-    if (end > frame.length || frame[end - 1] !== constant[constant.length - 1] || constant.compare(frame, at, end) !== 0) return false
+    if (end > frame.length || frame[end - 1] !== constant[constant.length - 1] || !isThere(constant, frame, at)) return false
     if (i === last) return end === frame.length
     const textEnd = endOfText(frame, end)
     if (textEnd < 0) return false
@@ -123,6 +136,12 @@ export function matchesPattern({ constants }: FramePattern, frame: Frame, spans:
     at = textEnd
   }
   return false
+}
+
+/** In JavaScript: for some dozen bytes a native call takes longer. */
+function isThere(constant: Buffer, frame: Frame, at: number): boolean {
+  for (let i = 0; i < constant.length; i++) if (frame[at + i] !== constant[i]) return false
+  return true
 }
 
 /** Where a text without escapes ends; -1: it has one, a control character, or no end. */

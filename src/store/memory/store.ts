@@ -7,6 +7,7 @@ import { countersOf, dayOf, MAX_COUNTERS, targetsOf } from '../usage-windows.js'
 import { createMemoryCalls } from './calls.js'
 import { createLocalDirectory } from './directory.js'
 import { createHolds } from './holds.js'
+import { createSeenIds } from './seen-ids.js'
 import { createMemoryTickets } from './tickets.js'
 
 export interface MemoryStoreOptions {
@@ -33,7 +34,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
   const retentionMs = (options.usageRetentionDays ?? 35) * DAY_MS
   const deployments = new Map<string, Map<string, LimitPicture>>()
   const usage = new Map<string, { window: string; counters: Map<string, number> }>()
-  const onceIds = new Map<string, true>()
+  const onceIds = createSeenIds(MAX_ONCE_IDS)
   let oldestKept = ''
   const buckets = new Map<string, Bucket>()
   const leases = new Map<string, Set<string>>()
@@ -53,11 +54,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
 
   /** Remembers an id. True if it was known before. */
   function seenBefore(kind: 'limits' | 'usage', owner: string, id: string | undefined): boolean {
-    if (id === undefined) return false
-    const key = `${kind} ${id.length} ${id} ${owner}`
-    const known = onceIds.has(key)
-    putNewest(onceIds, key, true, MAX_ONCE_IDS)
-    return known
+    return id !== undefined && onceIds.see(`${kind} ${id.length} ${id} ${owner}`)
   }
 
   function recordUsage(report: UsageReport): void {
