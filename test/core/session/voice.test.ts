@@ -53,8 +53,17 @@ describe('a turn', () => {
   })
 
   it('of another item than the speech that goes on ends that speech, and is not taken for it', () => {
-    const begun = after(transcribing, [1200, buffer('speech_started', { item_id: 'speech', audio_start_ms: 1000 })], [1500, buffer('speech_stopped', { item_id: 'speech', audio_end_ms: 1400 })])
-    expect(after(marked(begun, 2000), [2500, buffer('committed', { item_id: 'other' })])).toMatchObject({ speech: undefined, openFromMs: 2000, turns: [turn('other', 0, 2000)], marks: [] })
+    const begun = after(
+      transcribing,
+      [1200, buffer('speech_started', { item_id: 'speech', audio_start_ms: 1000 })],
+      [1500, buffer('speech_stopped', { item_id: 'speech', audio_end_ms: 1400 })],
+    )
+    expect(after(marked(begun, 2000), [2500, buffer('committed', { item_id: 'other' })])).toMatchObject({
+      speech: undefined,
+      openFromMs: 2000,
+      turns: [turn('other', 0, 2000)],
+      marks: [],
+    })
     // Without a commit of the client's it is all that was heard.
     expect(after(begun, [2500, buffer('committed', { item_id: 'other' })])).toMatchObject({ turns: [turn('other', 0, 2500)] })
   })

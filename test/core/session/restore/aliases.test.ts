@@ -25,8 +25,16 @@ it.each<[string, RealtimeEvent, RealtimeEvent]>([
   ],
   [
     'a response with its conversation and its items',
-    { type: 'response.done', event_id: 'e', response: { id: 'up_resp', conversation_id: 'up_conv', status: 'completed', output: [message('other'), message('up_item'), 'up_item'] } },
-    { type: 'response.done', event_id: 'e', response: { id: 'own_resp', conversation_id: 'own_conv', status: 'completed', output: [message('other'), message('own_item'), 'up_item'] } },
+    {
+      type: 'response.done',
+      event_id: 'e',
+      response: { id: 'up_resp', conversation_id: 'up_conv', status: 'completed', output: [message('other'), message('up_item'), 'up_item'] },
+    },
+    {
+      type: 'response.done',
+      event_id: 'e',
+      response: { id: 'own_resp', conversation_id: 'own_conv', status: 'completed', output: [message('other'), message('own_item'), 'up_item'] },
+    },
   ],
 ])('%s is named as the client knows it', (_what, event, named) => {
   expect(withAliases(event, ALIASES)).toEqual(named)

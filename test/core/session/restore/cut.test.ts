@@ -93,7 +93,14 @@ describe('closing', () => {
   })
 
   it('gives no words to an item of which none were delivered, and takes those of no other', () => {
-    const two = { id: 'r', response: { id: 'r' }, items: [{ ...open, parts: [part('text')] }, { ...halfCall, id: 'c' }] }
+    const two = {
+      id: 'r',
+      response: { id: 'r' },
+      items: [
+        { ...open, parts: [part('text')] },
+        { ...halfCall, id: 'c' },
+      ],
+    }
     const events = closingEvents(two, 'broken', [{ itemId: 'c', text: '{"ci', audioMs: 0 }], () => 'e', [])
     expect(events.at(-1)).toMatchObject({ response: { output: [{ content: [{ text: '' }] }, { arguments: '{"ci' }] } })
   })

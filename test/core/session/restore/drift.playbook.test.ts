@@ -254,7 +254,12 @@ describe('an answer that was written', () => {
     lose(p)
     const before = p.allTo('upstream').length
     tellsAgain(p)
-    expect(p.allTo('upstream').slice(before).filter(({ type }) => type.startsWith('response.'))).toEqual([{ type: 'response.create', event_id: 'ask', response: { metadata: { turn: '7' } } }])
+    expect(
+      p
+        .allTo('upstream')
+        .slice(before)
+        .filter(({ type }) => type.startsWith('response.')),
+    ).toEqual([{ type: 'response.create', event_id: 'ask', response: { metadata: { turn: '7' } } }])
   })
 })
 

@@ -6,7 +6,8 @@ import type { Input } from '../../../../src/core/session/inputs.js'
 import { ev, type Play } from '../../../support/playbook.js'
 import { comesBack, echo, lose, restorable } from './lost-upstream.js'
 
-const notes = (actions: readonly Action[]) => actions.flatMap((action) => (action.type === 'note' && /^(upstream_lost|restore_failed|restored)$/.test(action.note.type) ? [action.note] : []))
+const notes = (actions: readonly Action[]) =>
+  actions.flatMap((action) => (action.type === 'note' && /^(upstream_lost|restore_failed|restored)$/.test(action.note.type) ? [action.note] : []))
 const closed = (p: Play) => p.input({ type: 'upstream.closed', leg: p.state.upstream.leg, code: 1006 })
 const fails = (p: Play, why: string, retryAfterSeconds?: number): readonly Action[] =>
   p.input({ type: 'upstream.failed', leg: p.state.upstream.leg, code: 'upstream_refused', why, retryAfterSeconds })

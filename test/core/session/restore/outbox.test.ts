@@ -56,7 +56,11 @@ it.each<[string, RealtimeEvent, RealtimeEvent]>([
   ['the same words in other parts', create('ab', { content: ['a', 'b'].map((text) => ({ type: 'input_text', text })) }), added('ab')],
   ['an event without its item', create('a'), event('conversation.item.added')],
   ['an item that was sent without one', event('conversation.item.create'), added('a')],
-  ['the result of another call', event('conversation.item.create', { item: { type: 'function_call_output', call_id: 'c' } }), added('', { type: 'function_call_output', call_id: 'd' })],
+  [
+    'the result of another call',
+    event('conversation.item.create', { item: { type: 'function_call_output', call_id: 'c' } }),
+    added('', { type: 'function_call_output', call_id: 'd' }),
+  ],
   ['an item of another kind', event('conversation.item.create', { item: { type: 'function_call_output', call_id: 'c' } }), added('', { type: 'function_call', call_id: 'c' })],
   ['the truncation of another item', event('conversation.item.truncate', { item_id: 'i' }), event('conversation.item.truncated', { item_id: 'other' })],
   ['the deletion of another item', event('conversation.item.delete', { item_id: 'i' }), event('conversation.item.deleted', { item_id: 'other' })],

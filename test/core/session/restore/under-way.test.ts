@@ -39,7 +39,10 @@ describe('a response', () => {
 describe('an item of a response', () => {
   it('has its place, and what was last announced of it', () => {
     expect(itemsOf(after([created('r1'), added(message('m'), 'r1', 2), added(call('c'))]))).toEqual([shown({ outputIndex: 2 }), shown({ id: 'c', item: call('c') })])
-    expect(itemsOf(after([...begun, added(message('m', 'incomplete')), added(call('c'))]))).toEqual([shown({ item: message('m', 'incomplete') }), shown({ id: 'c', item: call('c') })])
+    expect(itemsOf(after([...begun, added(message('m', 'incomplete')), added(call('c'))]))).toEqual([
+      shown({ item: message('m', 'incomplete') }),
+      shown({ id: 'c', item: call('c') }),
+    ])
   })
 
   it('is done after its end, and final as soon as it is told as a whole', () => {
@@ -56,10 +59,15 @@ describe('an item of a response', () => {
   it('that is a call is final when its arguments are whole', () => {
     const asked = [created('r1'), added(message('m')), added({ id: 'c', type: 'function_call', status: 'in_progress' })]
     const whole = (fields: JsonObject) => itemsOf(after([...asked, event('response.function_call_arguments.done', { response_id: 'r1', item_id: 'c', ...fields })]))
-    const final = (name: string | null, words: string) => [shown(), shown({ id: 'c', final: true, item: { id: 'c', type: 'function_call', status: 'completed', name, arguments: words } })]
+    const final = (name: string | null, words: string) => [
+      shown(),
+      shown({ id: 'c', final: true, item: { id: 'c', type: 'function_call', status: 'completed', name, arguments: words } }),
+    ]
     expect(whole({ name: 'get_weather', arguments: '{"city":"Bergen"}' })).toEqual(final('get_weather', '{"city":"Bergen"}'))
     expect(whole({})).toEqual(final(null, ''))
-    expect(itemsOf(after([created('r1'), added(call('c')), event('response.function_call_arguments.done', { response_id: 'r1', item_id: 'c', arguments: '{}' })]))?.[0]?.item).toEqual({
+    expect(
+      itemsOf(after([created('r1'), added(call('c')), event('response.function_call_arguments.done', { response_id: 'r1', item_id: 'c', arguments: '{}' })]))?.[0]?.item,
+    ).toEqual({
       ...call('c', 'completed'),
       arguments: '{}',
     })
@@ -85,15 +93,16 @@ describe('a part', () => {
   const other = { contentIndex: 1, part: { type: 'text' }, ended: [], text: undefined }
 
   it('is known by its index, in the one item that has it', () => {
-    expect(itemsOf(after(withPart))).toEqual([
-      shown({ parts: [{ contentIndex: 0, part: spoken, ended: [], text: undefined }, other] }),
-      shown({ id: 'c', item: call('c') }),
-    ])
+    expect(itemsOf(after(withPart))).toEqual([shown({ parts: [{ contentIndex: 0, part: spoken, ended: [], text: undefined }, other] }), shown({ id: 'c', item: call('c') })])
     expect(itemsOf(after([...begun, part('content_part.added', { content_index: null })]))).toEqual([shown({ parts: [{ contentIndex: 0, part: {}, ended: [], text: undefined }] })])
   })
 
   it('has ended in each way that was told, with the words that were', () => {
-    const ends = [part('output_audio.done'), part('output_audio_transcript.done', { transcript: 'The sea' }), part('content_part.done', { part: { type: 'audio', transcript: 'The sea' } })]
+    const ends = [
+      part('output_audio.done'),
+      part('output_audio_transcript.done', { transcript: 'The sea' }),
+      part('content_part.done', { part: { type: 'audio', transcript: 'The sea' } }),
+    ]
     expect(itemsOf(after([...withPart, ...ends]))?.[0]?.parts).toEqual([
       { contentIndex: 0, part: { type: 'audio', transcript: 'The sea' }, ended: ends.map(({ type }) => type), text: 'The sea' },
       other,
