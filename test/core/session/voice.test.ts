@@ -9,12 +9,12 @@ const words = (type: string, id = 'turn_1'): RealtimeEvent => ({ type: `conversa
 const deleted = (id: string): RealtimeEvent => ({ type: 'conversation.item.deleted', item_id: id })
 const response = (type: string, id: string): RealtimeEvent => ({ type: `response.${type}`, response: { id } })
 /** Each event after so much of the client's audio. */
-const after = (from: Voice, ...events: readonly (readonly [number, RealtimeEvent])[]) => events.reduce((v, [ms, event]) => voiceAfter(v, event, ms), from)
+const following = (from: Voice, ...events: readonly (readonly [number, RealtimeEvent])[]) => events.reduce((v, [ms, event]) => voiceAfter(v, event, ms), from)
 const transcribing: Voice = { ...noVoice, transcribes: true }
 const turn = (id: string, fromMs: number, toMs: number, more: object = {}) => ({ id, fromMs, toMs, transcribes: true, answer: undefined, answered: false, ...more })
 /** From 1000 to 3000, and committed at 3100. */
 const spoken = (from: Voice, id = 'turn_1') =>
-  after(
+  following(
     from,
     [1200, buffer('speech_started', { item_id: id, audio_start_ms: 1000 })],
     [3050, buffer('speech_stopped', { item_id: id, audio_end_ms: 3000 })],
@@ -23,20 +23,22 @@ const spoken = (from: Voice, id = 'turn_1') =>
 
 describe('speech', () => {
   it('has the times that voice detection gives it, the very beginning too, and otherwise those at which it is told', () => {
-    expect(after(noVoice, [1200, buffer('speech_started', { audio_start_ms: 0 })]).speech).toEqual({ id: 'turn_1', fromMs: 0, toMs: undefined })
+    expect(following(noVoice, [1200, buffer('speech_started', { audio_start_ms: 0 })]).speech).toEqual({ id: 'turn_1', fromMs: 0, toMs: undefined })
     for (const odd of [undefined, null, -1, '1'])
-      expect(after(noVoice, [1200, buffer('speech_started', { audio_start_ms: odd as never })], [1500, buffer('speech_stopped', { audio_end_ms: odd as never })]).speech).toEqual({
+      expect(
+        following(noVoice, [1200, buffer('speech_started', { audio_start_ms: odd as never })], [1500, buffer('speech_stopped', { audio_end_ms: odd as never })]).speech,
+      ).toEqual({
         id: 'turn_1',
         fromMs: 1200,
         toMs: 1500,
       })
-    expect(after(noVoice, [9, buffer('timeout_triggered', { audio_start_ms: 3, audio_end_ms: 7 })]).speech).toEqual({ id: 'turn_1', fromMs: 3, toMs: 7 })
+    expect(following(noVoice, [9, buffer('timeout_triggered', { audio_start_ms: 3, audio_end_ms: 7 })]).speech).toEqual({ id: 'turn_1', fromMs: 3, toMs: 7 })
   })
 
   it('is ended by its own end alone', () => {
-    const begun = after(noVoice, [1200, buffer('speech_started', { audio_start_ms: 1000 })])
-    expect(after(begun, [1300, buffer('speech_stopped', { item_id: 'other', audio_end_ms: 1250 })])).toBe(begun)
-    expect(after(noVoice, [1300, buffer('speech_stopped', { audio_end_ms: 1250 })])).toBe(noVoice)
+    const begun = following(noVoice, [1200, buffer('speech_started', { audio_start_ms: 1000 })])
+    expect(following(begun, [1300, buffer('speech_stopped', { item_id: 'other', audio_end_ms: 1250 })])).toBe(begun)
+    expect(following(noVoice, [1300, buffer('speech_stopped', { audio_end_ms: 1250 })])).toBe(noVoice)
   })
 })
 
@@ -46,38 +48,38 @@ describe('a turn', () => {
   })
 
   it('that is committed by hand goes from the last one to the commit, also if the upstream names it late', () => {
-    const v = after(marked(transcribing, 4000), [4700, buffer('committed')])
+    const v = following(marked(transcribing, 4000), [4700, buffer('committed')])
     expect(v).toMatchObject({ openFromMs: 4000, turns: [turn('turn_1', 0, 4000)], marks: [] })
-    const second = after(marked(v, 6000), [6500, buffer('committed', { item_id: 'turn_2' })])
+    const second = following(marked(v, 6000), [6500, buffer('committed', { item_id: 'turn_2' })])
     expect(second.turns).toEqual([turn('turn_1', 0, 4000), turn('turn_2', 4000, 6000)])
   })
 
   it('of another item than the speech that goes on ends that speech, and is not taken for it', () => {
-    const begun = after(
+    const begun = following(
       transcribing,
       [1200, buffer('speech_started', { item_id: 'speech', audio_start_ms: 1000 })],
       [1500, buffer('speech_stopped', { item_id: 'speech', audio_end_ms: 1400 })],
     )
-    expect(after(marked(begun, 2000), [2500, buffer('committed', { item_id: 'other' })])).toMatchObject({
+    expect(following(marked(begun, 2000), [2500, buffer('committed', { item_id: 'other' })])).toMatchObject({
       speech: undefined,
       openFromMs: 2000,
       turns: [turn('other', 0, 2000)],
       marks: [],
     })
     // Without a commit of the client's it is all that was heard.
-    expect(after(begun, [2500, buffer('committed', { item_id: 'other' })])).toMatchObject({ turns: [turn('other', 0, 2500)] })
+    expect(following(begun, [2500, buffer('committed', { item_id: 'other' })])).toMatchObject({ turns: [turn('other', 0, 2500)] })
   })
 
   it('that is committed by hand while the user speaks ends there, and leaves other marks alone', () => {
-    const begun = after(transcribing, [1200, buffer('speech_started', { audio_start_ms: 1000 })])
-    expect(after(marked(marked(begun, 1800), 2200), [2500, buffer('committed')])).toMatchObject({ openFromMs: 1800, turns: [turn('turn_1', 1000, 1800)], marks: [2200] })
-    const ended = after(begun, [1700, buffer('speech_stopped', { audio_end_ms: 1600 })])
-    expect(after(marked(ended, 1800), [2500, buffer('committed')])).toMatchObject({ openFromMs: 1600, turns: [turn('turn_1', 1000, 1600)], marks: [1800] })
+    const begun = following(transcribing, [1200, buffer('speech_started', { audio_start_ms: 1000 })])
+    expect(following(marked(marked(begun, 1800), 2200), [2500, buffer('committed')])).toMatchObject({ openFromMs: 1800, turns: [turn('turn_1', 1000, 1800)], marks: [2200] })
+    const ended = following(begun, [1700, buffer('speech_stopped', { audio_end_ms: 1600 })])
+    expect(following(marked(ended, 1800), [2500, buffer('committed')])).toMatchObject({ openFromMs: 1600, turns: [turn('turn_1', 1000, 1600)], marks: [1800] })
   })
 
   it('never ends before it begins', () => {
-    const begun = after(transcribing, [1200, buffer('speech_started', { audio_start_ms: 1000 })])
-    expect(after(marked(begun, 900), [2500, buffer('committed')]).turns).toEqual([turn('turn_1', 900, 900)])
+    const begun = following(transcribing, [1200, buffer('speech_started', { audio_start_ms: 1000 })])
+    expect(following(marked(begun, 900), [2500, buffer('committed')]).turns).toEqual([turn('turn_1', 900, 900)])
   })
 
   it('is one of the latest four', () => {
@@ -91,38 +93,38 @@ describe('a turn', () => {
       [deleted('turn_1'), deleted('other')],
     ] as const) {
       const v = spoken(spoken(transcribing, 'turn_0'))
-      expect(after(v, [4000, event]).turns.map(({ id }) => id)).toEqual(['turn_0'])
-      expect(after(v, [4000, other])).toBe(v)
+      expect(following(v, [4000, event]).turns.map(({ id }) => id)).toEqual(['turn_0'])
+      expect(following(v, [4000, other])).toBe(v)
     }
   })
 
   it('without words to come is done with when it is answered: by the response that began next', () => {
-    const v = after(spoken(noVoice), [3200, response('created', 'r1')])
+    const v = following(spoken(noVoice), [3200, response('created', 'r1')])
     expect(v.turns).toMatchObject([{ transcribes: false, answer: 'r1', answered: false }])
-    expect(after(v, [3300, response('done', 'other')]).turns).toEqual(v.turns)
-    expect(after(v, [3300, response('done', 'r1')]).turns).toEqual([])
+    expect(following(v, [3300, response('done', 'other')]).turns).toEqual(v.turns)
+    expect(following(v, [3300, response('done', 'r1')]).turns).toEqual([])
     // If that is not its answer after all, the next one is.
-    expect(after(v, [3300, response('created', 'r2')], [3400, response('done', 'r1')]).turns).toMatchObject([{ answer: 'r2' }])
+    expect(following(v, [3300, response('created', 'r2')], [3400, response('done', 'r1')]).turns).toMatchObject([{ answer: 'r2' }])
   })
 
   it('with words to come waits for them after its answer, and keeps that answer; if they fail, it is done with', () => {
-    const answered = after(spoken(spoken(transcribing, 'turn_0')), [3200, response('created', 'r1')], [3300, response('done', 'r1')])
-    expect(after(answered, [3400, response('created', 'r2')]).turns).toMatchObject([
+    const answered = following(spoken(spoken(transcribing, 'turn_0')), [3200, response('created', 'r1')], [3300, response('done', 'r1')])
+    expect(following(answered, [3400, response('created', 'r2')]).turns).toMatchObject([
       { id: 'turn_0', answer: 'r1', answered: true },
       { id: 'turn_1', answer: 'r1', answered: true },
     ])
-    expect(after(answered, [3400, words('failed')]).turns.map(({ id }) => id)).toEqual(['turn_0'])
-    const unanswered = after(spoken(transcribing), [3400, words('failed')])
+    expect(following(answered, [3400, words('failed')]).turns.map(({ id }) => id)).toEqual(['turn_0'])
+    const unanswered = following(spoken(transcribing), [3400, words('failed')])
     expect(unanswered.turns).toEqual([turn('turn_1', 1000, 3000, { transcribes: false })])
   })
 })
 
 describe('marks', () => {
   it('are cleared one by one: audio up to the clear is none', () => {
-    const v = after(marked(marked(spoken(transcribing), 3500), 4000), [4100, buffer('cleared')])
+    const v = following(marked(marked(spoken(transcribing), 3500), 4000), [4100, buffer('cleared')])
     expect(v).toMatchObject({ openFromMs: 3500, marks: [4000] })
-    expect(after(v, [4200, buffer('cleared')])).toMatchObject({ openFromMs: 4000, marks: [] })
-    expect(after(after(noVoice, [900, buffer('speech_started')]), [1000, buffer('cleared')])).toMatchObject({ speech: undefined, openFromMs: 1000 })
+    expect(following(v, [4200, buffer('cleared')])).toMatchObject({ openFromMs: 4000, marks: [] })
+    expect(following(following(noVoice, [900, buffer('speech_started')]), [1000, buffer('cleared')])).toMatchObject({ speech: undefined, openFromMs: 1000 })
   })
 
   it('are as many as can be answered, and the oldest is the one that was refused', () => {
@@ -135,8 +137,8 @@ describe('marks', () => {
 
 it('anything else changes nothing', () => {
   const v = spoken(transcribing)
-  expect(after(v, [4000, { type: 'response.output_audio.done' }])).toBe(v)
-  for (const event of [response('created', 'r'), response('done', 'r'), words('failed')]) expect(after(noVoice, [0, event])).toBe(noVoice)
+  expect(following(v, [4000, { type: 'response.output_audio.done' }])).toBe(v)
+  for (const event of [response('created', 'r'), response('done', 'r'), words('failed')]) expect(following(noVoice, [0, event])).toBe(noVoice)
 })
 
 describe('the relay is to keep', () => {

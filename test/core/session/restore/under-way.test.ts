@@ -4,7 +4,7 @@ import type { JsonObject, RealtimeEvent } from '../../../../src/core/protocol/ev
 import { answersTurnsInForce, detectsTurnsInForce, nothingUnderWay, observed, type ShownItem, type UnderWay } from '../../../../src/core/session/restore/under-way.js'
 
 const event = (type: string, fields: JsonObject = {}): RealtimeEvent => ({ type, ...fields })
-const after = (events: readonly RealtimeEvent[], from: UnderWay = nothingUnderWay, answersTurns = false) => events.reduce((u, one) => observed(u, one, answersTurns), from)
+const seen = (events: readonly RealtimeEvent[], from: UnderWay = nothingUnderWay, answersTurns = false) => events.reduce((u, one) => observed(u, one, answersTurns), from)
 const created = (id: string, more: JsonObject = {}) => event('response.created', { response: { id, ...more } })
 const done = (id: string) => event('response.done', { response: { id } })
 const message = (id: string, status = 'in_progress'): JsonObject => ({ id, type: 'message', role: 'assistant', status })
@@ -18,18 +18,18 @@ const itemsOf = (u: UnderWay, id = 'r1') => u.responses.find((one) => one.id ===
 
 describe('a response', () => {
   it('is under way from its beginning to its own end, with what it was announced as', () => {
-    const u = after([created('r1', { metadata: { turn: '7' } }), created('r2')])
+    const u = seen([created('r1', { metadata: { turn: '7' } }), created('r2')])
     expect(u.responses).toEqual([
       { id: 'r1', response: { id: 'r1', metadata: { turn: '7' } }, items: [] },
       { id: 'r2', response: { id: 'r2' }, items: [] },
     ])
-    expect(after([done('r1')], u).responses.map(({ id }) => id)).toEqual(['r2'])
-    expect(after([done('r1'), done('r2')], u)).toBe(nothingUnderWay)
-    expect(after([done('other')], u).responses).toEqual(u.responses)
+    expect(seen([done('r1')], u).responses.map(({ id }) => id)).toEqual(['r2'])
+    expect(seen([done('r1'), done('r2')], u)).toBe(nothingUnderWay)
+    expect(seen([done('other')], u).responses).toEqual(u.responses)
   })
 
   it('that begins once more begins anew, behind the others', () => {
-    expect(after([...begun, created('r2'), created('r1')]).responses.map(({ id, items }) => [id, items.length])).toEqual([
+    expect(seen([...begun, created('r2'), created('r1')]).responses.map(({ id, items }) => [id, items.length])).toEqual([
       ['r2', 0],
       ['r1', 0],
     ])
@@ -38,8 +38,8 @@ describe('a response', () => {
 
 describe('an item of a response', () => {
   it('has its place, and what was last announced of it', () => {
-    expect(itemsOf(after([created('r1'), added(message('m'), 'r1', 2), added(call('c'))]))).toEqual([shown({ outputIndex: 2 }), shown({ id: 'c', item: call('c') })])
-    expect(itemsOf(after([...begun, added(message('m', 'incomplete')), added(call('c'))]))).toEqual([
+    expect(itemsOf(seen([created('r1'), added(message('m'), 'r1', 2), added(call('c'))]))).toEqual([shown({ outputIndex: 2 }), shown({ id: 'c', item: call('c') })])
+    expect(itemsOf(seen([...begun, added(message('m', 'incomplete')), added(call('c'))]))).toEqual([
       shown({ item: message('m', 'incomplete') }),
       shown({ id: 'c', item: call('c') }),
     ])
@@ -47,18 +47,18 @@ describe('an item of a response', () => {
 
   it('is done after its end, and final as soon as it is told as a whole', () => {
     const whole = message('m', 'completed')
-    const told = after([...begun, added(call('c')), event('conversation.item.done', { item: whole })])
+    const told = seen([...begun, added(call('c')), event('conversation.item.done', { item: whole })])
     expect(itemsOf(told)).toEqual([shown({ item: whole, final: true }), shown({ id: 'c', item: call('c') })])
-    expect(itemsOf(after([itemDone(whole)], told))?.[0]).toEqual(shown({ item: whole, final: true, done: true }))
-    expect(itemsOf(after([itemDone(whole), added(whole)], told))?.[0]).toEqual(shown({ item: whole, final: true, done: true }))
-    expect(itemsOf(after([itemDone(whole), event('conversation.item.done', { item: whole })], told))?.[0]).toEqual(shown({ item: whole, final: true, done: true }))
-    expect(itemsOf(after([...begun, itemDone(call('c', 'completed'))]))).toEqual([shown(), shown({ id: 'c', item: call('c', 'completed'), final: true, done: true })])
-    expect(itemsOf(after([...begun, event('conversation.item.done', { item: message('m') })]))).toEqual([shown()])
+    expect(itemsOf(seen([itemDone(whole)], told))?.[0]).toEqual(shown({ item: whole, final: true, done: true }))
+    expect(itemsOf(seen([itemDone(whole), added(whole)], told))?.[0]).toEqual(shown({ item: whole, final: true, done: true }))
+    expect(itemsOf(seen([itemDone(whole), event('conversation.item.done', { item: whole })], told))?.[0]).toEqual(shown({ item: whole, final: true, done: true }))
+    expect(itemsOf(seen([...begun, itemDone(call('c', 'completed'))]))).toEqual([shown(), shown({ id: 'c', item: call('c', 'completed'), final: true, done: true })])
+    expect(itemsOf(seen([...begun, event('conversation.item.done', { item: message('m') })]))).toEqual([shown()])
   })
 
   it('that is a call is final when its arguments are whole', () => {
     const asked = [created('r1'), added(message('m')), added({ id: 'c', type: 'function_call', status: 'in_progress' })]
-    const whole = (fields: JsonObject) => itemsOf(after([...asked, event('response.function_call_arguments.done', { response_id: 'r1', item_id: 'c', ...fields })]))
+    const whole = (fields: JsonObject) => itemsOf(seen([...asked, event('response.function_call_arguments.done', { response_id: 'r1', item_id: 'c', ...fields })]))
     const final = (name: string | null, words: string) => [
       shown(),
       shown({ id: 'c', final: true, item: { id: 'c', type: 'function_call', status: 'completed', name, arguments: words } }),
@@ -66,7 +66,7 @@ describe('an item of a response', () => {
     expect(whole({ name: 'get_weather', arguments: '{"city":"Bergen"}' })).toEqual(final('get_weather', '{"city":"Bergen"}'))
     expect(whole({})).toEqual(final(null, ''))
     expect(
-      itemsOf(after([created('r1'), added(call('c')), event('response.function_call_arguments.done', { response_id: 'r1', item_id: 'c', arguments: '{}' })]))?.[0]?.item,
+      itemsOf(seen([created('r1'), added(call('c')), event('response.function_call_arguments.done', { response_id: 'r1', item_id: 'c', arguments: '{}' })]))?.[0]?.item,
     ).toEqual({
       ...call('c', 'completed'),
       arguments: '{}',
@@ -82,7 +82,7 @@ describe('an item of a response', () => {
     ['that says words', part('output_audio_transcript.delta', { delta: 'x' })],
     ['about parts of another response', { ...part('content_part.added'), response_id: 'other' }],
   ])('is nothing that an event tells %s', (_what, one) => {
-    const u = after(begun)
+    const u = seen(begun)
     expect(observed(u, one, false)).toBe(u)
   })
 })
@@ -93,8 +93,8 @@ describe('a part', () => {
   const other = { contentIndex: 1, part: { type: 'text' }, ended: [], text: undefined }
 
   it('is known by its index, in the one item that has it', () => {
-    expect(itemsOf(after(withPart))).toEqual([shown({ parts: [{ contentIndex: 0, part: spoken, ended: [], text: undefined }, other] }), shown({ id: 'c', item: call('c') })])
-    expect(itemsOf(after([...begun, part('content_part.added', { content_index: null })]))).toEqual([shown({ parts: [{ contentIndex: 0, part: {}, ended: [], text: undefined }] })])
+    expect(itemsOf(seen(withPart))).toEqual([shown({ parts: [{ contentIndex: 0, part: spoken, ended: [], text: undefined }, other] }), shown({ id: 'c', item: call('c') })])
+    expect(itemsOf(seen([...begun, part('content_part.added', { content_index: null })]))).toEqual([shown({ parts: [{ contentIndex: 0, part: {}, ended: [], text: undefined }] })])
   })
 
   it('has ended in each way that was told, with the words that were', () => {
@@ -103,27 +103,27 @@ describe('a part', () => {
       part('output_audio_transcript.done', { transcript: 'The sea' }),
       part('content_part.done', { part: { type: 'audio', transcript: 'The sea' } }),
     ]
-    expect(itemsOf(after([...withPart, ...ends]))?.[0]?.parts).toEqual([
+    expect(itemsOf(seen([...withPart, ...ends]))?.[0]?.parts).toEqual([
       { contentIndex: 0, part: { type: 'audio', transcript: 'The sea' }, ended: ends.map(({ type }) => type), text: 'The sea' },
       other,
     ])
     const written = part('output_text.done', { content_index: 1, text: 'Calm' })
-    expect(itemsOf(after([...withPart, written]))?.[0]?.parts[1]).toEqual({ contentIndex: 1, part: { type: 'text' }, ended: ['response.output_text.done'], text: 'Calm' })
+    expect(itemsOf(seen([...withPart, written]))?.[0]?.parts[1]).toEqual({ contentIndex: 1, part: { type: 'text' }, ended: ['response.output_text.done'], text: 'Calm' })
   })
 })
 
 describe('an item of the conversation', () => {
   const add = (id: string, type = 'added') => event(`conversation.item.${type}`, { item: { id, type: 'message', role: 'user' } })
   it('is undone until it is done, or deleted', () => {
-    for (const type of ['added', 'created']) expect(after([add('a', type), add('b'), add('a', type)]).undone).toEqual(['a', 'b'])
-    expect(after([add('a'), add('b'), event('conversation.item.done', { item: { id: 'a' } })]).undone).toEqual(['b'])
-    expect(after([add('a'), add('b'), event('conversation.item.deleted', { item_id: 'b' })]).undone).toEqual(['a'])
-    const u = after([add('a')])
-    expect(after([event('conversation.item.deleted', { item_id: 'other' }), event('conversation.item.done'), event('conversation.item.added')], u)).toBe(u)
+    for (const type of ['added', 'created']) expect(seen([add('a', type), add('b'), add('a', type)]).undone).toEqual(['a', 'b'])
+    expect(seen([add('a'), add('b'), event('conversation.item.done', { item: { id: 'a' } })]).undone).toEqual(['b'])
+    expect(seen([add('a'), add('b'), event('conversation.item.deleted', { item_id: 'b' })]).undone).toEqual(['a'])
+    const u = seen([add('a')])
+    expect(seen([event('conversation.item.deleted', { item_id: 'other' }), event('conversation.item.done'), event('conversation.item.added')], u)).toBe(u)
   })
 
   it('is one of the last sixty-four', () => {
-    const { undone } = after(Array.from({ length: 70 }, (_, n) => add(`item_${n}`)))
+    const { undone } = seen(Array.from({ length: 70 }, (_, n) => add(`item_${n}`)))
     expect([undone.length, undone[0]]).toEqual([64, 'item_6'])
   })
 })
@@ -132,36 +132,36 @@ describe('a spoken turn', () => {
   const buffer = (type: string) => event(`input_audio_buffer.${type}`, { item_id: 'turn' })
   const [started, stopped, committed, cleared] = [buffer('speech_started'), buffer('speech_stopped'), buffer('committed'), buffer('cleared')]
   it('is heard, and then owed an answer if the upstream gives one by itself', () => {
-    expect(after([started])).toMatchObject({ speech: 'turn', owed: undefined })
-    expect(after([started, stopped], nothingUnderWay, true)).toMatchObject({ speech: 'turn', owed: 'turn' })
-    expect(after([started, stopped, committed], nothingUnderWay, true)).toMatchObject({ speech: undefined, owed: 'turn' })
-    expect(after([committed], nothingUnderWay, true)).toMatchObject({ owed: 'turn' })
-    expect(after([committed, created('r1')], nothingUnderWay, true)).toMatchObject({ owed: undefined })
-    expect(after([committed, started], nothingUnderWay, true)).toMatchObject({ owed: undefined, speech: 'turn' })
-    const u = after([started])
-    expect(after([stopped], u)).toBe(u)
-    expect(after([committed], u)).toBe(nothingUnderWay)
+    expect(seen([started])).toMatchObject({ speech: 'turn', owed: undefined })
+    expect(seen([started, stopped], nothingUnderWay, true)).toMatchObject({ speech: 'turn', owed: 'turn' })
+    expect(seen([started, stopped, committed], nothingUnderWay, true)).toMatchObject({ speech: undefined, owed: 'turn' })
+    expect(seen([committed], nothingUnderWay, true)).toMatchObject({ owed: 'turn' })
+    expect(seen([committed, created('r1')], nothingUnderWay, true)).toMatchObject({ owed: undefined })
+    expect(seen([committed, started], nothingUnderWay, true)).toMatchObject({ owed: undefined, speech: 'turn' })
+    const u = seen([started])
+    expect(seen([stopped], u)).toBe(u)
+    expect(seen([committed], u)).toBe(nothingUnderWay)
   })
 
   it('that the client committed is owed none, and what is owed stays so', () => {
     const sent = { ...nothingUnderWay, sent: [event('input_audio_buffer.commit')] }
-    expect(after([committed], sent, true)).toBe(nothingUnderWay)
-    expect(after([committed], { ...sent, owed: 'before' }, true)).toEqual({ ...nothingUnderWay, owed: 'before' })
-    expect(after([committed], { ...nothingUnderWay, sent: [event('session.update')] }, true)).toMatchObject({ owed: 'turn' })
+    expect(seen([committed], sent, true)).toBe(nothingUnderWay)
+    expect(seen([committed], { ...sent, owed: 'before' }, true)).toEqual({ ...nothingUnderWay, owed: 'before' })
+    expect(seen([committed], { ...nothingUnderWay, sent: [event('session.update')] }, true)).toMatchObject({ owed: 'turn' })
   })
 
   it('is none after its audio was cleared', () => {
-    expect(after([started, cleared], nothingUnderWay, true)).toBe(nothingUnderWay)
-    expect(after([committed, cleared], nothingUnderWay, true)).toBe(nothingUnderWay)
-    const u = after(begun)
-    expect(after([cleared], u)).toBe(u)
+    expect(seen([started, cleared], nothingUnderWay, true)).toBe(nothingUnderWay)
+    expect(seen([committed, cleared], nothingUnderWay, true)).toBe(nothingUnderWay)
+    const u = seen(begun)
+    expect(seen([cleared], u)).toBe(u)
   })
 })
 
 it('what is answered is done with, and what changes nothing is the same object', () => {
   const sent = { ...nothingUnderWay, sent: [event('session.update')] }
-  expect(after([event('session.updated')], sent)).toBe(nothingUnderWay)
-  expect(after([event('rate_limits.updated')], sent)).toBe(sent)
+  expect(seen([event('session.updated')], sent)).toBe(nothingUnderWay)
+  expect(seen([event('rate_limits.updated')], sent)).toBe(sent)
 })
 
 it.each<[string, JsonObject | undefined, boolean, boolean]>([
