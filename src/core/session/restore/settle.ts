@@ -54,7 +54,6 @@ export function settleCut(step: Step): void {
   // Booked before the client sees its end, like every use. What was cut by a move was booked where that began.
   if (cut !== undefined && restore.cause !== 'moved')
     step.actions.push({ type: 'record.estimate', input: step.state.quota.lastInput, output: outputCap(step.state.profile, active?.request) })
-  endUnheard(step)
   for (const event of restore.news) handleServerEvent(step, { event, frame: undefined })
   const goesOn = speech !== undefined && step.state.voice.speech?.id === speech
   // What the new leg was told as sound is answered below, like every turn.
@@ -113,8 +112,6 @@ function closeResponse(step: Step, cut: Exclude<Cut, 'again'>, { said }: Restore
   const { active } = step.state.responses
   const shown = shownOf(step, active?.id) ?? { id: active?.id ?? '', response: { id: active?.id ?? '', object: 'realtime.response' }, items: [] }
   for (const event of closingEvents(shown, cut, said, () => publicEventId(step), step.state.underWay.undone)) handleServerEvent(step, { event, frame: undefined })
-  // The upstream has no half calls, and must not be told of them by the next replay.
-  for (const { id, item, final } of shown.items) if (!final && item.type === 'function_call') forgetItem(step, id)
 }
 
 /** The line said while a tool takes long is ended for a client that heard its beginning, and not said again. */
@@ -130,17 +127,6 @@ function endFiller(step: Step, { said }: Restore): void {
     step.set({ underWay: tidy(step.state.underWay, { ...step.state.underWay, responses: step.state.underWay.responses.filter((one) => one !== shown) }) })
   }
   changeResponses(step, fillerOver(step.state.responses))
-}
-
-/** A spoken turn that no upstream can be told of is there for the client all the same. */
-function endUnheard(step: Step): void {
-  const { underWay, conversation, restored } = step.state
-  for (const id of underWay.undone) {
-    const kept = conversation.items.find((one) => one.id === id)
-    if (kept?.role !== 'user' || restored.replayed.has(id)) continue
-    const item = { id, object: 'realtime.item', type: 'message', status: 'completed', role: 'user', content: [{ type: 'input_audio', transcript: null }] }
-    handleServerEvent(step, { event: { type: 'conversation.item.done', event_id: publicEventId(step), previous_item_id: null, item }, frame: undefined })
-  }
 }
 
 /** Nobody has seen its items, and they will not come back. */
