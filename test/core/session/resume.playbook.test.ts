@@ -33,6 +33,14 @@ describe('asking to be allowed back', () => {
     expect(asked.lastTo('client')).toMatchObject({ type: 'error', error: { code: 'bad_event', message, event_id: 'mine' } })
   })
 
+  it('too often is refused as too fast, with the event that it is about', () => {
+    const session = offered(start())
+    for (let times = 0; times < 2; times++) session.client(enable())
+    const actions = session.input({ type: 'client.event', event: enable({ event_id: 'mine' }) as never })
+    expect(session.lastTo('client')).toMatchObject({ error: { code: 'rate_limited', event_id: 'mine' } })
+    expect(actions).toContainEqual({ type: 'note', note: { type: 'event_refused', eventType: 'relay.resume.enable', code: 'rate_limited' } })
+  })
+
   it('is unknown to a session without relay events, and an acknowledgement without a token', () => {
     for (const [session, event] of [
       [play({ limits: LIMITS }), enable()],
@@ -46,9 +54,11 @@ describe('asking to be allowed back', () => {
   it('lets the client acknowledge what it has, in whole numbers', () => {
     const session = offered(start())
     expect(session.input({ type: 'client.event', event: { type: 'relay.ack', received: 7 } })).toEqual([{ type: 'resume.ack', received: 7 }])
+    expect(session.input({ type: 'client.event', event: { type: 'relay.ack', received: 0 } })).toEqual([{ type: 'resume.ack', received: 0 }])
     for (const received of [-1, 1.5, '7', null]) {
-      session.client({ type: 'relay.ack', received })
-      expect(session.lastTo('client')).toMatchObject({ error: { code: 'bad_event', param: 'received' } })
+      const actions = session.input({ type: 'client.event', event: { type: 'relay.ack', event_id: 'mine', received } })
+      expect(session.lastTo('client')).toMatchObject({ error: { code: 'bad_event', param: 'received', event_id: 'mine' } })
+      expect(actions).toContainEqual({ type: 'note', note: { type: 'event_refused', eventType: 'relay.ack', code: 'bad_event' } })
     }
   })
 })

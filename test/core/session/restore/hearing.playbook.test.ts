@@ -218,6 +218,8 @@ describe('several turns', () => {
   it('keep their names, and the client its clock', () => {
     const p = three()
     expect(opens(p).filter((line) => line.startsWith('audio'))).toEqual(['audio 1000 3000', 'audio 4000 6000', 'audio 7000 9000'])
+    const replay = p.allTo('upstream').flatMap(({ event_id: id }) => (String(id).startsWith(`${PREFIX}replay_`) ? [id] : []))
+    expect(new Set(replay).size).toBe(replay.length)
     takes(p, ['new_1', 'new_2', 'new_3'])
     says(p, 'new_2', 'Two')
     says(p, 'new_1', 'One')

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../../../src/core/protocol/events.js'
 import type { Action } from '../../../../src/core/session/actions.js'
 import type { Input } from '../../../../src/core/session/inputs.js'
-import { ev, type Play } from '../../../support/playbook.js'
+import { ev, type Play, play } from '../../../support/playbook.js'
 import { comesBack, echo, lose, restorable } from './lost-upstream.js'
 
 const notes = (actions: readonly Action[]) =>
@@ -150,6 +150,26 @@ describe('a session that cannot be restored', () => {
       9950,
     ],
     [
+      'when it is closed',
+      (p) => {
+        p.now = 10_950
+        return closed(p)
+      },
+      'closed',
+      1,
+      9950,
+    ],
+    [
+      'when it takes nothing',
+      (p) => {
+        p.now = 10_950
+        return p.input({ type: 'stalled', side: 'upstream' })
+      },
+      'no_progress',
+      1,
+      9950,
+    ],
+    [
       'when it has too much to do',
       (p) => {
         p.now = 10_950
@@ -166,6 +186,18 @@ describe('a session that cannot be restored', () => {
     const actions = happens(p)
     expect(notes(actions)).toEqual([{ type: 'restore_failed', cause: 'closed', why, attempts, durationMs }])
     expect(actions.at(-1)).toMatchObject({ type: 'close', code: 'upstream_lost', why: 'upstream_closed' })
+  })
+
+  it('ends at once if its first upstream takes nothing before it is live', () => {
+    expect(play({}, 'connecting').feed({ type: 'stalled', side: 'upstream' })).toEqual(['close upstream_lost no_progress'])
+  })
+
+  it('ends at once if its upstream is silent', () => {
+    const p = restorable({ tools: [] })
+    p.upstream(ev.error('insufficient_quota'))
+    p.client({ type: 'response.create' })
+    for (const now of [1000, 3000]) expect(at(p, now, { upstreamHeard: 5 }).filter(({ type }) => type === 'close')).toEqual([])
+    expect(at(p, 6000, { upstreamHeard: 5 }).at(-1)).toMatchObject({ type: 'close', code: 'upstream_lost', why: 'silent' })
   })
 
   it('ends at once, not when its answer is over', () => {
