@@ -32,9 +32,11 @@ export function cutNotes(step: Step, sounds: readonly Sound[] = []): readonly st
   const { conversation, underWay, responses } = step.state
   if (conversation.items.length === 0 && underWay.owed === undefined) return []
   const cut = responses.active ? cutOfActive(step) : undefined
-  const lastTurn = underWay.owed === undefined ? conversation.items.findLast((item) => item.role === 'user') : conversation.items.find((item) => item.id === underWay.owed)
+  // Of an owed turn there may be no item yet; otherwise the user may have said nothing at all.
+  const words =
+    underWay.owed === undefined ? conversation.items.findLast((item) => item.role === 'user')?.text : (conversation.items.find((item) => item.id === underWay.owed)?.text ?? '')
   const isUnanswered = underWay.owed !== undefined || cut === 'again' || underWay.sent.some((one) => one.type === 'response.create')
-  const unheard = isUnanswered && (lastTurn?.text ?? '') === '' && sounds.length === 0
+  const unheard = isUnanswered && words === '' && sounds.length === 0
   return [GO_ON, ...(cut === 'broken' && goesOnAfterCut(step) && wasHeard(step) ? [BROKE_OFF] : []), ...(unheard ? [UNHEARD] : [])]
 }
 
@@ -57,7 +59,7 @@ export function settleCut(step: Step): void {
   for (const event of restore.news) handleServerEvent(step, { event, frame: undefined })
   const goesOn = speech !== undefined && step.state.voice.speech?.id === speech
   // What the new leg was told as sound is answered below, like every turn.
-  if (restore.news.length > 0) step.set({ underWay: tidy(step.state.underWay, { ...step.state.underWay, owed: undefined }) })
+  step.set({ underWay: tidy(step.state.underWay, { ...step.state.underWay, owed: undefined }) })
   soundAgain(step, sent, restore.appendedMs, (event) => sendAgain(step, event))
   endFiller(step, restore)
   if (cut === 'again') forgetHalf(step)

@@ -163,6 +163,33 @@ describe('a turn that was committed and not answered', () => {
       { type: 'conversation.item.added', item: { id: 'turn_1' } },
       { type: 'conversation.item.done', item: { id: 'turn_1' } },
     ])
+    // What is said next is news.
+    p.upstream(buffer('speech_started', 'turn_3', { audio_start_ms: 3000 }))
+    expect(p.lastTo('client')).toMatchObject({ type: 'input_audio_buffer.speech_started', item_id: 'turn_3' })
+  })
+
+  it('and whose answer is refused is owed none any more', () => {
+    const p = talk()
+    hears(p, 1200)
+    p.upstream(buffer('speech_started', 'turn_1', { audio_start_ms: 1000 }))
+    hears(p, 3100)
+    p.upstream(buffer('speech_stopped', 'turn_1', { audio_end_ms: 3000 }))
+    lose(p)
+    opens(p)
+    takes(p, ['turn_2'])
+    p.upstream(ev.error('server_error', String(p.lastTo('upstream')?.event_id)))
+    p.upstream(transcript('turn_2', 'Hello'))
+    expect(p.input({ type: 'upstream.closed', leg: 2, code: 1006 })).toContainEqual({ type: 'dial', leg: 3, reason: 'lost', urgent: false })
+  })
+
+  it('and is no item yet is told as sound as well', () => {
+    const p = talk()
+    hears(p, 3100)
+    p.upstream(buffer('speech_started', 'turn_1', { audio_start_ms: 1000 }))
+    p.upstream(buffer('speech_stopped', 'turn_1', { audio_end_ms: 3000 }))
+    p.upstream(buffer('committed', 'turn_1', { previous_item_id: null }))
+    lose(p)
+    expect(opens(p)).toContain('audio 1000 3000')
   })
 
   it('without transcription is told as sound until it is answered, and as nothing after', () => {

@@ -72,8 +72,16 @@ it.each<[string, RealtimeEvent, RealtimeEvent]>([
   expect(acknowledged(before, answer)).toBe(before)
 })
 
-it('an item that is in shows that items before it are answered, and says nothing of a request', () => {
-  expect(acknowledged(all(create('refused without a word'), event('response.create'), create('b')), added('b'))).toEqual([event('response.create')])
+it.each(['conversation.item.added', 'conversation.item.created'])('%s shows that items before it are answered, and says nothing of a request, nor of what came after', (type) => {
+  const sent = all(create('refused without a word'), event('response.create'), create('b'), create('c'))
+  expect(acknowledged(sent, { ...added('b'), type })).toEqual([event('response.create'), create('c')])
+})
+
+it('an answer is that of the first alone', () => {
+  expect(acknowledged(all(event('response.create', { event_id: 'a' }), event('session.update'), event('response.create')), event('response.created'))).toEqual([
+    event('session.update'),
+    event('response.create'),
+  ])
 })
 
 it('audio is not kept, nor a response beside the conversation, and the list is bounded', () => {
@@ -88,4 +96,17 @@ it('holds a bounded number of characters: a client that sends images to a servic
   const sent = all(event('response.create'), ...Array.from({ length: 20 }, () => image(100_000)))
   expect(sent).toHaveLength(5)
   expect(all(...Array.from({ length: 5 }, () => image(100_000)), event('response.cancel'))).toHaveLength(6)
+})
+
+it('holds half a mebi of characters, in whatever field of an item they are', () => {
+  const most = 512 * 1024
+  const image = (size: number) => create('', { content: [{ type: 'input_image', image_url: 'x'.repeat(size - 'message'.length - 'user'.length - 'input_image'.length) }, 'odd'] })
+  const result = (size: number) =>
+    event('conversation.item.create', { item: { type: 'function_call_output', call_id: 'c', output: 'x'.repeat(size - 'function_call_output'.length - 1), n: 1 } })
+  for (const item of [image, result]) {
+    expect(all(event('response.create'), item(most))).toHaveLength(2)
+    expect(all(event('response.create'), item(most + 1))).toEqual([])
+    expect(all(event('response.create'), item(most / 2), item(most / 2))).toHaveLength(3)
+    expect(all(event('response.create'), item(most / 2), item(most / 2 + 1))).toHaveLength(1)
+  }
 })

@@ -261,9 +261,9 @@ it('the next leg is configured once, by what it says in that order, and everythi
   expect(p.tick(at + 500)).toContain('switch 2')
 })
 
-it('under a quota the next leg is told to leave the answering of turns to the relay as well', () => {
-  const rules = [{ of: 'responses', per: 'day', max: 5 }]
-  const p = lasting({ quota: { rules, failOpen: true, currency: 'USD' } as never })
+it('under a quota the next leg is told to leave the answering of turns to the relay from the start', () => {
+  const quota = { rules: [{ of: 'responses', per: 'day', max: 5 }], failOpen: true, currency: 'USD' }
+  const p = play({ quota: quota as never, limits: { reconnectMs: RECONNECT_MS, upstreamSessionMs: CAP_MS, idleTimeoutMs: 3_600_000 } as never })
   dials(p)
   fromNext(p, { type: 'session.created', event_id: 'e', session: {} })
   expect(p.lastTo('upstream')).toMatchObject({ type: 'session.update', session: { audio: { input: { turn_detection: { type: 'server_vad', create_response: false } } } } })
@@ -349,8 +349,13 @@ it('a client that asked for the relay’s events hears nothing of it', () => {
     const sent = p.allTo('upstream').length
     const now = cut ? CAP_MS - 10_000 : at
     expect(tick(p, now)).toContain('switch 2')
-    for (const event of p.allTo('upstream').slice(sent)) echo(p, event.item as never)
+    const actions = p
+      .allTo('upstream')
+      .slice(sent)
+      .flatMap(({ item }) => p.input({ type: 'upstream.event', leg: 2, event: ev.added(item as object) as never, frame: undefined }))
     expect(p.state.upstream).toMatchObject({ phase: 'ready', leg: 2 })
+    const [cause, became] = cut ? ['forced', 'broken'] : ['rollover', 'none']
+    expect(actions).toContainEqual({ type: 'note', note: { type: 'restored', cause, durationMs: 0, attempts: 1, cut: became } })
     expect(p.allTo('client').map(({ type }) => type)).not.toContain('relay.resumed')
   }
 })

@@ -107,11 +107,11 @@ describe('an answer that was under way', () => {
     p.upstream(ev.itemAdded('r1', half))
     p.upstream(ev.added(half, 'item_1'))
     lose(p)
-    comesBack(p)
+    const note = String(comesBack(p).items.at(-1)?.id)
     p.upstream(ev.created('r2'))
     const answer = { ...ev.message('item_3', 'The sea is calm, and the wind is low') }
     p.upstream(ev.itemAdded('r2', answer))
-    p.upstream(ev.added(answer, 'item_1'))
+    p.upstream(ev.added(answer, note))
     p.upstream(done(answer))
     p.upstream(ev.itemDone('r2', answer))
     p.upstream(ev.done('r2', [answer]))
@@ -130,6 +130,54 @@ describe('an answer that was under way', () => {
     comesBack(p)
     expect(Object.keys(p.lastTo('upstream') ?? {})).toEqual(['type', 'event_id'])
   })
+})
+
+describe('that the user could not be heard', () => {
+  const spoken = { id: 'spoken', type: 'message', role: 'user', status: 'completed', content: [{ type: 'input_audio', transcript: null }] }
+  const greeting = ev.message('greeting', 'Hello')
+  const asks = (p: Play) => p.client({ type: 'response.create' })
+  it.each<[string, boolean, object[], (p: Play) => void]>([
+    ['if an answer to it was asked for', true, [spoken], asks],
+    [
+      'if that had begun, and nothing of it was seen',
+      true,
+      [spoken],
+      (p) => {
+        asks(p)
+        p.upstream(ev.created('r1'))
+      },
+    ],
+    ['if it was answered', false, [spoken, greeting], () => undefined],
+    ['if it has been put into words', false, [{ ...spoken, content: [{ type: 'input_audio', transcript: 'Hello' }] }], asks],
+    ['if something was said since', false, [spoken, user('item_1', 'Hello')], asks],
+    ['if the user has not said anything', false, [greeting], asks],
+  ])('%s, is told the model: %s', (_when, isTold, items, happens) => {
+    const p = restorable({ tools: [] })
+    for (const item of items) {
+      p.upstream(ev.added(item))
+      p.upstream(done(item))
+    }
+    happens(p)
+    lose(p)
+    expect(JSON.stringify(comesBack(p).items).includes('could not be heard')).toBe(isTold)
+  })
+})
+
+it('speech that a new leg does not hear again keeps nothing waiting', () => {
+  const p = restorable({ tools: [{ ...tool('make_report'), background: true }] })
+  turn(p)
+  p.upstream(ev.created('r1'))
+  const call = ev.call('c', 'make_report')
+  p.upstream(ev.itemDone('r1', call))
+  p.upstream(ev.done('r1', [call]))
+  const placeholder = p.allTo('upstream').at(-2)?.item as JsonObject
+  echo(p, placeholder)
+  p.upstream(ev.created('r2'))
+  p.upstream(ev.done('r2'))
+  p.upstream({ type: 'input_audio_buffer.speech_started', event_id: 'e', item_id: 'speech', audio_start_ms: 0 })
+  lose(p)
+  comesBack(p)
+  expect(p.toolFinished('c', 'the report')).toEqual(['upstream conversation.item.create', 'upstream response.create'])
 })
 
 describe('the line that is said while a tool takes long', () => {

@@ -75,6 +75,12 @@ describe('a leg that lasts an hour', () => {
     expect(all[0]).toMatchObject({ leg: undefined, phase: 'waiting', lateAt: 1000 + HOUR - 30_000, forcedAt: 1000 + HOUR - 10_000 })
   })
 
+  it('or two is followed by another no sooner than that', () => {
+    const times = Array.from({ length: 300 }, (_, n) => rolloverFor({ ...limits, upstreamSessionMs: 2 * HOUR }, undefined, 0, 1e12, `relay_${n}_1`)?.at ?? 0)
+    expect(Math.min(...times)).toBeGreaterThanOrEqual(2 * HOUR - 10 * MINUTE)
+    expect(Math.min(...times)).toBeLessThan(2 * HOUR - 9 * MINUTE)
+  })
+
   it('or a minute has shorter times, in the same order', () => {
     expect(plan(MINUTE)).toMatchObject({ lateAt: 1000 + MINUTE - 5000, forcedAt: 1000 + MINUTE - 10_000 / 6 })
     expect(plan(6 * MINUTE)).toMatchObject({ lateAt: 1000 + 6 * MINUTE - 30_000, forcedAt: 1000 + 6 * MINUTE - 10_000 })
