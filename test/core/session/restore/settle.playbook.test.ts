@@ -132,6 +132,35 @@ describe('an answer that was under way', () => {
   })
 })
 
+describe('an answer that is asked for again and refused', () => {
+  it('is seen to fail by a client that has seen it begin, and what comes next is news', () => {
+    const p = restorable({ tools: [] })
+    turn(p)
+    p.client({ type: 'response.create' })
+    p.upstream(ev.created('r1'))
+    lose(p)
+    comesBack(p)
+    expect(p.upstream(ev.error('server_error', String(p.lastTo('upstream')?.event_id)))).toEqual(['client response.done'])
+    expect(p.lastTo('client')).toMatchObject({
+      response: { id: 'r1', object: 'realtime.response', status: 'failed', status_details: { type: 'failed' }, output: [], usage: null },
+    })
+    p.client({ type: 'response.create' })
+    expect(p.upstream(ev.created('r2'))).toEqual(['client response.created'])
+    expect(p.lastTo('client')).toMatchObject({ response: { id: 'r2' } })
+  })
+
+  it('and goes on where it was cut is not missed, and a request that waited for it goes', () => {
+    const p = answering()
+    lose(p, written)
+    comesBack(p)
+    const again = String(p.lastTo('upstream')?.event_id)
+    expect(p.client({ type: 'response.create', event_id: 'next' })).toEqual([])
+    expect(p.upstream(ev.error('server_error', `${PREFIX}other`))).toEqual([])
+    expect(p.upstream(ev.error('server_error', again))).toEqual(['upstream response.create'])
+    expect(p.lastTo('upstream')).toEqual({ type: 'response.create', event_id: 'next' })
+  })
+})
+
 describe('that the user could not be heard', () => {
   const spoken = { id: 'spoken', type: 'message', role: 'user', status: 'completed', content: [{ type: 'input_audio', transcript: null }] }
   const greeting = ev.message('greeting', 'Hello')
