@@ -1,6 +1,6 @@
 // A client that may come back: what it is told, what goes on without it, what does not begin, and what it finds when it returns.
 import { describe, expect, it } from 'vitest'
-import { type Play, play, profile } from '../../support/playbook.js'
+import { type Play, play, profile, tool } from '../../support/playbook.js'
 
 const LIMITS = { ...profile().limits, resumeMs: 60_000 }
 const start = (change: Parameters<typeof play>[0] = {}) => play({ relayEvents: true, limits: LIMITS, ...change })
@@ -145,6 +145,49 @@ describe('a client that is back', () => {
       ['conversation.item.done', 'item_3', 'item_1'],
     ])
     expect(JSON.stringify(told)).not.toContain('Secret')
+  })
+})
+
+describe('a client that missed too much', () => {
+  const added = (item: object, previous: string | null = null) => ({ type: 'conversation.item.added', event_id: 'e', previous_item_id: previous, item })
+  const said = (id: string, role: string, content: object[], status = 'completed') => ({ id, type: 'message', role, status, content })
+  const shown = (id: string, more: object) => ({ id, object: 'realtime.item', status: 'completed', ...more })
+
+  it('is told each item as it is by now, calls of its own too, and nothing of the server’s', () => {
+    const session = offered(start({ tools: [tool('get_weather'), tool('show_on_screen', 'client')] }))
+    const clients = { ...call, id: 'item_s', call_id: 'call_2', name: 'show_on_screen', arguments: '{"what":"sea"}' }
+    session.upstream(added(said('item_1', 'user', [{ type: 'input_audio', transcript: null }])))
+    session.upstream(created())
+    session.upstream(callDone)
+    session.upstream(added(call, 'item_1'))
+    session.upstream({ ...callDone, item: clients })
+    session.upstream(added(clients, 'item_c'))
+    session.upstream(done('resp_1', [call, clients]))
+    session.toolFinished('call_1')
+    session.upstream(added(session.lastTo('upstream')?.item as object, 'item_s'))
+    session.upstream(added({ id: 'item_o', type: 'function_call_output', call_id: 'call_2', output: 'shown', status: 'completed' }))
+    session.upstream(created('resp_2'))
+    session.upstream(added(said('item_2', 'assistant', [{ type: 'output_text', text: 'Look' }], 'in_progress')))
+    session.input({ type: 'client.gone' })
+    const before = session.allTo('client').length
+    session.input(back(false))
+    const told = session.allTo('client').slice(before)
+    const items = {
+      item_1: shown('item_1', { type: 'message', role: 'user', content: [] }),
+      item_s: shown('item_s', { type: 'function_call', call_id: 'call_2', name: 'show_on_screen', arguments: '{"what":"sea"}' }),
+      item_o: shown('item_o', { type: 'function_call_output', call_id: 'call_2', output: 'shown' }),
+      item_2: shown('item_2', { type: 'message', role: 'assistant', status: 'in_progress', content: [{ type: 'output_text', text: 'Look' }] }),
+    }
+    expect(told.map(({ type, previous_item_id, item }) => [String(type).slice('conversation.item.'.length), previous_item_id, item])).toEqual([
+      ['added', null, items.item_1],
+      ['done', null, items.item_1],
+      ['added', 'item_1', items.item_s],
+      ['done', 'item_1', items.item_s],
+      ['added', 'item_s', items.item_o],
+      ['done', 'item_s', items.item_o],
+      ['added', 'item_o', items.item_2],
+    ])
+    expect(new Set(told.map((event) => event.event_id)).size).toBe(7)
   })
 })
 
