@@ -26,10 +26,8 @@ export function upstreamClosed(step: Step, code: number, said: readonly Said[] =
   const { upstream, restore, call } = step.state
   if (call) return sidebandClosed(step, code, said)
   if (restore) return attemptFailed(step, 'closed')
-  if (upstream.phase !== 'ready') {
-    step.set({ upstream: { ...upstream, phase: 'lost' } })
-    close(step, 'upstream_refused', 'closed_before_live')
-  } else if (code === 1001) lost(step, 'closed', said, { code: 'session_over', why: 'upstream_session_over' })
+  if (upstream.phase !== 'ready') close(step, 'upstream_refused', 'closed_before_live')
+  else if (code === 1001) lost(step, 'closed', said, { code: 'session_over', why: 'upstream_session_over' })
   else lost(step, 'closed', said, { code: 'upstream_lost', why: 'upstream_closed' })
 }
 

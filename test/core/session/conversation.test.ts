@@ -180,6 +180,12 @@ describe('at its bound', () => {
     expect([later.leftOut, later.items.length]).toEqual([2, 13])
   })
 
+  it('drops one call with its result, and leaves the next with its own', () => {
+    const pair = (n: number, length: number) => [added(call(`c${n}`, `call_${n}`, 'x'.repeat(length))), added(result(`o${n}`, `call_${n}`))]
+    const fill = Array.from({ length: 12 }, (_, n) => added(message(`m${n}`, 'assistant', [{ type: 'output_text', text: 'x'.repeat(9100) }])))
+    expect(ids(told(...pair(1, 20_000), ...pair(2, 10), ...fill)).slice(0, 3)).toEqual(['c2', 'o2', 'm0'])
+  })
+
   it('counts what it keeps, whatever came', () => {
     const id = fc.constantFrom('a', 'b', 'c', 'd')
     const text = fc.constantFrom('', 'short', long)

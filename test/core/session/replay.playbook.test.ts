@@ -2,7 +2,7 @@
 import { deserialize, serialize } from 'node:v8'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../../src/core/protocol/events.js'
-import { replay } from '../../../src/core/session/replay.js'
+import { msHeard, replay } from '../../../src/core/session/replay.js'
 import type { SessionState } from '../../../src/core/session/state.js'
 import { ev, PREFIX, play, updated } from '../../support/playbook.js'
 
@@ -130,6 +130,23 @@ describe('replay', () => {
     expect(update?.session).toMatchObject({ output_modalities: ['text'], audio: { output: { voice: 'cedar' }, input: { turn_detection: null } } })
     expect(update).not.toHaveProperty('session.audio.output.speed')
   })
+})
+
+it('what was heard is as long as at the usual speed, between half of that and about twice', () => {
+  const text = 'x'.repeat(14)
+  for (const [speed, ms] of [
+    [undefined, 2000],
+    [14, 2000],
+    [28, 4000],
+    [31, (2000 * 30) / 14],
+    [8, (2000 * 8) / 14],
+    [6, 1000],
+  ] as const)
+    expect(msHeard(text, 2000, speed)).toBeCloseTo(ms)
+  expect(msHeard(text, 0)).toBe(0)
+  expect(msHeard(text, 1)).toBe(1000)
+  expect(msHeard('ab cdef', 1)).toBe(Math.ceil((2 / 14) * 1000))
+  expect(msHeard('  ab cdef', 1)).toBe(Math.ceil((4 / 14) * 1000))
 })
 
 it('a session’s state is plain data, so that another process could go on with it', () => {

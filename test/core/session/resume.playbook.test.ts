@@ -1,6 +1,6 @@
 // A client that may come back: what it is told, what goes on without it, what does not begin, and what it finds when it returns.
 import { describe, expect, it } from 'vitest'
-import { type Play, play, profile } from '../../support/playbook.js'
+import { type Play, play, profile, tool } from '../../support/playbook.js'
 
 const LIMITS = { ...profile().limits, resumeMs: 60_000 }
 const start = (change: Parameters<typeof play>[0] = {}) => play({ relayEvents: true, limits: LIMITS, ...change })
@@ -33,6 +33,14 @@ describe('asking to be allowed back', () => {
     expect(asked.lastTo('client')).toMatchObject({ type: 'error', error: { code: 'bad_event', message, event_id: 'mine' } })
   })
 
+  it('too often is refused as too fast, with the event that it is about', () => {
+    const session = offered(start())
+    for (let times = 0; times < 2; times++) session.client(enable())
+    const actions = session.input({ type: 'client.event', event: enable({ event_id: 'mine' }) as never })
+    expect(session.lastTo('client')).toMatchObject({ error: { code: 'rate_limited', event_id: 'mine' } })
+    expect(actions).toContainEqual({ type: 'note', note: { type: 'event_refused', eventType: 'relay.resume.enable', code: 'rate_limited' } })
+  })
+
   it('is unknown to a session without relay events, and an acknowledgement without a token', () => {
     for (const [session, event] of [
       [play({ limits: LIMITS }), enable()],
@@ -46,9 +54,11 @@ describe('asking to be allowed back', () => {
   it('lets the client acknowledge what it has, in whole numbers', () => {
     const session = offered(start())
     expect(session.input({ type: 'client.event', event: { type: 'relay.ack', received: 7 } })).toEqual([{ type: 'resume.ack', received: 7 }])
+    expect(session.input({ type: 'client.event', event: { type: 'relay.ack', received: 0 } })).toEqual([{ type: 'resume.ack', received: 0 }])
     for (const received of [-1, 1.5, '7', null]) {
-      session.client({ type: 'relay.ack', received })
-      expect(session.lastTo('client')).toMatchObject({ error: { code: 'bad_event', param: 'received' } })
+      const actions = session.input({ type: 'client.event', event: { type: 'relay.ack', event_id: 'mine', received } })
+      expect(session.lastTo('client')).toMatchObject({ error: { code: 'bad_event', param: 'received', event_id: 'mine' } })
+      expect(actions).toContainEqual({ type: 'note', note: { type: 'event_refused', eventType: 'relay.ack', code: 'bad_event' } })
     }
   })
 })
@@ -135,6 +145,49 @@ describe('a client that is back', () => {
       ['conversation.item.done', 'item_3', 'item_1'],
     ])
     expect(JSON.stringify(told)).not.toContain('Secret')
+  })
+})
+
+describe('a client that missed too much', () => {
+  const added = (item: object, previous: string | null = null) => ({ type: 'conversation.item.added', event_id: 'e', previous_item_id: previous, item })
+  const said = (id: string, role: string, content: object[], status = 'completed') => ({ id, type: 'message', role, status, content })
+  const shown = (id: string, more: object) => ({ id, object: 'realtime.item', status: 'completed', ...more })
+
+  it('is told each item as it is by now, calls of its own too, and nothing of the server’s', () => {
+    const session = offered(start({ tools: [tool('get_weather'), tool('show_on_screen', 'client')] }))
+    const clients = { ...call, id: 'item_s', call_id: 'call_2', name: 'show_on_screen', arguments: '{"what":"sea"}' }
+    session.upstream(added(said('item_1', 'user', [{ type: 'input_audio', transcript: null }])))
+    session.upstream(created())
+    session.upstream(callDone)
+    session.upstream(added(call, 'item_1'))
+    session.upstream({ ...callDone, item: clients })
+    session.upstream(added(clients, 'item_c'))
+    session.upstream(done('resp_1', [call, clients]))
+    session.toolFinished('call_1')
+    session.upstream(added(session.lastTo('upstream')?.item as object, 'item_s'))
+    session.upstream(added({ id: 'item_o', type: 'function_call_output', call_id: 'call_2', output: 'shown', status: 'completed' }))
+    session.upstream(created('resp_2'))
+    session.upstream(added(said('item_2', 'assistant', [{ type: 'output_text', text: 'Look' }], 'in_progress')))
+    session.input({ type: 'client.gone' })
+    const before = session.allTo('client').length
+    session.input(back(false))
+    const told = session.allTo('client').slice(before)
+    const items = {
+      item_1: shown('item_1', { type: 'message', role: 'user', content: [] }),
+      item_s: shown('item_s', { type: 'function_call', call_id: 'call_2', name: 'show_on_screen', arguments: '{"what":"sea"}' }),
+      item_o: shown('item_o', { type: 'function_call_output', call_id: 'call_2', output: 'shown' }),
+      item_2: shown('item_2', { type: 'message', role: 'assistant', status: 'in_progress', content: [{ type: 'output_text', text: 'Look' }] }),
+    }
+    expect(told.map(({ type, previous_item_id, item }) => [String(type).slice('conversation.item.'.length), previous_item_id, item])).toEqual([
+      ['added', null, items.item_1],
+      ['done', null, items.item_1],
+      ['added', 'item_1', items.item_s],
+      ['done', 'item_1', items.item_s],
+      ['added', 'item_s', items.item_o],
+      ['done', 'item_s', items.item_o],
+      ['added', 'item_o', items.item_2],
+    ])
+    expect(new Set(told.map((event) => event.event_id)).size).toBe(7)
   })
 })
 

@@ -6,7 +6,7 @@ export type Aliases = ReadonlyMap<string, string>
 
 export const noAliases: Aliases = new Map()
 
-const ID_FIELDS = ['response_id', 'item_id', 'previous_item_id', 'conversation_id'] as const
+const ID_FIELDS = ['response_id', 'item_id', 'previous_item_id'] as const
 
 /** The same event if it names nothing that has another id. */
 export function withAliases(event: RealtimeEvent, aliases: Aliases): RealtimeEvent {

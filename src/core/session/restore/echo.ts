@@ -76,8 +76,8 @@ export function alias(step: Step, upstreamId: string | undefined, clientId: stri
 }
 
 function endRewriting(step: Step): void {
-  const { phase, leg } = step.state.upstream
-  step.set({ upstream: { phase, leg } })
+  const { rewrites: _, ...upstream } = step.state.upstream
+  step.set({ upstream })
 }
 
 function change(step: Step, what: Partial<Restored>): void {

@@ -2,7 +2,7 @@
 import type { RealtimeEvent } from '../../protocol/events.js'
 import type { Ending } from '../actions.js'
 import { type Conversation, heardOf, remembered } from '../conversation.js'
-import { close, closeNow } from '../ending.js'
+import { closeNow } from '../ending.js'
 import type { QuotaReservation } from '../inputs.js'
 import { msHeard } from '../replay.js'
 import { floorOf } from '../responses/floor.js'
@@ -31,8 +31,7 @@ export function lost(step: Step, cause: LossCause, said: readonly Said[], ending
   const { state, now } = step
   if (!wouldRestore(state, now)) {
     const { code, why, retryAfterSeconds } = ending
-    step.set({ upstream: { ...state.upstream, phase: 'lost' } })
-    return cause === 'closed' ? close(step, code, why, retryAfterSeconds) : closeNow(step, code, why, retryAfterSeconds)
+    return closeNow(step, code, why, retryAfterSeconds)
   }
   const until = now + (state.profile.limits.reconnectMs ?? 0)
   note(step, { type: 'upstream_lost', cause, during: during(state) })
@@ -47,7 +46,7 @@ export function withWhatWasSaid({ conversation, underWay }: SessionState, said: 
     const { text = '', audioMs = 0, speed } = said.find((one) => one.itemId === id) ?? {}
     const words = parts.find((part) => part.text !== undefined)?.text ?? text
     if (final && !done) after = remembered(after, { type: 'response.output_item.done', item })
-    else if (!final && item.type === 'message') after = heardOf(after, id, words, parts.some(isSpoken) ? msHeard(words, audioMs, speed) : undefined)
+    else after = heardOf(after, id, words, parts.some(isSpoken) ? msHeard(words, audioMs, speed) : undefined)
   }
   return after
 }
@@ -58,7 +57,7 @@ export function attemptFailed(step: Step, why: string, retryAfterMs = 0): void {
   if (!restore) return
   const dialAt = step.now + Math.max(pauseAfter(restore.attempt, relayIdPrefix), retryAfterMs)
   if (dialAt >= restore.until) return giveUp(step, why)
-  step.set({ upstream: { ...upstream, phase: 'lost' }, restore: { ...restore, dialAt, awaited: new Map(), sounds: [], appendedMs: 0, news: [] } })
+  step.set({ upstream: { ...upstream, phase: 'lost' }, restore: { ...restore, dialAt, awaited: new Map(), sounds: [], news: [] } })
 }
 
 /** At every tick. */
@@ -116,7 +115,6 @@ function giveUp(step: Step, why: string): void {
   if (!restore) return
   const { code, why: cause, retryAfterSeconds } = restore.ending
   note(step, { type: 'restore_failed', cause: restore.cause, why, attempts: restore.attempt, durationMs: step.now - restore.since })
-  step.set({ upstream: { ...step.state.upstream, phase: 'lost' }, restore: undefined })
   closeNow(step, code, cause, retryAfterSeconds)
 }
 

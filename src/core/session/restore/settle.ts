@@ -32,9 +32,11 @@ export function cutNotes(step: Step, sounds: readonly Sound[] = []): readonly st
   const { conversation, underWay, responses } = step.state
   if (conversation.items.length === 0 && underWay.owed === undefined) return []
   const cut = responses.active ? cutOfActive(step) : undefined
-  const lastTurn = underWay.owed === undefined ? conversation.items.findLast((item) => item.role === 'user') : conversation.items.find((item) => item.id === underWay.owed)
+  // Of an owed turn there may be no item yet; otherwise the user may have said nothing at all.
+  const words =
+    underWay.owed === undefined ? conversation.items.findLast((item) => item.role === 'user')?.text : (conversation.items.find((item) => item.id === underWay.owed)?.text ?? '')
   const isUnanswered = underWay.owed !== undefined || cut === 'again' || underWay.sent.some((one) => one.type === 'response.create')
-  const unheard = isUnanswered && (lastTurn?.text ?? '') === '' && sounds.length === 0
+  const unheard = isUnanswered && words === '' && sounds.length === 0
   return [GO_ON, ...(cut === 'broken' && goesOnAfterCut(step) && wasHeard(step) ? [BROKE_OFF] : []), ...(unheard ? [UNHEARD] : [])]
 }
 
@@ -54,11 +56,10 @@ export function settleCut(step: Step): void {
   // Booked before the client sees its end, like every use. What was cut by a move was booked where that began.
   if (cut !== undefined && restore.cause !== 'moved')
     step.actions.push({ type: 'record.estimate', input: step.state.quota.lastInput, output: outputCap(step.state.profile, active?.request) })
-  endUnheard(step)
   for (const event of restore.news) handleServerEvent(step, { event, frame: undefined })
   const goesOn = speech !== undefined && step.state.voice.speech?.id === speech
   // What the new leg was told as sound is answered below, like every turn.
-  if (restore.news.length > 0) step.set({ underWay: tidy(step.state.underWay, { ...step.state.underWay, owed: undefined }) })
+  step.set({ underWay: tidy(step.state.underWay, { ...step.state.underWay, owed: undefined }) })
   soundAgain(step, sent, restore.appendedMs, (event) => sendAgain(step, event))
   endFiller(step, restore)
   if (cut === 'again') forgetHalf(step)
@@ -113,8 +114,6 @@ function closeResponse(step: Step, cut: Exclude<Cut, 'again'>, { said }: Restore
   const { active } = step.state.responses
   const shown = shownOf(step, active?.id) ?? { id: active?.id ?? '', response: { id: active?.id ?? '', object: 'realtime.response' }, items: [] }
   for (const event of closingEvents(shown, cut, said, () => publicEventId(step), step.state.underWay.undone)) handleServerEvent(step, { event, frame: undefined })
-  // The upstream has no half calls, and must not be told of them by the next replay.
-  for (const { id, item, final } of shown.items) if (!final && item.type === 'function_call') forgetItem(step, id)
 }
 
 /** The line said while a tool takes long is ended for a client that heard its beginning, and not said again. */
@@ -130,17 +129,6 @@ function endFiller(step: Step, { said }: Restore): void {
     step.set({ underWay: tidy(step.state.underWay, { ...step.state.underWay, responses: step.state.underWay.responses.filter((one) => one !== shown) }) })
   }
   changeResponses(step, fillerOver(step.state.responses))
-}
-
-/** A spoken turn that no upstream can be told of is there for the client all the same. */
-function endUnheard(step: Step): void {
-  const { underWay, conversation, restored } = step.state
-  for (const id of underWay.undone) {
-    const kept = conversation.items.find((one) => one.id === id)
-    if (kept?.role !== 'user' || restored.replayed.has(id)) continue
-    const item = { id, object: 'realtime.item', type: 'message', status: 'completed', role: 'user', content: [{ type: 'input_audio', transcript: null }] }
-    handleServerEvent(step, { event: { type: 'conversation.item.done', event_id: publicEventId(step), previous_item_id: null, item }, frame: undefined })
-  }
 }
 
 /** Nobody has seen its items, and they will not come back. */

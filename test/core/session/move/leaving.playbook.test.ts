@@ -1,5 +1,6 @@
 // A drain with clients that may come back: their sessions are served on until a quiet point, and then go on elsewhere.
 import { describe, expect, it } from 'vitest'
+import { leavingDueAt } from '../../../../src/core/session/move/leaving.js'
 import { ev, type Play } from '../../../support/playbook.js'
 import { lose } from '../restore/lost-upstream.js'
 import { exportOf, movable } from './moving-play.js'
@@ -74,6 +75,49 @@ describe('a session that may go on elsewhere', () => {
     const actions = p.input({ type: 'tick', clientActiveAt: 0, said: [{ itemId: 'x', text: '', audioMs: 0 }] })
     expect(left(actions)).toBe('draining')
     expect(actions.some(({ type }) => type === 'park')).toBe(true)
+  })
+
+  it.each([
+    [1000, 21_000, 11_000, 20_000],
+    [1000, 6000, 3500, 5500],
+    [1000, 500, 1000, 500],
+  ])('that is told at %i of a drain until %i is less strict from %i on, and leaves at %i', (now, untilMs, relaxedAt, lastAt) => {
+    const p = busy()
+    p.now = now
+    const actions = p.input({ type: 'drain', untilMs, moves: true })
+    if (lastAt <= now) return expect(left(actions)).toBe('draining')
+    expect(leavingDueAt(p.state)).toBe(relaxedAt)
+    expect(p.tick(relaxedAt)).toEqual([])
+    expect(leavingDueAt(p.state)).toBe(lastAt)
+    expect(p.tick(lastAt - 1)).toEqual([])
+    expect(p.tick(lastAt)).toContain('park draining moved')
+  })
+
+  it('and has left is ended by the end of the drain like any other whose use is not known yet', () => {
+    const p = busy()
+    leave(p)
+    expect(p.tick(19_000)).toContain('park draining moved')
+    expect(p.feed({ type: 'end', code: 'draining', why: 'drain_deadline' })).toContain('close draining drain_deadline')
+  })
+
+  it('waits for a call of the client’s beside one of its own', () => {
+    const p = busy()
+    leave(p)
+    const [own, clients] = [ev.call('call_1', 'get_weather'), ev.call('call_2', 'show_on_screen')]
+    p.upstream(ev.itemDone('r1', own))
+    p.upstream(ev.itemDone('r1', clients))
+    p.upstream(ev.done('r1', [own, clients]))
+    p.toolFinished('call_1')
+    p.upstream(ev.added(p.lastTo('upstream')?.item as object))
+    p.upstream({ type: 'conversation.item.done', event_id: 'e', item: p.lastTo('upstream')?.item })
+    expect(p.tick(12_000)).toEqual([])
+    expect(p.state.life).toBe('open')
+    p.client({ type: 'conversation.item.create', item: { id: 'mine', type: 'function_call_output', call_id: 'call_2', output: 'shown' } })
+    p.upstream(ev.added({ id: 'mine', type: 'function_call_output', call_id: 'call_2', output: 'shown' }))
+    p.upstream({ type: 'conversation.item.done', event_id: 'e', item: { id: 'mine', type: 'function_call_output', call_id: 'call_2', output: 'shown' } })
+    p.upstream(ev.created('r2'))
+    expect(p.state.life).toBe('open')
+    expect(p.upstream(ev.done('r2')).at(-1)).toBe('close draining moved')
   })
 
   it('leaves rather than being ended by the drain', () => {

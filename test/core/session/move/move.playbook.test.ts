@@ -5,9 +5,9 @@ import { packed } from '../../../../src/core/session/move/pack.js'
 import { INTERRUPTED, suspended } from '../../../../src/core/session/move/suspend.js'
 import { openingState } from '../../../../src/core/session/state.js'
 import type { ReceivedEvent } from '../../../support/event-log.js'
-import { ev, type Play, play, profile, tool } from '../../../support/playbook.js'
+import { ev, type Play, play, profile, tool, updated } from '../../../support/playbook.js'
 import { orderProblems } from '../../../support/stream-order.js'
-import { comesBack } from '../restore/lost-upstream.js'
+import { comesBack, lose } from '../restore/lost-upstream.js'
 import { arrived, died, exportOf, movable, moved } from './moving-play.js'
 
 const user = (id: string, text: string): JsonObject => ({ id, type: 'message', status: 'completed', role: 'user', content: [{ type: 'input_text', text }] })
@@ -179,10 +179,150 @@ describe('a move', () => {
     expect(lines.at(-1)).toBe('upstream response.create')
   })
 
+  it('says how long that tool was at work, and nothing to an upstream that it leaves', () => {
+    const p = movable({ limits: { reconnectMs: 0 } as never })
+    p.now = 1000
+    toolAtWork(p)
+    p.now = 3500
+    const actions = p.input({ type: 'move', said: [] })
+    expect(actions.flatMap((action) => (action.type === 'send' ? [action.to] : []))).toEqual(['client'])
+    expect(actions[0]).toMatchObject({ event: { type: 'relay.tool.finished', duration_ms: 2500 } })
+  })
+
+  it('is noted as one attempt before those elsewhere', () => {
+    const p = movable()
+    moved(p)
+    p.feed({ type: 'upstream.opened', leg: p.state.upstream.leg, privateWords: [] })
+    p.upstream({ type: 'session.created', event_id: 'e', session: {} })
+    const live = p.input({ type: 'upstream.event', leg: p.state.upstream.leg, event: updated(p.state.profile), frame: undefined })
+    expect(live).toContainEqual({ type: 'note', note: { type: 'restored', cause: 'moved', durationMs: 0, attempts: 2, cut: 'none' } })
+  })
+
   it('lets a tool finish that was declared to, though nobody waits for it', () => {
     const p = movable({ tools: [{ ...tool('get_weather'), onCancel: 'finish' }] })
     toolAtWork(p)
     expect(exportOf(moved(p))).toMatchObject({ spared: ['call_1'] })
+  })
+
+  it('spares nothing else: a tool that could finish and does not work, nor one at work that could not', () => {
+    const p = movable({
+      tools: [tool('get_weather'), { ...tool('finishes'), onCancel: 'finish' }, { ...tool('reports'), background: true }, { ...tool('idles'), onCancel: 'finish' }],
+    })
+    turn(p)
+    p.upstream(ev.created('r1'))
+    const calls = ['get_weather', 'finishes', 'reports', 'idles'].map((name) => ev.call(name, name))
+    for (const one of calls) p.upstream(ev.itemDone('r1', one))
+    p.upstream(ev.done('r1', calls))
+    p.toolFinished('idles')
+    expect(exportOf(moved(p))?.spared).toEqual(['finishes', 'reports'])
+  })
+
+  it('concerns a session that drains as well', () => {
+    const p = movable({ tools: [] })
+    turn(p)
+    p.upstream(ev.created('r1'))
+    p.feed({ type: 'drain', untilMs: 60_000 })
+    expect(p.state.life).toBe('draining')
+    expect(exportOf(moved(p))?.code).toBe('superseded')
+    expect(p.state).toMatchObject({ life: 'open', drainUntil: undefined })
+  })
+
+  it('takes along a spoken turn that waits for its quota, or for an answer under way, and asks for it there', () => {
+    const spoken = { type: 'input_audio_buffer.committed', event_id: 'e', item_id: 'item_1', previous_item_id: null }
+    const quota = { tools: [], quota: { rules: [{ of: 'responses', per: 'day', max: 5 }], timeZone: 'UTC', failOpen: true } as never }
+    const waiting = movable(quota)
+    waiting.upstream(spoken)
+    expect(waiting.state.gate.waiting?.request).toBe('turn')
+    const busy = movable(quota)
+    busy.upstream(ev.created('r1'))
+    busy.upstream(spoken)
+    expect(busy.state.gate.waiting).toBeUndefined()
+    for (const p of [waiting, busy]) {
+      moved(p)
+      expect(p.state.quota).toMatchObject({ holds: false, turnUnanswered: true })
+      expect(p.state.restore?.early).toEqual([])
+      p.upstream(ev.added(user('item_1', 'How is the sea?')))
+      comesBack(p)
+    }
+    expect(waiting.state.gate.waiting?.request).toBe('turn')
+  })
+
+  it('keeps the client’s order: what waited for its quota, what came behind it, and what was read as the upstream was lost', () => {
+    const p = movable({ tools: [], quota: { rules: [{ of: 'responses', per: 'day', max: 5 }], timeZone: 'UTC', failOpen: true } as never })
+    p.client({ type: 'response.create', event_id: 'first' })
+    p.client({ type: 'conversation.item.create', item: user('second', 'And this.') })
+    lose(p)
+    p.client({ type: 'conversation.item.create', item: user('third', 'And that.') })
+    moved(p)
+    expect(p.state.restore?.early.map(({ event_id: id, item }) => id ?? (item as JsonObject).id)).toEqual(['first', 'second', 'third'])
+  })
+
+  it('while the upstream is being restored keeps what had been said when that was lost', () => {
+    const p = movable({ tools: [] })
+    turn(p)
+    p.upstream(ev.created('r1'))
+    p.upstream(ev.itemAdded('r1', opened))
+    p.upstream(ev.added(opened, 'item_1'))
+    p.upstream(part('response.content_part.added', { part: { type: 'text', text: '' } }))
+    p.input({ type: 'upstream.closed', leg: 1, code: 1006, said: [{ itemId: 'item_2', text: 'The sea is', audioMs: 0 }] })
+    moved(p, [{ itemId: 'item_2', text: 'Nothing of this', audioMs: 0 }])
+    const { items } = comesBack(p)
+    expect(items[1]).toMatchObject({ id: 'item_2', content: [{ text: 'The sea is' }] })
+    expect(p.allTo('client').findLast(({ type }) => type === 'response.done')).toMatchObject({ response: { output: [{ content: [{ text: 'The sea is' }] }] } })
+  })
+
+  it('goes on with the client’s clock, and what was heard before is no turn there', () => {
+    const p = movable({ tools: [] })
+    p.state = { ...p.state, detectsTurns: false, voice: { ...p.state.voice, transcribes: true, clockMs: 7, openFromMs: 1000 } }
+    p.heard = { totalMs: 5000, keptFromMs: 0 }
+    moved(p)
+    expect(p.state.voice).toEqual({ clockMs: 0, openFromMs: 5000, speech: undefined, turns: [], marks: [], transcribes: true })
+    expect(suspended(p.state, [], 0).state.voice.openFromMs).toBe(0)
+  })
+
+  it('that comes to nothing there is a lost upstream that could not be reached', () => {
+    const p = movable({ tools: [] })
+    moved(p)
+    expect(p.state.resume).toEqual({ isOffered: true, awayUntil: undefined, leaving: undefined })
+    expect(p.tick(10_000)).toEqual(['close upstream_lost not_reached_after_move'])
+  })
+
+  it('of which the client does not come waits for it as long as for any', () => {
+    const p = movable()
+    const state = exportOf(p.input({ type: 'move', said: [] }))?.state ?? {}
+    expect(arrived(state, p, { now: 500 })?.resume).toEqual({ isOffered: true, awayUntil: 60_500, leaving: undefined })
+    expect(arrived(state, p, { now: 500 })?.lastActive).toBe(500)
+  })
+
+  it('takes along every time of a session, and numbers that JSON has no form for', () => {
+    const p = movable({
+      relayEvents: true,
+      tools: [tool('get_weather')],
+      quota: { rules: [{ of: 'responses', per: 'session', max: 5 }], timeZone: 'UTC', failOpen: true } as never,
+    })
+    p.now = 5000
+    lose(p)
+    comesBack(p)
+    p.client({ type: 'response.create' })
+    p.client({ type: 'relay.quota.get' })
+    p.input({ type: 'quota.reserved', answer: undefined })
+    p.client({ type: 'session.update', session: {} })
+    p.client({ type: 'nonsense' })
+    toolAtWork(p)
+    const filler = { eventId: 'line', id: 'resp_line', until: 6000, cancelled: false }
+    p.state = { ...p.state, quota: { ...p.state.quota, spentUntil: Number.POSITIVE_INFINITY }, responses: { ...p.state.responses, filler, turnSince: 4000 } }
+    const before = suspended(p.state, [], p.now).state
+    const there = arrived(packed(before), p, { now: 1_005_000, shift: 1_000_000 })
+    expect(there?.quota.spentUntil).toBe(Number.POSITIVE_INFINITY)
+    expect(there?.responses).toMatchObject({ filler: { ...filler, until: 1_006_000 }, turnSince: 1_004_000 })
+    expect(there?.restored.times).toEqual([1_005_000])
+    const { items, ...buckets } = before.rates
+    expect(Object.values(buckets).filter((one) => one !== undefined)).toHaveLength(6)
+    expect(there?.rates).toEqual({ ...Object.fromEntries(Object.entries(buckets).map(([name, one]) => [name, one && { ...one, at: one.at + 1_000_000 }])), items })
+    const call = [...before.calls.server.values()][0]
+    expect([...(there?.calls.server.values() ?? [])][0]).toEqual({ ...call, startedAt: 1_005_000, askedAt: (call?.askedAt ?? 0) + 1_000_000 })
+    p.state = { ...p.state, quota: { ...p.state.quota, spentUntil: 9000 } }
+    expect(arrived(packed(suspended(p.state, [], 0).state), p, { shift: 500 })?.quota.spentUntil).toBe(9500)
   })
 
   it('takes along a request that waits for its quota, and what came after it', () => {
@@ -231,9 +371,24 @@ describe('a move', () => {
     const p = movable()
     const state = packed(suspended(p.state, [], 0).state)
     expect(arrived(state, p)).toBeDefined()
-    expect(arrived({ ...state, version: 3 }, p)).toBeUndefined()
-    expect(arrived({ ...state, state: {} }, p)).toBeUndefined()
+    const held = state.state as JsonObject
+    for (const odd of [{ version: 3 }, { state: {} }, { state: 'x' }, { tools: 'x' }, { tools: undefined as never }]) expect(arrived({ ...state, ...odd }, p)).toBeUndefined()
+    for (const field of ['restore', 'openedAt', 'relayIdPrefix']) expect(arrived({ ...state, state: { ...held, [field]: null } }, p)).toBeUndefined()
     expect(arrived({}, p)).toBeUndefined()
+  })
+
+  it('is written so that every instance of this version reads it', () => {
+    const p = movable()
+    p.state = { ...p.state, quota: { ...p.state.quota, spentUntil: Number.POSITIVE_INFINITY } }
+    const { version, state } = packed(suspended(p.state, [], 0).state)
+    expect(version).toBe(1)
+    expect(state).toMatchObject({
+      drainUntil: { '~': 'undefined' },
+      quota: { spentUntil: { '~': 'number', value: 'Infinity' } },
+      items: { hidden: { '~': 'map', value: [] }, clientCallItems: { '~': 'set', value: [] } },
+    })
+    p.state = { ...p.state, inForce: { '~': 1 } }
+    expect(packed(p.state).state).toMatchObject({ inForce: { '~': 'object', value: { '~': 1 } } })
   })
 
   it('carries whatever a client has set, also with names that mean something here', () => {

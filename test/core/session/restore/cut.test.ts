@@ -61,6 +61,60 @@ describe('closing', () => {
     expect(close(written, 'broken', []).at(-1)).toMatchObject({ response: { output: [{ content: [{ type: 'output_text', text: 'all of it' }] }] } })
   })
 
+  /** Every event has an id of its own, which says nothing here. */
+  const without = (events: readonly JsonObject[]) => events.map(({ event_id: _, ...event }) => event)
+  const place = { response_id: 'r', item_id: 'message_open', output_index: 3, content_index: 1 }
+  const final = (content: JsonObject): JsonObject => ({ id: 'message_open', type: 'message', status: 'incomplete', content: [content] })
+  const around = (content: JsonObject) => [
+    { type: 'conversation.item.done', previous_item_id: null, item: final(content) },
+    { type: 'response.output_item.done', response_id: 'r', output_index: 3, item: final(content) },
+    {
+      type: 'response.done',
+      response: { id: 'r', metadata: null, status: 'incomplete', status_details: { type: 'incomplete' }, output: [final(content)], usage: null },
+    },
+  ]
+  const broken = (one: ShownPart) => without(close({ ...open, outputIndex: 3, parts: [one] }, 'broken'))
+
+  it('ends a spoken message as the service would have, with the words that were said', () => {
+    expect(broken({ contentIndex: 1, part: { type: 'audio', transcript: 'so', format: 'pcm16' }, ended: [], text: undefined })).toEqual([
+      { type: 'response.output_audio.done', ...place },
+      { type: 'response.output_audio_transcript.done', ...place, transcript: 'so far' },
+      { type: 'response.content_part.done', ...place, part: { type: 'audio', transcript: 'so far', format: 'pcm16' } },
+      ...around({ type: 'output_audio', transcript: 'so far' }),
+    ])
+  })
+
+  it('ends a written one so, and knows its words whole if an event has told them', () => {
+    expect(broken({ contentIndex: 1, part: { type: 'text', text: '' }, ended: [], text: 'so far and on' })).toEqual([
+      { type: 'response.output_text.done', ...place, text: 'so far and on' },
+      { type: 'response.content_part.done', ...place, part: { type: 'text', text: 'so far and on' } },
+      ...around({ type: 'output_text', text: 'so far and on' }),
+    ])
+  })
+
+  it('gives no words to an item of which none were delivered, and takes those of no other', () => {
+    const two = {
+      id: 'r',
+      response: { id: 'r' },
+      items: [
+        { ...open, parts: [part('text')] },
+        { ...halfCall, id: 'c' },
+      ],
+    }
+    const events = closingEvents(two, 'broken', [{ itemId: 'c', text: '{"ci', audioMs: 0 }], () => 'e', [])
+    expect(events.at(-1)).toMatchObject({ response: { output: [{ content: [{ text: '' }] }, { arguments: '{"ci' }] } })
+  })
+
+  it.each([
+    ['completed', null],
+    ['cancelled', { type: 'cancelled', reason: 'client_cancelled' }],
+  ] as const)('says of a %s response why it is over', (cut, details) => {
+    expect(without(close(done, cut))).toEqual([
+      { type: 'conversation.item.done', previous_item_id: null, item: done.item },
+      { type: 'response.done', response: { id: 'r', metadata: null, status: cut, status_details: details, output: [done.item], usage: null } },
+    ])
+  })
+
   it('gives half a call as incomplete, and never announces its arguments', () => {
     const events = close(halfCall, 'cancelled')
     expect(types(events)).not.toContain('response.function_call_arguments.done')

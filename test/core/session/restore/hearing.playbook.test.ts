@@ -163,6 +163,33 @@ describe('a turn that was committed and not answered', () => {
       { type: 'conversation.item.added', item: { id: 'turn_1' } },
       { type: 'conversation.item.done', item: { id: 'turn_1' } },
     ])
+    // What is said next is news.
+    p.upstream(buffer('speech_started', 'turn_3', { audio_start_ms: 3000 }))
+    expect(p.lastTo('client')).toMatchObject({ type: 'input_audio_buffer.speech_started', item_id: 'turn_3' })
+  })
+
+  it('and whose answer is refused is owed none any more', () => {
+    const p = talk()
+    hears(p, 1200)
+    p.upstream(buffer('speech_started', 'turn_1', { audio_start_ms: 1000 }))
+    hears(p, 3100)
+    p.upstream(buffer('speech_stopped', 'turn_1', { audio_end_ms: 3000 }))
+    lose(p)
+    opens(p)
+    takes(p, ['turn_2'])
+    p.upstream(ev.error('server_error', String(p.lastTo('upstream')?.event_id)))
+    p.upstream(transcript('turn_2', 'Hello'))
+    expect(p.input({ type: 'upstream.closed', leg: 2, code: 1006 })).toContainEqual({ type: 'dial', leg: 3, reason: 'lost', urgent: false })
+  })
+
+  it('and is no item yet is told as sound as well', () => {
+    const p = talk()
+    hears(p, 3100)
+    p.upstream(buffer('speech_started', 'turn_1', { audio_start_ms: 1000 }))
+    p.upstream(buffer('speech_stopped', 'turn_1', { audio_end_ms: 3000 }))
+    p.upstream(buffer('committed', 'turn_1', { previous_item_id: null }))
+    lose(p)
+    expect(opens(p)).toContain('audio 1000 3000')
   })
 
   it('without transcription is told as sound until it is answered, and as nothing after', () => {
@@ -202,6 +229,146 @@ describe('a turn that was committed and not answered', () => {
     p.upstream(inForce(p))
     expect(p.state.upstream.phase).toBe('ready')
   })
+})
+
+describe('several turns', () => {
+  /** Three of them, of which nobody knows the words. */
+  const three = () => {
+    const p = talk()
+    for (const [n, id] of ['turn_1', 'turn_2', 'turn_3'].entries()) speak(p, id, 1000 + n * 3000, 3000 + n * 3000)
+    lose(p)
+    return p
+  }
+  const says = (p: Play, id: string, words: string) => p.upstream(transcript(id, words))
+  const known = (p: Play) => p.state.conversation.items.map(({ id, text }) => [id, text])
+
+  it('keep their names, and the client its clock', () => {
+    const p = three()
+    expect(opens(p).filter((line) => line.startsWith('audio'))).toEqual(['audio 1000 3000', 'audio 4000 6000', 'audio 7000 9000'])
+    const replay = p.allTo('upstream').flatMap(({ event_id: id }) => (String(id).startsWith(`${PREFIX}replay_`) ? [id] : []))
+    expect(new Set(replay).size).toBe(replay.length)
+    takes(p, ['new_1', 'new_2', 'new_3'])
+    says(p, 'new_2', 'Two')
+    says(p, 'new_1', 'One')
+    says(p, 'new_3', 'Three')
+    expect(known(p)).toEqual([
+      ['turn_1', 'One'],
+      ['turn_2', 'Two'],
+      ['turn_3', 'Three'],
+    ])
+    // The leg heard six seconds of turns, and then what came after the last one: 9000 by the client's clock.
+    p.upstream(buffer('speech_started', 'next', { audio_start_ms: 6000 }))
+    expect(p.lastTo('client')).toMatchObject({ audio_start_ms: 9000 })
+  })
+
+  it('of which the first is refused: the others keep their names', () => {
+    const p = three()
+    opens(p)
+    const commits = p.allTo('upstream').filter(({ type }) => type === 'input_audio_buffer.commit')
+    const refused = p.input({ type: 'upstream.event', leg: 2, event: ev.error('input_audio_buffer_commit_empty', String(commits[0]?.event_id)) as never, frame: undefined })
+    expect(refused.map((action) => action.type === 'note' && action.note)).toEqual([
+      { type: 'upstream_error', code: 'input_audio_buffer_commit_empty' },
+      { type: 'item_not_replayed' },
+    ])
+    p.upstream(buffer('committed', 'new_2', { previous_item_id: null }))
+    p.upstream(buffer('committed', 'new_3', { previous_item_id: null }))
+    says(p, 'new_3', 'Three')
+    expect(p.state.restored.aliases.get('new_2')).toBe('turn_2')
+    expect(p.state.restored.aliases.get('new_3')).toBe('turn_3')
+  })
+})
+
+it('voice detection is switched off and on with everything that it was set to', () => {
+  const p = talk()
+  speak(p, 'turn_1')
+  lose(p)
+  opens(p)
+  const updates = p.allTo('upstream').filter(({ event_id: id }) => id === `${PREFIX}replay_off` || id === `${PREFIX}replay_on`)
+  const update = (name: string, detection: JsonObject | null) => ({
+    type: 'session.update',
+    event_id: `${PREFIX}replay_${name}`,
+    session: { type: 'realtime', audio: { input: { turn_detection: detection } } },
+  })
+  expect(updates).toEqual([update('off', null), update('on', DETECTION)])
+})
+
+it('a leg that would not switch its voice detection on again is given up', () => {
+  const p = talk()
+  speak(p, 'turn_1')
+  lose(p)
+  opens(p)
+  p.upstream(ev.error('invalid_value', `${PREFIX}replay_on`))
+  expect(p.state.upstream.phase).toBe('lost')
+})
+
+it('a session in which nobody spoke lets a new leg hear nothing', () => {
+  const p = talk()
+  hears(p, 0)
+  lose(p)
+  expect(opens(p)).toEqual([])
+  expect(p.state.upstream.phase).toBe('ready')
+})
+
+describe('what the client had committed or cleared by hand, and was not answered', () => {
+  /** Everything at a time of the client's audio, of which all from 1000 on is kept. */
+  const byHand = (...sent: (readonly [number, object])[]) => {
+    const p = talk(null)
+    for (const [ms, event] of sent) {
+      hears(p, ms, 1000)
+      p.client(event)
+    }
+    hears(p, 5000, 1000)
+    lose(p)
+    return { p, lines: opens(p, null) }
+  }
+  const commit = { type: 'input_audio_buffer.commit' }
+  const clear = { type: 'input_audio_buffer.clear' }
+  const typed = { type: 'conversation.item.create', item: { id: 'typed', type: 'message', role: 'user', content: [{ type: 'input_text', text: 'And this' }] } }
+
+  it('is sent again in its place: the audio before a clear is not', () => {
+    const { p, lines } = byHand([2000, commit], [3000, typed], [4000, clear])
+    expect(lines).toEqual(['audio 1000 2000', 'commit', 'item.create user And this', 'clear', 'audio 4000 5000'])
+    p.upstream(buffer('committed', 'turn_1'))
+    p.upstream(buffer('cleared', ''))
+    expect(p.state.voice).toMatchObject({ openFromMs: 4000, marks: [], turns: [{ id: 'turn_1', fromMs: 0, toMs: 2000 }] })
+    // It has heard a second of the first turn, and counts from there.
+    p.upstream(buffer('speech_started', 'next', { audio_start_ms: 1200 }))
+    expect(p.lastTo('client')).toMatchObject({ audio_start_ms: 4200 })
+  })
+
+  it('is left out if too little audio of it is kept, a tenth of a second', () => {
+    expect(byHand([1100, commit]).lines).toEqual(['audio 1000 1100', 'commit', 'audio 1100 5000'])
+    expect(byHand([1099, commit]).lines).toEqual(['audio 1000 5000'])
+    expect(byHand([4000, commit], [4050, commit]).lines).toEqual(['audio 1000 4000', 'commit', 'audio 4000 5000'])
+    expect(byHand([900, commit], [2000, commit]).p.state.voice.marks).toEqual([2000])
+  })
+
+  it('counts once if the relay no longer knows where it was', () => {
+    const p = talk(null)
+    hears(p, 4000)
+    p.client(commit)
+    p.state = { ...p.state, voice: { ...p.state.voice, marks: [] } }
+    hears(p, 5000)
+    lose(p)
+    expect(opens(p, null)).toEqual(['audio 0 5000', 'commit'])
+  })
+})
+
+it('times of the audio buffer alone are put on the client’s clock', () => {
+  const p = talk()
+  hears(p, 5300)
+  p.upstream(buffer('speech_started', 'speech_1', { audio_start_ms: 5000 }))
+  p.upstream(buffer('speech_stopped', 'speech_1', { audio_end_ms: 5200 }))
+  p.upstream(buffer('committed', 'speech_1', { previous_item_id: null }))
+  p.upstream(ev.added({ ...spoken('speech_1'), content: [{ type: 'input_audio', transcript: 'Hello' }] }))
+  hears(p, 9000)
+  lose(p)
+  opens(p)
+  takes(p, [])
+  p.upstream(buffer('timeout_triggered', 'late', { audio_start_ms: 100, audio_end_ms: 600.4 }))
+  expect(p.lastTo('client')).toMatchObject({ audio_start_ms: 8100, audio_end_ms: 8600 })
+  p.upstream({ type: 'conversation.item.truncated', event_id: 'e', item_id: 'other', content_index: 0, audio_end_ms: 700 })
+  expect(p.lastTo('client')).toMatchObject({ audio_end_ms: 700 })
 })
 
 describe('speech that goes on', () => {

@@ -444,6 +444,25 @@ describe('an upstream that is silent while an answer is awaited', () => {
     expect(tick(11_000, 6)).toEqual(['dial 2 lost'])
   })
 
+  const looks = (p: Play, ...at: readonly number[]) =>
+    at.map((now) => {
+      p.now = now
+      return [now, ...p.feed({ type: 'tick', clientActiveAt: now, upstreamHeard: 5 })]
+    })
+  it('is asked once, two seconds after it was heard, and left three seconds later', () => {
+    const p = restorable()
+    p.client({ type: 'response.create' })
+    expect(looks(p, 999, 1000, 2999, 3000, 3500, 5999, 6000)).toEqual([[999], [1000], [2999], [3000, 'ping'], [3500], [5999], [6000, 'dial 2 lost']])
+  })
+
+  it('is asked while a turn is owed an answer, and not while nothing is', () => {
+    const p = restorable()
+    p.state = { ...p.state, answersTurns: true }
+    expect(looks(p, 1000, 4000, 9000).flat()).toEqual([1000, 4000, 9000])
+    p.upstream({ type: 'input_audio_buffer.committed', event_id: 'e', item_id: 'spoken', previous_item_id: null })
+    expect(looks(p, 10_000, 12_000)).toEqual([[10_000], [12_000, 'ping']])
+  })
+
   it('is not, while it is not read', () => {
     const p = restorable()
     p.client({ type: 'response.create' })

@@ -189,3 +189,184 @@ it('while others move it looks again a second later, and that is no failure', ()
   expect(p.feed({ type: 'upstream.failed', leg: 2, code: 'rate_limited', why: 'others_move' })).toEqual(['drop'])
   expect(p.tick(at + 1000)).toEqual(['dial 3 rollover'])
 })
+
+/** As the input is answered, with what is noted of it. */
+const acts = (p: Play, input: Parameters<Play['input']>[0]) => p.input(input).map((action) => (action.type === 'note' ? action.note : action))
+const failedWith = (why: string) => ({ type: 'rollover_failed', why })
+const redial = (p: Play) => (p.state.rollover?.at ?? 0) - p.now
+
+it.each<[string, (p: Play, at: number) => ReturnType<typeof acts>, string]>([
+  ['cannot be reached', (p) => acts(p, { type: 'upstream.failed', leg: 2, code: 'upstream_refused', why: 'unreachable' }), 'unreachable'],
+  ['is closed', (p) => acts(p, { type: 'upstream.closed', leg: 2, code: 1006 }), 'closed'],
+  ['refuses', (p) => acts(p, { type: 'upstream.event', leg: 2, event: ev.error('invalid_value') as never, frame: undefined }), 'refused'],
+  [
+    'is not ready by the time of the next dial',
+    (p) => {
+      p.now = p.state.rollover?.at ?? 0
+      return acts(p, { type: 'tick', clientActiveAt: p.now })
+    },
+    'too_slow',
+  ],
+  [
+    'does not run what it should',
+    (p) => {
+      fromNext(p, { type: 'session.created', event_id: 'e', session: {} })
+      return acts(p, { type: 'upstream.event', leg: 2, event: { type: 'session.updated', event_id: 'e', session: {} }, frame: undefined })
+    },
+    'configuration_not_in_force',
+  ],
+])('a next leg that %s is dropped, noted, and dialled again in half of the time that is left', (_how, happens, why) => {
+  const p = lasting()
+  const at = dials(p)
+  const done = happens(p, at)
+  expect(done.filter((one) => 'type' in one && (one.type === 'rollover_failed' || one.type === 'drop'))).toEqual([failedWith(why), { type: 'drop' }])
+  expect(redial(p)).toBeCloseTo((CAP_MS - 10_000 - p.now) / 2)
+  expect(p.state.upstream).toMatchObject({ phase: 'ready', leg: 1 })
+})
+
+it('the next dial is a minute after the one before at most, and two seconds at least', () => {
+  const redialAfter = (capMs: number, now: number) => {
+    const p = play({ limits: { reconnectMs: RECONNECT_MS, upstreamSessionMs: capMs, idleTimeoutMs: 1e9, maxSessionMs: 1e9 } as never })
+    p.tick(p.state.rollover?.at ?? 0)
+    p.now = Math.max(p.now, now)
+    p.feed({ type: 'upstream.closed', leg: 2, code: 1006 })
+    return redial(p)
+  }
+  expect(redialAfter(3_600_000, 0)).toBe(60_000)
+  expect(redialAfter(CAP_MS, CAP_MS - 10_001)).toBe(2000)
+})
+
+it('a dial is urgent once the end of an answer is quiet enough', () => {
+  for (const [now, urgent] of [
+    [CAP_MS - 30_001, false],
+    [CAP_MS - 30_000, true],
+  ] as const) {
+    const p = lasting()
+    p.now = now
+    expect(p.input({ type: 'tick', clientActiveAt: now })).toContainEqual({ type: 'dial', leg: 2, reason: 'rollover', urgent })
+  }
+})
+
+it('the next leg is configured once, by what it says in that order, and everything else that it says is not heard', () => {
+  const p = lasting()
+  const at = dials(p)
+  expect(fromNext(p, updated(p.state.profile))).toEqual([])
+  expect(fromNext(p, { type: 'rate_limits.updated', event_id: 'e', rate_limits: [] })).toEqual([])
+  expect(fromNext(p, { type: 'session.created', event_id: 'e', session: { id: 'sess_2' } })).toEqual(['upstream session.update'])
+  expect(fromNext(p, { type: 'session.created', event_id: 'e', session: { id: 'sess_2' } })).toEqual([])
+  expect(fromNext(p, { type: 'rate_limits.updated', event_id: 'e', rate_limits: [] })).toEqual([])
+  expect(p.tick(at + 500)).toEqual([])
+  expect(fromNext(p, updated(p.state.profile))).toEqual([])
+  expect(fromNext(p, { type: 'session.created', event_id: 'e', session: { id: 'sess_2' } })).toEqual([])
+  expect(p.tick(at + 500)).toContain('switch 2')
+})
+
+it('under a quota the next leg is told to leave the answering of turns to the relay from the start', () => {
+  const quota = { rules: [{ of: 'responses', per: 'day', max: 5 }], failOpen: true, currency: 'USD' }
+  const p = play({ quota: quota as never, limits: { reconnectMs: RECONNECT_MS, upstreamSessionMs: CAP_MS, idleTimeoutMs: 3_600_000 } as never })
+  dials(p)
+  fromNext(p, { type: 'session.created', event_id: 'e', session: {} })
+  expect(p.lastTo('upstream')).toMatchObject({ type: 'session.update', session: { audio: { input: { turn_detection: { type: 'server_vad', create_response: false } } } } })
+})
+
+it('looks for a quiet point are a second apart, and come as soon as less is quiet enough', () => {
+  const p = lasting({ tools: [] })
+  p.upstream(ev.created('r1'))
+  const at = dials(p)
+  prepares(p)
+  expect(p.tick(at)).toEqual([])
+  p.upstream(ev.done('r1'))
+  expect(p.tick(at + 999)).toEqual([])
+  expect(p.tick(at + 1000)).toContain('switch 2')
+
+  const late = lasting({ tools: [] })
+  late.upstream(ev.created('r1'))
+  dials(late)
+  prepares(late)
+  late.tick(CAP_MS - 30_500)
+  late.upstream({ type: 'input_audio_buffer.speech_started', event_id: 'e', item_id: 'i', audio_start_ms: 0 })
+  expect(late.tick(CAP_MS - 30_000)).toEqual([])
+  late.upstream(ev.done('r1'))
+  expect(late.tick(CAP_MS - 29_999)).toEqual([])
+  expect(late.tick(CAP_MS - 29_000)).toContain('switch 2')
+})
+
+it.each([
+  [50, true],
+  [51, false],
+])('%i ms of audio that wait for a commit by hand: moves is %s', (openMs, moves) => {
+  const p = lasting()
+  p.upstream({ ...updated(p.state.profile), session: { ...(updated(p.state.profile).session as object), audio: { input: { turn_detection: null } } } } as never)
+  p.state = { ...p.state, detectsTurns: false, voice: { ...p.state.voice, openFromMs: 4000 } }
+  p.heard = { totalMs: 4000 + openMs, keptFromMs: 0 }
+  const at = dials(p)
+  prepares(p)
+  expect(p.tick(at).includes('switch 2')).toBe(moves)
+})
+
+it('and audio that voice detection listens to is not waited for', () => {
+  const p = lasting()
+  p.heard = { totalMs: 9000, keptFromMs: 0 }
+  const at = dials(p)
+  prepares(p)
+  expect(p.tick(at)).toContain('switch 2')
+})
+
+it('a session that drains stays where it is, and so does one whose upstream is being restored', () => {
+  const draining = lasting({ tools: [] })
+  draining.upstream(ev.created('r1'))
+  draining.feed({ type: 'drain', untilMs: CAP_MS * 2 })
+  expect(draining.tick(CAP_MS - 20_000)).toEqual([])
+  const p = play({ limits: { reconnectMs: 200_000, upstreamSessionMs: 60_000, idleTimeoutMs: 1e9 } as never })
+  p.upstream(ev.added(user))
+  lose(p)
+  p.feed({ type: 'upstream.opened', leg: 2, privateWords: [] })
+  p.upstream({ type: 'session.created', event_id: 'e', session: {} })
+  p.upstream(updated(p.state.profile))
+  expect(p.state.upstream.phase).toBe('replaying')
+  expect(p.tick(58_000)).toEqual([])
+})
+
+it('the leg that was left still tells its limits, and nothing else is taken of it', () => {
+  const p = lasting({ tools: [] })
+  const at = dials(p)
+  prepares(p)
+  p.tick(at)
+  const limits = { type: 'rate_limits.updated', event_id: 'e', rate_limits: [{ name: 'tokens', limit: 100, remaining: 7, reset_seconds: 1 }] }
+  const former = (event: object) => p.input({ type: 'upstream.event', leg: 1, event: event as never, frame: undefined })
+  expect(former(limits)).toMatchObject([{ type: 'record.limits', limits: [{ remaining: 7 }] }])
+  expect(former(ev.added(user))).toEqual([])
+})
+
+it('a client that asked for the relay’s events hears nothing of it', () => {
+  for (const cut of [false, true]) {
+    const p = lasting({ tools: [], relayEvents: true })
+    if (cut) speaking(p)
+    else p.upstream(ev.added(user))
+    if (!cut) p.upstream({ type: 'conversation.item.done', event_id: 'e', item: user })
+    const at = dials(p)
+    prepares(p)
+    const sent = p.allTo('upstream').length
+    const now = cut ? CAP_MS - 10_000 : at
+    expect(tick(p, now)).toContain('switch 2')
+    const actions = p
+      .allTo('upstream')
+      .slice(sent)
+      .flatMap(({ item }) => p.input({ type: 'upstream.event', leg: 2, event: ev.added(item as object) as never, frame: undefined }))
+    expect(p.state.upstream).toMatchObject({ phase: 'ready', leg: 2 })
+    const [cause, became] = cut ? ['forced', 'broken'] : ['rollover', 'none']
+    expect(actions).toContainEqual({ type: 'note', note: { type: 'restored', cause, durationMs: 0, attempts: 1, cut: became } })
+    expect(p.allTo('client').map(({ type }) => type)).not.toContain('relay.resumed')
+  }
+})
+
+it('a next leg that does not take the conversation is a lost one: another is dialled, and then the session ends', () => {
+  const p = lasting({ tools: [] })
+  p.upstream(ev.added(user))
+  p.upstream({ type: 'conversation.item.done', event_id: 'e', item: user })
+  const at = dials(p)
+  prepares(p)
+  expect(p.tick(at)).toContain('switch 2')
+  expect(p.tick(at + RECONNECT_MS - 1)).toEqual([])
+  expect(p.tick(at + RECONNECT_MS)).toEqual(['close upstream_lost rollover_failed'])
+})

@@ -1,5 +1,8 @@
 // Playbooks for tools that take long: when the client is told, when the model says its line, and what happens to everything else meanwhile.
 import { describe, expect, it } from 'vitest'
+import type { Action } from '../../../../src/core/session/actions.js'
+import { dueAt } from '../../../../src/core/session/budget.js'
+import { slowToolsDueAt } from '../../../../src/core/session/tools/slow.js'
 import { ev, PREFIX, play } from '../../../support/playbook.js'
 
 const SLOW = { toolNoticeMs: 1500, toolFiller: 'Say in a few words that you are looking it up.' }
@@ -107,6 +110,74 @@ describe('the line', () => {
     p.tick(2500)
     expect(p.upstream({ type: 'input_audio_buffer.speech_started' })).toEqual(['client input_audio_buffer.speech_started'])
     expect(p.upstream(lineCreated(p))).toEqual(['client response.created', 'upstream response.cancel'])
+  })
+
+  it('is cancelled alone by a client that names it', () => {
+    const p = speaking()
+    expect(p.client({ type: 'response.cancel', response_id: 'resp_line' })).toEqual(['upstream response.cancel'])
+    expect(p.lastTo('upstream')).toMatchObject({ response_id: 'resp_line' })
+    expect(p.client({ type: 'response.cancel', response_id: 'resp_line' })).toEqual([])
+    p.upstream(lineDone(p, 'cancelled'))
+    expect(p.toolFinished('call_1', 'sunny')).toContain('upstream response.create')
+  })
+
+  it('is in the modalities that the answer was asked for in', () => {
+    const asked = (response?: object) => {
+      const p = play(SLOW)
+      p.tick(1000)
+      p.client({ type: 'response.create', ...(response && { response }) })
+      p.upstream(ev.created('resp_1'))
+      p.upstream(ev.itemDone('resp_1', call))
+      p.upstream(ev.done('resp_1', [call]))
+      p.tick(2500)
+      return p.lastTo('upstream')?.response
+    }
+    expect(asked({ output_modalities: ['text'] })).toMatchObject({ conversation: 'none', output_modalities: ['text'] })
+    expect(asked()).not.toHaveProperty('output_modalities')
+  })
+
+  it('is noted like any response', () => {
+    const notes = (actions: readonly Action[]) => actions.flatMap((action) => (action.type === 'note' ? [action.note] : []))
+    const p = waiting()
+    p.tick(2500)
+    const told = (event: object) => notes(p.input({ type: 'upstream.event', leg: 1, event: event as never, frame: undefined }))
+    expect(told(lineCreated(p))).toEqual([{ type: 'response_started', responseId: 'resp_line' }])
+    expect(told(lineDone(p))).toEqual([{ type: 'response_done', responseId: 'resp_line', model: 'gpt-realtime', status: 'completed', usage: { total_tokens: 7 } }])
+  })
+
+  it('that begins after its time is cancelled, and shown without the relay’s mark', () => {
+    const p = waiting()
+    p.tick(2500)
+    const late = lineCreated(p)
+    p.tick(10_500)
+    expect(p.upstream(late)).toEqual(['client response.created', 'upstream response.cancel'])
+    expect(p.upstream({ ...late, type: 'response.done', response: { ...late.response, status: 'cancelled' } })).toEqual(['client response.done'])
+  })
+
+  it('is due, with its end, when time says so', () => {
+    const p = waiting()
+    expect(dueAt(p.state)).toBe(2500)
+    p.tick(2500)
+    expect(slowToolsDueAt(p.state)).toBe(10_500)
+    p.toolFinished('call_1')
+    expect(slowToolsDueAt(p.state)).toBe(10_500)
+    p.upstream(lineCreated(p))
+    p.upstream(lineDone(p))
+    expect(slowToolsDueAt(p.state)).toBe(Number.POSITIVE_INFINITY)
+    expect(slowToolsDueAt(waiting({ toolNoticeMs: 1500 }).state)).toBe(Number.POSITIVE_INFINITY)
+    expect(slowToolsDueAt(waiting({ toolNoticeMs: 1500, relayEvents: true }).state)).toBe(2500)
+  })
+
+  it('is cancelled, and its use still booked, when the client leaves', () => {
+    const p = speaking()
+    expect(p.feed({ type: 'client.closed', code: 1000 })).toEqual(['cancel call_1', 'park client_left client_left', 'upstream response.cancel'])
+    expect(p.lastTo('upstream')).toMatchObject({ response_id: 'resp_line' })
+    expect(p.input({ type: 'upstream.event', leg: 1, event: lineDone(p, 'cancelled') as never, frame: undefined }).map(({ type }) => type)).toEqual(['note', 'record.usage', 'close'])
+    const asked = waiting()
+    asked.tick(2500)
+    expect(asked.feed({ type: 'client.closed', code: 1000 })).toEqual(['cancel call_1', 'park client_left client_left'])
+    expect(asked.upstream(lineCreated(asked))).toEqual(['upstream response.cancel'])
+    expect(asked.upstream(lineDone(asked, 'cancelled'))).toEqual(['close client_left settled'])
   })
 
   it('and the tools are cancelled by the client’s cancel', () => {
