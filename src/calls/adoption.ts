@@ -83,8 +83,11 @@ export function createAdoption(deps: AdoptionDeps): Adoption {
     const { identity, sessionId, requestedModel, trace, mode } = parcel
     const session = { identity, sessionId, requestedModel, trace, profile: { ...wished, limits }, chosen, tools, onEnd }
     let isOpen = false
+    const onOpen = () => {
+      isOpen = true
+    }
     try {
-      await running.begin({ record, mode, session: { ...session, onOpen: () => (isOpen = true) }, signal: new AbortController().signal })
+      await running.begin({ record, mode, session: { ...session, onOpen }, signal: new AbortController().signal })
     } catch (error) {
       if (!isOpen) onEnd()
       throw error

@@ -68,7 +68,8 @@ export function createRelay(given: RelayDeps): Relay {
       const isResumable = opened.profile.relayEvents
       if (opened.continues && !isResumable) throw new RefusalError('resume_unknown', 'no_relay_events')
       const resumable = resume && isResumable ? resume.enrol(opened) : opened
-      resume?.join(opened.sessionId, start(resumable))
+      const session = start(resumable)
+      resume?.join(opened.sessionId, session)
     },
     openCall(opened) {
       if (deps.store.revocations.isKnown(opened.identity)) throw new RefusalError('unauthenticated', 'revoked')

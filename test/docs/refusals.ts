@@ -69,7 +69,7 @@ export const REFUSAL_NOTES: Readonly<Record<RefusalCode, RefusalNote>> = {
   foreign_control: {
     when: 'after',
     happened: 'the caller of a WebRTC call controlled it past the relay, more often than is tolerated; the call was hung up',
-    operator: 'see [WebRTC](#webrtc-calls): the log’s `why` says what; use `media-only` if the client needs no data channel',
+    operator: 'see [WebRTC calls](#webrtc-calls): the log’s `why` says what; use `media-only` if the client needs no data channel',
   },
   slow_client: {
     when: 'after',

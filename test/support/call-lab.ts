@@ -73,7 +73,10 @@ export async function startCallLab({ service, env = {}, liveMs = 2000, everyMs =
     { mode: 'serve', cwd: process.cwd() },
   )
   let logs = ''
-  const log = createLogger({ logLevel: 'trace' }, { write: (line: string) => void (logs += line), dropped: 0, flush: async () => undefined })
+  const write = (line: string) => {
+    logs += line
+  }
+  const log = createLogger({ logLevel: 'trace' }, { write, dropped: 0, flush: async () => undefined })
   const metrics = createMetrics({ processMetrics: false })
   const store = changeStore(await createStore(config, log))
   const live = await createLiveConfig({

@@ -34,6 +34,11 @@ export function view(change: Partial<SessionProfile> = {}): SessionView {
   }
 }
 
+/** The same, of a WebRTC call. */
+export function callView(change: Partial<SessionProfile> = {}): SessionView {
+  return { ...view(change), isCall: true }
+}
+
 /** A client that may set everything that a client can be allowed to set. */
 export function generous(change: Partial<SessionProfile> = {}): SessionView {
   return view({ clientMaySet: new Set(settablePaths()), ...change })

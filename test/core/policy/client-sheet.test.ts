@@ -5,7 +5,7 @@ import type { RealtimeEvent } from '../../../src/core/protocol/events.js'
 import { unionTypes } from '../../support/openai-unions.js'
 import { PREFIX } from '../../support/playbook.js'
 import { hasShared, neededShared, sharedJson } from '../../support/shared.js'
-import { generous, view } from '../../support/view.js'
+import { callView, generous, view } from '../../support/view.js'
 import { ITEM_ROWS } from './client-rows-items.js'
 import { RESPONSE_ROWS } from './client-rows-response.js'
 import { SESSION_ROWS } from './client-rows-session.js'
@@ -31,6 +31,22 @@ const AUDIO_ROWS: readonly Row[] = [
   },
   { id: 'ab-02', event: { type: 'input_audio_buffer.clear', x: 1 }, verdict: { replace: { type: 'input_audio_buffer.clear' } }, because: 'nothing but its name' },
   { id: 'ab-03', event: { type: 'output_audio_buffer.clear' }, verdict: unknown, because: 'WebRTC and SIP only' },
+]
+
+const pairs = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, 'v']))
+const create = (metadata: object): object => ({ type: 'response.create', response: { metadata } })
+const CALL_ROWS: readonly Row[] = [
+  { id: 'ca-01', event: append('AAAA'), verdict: unknown, seenBy: callView(), because: 'the audio of a call goes by WebRTC' },
+  {
+    id: 'ca-02',
+    event: { type: 'output_audio_buffer.clear', event_id: 'c3', x: 1 },
+    verdict: { replace: { type: 'output_audio_buffer.clear', event_id: 'c3' } },
+    seenBy: callView(),
+    because: 'the upstream plays the audio, and the client may silence it',
+  },
+  { id: 'ca-03', event: create(pairs(15)), verdict: { replace: create(pairs(15)) }, seenBy: callView(), because: 'room is left for the relay’s mark' },
+  { id: 'ca-04', event: create(pairs(16)), verdict: { reject: ['bad_event', 'response.metadata'] }, seenBy: callView(), because: 'no room is left for the relay’s mark' },
+  { id: 'ca-05', event: { type: 'input_audio_buffer.commit' }, verdict: { replace: { type: 'input_audio_buffer.commit' } }, seenBy: callView(), because: 'as on a WebSocket' },
 ]
 
 const TYPE_ROWS: readonly Row[] = [
@@ -66,7 +82,7 @@ const ID_ROWS: readonly Row[] = [
   { id: 'id-07', event: { type: 'nope', event_id: `${PREFIX}1` }, verdict: badId, because: 'on every type' },
 ]
 
-const ALL: readonly Row[] = [...SESSION_ROWS, ...RESPONSE_ROWS, ...ITEM_ROWS, ...AUDIO_ROWS, ...TYPE_ROWS, ...ID_ROWS]
+const ALL: readonly Row[] = [...SESSION_ROWS, ...RESPONSE_ROWS, ...ITEM_ROWS, ...AUDIO_ROWS, ...CALL_ROWS, ...TYPE_ROWS, ...ID_ROWS]
 
 describe('client sheet', () => {
   for (const row of ALL) it(`${row.id}: ${row.because}`, () => runRow(row, judgeClientEvent))
@@ -77,11 +93,10 @@ describe('client sheet', () => {
     for (const type of Object.keys(CLIENT_RULES)) {
       const rows = ALL.filter((row) => (row.event as RealtimeEvent).type === type)
       expect(rows.length, type).toBeGreaterThan(0)
-      if (type !== 'output_audio_buffer.clear')
-        expect(
-          rows.some((row) => typeof row.verdict === 'object' && 'replace' in row.verdict),
-          type,
-        ).toBe(true)
+      expect(
+        rows.some((row) => typeof row.verdict === 'object' && 'replace' in row.verdict),
+        type,
+      ).toBe(true)
     }
   })
 

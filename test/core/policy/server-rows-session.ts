@@ -1,6 +1,6 @@
 // Rows of the server sheet: session, errors, input audio, limits, and what never reaches a client on a WebSocket.
 import { profile } from '../../support/playbook.js'
-import { DEPLOYMENT, HIDDEN, HIDDEN_FIRST, view } from '../../support/view.js'
+import { callView, DEPLOYMENT, HIDDEN, HIDDEN_FIRST, view } from '../../support/view.js'
 import type { Row } from './sheet.js'
 
 const owned = profile()
@@ -213,7 +213,18 @@ const buffers: readonly Row[] = [
 const dropped = (why: string, because: string, ...types: readonly string[]): readonly Row[] =>
   types.map((type) => ({ id: type, event: { type, event_id: 'e', item_id: 'x', response_id: 'r', arguments: '{"secret":1}' }, verdict: { drop: why }, because }))
 
+/** In a call the upstream plays the audio, and the client sees when. */
+const playing: readonly Row[] = ['started', 'stopped', 'cleared'].flatMap((what): Row[] => {
+  const event = { type: `output_audio_buffer.${what}`, event_id: 'e', response_id: 'r' }
+  return [
+    { id: `play-${what}-1`, event, seenBy: callView(), verdict: 'forward', because: 'a client shows who speaks' },
+    { id: `play-${what}-2`, event: { ...event, x: { secret: 1 } }, seenBy: callView(), verdict: { replace: event }, because: 'nothing but the response' },
+  ]
+})
+
 const rest: readonly Row[] = [
+  ...playing,
+  { id: 'play-dtmf', event: buffer('dtmf_event_received', { event: '9' }), seenBy: callView(), verdict: { drop: 'not_for_websocket' }, because: 'SIP only, also in a call' },
   { id: 'conv-1', event: { type: 'conversation.created', event_id: 'e', conversation: { id: 'conv_1', object: 'realtime.conversation' } }, verdict: 'forward', because: 'an id' },
   ...dropped('not_for_websocket', 'WebRTC and SIP only', 'output_audio_buffer.started', 'output_audio_buffer.stopped', 'output_audio_buffer.cleared'),
   ...dropped('mcp', 'tools of the server’s', 'mcp_list_tools.in_progress', 'mcp_list_tools.completed', 'mcp_list_tools.failed', 'response.mcp_call.in_progress'),

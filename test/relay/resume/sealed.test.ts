@@ -2,8 +2,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parcelIn, parcelText } from '../../../src/relay/resume/parcel.js'
-import { seal, unseal } from '../../../src/seal/sealed.js'
 import { callerDigest, isSame, newId, newSecret, proofOf } from '../../../src/relay/resume/secrets.js'
+import { seal, unseal } from '../../../src/seal/sealed.js'
 
 const id = newId()
 const [first, second, other] = [proofOf(id, newSecret()), proofOf(id, newSecret()), proofOf(id, newSecret())]
