@@ -96,8 +96,7 @@ describe('media-only', () => {
       const token = await own.token('alice', {}, seconds)
       const caller = await call(token, { channel: false })
       await end(token, caller)
-      await caller.gone()
-      expect(own.simulator.calls()).toEqual([])
+      await expect.poll(() => own.simulator.calls(), { timeout: 5000 }).toEqual([])
     },
     20_000,
   )

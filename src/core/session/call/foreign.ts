@@ -1,8 +1,8 @@
 // Looks at every event of a call's upstream before anything is made of it: what nobody but the caller, past the relay, can have caused is counted and undone.
 import { serverPartInForce } from '../../policy/session-update.js'
-import { objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
+import { arrayAt, isObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
 import { close } from '../ending.js'
-import { answerTurn, askAfterUse } from '../quota/gate.js'
+import { answerTurn, askAfterUse, changeQuota } from '../quota/gate.js'
 import { overRate } from '../refuse.js'
 import { followUp } from '../responses/follow-up.js'
 import type { UpstreamEvent } from '../responses/state.js'
@@ -12,7 +12,7 @@ import { cutOff } from './cancel.js'
 import { explanationOf, refusedBy, SESSION, withoutExpected, withoutMark } from './expected.js'
 import { foreignItem } from './foreign-items.js'
 import type { CallState } from './state.js'
-import { changeCall, countUpdate, countViolation, isUndone, tolerates, undoSession } from './undo.js'
+import { changeCall, countUpdate, countViolation, isUndone, tolerates, undoItem, undoSession } from './undo.js'
 
 const MOST_DISMISSED = 32
 /** Between a cancel and the end of what was cancelled. */
@@ -96,6 +96,8 @@ function responseBegan(step: Step, call: CallState, received: UpstreamEvent): Up
     note(step, { type: 'response_started', responseId: id })
     cutOff(step, id)
     if (tooMuch || isAside) countViolation(step)
+    // An SDK that configures itself and asks in one breath gets its answer, from the server's session.
+    else if (step.state.quota.spentUntil === undefined && call.breaches.every((one) => one === SESSION)) changeQuota(step, { turnUnanswered: true })
     return undefined
   }
   changeCall(step, { foreignResponse: id })
@@ -118,6 +120,8 @@ function responseEnded(step: Step, call: CallState, received: UpstreamEvent): Up
   noteDone(step, id, response)
   if (usage) recordUsage(step, id, usage)
   askAfterUse(step, 'transcript')
+  // What it said by then would be read by the answers to come.
+  if (response?.conversation_id !== null) for (const item of arrayAt(response, 'output')) if (isObject(item)) undoItem(step, stringAt(item, 'id') ?? '')
   goOn(step)
   return undefined
 }
