@@ -61,7 +61,7 @@ class Talker:
                 case RealtimeTextEvent(service_type="response.output_audio_transcript.delta"):
                     text += event.text.text
                 case RealtimeAudioEvent():
-                    audio += int(numpy.abs(event.audio.data).max() > 200)
+                    audio += int(numpy.abs(event.service_event.to_ndarray()).max() > 200)
                 case RealtimeEvent(service_type="conversation.item.input_audio_transcription.completed"):
                     heard = event.service_event.transcript
                 case RealtimeEvent(service_type="response.output_audio_transcript.done"):
