@@ -22,6 +22,8 @@ export interface Caller {
   /** Speaks for so long, or is silent, in packets of 20 ms at their pace. */
   speak(ms: number, level?: number): Promise<void>
   until(what: string, ready: () => boolean): Promise<void>
+  /** Opens one more channel, and resolves once it is closed. */
+  openSecond(): Promise<void>
   /** Resolves once the simulator's side is gone. */
   gone(): Promise<void>
   leave(): void
@@ -150,6 +152,12 @@ export async function connectCaller(
       }
     },
     until,
+    openSecond: () =>
+      new Promise((resolve) => {
+        const second = connection.createDataChannel('second')
+        kept.push(second)
+        second.onClosed(resolve)
+      }),
     gone: () => until('end of the connection', () => state === 'closed' || state === 'disconnected' || state === 'failed'),
     leave: close,
   }

@@ -1,4 +1,6 @@
 // The steps of a WebRTC call over HTTP: who may take them, what is answered, and what is refused how, on Azure and on OpenAI.
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/simulator.js'
 import { type Caller, connectCaller, KEY, mint, offering, placeCall, postOffer } from './caller.js'
@@ -104,6 +106,21 @@ describe('calls on Azure', () => {
     expect(lines).toEqual(expect.arrayContaining(['a=extmap:3 urn:ietf:params:rtp-hdrext:ssrc-audio-level', 'm=application 9 UDP/DTLS/SCTP webrtc-datachannel']))
     expect(lines.filter((line) => line.startsWith('a=candidate'))).toEqual([expect.stringMatching(/ 1 udp 2130706431 127\.0\.0\.1 \d+ typ host ufrag /)])
     expect(lines.join()).not.toContain('ice-lite')
+  })
+
+  it('let the browser begin DTLS if its offer says so', async () => {
+    const { sdp } = await offer()
+    const answer = await (await postOffer(azure, (await mint(azure)).value, sdp.replaceAll('a=setup:actpass', 'a=setup:active'))).text()
+    expect([answer.includes('a=setup:passive'), answer.includes('a=setup:active')]).toEqual([true, false])
+  })
+
+  it('use the UDP port that was asked for', async () => {
+    const socket = createSocket('udp4').bind(0, '127.0.0.1')
+    await once(socket, 'listening')
+    const webrtcPort = socket.address().port
+    await new Promise<void>((resolve) => socket.close(() => resolve()))
+    const fixed = await simulate({ webrtcPort })
+    for (let i = 0; i < 2; i++) expect(await (await postOffer(fixed, (await mint(fixed)).value, (await offer()).sdp)).text()).toContain(` 127.0.0.1 ${webrtcPort} typ host`)
   })
 
   it('keep the payload type of the offer, whatever it is', async () => {
@@ -218,9 +235,11 @@ describe('faults', () => {
   })
 
   it('count calls among the dials', async () => {
-    const busy = await simulate({ dialsPerMinute: 0 })
-    const answer = await postOffer(busy, (await mint(busy)).value, (await offer()).sdp)
-    expect([answer.status, answer.headers.get('retry-after')]).toEqual([429, '60'])
+    const busy = await simulate({ dialsPerMinute: 1 })
+    const { value } = await mint(busy)
+    expect((await postOffer(busy, value, (await offer()).sdp)).status).toBe(201)
+    const answer = await postOffer(busy, value, (await offer()).sdp)
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([429, expect.stringMatching(/^(59|60)$/)])
   })
 })
 

@@ -4,6 +4,7 @@ import { isShown } from '../../src/simulator/webrtc/channel-filter.js'
 import { readOffer } from '../../src/simulator/webrtc/offer.js'
 import { toneFrame } from '../../src/simulator/webrtc/opus-tones.js'
 import { createRtpWriter, readRtp } from '../../src/simulator/webrtc/rtp.js'
+import { createSecrets } from '../../src/simulator/webrtc/secrets.js'
 import { createUplink } from '../../src/simulator/webrtc/uplink.js'
 import { fc } from '../support/property.js'
 
@@ -150,6 +151,19 @@ describe('an offer', () => {
       }),
     )
   })
+})
+
+it('a client secret is forgotten in time, and the oldest when there are too many', () => {
+  let now = 100
+  const secrets = createSecrets(() => now)
+  const session = { type: 'realtime', deployment: 'a', settings: {} } as const
+  secrets.keep('ek_first', session, 110)
+  expect(secrets.find('ek_first')).toBe(session)
+  now = 110
+  expect(secrets.find('ek_first')).toBeUndefined()
+  now = 0
+  for (let i = 0; i < 1000; i++) secrets.keep(`ek_${i}`, session, 110)
+  expect(['ek_first', 'ek_0', 'ek_999'].map((value) => secrets.find(value) !== undefined)).toEqual([false, true, true])
 })
 
 it('the filter hides the session, calls, responses and errors', () => {

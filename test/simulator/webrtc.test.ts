@@ -240,6 +240,50 @@ describe('several writers', () => {
     expect(types(again.events)).toEqual(['input_audio_buffer.cleared'])
   })
 
+  it('an event that is too long for the browser reaches the sidebands alone', async () => {
+    const caller = await call({ query: '' })
+    const side = await sideband(caller)
+    side.send(userText('x'.repeat(300_000)))
+    await side.next('conversation.item.done')
+    side.send(userText('short'))
+    const { event_id } = await side.next('conversation.item.done')
+    await caller.until('the short one', () => caller.events.some((event) => event.event_id === event_id))
+    expect(types(caller.events)).toEqual(['conversation.item.added', 'conversation.item.done'])
+  })
+
+  it('a second channel is closed, and the first goes on', async () => {
+    const caller = await call({ query: '' })
+    const closed = caller.openSecond()
+    await closed
+    caller.send(update({ instructions: 'x' }))
+    await seen(caller, 'session.updated')
+  })
+
+  it('nobody is read while the simulator is frozen, and everybody after it', async () => {
+    const caller = await call()
+    const side = await sideband(caller)
+    simulator.setFaults({ freeze: true })
+    caller.send(update({ instructions: 'Held.' }))
+    await caller.speak(200)
+    expect(side.events).toEqual([])
+    simulator.setFaults({})
+    expect(await side.next('session.updated')).toMatchObject({ session: { instructions: 'Held.' } })
+    expect(types(side.events)).toEqual(['session.updated'])
+  })
+
+  it('the order of events is the same for all, however late they are', async () => {
+    const late = await startSimulator({ speed: Number.POSITIVE_INFINITY, latencyMs: 5, jitterMs: 20 })
+    const caller = await placeCall(late, { query: '', session: { output_modalities: ['text'] } })
+    const side = await connect(late, `/openai/v1/realtime?call_id=${caller.callId}`, KEY)
+    side.send(userText('one two three'))
+    side.send({ type: 'response.create' })
+    const events = await side.until('response.done')
+    await seen(caller, 'response.done')
+    expect(caller.events.map((event) => event.event_id)).toEqual(events.map((event) => event.event_id))
+    caller.leave()
+    await late.close()
+  })
+
   it('a foreign event is injected from code and from a script, and its errors go to nobody', async () => {
     simulator.setScript({
       answers: [{ on: { event: 'input_audio_buffer.clear' }, reply: [{ inject: { type: 'session.update', session: { type: 'realtime', instructions: 'Scripted.' } } }] }],

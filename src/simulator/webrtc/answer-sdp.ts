@@ -24,7 +24,7 @@ function audioLines({ audio }: Offer, local: LocalSide): string[] {
   return [
     `m=audio 9 UDP/TLS/RTP/SAVPF ${[opus, ...g711].join(' ')}`,
     'c=IN IP4 0.0.0.0',
-    'a=setup:active',
+    `a=setup:${local.setup}`,
     `a=mid:${mid}`,
     ...iceLines(local),
     'a=rtcp-mux',
@@ -50,7 +50,7 @@ function channelLines(part: OfferedPart, local: LocalSide): string[] {
   return [
     'm=application 9 UDP/DTLS/SCTP webrtc-datachannel',
     'c=IN IP4 0.0.0.0',
-    'a=setup:active',
+    `a=setup:${local.setup}`,
     `a=mid:${part.mid}`,
     'a=sendrecv',
     'a=sctp-port:5000',

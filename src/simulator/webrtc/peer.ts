@@ -11,6 +11,8 @@ export interface LocalSide {
   readonly password: string
   /** `sha-256 AB:CD:…` */
   readonly fingerprint: string
+  /** Who begins DTLS: `active`, unless the offer wants to. */
+  readonly setup: 'active' | 'passive'
   readonly candidates: readonly { readonly address: string; readonly port: number }[]
   readonly ssrc: number
 }
@@ -30,7 +32,7 @@ export interface PeerListener {
 
 export interface Peer {
   readonly local: LocalSide
-  /** To the channel; false: there is none that is open. */
+  /** To the channel; false: there is none that is open, or the browser takes no message that long. */
   send(text: string): boolean
   /** Bytes that wait in the channel. */
   waiting(): number
@@ -175,8 +177,15 @@ async function answer(library: Library, kept: Kept, offer: Offer, listener: Peer
     await gathered(connection)
     const sdp = connection.localDescription()?.sdp ?? ''
     return {
-      local: { ufrag, password, ssrc, fingerprint: /^a=fingerprint:(.+?)\r?$/m.exec(sdp)?.[1] ?? '', candidates: candidatesOf(sdp) },
-      send: (text) => !over && channel?.isOpen() === true && channel.sendMessage(text),
+      local: {
+        ufrag,
+        password,
+        ssrc,
+        fingerprint: /^a=fingerprint:(.+?)\r?$/m.exec(sdp)?.[1] ?? '',
+        setup: /^a=setup:passive/m.test(sdp) ? 'passive' : 'active',
+        candidates: candidatesOf(sdp),
+      },
+      send: (text) => !over && channel?.isOpen() === true && Buffer.byteLength(text) <= channel.maxMessageSize() && channel.sendMessage(text),
       waiting: () => (!over && channel?.isOpen() === true ? channel.bufferedAmount() : 0),
       sendRtp: (packet) => !over && media.isOpen() && media.sendMessageBinary(packet),
       close,

@@ -51,7 +51,8 @@ export function createUplink({ opus, levelId, hear, speaking, after }: UplinkSet
       const sound = readRtp(packet, levelId)
       if (!sound || sound.payloadType !== opus || sound.ms === 0) return
       // Late or double: its time has passed.
-      if (last !== undefined && ((sound.sequence - last) & 0xffff) - 1 >= 0x7fff) return
+      const ahead = (sound.sequence - (last ?? sound.sequence - 1)) & 0xffff
+      if (ahead === 0 || ahead > 0x7fff) return
       if (last === undefined) after(LOOK_MS, look)
       last = sound.sequence
       lastAt = performance.now()
