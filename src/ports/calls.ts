@@ -45,6 +45,8 @@ export interface SessionCall {
   /** The relay's own id of the call. */
   readonly id: string
   readonly mode: CallMode
+  /** Another instance had it before. Absent: it was placed just now. */
+  readonly adopted?: boolean
   /** Opens the sideband, the first time and after a loss. */
   attach(request: Pick<DialRequest, 'correlationId' | 'trace' | 'signal'>): Promise<UpstreamConnection>
   /** The server's part was seen in force on the sideband. Called once. */

@@ -16,6 +16,6 @@ export function firstState({ profile, requestedModel, identity, continues, call 
     caller: { subject, issuer },
     expiresAt,
     exp,
-    ...(call && { call: { mode: call.mode, secret: deps.randomId() } }),
+    ...(call && { call: { mode: call.mode, secret: deps.randomId(), adopted: call.adopted === true } }),
   })
 }

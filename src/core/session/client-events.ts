@@ -9,7 +9,7 @@ import { followUp } from './responses/follow-up.js'
 import { clientRequestDeferred, deferredRequestOver, hiddenResponseOver, itemTaken, nextRequestWanted } from './responses/machine.js'
 import { deletedByRelay, truncatedByRelay } from './restore/truncating.js'
 import { messagesReceived, resumeRequested } from './resume.js'
-import { note, publicItemId, type Step } from './state.js'
+import { note, publicEventId, publicItemId, type Step } from './state.js'
 import { changeResponses, sendToClient } from './to-client.js'
 import { refreshRequested } from './token-refresh.js'
 import { approvalGiven } from './tools/approval.js'
@@ -52,7 +52,7 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
     note(step, { type: 'event_dropped', side: 'client', why: 'policy' })
     return
   }
-  const rebuilt = verdict.event
+  const rebuilt = step.state.call ? withEventId(step, verdict.event) : verdict.event
   if (audioRefused(step, rebuilt)) return
   const tooMuch = overRate(step, rebuilt.type)
   if (tooMuch) {
@@ -87,6 +87,11 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
     default:
       step.actions.push({ type: 'send', to: 'upstream', event: rebuilt })
   }
+}
+
+/** In a call, so that an error tells which event came to nothing: it will have no echo. */
+function withEventId(step: Step, event: RealtimeEvent): RealtimeEvent {
+  return typeof event.event_id === 'string' ? event : { ...event, event_id: publicEventId(step) }
 }
 
 /** What it is about is the audio so far. */

@@ -29,7 +29,14 @@ export function sessionDirectoryContract(name: string, open: () => Promise<Store
 
     it('lists every field of a session until it ends, whatever characters it holds', async () => {
       expect(await store.directory.page(10)).toEqual({ sessions: [], next: undefined })
-      const odd = session('s1', { subject: 'é}{ %20\n\u0000\ud800', tenant: 'a:b', profile: '{}', deployment: 'd ~ d', history: { legs: 3, losses: 2, restores: 1, rollovers: 1 } })
+      const odd = session('s1', {
+        subject: 'é}{ %20\n\u0000\ud800',
+        tenant: 'a:b',
+        profile: '{}',
+        deployment: 'd ~ d',
+        call: 'shared',
+        history: { legs: 3, losses: 2, restores: 1, rollovers: 1 },
+      })
       const unregister = store.directory.register(odd)
       await eventually(async () => expect(await store.directory.page(10)).toEqual({ sessions: [{ ...odd, instance: expect.stringMatching(/^\S+$/) }], next: undefined }))
       unregister()

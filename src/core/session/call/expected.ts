@@ -44,8 +44,13 @@ export function refusedBy({ expected }: CallState, error: RealtimeEvent): Expect
   return cause === undefined ? undefined : expected.find(({ eventId }) => eventId === cause)
 }
 
-export function withoutExpected(call: CallState, one: Expected): CallState {
+export function withoutExpected(call: CallState, one: Expected | undefined): CallState {
   return { ...call, expected: call.expected.filter((other) => other !== one) }
+}
+
+/** Whether an instance of the relay asked for the response, as far as its form says. */
+export function isMarked(event: RealtimeEvent): boolean {
+  return markOf(event) !== undefined
 }
 
 /** A new sideband does not answer the updates of the one before. Items and responses that came of what was sent there may still be told of. */
@@ -60,7 +65,7 @@ function keyOfSent(event: RealtimeEvent): string | undefined {
     case 'response.create':
       return `response ${markOf(event)}`
     case 'conversation.item.create':
-      return `item ${stringAt(objectAt(event, 'item'), 'id')}`
+      return keyOfItem(event)
     case 'conversation.item.delete':
       return `deleted ${stringAt(event, 'item_id')}`
     case 'conversation.item.retrieve':
@@ -78,7 +83,7 @@ function keyOfEcho(event: RealtimeEvent): string | undefined {
       return `response ${markOf(event)}`
     case 'conversation.item.added':
     case 'conversation.item.created':
-      return `item ${stringAt(objectAt(event, 'item'), 'id')}`
+      return keyOfItem(event)
     case 'conversation.item.deleted':
       return `deleted ${stringAt(event, 'item_id')}`
     case 'conversation.item.retrieved':
@@ -86,6 +91,12 @@ function keyOfEcho(event: RealtimeEvent): string | undefined {
     default:
       return undefined
   }
+}
+
+/** With what it is: an item that the upstream refused must not explain a forged one under its id. */
+function keyOfItem(event: RealtimeEvent): string {
+  const item = objectAt(event, 'item')
+  return `item ${stringAt(item, 'id')} ${stringAt(item, 'type')} ${stringAt(item, 'role') ?? stringAt(item, 'call_id')}`
 }
 
 function markOf(event: RealtimeEvent): string | undefined {

@@ -9,7 +9,7 @@ import type { UpstreamEvent } from '../responses/state.js'
 import { answersTurnsInForce } from '../restore/under-way.js'
 import { note, noteDone, recordUsage, type Step } from '../state.js'
 import { cutOff } from './cancel.js'
-import { explanationOf, refusedBy, SESSION, withoutExpected, withoutMark } from './expected.js'
+import { explanationOf, isMarked, refusedBy, SESSION, withoutExpected, withoutMark } from './expected.js'
 import { foreignItem } from './foreign-items.js'
 import type { CallState } from './state.js'
 import { changeCall, countUpdate, countViolation, isUndone, tolerates, undoItem, undoSession } from './undo.js'
@@ -68,7 +68,7 @@ export function isLocked(step: Step, event: RealtimeEvent): boolean {
 function sessionSeen(step: Step, call: CallState, received: UpstreamEvent): UpstreamEvent | undefined {
   const locked = isLocked(step, received.event)
   const explanation = locked ? explanationOf(call, received.event) : undefined
-  if (explanation) {
+  if (explanation || (locked && wasAnothers(call))) {
     step.set({ call: { ...withoutExpected(call, explanation), session: objectAt(received.event, 'session') } })
     if (isUndone(step, SESSION)) goOn(step)
     return received
@@ -82,7 +82,7 @@ function sessionSeen(step: Step, call: CallState, received: UpstreamEvent): Upst
 function responseBegan(step: Step, call: CallState, received: UpstreamEvent): UpstreamEvent | undefined {
   const id = stringAt(objectAt(received.event, 'response'), 'id') ?? ''
   const explanation = explanationOf(call, received.event)
-  if (explanation) {
+  if (explanation || (wasAnothers(call) && isMarked(received.event))) {
     step.set({ call: withoutExpected(call, explanation) })
     if (call.breaches.length > 0) cutOff(step, id)
     return unmarked(received)
@@ -129,7 +129,7 @@ function responseEnded(step: Step, call: CallState, received: UpstreamEvent): Up
 function itemSeen(step: Step, call: CallState, received: UpstreamEvent): UpstreamEvent | undefined {
   const { event } = received
   const explanation = explanationOf(call, event)
-  if (!explanation) return foreignItem(step, call, event) ? received : undefined
+  if (!explanation) return wasAnothers(call) || foreignItem(step, call, event) ? received : undefined
   step.set({ call: withoutExpected(call, explanation) })
   // What is undone was never shown.
   if (event.type !== 'conversation.item.deleted' || !isUndone(step, stringAt(event, 'item_id') ?? '')) return received
@@ -144,6 +144,11 @@ function errorSeen(step: Step, call: CallState, event: RealtimeEvent): void {
   if (refused.key === SESSION && call.breaches.includes(SESSION)) return close(step, 'foreign_control', 'undoing_refused')
   // There is no such item any more.
   if (refused.key.startsWith('deleted ') && isUndone(step, refused.key.slice('deleted '.length))) goOn(step)
+}
+
+/** What another instance had sent is answered now, and without a data channel nobody else sends. */
+function wasAnothers({ mode, adopted, unsure }: CallState): boolean {
+  return mode === 'media-only' && adopted && unsure !== undefined
 }
 
 /** What had to wait. */

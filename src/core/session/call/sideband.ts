@@ -98,6 +98,7 @@ function inForce(step: Step, restore: Restore | undefined): void {
   confirm(step, session)
   if (restore) return attachedAgain(step, restore, early)
   step.set({ lastActive: step.now })
+  if (step.state.call?.adopted) changeCall(step, { unsure: { until: step.now + UNSURE_MS, responseId: undefined } })
   note(step, { type: 'configured', durationMs: step.now - openedAt })
   step.actions.push({ type: 'call.live' })
   showSession(step)

@@ -7,6 +7,8 @@ export interface CallSeed {
   readonly mode: CallMode
   /** Random, and never shown to anybody: begins the marks of responses that the relay asks for. */
   readonly secret: string
+  /** Another instance had the call before, and what it had sent may still be answered. */
+  readonly adopted: boolean
 }
 
 export interface CallState extends CallSeed {
@@ -37,10 +39,11 @@ export interface Expected {
   readonly eventId: string | undefined
 }
 
-export function callBegins({ mode, secret }: CallSeed): CallState {
+export function callBegins({ mode, secret, adopted }: CallSeed): CallState {
   return {
     mode,
     secret,
+    adopted,
     session: undefined,
     expected: [],
     plays: false,

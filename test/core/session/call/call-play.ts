@@ -20,12 +20,17 @@ export interface CallPlay extends Play {
 type Mode = CallState['mode']
 
 /** `phase`: live, or with the sideband open and the lock sent. */
-export function callPlay(mode: Mode = 'shared', change: Partial<SessionProfile> = {}, phase: 'connecting' | 'live' = 'live', expiresAt = 1e12): CallPlay {
-  const p = play(change, phase, expiresAt, 0, { mode, secret: SECRET })
+export function callPlay(mode: Mode = 'shared', change: Partial<SessionProfile> = {}, phase: 'connecting' | 'live' = 'live', expiresAt = 1e12, adopted = false): CallPlay {
+  const p = play(change, phase, expiresAt, 0, { mode, secret: SECRET, adopted })
   const call: CallPlay = Object.create(p, {
     ...Object.getOwnPropertyDescriptors(p),
     state: { get: () => p.state },
-    now: { get: () => p.now, set: (now: number) => void (p.now = now) },
+    now: {
+      get: () => p.now,
+      set(now: number) {
+        p.now = now
+      },
+    },
     call: { get: () => p.state.call as CallState },
   })
   call.mark = () => {

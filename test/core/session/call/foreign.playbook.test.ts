@@ -280,6 +280,57 @@ describe('an item of the caller', () => {
   })
 })
 
+describe('an echo', () => {
+  it('of an item that was refused does not explain another of its id, nor one of another kind', () => {
+    const p = callPlay('shared', noTools)
+    p.client({ type: 'conversation.item.create', item: { id: 'i', type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hi' }] } })
+    expect(p.upstream(added(system('i')))).toEqual(['upstream conversation.item.delete'])
+    p.upstream(deleted('i'))
+    const sent = p.allTo('upstream').find(({ type }) => type === 'conversation.item.create')
+    expect(sent?.event_id).toMatch(/^event_relay_/)
+    expect(p.upstream(ev.error('invalid_value', String(sent?.event_id)))).toEqual(['client error'])
+    expect(kinds(input(p, added(typed('i'))))).toEqual(['item'])
+  })
+
+  it('of an update without an id that was refused does not explain the caller’s', () => {
+    const p = callPlay('shared', noTools)
+    p.client({ type: 'session.update', session: {} })
+    p.upstream(ev.error('invalid_value', String(p.lastTo('upstream')?.event_id)))
+    expect(kinds(input(p, withVoice(p)))).toEqual(['session'])
+  })
+
+  it('of a response that was refused lets the next one start', () => {
+    const p = callPlay('shared', noTools)
+    p.client({ type: 'response.create' })
+    expect(p.upstream(ev.error('invalid_value', String(p.lastTo('upstream')?.event_id)))).toEqual(['client error'])
+    expect(p.upstream(committed)).toEqual(['client input_audio_buffer.committed', 'upstream response.create'])
+  })
+})
+
+describe('what the instance before had sent', () => {
+  const theirs = ['another', () => ev.created('r', { metadata: { relay_call: 'another1' } })] as const
+  it.each([
+    theirs,
+    ['its client’s update', (p: CallPlay) => inForce(p)],
+    ['the result of its tool', () => added(result('relay_another_1', 'c'))],
+    ['its answer', () => added(ev.message('m'))],
+  ] as const)('is answered without harm in the first five seconds of a call that was taken over: %s', (_, event) => {
+    const p = callPlay('media-only', noTools, 'live', 1e12, true)
+    expect(kinds(input(p, event(p)))).toEqual([])
+    p.tick(5000)
+    expect(kinds(input(p, added(system('s'))))).toEqual(['item'])
+    const placed = callPlay('media-only', noTools)
+    expect(kinds(input(placed, event(placed)))).toHaveLength(1)
+  })
+
+  it('may not be another session, nor a response that no relay has asked for', () => {
+    const p = callPlay('media-only', noTools, 'live', 1e12, true)
+    expect(kinds(input(p, otherSession(p)))).toEqual(['session'])
+    const q = callPlay('media-only', noTools, 'live', 1e12, true)
+    expect(kinds(input(q, begun('r')))).toEqual(['response'])
+  })
+})
+
 describe('where an item comes from', () => {
   it.each([
     [spoken('i'), 'own', 'own'],
