@@ -1,4 +1,5 @@
 // Keeps the leases of this relay's WebRTC calls, and takes over calls that no relay has any more: their sideband, or at least their hang-up.
+import { setTimeout as pause } from 'node:timers/promises'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { CallRecord, CallRecords } from '../ports/call-records.js'
 import { wishedProfile } from './call-session.js'
@@ -23,6 +24,8 @@ export interface AdoptionDeps {
 }
 
 export interface Adoption {
+  /** Brings a call here that runs elsewhere, if it is this caller's. False: it is not here, and may go on there. Never rejects. */
+  fetch(id: string, caller: string): Promise<boolean>
   /** Renews and looks once. Never rejects. */
   look(): Promise<void>
   stop(): void
@@ -35,6 +38,9 @@ const MOST = 20
 const OLDEST_MS = 2 * 3_600_000
 /** After the store was away its leases may be old only because nobody could renew them: their owners go first. */
 const QUIET_LOOKS = 2
+/** Its owner ends its own session first, so that no call has two. */
+const FETCH_MS = 2_000
+const FETCH_PAUSE_MS = 25
 
 /** Looks at once: an earlier process may have left calls. */
 export function createAdoption(deps: AdoptionDeps): Adoption {
@@ -46,7 +52,7 @@ export function createAdoption(deps: AdoptionDeps): Adoption {
     if (isLooking) return
     isLooking = true
     try {
-      for (const id of await records.renew()) running.lose(id)
+      for (const id of await records.renew()) running.leave(id, 'lost')
       if (quiet > 0) quiet--
       else if (deps.mayAdopt()) for (const record of await records.adopt(MOST)) void adopt(record)
     } catch {
@@ -56,20 +62,40 @@ export function createAdoption(deps: AdoptionDeps): Adoption {
     }
   }
 
-  async function adopt(record: CallRecord): Promise<void> {
+  async function fetch(id: string, caller: string): Promise<boolean> {
+    const until = performance.now() + FETCH_MS
+    try {
+      const known = await records.find(id)
+      if (!known || known.caller !== caller || known.sealed === '' || !deps.mayAdopt() || !(await records.ask(id))) return false
+      while (performance.now() < until) {
+        const record = await records.take(id)
+        if (record) return await adopt(record)
+        await pause(FETCH_PAUSE_MS)
+      }
+    } catch {
+      // The store is away: the call stays where it is.
+    }
+    return false
+  }
+
+  /** Whether it goes on here. */
+  async function adopt(record: CallRecord): Promise<boolean> {
     const age = now() - record.since
     if (age > OLDEST_MS) {
       deps.onAdopted('too_old')
-      return void (await records.remove(record.id).catch(() => undefined))
+      await records.remove(record.id).catch(() => undefined)
+      return false
     }
     try {
       await takeOver(record, age)
       deps.onAdopted('adopted')
       deps.log.info({ call: record.id }, 'call adopted')
+      return true
     } catch (error) {
       deps.onAdopted('hung_up')
       deps.log.info({ call: record.id, why: error instanceof RefusalError ? error.why : 'failed' }, 'call not adopted')
       running.giveUp(record)
+      return false
     }
   }
 
@@ -96,6 +122,7 @@ export function createAdoption(deps: AdoptionDeps): Adoption {
 
   const timer = setInterval(() => void look(), everyMs)
   timer.unref()
+  records.onAsked((id) => running.leave(id, 'asked'))
   void look()
-  return { look, stop: () => clearInterval(timer) }
+  return { look, fetch, stop: () => clearInterval(timer) }
 }

@@ -5,7 +5,7 @@ import { rewriteAnswer } from '../core/sdp/answer.js'
 import type { CallDesk, NewCall } from '../ports/call-desk.js'
 import type { CallRecord, CallRecords, CallTickets } from '../ports/call-records.js'
 import type { Identity } from '../ports/caller.js'
-import type { CallProvider } from '../ports/calls.js'
+import type { CallClaim, CallProvider } from '../ports/calls.js'
 import { offeredSession, wishedProfile } from './call-session.js'
 import { sealParcel } from './parcel.js'
 import type { RunningCalls } from './running.js'
@@ -18,7 +18,10 @@ export interface CallDeskDeps {
   /** All relays have it. Undefined: they can hang up each other's calls, and not take them over. */
   readonly sealingKey: Buffer | undefined
   readonly now: () => number
-  readonly claim: CallDesk['claim']
+  /** The caller's call that is open here. */
+  readonly claim: (id: string, identity: Identity) => CallClaim | undefined
+  /** Brings a call here that runs elsewhere. */
+  readonly fetch: (id: string, caller: string) => Promise<boolean>
 }
 
 const RETRY_SECONDS = 5
@@ -63,7 +66,13 @@ export function createCallDesk(deps: CallDeskDeps, running: RunningCalls): CallD
     await records.remove(id).catch(() => undefined)
   }
 
-  return { open, hangUp, claim: deps.claim, ...createTickets(deps.tickets) }
+  async function claim(id: string, identity: Identity): Promise<CallClaim | undefined> {
+    const here = deps.claim(id, identity)
+    if (here || running.get(id)) return here
+    return (await deps.fetch(id, callerDigest(identity))) ? deps.claim(id, identity) : undefined
+  }
+
+  return { open, hangUp, claim, ...createTickets(deps.tickets) }
 }
 
 function storeAway(): never {

@@ -41,8 +41,8 @@ interface Running {
   /** Resolves when nothing is left to be done for it, to whether it is over or somebody else's. */
   readonly finished: Promise<boolean>
   readonly finish: (isDone: boolean) => void
-  /** Another instance has it. */
-  isLost: boolean
+  /** Another instance has it, or asked for it. */
+  fate: 'here' | 'lost' | 'asked'
 }
 
 export interface RunningCalls {
@@ -52,8 +52,8 @@ export interface RunningCalls {
   get(id: string): { readonly record: CallRecord } | undefined
   /** Ends the session. Resolves to whether its call could be hung up. */
   end(id: string): Promise<boolean>
-  /** Another instance has the call: the session ends here, and the call goes on. */
-  lose(id: string): void
+  /** The session ends here, and the call goes on. `lost`: another instance has it. `asked`: it waits for the call, unless nothing is sealed for it. */
+  leave(id: string, why: 'lost' | 'asked'): void
   /** Hangs up a call that has no session, if it has none. */
   giveUp(record: CallRecord): void
   /** Resolves when no hang-up is under way. */
@@ -96,8 +96,8 @@ export function createRunningCalls({ provider, records, openCall, endSession, on
   function over(call: Running, handsOver: boolean): void {
     const { record } = call
     running.delete(record.id)
-    const goesOn = handsOver && records.shared && record.sealed !== ''
-    if (call.isLost) call.finish(true)
+    const goesOn = (handsOver || call.fate === 'asked') && records.shared && record.sealed !== ''
+    if (call.fate === 'lost') call.finish(true)
     else void conclude(record, goesOn ? handOver(record) : hangUp(record)).then(call.finish)
   }
 
@@ -140,7 +140,7 @@ export function createRunningCalls({ provider, records, openCall, endSession, on
       const finished = new Promise<boolean>((done) => {
         finish = done
       })
-      const entry: Running = { record, sessionId: session.sessionId, finished, finish, isLost: false }
+      const entry: Running = { record, sessionId: session.sessionId, finished, finish, fate: 'here' }
       running.set(id, entry)
       signal.addEventListener('abort', leave, { once: true })
       try {
@@ -167,10 +167,10 @@ export function createRunningCalls({ provider, records, openCall, endSession, on
       endSession(call.sessionId)
       return call.finished
     },
-    lose(id) {
+    leave(id, why) {
       const call = running.get(id)
-      if (!call) return
-      call.isLost = true
+      if (!call || (why === 'asked' && call.record.sealed === '')) return
+      call.fate = why
       endSession(call.sessionId)
     },
     giveUp(record) {

@@ -69,8 +69,8 @@ export async function admit(handshake: Handshake, caller: Caller, opening: Openi
   }
 
   /** Somebody else's call, one that is over and one that never was look the same. */
-  function follow(id: string, identity: Identity): Resumed {
-    const claim = deps.calls?.claim(id, identity)
+  async function follow(id: string, identity: Identity): Promise<Resumed> {
+    const claim = await deadline.within(deps.calls?.claim(id, identity))
     if (!claim) throw new RefusalError('not_found', 'unknown_call')
     return { resumed: claim, dialect, otherwise: 'not_found' }
   }

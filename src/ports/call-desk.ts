@@ -34,7 +34,8 @@ export interface CallDesk {
   open(call: NewCall): Promise<{ readonly id: string; readonly sdp: string }>
   /** Resolves once the call is over. Rejects with `not_found` for every call that is not this caller's. */
   hangUp(id: string, identity: Identity): Promise<void>
-  claim(id: string, identity: Identity): CallClaim | undefined
+  /** Undefined: none of this caller's, for every reason alike. A call of another instance comes here first. */
+  claim(id: string, identity: Identity): Promise<CallClaim | undefined>
   issue(ticket: Ticket, ttlMs: number): Promise<string>
   /** Once. Undefined: unknown, used or too old. */
   redeem(ticket: string): Promise<Ticket | undefined>

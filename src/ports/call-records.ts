@@ -25,6 +25,12 @@ export interface CallRecords {
   release(id: string): Promise<void>
   /** The call is over. Rejects if the store is unreachable. */
   remove(id: string): Promise<void>
+  /** Takes this call if it has no owner. Rejects if the store is unreachable. */
+  take(id: string): Promise<CallRecord | undefined>
+  /** Asks the call's owner to let it go. False: nobody hears that. Rejects if the store is unreachable. */
+  ask(id: string): Promise<boolean>
+  /** Another instance wants this one's call. A later callback replaces it. */
+  onAsked(callback: (id: string) => void): void
   /** Takes at most so many calls that have no owner. Rejects if the store is unreachable. */
   adopt(most: number): Promise<readonly CallRecord[]>
   /** Any instance's call. Rejects if the store is unreachable. */

@@ -13,6 +13,7 @@ import { RefusalError } from '../core/protocol/errors.js'
 import { type CallRoutes, createCallRoutes } from '../ingress/calls/routes.js'
 import type { Metrics } from '../ops/metrics.js'
 import { createLogRecorder, joinRecorders } from '../ops/session-log.js'
+import type { CallDesk } from '../ports/call-desk.js'
 import type { Identity } from '../ports/caller.js'
 import type { CallClaim, CallProvider, SessionCall } from '../ports/calls.js'
 import type { NewSession } from '../ports/session.js'
@@ -51,7 +52,7 @@ export interface CallsDeps {
 
 export interface Calls {
   readonly routes: CallRoutes
-  claim(callId: string, identity: Identity): CallClaim | undefined
+  readonly claim: CallDesk['claim']
   /** Looks for calls without a relay, as it does every few seconds. */
   look(): Promise<void>
   /** Resolves when no hang-up is under way, or after so many milliseconds. */
@@ -85,7 +86,6 @@ export function startCalls(deps: CallsDeps): Calls {
     liveMs,
   })
   metrics.gauge('relay_calls', 'WebRTC calls that run here.', () => running.size)
-  const desk = createCallDesk({ provider, records: store.calls, tickets: store.tickets, sealingKey: key, now: Date.now, claim: relay.claimCall }, running)
   const adoption = createAdoption({
     records: store.calls,
     running,
@@ -97,6 +97,11 @@ export function startCalls(deps: CallsDeps): Calls {
     log,
     ...(deps.everyMs !== undefined && { everyMs: deps.everyMs }),
   })
+
+  const desk = createCallDesk(
+    { provider, records: store.calls, tickets: store.tickets, sealingKey: key, now: Date.now, claim: (id, identity) => relay.claimCall(id, identity), fetch: adoption.fetch },
+    running,
+  )
 
   function openCall({ chosen, ...session }: CallSession): void {
     const pinned = live.pin(chosen)
@@ -138,7 +143,7 @@ export function startCalls(deps: CallsDeps): Calls {
 
   return {
     routes,
-    claim: (callId, identity) => relay.claimCall(callId, identity),
+    claim: desk.claim,
     look: adoption.look,
     settled: (withinMs) => within(withinMs, running.settled(), () => undefined),
     async close() {

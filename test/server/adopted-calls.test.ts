@@ -1,9 +1,11 @@
 // Calls whose relay died, drains or lost them: another relay on the same Redis goes on with them or hangs them up, and so does the next start.
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
 import { CHROMIUM } from '../core/sdp/samples.js'
 import { type CallLab, startCallLab } from '../support/call-lab.js'
 import { type CallUpstream, startCallUpstream } from '../support/call-upstream.js'
@@ -167,6 +169,34 @@ describe('several relays', () => {
       fetch(`${lab.url}/v1/realtime/calls`, { method: 'POST', headers: { authorization: `Bearer ${value}`, 'content-type': 'application/sdp' }, body: CHROMIUM })
     expect((await use(second)).status).toBe(201)
     expect((await use(first)).status).toBe(401)
+  })
+
+  const follow = async (lab: CallLab, id: string, subject: string) =>
+    new WebSocket(`${lab.url.replace('http', 'ws')}/v1/realtime?call_id=${id}`, { headers: { authorization: `Bearer ${await lab.token(subject)}` } })
+
+  it('a caller follows its call at any of them: the call comes there, without a hang-up', async () => {
+    const [first, second] = [await start(), await start()]
+    const id = await call(first)
+    const socket = await follow(second, id, 'alice')
+    const [data] = (await once(socket, 'message')) as [Buffer]
+    expect(JSON.parse(data.toString())).toEqual({ type: 'session.created', call: id })
+    expect([first.sessions.size, second.sessions.size]).toEqual([0, 1])
+    await first.calls.settled(2000)
+    expect([service.live.size, first.places(), second.places()]).toEqual([1, 0, 1])
+    // Its first sideband was closed before the second one was opened.
+    expect(service.sidebands.map(({ socket: { readyState } }) => readyState)).toEqual([WebSocket.CLOSED, WebSocket.OPEN])
+    socket.close()
+  })
+
+  it('nobody else makes a call move', async () => {
+    const [first, second] = [await start(), await start()]
+    const id = await call(first)
+    const socket = await follow(second, id, 'bob')
+    socket.on('error', () => undefined)
+    const [, response] = (await once(socket, 'unexpected-response')) as [unknown, { statusCode: number; resume(): void }]
+    response.resume()
+    expect(response.statusCode).toBe(404)
+    expect([first.sessions.size, service.sidebands.length]).toEqual([1, 1])
   })
 
   it('any of them hangs up for the caller, and for nobody else', async () => {

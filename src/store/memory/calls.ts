@@ -7,6 +7,15 @@ export function createMemoryCalls(journalFile?: string): CallRecords {
   const journal: CallJournal | undefined = journalFile === undefined ? undefined : openCallJournal(journalFile)
   const owned = new Map<string, CallRecord>()
   const free = new Map<string, CallRecord>(journal?.left.map((record) => [record.id, record]))
+
+  function take(id: string): CallRecord | undefined {
+    const record = free.get(id)
+    if (!record) return undefined
+    free.delete(id)
+    owned.set(id, record)
+    return record
+  }
+
   return {
     shared: false,
     async add(record) {
@@ -23,14 +32,10 @@ export function createMemoryCalls(journalFile?: string): CallRecords {
     async remove(id) {
       if (owned.delete(id) || free.delete(id)) journal?.remove(id)
     },
-    async adopt(most) {
-      const taken = [...free.values()].slice(0, most)
-      for (const record of taken) {
-        free.delete(record.id)
-        owned.set(record.id, record)
-      }
-      return taken
-    },
+    take: async (id) => take(id),
+    ask: async () => false,
+    onAsked: () => undefined,
+    adopt: async (most) => [...free.keys()].slice(0, most).flatMap((id) => take(id) ?? []),
     find: async (id) => owned.get(id) ?? free.get(id),
   }
 }

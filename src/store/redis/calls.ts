@@ -4,8 +4,14 @@ import type { RedisConnection } from './connection.js'
 import type { RedisKeys } from './keys.js'
 import { ADD_CALL, ADOPT_CALL, OWNERLESS_CALLS, RELEASE_CALL, REMOVE_CALL, RENEW_CALL } from './scripts/calls.js'
 
+export interface RedisCalls extends CallRecords {
+  /** Listens to the other instances. Called when a connection becomes ready, and with every heartbeat. Never rejects. */
+  listen(): Promise<void>
+}
+
 export interface RedisCallsOptions {
   readonly connection: RedisConnection
+  readonly subscriber: RedisConnection
   readonly keys: RedisKeys
   readonly instance: string
   /** Without a word of its owner for so long, a call has none. */
@@ -19,8 +25,15 @@ const KEEP_MS = 2 * 3_600_000
 const RENEWALS_AT_ONCE = 50
 const FIELDS = ['call', 'upstream', 'caller', 'since', 'sealed'] as const
 
-export function createRedisCalls({ connection, keys, instance, leaseMs, clock }: RedisCallsOptions): CallRecords {
+export function createRedisCalls({ connection, subscriber, keys, instance, leaseMs, clock }: RedisCallsOptions): RedisCalls {
   const owned = new Map<string, CallRecord>()
+  const channel = keys.callsChannel(instance)
+  let onAsked: (id: string) => void = () => undefined
+
+  subscriber.client.on('message', (from: string, id: string) => {
+    if (from === channel && owned.has(id)) onAsked(id)
+  })
+
   const run = (script: string, id: string, ...args: readonly (string | number)[]) =>
     connection.ask((client) => client.eval(script, 2, keys.calls, keys.call(id), id, ...args), WRITE_TIMEOUT_MS)
 
@@ -35,6 +48,12 @@ export function createRedisCalls({ connection, keys, instance, leaseMs, clock }:
     if (!owned.has(record.id)) return false
     if (state === -1) await write(record)
     return state === 0
+  }
+
+  async function take(id: string): Promise<CallRecord | undefined> {
+    const record = recordIn(id, await run(ADOPT_CALL, id, instance, leaseMs, KEEP_MS, clock()))
+    if (record) owned.set(id, record)
+    return record
   }
 
   return {
@@ -62,14 +81,24 @@ export function createRedisCalls({ connection, keys, instance, leaseMs, clock }:
       owned.delete(id)
       await run(REMOVE_CALL, id)
     },
+    take,
+    async ask(id) {
+      const owner = await connection.ask((client) => client.hget(keys.call(id), 'owner'), WRITE_TIMEOUT_MS)
+      if (!owner) return owner === ''
+      const heard = await connection.ask((client) => client.publish(keys.callsChannel(owner), id), WRITE_TIMEOUT_MS)
+      // In a cluster the answer counts the listeners of one node only.
+      return connection.client.isCluster || Number(heard) > 0
+    },
+    onAsked(callback) {
+      onAsked = callback
+    },
+    async listen() {
+      if (subscriber.isReady()) await subscriber.ask((client) => client.subscribe(channel), WRITE_TIMEOUT_MS).catch(() => undefined)
+    },
     async adopt(most) {
       const ids = await connection.ask((client) => client.eval(OWNERLESS_CALLS, 1, keys.calls, most, clock()), WRITE_TIMEOUT_MS)
-      const found = await Promise.all(
-        (Array.isArray(ids) ? ids : []).map(async (id) => recordIn(String(id), await run(ADOPT_CALL, String(id), instance, leaseMs, KEEP_MS, clock()))),
-      )
-      const taken = found.flatMap((record) => record ?? [])
-      for (const record of taken) owned.set(record.id, record)
-      return taken
+      const found = await Promise.all((Array.isArray(ids) ? ids : []).map((id) => take(String(id))))
+      return found.flatMap((record) => record ?? [])
     },
     async find(id) {
       return recordIn(id, await connection.ask((client) => client.hmget(keys.call(id), ...FIELDS), WRITE_TIMEOUT_MS))

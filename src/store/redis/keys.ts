@@ -24,6 +24,7 @@ export interface RedisKeys {
   /** When each WebRTC call has no owner any more, and one of them. */
   readonly calls: string
   readonly call: (id: string) => string
+  readonly callsChannel: (instance: string) => string
   readonly ticket: (name: string) => string
   readonly bucket: (key: string) => string
   readonly revoked: string
@@ -52,6 +53,7 @@ export function redisKeys(prefix: string): RedisKeys {
     resumeChannel: (instance) => `${prefix}resume:${encodeKeyPart(instance)}`,
     calls: `${prefix}calls:{calls}`,
     call: (id) => `${prefix}calls:{calls}:${encodeKeyPart(id)}`,
+    callsChannel: (instance) => `${prefix}calls:${encodeKeyPart(instance)}`,
     ticket: (name) => `${prefix}ticket:{${encodeKeyPart(name)}}`,
     bucket: (key) => `${prefix}bucket:{${encodeKeyPart(key)}}`,
     revoked: `${prefix}revoked`,

@@ -78,7 +78,7 @@ export function createRedisStore(options: RedisStoreOptions): Store {
   const leases = createRedisLeases({ connection, keys, local: local.leases, ttlMs, timeoutMs: DECISION_TIMEOUT_MS, clock })
   const directory = createRedisDirectory({ connection, subscriber, keys, local: createLocalDirectory(options.instance ?? writer.id), ttlMs, clock })
   const keeper = createRedisKeeper({ connection, subscriber, keys, instance: options.instance ?? writer.id, ttlMs: options.keptMs ?? KEPT_MS })
-  const calls = createRedisCalls({ connection, keys, instance: options.instance ?? writer.id, leaseMs: options.callLeaseMs ?? CALL_LEASE_MS, clock })
+  const calls = createRedisCalls({ connection, subscriber, keys, instance: options.instance ?? writer.id, leaseMs: options.callLeaseMs ?? CALL_LEASE_MS, clock })
   const holds = createRedisHolds({
     connection,
     keys,
@@ -102,6 +102,7 @@ export function createRedisStore(options: RedisStoreOptions): Store {
     void holds.catchUp()
     void revocations.catchUp()
     void keeper.listen()
+    void calls.listen()
   }
 
   function onProblem(problem: RedisProblem): void {
@@ -130,7 +131,7 @@ export function createRedisStore(options: RedisStoreOptions): Store {
 
   async function beat(): Promise<void> {
     if (!connection.isReady()) log('warn', 'redis is not connected')
-    await Promise.all([leases.renew(), directory.renew(), holds.catchUp(), revocations.catchUp(), keeper.listen(), checkSubscriber()])
+    await Promise.all([leases.renew(), directory.renew(), holds.catchUp(), revocations.catchUp(), keeper.listen(), calls.listen(), checkSubscriber()])
     if (pending.dropped() > 0) log('warn', 'records were dropped while redis was away')
   }
 

@@ -1,7 +1,7 @@
 // What every CallRecords and CallTickets must do: no call without an owner for long, none with two, and each ticket once.
 import { describe, expect, it } from 'vitest'
 import type { CallRecord } from '../../../src/ports/call-records.js'
-import { type MakeHarness, storeLab, T } from './lab.js'
+import { eventually, type MakeHarness, storeLab, T } from './lab.js'
 
 const record = (id: string, rest: Partial<CallRecord> = {}): CallRecord => ({
   id,
@@ -77,6 +77,35 @@ export function callsContract(name: string, makeHarness: MakeHarness): void {
         expect(await other.calls.adopt(10)).toEqual([])
         await other.calls.remove('rtc_2')
         expect(await lab.store.calls.find('rtc_2')).toBeUndefined()
+      } finally {
+        await other.close(1_000)
+      }
+    })
+
+    it('gives one call by its id, only if it has no owner', async () => {
+      const { calls } = lab.store
+      await calls.add(record('rtc_1'))
+      expect(await calls.take('rtc_1')).toBeUndefined()
+      expect(await calls.take('rtc_9')).toBeUndefined()
+      await calls.release('rtc_1')
+      expect(await calls.take('rtc_1')).toEqual(record('rtc_1'))
+      expect(await calls.take('rtc_1')).toBeUndefined()
+      expect(await calls.ask('rtc_9')).toBe(false)
+    })
+
+    it('two stores over the same data: one asks for a call of the other, which hears it', async () => {
+      if (!lab.harness.shared) return
+      const other = await lab.harness.open(() => lab.now)
+      try {
+        const asked: string[] = []
+        lab.store.calls.onAsked((id) => asked.push(id))
+        await lab.store.calls.add(record('rtc_1'))
+        await eventually(async () => expect(await other.calls.ask('rtc_1')).toBe(true))
+        await eventually(async () => expect(asked).toContain('rtc_1'))
+        // What it has let go it is not asked for.
+        await lab.store.calls.release('rtc_1')
+        expect(await other.calls.ask('rtc_1')).toBe(true)
+        expect(await other.calls.take('rtc_1')).toEqual(record('rtc_1'))
       } finally {
         await other.close(1_000)
       }
