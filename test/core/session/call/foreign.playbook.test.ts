@@ -126,6 +126,26 @@ describe('a session update of the caller', () => {
     expect(p.lastTo('upstream')).toMatchObject({ session: { audio: { output: { voice: 'marin' } } } })
   })
 
+  it('that goes with a question in one breath is put right, what was begun under it is taken back, and the question is asked again', () => {
+    const p = callPlay('shared', noTools)
+    p.upstream(otherSession(p))
+    p.upstream(added(typed('i')))
+    expect(p.foreign('r')).toEqual(CUT)
+    expect(p.upstream(inForce(p))).toEqual(['client session.updated'])
+    expect(p.upstream(ev.done('r', [ev.message('pirate')], 'cancelled'))).toEqual(['upstream conversation.item.delete'])
+    expect(p.lastTo('upstream')).toMatchObject({ item_id: 'pirate' })
+    expect(p.upstream(deleted('pirate'))).toEqual(['upstream response.create'])
+    expect(p.begins('r2')).toEqual(['client response.created'])
+  })
+
+  it('does not get a question asked again that has nothing to do with it', () => {
+    const p = callPlay('shared', noTools)
+    p.upstream(added(system('i')))
+    p.foreign('r')
+    p.upstream(ev.done('r', [], 'cancelled'))
+    expect(p.upstream(deleted('i'))).toEqual([])
+  })
+
   it('lets nothing start until the lock is back, cuts off what starts all the same, and answers the turn then', () => {
     const p = callPlay('shared', noTools)
     p.upstream(otherSession(p))
