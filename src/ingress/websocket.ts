@@ -71,7 +71,7 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
   app.addHook('onRequest', (request, reply, done) => answerCors(request, reply, deps.config.allowedOrigins, done))
   // The plugin would upgrade any route, so all but the realtime paths are refused here. An unknown path is refused before its body is read.
   app.addHook('onRequest', (request, reply, done) => {
-    if (request.is404 && isCallPath(request.raw.url ?? '')) deps.log.info({ setting: 'WEBRTC' }, 'WebRTC is off: the setting WEBRTC decides')
+    if (request.is404 && !deps.callRoutes && isCallPath(request.raw.url ?? '')) deps.log.info({ setting: 'WEBRTC' }, 'WebRTC is off: the setting WEBRTC decides')
     if (request.is404 || (request.ws && !isRealtimeRoute(request))) sendNotFound(request, reply)
     else done()
   })

@@ -73,6 +73,18 @@ describe('paths', () => {
     expect((await fetch(`${front.http}/v1/realtime`, { method: 'HEAD' })).status).toBe(404)
   })
 
+  it('knows no calls while WebRTC is off, and tells the log alone why', async () => {
+    front = await startFront()
+    for (const path of ['client_secrets', 'sessions', 'calls?model=x', 'calls/rtc_1/hangup']) {
+      const answer = await fetch(`${front.http}/openai/v1//realtime/${path}`, { method: 'POST', headers: await bearer(), body: 'v=0' })
+      expect([answer.status, await answer.text()]).toEqual([404, expect.not.stringContaining('WEBRTC')])
+    }
+    expect(front.logs().match(/"setting":"WEBRTC"/g)).toHaveLength(4)
+    expect((await refused(`${front.ws}/v1/realtime?call_id=rtc_1`, { headers: await bearer() })).code).toBe('not_found')
+    await fetch(`${front.http}/v1/realtime/other`, { method: 'POST' })
+    expect(front.logs().match(/"setting":"WEBRTC"/g)).toHaveLength(4)
+  })
+
   it('answers CORS for listed origins only', async () => {
     front = await startFront({ config: { allowedOrigins: ['https://app.example'] } })
     const preflight = (origin: string): Promise<Response> =>
