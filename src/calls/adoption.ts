@@ -19,7 +19,7 @@ export interface AdoptionDeps {
   readonly readmit: (parcel: CallParcel) => Promise<Pick<CallSession, 'profile' | 'tools' | 'onEnd'>>
   readonly onAdopted: (result: AdoptionResult) => void
   readonly log: { info(fields: object, message: string): void }
-  /** Between two looks; 5 s by default, a third of a lease. */
+  /** Between two looks; 2 s by default, a third of a lease. */
   readonly everyMs?: number
 }
 
@@ -31,7 +31,7 @@ export interface Adoption {
   stop(): void
 }
 
-const EVERY_MS = 5_000
+const EVERY_MS = 2_000
 /** Of one look, so that the calls of a dead relay spread over those that live. */
 const MOST = 20
 /** No service keeps a call for longer. */

@@ -39,7 +39,7 @@ export interface RedisStoreOptions {
   readonly reserveTimeoutMs?: number
   /** How long a session that may go on elsewhere is known after its instance was last heard of; 90 s by default. */
   readonly keptMs?: number
-  /** Without a word of its owner for so long, a WebRTC call has none; 15 s by default. */
+  /** Without a word of its owner for so long, a WebRTC call has none; 6 s by default. */
   readonly callLeaseMs?: number
   /** Pause between heartbeats; a third of `leaseTtlMs` by default and at most. */
   readonly heartbeatMs?: number
@@ -53,7 +53,7 @@ const DAY_MS = 86_400_000
 const ATTEMPTS_BEFORE_READ = 3
 const REPEAT_MS = 30_000
 const KEPT_MS = 90_000
-const CALL_LEASE_MS = 15_000
+const CALL_LEASE_MS = 6_000
 
 /** Throws an Error if the URL is malformed, without quoting it. Never throws because Redis is away. */
 export function createRedisStore(options: RedisStoreOptions): Store {
