@@ -113,7 +113,7 @@ export function createAdoption(deps: AdoptionDeps): Adoption {
       isOpen = true
     }
     try {
-      await running.begin({ record, mode, session: { ...session, onOpen }, signal: new AbortController().signal })
+      await running.begin({ record, mode, session: { ...session, onOpen }, signal: new AbortController().signal, adopted: true })
     } catch (error) {
       if (!isOpen) onEnd()
       throw error

@@ -33,6 +33,8 @@ export interface Beginning {
   readonly mode: CallMode
   readonly session: Omit<CallSession, 'call'> & { readonly onOpen?: () => void }
   readonly signal: AbortSignal
+  /** Another instance had it before. */
+  readonly adopted?: boolean
 }
 
 interface Running {
@@ -93,12 +95,18 @@ export function createRunningCalls({ provider, records, openCall, endSession, on
     return true
   }
 
-  function over(call: Running, handsOver: boolean): void {
+  function over(call: Running, handsOver: boolean, isDoubtful: boolean): void {
     const { record } = call
     running.delete(record.id)
     const goesOn = (handsOver || call.fate === 'asked') && records.shared && record.sealed !== ''
     if (call.fate === 'lost') call.finish(true)
-    else void conclude(record, goesOn ? handOver(record) : hangUp(record)).then(call.finish)
+    else void conclude(record, goesOn ? handOver(record) : isDoubtful ? hangUpIfOurs(record) : hangUp(record)).then(call.finish)
+  }
+
+  /** An instance that stood still takes what its successor does with the call for a stranger's doing. */
+  async function hangUpIfOurs(record: CallRecord): Promise<boolean> {
+    const lost: readonly string[] = await records.renew().catch(() => [])
+    return lost.includes(record.id) || hangUp(record)
   }
 
   /** `work` never rejects. */
@@ -108,7 +116,7 @@ export function createRunningCalls({ provider, records, openCall, endSession, on
     return done
   }
 
-  function begin({ record, mode, session: { onOpen, ...session }, signal }: Beginning): Promise<void> {
+  function begin({ record, mode, session: { onOpen, ...session }, signal, adopted }: Beginning): Promise<void> {
     const { id, placed } = record
     return new Promise((resolve, reject) => {
       const stopWaiting = () => {
@@ -125,6 +133,7 @@ export function createRunningCalls({ provider, records, openCall, endSession, on
       const call: SessionCall = {
         id,
         mode,
+        ...(adopted && { adopted }),
         attach: (request) => provider.attach(placed, request),
         onLive() {
           stopWaiting()
@@ -133,7 +142,7 @@ export function createRunningCalls({ provider, records, openCall, endSession, on
         onOver({ code, handsOver }) {
           stopWaiting()
           reject(new RefusalError(code === 'client_left' ? 'upstream_lost' : code, 'call_ended_at_start', RETRY_SECONDS))
-          over(entry, handsOver)
+          over(entry, handsOver, code === 'foreign_control')
         },
       }
       let finish: Running['finish'] = () => undefined
