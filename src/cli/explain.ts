@@ -1,4 +1,5 @@
 // The command `explain`: says what a token's session would be, and which claim or variable decided it.
+
 import { createHash } from 'node:crypto'
 import { createAuthenticator } from '../auth/authenticator.js'
 import { openingTexts } from '../config/client-may-set.js'
@@ -6,6 +7,7 @@ import type { Config, WebrtcMode } from '../config/config.js'
 import { loadConfig, processEnvironment } from '../config/load.js'
 import type { VariableName } from '../config/variables.js'
 import { webrtcMode } from '../config/webrtc.js'
+import { enforcementOf } from '../core/policy/enforcement.js'
 import { type QuotaSource, ruleFor } from '../core/policy/quota-claims.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { Identity } from '../ports/caller.js'
@@ -79,19 +81,13 @@ function quotaRows({ profiles, prices }: Config, profileName: string, claims: Id
   })
 }
 
-/** What the relay promises of its rules, by the way that a caller takes. */
-const ENFORCEMENT: Readonly<Record<Exclude<WebrtcMode, 'off'>, string>> = {
-  'media-only': 'prevents-control',
-  shared: 'detects',
-}
-
 function enforcementRows(mode: WebrtcMode, why: string): readonly string[] {
   const inline = row('enforcement', 'prevents', 'over WebSocket no forbidden event reaches the model')
   if (mode === 'off') return [inline, row('WebRTC calls', 'off', why)]
   return [
     inline,
     row('WebRTC calls', mode, why),
-    row('enforcement in calls', ENFORCEMENT[mode], mode === 'shared' ? 'seen afterwards, undone, counted' : 'callers have no channel for events'),
+    row('enforcement in calls', enforcementOf(mode), mode === 'shared' ? 'seen afterwards, undone, counted' : 'callers have no channel for events'),
   ]
 }
 
