@@ -231,7 +231,7 @@ describe('a move', () => {
     const p = movable()
     const state = packed(suspended(p.state, [], 0).state)
     expect(arrived(state, p)).toBeDefined()
-    expect(arrived({ ...state, version: 2 }, p)).toBeUndefined()
+    expect(arrived({ ...state, version: 3 }, p)).toBeUndefined()
     expect(arrived({ ...state, state: {} }, p)).toBeUndefined()
     expect(arrived({}, p)).toBeUndefined()
   })
