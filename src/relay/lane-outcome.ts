@@ -21,7 +21,7 @@ export function outcomeOf(text: string, frame: Frame, eventType: string, spans: 
   return text === came ? FORWARD : (renaming(text, came, eventType, spans) ?? rewriting(text, frame, spans))
 }
 
-/** The client's frame; may be the same one, changed in place. Its bytes are UTF-8 without an escape, so no text in it is spelled otherwise when it is written anew. */
+/** The client's frame; may be the same one, changed in place. Its bytes are UTF-8, and its texts JSON whose escapes are known, so they say the same wherever they stand. */
 export function rewritten(outcome: Extract<Outcome, { type: 'rename' | 'rewrite' }>, frame: Frame, spans: readonly number[]): Frame {
   if (outcome.type === 'rename') return renamedType(frame, outcome.at, outcome.from, outcome.to)
   const parts = outcome.pieces.map((piece) => (typeof piece === 'number' ? frame.subarray(spans[piece * 2], spans[piece * 2 + 1]) : piece))
@@ -37,13 +37,13 @@ function renaming(text: string, came: string, from: string, spans: readonly numb
   return to.length > 0 && to.length <= from.length ? { type: 'rename', at, from, to } : undefined
 }
 
-/** Its constant pieces, and between them the numbers of the frame's texts. Undefined: a text is not in it exactly once. */
+/** Its constant pieces, and between them the numbers of the frame's texts. Undefined: a text is not in it exactly once, or has an escape. */
 function rewriting(text: string, frame: Frame, spans: readonly number[]): Outcome | undefined {
   const places: { readonly at: number; readonly end: number; readonly index: number }[] = []
   for (let i = 0; i < spans.length; i += 2) {
     const quoted = `"${frame.toString('utf8', spans[i], spans[i + 1])}"`
     const at = text.indexOf(quoted)
-    if (at < 0 || text.indexOf(quoted, at + 1) >= 0) return undefined
+    if (quoted.includes('\\') || at < 0 || text.indexOf(quoted, at + 1) >= 0) return undefined
     places.push({ at: at + 1, end: at + quoted.length - 1, index: i / 2 })
   }
   places.sort((a, b) => a.at - b.at)

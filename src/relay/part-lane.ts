@@ -2,7 +2,7 @@
 import { decodeEvent, UPSTREAM_LIMITS } from '../core/protocol/codec.js'
 import { type Frame, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
 import { deltaPatternOf, type FramePattern, isDeltaOfItem, isOfPart, matchesPattern, partPatternOf } from '../core/protocol/repeated-frame.js'
-import { isHidden } from '../core/session/items.js'
+import { isClientCallItem, isHidden } from '../core/session/items.js'
 import { neverRestored } from '../core/session/restore/state.js'
 import type { SessionState } from '../core/session/state.js'
 import type { Outcome } from './lane-outcome.js'
@@ -116,7 +116,7 @@ function underWay(state: SessionState): Item | undefined {
   const { active } = state.responses
   if (!response || !item || item.final) return undefined
   const isCall = item.item.type === 'function_call'
-  if (isCall ? !state.items.clientCallItems.has(item.id) : item.item.type !== 'message' || item.item.role !== 'assistant') return undefined
+  if (isCall ? !isClientCallItem(state.items, item.id) : item.item.type !== 'message' || item.item.role !== 'assistant') return undefined
   if (active?.id !== response.id || active.deferred || state.restored !== neverRestored || isHidden(state.items, item.id)) return undefined
   return { responseId: response.id, itemId: item.id, isCall }
 }

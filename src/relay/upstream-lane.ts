@@ -1,6 +1,6 @@
 // The upstream's frames that go on without `step`: audio, and those that repeat an earlier one but for texts that no rule looks at.
 import { type Frame, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
-import { type FramePattern, isRepeated, matchesPattern, patternOf } from '../core/protocol/repeated-frame.js'
+import { type FramePattern, isRepeated, matchesPattern, patternOf, textAt } from '../core/protocol/repeated-frame.js'
 import type { NoReading } from '../core/protocol/wire.js'
 import type { Action } from '../core/session/actions.js'
 import type { SessionNote } from '../core/session/notes.js'
@@ -61,7 +61,7 @@ export class UpstreamLane {
     }
     for (const { pattern, outcome, itemId, words } of this.#known) {
       if (!matchesPattern(pattern, frame, spans)) continue
-      if (words >= 0) this.said.add(itemId, frame.toString('utf8', spans[words * 2], spans[words * 2 + 1]))
+      if (words >= 0) this.said.add(itemId, textAt(frame, spans[words * 2] as number, spans[words * 2 + 1] as number))
       this.#repeat(outcome, frame)
       return true
     }
@@ -72,7 +72,7 @@ export class UpstreamLane {
     const shape = this.parts.match(frame, state, spans)
     if (!shape) return false
     const { wordsAt, outcome } = shape
-    if (wordsAt >= 0) this.said.add(this.parts.itemId, frame.toString('utf8', spans[wordsAt * 2], spans[wordsAt * 2 + 1]))
+    if (wordsAt >= 0) this.said.add(this.parts.itemId, textAt(frame, spans[wordsAt * 2] as number, spans[wordsAt * 2 + 1] as number))
     else if (!this.parts.keep(frame)) return false
     this.#repeat(outcome, frame)
     return true

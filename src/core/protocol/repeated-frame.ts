@@ -60,8 +60,8 @@ interface Found {
 }
 
 /**
- * Of a frame that was read as one event: a flat object of strings without a backslash, numbers, `true`, `false` and `null`, without white space.
- * Undefined for any other.
+ * Of a frame that was read as one event: a flat object of strings, numbers, `true`, `false` and `null`, without white space.
+ * Only values that vary may have escapes. Undefined for any other.
  */
 export function patternOf(frame: Frame): Found | undefined {
   return found(frame, VARYING, 0)
@@ -98,7 +98,7 @@ function endOfObject(frame: Frame, from: number, varying: ReadonlySet<string>, d
   do {
     if (frame[at + 1] !== QUOTE) return -1
     const keyEnd = endOfText(frame, at + 2)
-    if (keyEnd < 0 || frame[keyEnd + 1] !== COLON) return -1
+    if (keyEnd < 0 || hasEscape(frame, at + 2, keyEnd) || frame[keyEnd + 1] !== COLON) return -1
     const key = frame.toString('latin1', at + 2, keyEnd)
     const value = keyEnd + 2
     if (frame[value] === QUOTE) {
@@ -107,7 +107,7 @@ function endOfObject(frame: Frame, from: number, varying: ReadonlySet<string>, d
       if (varying.has(key)) {
         spans.push(value + 1, end)
         names.push(key)
-      }
+      } else if (hasEscape(frame, value + 1, end)) return -1
       at = end + 1
     } else if (frame[value] === OPEN && depth > 0) {
       at = endOfObject(frame, value, varying, depth - 1, spans, names)
@@ -120,7 +120,7 @@ function endOfObject(frame: Frame, from: number, varying: ReadonlySet<string>, d
   return frame[at] === CLOSE ? at + 1 : -1
 }
 
-/** Whether the frame is the pattern with other texts in it. `spans` is filled with where they stand. A text with a backslash never matches. */
+/** Whether the frame is the pattern with other texts in it. `spans` is filled with where they stand, as they are written. */
 export function matchesPattern({ constants }: FramePattern, frame: Frame, spans: number[]): boolean {
   let at = 0
   const last = constants.length - 1
@@ -144,14 +144,53 @@ function isThere(constant: Buffer, frame: Frame, at: number): boolean {
   return true
 }
 
-/** Where a text without escapes ends; -1: it has one, a control character, or no end. */
+/** Where a text ends; -1: it has a control character, an escape that JSON does not know, or no end. */
 function endOfText(frame: Frame, from: number): number {
   for (let at = from; at < frame.length; at++) {
     const byte = frame[at] as number
     if (byte === QUOTE) return at
-    if (byte === BACKSLASH || byte < 0x20) return -1
+    if (byte < 0x20) return -1
+    if (byte !== BACKSLASH) continue
+    const size = escapeSize(frame, at + 1)
+    if (size === 0) return -1
+    at += size
   }
   return -1
+}
+
+function hasEscape(frame: Frame, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (frame[at] === BACKSLASH) return true
+  return false
+}
+
+/** Of what follows a backslash. 0: JSON knows no such escape. */
+function escapeSize(frame: Frame, at: number): number {
+  switch (frame[at]) {
+    case QUOTE:
+    case BACKSLASH:
+    case 0x2f: // /
+    case 0x62: // b
+    case 0x66: // f
+    case 0x6e: // n
+    case 0x72: // r
+    case 0x74: // t
+      return 1
+    case 0x75: // u
+      for (let i = 1; i <= 4; i++) if (!isHex(frame[at + i] ?? 0)) return 0
+      return 5
+    default:
+      return 0
+  }
+}
+
+function isHex(byte: number): boolean {
+  return (byte >= 0x30 && byte <= 0x39) || ((byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x66)
+}
+
+/** What a text between quotes that matched says. */
+export function textAt(frame: Frame, from: number, to: number): string {
+  const text = frame.toString('utf8', from, to)
+  return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text
 }
 
 /** A number, `true`, `false` or `null`. The frame is known to be JSON, so its letters need no check. */

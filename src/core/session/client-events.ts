@@ -13,7 +13,7 @@ import { note, publicEventId, publicItemId, type Step } from './state.js'
 import { changeResponses, sendToClient } from './to-client.js'
 import { refreshRequested } from './token-refresh.js'
 import { approvalGiven } from './tools/approval.js'
-import { callsOf } from './tools/ledger.js'
+import { callsOf, clientCall } from './tools/ledger.js'
 import { cancelTools, clientAnswered } from './tools/run.js'
 import { cancelFiller } from './tools/slow.js'
 import { marked } from './voice.js'
@@ -174,7 +174,7 @@ function clientAddsItem(step: Step, event: RealtimeEvent): void {
     const callId = stringAt(item, 'call_id') ?? ''
     const { ourRequest } = step.state.responses
     // Not one of those that our follow-up answers: the client's create will be for this one.
-    if (ourRequest && !ourRequest.covers.includes(step.state.calls.client.get(callId)?.responseId ?? '')) changeResponses(step, nextRequestWanted(step.state.responses))
+    if (ourRequest && !ourRequest.covers.includes(clientCall(step.state.calls, callId)?.responseId ?? '')) changeResponses(step, nextRequestWanted(step.state.responses))
     clientAnswered(step, callId)
   } else changeResponses(step, itemTaken(step.state.responses))
 }

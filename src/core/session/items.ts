@@ -3,13 +3,13 @@
 export interface Items {
   /** Hidden item → the item before it, hidden or not; null: the start; undefined: not known yet. */
   readonly hidden: ReadonlyMap<string, string | null | undefined>
-  /** Items of calls that the client answers itself: the latest `MAX_CLIENT_CALLS`. Of older ones the tool's name says whose they are. */
-  readonly clientCallItems: ReadonlySet<string>
+  /** Items of calls that the client answers itself: the latest `MAX_CLIENT_CALLS`, in a list, which is copied faster than a set. Of older ones the tool's name says whose they are. */
+  readonly clientCallItems: readonly string[]
 }
 
 const MAX_CLIENT_CALLS = 128
 
-export const noItems: Items = { hidden: new Map(), clientCallItems: new Set() }
+export const noItems: Items = { hidden: new Map(), clientCallItems: [] }
 
 /** `previous` is kept from the first event that names one: `conversation.item.done` repeats the item with null (seen in recordings). */
 export function hideItem(items: Items, itemId: string, previous: string | null): Items {
@@ -18,11 +18,15 @@ export function hideItem(items: Items, itemId: string, previous: string | null):
 }
 
 export function addClientCallItem(items: Items, itemId: string): Items {
-  if (items.clientCallItems.has(itemId)) return items
-  const clientCallItems = new Set(items.clientCallItems).add(itemId)
-  const [oldest] = clientCallItems
-  if (clientCallItems.size > MAX_CLIENT_CALLS && oldest !== undefined) clientCallItems.delete(oldest)
+  if (isClientCallItem(items, itemId)) return items
+  const clientCallItems = [...items.clientCallItems, itemId]
+  if (clientCallItems.length > MAX_CLIENT_CALLS) clientCallItems.shift()
   return { hidden: items.hidden, clientCallItems }
+}
+
+/** From the end: nearly always it is one of the last. */
+export function isClientCallItem({ clientCallItems }: Items, itemId: string): boolean {
+  return clientCallItems.lastIndexOf(itemId) >= 0
 }
 
 /** `id` is gone: hidden items behind it now follow `before`. */

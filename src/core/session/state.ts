@@ -6,12 +6,13 @@ import type { SessionProfile, ToolOwner } from '../policy/profile.js'
 import { type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { inputTokens } from '../protocol/token-usage.js'
 import type { Action } from './actions.js'
-import { isHidden, visibleItem } from './items.js'
+import { isClientCallItem, isHidden, visibleItem } from './items.js'
 import { type Lanes, lanesFor } from './lanes.js'
 import type { SessionNote } from './notes.js'
 import { statusLabel } from './responses/state.js'
 import { rolloverFor } from './restore/state.js'
 import { openingState, type SessionSeed, type SessionState, stateWith, type UpstreamState } from './session-state.js'
+import { clientCall } from './tools/ledger.js'
 import { type Heard, heardNothing } from './voice.js'
 
 export { openingState, type SessionSeed, type SessionState, type UpstreamState }
@@ -67,15 +68,15 @@ export class Step implements SessionView {
   }
 
   isClientCallItem(itemId: string): boolean {
-    return this.state.items.clientCallItems.has(itemId)
+    return isClientCallItem(this.state.items, itemId)
   }
 
   isOpenClientCall(callId: string): boolean {
-    return this.state.calls.client.get(callId)?.open === true
+    return clientCall(this.state.calls, callId)?.open === true
   }
 
   isClientCall(callId: string): boolean {
-    return this.state.calls.client.has(callId)
+    return clientCall(this.state.calls, callId) !== undefined
   }
 
   get isCall(): boolean {

@@ -11,7 +11,7 @@ const record = (id: string, rest: Partial<CallRecord> = {}): CallRecord => ({
   sealed: 'c2VhbGVk',
   ...rest,
 })
-const LEASE_MS = 15_000
+const LEASE_MS = 6_000
 
 export function callsContract(name: string, makeHarness: MakeHarness): void {
   describe(`CallRecords contract: ${name}`, () => {

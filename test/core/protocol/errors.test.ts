@@ -8,6 +8,7 @@ const CATALOGUE: readonly (readonly [RefusalCode, number, number, string, string
   ['unauthenticated', 401, 4401, 'authentication_error', 'new_token'],
   ['ambiguous_credentials', 401, 4401, 'authentication_error', 'fix_client'],
   ['forbidden', 403, 4403, 'permission_error', 'stop'],
+  ['foreign_control', 403, 4403, 'permission_error', 'stop'],
   ['not_found', 404, 4404, 'invalid_request_error', 'fix_client'],
   ['upgrade_required', 426, 4426, 'invalid_request_error', 'fix_client'],
   ['event_not_allowed', 403, 4400, 'invalid_request_error', 'fix_client'],

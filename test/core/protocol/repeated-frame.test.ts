@@ -1,6 +1,6 @@
 // Frames that repeat an earlier one but for texts that no rule looks at: what matches, what is a near miss, and that a match reads as the same event.
 import { describe, expect, it } from 'vitest'
-import { isOfPart, isRepeated, matchesPattern, partPatternOf, patternOf } from '../../../src/core/protocol/repeated-frame.js'
+import { deltaPatternOf, isDeltaOfItem, isOfPart, isRepeated, matchesPattern, partPatternOf, patternOf, textAt } from '../../../src/core/protocol/repeated-frame.js'
 import { fc } from '../../support/property.js'
 
 const delta = (change: object = {}) => ({
@@ -15,6 +15,8 @@ const delta = (change: object = {}) => ({
   ...change,
 })
 const frame = (event: object) => Buffer.from(JSON.stringify(event))
+/** Bytes that are likely to end a text, or to be a part of one. */
+const escapes = fc.array(fc.constantFrom(...'\\"u/bfnrtD8a0 ,:{}'), { maxLength: 12 }).map((characters) => Buffer.from(characters.join('')))
 const found = patternOf(frame(delta()))
 const matches = (given: Buffer) => (found ? matchesPattern(found.pattern, given, []) : undefined)
 
@@ -25,6 +27,8 @@ describe('a frame matches', () => {
     ['no text', delta({ delta: '' })],
     ['another id of the event and another padding', delta({ event_id: 'event_2', obfuscation: '' })],
     ['a text beyond ASCII', delta({ delta: ' schön 天気 😀' })],
+    ['a text with quotes and lines', delta({ delta: 'say "x"\n\t\b\f\r\\' })],
+    ['half a character', delta({ delta: ' \ud83d' })],
   ])('%s', (_name, event) => expect(matches(frame(event))).toBe(true))
 
   it('with the texts where they stand', () => {
@@ -45,8 +49,9 @@ describe('a frame does not match', () => {
     ['a field more', JSON.stringify(delta({ extra: 1 }))],
     ['a field more, hidden in a text', text.replace(' Hello', ' Hello","item_id":"item_2')],
     ['a field less', JSON.stringify(delta({ obfuscation: undefined }))],
-    ['a text with an escape', JSON.stringify(delta({ delta: 'a\nb' }))],
-    ['a text with a quote', JSON.stringify(delta({ delta: 'say "x"' }))],
+    ['an escape that JSON does not know', text.replace(' Hello', ' He\\llo')],
+    ['half an escape', text.replace(' Hello', ' Hello\\u12g4')],
+    ['an escape at its end', text.replace(' Hello', ' Hello\\')],
     ['a number for a text', JSON.stringify(delta({ delta: 7 }))],
     ['white space', JSON.stringify(delta(), null, 1)],
     ['something behind it', `${text} `],
@@ -125,13 +130,13 @@ describe('a frame of a part', () => {
   it('matches with other ids and other texts', () => {
     expect(fits(spoken, { ...spoken, ...others, part: { type: 'audio', transcript: 'Something else' } })).toBe(true)
     expect(fits(written, { ...written, ...others, text: '' })).toBe(true)
+    expect(fits(spoken, { ...spoken, part: { type: 'audio', transcript: 'say "x"' } })).toBe(true)
   })
 
   it.each([
     ['another place', { ...spoken, content_index: 1 }],
     ['another kind of part', { ...spoken, part: { type: 'text', transcript: 'Hello' } }],
     ['a field more in the part', { ...spoken, part: { ...spoken.part, more: 'x' } }],
-    ['a text with an escape', { ...spoken, part: { type: 'audio', transcript: 'say "x"' } }],
     ['a number for an id', { ...spoken, item_id: 7 }],
   ])('does not match with %s', (_name, given) => expect(fits(spoken, given)).toBe(false))
 
@@ -154,7 +159,7 @@ describe('a frame of a part', () => {
   it('what matches reads as the same event with other ids and texts, whatever bytes come', () => {
     const base = frame(spoken)
     const pattern = partPatternOf(base)?.pattern
-    const change = fc.record({ at: fc.nat(base.length - 1), bytes: fc.uint8Array({ maxLength: 12 }), cut: fc.nat(6) })
+    const change = fc.record({ at: fc.nat(base.length - 1), bytes: fc.oneof(fc.uint8Array({ maxLength: 12 }), escapes), cut: fc.nat(6) })
     fc.assert(
       fc.property(change, ({ at, bytes, cut }) => {
         const given = Buffer.concat([base.subarray(0, at), bytes, base.subarray(Math.min(base.length, at + cut))])
@@ -169,7 +174,7 @@ describe('a frame of a part', () => {
 
 it('what matches reads as the same event with other texts, whatever bytes come', () => {
   const base = frame(delta())
-  const change = fc.record({ at: fc.nat(base.length - 1), bytes: fc.uint8Array({ maxLength: 12 }), cut: fc.nat(6) })
+  const change = fc.record({ at: fc.nat(base.length - 1), bytes: fc.oneof(fc.uint8Array({ maxLength: 12 }), escapes), cut: fc.nat(6) })
   fc.assert(
     fc.property(change, ({ at, bytes, cut }) => {
       const given = Buffer.concat([base.subarray(0, at), bytes, base.subarray(Math.min(base.length, at + cut))])
@@ -181,3 +186,33 @@ it('what matches reads as the same event with other texts, whatever bytes come',
     { numRuns: 5000 },
   )
 })
+
+it('a text is what JSON reads in it', () => {
+  const text = fc.string({ unit: fc.constantFrom('a', '"', '\\', '\n', '/', 'é', '😀', '\ud83d', '\u2028', '\u0001') })
+  fc.assert(
+    fc.property(text, (said) => {
+      const given = frame(delta({ delta: said }))
+      const spans: number[] = []
+      expect(found && matchesPattern(found.pattern, given, spans)).toBe(true)
+      expect(textAt(given, spans[2] as number, spans[3] as number)).toBe(said)
+    }),
+  )
+})
+
+it('the pattern of a delta of an item leaves its ids open', () => {
+  const call = { type: 'response.function_call_arguments.delta', event_id: 'e', response_id: 'r', item_id: 'i', output_index: 0, call_id: 'c', delta: '{' }
+  const pattern = deltaPatternOf(frame(call))?.pattern
+  expect(pattern?.names).toEqual(['event_id', 'response_id', 'item_id', 'call_id', 'delta'])
+  expect(pattern && matchesPattern(pattern, frame({ ...call, event_id: 'f', response_id: 's', item_id: 'j', call_id: 'd', delta: '"}' }), [])).toBe(true)
+  expect(pattern && matchesPattern(pattern, frame({ ...call, output_index: 1 }), [])).toBe(false)
+})
+
+it.each([
+  ['response.output_audio_transcript.delta', true],
+  ['response.output_text.delta', true],
+  ['response.function_call_arguments.delta', true],
+  ['conversation.item.input_audio_transcription.delta', false],
+  ['response.output_audio.delta', false],
+  ['response.function_call_arguments.done', false],
+  ['__proto__', false],
+])('only deltas of what a response says are of its item: %s, %s', (type, isOf) => expect(isDeltaOfItem(type)).toBe(isOf))

@@ -21,12 +21,20 @@ export interface ServerCall {
   readonly acknowledged: boolean
 }
 
-export interface ToolCalls {
-  readonly server: ReadonlyMap<string, ServerCall>
-  readonly client: ReadonlyMap<string, { readonly responseId: string; readonly open: boolean }>
+export interface ClientCall {
+  readonly callId: string
+  readonly responseId: string
+  /** The client has not answered it. */
+  readonly open: boolean
 }
 
-export const noCalls: ToolCalls = { server: new Map(), client: new Map() }
+export interface ToolCalls {
+  readonly server: ReadonlyMap<string, ServerCall>
+  /** The client's own, oldest first. A list is copied faster than a map. */
+  readonly client: readonly ClientCall[]
+}
+
+export const noCalls: ToolCalls = { server: new Map(), client: [] }
 
 /** Answered calls remembered so that a repeated id is not run again. */
 const MAX_REMEMBERED = 512
@@ -106,27 +114,37 @@ export function hasUnanswered(calls: ToolCalls): boolean {
 }
 
 export function addClientCall(calls: ToolCalls, callId: string, responseId: string): ToolCalls {
-  if (calls.client.has(callId)) return calls
-  const client = new Map(calls.client).set(callId, { responseId, open: true })
-  if (client.size > MAX_CLIENT_CALLS) {
-    const [oldest] = client.keys()
-    const forgotten = [...client].find(([, call]) => !call.open)?.[0] ?? oldest
-    if (forgotten !== undefined) client.delete(forgotten)
-  }
+  if (clientCall(calls, callId)) return calls
+  const client = [...calls.client, { callId, responseId, open: true }]
+  // One that is answered, or else the oldest.
+  if (client.length > MAX_CLIENT_CALLS)
+    client.splice(
+      Math.max(
+        0,
+        client.findIndex((call) => !call.open),
+      ),
+      1,
+    )
   return { server: calls.server, client }
 }
 
+/** From the end: nearly always it is one of the last. */
+export function clientCall({ client }: ToolCalls, callId: string): ClientCall | undefined {
+  for (let at = client.length - 1; at >= 0; at--) if (client[at]?.callId === callId) return client[at]
+  return undefined
+}
+
 export function answerClientCall(calls: ToolCalls, callId: string): ToolCalls {
-  const call = calls.client.get(callId)
-  return call?.open ? { ...calls, client: new Map(calls.client).set(callId, { ...call, open: false }) } : calls
+  const call = clientCall(calls, callId)
+  if (!call?.open) return calls
+  const client = calls.client.map((one) => (one === call ? { callId, responseId: call.responseId, open: false } : one))
+  return { server: calls.server, client }
 }
 
 export function hasClientCalls(calls: ToolCalls, responseId: string): boolean {
-  for (const call of calls.client.values()) if (call.responseId === responseId) return true
-  return false
+  return calls.client.some((call) => call.responseId === responseId)
 }
 
 export function hasOpenClientCalls(calls: ToolCalls, responseId: string): boolean {
-  for (const call of calls.client.values()) if (call.responseId === responseId && call.open) return true
-  return false
+  return calls.client.some((call) => call.responseId === responseId && call.open)
 }
