@@ -385,7 +385,8 @@ describe('a move', () => {
     expect(state).toMatchObject({
       drainUntil: { '~': 'undefined' },
       quota: { spentUntil: { '~': 'number', value: 'Infinity' } },
-      items: { hidden: { '~': 'map', value: [] }, clientCallItems: { '~': 'set', value: [] } },
+      items: { hidden: { '~': 'map', value: [] } },
+      restored: { replayed: { '~': 'set', value: [] } },
     })
     p.state = { ...p.state, inForce: { '~': 1 } }
     expect(packed(p.state).state).toMatchObject({ inForce: { '~': 'object', value: { '~': 1 } } })
