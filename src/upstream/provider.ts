@@ -36,6 +36,8 @@ export function createUpstream(config: UpstreamConfig, options: UpstreamOptions)
   const proxy = options.proxyFor?.(target.url)
   const outcomes = createDialOutcomes()
   const dials = new Set<AbortController>()
+  const { hostname: address, port } = target.url
+  const service = { name: config.name, provider: config.provider, address, port: Number(port) || (secureContext ? 443 : 80) }
   let closed = false
 
   async function open({ correlationId, trace }: DialRequest, signal: AbortSignal) {
@@ -67,7 +69,7 @@ export function createUpstream(config: UpstreamConfig, options: UpstreamOptions)
       try {
         const link = await open(request, dial.signal)
         outcomes.succeeded()
-        return { link, dialect: target.dialect, deployment: config.deployment, privateWords: [config.endpoint.hostname] }
+        return { link, dialect: target.dialect, deployment: config.deployment, privateWords: [config.endpoint.hostname], service }
       } catch (error) {
         const refusal = refusalOf(error)
         outcomes.failed(refusal)
