@@ -10,7 +10,10 @@ describe('the table of variables', () => {
 
   it('lets every secret come from a file', () => {
     expect(variableNames.filter((name) => VARIABLES[name].file).sort()).toEqual(
-      ['AZURE_OPENAI_API_KEY', 'INSTRUCTIONS', 'JWT_PUBLIC_KEY', 'JWT_SECRET', 'OPENAI_API_KEY', 'REDIS_URL', 'SESSION', 'TOOLS', 'TOOL_IDENTITY_SECRET', 'UPSTREAMS'].sort(),
+      [
+        ...['AZURE_OPENAI_API_KEY', 'INSTRUCTIONS', 'JWT_PUBLIC_KEY', 'JWT_SECRET', 'OPENAI_API_KEY', 'REDIS_URL', 'SESSION', 'TOOLS', 'TOOL_IDENTITY_SECRET', 'UPSTREAMS'],
+        ...['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_TRACES_HEADERS', 'OTEL_EXPORTER_OTLP_METRICS_HEADERS', 'OTEL_EXPORTER_OTLP_LOGS_HEADERS'],
+      ].sort(),
     )
   })
 })
