@@ -17,7 +17,7 @@ export interface Handshake {
   readonly correlationId: string | undefined
   /** Whom it wants to come back to. */
   readonly resume: ResumeRequest | undefined
-  /** A valid `traceparent` (W3C Trace Context); any other is left out. */
+  /** A valid `traceparent` (W3C Trace Context) of the header, else of the query, since browsers cannot set headers. Any other is left out. */
   readonly trace: string | undefined
 }
 
@@ -51,7 +51,7 @@ export function readHandshake(request: IncomingMessage): Handshake {
     requestedModel: modelIn(query, 'model') ?? modelIn(query, 'deployment'),
     correlationId: cleanId(only('x-ms-client-request-id') ?? query.get('x-ms-client-request-id')),
     resume: resumeIn(headers[RESUME_HEADER], offered),
-    trace: TRACEPARENT.test(only('traceparent') ?? '') ? only('traceparent') : undefined,
+    trace: traceOf(only('traceparent')) ?? traceOf(query.getAll('traceparent').join()),
   }
 }
 
@@ -76,6 +76,10 @@ function modelIn(query: URLSearchParams, name: string): string | undefined {
   if (value === undefined) return undefined
   if (values.size > 1 || !MODEL.test(value)) throw new RefusalError('bad_request', 'bad_model_name')
   return value
+}
+
+function traceOf(text: string | undefined): string | undefined {
+  return text !== undefined && TRACEPARENT.test(text) ? text : undefined
 }
 
 function cleanId(value: string | null | undefined): string | undefined {

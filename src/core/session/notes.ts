@@ -23,7 +23,7 @@ export type SessionNote =
   | { readonly type: 'speech_started' }
   | { readonly type: 'speech_stopped' }
   /** What the upstream calls the session that is ready. */
-  | { readonly type: 'upstream_session'; readonly sessionId: string }
+  | { readonly type: 'upstream_session'; readonly sessionId: string; readonly model: string | undefined }
   /** `during`: what was under way. The session goes on if it can. */
   | { readonly type: 'upstream_lost'; readonly cause: LossCause; readonly during: 'idle' | 'asked' | 'answer' | 'speech' }
   /** From the loss on. `cut`: what became of the answer that was under way. */

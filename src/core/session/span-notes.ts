@@ -10,5 +10,5 @@ export function noteSpeech(step: Step, { type }: RealtimeEvent): void {
 /** Said again whenever a session is confirmed: the same id then. */
 export function noteUpstreamSession(step: Step, session: JsonObject | undefined): void {
   const sessionId = stringAt(session, 'id')
-  if (sessionId !== undefined) note(step, { type: 'upstream_session', sessionId })
+  if (sessionId !== undefined) note(step, { type: 'upstream_session', sessionId, model: stringAt(session, 'model') })
 }
