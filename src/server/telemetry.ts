@@ -26,17 +26,19 @@ export async function openTelemetry({ telemetry: config, workers }: Pick<Config,
   const { startTelemetry } = await import('../ops/tracing/telemetry.js')
   let log: Pick<FastifyBaseLogger, 'warn'> | undefined
   const toldAt = new Map<string, number>()
+  const tell = (what: string, fields: () => object, text: string) => {
+    const now = performance.now()
+    if (now - (toldAt.get(what) ?? Number.NEGATIVE_INFINITY) < TELL_MS) return
+    toldAt.set(what, now)
+    log?.warn(fields(), text)
+  }
   const telemetry: Telemetry = startTelemetry(config, {
     version: VERSION,
     workers,
     snapshot: metrics.snapshot,
     random: Math.random,
-    onFailed(signal) {
-      const now = performance.now()
-      if (now - (toldAt.get(signal) ?? Number.NEGATIVE_INFINITY) < TELL_MS) return
-      toldAt.set(signal, now)
-      log?.warn({ signal, lost: telemetry.lost(signal) }, 'export failed')
-    },
+    onFailed: (signal) => tell(signal, () => ({ signal, lost: telemetry.lost(signal) }), 'export failed'),
+    onThrown: (err) => tell('span', () => ({ err }), 'span failed'),
   })
   metrics.gauge('relay_spans_lost', 'Spans that no collector got: too many waited, or it was away, slow or refused them.', () => telemetry.lost('traces'))
   metrics.gauge('relay_log_exports_lost', 'Lines of the log that no collector got. Standard output has them.', () => telemetry.lost('logs'))

@@ -24,6 +24,8 @@ export interface SessionSpansOptions {
   readonly trustsClient: boolean
   /** Epoch milliseconds that run on steadily. */
   readonly clock: () => number
+  /** A mistake of ours. The session goes on without this span. */
+  readonly onThrown: (error: unknown) => void
 }
 
 /** What an upstream calls its session is shown if it looks like an id. */
@@ -37,8 +39,8 @@ export function createSessionSpans(session: TracedSession, options: SessionSpans
     note(note) {
       try {
         follow.note(note, options.clock())
-      } catch {
-        // A span that cannot be made must not end a session.
+      } catch (error) {
+        options.onThrown(error)
       }
     },
     traceparent: (of) => follow.traceparent(of),
@@ -76,6 +78,8 @@ function followed(session: TracedSession, { tracer, layout, trustsClient }: Sess
   }
 
   function dialStarted({ leg, reason }: Extract<Note, { type: 'dial_started' }>, at: number): void {
+    const former = dials.get(leg)
+    if (former) endSpan(former, at)
     if (reason === 'rollover' && !restore) startRestore(SPAN.rollover, at, {}, root())
     const parent = restore?.context ?? (isConnecting ? connect.context : turns.current()?.context)
     const start = parent ? { parent } : root()

@@ -26,6 +26,8 @@ export interface TelemetryOptions {
   readonly workers: number
   readonly snapshot: () => Promise<MetricsSnapshot>
   readonly onFailed: (signal: Signal) => void
+  /** A span could not be made: a mistake of ours. */
+  readonly onThrown: (error: unknown) => void
   /** At least 0 and below 1. */
   readonly random: () => number
 }
@@ -79,7 +81,7 @@ export function startTelemetry(config: TelemetryConfig, options: TelemetryOption
     session(session) {
       if (!tracer || !isSampled(session)) return undefined
       const { layout, trustsClient } = config
-      return createSessionSpans(session, { tracer, layout, trustsClient, clock: steadyClock() })
+      return createSessionSpans(session, { tracer, layout, trustsClient, clock: steadyClock(), onThrown: options.onThrown })
     },
     line: logger && logs && ((line) => emit(line, logs, logger)),
     lost: (signal) => parts.get(signal)?.collector.outgoing.lost ?? 0,

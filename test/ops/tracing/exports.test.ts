@@ -35,7 +35,7 @@ async function open(over: Partial<TelemetryConfig> = {}, workers = 1, timeoutMs 
     ...over,
   } as const
   let draw = 0
-  const telemetry = startTelemetry(config, { version: '1', workers, snapshot: async () => [], onFailed: () => undefined, random: () => draw })
+  const telemetry = startTelemetry(config, { version: '1', workers, snapshot: async () => [], onFailed: () => undefined, onThrown: () => undefined, random: () => draw })
   return { collector, telemetry, draws: (value: number) => (draw = value) }
 }
 

@@ -4,15 +4,17 @@ import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '
 import { describe, expect, it } from 'vitest'
 import { createSessionSpans, type SessionSpansOptions, type TracedSession } from '../../../src/ops/tracing/session-spans.js'
 import type { Note } from '../../../src/ports/notes.js'
+import { fc } from '../../support/property.js'
 
 const AT = 1_800_000_000_000
 
 function follow(session: Partial<TracedSession> = {}, options: Partial<SessionSpansOptions> = {}) {
+  const thrown: unknown[] = []
   const exporter = new InMemorySpanExporter()
   const tracer = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).getTracer('test')
   let now = AT
   const about = { sessionId: 's-1', profile: 'default', dialect: 'ga', arrivedAt: AT, trace: undefined, isMoved: false, ...session }
-  const recorder = createSessionSpans(about, { tracer, layout: 'turn', trustsClient: false, clock: () => now, ...options })
+  const recorder = createSessionSpans(about, { tracer, layout: 'turn', trustsClient: false, clock: () => now, onThrown: (error) => void thrown.push(error), ...options })
   const ms = ([seconds, nanos]: readonly [number, number]) => Math.round(seconds * 1000 + nanos / 1e6 - AT)
   const line = (span: ReadableSpan): string => {
     const { 'relay.turn.end': end, 'error.type': error } = span.attributes
@@ -20,6 +22,7 @@ function follow(session: Partial<TracedSession> = {}, options: Partial<SessionSp
   }
   const self = {
     recorder,
+    thrown,
     /** Notes at a time after the session's begin. */
     at(ms: number, ...notes: readonly Note[]) {
       now = AT + ms
@@ -247,7 +250,9 @@ it('nothing is made of more than sixty-four responses at once, of a response twi
 it('a note that cannot be understood ends nothing', () => {
   const p = follow().at(0, started('r'))
   expect(() => p.recorder.note({ ...done('r'), usage: 'none' } as never)).not.toThrow()
+  expect(p.thrown).toEqual([])
   expect(() => p.recorder.note(null as never)).not.toThrow()
+  expect(p.thrown.length).toBe(1)
 })
 
 it('ids of an upstream that look like none are not shown, nor numbers that are none', () => {
@@ -262,4 +267,50 @@ it('ids of an upstream that look like none are not shown, nor numbers that are n
     'gen_ai.usage.audio.input_tokens',
     'gen_ai.usage.text.cache_read.input_tokens',
   ])
+})
+
+it('whatever is noted in whatever order: nothing throws, every span ends, none before it began or outside its session, and each lies in one that exists', () => {
+  const id = fc.constantFrom('a', 'b', 'c')
+  const leg = fc.integer({ min: 1, max: 3 })
+  const cause = fc.constantFrom('closed', 'rollover', 'forced', 'moved', 'silent' as const)
+  const anyNote = fc.oneof(
+    fc.constantFrom<Note>(speaks, stops, { type: 'configured', durationMs: 1 }, { type: 'rollover_failed', why: 'x' }, { type: 'session_moved', why: 'drain' }),
+    id.map(started),
+    fc
+      .tuple(id, fc.constantFrom('completed', 'cancelled', 'failed', 'incomplete', 'unknown'), fc.constantFrom(undefined, 1))
+      .map(([one, status, calls]) => done(one, { status, calls })),
+    id.map((responseId): Note => ({ type: 'first_audio', responseId, afterMs: 1 })),
+    id.map(tool),
+    id.map((one) => result(one)),
+    fc.tuple(leg, fc.constantFrom('first', 'lost', 'again', 'rollover' as const)).map(([of, reason]): Note => ({ type: 'dial_started', leg: of, reason })),
+    fc.tuple(leg, fc.constantFrom('ok', 'given_up', 'upstream_refused' as const)).map(([of, outcome]): Note => ({ type: 'dial_finished', leg: of, outcome, service: undefined })),
+    cause.map((one): Note => ({ type: 'upstream_lost', cause: one, during: 'answer' })),
+    fc.tuple(cause, fc.constantFrom('none', 'broken', 'again' as const)).map(([one, cut]): Note => ({ type: 'restored', cause: one, durationMs: 1, attempts: 1, cut })),
+    cause.map((one): Note => ({ type: 'restore_failed', cause: one, why: 'x', attempts: 1, durationMs: 1 })),
+  )
+  fc.assert(
+    fc.property(fc.array(fc.tuple(anyNote, fc.integer({ min: 0, max: 20_000 })), { maxLength: 60 }), fc.constantFrom('turn', 'session' as const), (notes, layout) => {
+      const begun: ReadableSpan[] = []
+      const exporter = new InMemorySpanExporter()
+      const watch = { onStart: (span: ReadableSpan) => void begun.push(span), onEnd: () => undefined, forceFlush: async () => undefined, shutdown: async () => undefined }
+      const tracer = new BasicTracerProvider({ spanProcessors: [watch, new SimpleSpanProcessor(exporter)] }).getTracer('test')
+      let now = AT
+      const about = { sessionId: 's', profile: 'p', dialect: 'ga', arrivedAt: AT, trace: undefined, isMoved: false }
+      const failures: unknown[] = []
+      const spans = createSessionSpans(about, { onThrown: (error) => void failures.push(error), tracer, layout, trustsClient: false, clock: () => now })
+      for (const [note, passed] of notes) {
+        now += passed
+        spans.note(note)
+      }
+      spans.note(closed('client_left'))
+      const at = ([seconds, nanos]: readonly [number, number]) => seconds * 1000 + nanos / 1e6
+      const ids = new Set(begun.map((span) => span.spanContext().spanId))
+      expect(failures).toEqual([])
+      expect(exporter.getFinishedSpans().length).toBe(begun.length)
+      for (const span of begun) {
+        expect([span.name, at(span.endTime) >= at(span.startTime), at(span.startTime) >= AT, at(span.endTime) <= now + 1]).toEqual([span.name, true, true, true])
+        if (span.parentSpanContext) expect(ids).toContain(span.parentSpanContext.spanId)
+      }
+    }),
+  )
 })
