@@ -52,7 +52,7 @@ describe('spans that wait', () => {
   })
 
   it('come whole if the collector is well', async () => {
-    const { collector, telemetry } = await open()
+    const { collector, telemetry } = await open({}, 1, 30_000)
     for (let n = 0; n < 2000; n++) telemetry.session(SESSION)?.note({ type: 'configured', durationMs: 1 })
     await telemetry.close()
     expect([collector.named('realtime connect').length, telemetry.lost('traces')]).toEqual([2000, 0])
