@@ -48,8 +48,6 @@ const MOST_SPEECHES = 32
 /** A client that answers its tool later begins a turn of its own. */
 const MORE_WITHIN_MS = 30_000
 
-export type TurnSpans = ReturnType<typeof createTurnSpans>
-
 export function createTurnSpans({ tracer, root, attributes, service }: TurnSurroundings) {
   const responses = new Map<string, Running>()
   const tools = new Map<string, Running>()
