@@ -3,7 +3,7 @@ import { type Attributes, ROOT_CONTEXT, SpanKind, type Tracer, trace } from '@op
 import type { Note, Recorder, Traced } from '../../ports/notes.js'
 import type { UpstreamService } from '../../ports/upstream.js'
 import { ATTRIBUTE, PROVIDER, SPAN } from './otel-names.js'
-import { endSpan, type OpenSpan, remoteContext, type SpanStart, startSpan, traceparentOf } from './spans.js'
+import { endSpan, type OpenSpan, plain, remoteContext, type SpanStart, startSpan, traceparentOf } from './spans.js'
 import { createTurnSpans } from './turn-spans.js'
 
 export interface TracedSession {
@@ -27,9 +27,6 @@ export interface SessionSpansOptions {
   /** A mistake of ours. The session goes on without this span. */
   readonly onThrown: (error: unknown) => void
 }
-
-/** What an upstream calls its session is shown if it looks like an id. */
-const ID = /^[\w.:-]{1,128}$/
 
 /** Never throws. After the session's end it hears nothing more. */
 export function createSessionSpans(session: TracedSession, options: SessionSpansOptions): Recorder {
@@ -110,7 +107,7 @@ function followed(session: TracedSession, { tracer, layout, trustsClient }: Sess
       case 'configured':
         return connected(at)
       case 'upstream_session':
-        answering = { ...(ID.test(note.sessionId) && { [ATTRIBUTE.upstreamSession]: note.sessionId }), ...(note.model !== undefined && { [ATTRIBUTE.requestModel]: note.model }) }
+        answering = { [ATTRIBUTE.upstreamSession]: plain(note.sessionId), ...(note.model !== undefined && { [ATTRIBUTE.requestModel]: plain(note.model) }) }
         return
       case 'dial_started':
         return dialStarted(note, at)

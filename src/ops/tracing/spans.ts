@@ -41,3 +41,8 @@ export function remoteContext(traceparent: string): SpanContext {
   const [, traceId = '', spanId = '', flags = ''] = traceparent.split('-')
   return { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true }
 }
+
+/** A name or id that a peer chose is shown if it looks like one: it might as well be words. */
+export function plain(name: string): string {
+  return /^[\w./:-]{1,128}$/.test(name) ? name : 'other'
+}

@@ -2,7 +2,7 @@
 import { type Attributes, SpanKind, type Tracer } from '@opentelemetry/api'
 import type { Note } from '../../ports/notes.js'
 import { ATTRIBUTE, EVENT, SPAN } from './otel-names.js'
-import { endSpan, type OpenSpan, type SpanStart, startSpan } from './spans.js'
+import { endSpan, type OpenSpan, plain, type SpanStart, startSpan } from './spans.js'
 import { endOf, type ResponseDone, type ResponseEnd, responseAttributes } from './usage-attributes.js'
 
 export interface TurnSurroundings {
@@ -133,7 +133,7 @@ export function createTurnSpans({ tracer, root, attributes, service }: TurnSurro
       const turn = current ?? begin('request', at)
       turn.responses++
       turn.busy++
-      const own = { [ATTRIBUTE.operation]: SPAN.inference, [ATTRIBUTE.responseId]: id }
+      const own = { [ATTRIBUTE.operation]: SPAN.inference, [ATTRIBUTE.responseId]: plain(id) }
       const upstream = service()
       const model = upstream[ATTRIBUTE.requestModel]
       const open = startSpan(tracer, model === undefined ? SPAN.inference : `${SPAN.inference} ${model}`, {
@@ -175,7 +175,7 @@ export function createTurnSpans({ tracer, root, attributes, service }: TurnSurro
       const turn = current ?? begin('request', at)
       turn.busy++
       turn.tools++
-      const own = { [ATTRIBUTE.operation]: SPAN.tool, [ATTRIBUTE.toolName]: tool, [ATTRIBUTE.toolType]: 'function', [ATTRIBUTE.toolCallId]: callId }
+      const own = { [ATTRIBUTE.operation]: SPAN.tool, [ATTRIBUTE.toolName]: tool, [ATTRIBUTE.toolType]: 'function', [ATTRIBUTE.toolCallId]: plain(callId) }
       const open = startSpan(tracer, `${SPAN.tool} ${tool}`, { kind: SpanKind.INTERNAL, at, parent: turn.open.context, attributes: { ...attributes, ...own } })
       tools.set(callId, { open, turn, isAside: false })
     },
