@@ -124,6 +124,9 @@ describe('who may import whom', () => {
         name,
       ).toEqual([])
     }
+    const tracing = /^src\/ops\/tracing\//
+    expect(forbidden(FILES, ({ target }, file) => !target.startsWith('@opentelemetry/') || tracing.test(file.path))).toEqual([])
+    expect(forbidden(FILES, ({ target, typeOnly }, file) => !tracing.test(target) || typeOnly || tracing.test(file.path) || file.path === 'src/server/telemetry.ts')).toEqual([])
     expect(forbidden(FILES, ({ target, typeOnly }, file) => target !== 'fastify' || typeOnly || SERVERS.test(file.path))).toEqual([])
     expect(
       forbidden(
@@ -177,7 +180,7 @@ describe('the process', () => {
 
 describe('secrets', () => {
   it('are revealed only in the rooms that use them', () => {
-    const homes = /^src\/(upstream|auth|tools|store\/redis)\//
+    const homes = /^src\/(upstream|auth|tools|store\/redis|ops\/tracing)\//
     expect(
       linesWith(
         FILES.filter((file) => !homes.test(file.path)),

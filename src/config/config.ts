@@ -159,6 +159,26 @@ export interface ProfileConfig {
   readonly quota?: readonly QuotaSetting[] | undefined
 }
 
+/** Where one signal of OpenTelemetry goes. */
+export interface OtlpTarget {
+  readonly url: URL
+  readonly headers: Readonly<Record<string, Secret>>
+  readonly gzip: boolean
+  readonly timeoutMs: number
+}
+
+/** Of traces, metrics and logs at least one has a target. */
+export interface TelemetryConfig {
+  readonly traces: OtlpTarget | undefined
+  readonly metrics: OtlpTarget | undefined
+  readonly logs: OtlpTarget | undefined
+  readonly metricsIntervalMs: number
+  readonly resource: Readonly<Record<string, string>>
+  readonly sampleRatio: number
+  readonly layout: 'turn' | 'session'
+  readonly trustsClient: boolean
+}
+
 export interface Config {
   readonly host: string
   readonly port: number
@@ -241,4 +261,6 @@ export interface Config {
   readonly warmPoolSize: number
   readonly workers: number
   readonly admin: { readonly host: string; readonly port: number }
+  /** Absent: nothing is exported. */
+  readonly telemetry?: TelemetryConfig | undefined
 }

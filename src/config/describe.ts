@@ -24,6 +24,7 @@ export function describeConfig(config: Config): readonly (readonly [name: string
         .map((name) => `${name}: ${webrtcMode(config, name)}`)
         .join(', '),
     ],
+    ['telemetry', describeTelemetry(config)],
     ['limits store', config.redis ? `Redis, keys under ${config.redis.keyPrefix}` : 'in process'],
     ['sessions', `${limits.maxSessions} at once, ${limits.maxSessionsPerUser} a user, ${limits.maxSessionMs / 1000} s long, ${limits.idleTimeoutMs / 1000} s idle`],
     ['messages', `${limits.maxMessageBytes} bytes, ${limits.messagesPerSecond} a second, ${limits.clientBufferBytes} bytes buffered`],
@@ -52,6 +53,7 @@ export function configWarnings(config: Config): readonly string[] {
     ],
     [config.redis !== undefined && config.webrtc.journal !== undefined, 'CALLS_JOURNAL is set and not used: running calls are listed in Redis'],
     [config.toolLimits.logPayloads, 'LOG_TOOL_PAYLOADS is on: arguments and outputs of tools, and so what users say, are in the log'],
+    [config.telemetry?.trustsClient === true, 'TRACE_TRUST_CLIENT is on: any client can join another trace, and have all its sessions traced'],
     [plain.length > 0, `Tools reached over plain http: ${plain.join(', ')}`],
   ]
   return warnings.filter(([applies]) => applies).map(([, text]) => text)
@@ -65,6 +67,12 @@ function describeUpstream(upstream: UpstreamConfig): string {
 function describeProxies({ proxies: { https, http, except } }: Config): string {
   const named = [https, http].flatMap((proxy) => (proxy ? [`${proxy.setting} ${proxy.address}`] : []))
   return named.length === 0 ? 'none' : `${named.join(', ')}${except.length > 0 ? `; not for ${except.join(', ')}` : ''}`
+}
+
+function describeTelemetry({ telemetry }: Config): string {
+  if (!telemetry) return 'none'
+  const signals = (['traces', 'metrics', 'logs'] as const).flatMap((signal) => (telemetry[signal] ? [`${signal} to ${telemetry[signal].url.origin}`] : []))
+  return `${signals.join(', ')}; ${telemetry.sampleRatio * 100} % of sessions`
 }
 
 function describeAuth({ auth }: Config): string {

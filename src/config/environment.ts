@@ -1,7 +1,8 @@
 // Reads variables by name from one environment record, or from the file that NAME_FILE names, and collects every mistake.
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { VARIABLES, type Variable, type VariableName } from './variables.js'
+import type { Variable } from './variable.js'
+import { VARIABLES, type VariableName } from './variables.js'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 export type Problems = { add(subject: string, problem: string): void; readonly found: readonly string[] }

@@ -11,6 +11,7 @@ import { readPrices } from './prices.js'
 import { readProfiles } from './profiles.js'
 import { proxyFor, readProxies } from './proxy.js'
 import { Secret } from './secret.js'
+import { readTelemetry } from './telemetry.js'
 import { readTlsPair } from './tls-files.js'
 import { readTools } from './tools.js'
 import { readUpstreams } from './upstreams.js'
@@ -92,6 +93,7 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
     warmPoolSize: env.get('WARM_POOL_SIZE'),
     workers: env.get('WORKERS'),
     admin: { host: env.get('ADMIN_HOST'), port: env.get('ADMIN_PORT') },
+    telemetry: readTelemetry(env, problems),
   }
   if (settings.port !== 0 && settings.port === settings.admin.port) problems.add('ADMIN_PORT', `is ${settings.port}, as PORT is: metrics need a port of their own`)
   checkWorkers(settings.workers, settings.limits.maxSessions, env.isSet('REDIS_URL'), problems)

@@ -116,7 +116,7 @@ export const endpointUrl: Parse<URL> = (text) => {
   return parsed.value.search === '' && parsed.value.hash === '' ? parsed : { problem: 'must have no ? or # part: give the resource, such as https://my-resource.openai.azure.com' }
 }
 
-function isLoopback(hostname: string): boolean {
+export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || (isIP(hostname) === 4 && hostname.startsWith('127.'))
 }
 

@@ -23,25 +23,8 @@ import {
   trustedProxies,
   wholeNumber,
 } from './parse.js'
-
-export interface Variable<T> {
-  readonly parse: Parse<T>
-  /** As it would be written in the environment. Undefined if there is none. */
-  readonly default: string | undefined
-  readonly doc: string
-  /** Whether `NAME_FILE` may name a file that holds the value. */
-  readonly file: boolean
-}
-
-const trimmed =
-  <T>(parse: Parse<T>): Parse<T> =>
-  (text) =>
-    parse(text.trim())
-const required = <T>(parse: Parse<T>, fallback: string, doc: string): Variable<T> & { readonly default: string } => ({ parse: trimmed(parse), default: fallback, doc, file: false })
-const optional = <T>(parse: Parse<T>, doc: string): Variable<T> & { readonly default: undefined } => ({ parse: trimmed(parse), default: undefined, doc, file: false })
-/** Not trimmed, since the service that signs with it does not trim it either. */
-const exact = <T>(parse: Parse<T>, doc: string): Variable<T> & { readonly default: undefined } => ({ parse, default: undefined, doc, file: false })
-const orFile = <V extends Variable<unknown>>(variable: V): V => ({ ...variable, file: true })
+import { TELEMETRY_VARIABLES } from './telemetry-variables.js'
+import { exact, optional, orFile, required } from './variable.js'
 
 const MAX_SECONDS = 7 * 86_400
 const DAY = 86_400
@@ -245,6 +228,8 @@ export const VARIABLES = {
   WORKERS: required(processes(128), '1', 'Processes that share the ports. `auto`: one for each processor. More than one needs `REDIS_URL`.'),
   ADMIN_PORT: required(wholeNumber(0, 65_535), '9090', 'Port for probes, `/metrics` and the admin API. 0 takes a free one.'),
   ADMIN_HOST: required(host, '127.0.0.1', 'Address of the admin port.'),
+
+  ...TELEMETRY_VARIABLES,
 } as const
 
 export type VariableName = keyof typeof VARIABLES

@@ -19,7 +19,7 @@ export interface Handshake {
   readonly callId: string | undefined
   /** Whom it wants to come back to. */
   readonly resume: ResumeRequest | undefined
-  /** A valid `traceparent` (W3C Trace Context); any other is left out. */
+  /** A valid `traceparent` (W3C Trace Context) of the header, else of the query, since browsers cannot set headers. Any other is left out. */
   readonly trace: string | undefined
 }
 
@@ -56,7 +56,7 @@ export function readHandshake(request: IncomingMessage): Handshake {
     correlationId: correlationOf(request, query),
     callId: query.get('call_id')?.slice(0, MAX_CALL_ID_LENGTH) ?? undefined,
     resume: resumeIn(headers[RESUME_HEADER], offered),
-    trace: traceOf(request),
+    trace: traceOf(request, query),
   }
 }
 
@@ -66,10 +66,9 @@ export function correlationOf({ headersDistinct }: Pick<IncomingMessage, 'header
   return cleanId((more.length === 0 ? id : undefined) ?? query.get('x-ms-client-request-id'))
 }
 
-/** A valid `traceparent` (W3C Trace Context). */
-export function traceOf({ headersDistinct }: Pick<IncomingMessage, 'headersDistinct'>): string | undefined {
-  const [trace, ...more] = headersDistinct.traceparent ?? []
-  return trace !== undefined && more.length === 0 && TRACEPARENT.test(trace) ? trace : undefined
+/** A valid `traceparent` of the header, else of the query. Any other is left out. */
+export function traceOf({ headersDistinct }: Pick<IncomingMessage, 'headersDistinct'>, query: URLSearchParams): string | undefined {
+  return traceIn(headersDistinct.traceparent ?? []) ?? traceIn(query.getAll('traceparent'))
 }
 
 /** Refuses the transcription sessions that the relay does not serve. Otherwise they would get an ordinary conversation. */
@@ -93,6 +92,10 @@ export function modelIn(query: URLSearchParams, name: string): string | undefine
   if (value === undefined) return undefined
   if (values.size > 1 || !MODEL.test(value)) throw new RefusalError('bad_request', 'bad_model_name')
   return value
+}
+
+function traceIn([trace, ...more]: readonly string[]): string | undefined {
+  return trace !== undefined && more.length === 0 && TRACEPARENT.test(trace) ? trace : undefined
 }
 
 function cleanId(value: string | null | undefined): string | undefined {

@@ -31,7 +31,7 @@ export interface IngressDeps extends AdmissionDeps {
 }
 
 /** What the upgrade's handler will do with the socket. It is decided before the 101 and done after it. */
-type Outcome = ({ readonly admitted: Admitted } | Resumed | { readonly refused: RefusalError }) & { readonly response: ServerResponse }
+type Outcome = ({ readonly admitted: Admitted; readonly arrivedAt: number } | Resumed | { readonly refused: RefusalError }) & { readonly response: ServerResponse }
 
 /** Refusals after which no WebSocket can exist, so they are always sent over HTTP. */
 const BEFORE_UPGRADE_ONLY = new Set(['bad_request', 'subprotocol_required', 'not_found'])
@@ -100,6 +100,7 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
 
   async function decide(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const socket = request.raw.socket
+    const arrivedAt = Date.now()
     const deadline = startDeadline(socket, connections.msLeft(socket))
     try {
       const handshake = readHandshake(request.raw)
@@ -112,7 +113,7 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
       }
       // Until the handler runs, only the closing of the socket says that the session will never open.
       socket.once('close', admitted.place.release)
-      outcomes.set(request.raw, { admitted, response: reply.raw })
+      outcomes.set(request.raw, { admitted, arrivedAt, response: reply.raw })
       deps.log.info({ sessionId: admitted.sessionId, correlationId: handshake.correlationId, dialect: admitted.dialect, profile: admitted.profile.name }, 'upgrade admitted')
     } catch (error) {
       if (error instanceof ClientGone) {
@@ -160,7 +161,7 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
     const { place, ...admitted } = outcome.admitted
     request.raw.socket.removeListener('close', place.release)
     try {
-      deps.openSession({ ...admitted, client: link, recorder: deps.recorder, onEnd: place.release })
+      deps.openSession({ ...admitted, arrivedAt: outcome.arrivedAt, client: link, recorder: deps.recorder, onEnd: place.release })
       place.opened()
       connections.opened(request.raw.socket)
     } catch (error) {

@@ -174,6 +174,11 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
       case 'response_started':
       case 'first_audio':
       case 'tool_started':
+      case 'speech_started':
+      case 'speech_stopped':
+      case 'upstream_session':
+      case 'dial_started':
+      case 'dial_finished':
         return undefined
       case 'lane':
         lane.inc({ side: note.side, result: 'hit' }, note.hits)

@@ -21,11 +21,13 @@ export function createLogRecorder(logger: SessionLogger, sessionId: string): Rec
 
 /** Passes each note to all recorders, in order. */
 export function joinRecorders(...all: readonly Recorder[]): Recorder {
+  const traceparent = all.find((recorder) => recorder.traceparent)?.traceparent
   return {
     note(note) {
       for (const recorder of all) recorder.note(note)
     },
     traces: all.some((recorder) => recorder.traces === true),
+    ...(traceparent && { traceparent }),
   }
 }
 
@@ -36,6 +38,12 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
     // The ingress logs these itself, with the client's address.
     case 'connection_dropped':
     case 'upgrade_refused':
+    // For spans: the log has what becomes of them.
+    case 'speech_started':
+    case 'speech_stopped':
+    case 'upstream_session':
+    case 'dial_started':
+    case 'dial_finished':
       return
     case 'session_opened':
     case 'session_closed':

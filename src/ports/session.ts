@@ -18,7 +18,9 @@ export interface NewSession {
   readonly tools: ToolSet
   /** Model name the client asked for; echoed to it, never sent upstream. */
   readonly requestedModel: string | undefined
-  /** The client's `traceparent` header (W3C Trace Context). */
+  /** When its upgrade was asked for, in epoch milliseconds. */
+  readonly arrivedAt?: number
+  /** The client's `traceparent` (W3C Trace Context). */
   readonly trace?: string | undefined
   /** It was on another instance before. */
   readonly continues?: MovedSession | undefined

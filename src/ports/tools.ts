@@ -13,7 +13,7 @@ export interface ToolCall {
 export interface ToolContext {
   readonly identity: Identity
   readonly sessionId: string
-  /** The client's `traceparent` header (W3C Trace Context), to be passed on; undefined: it sent none. */
+  /** A `traceparent` (W3C Trace Context) to be passed on: of the call's own span, or the client's. */
   readonly trace?: string | undefined
   readonly signal: AbortSignal
 }

@@ -3,6 +3,15 @@ import type { DialectName } from '../core/protocol/dialect.js'
 import type { Health } from './health.js'
 import type { Link } from './link.js'
 
+/** Who was reached, for traces. */
+export interface UpstreamService {
+  /** As the configuration names it. */
+  readonly name: string
+  readonly provider: 'azure' | 'openai' | 'voice-live'
+  readonly address: string
+  readonly port: number
+}
+
 export interface UpstreamConnection {
   /** Paused until the relay resumes it; no event has been consumed. */
   readonly link: Link
@@ -13,6 +22,7 @@ export interface UpstreamConnection {
   readonly privateWords?: readonly string[]
   /** The zone of the upstream, if it has one. */
   readonly zone?: string | undefined
+  readonly service?: UpstreamService | undefined
 }
 
 export interface DialRequest {

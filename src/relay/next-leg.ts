@@ -44,12 +44,15 @@ export class NextLeg {
   #start(session: Effects, { leg: number, reason }: Extract<Action, { type: 'dial' }>, legOf: (connection: UpstreamConnection) => Leg): void {
     const dialling = new AbortController()
     this.#dialling = dialling
-    const { sessionId: correlationId, trace, profile, call } = session.opened
+    const { sessionId: correlationId, trace: ofClient, profile, call, recorder } = session.opened
     const { restores, provider } = session.deps
     const isRestore = reason === 'lost' || reason === 'again'
+    recorder.note({ type: 'dial_started', leg: number, reason })
     const connected = (connection: UpstreamConnection) => {
+      const isWanted = !dialling.signal.aborted
+      recorder.note({ type: 'dial_finished', leg: number, outcome: isWanted ? 'ok' : 'given_up', service: connection.service })
       // Given up meanwhile.
-      if (dialling.signal.aborted) return connection.link.close(1000, '')
+      if (!isWanted) return connection.link.close(1000, '')
       this.#dialling = undefined
       const leg = legOf(connection)
       this.#leg = leg
@@ -58,9 +61,11 @@ export class NextLeg {
     }
     const failed = (error: unknown) => {
       const { code, why, retryAfterSeconds } = error instanceof RefusalError ? error : new RefusalError('internal', 'dial_failed')
+      recorder.note({ type: 'dial_finished', leg: number, outcome: dialling.signal.aborted ? 'given_up' : code, service: undefined })
       if (isRestore && retryAfterSeconds !== undefined) restores.pause(retryAfterSeconds * 1000)
       session.apply({ type: 'upstream.failed', leg: number, code, why, retryAfterSeconds })
     }
+    const trace = recorder.traceparent?.({ type: 'dial', leg: number }) ?? ofClient
     const request = { correlationId, trace, zones: profile.zones, avoid: isRestore ? session.deployment || undefined : undefined, signal: dialling.signal }
     // A call is where it is: there is no choice of an upstream, and no connection opened ahead.
     const dialled = call ? call.attach({ correlationId, trace, signal: dialling.signal }) : provider.dial({ ...request, leavesReady: !isRestore && restores.waiting > 0 })

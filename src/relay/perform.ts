@@ -100,7 +100,8 @@ function startTool(session: Effects, call: Extract<Action, { type: 'tool.start' 
   }
   const run = () => {
     recorder.note({ type: 'tool_started', callId: call.callId, tool: known ? call.name : 'unknown' })
-    return tools.run({ callId: call.callId, name: call.name, arguments: call.arguments }, { identity, sessionId, trace, signal: abort.signal })
+    const ours = recorder.traceparent?.({ type: 'tool', callId: call.callId })
+    return tools.run({ callId: call.callId, name: call.name, arguments: call.arguments }, { identity, sessionId, trace: ours ?? trace, signal: abort.signal })
   }
   const mayAct = session.deps.resume?.mayAct(sessionId)
   const running = mayAct ? mayAct.then((may) => (may && session.toolAborts.get(call.callId) === abort ? run() : NOT_STARTED)) : run()

@@ -35,6 +35,7 @@ import { listenOn } from './listen.js'
 import { watchMemory } from './memory.js'
 import { randomId, relaySettings } from './relay-settings.js'
 import { createStore } from './store.js'
+import { openTelemetry } from './telemetry.js'
 import { toolRegistryOptions } from './tools.js'
 import { createUpstreams } from './upstreams.js'
 import { createWarmUpstreams } from './warm-upstreams.js'
@@ -76,11 +77,13 @@ const NO_SCHEMAS = { compilersFactory: { buildValidator: refuseSchemas, buildSer
 /** Rejects if a part cannot be built or a port cannot be opened. It closes whatever was open by then. */
 export async function startServer(config: Config, extras: ServerExtras = {}): Promise<RelayServer> {
   const stdout = openLogSink(1)
-  const sink = extras.sink?.(stdout) ?? stdout
-  const log = createLogger(config, sink)
   const metrics = createMetrics()
+  const telemetry = await openTelemetry(config, metrics)
+  const sink = telemetry.sink(extras.sink?.(stdout) ?? stdout)
+  const log = createLogger(config, sink)
+  telemetry.tellTo(log)
   metrics.gauge('relay_log_lines_dropped', 'Log lines dropped because nobody read them fast enough.', () => sink.dropped)
-  const closers: (() => Promise<unknown>)[] = []
+  const closers: (() => Promise<unknown>)[] = [() => telemetry.close()]
   try {
     const authenticator = createAuthenticator(config.auth, keyFetch(config))
     const uncounted = await createStore(config, log)
@@ -162,7 +165,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
           session.onEnd()
         }
         try {
-          relay.openSession({ ...session, onEnd, recorder: joinRecorders(metrics.recorder, createLogRecorder(log, session.sessionId)) })
+          relay.openSession({ ...session, onEnd, recorder: joinRecorders(metrics.recorder, createLogRecorder(log, session.sessionId), ...telemetry.recorders(session)) })
         } catch (error) {
           pinned.release()
           throw error

@@ -53,6 +53,8 @@ export function createUpstream(config: UpstreamConfig, options: UpstreamOptions)
   const proxy = options.proxyFor?.(target.url)
   const outcomes = createDialOutcomes()
   const dials = new Set<AbortController>()
+  const { hostname: address, port } = target.url
+  const service = { name: config.name, provider: config.provider, address, port: Number(port) || (secureContext ? 443 : 80) }
   let closed = false
 
   async function open(url: URL, { correlationId, trace }: Pick<DialRequest, 'correlationId' | 'trace'>, signal: AbortSignal) {
@@ -84,7 +86,7 @@ export function createUpstream(config: UpstreamConfig, options: UpstreamOptions)
     try {
       const link = await open(url, request, dial.signal)
       outcomes.succeeded()
-      return { link, dialect: target.dialect, deployment: config.deployment, privateWords: [config.endpoint.hostname] }
+      return { link, dialect: target.dialect, deployment: config.deployment, privateWords: [config.endpoint.hostname], service }
     } catch (error) {
       const status = error instanceof DialError ? error.status : undefined
       if (isCall && status === 404) throw new RefusalError('not_found', 'call_over')

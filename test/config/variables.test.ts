@@ -11,17 +11,20 @@ describe('the table of variables', () => {
   it('lets every secret come from a file', () => {
     expect(variableNames.filter((name) => VARIABLES[name].file).sort()).toEqual(
       [
-        'AZURE_OPENAI_API_KEY',
-        'CALLS_SECRET',
-        'INSTRUCTIONS',
-        'JWT_PUBLIC_KEY',
-        'JWT_SECRET',
-        'OPENAI_API_KEY',
-        'REDIS_URL',
-        'SESSION',
-        'TOOLS',
-        'TOOL_IDENTITY_SECRET',
-        'UPSTREAMS',
+        ...[
+          'AZURE_OPENAI_API_KEY',
+          'CALLS_SECRET',
+          'INSTRUCTIONS',
+          'JWT_PUBLIC_KEY',
+          'JWT_SECRET',
+          'OPENAI_API_KEY',
+          'REDIS_URL',
+          'SESSION',
+          'TOOLS',
+          'TOOL_IDENTITY_SECRET',
+          'UPSTREAMS',
+        ],
+        ...['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_TRACES_HEADERS', 'OTEL_EXPORTER_OTLP_METRICS_HEADERS', 'OTEL_EXPORTER_OTLP_LOGS_HEADERS'],
       ].sort(),
     )
   })

@@ -1,5 +1,6 @@
 // The documents' tables, made from the code they describe, so that neither can drift from the other.
-import { VARIABLES, type Variable, type VariableName } from '../../src/config/variables.js'
+import type { Variable } from '../../src/config/variable.js'
+import { VARIABLES, type VariableName } from '../../src/config/variables.js'
 import { CLIENT_RULE_SAYS, CLIENT_RULES } from '../../src/core/policy/client-rules.js'
 import { SERVER_RULE_SAYS, SERVER_RULES } from '../../src/core/policy/server-rules.js'
 import { settablePaths } from '../../src/core/policy/settable.js'

@@ -163,6 +163,16 @@ describe('readHandshake', () => {
     expect(readHandshake(request({})).trace).toBeUndefined()
   })
 
+  it('reads it from the query if there is none in the header, since browsers can set none', () => {
+    const [mine, other] = ['00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', '00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00']
+    const read = (query: string, headers: Record<string, string[]> = {}) => readHandshake(request(headers, { url: `/v1/realtime?${query}` })).trace
+    expect(read(`traceparent=${mine}`)).toBe(mine)
+    expect(read(`traceparent=${mine}`, { traceparent: [other] })).toBe(other)
+    expect(read(`traceparent=${mine}`, { traceparent: ['none'] })).toBe(mine)
+    expect(read(`traceparent=${mine}&traceparent=${mine}`)).toBeUndefined()
+    expect(read('traceparent=none')).toBeUndefined()
+  })
+
   it('refuses transcription sessions, which are not served', () => {
     expect(codeOf(() => checkIntent(queryOf('/v1/realtime?intent=transcription')))).toBe('bad_request')
     expect(codeOf(() => checkIntent(queryOf('/v1/realtime?model=x')))).toBe('undefined')

@@ -1,6 +1,7 @@
 // The relay's opening: what is held until the session is live, in which order everything goes on then, and what a failed dial tells the client.
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { RefusalError } from '../../src/core/protocol/errors.js'
+import type { Traced } from '../../src/ports/notes.js'
 import type { UpstreamConnection } from '../../src/ports/upstream.js'
 import { settle } from '../support/memory-link.js'
 import { ev } from '../support/playbook.js'
@@ -85,6 +86,41 @@ describe('the opening', () => {
     lab.upstream.say(ev.itemDone('r', ev.call('call_0', 'get_weather')))
     await settle()
     expect(lab.tools[0]?.context.trace).toBe(trace)
+  })
+
+  it('hands them that of their own span instead, if the session is traced', async () => {
+    const asked: unknown[] = []
+    const traceparent = (of: Traced) => {
+      asked.push(of)
+      return of.type === 'dial' ? 'of the dial' : undefined
+    }
+    const lab = openLab({ trace: 'of the client', traceparent })
+    expect(lab.dialled()).toMatchObject({ trace: 'of the dial' })
+    await lab.live()
+    lab.upstream.say(ev.created('r'))
+    lab.upstream.say(ev.itemDone('r', ev.call('call_0', 'get_weather')))
+    await settle()
+    expect(lab.tools[0]?.context.trace).toBe('of the client')
+    expect(asked).toEqual([
+      { type: 'dial', leg: 1 },
+      { type: 'tool', callId: 'call_0' },
+    ])
+  })
+
+  it('notes the dial, whom it reached, and how it ended', async () => {
+    const lab = openLab()
+    await lab.live()
+    expect([...lab.noted('dial_started'), ...lab.noted('dial_finished')]).toEqual([
+      { type: 'dial_started', leg: 1, reason: 'first' },
+      { type: 'dial_finished', leg: 1, outcome: 'ok', service: undefined },
+    ])
+    const refused = openLab({ dial: () => Promise.reject(new RefusalError('upstream_timeout', 'connect')) })
+    await settle()
+    expect(refused.noted('dial_finished')).toEqual([{ type: 'dial_finished', leg: 1, outcome: 'upstream_timeout', service: undefined }])
+    const left = openLab({ dial: (signal) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new RefusalError('upstream_refused', 'aborted')))) })
+    left.client.close(1000, '')
+    await settle()
+    expect(left.noted('dial_finished')).toEqual([{ type: 'dial_finished', leg: 1, outcome: 'given_up', service: undefined }])
   })
 
   it('needs nothing from the client, and sends it no event before session.created', async () => {

@@ -40,10 +40,14 @@ async function loadedBy(name: string, env: Record<string, string>, asked?: strin
   return new Set(packages)
 }
 
+const OPEN_TELEMETRY = ['sdk-trace-base', 'sdk-metrics', 'sdk-logs', 'resources', 'exporter-trace-otlp-proto'].map((name) => `@opentelemetry/${name}`)
+
 it('loads no Redis, Entra ID or tool package if none is configured, and no admin API before its first request', async () => {
   const loaded = await loadedBy('least', { AZURE_OPENAI_API_KEY: 'key' })
   expect(loaded).toContain('fastify')
   expect(ON_DEMAND.filter((name) => loaded.has(name))).toEqual([])
+  // prom-client brings the API itself, which is small and does nothing alone.
+  expect([...loaded].filter((name) => name.startsWith('@opentelemetry/') && name !== '@opentelemetry/api')).toEqual([])
 })
 
 it('loads each if it is configured or requested', async () => {
@@ -52,6 +56,10 @@ it('loads each if it is configured or requested', async () => {
     { type: 'function', name: 'look', parameters, run: { http: { method: 'GET', url: 'http://127.0.0.1:9/look' } } },
     { type: 'mcp', server_label: 'docs', url: 'http://127.0.0.1:9/mcp' },
   ]
-  const loaded = await loadedBy('most', { TOOLS: JSON.stringify(tools), REDIS_URL: process.env.REDIS_URL ?? '' }, '/v1/admin/sessions')
-  expect(ON_DEMAND.filter((name) => !loaded.has(name))).toEqual([])
+  const loaded = await loadedBy(
+    'most',
+    { TOOLS: JSON.stringify(tools), REDIS_URL: process.env.REDIS_URL ?? '', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' },
+    '/v1/admin/sessions',
+  )
+  expect([...ON_DEMAND, ...OPEN_TELEMETRY].filter((name) => !loaded.has(name))).toEqual([])
 })

@@ -6,7 +6,7 @@ import type { DialectName } from '../../src/core/protocol/dialect.js'
 import { RefusalError } from '../../src/core/protocol/errors.js'
 import type { RealtimeEvent } from '../../src/core/protocol/events.js'
 import type { Identity } from '../../src/ports/caller.js'
-import type { Note } from '../../src/ports/notes.js'
+import type { Note, Recorder } from '../../src/ports/notes.js'
 import type { LimitReport, QuotaHolds, UsageBook, UsageReport } from '../../src/ports/store.js'
 import type { ToolCall, ToolContext, ToolOutcome } from '../../src/ports/tools.js'
 import type { DialRequest, UpstreamConnection } from '../../src/ports/upstream.js'
@@ -23,6 +23,8 @@ export interface LabOptions {
   readonly upstreamDialect?: DialectName
   readonly requestedModel?: string
   readonly trace?: string
+  /** Default: a recorder that makes no spans. */
+  readonly traceparent?: Recorder['traceparent']
   /** Default: an authenticator that refuses every token. */
   readonly verify?: (token: string) => Promise<Identity>
   readonly isRevoked?: (identity: Identity) => boolean
@@ -172,7 +174,7 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
     },
     requestedModel: options.requestedModel,
     trace: options.trace,
-    recorder: { note: (note) => void notes.push(note) },
+    recorder: { note: (note) => void notes.push(note), ...(options.traceparent && { traceparent: options.traceparent }) },
     onEnd: () => ended++,
   })
   const self: Lab = {

@@ -10,8 +10,21 @@ export type SessionNote =
   | { readonly type: 'upstream_error'; readonly code: string }
   | { readonly type: 'configured'; readonly durationMs: number }
   | { readonly type: 'response_started'; readonly responseId: string }
-  /** `model`: as the session in force names it. `usage`: as the upstream spells it. */
-  | { readonly type: 'response_done'; readonly responseId: string; readonly model: string | undefined; readonly status: string; readonly usage: JsonObject | undefined }
+  /** `model`: as the session in force names it. `usage`: as the upstream spells it. `reason`: why it ended early, if the service says so. `calls`: of tools. */
+  | {
+      readonly type: 'response_done'
+      readonly responseId: string
+      readonly model: string | undefined
+      readonly status: string
+      readonly reason?: string | undefined
+      readonly calls?: number | undefined
+      readonly usage: JsonObject | undefined
+    }
+  /** Voice detection hears the user, and does not any more. */
+  | { readonly type: 'speech_started' }
+  | { readonly type: 'speech_stopped' }
+  /** What the upstream calls the session that is ready. */
+  | { readonly type: 'upstream_session'; readonly sessionId: string; readonly model: string | undefined }
   /** `during`: what was under way. The session goes on if it can. */
   | { readonly type: 'upstream_lost'; readonly cause: LossCause; readonly during: 'idle' | 'asked' | 'answer' | 'speech' }
   /** From the loss on. `cut`: what became of the answer that was under way. */

@@ -21,6 +21,7 @@ import { asClientKnows } from './restore/echo.js'
 import { lost, noteFinal, wouldRestore } from './restore/loss.js'
 import { neverRestored } from './restore/state.js'
 import { answersTurnsInForce, detectsTurnsInForce, observed } from './restore/under-way.js'
+import { noteSpeech, noteUpstreamSession } from './span-notes.js'
 import { note, publicEventId, recordLimits, type Step } from './state.js'
 import { changeResponses, sendToClient } from './to-client.js'
 import { acknowledgeOutput } from './tools/ledger.js'
@@ -41,6 +42,7 @@ function handle(step: Step, told: Told): void {
   if (!received) return
   const { event } = received
   remember(step, event)
+  noteSpeech(step, event)
   switch (event.type) {
     case 'response.created':
       if (fillerSeen(step, received)) return
@@ -129,6 +131,7 @@ function linksAfter(items: Items, before: Conversation, after: Conversation, eve
 /** The upstream has shown this session in force. */
 export function confirm(step: Step, session: JsonObject | undefined): void {
   step.actions.push({ type: 'media', media: mediaOf(session) })
+  noteUpstreamSession(step, session)
   const { clientMaySet } = step.state.profile
   const inForce = clientMaySet.size > 0 ? requestedInForce(session ?? {}, clientMaySet) : step.state.inForce
   const transcribes = objectAt(objectAt(objectAt(session, 'audio'), 'input'), 'transcription') !== undefined

@@ -9,6 +9,7 @@ import type { Action } from './actions.js'
 import { isClientCallItem, isHidden, visibleItem } from './items.js'
 import { type Lanes, lanesFor } from './lanes.js'
 import type { SessionNote } from './notes.js'
+import { callCount, endReason } from './responses/how-ended.js'
 import { statusLabel } from './responses/state.js'
 import { rolloverFor } from './restore/state.js'
 import { openingState, type SessionSeed, type SessionState, stateWith, type UpstreamState } from './session-state.js'
@@ -126,7 +127,9 @@ export function recordLimits(step: Step, event: RealtimeEvent): boolean {
 /** Counted under one of a fixed set of statuses. */
 export function noteDone(step: Step, responseId: string, response: JsonObject | undefined): void {
   const status = statusLabel(stringAt(response, 'status'))
-  note(step, { type: 'response_done', responseId, model: step.state.model, status, usage: objectAt(response, 'usage') })
+  const reason = endReason(response)
+  const calls = callCount(response)
+  note(step, { type: 'response_done', responseId, model: step.state.model, status, reason, calls, usage: objectAt(response, 'usage') })
 }
 
 /** What one response used, before the client sees its end. The next response reads about as much as this one did. */

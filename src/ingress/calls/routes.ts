@@ -169,7 +169,7 @@ export function createCallRoutes({ desk, modeOf, quotaLeft, callMs, log, now }: 
           profile,
           tools,
           requestedModel,
-          trace: traceOf(request.raw),
+          trace: traceOf(request.raw, queryOf(request.raw.url ?? '')),
           mode,
           offer: offer.value,
           signal: leaving.signal,

@@ -204,3 +204,31 @@ describe('under a quota', () => {
     expect(p.lastTo('client')?.error).toMatchObject({ event_id: null, message: expect.stringContaining('The quota of tokens per day') })
   })
 })
+
+describe('for spans, a session notes', () => {
+  it('when the user speaks', () => {
+    const p = play()
+    expect(upstream(p, { type: 'input_audio_buffer.speech_started', event_id: 'e', item_id: 'i', audio_start_ms: 0 })).toEqual([{ type: 'speech_started' }])
+    expect(upstream(p, { type: 'input_audio_buffer.speech_stopped', event_id: 'e', item_id: 'i', audio_end_ms: 10 })).toEqual([{ type: 'speech_stopped' }])
+  })
+
+  it('what the upstream calls its session, and which model runs in it', () => {
+    const p = play({}, 'connecting')
+    upstream(p, { type: 'session.created', event_id: 'e', session: {} })
+    const { instructions, tools } = p.state.profile
+    const session = { type: 'realtime', id: 'sess_1', model: 'gpt-realtime', instructions, tools: tools.map((tool) => tool.definition) }
+    expect(upstream(p, { type: 'session.updated', event_id: 'e', session })).toContainEqual({ type: 'upstream_session', sessionId: 'sess_1', model: 'gpt-realtime' })
+  })
+
+  it.each<[string, object, object]>([
+    ['why it ended early', { status: 'cancelled', status_details: { type: 'cancelled', reason: 'turn_detected' } }, { status: 'cancelled', reason: 'turn_detected' }],
+    ['nothing that is no known reason', { status: 'failed', status_details: { reason: 'I said something' } }, { status: 'failed', reason: undefined }],
+    ['that tools are to answer first', { status: 'completed', output: [theirs, { type: 'message' }, theirs] }, { status: 'completed', calls: 2 }],
+    ['nothing of tools if there are none', { status: 'completed', output: [{ type: 'message' }] }, { calls: undefined }],
+  ])('of a response %s', (_what, response, right) => {
+    const p = play({ tools: [] })
+    p.upstream(ev.created('r1'))
+    const notes = upstream(p, { type: 'response.done', event_id: 'e', response: { object: 'realtime.response', id: 'r1', output: [], ...response } })
+    expect(notes.find(({ type }) => type === 'response_done')).toMatchObject({ type: 'response_done', responseId: 'r1', ...right })
+  })
+})

@@ -1,0 +1,167 @@
+// Follows one session by its notes, and makes spans of how it connected, its turns, and what became of a lost upstream.
+import { type Attributes, ROOT_CONTEXT, SpanKind, type Tracer, trace } from '@opentelemetry/api'
+import type { Note, Recorder, Traced } from '../../ports/notes.js'
+import type { UpstreamService } from '../../ports/upstream.js'
+import { ATTRIBUTE, PROVIDER, SPAN } from './otel-names.js'
+import { endSpan, type OpenSpan, plain, remoteContext, type SpanStart, startSpan, traceparentOf } from './spans.js'
+import { createTurnSpans } from './turn-spans.js'
+
+export interface TracedSession {
+  readonly sessionId: string
+  readonly profile: string
+  readonly dialect: string
+  /** When its upgrade was asked for, in epoch milliseconds. */
+  readonly arrivedAt: number
+  /** The client's `traceparent`. */
+  readonly trace: string | undefined
+  /** It was on another instance before. */
+  readonly isMoved: boolean
+}
+
+export interface SessionSpansOptions {
+  readonly tracer: Tracer
+  readonly layout: 'turn' | 'session'
+  readonly trustsClient: boolean
+  /** Epoch milliseconds that run on steadily. */
+  readonly clock: () => number
+  /** A mistake of ours. The session goes on without this span. */
+  readonly onThrown: (error: unknown) => void
+}
+
+/** Never throws. After the session's end it hears nothing more. */
+export function createSessionSpans(session: TracedSession, options: SessionSpansOptions): Recorder {
+  const follow = followed(session, options)
+  return {
+    traces: true,
+    note(note) {
+      try {
+        follow.note(note, options.clock())
+      } catch (error) {
+        options.onThrown(error)
+      }
+    },
+    traceparent: (of) => follow.traceparent(of),
+  }
+}
+
+function followed(session: TracedSession, { tracer, layout, trustsClient }: SessionSpansOptions) {
+  const base = { [ATTRIBUTE.session]: session.sessionId }
+  const connect = startConnect(session, tracer, trustsClient, base)
+  const connectContext = connect.span.spanContext()
+  const root = (): Pick<SpanStart, 'parent' | 'links'> => (layout === 'session' ? { parent: connect.context } : { links: [connectContext] })
+  let service: Attributes = {}
+  let answering: Attributes = {}
+  const turns = createTurnSpans({ tracer, root, attributes: base, service: () => ({ ...service, ...answering }) })
+  const dials = new Map<number, OpenSpan>()
+  let restore: OpenSpan | undefined
+  let isConnecting = true
+  let isOver = false
+
+  function connected(at: number, error?: string): void {
+    if (isConnecting) endSpan(connect, at, error)
+    isConnecting = false
+  }
+
+  function startRestore(name: string, at: number, attributes: Attributes, parent: Pick<SpanStart, 'parent' | 'links'>): void {
+    endRestore(at)
+    restore = startSpan(tracer, name, { kind: SpanKind.INTERNAL, at, ...parent, attributes: { ...base, ...attributes } })
+  }
+
+  function endRestore(at: number, attributes: Attributes = {}, error?: string): void {
+    if (!restore) return
+    restore.span.setAttributes(attributes)
+    endSpan(restore, at, error)
+    restore = undefined
+  }
+
+  function dialStarted({ leg, reason }: Extract<Note, { type: 'dial_started' }>, at: number): void {
+    const former = dials.get(leg)
+    if (former) endSpan(former, at)
+    if (reason === 'rollover' && !restore) startRestore(SPAN.rollover, at, {}, root())
+    const parent = restore?.context ?? (isConnecting ? connect.context : turns.current()?.context)
+    const start = parent ? { parent } : root()
+    dials.set(leg, startSpan(tracer, SPAN.dial, { kind: SpanKind.CLIENT, at, ...start, attributes: { ...base, [ATTRIBUTE.dialReason]: reason } }))
+  }
+
+  function dialFinished({ leg, outcome, service: reached }: Extract<Note, { type: 'dial_finished' }>, at: number): void {
+    const dial = dials.get(leg)
+    dials.delete(leg)
+    if (reached && outcome === 'ok') service = serviceAttributes(reached)
+    if (!dial) return
+    if (reached) dial.span.setAttributes({ ...serviceAttributes(reached), [ATTRIBUTE.upstream]: reached.name })
+    endSpan(dial, at, outcome === 'ok' || outcome === 'given_up' ? undefined : outcome)
+  }
+
+  function over(at: number, code: string): void {
+    const error = code === 'client_left' ? undefined : code
+    isOver = true
+    for (const dial of dials.values()) endSpan(dial, at, error)
+    endRestore(at, {}, error)
+    turns.ended(at, error)
+    connected(at, error)
+  }
+
+  function note(note: Note, at: number): void {
+    if (isOver) return
+    switch (note.type) {
+      case 'configured':
+        return connected(at)
+      case 'upstream_session':
+        answering = { [ATTRIBUTE.upstreamSession]: plain(note.sessionId), ...(note.model !== undefined && { [ATTRIBUTE.requestModel]: plain(note.model) }) }
+        return
+      case 'dial_started':
+        return dialStarted(note, at)
+      case 'dial_finished':
+        return dialFinished(note, at)
+      case 'upstream_lost': {
+        const turn = turns.current()
+        startRestore(SPAN.restore, at, { [ATTRIBUTE.lossCause]: note.cause, [ATTRIBUTE.during]: note.during }, turn ? { parent: turn.context } : root())
+        return turns.upstreamLost(at)
+      }
+      case 'restored':
+        connected(at)
+        endRestore(at, { [ATTRIBUTE.cut]: note.cut, [ATTRIBUTE.attempts]: note.attempts })
+        return turns.restored(note.cut !== 'none', at)
+      case 'restore_failed':
+        return endRestore(at, { [ATTRIBUTE.attempts]: note.attempts }, note.why)
+      case 'rollover_failed':
+        return endRestore(at, {}, note.why)
+      case 'speech_started':
+        return turns.speechStarted(at)
+      case 'speech_stopped':
+        return turns.speechStopped(at)
+      case 'response_started':
+        return turns.responseStarted(note.responseId, at)
+      case 'first_audio':
+        return turns.firstAudio(note.responseId, at)
+      case 'response_done':
+        return turns.responseDone(note, at)
+      case 'tool_started':
+        return turns.toolStarted(note, at)
+      case 'tool_finished':
+        return turns.toolFinished(note, at)
+      case 'session_closed':
+        return over(at, note.code)
+      case 'session_moved':
+        return over(at, 'client_left')
+      default:
+        return undefined
+    }
+  }
+
+  return {
+    note,
+    traceparent: (of: Traced) => traceparentOf((of.type === 'dial' ? dials.get(of.leg) : turns.tool(of.callId)) ?? connect),
+  }
+}
+
+function startConnect({ profile, dialect, arrivedAt, isMoved, trace: given }: TracedSession, tracer: Tracer, trustsClient: boolean, base: Attributes): OpenSpan {
+  const client = given === undefined ? undefined : remoteContext(given)
+  const attributes = { ...base, [ATTRIBUTE.profile]: profile, [ATTRIBUTE.dialect]: dialect, [ATTRIBUTE.resumed]: isMoved }
+  const from = client && (trustsClient ? { parent: trace.setSpanContext(ROOT_CONTEXT, client) } : { links: [client] })
+  return startSpan(tracer, SPAN.connect, { kind: SpanKind.SERVER, at: arrivedAt, ...from, attributes })
+}
+
+function serviceAttributes({ provider, address, port }: UpstreamService): Attributes {
+  return { [ATTRIBUTE.provider]: PROVIDER[provider], [ATTRIBUTE.serverAddress]: address, [ATTRIBUTE.serverPort]: port }
+}
