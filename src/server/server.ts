@@ -15,6 +15,7 @@ import { registerWebSocketRoutes } from '../ingress/websocket.js'
 import { createReadiness, registerHealthRoutes } from '../ops/health.js'
 import { createLogger } from '../ops/log.js'
 import { type LogSink, openLogSink } from '../ops/log-sink.js'
+import { createLiveCounts } from '../ops/live-counts.js'
 import { createMetrics, type Metrics, type MetricsSnapshot, mergedText } from '../ops/metrics.js'
 import { createLogRecorder, joinRecorders } from '../ops/session-log.js'
 import type { Identity } from '../ports/caller.js'
@@ -31,6 +32,7 @@ import { createFailOver } from '../upstream/fail-over.js'
 import { createAdminServer } from './admin-port.js'
 import { keyFetch } from './key-fetch.js'
 import { listenOn } from './listen.js'
+import { shareLive } from './live.js'
 import { watchMemory } from './memory.js'
 import { randomId, relaySettings } from './relay-settings.js'
 import { createStore } from './store.js'
@@ -78,6 +80,8 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
   const sink = extras.sink?.(stdout) ?? stdout
   const log = createLogger(config, sink)
   const metrics = createMetrics()
+  const counted = createLiveCounts(Date.now)
+  const recorder = joinRecorders(metrics.recorder, counted.recorder)
   metrics.gauge('relay_log_lines_dropped', 'Log lines dropped because nobody read them fast enough.', () => sink.dropped)
   const closers: (() => Promise<unknown>)[] = []
   try {
@@ -101,7 +105,10 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       random: Math.random,
       connectTimeoutMs,
       log,
-      onDialled: metrics.upstreams.dialled,
+      onDialled(upstream, outcome) {
+        metrics.upstreams.dialled(upstream, outcome)
+        counted.dialled(upstream, outcome)
+      },
     })
     metrics.upstreams.watch({ upstreams: provider.views, limits: store.limits })
     closers.push(() => provider.close())
@@ -158,13 +165,13 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
           session.onEnd()
         }
         try {
-          relay.openSession({ ...session, onEnd, recorder: joinRecorders(metrics.recorder, createLogRecorder(log, session.sessionId)) })
+          relay.openSession({ ...session, onEnd, recorder: joinRecorders(recorder, createLogRecorder(log, session.sessionId)) })
         } catch (error) {
           pinned.release()
           throw error
         }
       },
-      recorder: metrics.recorder,
+      recorder,
       draining: () => draining,
       overloaded: memory.full,
       sessionCount: () => relay.sessions.count,
@@ -172,11 +179,12 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       log,
     })
     const { peers } = extras
+    const operators = shareLive({ config, relay, upstreams: provider.views, counted, readiness, store, peers, now: Date.now })
     const admin = createAdminServer(
       { loggerInstance: log as FastifyBaseLogger, ...quiet },
       readiness,
       { metrics: peers ? mergedMetrics(metrics, peers) : metrics, sessionCount: () => relay.sessions.count },
-      { authenticator, store, upstreams: provider.views, now: Date.now, log },
+      { authenticator, store, upstreams: provider.views, live: operators, now: Date.now, log },
     )
     closers.push(() => closeHttp(admin))
 
