@@ -58,7 +58,10 @@ const SESSION_SHOWN = object({
 export const PICTURE = object({
   at: TIME,
   shared: { type: 'boolean', description: 'False: Redis does not answer, and this is one relay alone.' },
-  troubles: { ...list(object({ level: { type: 'string', enum: ['broken', 'strained', 'note'] }, about: TEXT, name: TEXT, says: TEXT })), description: 'What is broken, the worst first.' },
+  troubles: {
+    ...list(object({ level: { type: 'string', enum: ['broken', 'strained', 'note'] }, about: TEXT, name: TEXT, says: TEXT })),
+    description: 'What is broken, the worst first.',
+  },
   calls: object({ now: COUNT, most: COUNT, turns: counts('What they do now.'), opened: COUNT, closed: COUNT }),
   answers: counts('Responses done in the last five minutes, by status.'),
   firstAudio: FIRST_AUDIO,

@@ -18,7 +18,9 @@ export function troublesOf(seen: Seen, now: number): readonly Trouble[] {
 }
 
 function storeTroubles({ shared }: Seen): Trouble[] {
-  return shared ? [] : [{ level: 'broken', about: 'store', name: 'Redis', says: 'does not answer. This is one relay alone; the others are not seen, and limits hold in each by itself.' }]
+  return shared
+    ? []
+    : [{ level: 'broken', about: 'store', name: 'Redis', says: 'does not answer. This is one relay alone; the others are not seen, and limits hold in each by itself.' }]
 }
 
 function relayTroubles({ relays }: Seen): Trouble[] {
@@ -67,9 +69,11 @@ function limitTroubles({ name: upstream, limits }: UpstreamShown, now: number): 
 function callTroubles({ calls, sessions }: Seen): Trouble[] {
   const found: Trouble[] = []
   const restoring = calls.turns.restoring ?? 0
-  if (restoring > 0) found.push({ level: 'broken', about: 'calls', name: '', says: `${countOf(restoring, 'call')} lost the upstream and ${restoring === 1 ? 'waits' : 'wait'} for another.` })
+  if (restoring > 0)
+    found.push({ level: 'broken', about: 'calls', name: '', says: `${countOf(restoring, 'call')} lost the upstream and ${restoring === 1 ? 'waits' : 'wait'} for another.` })
   const slow = sessions.filter(({ turn, turnSeconds }) => (turn === 'waiting' || turn === 'connecting') && turnSeconds >= LONG_WAIT_SECONDS).length
-  if (slow > 0) found.push({ level: 'strained', about: 'calls', name: '', says: `${countOf(slow, 'call')} ${slow === 1 ? 'waits' : 'wait'} for longer than ${LONG_WAIT_SECONDS} s.` })
+  if (slow > 0)
+    found.push({ level: 'strained', about: 'calls', name: '', says: `${countOf(slow, 'call')} ${slow === 1 ? 'waits' : 'wait'} for longer than ${LONG_WAIT_SECONDS} s.` })
   return found
 }
 

@@ -56,7 +56,10 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
 export function createCallsChart(box) {
   return createChart(box, HEIGHT, (colours) => ({
     scales: { y: { range: (_plot, _low, high) => [0, Math.max(5, high * 1.1)] }, problems: { range: (_plot, _low, high) => [0, Math.max(5, high * 2)] } },
-    axes: [axis(colours, { values: (_plot, times) => times.map((time) => new Date(time * 1000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })) }), axis(colours, { size: 44 })],
+    axes: [
+      axis(colours, { values: (_plot, times) => times.map((time) => new Date(time * 1000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })) }),
+      axis(colours, { size: 44 }),
+    ],
     series: [
       {},
       { stroke: colours.line, width: 2, points: { show: false } },

@@ -12,6 +12,7 @@ const ORDERS = {
   user: (a, b) => (a.user < b.user ? -1 : a.user > b.user ? 1 : b.ageSeconds - a.ageSeconds),
 }
 const COLUMNS = ['User', 'Now', 'Upstream', 'Profile', 'First audio', 'Answers', 'Tokens', 'Cost', 'Backlog', 'Age', 'Session']
+const ROLES = { '#sessions': 'table', '#sessions > *': 'rowgroup', '#sessions tr': 'row', '#sessions th': 'columnheader' }
 const NUMERIC = new Set(['First audio', 'Answers', 'Tokens', 'Cost', 'Backlog', 'Age'])
 
 let last
@@ -23,7 +24,10 @@ let isPointed = false
 /** `act`: somebody pressed a session's button. */
 export function initSessions(act) {
   onAct = act
-  const body = byId('sessions').tBodies[0]
+  const table = byId('sessions')
+  const body = table.tBodies[0]
+  // On a phone the rows are laid out as cards, and some browsers then take the table for none.
+  for (const [selector, role] of Object.entries(ROLES)) for (const part of table.parentElement.querySelectorAll(selector)) part.setAttribute('role', role)
   body.addEventListener('pointerenter', () => {
     isPointed = true
   })
@@ -52,14 +56,24 @@ function render(keepsOrder) {
   if (!last) return
   const { sessions, calls, spent } = last
   const wanted = byId('filter').value.trim().toLowerCase()
-  const found = wanted === '' ? sessions : sessions.filter((one) => [one.id, one.user, one.profile, one.upstream, one.relay, TURNS[one.turn]].some((text) => text.toLowerCase().includes(wanted)))
+  const found =
+    wanted === ''
+      ? sessions
+      : sessions.filter((one) => [one.id, one.user, one.profile, one.upstream, one.relay, TURNS[one.turn]].some((text) => text.toLowerCase().includes(wanted)))
   const sorted = [...found].sort(ORDERS[byId('sort').value])
   const shown = showsAll ? sorted : sorted.slice(0, MOST_ROWS)
   byId('read-only').hidden = acts
   byId('more').hidden = sorted.length <= MOST_ROWS
   setText(byId('more'), showsAll ? `Show the first ${MOST_ROWS}` : `Show all ${count(sorted.length)}`)
   setText(byId('shown'), `${count(shown.length)} of ${count(calls.now)} calls`)
-  sync(byId('sessions').tBodies[0], shown, ({ id }) => id, makeRow, (row, session) => updateRow(row, session, spent.currency), keepsOrder)
+  sync(
+    byId('sessions').tBodies[0],
+    shown,
+    ({ id }) => id,
+    makeRow,
+    (row, session) => updateRow(row, session, spent.currency),
+    keepsOrder,
+  )
 }
 
 function makeRow({ id }) {
@@ -76,7 +90,25 @@ function makeRow({ id }) {
 
 function updateRow(row, session, currency) {
   row.session = session
-  const { user, turn, turnSeconds, upstream, profile, dialect, firstAudioMs, responses, inputTokens, outputTokens, backlogBytes, heldMessages, ageSeconds, legs, losses, id, relay } = session
+  const {
+    user,
+    turn,
+    turnSeconds,
+    upstream,
+    profile,
+    dialect,
+    firstAudioMs,
+    responses,
+    inputTokens,
+    outputTokens,
+    backlogBytes,
+    heldMessages,
+    ageSeconds,
+    legs,
+    losses,
+    id,
+    relay,
+  } = session
   setClass(row, turn === 'restoring' ? 'broken' : WAITS.has(turn) && turnSeconds >= 5 ? 'strained' : '')
   const lost = losses > 0 ? `, lost ${losses}×` : ''
   const texts = [

@@ -13,19 +13,37 @@ export function showPicture(picture) {
   showNumbers(picture)
   showCalls(picture.slots)
   showErrors(picture.errors)
-  sync(byId('upstreams'), picture.upstreams, ({ name }) => name, makeUpstream, (card, upstream) => updateUpstream(card, upstream, picture))
-  sync(byId('relays').tBodies[0], picture.relays, ({ relay }) => relay, () => row(5, [2, 3]), updateRelay)
+  sync(
+    byId('upstreams'),
+    picture.upstreams,
+    ({ name }) => name,
+    makeUpstream,
+    (card, upstream) => updateUpstream(card, upstream, picture),
+  )
+  sync(
+    byId('relays').tBodies[0],
+    picture.relays,
+    ({ relay }) => relay,
+    () => row(5, [2, 3]),
+    updateRelay,
+  )
 }
 
 function showTroubles(troubles) {
   const all = troubles.length > 0 ? troubles : [{ level: 'fine', about: 'all', name: '', says: 'Nothing that the relays know of.' }]
   const make = () => element('li', {}, element('b'), ' ', element('span'))
-  sync(byId('troubles'), all, ({ level, about, name, says }) => `${level} ${about} ${name} ${says.replace(/\d+/g, '#')}`, make, (item, trouble) => {
-    setClass(item, trouble.level)
-    const what = trouble.about === 'errors' || trouble.about === 'calls' ? '' : `${trouble.about} `
-    setText(item.children[0], trouble.level === 'fine' ? '' : `${LEVELS[trouble.level]}:`)
-    setText(item.children[1], `${trouble.level === 'fine' ? '' : `${what}${trouble.name} `}${trouble.says}`)
-  })
+  sync(
+    byId('troubles'),
+    all,
+    ({ level, about, name, says }) => `${level} ${about} ${name} ${says.replace(/\d+/g, '#')}`,
+    make,
+    (item, trouble) => {
+      setClass(item, trouble.level)
+      const what = trouble.about === 'errors' || trouble.about === 'calls' ? '' : `${trouble.about} `
+      setText(item.children[0], trouble.level === 'fine' ? '' : `${LEVELS[trouble.level]}:`)
+      setText(item.children[1], `${trouble.level === 'fine' ? '' : `${what}${trouble.name} `}${trouble.says}`)
+    },
+  )
 }
 
 function showNumbers({ calls, answers, firstAudio, spent }) {
@@ -44,10 +62,16 @@ function showNumbers({ calls, answers, firstAudio, spent }) {
     ...(spent.money === null ? [] : [['Cost of these calls', money(spent.money, spent.currency)]]),
   ]
   const make = () => element('div', {}, element('dt'), element('dd'))
-  sync(byId('numbers'), numbers, ([name]) => name, make, (pair, [name, value]) => {
-    setText(pair.children[0], name)
-    setText(pair.children[1], value)
-  })
+  sync(
+    byId('numbers'),
+    numbers,
+    ([name]) => name,
+    make,
+    (pair, [name, value]) => {
+      setText(pair.children[0], name)
+      setText(pair.children[1], value)
+    },
+  )
 }
 
 function showCalls({ seconds, from, calls, problems }) {
@@ -61,11 +85,17 @@ function showCalls({ seconds, from, calls, problems }) {
 
 function showErrors(errors) {
   byId('no-errors').hidden = errors.length > 0
-  byId('errors').parentElement.hidden = errors.length === 0
-  sync(byId('errors').tBodies[0], errors, ({ kind, cause }) => `${kind} ${cause}`, () => row(4, [2, 3]), (line, { kind, cause, recent, total }) => {
-    setClass(line, recent > 0 ? 'recent' : '')
-    cells(line, [kind, cause, count(recent), count(total)])
-  })
+  byId('errors').hidden = errors.length === 0
+  sync(
+    byId('errors').tBodies[0],
+    errors,
+    ({ kind, cause }) => `${kind} ${cause}`,
+    () => row(4, [2, 3]),
+    (line, { kind, cause, recent, total }) => {
+      setClass(line, recent > 0 ? '' : 'old')
+      cells(line, [kind, cause, count(recent), count(total)])
+    },
+  )
 }
 
 function makeUpstream() {
@@ -76,7 +106,9 @@ function updateUpstream(card, { name, breakers, dials, latencyMs, sessions, firs
   const [title, facts, list] = card.children
   setText(title, name)
   const tried = Object.keys(dials).length > 0
-  const breaker = ['open', 'half_open', 'closed'].filter((state) => breakers[state] > 0).map((state) => `${breakers[state]} ${breakers[state] === 1 ? 'relay' : 'relays'} ${breakers[state] === 1 ? BREAKERS[state] : plural(state)}`)
+  const breaker = ['open', 'half_open', 'closed']
+    .filter((state) => breakers[state] > 0)
+    .map((state) => `${breakers[state]} ${breakers[state] === 1 ? 'relay' : 'relays'} ${breakers[state] === 1 ? BREAKERS[state] : plural(state)}`)
   const dialled = Object.entries(dials).map(([outcome, number]) => `${count(number)} ${outcome.replace('_', ' ')}`)
   setClass(card, breakers.open > 0 ? 'broken' : breakers.half_open > 0 || freeFrom !== null ? 'strained' : tried ? '' : 'untried')
   const words = [
@@ -89,14 +121,20 @@ function updateUpstream(card, { name, breakers, dials, latencyMs, sessions, firs
     ...(limits === null ? ['limits are not known: Redis does not answer'] : limits.length === 0 ? ['no limit was reported yet'] : []),
   ]
   setText(facts, words.join(' · '))
-  sync(list, limits ?? [], (limit) => limit.name, makeLimit, (item, limit) => updateLimit(item, limit, picture))
+  sync(
+    list,
+    limits ?? [],
+    (limit) => limit.name,
+    makeLimit,
+    (item, limit) => updateLimit(item, limit, picture),
+  )
 }
 
 const plural = (state) => ({ open: 'do not dial', half_open: 'try again', closed: 'dial' })[state]
 
 function makeLimit() {
   const box = element('div', { class: 'chart small', role: 'img' })
-  const item = element('li', {}, element('p'), element('meter', { min: 0, max: 1, low: 0.1, high: 0.3, optimum: 1 }), box)
+  const item = element('li', {}, element('p', { class: 'left' }), element('meter', { min: 0, max: 1, low: 0.1, high: 0.3, optimum: 1 }), box)
   item.chart = createLimitChart(box)
   return item
 }
