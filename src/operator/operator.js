@@ -15,6 +15,11 @@ const ENDS = {
   revoked: 'The token was revoked.',
 }
 
+const REFUSALS = {
+  401: 'The relay does not accept this token: it is wrong, expired or revoked.',
+  403: 'The scope of this token has neither relay:read nor relay:admin.',
+}
+
 let token = ''
 let watching
 let pictured
@@ -57,7 +62,7 @@ async function watch() {
       })
     } catch (error) {
       if (watching !== mine) return
-      if (error instanceof Refused && error.status < 500 && error.status !== 429) return leave(error.message)
+      if (error instanceof Refused && error.status < 500 && error.status !== 429) return leave(REFUSALS[error.status] ?? error.message)
       status(error instanceof Refused ? error.message : 'The relay does not answer; trying again', 'broken')
     }
     if (watching !== mine) return
