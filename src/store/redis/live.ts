@@ -14,6 +14,8 @@ export interface RedisLiveOptions {
   readonly subscriber: RedisConnection
   readonly keys: RedisKeys
   readonly instance: string
+  /** How long this instance goes on after it was asked; 15 s by default. */
+  readonly watchedMs?: number
 }
 
 const TIMEOUT_MS = 1_000
@@ -25,7 +27,7 @@ const PART_MS = 5_000
 const KEY_SECONDS = 86_400
 const MAX_INSTANCES = 1_000
 
-export function createRedisLive({ connection, subscriber, keys, instance }: RedisLiveOptions): RedisLive {
+export function createRedisLive({ connection, subscriber, keys, instance, watchedMs = WATCHED_MS }: RedisLiveOptions): RedisLive {
   let make: ((most: number) => Promise<LivePart>) | undefined
   let watchedUntil = 0
   let most = 0
@@ -39,7 +41,7 @@ export function createRedisLive({ connection, subscriber, keys, instance }: Redi
 
   function begin(asked: number): void {
     most = asked
-    watchedUntil = performance.now() + WATCHED_MS
+    watchedUntil = performance.now() + watchedMs
     if (timer || !make) return
     timer = setInterval(() => void write(), PAUSE_MS).unref()
     void write()
