@@ -9,7 +9,7 @@ const NEARLY_FULL = 0.9
 /** So long a caller waits before an operator should know. */
 const LONG_WAIT_SECONDS = 5
 /** What of the causes is the relay's or its upstreams' side. */
-const SERIOUS = ['not restored', 'upstream lost', 'dial', 'answer', 'upstream error', 'tool'] as const
+const SERIOUS = ['not restored', 'upstream lost', 'dial failed', 'answer failed', 'upstream error', 'tool failed'] as const
 const LEVELS: readonly Trouble['level'][] = ['broken', 'strained', 'note']
 
 export function troublesOf(seen: Seen, now: number): readonly Trouble[] {
@@ -33,7 +33,7 @@ function relayTroubles({ relays }: Seen): Trouble[] {
     else if (sessions > mostSessions * NEARLY_FULL) found.push({ level: 'strained', about: 'relay', name: relay, says: `is nearly full: ${sessions} of ${mostSessions} calls.` })
     for (const { name, status: level, detail } of unwell) {
       const key = `${name} ${level} ${detail}`
-      const known = checks.get(key) ?? { trouble: { level: level === 'down' ? 'broken' : 'strained', about: 'relay', name, says: detail }, relays: 0 }
+      const known = checks.get(key) ?? { trouble: { level: level === 'down' ? 'broken' : 'strained', about: 'check', name, says: `says: ${detail}` }, relays: 0 }
       known.relays++
       checks.set(key, known)
     }
@@ -80,7 +80,7 @@ function callTroubles({ calls, sessions }: Seen): Trouble[] {
 function errorTroubles({ errors }: Seen): Trouble[] {
   return SERIOUS.flatMap((kind): Trouble[] => {
     const recent = errors.filter((one) => one.kind === kind).reduce((sum, one) => sum + one.recent, 0)
-    return recent > 0 ? [{ level: 'strained', about: 'errors', name: kind, says: `${recent} in five minutes.` }] : []
+    return recent > 0 ? [{ level: 'strained', about: 'errors', name: kind, says: `${recent === 1 ? 'once' : `${recent} times`} in five minutes.` }] : []
   })
 }
 

@@ -24,7 +24,7 @@ export function showPicture(picture) {
     byId('relays').tBodies[0],
     picture.relays,
     ({ relay }) => relay,
-    () => row(5, [2, 3]),
+    () => row(['long', 'long', 'number', 'number', '']),
     updateRelay,
   )
 }
@@ -90,7 +90,7 @@ function showErrors(errors) {
     byId('errors').tBodies[0],
     errors,
     ({ kind, cause }) => `${kind} ${cause}`,
-    () => row(4, [2, 3]),
+    () => row(['long', 'long', 'number', 'number']),
     (line, { kind, cause, recent, total }) => {
       setClass(line, recent > 0 ? '' : 'old')
       cells(line, [kind, cause, count(recent), count(total)])
@@ -163,10 +163,8 @@ function updateRelay(line, { relay, status, sessions, mostSessions, version, che
 }
 
 /** The first cell names the row. */
-function row(size, numeric) {
-  const made = element('tr')
-  for (let index = 0; index < size; index++) made.append(element(index === 0 ? 'th' : 'td', { scope: index === 0 && 'row', class: numeric.includes(index) && 'number' }))
-  return made
+function row(classes) {
+  return element('tr', {}, ...classes.map((name, index) => element(index === 0 ? 'th' : 'td', { scope: index === 0 && 'row', class: name || false })))
 }
 
 function cells(line, texts) {

@@ -67,17 +67,17 @@ export function createLiveCounts(now: () => number): CountedLive {
       case 'restore_failed':
         return add('not restored', note.cause)
       case 'quota_refused':
-        return add('quota', note.rule)
+        return add('quota refused', note.rule)
       case 'event_refused':
         return add('event refused', note.code)
       case 'client_not_back':
-        return add('client', 'not_back')
+        return add('client lost', 'not_back')
       case 'tool_finished':
         // The model made an unknown name up.
-        return note.outcome === 'ok' ? undefined : add('tool', note.outcome === 'unknown_tool' ? 'unknown_tool' : `${note.tool}:${note.outcome}`)
+        return note.outcome === 'ok' ? undefined : add('tool failed', note.outcome === 'unknown_tool' ? 'unknown_tool' : `${note.tool}:${note.outcome}`)
       case 'response_done':
         answered(note.status)
-        return note.status === 'completed' || note.status === 'cancelled' ? undefined : add('answer', note.status)
+        return note.status === 'completed' || note.status === 'cancelled' ? undefined : add('answer failed', note.status)
       default:
         return undefined
     }
@@ -89,7 +89,7 @@ export function createLiveCounts(now: () => number): CountedLive {
       const of = dials.get(upstream) ?? new Map<string, number>()
       dials.set(upstream, of)
       of.set(outcome, (of.get(outcome) ?? 0) + 1)
-      if (outcome === 'failed' || outcome === 'rate_limited') add('dial', `${upstream}:${outcome}`)
+      if (outcome === 'failed' || outcome === 'rate_limited') add('dial failed', `${upstream}:${outcome}`)
     },
     dialsOf: (upstream) => Object.fromEntries(dials.get(upstream) ?? []),
     counts() {

@@ -5,8 +5,8 @@ import type { LiveCause, LivePart, TurnState } from './live.js'
 /** `broken`: callers feel it. `strained`: they may soon. `note`: worth to know. */
 export interface Trouble {
   readonly level: 'broken' | 'strained' | 'note'
-  readonly about: 'store' | 'relay' | 'upstream' | 'limit' | 'calls' | 'errors'
-  /** Which relay, upstream or limit; empty: it concerns all. */
+  readonly about: 'store' | 'relay' | 'check' | 'upstream' | 'limit' | 'calls' | 'errors'
+  /** Which relay, part of it, upstream, limit or kind of error; empty: it concerns all. */
   readonly name: string
   readonly says: string
 }

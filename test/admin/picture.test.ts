@@ -87,7 +87,7 @@ describe('what is broken', () => {
       'broken store Redis does not answer. This is one relay alone; the others are not seen, and limits hold in each by itself.',
       'broken relay a is full: 100 calls, and new callers are refused.',
       'broken relay c says nothing: it was killed, it hangs, or it has another version.',
-      'broken relay auth no key (2 relays)',
+      'broken check auth says: no key (2 relays)',
       'broken upstream west fails: 1 of 2 relays do not dial it.',
       'broken calls 2 calls lost the upstream and wait for another.',
       'strained relay b is nearly full: 95 of 100 calls.',
@@ -117,12 +117,12 @@ describe('what is broken', () => {
   it('calls that wait for long, and errors of the last five minutes alone', () => {
     const causes = [
       { kind: 'upstream lost', cause: 'closed', recent: 2, total: 9 },
-      { kind: 'tool', cause: 'get_weather:timeout', recent: 0, total: 4 },
+      { kind: 'tool failed', cause: 'get_weather:timeout', recent: 0, total: 4 },
       { kind: 'caller refused', cause: 'rate_limited', recent: 7, total: 7 },
     ]
     const listed = [liveSession({ turn: 'waiting', turnSince: NOW - 6000 }), liveSession({ turn: 'waiting', turnSince: NOW - 4000 })]
     const seen = picture({ a: livePart({ listed, counts: liveCounts({ causes }) }) })
-    expect(troubles(seen)).toEqual(['strained calls 1 call waits for longer than 5 s.', 'strained errors upstream lost 2 in five minutes.'])
+    expect(troubles(seen)).toEqual(['strained calls 1 call waits for longer than 5 s.', 'strained errors upstream lost 2 times in five minutes.'])
     expect(seen.errors.map(({ cause }) => cause)).toEqual(['rate_limited', 'closed', 'get_weather:timeout'])
   })
 })

@@ -16,7 +16,7 @@ describe('counts for operators', () => {
     expect(cause('server_error')).toEqual({ kind: 'upstream error', cause: 'server_error', recent: 2, total: 2 })
     now += 2 * 60_000
     expect(cause('server_error')).toEqual({ kind: 'upstream error', cause: 'server_error', recent: 1, total: 2 })
-    expect(cause('west:failed')).toMatchObject({ kind: 'dial', recent: 1 })
+    expect(cause('west:failed')).toMatchObject({ kind: 'dial failed', recent: 1 })
     expect(live.dialsOf('west')).toEqual({ opened: 1, failed: 1 })
     expect(live.dialsOf('east')).toEqual({})
     now += 60 * 60_000
