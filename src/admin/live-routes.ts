@@ -23,7 +23,7 @@ export interface LiveRouteDeps {
 const MOST_PAGES = 100
 
 export function addLiveRoutes(app: FastifyInstance, { live, store, callerOf, now }: LiveRouteDeps): void {
-  app.get('/live', { schema: LIVE_SCHEMAS.live }, (request, reply) => {
+  app.get('/live', { schema: LIVE_SCHEMAS.live, exposeHeadRoute: false }, (request, reply) => {
     const caller = callerOf(request)
     if (!caller) throw new Error('nobody was let in')
     let leave: (() => void) | undefined

@@ -27,8 +27,9 @@ export function initActions(tokenOf, told) {
 
   form.addEventListener('input', update)
   byId('act-cancel').addEventListener('click', () => dialog.close())
+  // It comes late: by then the next question may be open.
   dialog.addEventListener('close', () => {
-    current = undefined
+    if (!dialog.open) current = undefined
   })
   form.addEventListener('submit', async (event) => {
     event.preventDefault()

@@ -20,6 +20,9 @@ const RECENT = 30
 /** More than there are codes; beyond, a new one counts as `other`. */
 const MOST_CAUSES = 200
 
+/** Of calls: nothing went wrong. */
+const ORDINARY_ENDS: ReadonlySet<string> = new Set(['client_left', 'session_over', 'idle', 'draining'])
+
 type Series = 'opened' | 'closed' | 'answers' | 'problems'
 
 /** `now`: epoch milliseconds. */
@@ -55,7 +58,7 @@ export function createLiveCounts(now: () => number): CountedLive {
         return series.opened.add(slot())
       case 'session_closed':
         series.closed.add(slot())
-        return note.code === 'client_left' ? undefined : add('call ended', note.code)
+        return ORDINARY_ENDS.has(note.code) ? undefined : add('call ended', note.code)
       case 'upgrade_refused':
         return add('caller refused', note.code)
       case 'connection_dropped':

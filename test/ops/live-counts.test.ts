@@ -44,13 +44,14 @@ describe('counts for operators', () => {
   it('what ends well is no problem, and a name that a peer chose becomes no cause', () => {
     const live = createLiveCounts(() => 1_800_000_000_000)
     const closed = { why: 'x', durationMs: 1, upMessages: 0, downMessages: 0, upBytes: 0, downBytes: 0 }
-    live.recorder.note({ type: 'session_closed', code: 'client_left', ...closed })
+    for (const code of ['client_left', 'idle', 'session_over'] as const) live.recorder.note({ type: 'session_closed', code, ...closed })
     live.recorder.note({ type: 'response_done', responseId: 'r', model: undefined, status: 'completed', usage: undefined })
     live.recorder.note({ type: 'tool_finished', callId: 'c', tool: 'get_weather', outcome: 'ok', durationMs: 5, cut: false })
     expect(live.counts().causes).toEqual([])
+    live.recorder.note({ type: 'session_closed', code: 'internal', ...closed })
     live.recorder.note({ type: 'tool_finished', callId: 'c', tool: 'what I was told about Bob', outcome: 'unknown_tool', durationMs: 5, cut: false })
     live.recorder.note({ type: 'upstream_error', code: 'Bob said: no' })
-    expect(live.counts().causes.map(({ cause }) => cause)).toEqual(['unknown_tool', 'other'])
+    expect(live.counts().causes.map(({ cause }) => cause)).toEqual(['internal', 'unknown_tool', 'other'])
   })
 
   it('has at most 201 causes of a kind, however many codes an upstream makes up', () => {
