@@ -82,7 +82,9 @@ function take(picture) {
 function render() {
   const { at, relays, calls, shared, troubles } = pictured
   const worst = troubles.some(({ level }) => level === 'broken') ? 'broken' : troubles.some(({ level }) => level === 'strained') ? 'strained' : ''
-  status(`Live ${clock(at)} · ${shared ? `${count(relays.length)} ${relays.length === 1 ? 'relay' : 'relays'}` : 'one relay alone'} · ${count(calls.now)} calls`, worst)
+  const heard = relays.filter((one) => one.status !== 'silent').length
+  const where = `${heard === relays.length ? '' : `${count(heard)} of `}${count(relays.length)} ${relays.length === 1 ? 'relay' : 'relays'}`
+  status(`Live ${clock(at)} · ${shared ? where : 'one relay alone'} · ${count(calls.now)} calls`, worst)
   showPicture(pictured)
   showSessions(pictured, acts)
 }

@@ -75,7 +75,7 @@ export function createLiveView(all: () => Iterable<SeenSession>, clock: () => nu
 const FORGET_MS = 10_000
 
 /** Those that somebody waits for first, the longest wait first; then the oldest. */
-export function byWait(a: LiveSession, b: LiveSession): number {
+function byWait(a: LiveSession, b: LiveSession): number {
   const [aWaits, bWaits] = [WAITS.has(a.turn), WAITS.has(b.turn)]
   if (aWaits !== bWaits) return aWaits ? -1 : 1
   return aWaits ? a.turnSince - b.turnSince : a.since - b.since

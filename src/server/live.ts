@@ -3,8 +3,11 @@ import { randomBytes } from 'node:crypto'
 import type { Config } from '../config/config.js'
 import { VERSION } from '../config/version.js'
 import type { Readiness } from '../ops/health.js'
-import type { CountedLive } from '../ops/live-counts.js'
+import { type CountedLive, createLiveCounts } from '../ops/live-counts.js'
+import type { Metrics } from '../ops/metrics.js'
+import { joinRecorders } from '../ops/session-log.js'
 import type { LivePart, LiveSource } from '../ports/live.js'
+import type { Recorder } from '../ports/notes.js'
 import type { Peers } from '../ports/peers.js'
 import type { Store } from '../ports/store.js'
 import type { Relay } from '../relay/relay.js'
@@ -25,6 +28,23 @@ export interface LiveOptions {
 /** The question that workers answer each other. */
 const QUESTION = 'live'
 type Answer = readonly [instance: string, part: LivePart]
+
+/** Everything that metrics hear of, operators hear of as well. */
+export function countForOperators({ recorder, upstreams }: Pick<Metrics, 'recorder' | 'upstreams'>): {
+  readonly counted: CountedLive
+  readonly recorder: Recorder
+  dialled(upstream: string, outcome: string): void
+} {
+  const counted = createLiveCounts(Date.now)
+  return {
+    counted,
+    recorder: joinRecorders(recorder, counted.recorder),
+    dialled(upstream, outcome) {
+      upstreams.dialled(upstream, outcome)
+      counted.dialled(upstream, outcome)
+    },
+  }
+}
 
 export function shareLive({ config, relay, upstreams, counted, readiness, store, peers, now }: LiveOptions): LiveSource {
   const instance = store.directory.instance ?? 'this one'

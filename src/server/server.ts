@@ -13,7 +13,6 @@ import { fastifyServerOptions, websocketPluginOptions } from '../ingress/server-
 import { tlsOptions, watchTls } from '../ingress/tls.js'
 import { registerWebSocketRoutes } from '../ingress/websocket.js'
 import { createReadiness, registerHealthRoutes } from '../ops/health.js'
-import { createLiveCounts } from '../ops/live-counts.js'
 import { createLogger } from '../ops/log.js'
 import { type LogSink, openLogSink } from '../ops/log-sink.js'
 import { createMetrics, type Metrics, type MetricsSnapshot, mergedText } from '../ops/metrics.js'
@@ -32,7 +31,7 @@ import { createFailOver } from '../upstream/fail-over.js'
 import { createAdminServer } from './admin-port.js'
 import { keyFetch } from './key-fetch.js'
 import { listenOn } from './listen.js'
-import { shareLive } from './live.js'
+import { countForOperators, shareLive } from './live.js'
 import { watchMemory } from './memory.js'
 import { randomId, relaySettings } from './relay-settings.js'
 import { createStore } from './store.js'
@@ -80,8 +79,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
   const sink = extras.sink?.(stdout) ?? stdout
   const log = createLogger(config, sink)
   const metrics = createMetrics()
-  const counted = createLiveCounts(Date.now)
-  const recorder = joinRecorders(metrics.recorder, counted.recorder)
+  const { counted, recorder, dialled } = countForOperators(metrics)
   metrics.gauge('relay_log_lines_dropped', 'Log lines dropped because nobody read them fast enough.', () => sink.dropped)
   const closers: (() => Promise<unknown>)[] = []
   try {
@@ -105,10 +103,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       random: Math.random,
       connectTimeoutMs,
       log,
-      onDialled(upstream, outcome) {
-        metrics.upstreams.dialled(upstream, outcome)
-        counted.dialled(upstream, outcome)
-      },
+      onDialled: dialled,
     })
     metrics.upstreams.watch({ upstreams: provider.views, limits: store.limits })
     closers.push(() => provider.close())

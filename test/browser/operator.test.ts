@@ -203,18 +203,20 @@ describe.skipIf(!chromiumPath())(`the operators' page${reason}`, { timeout: 60_0
 
   it('ends all calls of a user, on both relays; revokes one whose name is typed again', async () => {
     const gone = [await call(0, 'many-calls'), await call(1, 'many-calls')]
-    const revoked = await call(1, 'bad-actor')
+    const name = '<i>bad</i> actor <img src=x onerror=alert(1)>'
+    const revoked = await call(1, name)
     await open('relay:admin')
     await filterFor('many-calls')
     await openFirst('End all calls of this user')
     await acting('End all calls').click()
     expect((await Promise.all(gone.map((one) => one.closed()))).map(({ code }) => code)).toEqual([4410, 4410])
     await page.locator('#told', { hasText: '2 calls ended.' }).waitFor()
-    await filterFor('bad-actor')
+    await filterFor(name)
     await openFirst('Revoke this user')
-    await page.getByLabel('name again').fill('bad-actress')
+    expect(await page.getByRole('dialog').locator('i, img').count()).toBe(0)
+    await page.getByLabel('name again').fill('bad actor')
     expect(await acting('Revoke').isDisabled()).toBe(true)
-    await page.getByLabel('name again').fill('bad-actor')
+    await page.getByLabel('name again').fill(name)
     await acting('Revoke').click()
     expect(await revoked.closed()).toMatchObject({ code: 4401 })
     await page.locator('#told', { hasText: 'Revoked until' }).waitFor()
@@ -255,6 +257,7 @@ describe.skipIf(!chromiumPath())(`the operators' page${reason}`, { timeout: 60_0
     const troubles = () => page.locator('#troubles').textContent()
     await redis.zadd(`${prefix}relays`, String(Date.now() + 60_000), 'gone-relay')
     await expect.poll(troubles, { timeout: 5000 }).toContain('Broken: relay gone-relay says nothing')
+    expect(await page.textContent('#status')).toContain('2 of 3 relays')
     relays[0].simulator.setFaults({ refuse: { status: 429, retryAfterSeconds: 60 } })
     await connectClient(`${relays[0].wsUrl}/v1/realtime`, await relays[0].token('unlucky')).then((client) => client.closed())
     relays[0].simulator.setFaults({})
