@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line: init, serve, demo, check, call, token, explain, simulate.
+// The command line: init, serve, demo, check, call, token, explain, top, session, simulate.
 import { type CommandName, failureText, help, isCommand, UsageError, unknownCommand } from './cli/commands.js'
 import { options, required, seconds } from './cli/options.js'
 import { VERSION } from './config/version.js'
@@ -11,6 +11,7 @@ import type { Running } from './simulator/command.js'
 const TEXT = { type: 'string' } as const
 const FLAG = { type: 'boolean' } as const
 const ENV_FILE = { 'env-file': TEXT }
+const ADMIN = { url: TEXT, token: TEXT, 'token-file': TEXT, ...ENV_FILE }
 
 const print = (line: string): void => {
   console.log(line)
@@ -65,6 +66,18 @@ const COMMAND_RUNS: Readonly<Record<CommandName, (args: string[]) => Promise<voi
     await withEnvFile(values)
     const { explain } = await import('./cli/explain.js')
     process.exit((await explain(required('explain', values.token, '--token'), print)) ? 0 : 1)
+  },
+  async top(args) {
+    const { values } = options('top', args, { once: FLAG, sort: TEXT, rows: TEXT, ...ADMIN })
+    await withEnvFile(values)
+    const { topCommand } = await import('./cli/top.js')
+    return topCommand(values, process.stdout)
+  },
+  async session(args) {
+    const { values, words } = options('session', args, { log: TEXT, offline: FLAG, ...ADMIN }, 1)
+    await withEnvFile(values)
+    const { sessionCommand } = await import('./cli/session.js')
+    return sessionCommand(required('session', words[0], '<id>'), values, process.stdin, print)
   },
   async simulate(args) {
     if (args.includes('--script-schema')) return print(JSON.stringify((await import('./simulator/script.js')).scriptSchema(), null, 2))

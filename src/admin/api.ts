@@ -3,17 +3,23 @@ import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { Authenticator, Identity } from '../ports/caller.js'
+import type { LiveSource } from '../ports/live.js'
+import { createLive } from './live.js'
+import { addLiveRoutes } from './live-routes.js'
 import { AdminInputError, MAX_BODY_BYTES, sendProblem } from './problems.js'
 import { type AdminActions, addRoutes } from './routes.js'
 import { ERROR } from './schemas.js'
+import { mayAct, mayRead } from './scopes.js'
 
 export interface AdminApiDeps extends AdminActions {
   readonly authenticator: Pick<Authenticator, 'authenticate'>
+  /** What the relays say of themselves. */
+  readonly live: LiveSource
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void }
 }
 
-export const ADMIN_SCOPE = 'relay:admin'
 const PREFIX = '/v1/admin'
+const SCOPES = 'A token the relay would accept from a user. `relay:read` in its `scope` lets it read, `relay:admin` lets it end and revoke as well.'
 /** A subject of 256 characters, percent-encoded. */
 const MAX_PATH_PARAMETER = 2304
 /** Input is checked and never changed. All errors are collected, since the size of the body is bounded. */
@@ -27,9 +33,13 @@ export async function createAdminApi(deps: AdminApiDeps): Promise<FastifyInstanc
     routerOptions: { maxParamLength: MAX_PATH_PARAMETER },
     ajv: { customOptions: CHECKS },
   })
+  const callers = new WeakMap<object, Identity>()
+  const live = createLive({ source: deps.live, limits: deps.store.limits, now: deps.now })
+  app.addHook('onClose', async () => live.close())
   app.addHook('onRequest', async (request, reply) => {
     reply.header('cache-control', 'no-store')
-    await authorize(deps, request.headers.authorization)
+    const { method, headers } = request
+    callers.set(request, await authorize(deps, headers.authorization, method === 'GET' || method === 'HEAD'))
   })
   app.addHook('onResponse', async ({ method, routeOptions }, { statusCode: status }) => {
     if (method === 'POST') deps.log.info({ action: routeOptions.schema?.operationId, status }, 'admin')
@@ -48,7 +58,7 @@ export async function createAdminApi(deps: AdminApiDeps): Promise<FastifyInstanc
       security: [{ admin: [] }],
       components: {
         securitySchemes: {
-          admin: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'A token the relay would accept from a user, with `relay:admin` in its `scope`.' },
+          admin: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: SCOPES },
         },
       },
     },
@@ -58,6 +68,7 @@ export async function createAdminApi(deps: AdminApiDeps): Promise<FastifyInstanc
     async (scope) => {
       scope.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
       addRoutes(scope, deps)
+      addLiveRoutes(scope, { ...deps, live, callerOf: (request) => callers.get(request) })
     },
     { prefix: PREFIX },
   )
@@ -66,16 +77,11 @@ export async function createAdminApi(deps: AdminApiDeps): Promise<FastifyInstanc
 }
 
 /** Only the `Authorization` header counts: a foreign page in an operator's browser cannot send it. */
-async function authorize({ authenticator, store }: AdminApiDeps, authorization: string | undefined): Promise<void> {
+async function authorize({ authenticator, store }: AdminApiDeps, authorization: string | undefined, reads: boolean): Promise<Identity> {
   const identity = await authenticator.authenticate({ headers: { authorization }, query: new URLSearchParams() })
-  if (!hasAdminScope(identity)) throw new RefusalError('forbidden', 'no_admin_scope')
+  if (!(reads ? mayRead(identity) : mayAct(identity))) throw new RefusalError('forbidden', reads ? 'no_read_scope' : 'no_admin_scope')
   if (await store.revocations.isRevoked(identity)) throw new RefusalError('unauthenticated', 'revoked')
-}
-
-function hasAdminScope({ claims }: Identity): boolean {
-  const scope = Object.hasOwn(claims, 'scope') ? claims.scope : undefined
-  const words: readonly unknown[] = typeof scope === 'string' ? scope.split(' ') : Array.isArray(scope) ? scope : []
-  return words.includes(ADMIN_SCOPE)
+  return identity
 }
 
 /** An empty body counts as none: clients set the content type even if they send nothing. */

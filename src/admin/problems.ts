@@ -23,6 +23,11 @@ export class NoSessionError extends Error {
   override readonly name = 'NoSessionError'
 }
 
+/** As many watch as may. */
+export class TooManyWatchersError extends Error {
+  override readonly name = 'TooManyWatchersError'
+}
+
 export const MAX_BODY_BYTES = 16_384
 const RETRY_SECONDS = 5
 
@@ -34,6 +39,9 @@ export function sendProblem(reply: FastifyReply, error: unknown, log: { error(fi
   if (error instanceof AdminInputError) return sendBadRequest(reply, 400, error.message, error.field)
   if (error instanceof NoSessionError) return send(reply, 404, 'not_found', 'No relay has a live session of this id.', 'id')
   if (error instanceof StoreAwayError) return send(reply.header('retry-after', RETRY_SECONDS), 503, 'internal', 'Redis does not answer.')
+  if (error instanceof TooManyWatchersError) {
+    return send(reply.header('retry-after', RETRY_SECONDS), 429, 'rate_limited', 'As many operators watch this relay as may. Close another page, or ask another relay.')
+  }
   const { statusCode: status = 500, validation, validationContext = 'body' } = error as Partial<FastifyError>
   if (validation?.[0]) {
     const { field, message } = wordsOf(validation, validationContext)
@@ -68,7 +76,7 @@ function sendBadRequest(reply: FastifyReply, status: number, message: string, fi
   return send(reply, status, 'bad_request', message, field)
 }
 
-function send(reply: FastifyReply, status: number, code: 'bad_request' | 'not_found' | 'internal', message: string, param?: string): FastifyReply {
+function send(reply: FastifyReply, status: number, code: 'bad_request' | 'not_found' | 'rate_limited' | 'internal', message: string, param?: string): FastifyReply {
   const { error } = toErrorBody(code)
   return reply.code(status).send({ error: { ...error, message, ...(param !== undefined && { param }) } })
 }

@@ -89,7 +89,7 @@ function answerEnd(reply: FastifyReply, { ended, asked, answered, everywhere }: 
 }
 
 /** The API calls an instance a relay. */
-function sessionShown({ instance, since, history, ...session }: SessionRecord): object {
+export function sessionShown({ instance, since, history, ...session }: SessionRecord): object {
   return { ...session, relay: instance, since: iso(since), ...history }
 }
 

@@ -8,9 +8,9 @@ export function object(properties: Readonly<Record<string, JsonSchema>>, require
   return { type: 'object', properties, required, additionalProperties: false }
 }
 
-const TEXT = { type: 'string' }
-const COUNT = { type: 'integer', minimum: 0 }
-const TIME = { type: 'string', format: 'date-time' }
+export const TEXT = { type: 'string' }
+export const COUNT = { type: 'integer', minimum: 0 }
+export const TIME = { type: 'string', format: 'date-time' }
 /** At most as long as in a token, since a longer subject belongs to no user. */
 const SUBJECT = { type: 'string', minLength: 1, maxLength: 256, description: 'The `sub` of the user’s tokens, percent-encoded.' }
 /** The last second of the year 9999. A time given in milliseconds by mistake is far beyond it. */
@@ -44,7 +44,7 @@ const DEPLOYMENT = object({
   limits: { type: ['array', 'null'], items: LIMIT, description: 'Null if Redis does not answer.' },
 })
 
-const SESSION = object(
+export const SESSION = object(
   {
     id: TEXT,
     subject: TEXT,
@@ -75,10 +75,10 @@ const REVOKED = object({ tokenId: TEXT, subject: TEXT, until: TIME, everywhere: 
 const REFUSALS = {
   400: 'A field is missing, unknown or wrong; `param` names it.',
   401: 'The token is missing or invalid.',
-  403: 'The token has no `relay:admin` in its `scope`.',
+  403: 'The token has neither `relay:read` nor `relay:admin` in its `scope`, or does more than read without `relay:admin`.',
   500: 'The relay failed.',
 }
-const STORE_AWAY = { 503: 'Redis does not answer.' }
+export const STORE_AWAY = { 503: 'Redis does not answer.' }
 const ENDINGS = { 200: answer('Done on every instance.', ENDED), 202: answer('Done here, but an instance did not answer within a second, or Redis does not answer.', ENDED) }
 
 export const SCHEMAS = {
@@ -153,10 +153,10 @@ export const SCHEMAS = {
   },
 } as const
 
-function answer(description: string, schema: JsonSchema): JsonSchema {
+export function answer(description: string, schema: JsonSchema): JsonSchema {
   return { description, ...schema }
 }
 
-function errors(more: Readonly<Record<number, string>> = {}): Record<number, JsonSchema> {
+export function errors(more: Readonly<Record<number, string>> = {}): Record<number, JsonSchema> {
   return Object.fromEntries(Object.entries({ ...REFUSALS, ...more }).map(([status, description]) => [status, { description, $ref: 'Error#' }]))
 }

@@ -12,6 +12,12 @@ interface Command {
 }
 
 const ENV_FILE = { '--env-file FILE': 'read settings from this file too, such as .env; what is already set wins' }
+const ADMIN = {
+  '--url URL': 'the admin port; without it ADMIN_HOST and ADMIN_PORT say where',
+  '--token-file F': 'a file with a token whose scope has relay:read; without it one is signed with JWT_SECRET',
+  '--token T': 'the token itself, which other users of this machine may then see',
+  ...ENV_FILE,
+}
 const CALLER = { '--sub NAME': 'the user', "--claims '{…}'": 'further claims, a JSON object' }
 
 export const COMMANDS = {
@@ -34,6 +40,16 @@ export const COMMANDS = {
   call: { usage: "call <tool> '<json>'", does: 'run one tool by hand', options: { ...CALLER, ...ENV_FILE } },
   token: { usage: 'token --sub alice', does: 'sign a token with JWT_SECRET', options: { ...CALLER, '--ttl 10m': 'how long it is valid: 90s, 10m, 2h or 7d', ...ENV_FILE } },
   explain: { usage: 'explain --token T', does: 'what this caller’s session would be, and why', options: { '--token T': 'the caller’s token', ...ENV_FILE } },
+  top: {
+    usage: 'top',
+    does: 'watch all relays: what is broken, calls, limits, sessions; each second, through the admin API',
+    options: { '--once': 'print once and end', '--sort wait|cost|age|user': 'the order of the sessions', '--rows N': 'how many sessions', ...ADMIN },
+  },
+  session: {
+    usage: 'session <id>',
+    does: 'what one session does now, and what happened in it, without content',
+    options: { '--log FILE': 'log lines of the relays that ran it; - for standard input', '--offline': 'ask no relay: the log alone', ...ADMIN },
+  },
   simulate: { usage: 'simulate --port N', does: 'the simulated Azure OpenAI Realtime alone' },
 } as const satisfies Readonly<Record<string, Command>>
 

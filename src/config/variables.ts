@@ -226,7 +226,7 @@ export const VARIABLES = {
   ),
   WARM_POOL_SIZE: required(wholeNumber(0, 256), '0', 'Connections kept open ahead to each upstream, so that a session does not wait for a handshake.'),
   WORKERS: required(processes(128), '1', 'Processes that share the ports. `auto`: one for each processor. More than one needs `REDIS_URL`.'),
-  ADMIN_PORT: required(wholeNumber(0, 65_535), '9090', 'Port for probes, `/metrics` and the admin API. 0 takes a free one.'),
+  ADMIN_PORT: required(wholeNumber(0, 65_535), '9090', 'Port for probes, `/metrics`, the admin API and the operators’ page. 0 takes a free one.'),
   ADMIN_HOST: required(host, '127.0.0.1', 'Address of the admin port.'),
 
   ...TELEMETRY_VARIABLES,

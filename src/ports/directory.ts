@@ -53,6 +53,8 @@ export interface SessionPage {
 
 /** The live sessions of all instances that share a store. */
 export interface SessionDirectory {
+  /** The name of this instance. */
+  readonly instance?: string
   /**
    * Lists a session of this instance until the returned function is called. Neither blocks nor throws.
    * If the instance dies, its sessions disappear when its leases expire.

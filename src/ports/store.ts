@@ -7,6 +7,7 @@ import type { Identity } from './caller.js'
 import type { SessionDirectory } from './directory.js'
 import type { Health } from './health.js'
 import type { SessionKeeper } from './keeper.js'
+import type { LiveBoard } from './live.js'
 
 /** Limits of one deployment, as one instance saw them. An event, a header or an error names only some of the numbers. */
 export interface LimitReport {
@@ -40,6 +41,16 @@ export interface LimitsBook {
   recordLimits(report: LimitReport): void
   /** The latest of every limit of a deployment. Rejects if the store is unreachable. */
   limitsOf(deployment: string): Promise<readonly LimitState[]>
+  /** What was left of each limit, oldest first, of at most the last `most` reports. Absent: nothing is kept. Rejects if the store is unreachable. */
+  historyOf?(deployment: string, most: number): Promise<readonly LimitPoint[]>
+}
+
+/** What one report said was left of a limit. */
+export interface LimitPoint {
+  readonly name: string
+  readonly at: number
+  readonly remaining: number
+  readonly limit?: number
 }
 
 /** Who owns a set of counters: a user (the token's `sub`), or a whole tenant, profile or deployment. */
@@ -132,6 +143,8 @@ export interface Store {
   readonly tickets: CallTickets
   /** Absent: the instances share nothing. */
   readonly keeper?: SessionKeeper
+  /** Absent: the instances share nothing. */
+  readonly live?: LiveBoard
   health(): Promise<Health>
   /** Writes what is queued, within `deadlineMs`, then disconnects. Never rejects. */
   close(deadlineMs: number): Promise<void>

@@ -1,18 +1,19 @@
-// Tells a recorder that traces how long after its beginning a response was first heard.
+// Knows how long after its beginning the last response was first heard, for operators and for a recorder that traces.
 import type { Recorder } from '../ports/notes.js'
 
 export class FirstAudio {
   readonly #recorder: Recorder
   #responseId: string | undefined
   #since = 0
+  /** Milliseconds, of the last response that was heard. */
+  lastMs: number | undefined
 
   constructor(recorder: Recorder) {
     this.#recorder = recorder
   }
 
-  /** A response begins. Without a recorder that traces, nothing is waited for. */
+  /** A response begins. */
   awaited(responseId: string, now: number): void {
-    if (!this.#recorder.traces) return
     this.#responseId = responseId
     this.#since = now
   }
@@ -24,7 +25,8 @@ export class FirstAudio {
 
   heard(now: number): void {
     if (this.#responseId === undefined) return
-    this.#recorder.note({ type: 'first_audio', responseId: this.#responseId, afterMs: now - this.#since })
+    this.lastMs = now - this.#since
+    if (this.#recorder.traces) this.#recorder.note({ type: 'first_audio', responseId: this.#responseId, afterMs: this.lastMs })
     this.#responseId = undefined
   }
 }

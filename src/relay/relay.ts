@@ -7,6 +7,7 @@ import type { NewSession } from '../ports/session.js'
 import { spareAudio } from './audio-ring.js'
 import { createOpenCalls, type NewCall } from './calls/calls.js'
 import type { RelayDeps, SessionDeps } from './deps.js'
+import { createLiveView, type SessionsSeen } from './live-view.js'
 import { createMoveSlots, createRestoreQueue } from './restore-queue.js'
 import { createResumeDesk } from './resume/desk.js'
 import { RelayedSession } from './session.js'
@@ -28,6 +29,8 @@ export interface Relay {
   spareAudio(): boolean
   /** Undefined: nobody comes back. */
   readonly resume: ResumeClaims | undefined
+  /** What operators see of at most so many of the sessions. */
+  seen(most: number): SessionsSeen
 }
 
 /** What all sessions of a process keep of audio, in full ones of a session. */
@@ -63,6 +66,7 @@ export function createRelay(given: RelayDeps): Relay {
     restoresWaiting: () => restores.waiting,
     audioBytes: () => audio.budget.used,
     spareAudio: () => spareAudio(audio.budget),
+    seen: createLiveView(sessions.all, steady, given.now),
     openSession(opened) {
       if (deps.store.revocations.isKnown(opened.identity)) throw new RefusalError('unauthenticated', 'revoked')
       const isResumable = opened.profile.relayEvents

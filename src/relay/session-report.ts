@@ -40,12 +40,13 @@ export function recordEnd(
 /** Shows the session to operators from its first upstream to its end. */
 export class Listing {
   #unregister: (() => void) | undefined
-  #since: number | undefined
-  #history: UpstreamHistory = { legs: 0, losses: 0, restores: 0, rollovers: 0 }
+  /** Epoch milliseconds when the first upstream was reached. */
+  since: number | undefined
+  history: UpstreamHistory = { legs: 0, losses: 0, restores: 0, rollovers: 0 }
 
   /** The session speaks to another leg. */
   reached(session: ReportedSession): void {
-    this.#since ??= session.deps.now()
+    this.since ??= session.deps.now()
     this.#count(session, 'legs')
   }
 
@@ -60,12 +61,12 @@ export class Listing {
   }
 
   #count({ opened, deployment, deps }: ReportedSession, what: keyof UpstreamHistory): void {
-    this.#history = { ...this.#history, [what]: this.#history[what] + 1 }
+    this.history = { ...this.history, [what]: this.history[what] + 1 }
     this.end()
     const { sessionId: id, identity, profile, dialect, call } = opened
     const tenant = tenantOf(identity, deps.ledger?.tenantClaim)
-    const since = this.#since ?? deps.now()
-    const record = { id, subject: identity.subject, tenant, profile: profile.name, dialect, deployment, since, history: this.#history, ...(call && { call: call.mode }) }
+    const since = this.since ?? deps.now()
+    const record = { id, subject: identity.subject, tenant, profile: profile.name, dialect, deployment, since, history: this.history, ...(call && { call: call.mode }) }
     this.#unregister = deps.directory?.register(record)
   }
 }

@@ -42,7 +42,7 @@ export class RelayedSession implements Effects, Sides {
   readonly deps: SessionDeps
   readonly ledger = new SessionLedger(this)
   readonly toolAborts = new Map<string, AbortController>()
-  readonly #listing = new Listing()
+  readonly listing = new Listing()
   state: SessionState
   readonly #alarm: Alarm
   readonly clock: () => number
@@ -133,7 +133,7 @@ export class RelayedSession implements Effects, Sides {
         else if (!this.client.sendEvent(action.event)) this.opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
         return
       case 'note':
-        this.#listing.noted(this, action.note)
+        this.listing.noted(this, action.note)
         return this.lane.note(action.note, this.clock)
       case 'dial':
         return this.#next.dial(this, action, (connection) => this.#upstreamLeg(action.leg, connection))
@@ -163,7 +163,7 @@ export class RelayedSession implements Effects, Sides {
     // The client is read again, if the leg before took too little.
     this.client.reader.resume('backlog')
     this.#upstream = this.#next.take()
-    this.#listing.reached(this)
+    this.listing.reached(this)
   }
 
   #fromClient(frame: Frame, isBinary: boolean): void {
@@ -242,7 +242,7 @@ export class RelayedSession implements Effects, Sides {
     if (this.#clientEnded) return
     this.#clientEnded = true
     if (code !== 'client_left') this.client.refuse(code, retryAfterSeconds)
-    this.#listing.end()
+    this.listing.end()
     recordEnd(this, this.client, code, why, this.clock() - this.#startedAt)
     this.opened.onEnd()
   }

@@ -5,19 +5,18 @@ import type { Input } from '../core/session/inputs.js'
 import type { EndTarget } from '../ports/directory.js'
 import type { NewSession } from '../ports/session.js'
 import { within } from '../time/within.js'
+import type { SeenSession } from './live-view.js'
 import { TICK_MS, Timetable } from './timetable.js'
 
 /** Closes of a drain are spread over this share of it, so that clients do not all come back at once. */
 const SPREAD = 0.5
 
-/** Of a session, what those need that end it. */
-export interface LiveSession {
+/** Of a session, what those need that end it or show it. */
+export interface LiveSession extends SeenSession {
   readonly opened: NewSession
   /** The session rests on this token. */
   readonly tokenId: string | undefined
   apply(input: Input): boolean
-  /** Bytes, about, that core keeps of what was said. */
-  readonly state: { readonly conversation: { readonly size: number } }
 }
 
 export interface LiveSessions {
@@ -25,6 +24,7 @@ export interface LiveSessions {
   /** Bytes, about, that sessions keep of what was said. */
   conversationBytes(): number
   readonly timetable: Timetable
+  all(): Iterable<LiveSession>
   add(session: LiveSession): void
   remove(session: LiveSession): void
   /** Ends every session of this subject or token, now. Returns how many. */
@@ -55,6 +55,7 @@ export function createLiveSessions(now: () => number, canMove: () => boolean = (
 
   return {
     timetable,
+    all: () => all,
     get count() {
       return all.size
     },

@@ -1,6 +1,7 @@
-// Builds the admin port's server: probes and metrics at once, the admin API at its first request, so that a relay without one loads nothing of it.
+// Builds the admin port's server: probes and metrics at once, the page and the API at their first request, so that a relay without them loads nothing.
 import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { AdminApiDeps } from '../admin/api.js'
+import { OPERATOR_PATHS } from '../admin/operator-paths.js'
 import { type ConnectionLimits, watchConnections } from '../ingress/connections.js'
 import { refuseLate } from '../ingress/server-options.js'
 import { type Readiness, registerHealthRoutes } from '../ops/health.js'
@@ -15,6 +16,12 @@ export function createAdminServer(options: FastifyServerOptions, readiness: () =
   watchConnections(admin.server, CONNECTIONS)
   registerHealthRoutes(admin, readiness, { details: true })
   registerMetrics(admin, metrics)
+  for (const path of OPERATOR_PATHS) {
+    admin.get(path, async (_request, reply) => {
+      const { type, bytes, headers } = await (await import('../admin/operator-page.js')).operatorFile(path)
+      return reply.headers(headers).type(type).send(bytes)
+    })
+  }
   let loaded: Promise<FastifyInstance> | undefined
   admin.register(async (scope) => {
     scope.addHook('onRequest', async (request, reply) => {
@@ -25,6 +32,7 @@ export function createAdminServer(options: FastifyServerOptions, readiness: () =
     })
     scope.all('/v1/admin/*', () => undefined)
   })
-  admin.addHook('onClose', async () => (await loaded)?.close())
+  // Before the server waits for its connections: those that watch would never end by themselves.
+  admin.addHook('preClose', async () => (await loaded)?.close())
   return admin
 }

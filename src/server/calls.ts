@@ -12,10 +12,10 @@ import { quotaLeft } from '../core/policy/quota.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import { type CallRoutes, createCallRoutes } from '../ingress/calls/routes.js'
 import type { Metrics } from '../ops/metrics.js'
-import { createLogRecorder, joinRecorders } from '../ops/session-log.js'
 import type { CallDesk } from '../ports/call-desk.js'
 import type { Identity } from '../ports/caller.js'
 import type { CallClaim, CallProvider, SessionCall } from '../ports/calls.js'
+import type { Recorder } from '../ports/notes.js'
 import type { NewSession } from '../ports/session.js'
 import type { Store } from '../ports/store.js'
 import { maxSessionsPerUser } from '../profiles/choose.js'
@@ -25,6 +25,7 @@ import { within } from '../time/within.js'
 import { openDispatcher } from '../tools/dispatcher.js'
 import { createCallProvider } from '../upstream/calls/provider.js'
 import type { FailOver } from '../upstream/fail-over.js'
+import { openPinned } from './pinned.js'
 
 /** What calls ask of the relay. */
 export interface CallRelay {
@@ -42,6 +43,7 @@ export interface CallsDeps {
   readonly relay: CallRelay
   readonly upstreams: Pick<FailOver, 'each' | 'named'>
   readonly metrics: Metrics
+  readonly recorderOf: (session: Pick<NewSession, 'sessionId' | 'profile' | 'trace'>) => Recorder
   readonly log: Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'level'>
   readonly draining: () => boolean
   readonly overloaded: () => boolean
@@ -104,17 +106,7 @@ export function startCalls(deps: CallsDeps): Calls {
   )
 
   function openCall({ chosen, ...session }: CallSession): void {
-    const pinned = live.pin(chosen)
-    const onEnd = () => {
-      pinned.release()
-      session.onEnd()
-    }
-    try {
-      relay.openCall({ ...session, onEnd, recorder: joinRecorders(metrics.recorder, createLogRecorder(log, session.sessionId)) })
-    } catch (error) {
-      pinned.release()
-      throw error
-    }
+    openPinned(live, chosen, session.onEnd, (onEnd) => relay.openCall({ ...session, onEnd, recorder: deps.recorderOf(session) }))
   }
 
   async function readmit({ identity, sessionId, mode, requestedModel }: CallParcel): Promise<Pick<CallSession, 'profile' | 'tools' | 'onEnd'>> {

@@ -32,10 +32,12 @@ import { createAdminServer } from './admin-port.js'
 import { startCallsIfOn } from './calls-if-on.js'
 import { keyFetch } from './key-fetch.js'
 import { listenOn } from './listen.js'
+import { countForOperators, shareLive } from './live.js'
 import { watchMemory } from './memory.js'
+import { openPinned } from './pinned.js'
 import { randomId, relaySettings } from './relay-settings.js'
 import { createStore } from './store.js'
-import { openTelemetry } from './telemetry.js'
+import { openTelemetry, type TracedSession } from './telemetry.js'
 import { toolRegistryOptions } from './tools.js'
 import { createUpstreams } from './upstreams.js'
 import { createWarmUpstreams } from './warm-upstreams.js'
@@ -82,6 +84,8 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
   const sink = telemetry.sink(extras.sink?.(stdout) ?? stdout)
   const log = createLogger(config, sink)
   telemetry.tellTo(log)
+  const { counted, recorder, dialled } = countForOperators(metrics)
+  const recorderOf = (session: TracedSession) => joinRecorders(recorder, createLogRecorder(log, session.sessionId), ...telemetry.recorders(session))
   metrics.gauge('relay_log_lines_dropped', 'Log lines dropped because nobody read them fast enough.', () => sink.dropped)
   const closers: (() => Promise<unknown>)[] = [() => telemetry.close()]
   try {
@@ -105,7 +109,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       random: Math.random,
       connectTimeoutMs,
       log,
-      onDialled: metrics.upstreams.dialled,
+      onDialled: dialled,
     })
     metrics.upstreams.watch({ upstreams: provider.views, limits: store.limits })
     closers.push(() => provider.close())
@@ -133,7 +137,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const memory = watchMemory({ setting: config.maxMemory, processes: config.workers, spare: relay.spareAudio, sessionCount: () => relay.sessions.count })
     let draining = false
     const watched = { draining: () => draining, overloaded: memory.full }
-    const calls = await startCallsIfOn({ config, live, store, relay, upstreams: provider, metrics, log, ...watched })
+    const calls = await startCallsIfOn({ config, live, store, relay, upstreams: provider, metrics, recorderOf, log, ...watched })
     if (calls) closers.push(calls.close)
 
     const tls = config.tls && tlsOptions(config.tls)
@@ -158,20 +162,8 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       profileFor: (identity, requestedModel) => live.profileFor(identity, requestedModel),
       toolsFor: (profile) => live.toolsFor(profile),
       sessionsAllowed: (identity) => maxSessionsPerUser(live.config, profileName(live.config, identity, undefined)),
-      openSession(session) {
-        const pinned = live.pin(session.profile)
-        const onEnd = () => {
-          pinned.release()
-          session.onEnd()
-        }
-        try {
-          relay.openSession({ ...session, onEnd, recorder: joinRecorders(metrics.recorder, createLogRecorder(log, session.sessionId), ...telemetry.recorders(session)) })
-        } catch (error) {
-          pinned.release()
-          throw error
-        }
-      },
-      recorder: metrics.recorder,
+      openSession: (session) => openPinned(live, session.profile, session.onEnd, (onEnd) => relay.openSession({ ...session, onEnd, recorder: recorderOf(session) })),
+      recorder,
       ...watched,
       sessionCount: () => relay.sessions.count,
       resume: relay.resume,
@@ -180,11 +172,12 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       callRoutes: calls?.routes,
     })
     const { peers } = extras
+    const operators = shareLive({ config, relay, upstreams: provider.views, counted, readiness, store, peers, now: Date.now })
     const admin = createAdminServer(
       { loggerInstance: log as FastifyBaseLogger, ...quiet },
       readiness,
       { metrics: peers ? mergedMetrics(metrics, peers) : metrics, sessionCount: () => relay.sessions.count },
-      { authenticator, store, upstreams: provider.views, now: Date.now, log },
+      { authenticator, store, upstreams: provider.views, live: operators, now: Date.now, log },
     )
     closers.push(() => closeHttp(admin))
 

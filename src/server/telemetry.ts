@@ -8,11 +8,14 @@ import type { Telemetry } from '../ops/tracing/telemetry.js'
 import type { Recorder } from '../ports/notes.js'
 import type { NewSession } from '../ports/session.js'
 
+/** Of a call, whose dialect is GA, only the first three. */
+export type TracedSession = Pick<NewSession, 'sessionId' | 'profile' | 'trace'> & Partial<Pick<NewSession, 'dialect' | 'arrivedAt' | 'continues'>>
+
 export interface ServerTelemetry {
   /** What the log is written to. */
   sink(inner: LogSink): LogSink
   /** One more recorder for this session, or none. */
-  recorders(session: NewSession): readonly Recorder[]
+  recorders(session: TracedSession): readonly Recorder[]
   /** Where failed exports are told, once a minute for each signal. */
   tellTo(log: Pick<FastifyBaseLogger, 'warn'>): void
   close(): Promise<void>
@@ -46,7 +49,7 @@ export async function openTelemetry({ telemetry: config, workers }: Pick<Config,
   const { line: exportLine } = telemetry
   return {
     sink: (inner) => (exportLine ? alsoTo(exportLine, inner) : inner),
-    recorders({ sessionId, profile, dialect, arrivedAt = Date.now(), trace, continues }) {
+    recorders({ sessionId, profile, dialect = 'ga', arrivedAt = Date.now(), trace, continues }) {
       const recorder = telemetry.session({ sessionId, profile: profile.name, dialect, arrivedAt, trace, isMoved: continues !== undefined })
       return recorder ? [recorder] : []
     },

@@ -71,6 +71,23 @@ describe('who is let in', () => {
     }
   })
 
+  it('relay:read reads everything, and acts nowhere', async () => {
+    const client = await connect('read-only')
+    const [{ id } = { id: '' }] = await sessionsOf('read-only')
+    for (const scope of ['relay:read', 'a relay:read b']) {
+      const headers = { authorization: `Bearer ${await running.token('reader', { scope })}` }
+      for (const path of ['/sessions', `/sessions/${id}`, '/deployments', '/usage/ann', '/openapi.json']) expect((await ask('GET', path, undefined, headers)).status).toBe(200)
+      const acts: readonly [string, unknown][] = [
+        [`/sessions/${id}/end`, undefined],
+        ['/users/read-only/end', undefined],
+        ['/revoke', { subject: 'read-only', untilSeconds: later() }],
+      ]
+      for (const [path, body] of acts) expect(await ask('POST', path, body, headers)).toMatchObject({ status: 403, body: { error: { code: 'forbidden' } } })
+    }
+    expect(await sessionsOf('read-only')).toHaveLength(1)
+    client.close()
+  })
+
   it('only a token in the Authorization header that is not revoked; /metrics needs none', async () => {
     expect((await ask('GET', '/sessions', undefined, { 'api-key': admin })).status).toBe(401)
     const leaving = await running.token('leaving-operator', { scope: 'relay:admin' })
@@ -241,7 +258,7 @@ describe('its description', () => {
     const { body } = await ask('GET', '/openapi.json')
     expect(body.openapi).toBe('3.1.0')
     const paths = body.paths as Record<string, Record<string, { responses: Record<string, { content: { 'application/json': { schema: { $ref?: string } } } }> }>>
-    expect(Object.keys(paths)).toHaveLength(6)
+    expect(Object.keys(paths)).toHaveLength(8)
     const ajv = new Ajv2020({ strict: false })
     formats.default(ajv)
     ajv.addSchema({ $id: 'admin', ...body })
@@ -257,6 +274,8 @@ describe('its description', () => {
     await fits('get', '/usage/{subject}', ask('GET', '/usage/ann?day=x'))
     await fits('get', '/sessions', ask('GET', '/sessions'))
     await fits('get', '/sessions', ask('GET', '/sessions', undefined, {}))
+    await fits('get', '/sessions/{id}', ask('GET', '/sessions/none'))
+    await fits('get', '/sessions/{id}', ask('GET', `/sessions/${(await sessionsOf('gus'))[0]?.id}`))
     await fits('post', '/sessions/{id}/end', ask('POST', '/sessions/none/end'))
     await fits('post', '/sessions/{id}/end', ask('POST', `/sessions/${(await sessionsOf('gus'))[0]?.id}/end`))
     await fits('post', '/users/{subject}/end', ask('POST', '/users/gus/end'))

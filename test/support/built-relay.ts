@@ -30,7 +30,7 @@ async function translate(): Promise<string> {
     target: 'node20',
     logLevel: 'error',
   })
-  cpSync(join(ROOT, 'src/console'), join(folder, 'console'), { recursive: true })
+  for (const page of ['console', 'operator']) cpSync(join(ROOT, 'src', page), join(folder, page), { recursive: true })
   cpSync(join(ROOT, 'package.json'), join(project, 'package.json'))
   symlinkSync(join(ROOT, 'node_modules'), join(project, 'node_modules'), 'dir')
   return folder

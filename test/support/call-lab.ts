@@ -160,7 +160,20 @@ export async function startCallLab({ service, env = {}, liveMs = 2000, everyMs =
     },
   }
   const counted = { ...store, leases }
-  const calls = startCalls({ config, live, store: counted, relay, upstreams, metrics, log: log as never, draining: () => false, overloaded: () => false, liveMs, everyMs })
+  const calls = startCalls({
+    config,
+    live,
+    store: counted,
+    relay,
+    upstreams,
+    recorderOf: () => metrics.recorder,
+    metrics,
+    log: log as never,
+    draining: () => false,
+    overloaded: () => false,
+    liveMs,
+    everyMs,
+  })
   const app = Fastify({ ...fastifyServerOptions(config), loggerInstance: log } as never) as unknown as FastifyInstance
   await app.register(fastifyWebsocket, websocketPluginOptions(config))
   registerWebSocketRoutes(app, {

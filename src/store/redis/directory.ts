@@ -151,6 +151,7 @@ export function createRedisDirectory({ connection, subscriber, keys, local, ttlM
   }
 
   return {
+    instance: local.instance,
     register,
     page,
     end,

@@ -16,6 +16,9 @@ export interface RedisKeys {
   /** Live sessions of one instance. */
   readonly sessions: (instance: string) => string
   readonly instances: string
+  /** What one instance says of itself while operators watch, and what pseudonyms are made with then. */
+  readonly live: (instance: string) => string
+  readonly pseudonyms: string
   /** A session that may go on elsewhere, what goes on of it under an epoch, and what does if its instance dies. */
   readonly resume: (id: string) => string
   readonly resumeExport: (id: string, epoch: number) => string
@@ -47,6 +50,8 @@ export function redisKeys(prefix: string): RedisKeys {
     lease: (subject) => `${prefix}lease:{${encodeKeyPart(subject)}}`,
     sessions: (instance) => `${prefix}sessions:{${encodeKeyPart(instance)}}`,
     instances: `${prefix}relays`,
+    live: (instance) => `${prefix}live:{${encodeKeyPart(instance)}}`,
+    pseudonyms: `${prefix}live:pseudonyms`,
     resume: (id) => `${prefix}resume:{${encodeKeyPart(id)}}`,
     resumeExport: (id, epoch) => `${prefix}resume:{${encodeKeyPart(id)}}:export:${epoch}`,
     resumeSnapshot: (id) => `${prefix}resume:{${encodeKeyPart(id)}}:snapshot`,

@@ -5,7 +5,7 @@ import type { Secret } from '../../config/secret.js'
 import { isLimitName, isLimitSource } from '../../core/limits/merge.js'
 import type { BucketRule } from '../../core/limits/token-bucket.js'
 import type { Health } from '../../ports/health.js'
-import type { LimitReport, LimitState, Store, UsageOwner, UsageReport } from '../../ports/store.js'
+import type { LimitPoint, LimitReport, LimitState, Store, UsageOwner, UsageReport } from '../../ports/store.js'
 import { createLocalDirectory } from '../memory/directory.js'
 import { createMemoryStore } from '../memory/store.js'
 import { createRevocationList } from '../revocation-list.js'
@@ -16,6 +16,8 @@ import { createRedisHolds } from './holds.js'
 import { createRedisKeeper } from './keeper.js'
 import { redisKeys } from './keys.js'
 import { createRedisLeases } from './leases.js'
+import { historyFrom } from './limits-history.js'
+import { createRedisLive } from './live.js'
 import { createRedisRevocations } from './revocations.js'
 import { TAKE } from './scripts/bucket.js'
 import { writeBatch } from './writes/batch.js'
@@ -77,6 +79,7 @@ export function createRedisStore(options: RedisStoreOptions): Store {
   const queue = createWriteQueue(pending, write, connection.isReady)
   const leases = createRedisLeases({ connection, keys, local: local.leases, ttlMs, timeoutMs: DECISION_TIMEOUT_MS, clock })
   const directory = createRedisDirectory({ connection, subscriber, keys, local: createLocalDirectory(options.instance ?? writer.id), ttlMs, clock })
+  const live = createRedisLive({ connection, subscriber, keys, instance: options.instance ?? writer.id })
   const keeper = createRedisKeeper({ connection, subscriber, keys, instance: options.instance ?? writer.id, ttlMs: options.keptMs ?? KEPT_MS })
   const calls = createRedisCalls({ connection, subscriber, keys, instance: options.instance ?? writer.id, leaseMs: options.callLeaseMs ?? CALL_LEASE_MS, clock })
   const holds = createRedisHolds({
@@ -161,6 +164,10 @@ export function createRedisStore(options: RedisStoreOptions): Store {
     return limitRecords(await connection.ask((client) => client.hgetall(keys.limits(deployment)), WRITE_TIMEOUT_MS))
   }
 
+  async function historyOf(deployment: string, most: number): Promise<readonly LimitPoint[]> {
+    return historyFrom(await connection.ask((client) => client.xrevrange(keys.limitsLog(deployment), '+', '-', 'COUNT', most), WRITE_TIMEOUT_MS))
+  }
+
   /** First tries to write what this instance has queued: a quota must see the response that has just ended. */
   async function usageOf(owner: UsageOwner, window: string): Promise<Record<string, number>> {
     await flush(owner, [window])
@@ -198,13 +205,14 @@ export function createRedisStore(options: RedisStoreOptions): Store {
     if (closed) return
     closed = true
     clearInterval(heartbeat)
+    live.stop()
     await Promise.all([queue.drain(deadlineMs).then(holds.catchUp), leases.releaseAll(deadlineMs), directory.clear(deadlineMs)])
     connection.close()
     subscriber.close()
   }
 
   return {
-    limits: { recordLimits, limitsOf },
+    limits: { recordLimits, limitsOf, historyOf },
     usage: { recordUsage, usageOf },
     quota: holds,
     rates: { take },
@@ -214,6 +222,7 @@ export function createRedisStore(options: RedisStoreOptions): Store {
     calls,
     tickets: createRedisTickets(connection, keys, local.tickets),
     keeper,
+    live,
     health,
     close,
   }
