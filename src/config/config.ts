@@ -1,4 +1,5 @@
 // The shape of a valid configuration: what every part is built from. Durations are milliseconds, sizes bytes.
+
 import type { KeyObject } from 'node:crypto'
 import type { PriceTable } from '../core/policy/price.js'
 import type { ToolDefinition, ToolHandling } from '../core/policy/profile.js'
@@ -6,6 +7,7 @@ import type { QuotaSetting } from '../core/policy/quota-claims.js'
 import type { DialectName } from '../core/protocol/dialect.js'
 import type { JsonObject } from '../core/protocol/events.js'
 import type { Secret } from './secret.js'
+import type { TelemetryConfig } from './telemetry-config.js'
 
 export interface UpstreamConfig {
   readonly name: string
@@ -157,26 +159,6 @@ export interface ProfileConfig {
   readonly webrtc?: WebrtcMode | undefined
   readonly limits: Partial<Pick<Config['limits'], ProfileLimit>>
   readonly quota?: readonly QuotaSetting[] | undefined
-}
-
-/** Where one signal of OpenTelemetry goes. */
-export interface OtlpTarget {
-  readonly url: URL
-  readonly headers: Readonly<Record<string, Secret>>
-  readonly gzip: boolean
-  readonly timeoutMs: number
-}
-
-/** Of traces, metrics and logs at least one has a target. */
-export interface TelemetryConfig {
-  readonly traces: OtlpTarget | undefined
-  readonly metrics: OtlpTarget | undefined
-  readonly logs: OtlpTarget | undefined
-  readonly metricsIntervalMs: number
-  readonly resource: Readonly<Record<string, string>>
-  readonly sampleRatio: number
-  readonly layout: 'turn' | 'session'
-  readonly trustsClient: boolean
 }
 
 export interface Config {

@@ -1,6 +1,7 @@
 // Reads where traces, metrics and log are exported to, and how sessions are traced.
-import type { OtlpTarget, TelemetryConfig } from './config.js'
+
 import type { EnvReader, Problems } from './environment.js'
+import type { OtlpTarget, TelemetryConfig } from './telemetry-config.js'
 import { staysHere } from './telemetry-variables.js'
 
 const SIGNALS = ['TRACES', 'METRICS', 'LOGS'] as const
