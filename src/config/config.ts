@@ -9,6 +9,8 @@ import type { JsonObject } from '../core/protocol/events.js'
 import type { Secret } from './secret.js'
 import type { TelemetryConfig } from './telemetry-config.js'
 
+export type { OtlpTarget, TelemetryConfig } from './telemetry-config.js'
+
 export interface UpstreamConfig {
   readonly name: string
   readonly provider: 'azure' | 'openai' | 'voice-live'

@@ -2,7 +2,7 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import type { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
-import type { OtlpTarget } from '../../config/telemetry-config.js'
+import type { OtlpTarget } from '../../config/config.js'
 import { createOutgoing, type Outgoing } from './outgoing.js'
 
 type ExporterOptions = NonNullable<ConstructorParameters<typeof OTLPTraceExporter>[0]>

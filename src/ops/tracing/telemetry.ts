@@ -8,7 +8,7 @@ import { defaultResource, type Resource, resourceFromAttributes } from '@opentel
 import { BatchLogRecordProcessor, LoggerProvider, type LogRecordExporter } from '@opentelemetry/sdk-logs'
 import { MeterProvider, PeriodicExportingMetricReader, type PushMetricExporter } from '@opentelemetry/sdk-metrics'
 import { AlwaysOnSampler, BasicTracerProvider, BatchSpanProcessor, type SpanExporter, type SpanProcessor } from '@opentelemetry/sdk-trace-base'
-import type { TelemetryConfig } from '../../config/telemetry-config.js'
+import type { TelemetryConfig } from '../../config/config.js'
 import type { Recorder } from '../../ports/notes.js'
 import { within } from '../../time/within.js'
 import type { MetricsSnapshot } from '../metrics.js'

@@ -1,7 +1,7 @@
 // What waits for a collector is bounded and counted, and metrics and log lines keep their meaning in OpenTelemetry's form.
 import { Gauge, Histogram, Registry } from 'prom-client'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { TelemetryConfig } from '../../../src/config/telemetry-config.js'
+import type { TelemetryConfig } from '../../../src/config/config.js'
 import { createMetrics } from '../../../src/ops/metrics.js'
 import { joinRecorders } from '../../../src/ops/session-log.js'
 import { logRecord } from '../../../src/ops/tracing/log-records.js'
