@@ -1,6 +1,7 @@
 // Playbooks for the names of things after a loss: the client keeps those it knows, and nothing else is put under them.
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../../../src/core/protocol/events.js'
+import { nothingUnderWay } from '../../../../src/core/session/restore/under-way.js'
 import { lanesOf } from '../../../../src/core/session/state.js'
 import { ev, type Play, PREFIX, updated } from '../../../support/playbook.js'
 import { comesBack, echo, lose, restorable, typesTo } from './lost-upstream.js'
@@ -180,5 +181,14 @@ describe('an item that was told to another leg', () => {
     p.upstream({ type: 'conversation.item.deleted', event_id: 'e', item_id: 'item_2' })
     lose(p)
     expect(comesBack(p).lines.filter((line) => line === 'upstream conversation.item.delete')).toEqual([])
+  })
+
+  it('and whose replacement is refused leaves nothing to wait for', () => {
+    const p = told()
+    truncate(p, 'item_2', 1000)
+    const create = p.lastTo('upstream')
+    p.upstream({ type: 'conversation.item.deleted', event_id: 'e', item_id: 'item_2' })
+    expect(p.upstream(ev.error('item_create_invalid', String(create?.event_id)))).toEqual([])
+    expect(p.state.underWay).toBe(nothingUnderWay)
   })
 })

@@ -188,8 +188,15 @@ describe('a turn that was committed and not answered', () => {
     p.upstream(buffer('speech_started', 'turn_1', { audio_start_ms: 1000 }))
     p.upstream(buffer('speech_stopped', 'turn_1', { audio_end_ms: 3000 }))
     p.upstream(buffer('committed', 'turn_1', { previous_item_id: null }))
+    const before = p.state
     lose(p)
     expect(opens(p)).toContain('audio 1000 3000')
+    p.state = before
+    p.upstream(ev.added({ ...spoken('before'), content: [{ type: 'input_audio', transcript: 'Hello' }] }))
+    hears(p, 3100, 2950)
+    lose(p)
+    opens(p)
+    expect(JSON.stringify(p.lastTo('upstream'))).toContain('could not be heard')
   })
 
   it('without transcription is told as sound until it is answered, and as nothing after', () => {

@@ -172,7 +172,11 @@ describe('the line', () => {
     const p = speaking()
     expect(p.feed({ type: 'client.closed', code: 1000 })).toEqual(['cancel call_1', 'park client_left client_left', 'upstream response.cancel'])
     expect(p.lastTo('upstream')).toMatchObject({ response_id: 'resp_line' })
-    expect(p.input({ type: 'upstream.event', leg: 1, event: lineDone(p, 'cancelled') as never, frame: undefined }).map(({ type }) => type)).toEqual(['note', 'record.usage', 'close'])
+    expect(p.input({ type: 'upstream.event', leg: 1, event: lineDone(p, 'cancelled') as never, frame: undefined }).map(({ type }) => type)).toEqual([
+      'note',
+      'record.usage',
+      'close',
+    ])
     const asked = waiting()
     asked.tick(2500)
     expect(asked.feed({ type: 'client.closed', code: 1000 })).toEqual(['cancel call_1', 'park client_left client_left'])
@@ -184,6 +188,8 @@ describe('the line', () => {
     const p = speaking()
     expect(p.client({ type: 'response.cancel' })).toContain('upstream response.cancel')
     expect(p.allTo('upstream').filter((event) => event.type === 'response.cancel')).toHaveLength(1)
+    // Nothing is left that another could be about.
+    expect(p.client({ type: 'response.cancel' })).toEqual([])
   })
 })
 
