@@ -157,7 +157,7 @@ describe('what was learned', () => {
   const frame = (text: string) => Buffer.from(compact(delta(NAMES.ga.transcript, 'm', text)))
   const clock = () => 0
 
-  function lane(recorder: Recorder = { note() {} }) {
+  function lane(recorder: Recorder = { note() {} }, meters = createMeters()) {
     const { link, peer } = memoryPair()
     const leg = (side: 'client' | 'upstream') =>
       new Leg({
@@ -171,7 +171,7 @@ describe('what was learned', () => {
         sides: { opposite: () => undefined },
         recorder: { note() {} },
       })
-    return { lane: new UpstreamLane(leg('client'), createMeters(), recorder), upstream: leg('upstream'), peer }
+    return { lane: new UpstreamLane(leg('client'), meters, recorder), upstream: leg('upstream'), peer }
   }
 
   it('holds for the state it was learned in, and is forgotten with it', async () => {
@@ -205,6 +205,34 @@ describe('what was learned', () => {
     one.firstAudio.awaited('r', 100)
     for (const now of [350, 900]) expect(one.passes(upstream, audio, state, () => now)).toBe(true)
     expect(heard).toEqual([{ type: 'first_audio', responseId: 'r', afterMs: 250 }])
+  })
+
+  it('counts the audio of the model, and lets a delta without any pass', () => {
+    const meters = createMeters()
+    const { lane: one, upstream } = lane({ note() {} }, meters)
+    const { state } = play()
+    const audio = (base64: string) => Buffer.from(compact({ type: 'response.output_audio.delta', event_id: 'e', ...place('r', 'm'), delta: base64 }))
+    for (const base64 of ['AAAA', '', 'AAAAAAAA']) expect(one.passes(upstream, audio(base64), state, clock)).toBe(true)
+    expect(meters.serverAudioBytes).toBe(9)
+  })
+
+  it('is of the last three kinds', () => {
+    const { lane: one, upstream } = lane()
+    const { state } = play()
+    const of = (item: string) => Buffer.from(compact(delta(NAMES.ga.transcript, item, 'x')))
+    for (const item of ['a', 'b', 'c', 'd']) {
+      const first = of(item)
+      one.learn(first, [JSON.parse(String(first))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
+    }
+    expect(['a', 'b', 'c', 'd'].map((item) => one.passes(upstream, of(item), state, clock))).toEqual([false, true, true, true])
+  })
+
+  it('says why a frame is no event', () => {
+    const noted: unknown[] = []
+    const { lane: one } = lane({ note: (note) => void noted.push(note) })
+    one.unread('no_counterpart')
+    one.unread('syntax' as never)
+    expect(noted).toEqual(['no_counterpart', 'not_an_event'].map((why) => ({ type: 'event_dropped', side: 'upstream', why })))
   })
 
   it('is nothing of an event that may change the session, nor of an action that is no plain answer', () => {

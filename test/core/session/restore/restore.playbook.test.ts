@@ -218,6 +218,8 @@ describe('what was sent and not answered', () => {
     expect(JSON.stringify(items.at(-1))).toContain('could not be heard')
     expect(lines.slice(-2)).toEqual(['client conversation.item.done', 'upstream response.create'])
     expect(typesTo(p, 'client', seen)).toEqual(['conversation.item.done'])
+    // The client waits for that answer, so a request of its own is the service's to refuse.
+    expect(p.client({ type: 'response.create' })).toEqual(['upstream response.create'])
   })
 
   it('speech that goes on is shown under the id it began with', () => {
