@@ -350,6 +350,19 @@ describe('what the client had committed or cleared by hand, and was not answered
     expect(byHand([900, commit], [2000, commit]).p.state.voice.marks).toEqual([2000])
   })
 
+  it('and was refused is no mark of the next one', () => {
+    const p = talk(null)
+    hears(p, 50)
+    p.client(commit)
+    p.upstream(ev.error('input_audio_buffer_commit_empty'))
+    hears(p, 4000)
+    p.client(commit)
+    hears(p, 4500)
+    p.upstream(buffer('committed', 'turn_1'))
+    lose(p)
+    expect(opens(p, null).slice(0, 2)).toEqual(['audio 0 4000', 'commit'])
+  })
+
   it('counts once if the relay no longer knows where it was', () => {
     const p = talk(null)
     hears(p, 4000)
