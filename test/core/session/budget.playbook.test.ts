@@ -1,7 +1,7 @@
 // Playbooks for what time and shutdown end: idleness, the longest session, the token, and a drain that lets answers finish.
 import { describe, expect, it } from 'vitest'
 import { dueAt } from '../../../src/core/session/budget.js'
-import { ev, play } from '../../support/playbook.js'
+import { ev, play, tool } from '../../support/playbook.js'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -196,6 +196,16 @@ describe('a drain', () => {
     expect(p.feed(drain(MINUTE))).toEqual([])
     expect(p.tick(1_000)).toEqual([])
     expect(p.upstream(ev.done('r', [ev.message('m')]))).toEqual(['client response.created', 'client response.done', 'close draining drained'])
+  })
+
+  it('waits for a tool that finishes although its answer was cancelled, and for nothing after that', () => {
+    const p = play({ tools: [{ ...tool('book'), onCancel: 'finish' }] })
+    const call = ev.call('c', 'book')
+    p.upstream(ev.created('r'))
+    p.upstream(ev.itemDone('r', call))
+    p.upstream(ev.done('r', [call], 'cancelled'))
+    expect(p.feed(drain(MINUTE))).toEqual([])
+    expect(p.toolFinished('c').at(-1)).toBe('close draining drained')
   })
 
   it('waits for a call of the client’s beside one of the server’s, and for the answer to both', () => {

@@ -339,6 +339,13 @@ describe('the running answer finishes', () => {
     expect(upstream(p, ev.done('r1', [ev.call('c', 'get_weather'), ev.call('d', 'show_on_screen')]))).toContain('release')
   })
 
+  it('and a drain is over when a response.create that was looked at is refused', () => {
+    const p = under({}, { relayEvents: false })
+    client(p, create)
+    expect(p.feed({ type: 'drain', untilMs: 30_000 })).toEqual([])
+    expect(p.feed({ type: 'quota.reserved', answer: { usage: usage(2), held: NO_AMOUNTS, granted: true } })).toEqual(['client error', 'close draining drained'])
+  })
+
   it('and a drain waits for a response.create that is being looked at', () => {
     const p = under({}, { relayEvents: false })
     client(p, create)

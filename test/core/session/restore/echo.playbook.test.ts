@@ -105,6 +105,9 @@ describe('an answer that begins again', () => {
     p.upstream(over('r2'))
     expect(p.lastTo('client')).toMatchObject({ response: { id: 'r1' } })
     expect(lanesOf(p.state).upstream).toBe('pass')
+    // The next one is another.
+    p.upstream(ev.created('r3'))
+    expect(p.lastTo('client')).toMatchObject({ type: 'response.created', response: { id: 'r3' } })
   })
 
   it('is not the line that is said while a tool takes long, nor anything under a mark of the client’s', () => {

@@ -284,6 +284,19 @@ describe('an answer that was under way', () => {
     expect(p.upstream(ev.created('r2'))).toEqual(['client response.created'])
   })
 
+  it('whose part was opened by an event that had passed unread is closed as well', () => {
+    const p = restorable({ tools: [] })
+    asked(p)
+    p.client({ type: 'response.create' })
+    p.upstream(ev.created('r1'))
+    p.upstream(ev.itemAdded('r1', opened))
+    expect(p.feed({ type: 'upstream.passed', leg: 1, event: part('response.content_part.added', { part: { type: 'text', text: '' } }) })).toEqual([])
+    lose(p, said('The sea'))
+    const seen = p.allTo('client').length
+    comesBack(p)
+    expect(typesTo(p, 'client', seen)).toEqual(['response.output_text.done', 'response.content_part.done', 'response.output_item.done', 'response.done'])
+  })
+
   it('is cut at the words that a voice of its speed has said by then', () => {
     const told = (speed: number | undefined) => {
       const p = restorable({ tools: [] })
