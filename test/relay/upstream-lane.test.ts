@@ -193,7 +193,7 @@ describe('what was learned', () => {
   const frame = (text: string) => Buffer.from(compact(delta(NAMES.ga.transcript, 'm', text)))
   const clock = () => 0
 
-  function lane(recorder: Recorder = { note() {} }) {
+  function lane(recorder: Recorder = { note() {} }, meters = createMeters()) {
     const { link, peer } = memoryPair()
     const leg = (side: 'client' | 'upstream') =>
       new Leg({
@@ -207,7 +207,7 @@ describe('what was learned', () => {
         sides: { opposite: () => undefined },
         recorder: { note() {} },
       })
-    return { lane: new UpstreamLane(leg('client'), createMeters(), recorder), upstream: leg('upstream'), peer }
+    return { lane: new UpstreamLane(leg('client'), meters, recorder), upstream: leg('upstream'), peer }
   }
 
   it('holds for the state it was learned in, and is forgotten with it', async () => {
@@ -241,6 +241,90 @@ describe('what was learned', () => {
     one.firstAudio.awaited('r', 100)
     for (const now of [350, 900]) expect(one.passes(upstream, audio, state, () => now)).toBe(true)
     expect(heard).toEqual([{ type: 'first_audio', responseId: 'r', afterMs: 250 }])
+  })
+
+  it('counts the audio of the model, and lets a delta without any pass', () => {
+    const meters = createMeters()
+    const { lane: one, upstream } = lane({ note() {} }, meters)
+    const { state } = play()
+    const audio = (base64: string) => Buffer.from(compact({ type: 'response.output_audio.delta', event_id: 'e', ...place('r', 'm'), delta: base64 }))
+    for (const base64 of ['AAAA', '', 'AAAAAAAA']) expect(one.passes(upstream, audio(base64), state, clock)).toBe(true)
+    expect(meters.serverAudioBytes).toBe(9)
+  })
+
+  it('is of the last three kinds', () => {
+    const { lane: one, upstream } = lane()
+    const { state } = play()
+    const of = (item: string) => Buffer.from(compact(delta(NAMES.ga.transcript, item, 'x')))
+    for (const item of ['a', 'b', 'c', 'd']) {
+      const first = of(item)
+      one.learn(first, [JSON.parse(String(first))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
+    }
+    expect(['a', 'b', 'c', 'd'].map((item) => one.passes(upstream, of(item), state, clock))).toEqual([false, true, true, true])
+  })
+
+  it('awaits the first audio of a response that began', () => {
+    const noted: unknown[] = []
+    const { lane: one, upstream } = lane({ note: (note) => void noted.push(note), traces: true })
+    const audio = Buffer.from(compact({ type: 'response.output_audio.delta', event_id: 'e', ...place('r', 'm'), delta: 'AAAA' }))
+    const [other, started] = [{ type: 'drifted' } as const, { type: 'response_started', responseId: 'r' } as const]
+    one.note(other, () => 50)
+    one.passes(upstream, audio, play().state, () => 60)
+    one.note(started, () => 100)
+    one.passes(upstream, audio, play().state, () => 350)
+    expect(noted).toEqual([other, started, { type: 'first_audio', responseId: 'r', afterMs: 250 }])
+  })
+
+  it('is nothing of two events, of two actions, nor of none, and nothing of a state that changed', () => {
+    const { state } = play()
+    const other = play().state
+    const first = frame(' a')
+    const event = JSON.parse(String(first))
+    const send = { type: 'send', to: 'client', event, frame: first } as const
+    for (const [events, actions, after] of [
+      [[event, event], [send], state],
+      [[event], [send, send], state],
+      [[], [send], state],
+      [[event], [], state],
+      [[event], [{ ...send, to: 'upstream' }], state],
+      [[event], [send], other],
+    ] as const) {
+      const { lane: one, upstream } = lane()
+      one.learn(first, events, state, after, actions)
+      expect(one.passes(upstream, frame(' b'), state, clock)).toBe(false)
+    }
+  })
+
+  it('in one state is not known in another that learns as well', () => {
+    const { lane: one, upstream } = lane()
+    const [state, other] = [play().state, play().state]
+    const learns = (item: string, at: typeof state) => {
+      const first = Buffer.from(compact(delta(NAMES.ga.transcript, item, 'x')))
+      one.learn(first, [JSON.parse(String(first))], at, at, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
+    }
+    learns('a', state)
+    learns('b', other)
+    const passes = (item: string) => one.passes(upstream, Buffer.from(compact(delta(NAMES.ga.transcript, item, 'y'))), other, clock)
+    expect([passes('a'), passes('b')]).toEqual([false, true])
+  })
+
+  it('of a frame that is dropped with a note is that note', () => {
+    const noted: unknown[] = []
+    const { lane: one, upstream } = lane({ note: (note) => void noted.push(note) })
+    const { state } = play()
+    const first = frame(' a')
+    const note = { type: 'event_dropped', side: 'upstream', why: 'hidden_item' } as const
+    one.learn(first, [JSON.parse(String(first))], state, state, [{ type: 'note', note }])
+    expect(one.passes(upstream, frame(' b'), state, clock)).toBe(true)
+    expect(noted).toEqual([note])
+  })
+
+  it('says why a frame is no event', () => {
+    const noted: unknown[] = []
+    const { lane: one } = lane({ note: (note) => void noted.push(note) })
+    one.unread('no_counterpart')
+    one.unread('syntax' as never)
+    expect(noted).toEqual(['no_counterpart', 'not_an_event'].map((why) => ({ type: 'event_dropped', side: 'upstream', why })))
   })
 
   it('is nothing of an event that may change the session, nor of an action that is no plain answer', () => {

@@ -77,8 +77,7 @@ function handle(step: Step, input: Input): void {
     case 'client.closed':
       return close(step, 'client_left', 'client_left')
     case 'client.gone':
-      clientGone(step)
-      return closeWhenDrained(step)
+      return clientGone(step)
     case 'client.joined':
       return clientJoined(step)
     case 'client.back':

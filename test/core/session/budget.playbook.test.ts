@@ -1,6 +1,7 @@
 // Playbooks for what time and shutdown end: idleness, the longest session, the token, and a drain that lets answers finish.
 import { describe, expect, it } from 'vitest'
-import { ev, play } from '../../support/playbook.js'
+import { dueAt } from '../../../src/core/session/budget.js'
+import { ev, play, tool } from '../../support/playbook.js'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -160,6 +161,18 @@ describe('a drain while the user speaks', () => {
     expect(p.tick(7000)).toEqual(['close draining drained'])
   })
 
+  it('looks again when that time is over, and only if it drains', () => {
+    const p = play()
+    p.upstream(started)
+    p.now = 5000
+    p.upstream(committed)
+    expect(dueAt(p.state)).toBeGreaterThan(7000)
+    p.feed(drain(MINUTE))
+    expect(dueAt(p.state)).toBe(7000)
+    p.upstream(ev.created('r'))
+    expect(dueAt(p.state)).toBe(MINUTE)
+  })
+
   it('ends a sentence that goes on beyond its deadline', () => {
     const p = play()
     p.upstream(started)
@@ -183,6 +196,33 @@ describe('a drain', () => {
     expect(p.feed(drain(MINUTE))).toEqual([])
     expect(p.tick(1_000)).toEqual([])
     expect(p.upstream(ev.done('r', [ev.message('m')]))).toEqual(['client response.created', 'client response.done', 'close draining drained'])
+  })
+
+  it('waits for a tool that finishes although its answer was cancelled, and for nothing after that', () => {
+    const p = play({ tools: [{ ...tool('book'), onCancel: 'finish' }] })
+    const call = ev.call('c', 'book')
+    p.upstream(ev.created('r'))
+    p.upstream(ev.itemDone('r', call))
+    p.upstream(ev.done('r', [call], 'cancelled'))
+    expect(p.feed(drain(MINUTE))).toEqual([])
+    expect(p.toolFinished('c').at(-1)).toBe('close draining drained')
+  })
+
+  it('waits for a call of the client’s beside one of the server’s, and for the answer to both', () => {
+    const p = play()
+    const [own, clients] = [ev.call('c1', 'get_weather'), ev.call('c2', 'show_on_screen')]
+    p.upstream(ev.created('r'))
+    for (const call of [own, clients]) p.upstream(ev.itemDone('r', call))
+    p.upstream(ev.done('r', [own, clients]))
+    p.feed(drain(MINUTE))
+    expect(p.toolFinished('c1')).toEqual(['upstream conversation.item.create'])
+    expect(p.tick(1_000)).toEqual([])
+    expect(p.client({ type: 'conversation.item.create', item: { type: 'function_call_output', call_id: 'c2', output: 'shown' } })).toEqual([
+      'upstream conversation.item.create',
+      'upstream response.create',
+    ])
+    p.upstream(ev.created('r2'))
+    expect(p.upstream(ev.done('r2', [ev.message('m')])).at(-1)).toBe('close draining drained')
   })
 
   it('waits for tools and the answer they are for', () => {

@@ -1,6 +1,7 @@
 // Playbooks for a session whose client has gone while something it used is unknown: what is still listened to, and how it ends.
 import { describe, expect, it } from 'vitest'
 import { ev, play } from '../../support/playbook.js'
+import { lose, restorable } from './restore/lost-upstream.js'
 
 const usage = { total_tokens: 9, input_tokens: 5, output_tokens: 4 }
 const done = (id: string, status = 'cancelled', used: object | null = usage) => {
@@ -29,6 +30,20 @@ describe('a parked session', () => {
     expect(p.feed({ type: 'drain', untilMs: 60_000 })).toEqual([])
     expect(p.upstream(ev.itemDone('r', ev.call('c2', 'get_time')))).toEqual([])
     expect(p.upstream({ type: 'input_audio_buffer.speech_started', event_id: 'e', item_id: 'i', audio_start_ms: 0 })).toEqual([])
+  })
+
+  it('is ended at once by whatever ends it again', () => {
+    const p = play()
+    p.upstream(ev.created('r'))
+    left(p)
+    expect(p.feed({ type: 'end', code: 'unauthenticated', why: 'token_revoked' })).toEqual(['estimate 0+4096', 'close unauthenticated token_revoked'])
+  })
+
+  it('is none while the upstream is lost, since nobody could tell what was used', () => {
+    const p = restorable()
+    p.upstream(ev.created('r'))
+    lose(p)
+    expect(left(p)).toEqual(['estimate 0+4096', 'close client_left client_left'])
   })
 
   it('waits for an answer that was asked for, and cancels it when it begins', () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { NO_AMOUNTS, type QuotaPolicy, type QuotaUsage } from '../../../src/core/policy/quota.js'
 import type { Input } from '../../../src/core/session/inputs.js'
 import { ev, type Play, play } from '../../support/playbook.js'
+import { comesBack, lose, restorable } from './restore/lost-upstream.js'
 
 const noted = (p: Play, input: Input) => p.input(input).flatMap((action) => (action.type === 'note' ? [action.note] : []))
 const upstream = (p: Play, event: object) => noted(p, { type: 'upstream.event', leg: 1, event: event as never, frame: undefined })
@@ -44,6 +45,16 @@ describe('an event that is not passed on', () => {
     q.toolFinished('c1')
     q.client(output)
     expect(client(q, create)).toEqual([dropped('client', 'response_already_created')])
+  })
+
+  it('is a response.create while an answer that was cut goes on', () => {
+    const p = restorable({ tools: [] })
+    p.client({ type: 'response.create' })
+    p.upstream(ev.created('r1'))
+    p.upstream(ev.itemAdded('r1', ev.message('item_1')))
+    lose(p, [{ itemId: 'item_1', text: 'The sea', audioMs: 0 }])
+    comesBack(p)
+    expect(client(p, create)).toEqual([dropped('client', 'waits_for_answer')])
   })
 
   it('is an event that nobody knows', () => {

@@ -156,7 +156,8 @@ describe('a client that missed too much', () => {
   it('is told each item as it is by now, calls of its own too, and nothing of the server’s', () => {
     const session = offered(start({ tools: [tool('get_weather'), tool('show_on_screen', 'client')] }))
     const clients = { ...call, id: 'item_s', call_id: 'call_2', name: 'show_on_screen', arguments: '{"what":"sea"}' }
-    session.upstream(added(said('item_1', 'user', [{ type: 'input_audio', transcript: null }])))
+    session.upstream(added(said('item_0', 'user', [{ type: 'input_audio', transcript: null }])))
+    session.upstream(added(said('item_1', 'user', [{ type: 'input_text', text: 'Show it' }]), 'item_0'))
     session.upstream(created())
     session.upstream(callDone)
     session.upstream(added(call, 'item_1'))
@@ -173,21 +174,24 @@ describe('a client that missed too much', () => {
     session.input(back(false))
     const told = session.allTo('client').slice(before)
     const items = {
-      item_1: shown('item_1', { type: 'message', role: 'user', content: [] }),
+      item_0: shown('item_0', { type: 'message', role: 'user', content: [] }),
+      item_1: shown('item_1', { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Show it' }] }),
       item_s: shown('item_s', { type: 'function_call', call_id: 'call_2', name: 'show_on_screen', arguments: '{"what":"sea"}' }),
       item_o: shown('item_o', { type: 'function_call_output', call_id: 'call_2', output: 'shown' }),
       item_2: shown('item_2', { type: 'message', role: 'assistant', status: 'in_progress', content: [{ type: 'output_text', text: 'Look' }] }),
     }
     expect(told.map(({ type, previous_item_id, item }) => [String(type).slice('conversation.item.'.length), previous_item_id, item])).toEqual([
-      ['added', null, items.item_1],
-      ['done', null, items.item_1],
+      ['added', null, items.item_0],
+      ['done', null, items.item_0],
+      ['added', 'item_0', items.item_1],
+      ['done', 'item_0', items.item_1],
       ['added', 'item_1', items.item_s],
       ['done', 'item_1', items.item_s],
       ['added', 'item_s', items.item_o],
       ['done', 'item_s', items.item_o],
       ['added', 'item_o', items.item_2],
     ])
-    expect(new Set(told.map((event) => event.event_id)).size).toBe(7)
+    expect(new Set(told.map((event) => event.event_id)).size).toBe(9)
   })
 })
 

@@ -104,7 +104,7 @@ function noteSpent(step: Step, left: readonly QuotaLeft[]): void {
 /** Once the period is over, audio goes upstream again. */
 export function forgetSpent(step: Step): void {
   const { spentUntil } = step.state.quota
-  if (spentUntil !== undefined && step.now >= spentUntil) changeQuota(step, { spentUntil: undefined, spentTold: false })
+  if (spentUntil !== undefined && step.now >= spentUntil) changeQuota(step, { spentUntil: undefined })
 }
 
 /** True: the quota is used up and the event carries audio, which would cost more. It is refused once, an item each time. */

@@ -71,9 +71,13 @@ describe('a session that may go on elsewhere', () => {
     const p = busy()
     leave(p)
     expect(p.tick(18_999)).toEqual([])
+    const item = { id: 'item_1', type: 'message', status: 'in_progress', role: 'assistant', content: [] }
+    p.upstream(ev.itemAdded('r1', item))
+    p.upstream(ev.added(item))
     p.now = 19_000
-    const actions = p.input({ type: 'tick', clientActiveAt: 0, said: [{ itemId: 'x', text: '', audioMs: 0 }] })
+    const actions = p.input({ type: 'tick', clientActiveAt: 0, said: [{ itemId: 'item_1', text: 'The sea is calm', audioMs: 0 }] })
     expect(left(actions)).toBe('draining')
+    expect(JSON.stringify(exportOf(actions)?.state.state)).toContain('"text":"The sea is calm"')
     expect(actions.some(({ type }) => type === 'park')).toBe(true)
   })
 

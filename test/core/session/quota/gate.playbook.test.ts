@@ -189,6 +189,14 @@ describe('spoken turns', () => {
     expect(upstream(p, committed), 'this one is voice detection’s').toEqual([`client ${committed.type}`, 'reserve'])
   })
 
+  it('and one of two commits that comes to nothing is that one alone', () => {
+    const p = under({}, { relayEvents: false })
+    for (let n = 0; n < 2; n++) client(p, { type: 'input_audio_buffer.commit' })
+    upstream(p, ev.error('input_audio_buffer_commit_empty'))
+    expect(upstream(p, committed)).toEqual([`client ${committed.type}`])
+    expect(upstream(p, committed)).toEqual([`client ${committed.type}`, 'reserve'])
+  })
+
   it('are left alone where the client wants no answers', () => {
     const p = under()
     client(p, { type: 'session.update', session: { type: 'realtime', audio: { input: { turn_detection: { type: 'server_vad', create_response: false } } } } })
@@ -321,6 +329,21 @@ describe('the running answer finishes', () => {
     expect(p.toolFinished('c')).toContain('upstream response.create')
     upstream(p, ev.created('r2'))
     expect(upstream(p, ev.done('r2')), 'held until then').toContain('release')
+  })
+
+  it('and with a call of the client’s beside them holds nothing any longer', () => {
+    const p = play({ quota: POLICY })
+    client(p, create)
+    known(p, usage(0))
+    upstream(p, ev.created('r1'))
+    expect(upstream(p, ev.done('r1', [ev.call('c', 'get_weather'), ev.call('d', 'show_on_screen')]))).toContain('release')
+  })
+
+  it('and a drain is over when a response.create that was looked at is refused', () => {
+    const p = under({}, { relayEvents: false })
+    client(p, create)
+    expect(p.feed({ type: 'drain', untilMs: 30_000 })).toEqual([])
+    expect(p.feed({ type: 'quota.reserved', answer: { usage: usage(2), held: NO_AMOUNTS, granted: true } })).toEqual(['client error', 'close draining drained'])
   })
 
   it('and a drain waits for a response.create that is being looked at', () => {

@@ -55,6 +55,16 @@ describe('a spoken turn’s response that began before our follow-up was read', 
     expect(p.upstream(ev.done('vad2', [ev.message('m2')]))).toEqual(['client response.created', 'client response.done', 'upstream response.create'])
   })
 
+  it('and nothing is in the way any more when ours is refused: it is asked for again at once', () => {
+    const p = followingUp()
+    const ours = p.lastTo('upstream')?.event_id as string
+    expect(p.upstream(ev.error('conversation_already_has_active_response', ours))).toEqual(['upstream response.create'])
+    const again = p.lastTo('upstream')?.event_id as string
+    p.upstream(ev.created('vad'))
+    p.upstream(ev.done('vad', [ev.message('m')]))
+    expect(p.upstream(ev.error('conversation_already_has_active_response', again))).toEqual(['upstream response.create'])
+  })
+
   it('and the one in the way began with the result in view: nothing more is owed', () => {
     const p = followingUp()
     const ours = p.lastTo('upstream')?.event_id as string

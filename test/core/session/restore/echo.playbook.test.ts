@@ -1,6 +1,7 @@
 // Playbooks for the names of things after a loss: the client keeps those it knows, and nothing else is put under them.
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../../../src/core/protocol/events.js'
+import { nothingUnderWay } from '../../../../src/core/session/restore/under-way.js'
 import { lanesOf } from '../../../../src/core/session/state.js'
 import { ev, type Play, PREFIX, updated } from '../../../support/playbook.js'
 import { comesBack, echo, lose, restorable, typesTo } from './lost-upstream.js'
@@ -104,6 +105,9 @@ describe('an answer that begins again', () => {
     p.upstream(over('r2'))
     expect(p.lastTo('client')).toMatchObject({ response: { id: 'r1' } })
     expect(lanesOf(p.state).upstream).toBe('pass')
+    // The next one is another.
+    p.upstream(ev.created('r3'))
+    expect(p.lastTo('client')).toMatchObject({ type: 'response.created', response: { id: 'r3' } })
   })
 
   it('is not the line that is said while a tool takes long, nor anything under a mark of the client’s', () => {
@@ -180,5 +184,14 @@ describe('an item that was told to another leg', () => {
     p.upstream({ type: 'conversation.item.deleted', event_id: 'e', item_id: 'item_2' })
     lose(p)
     expect(comesBack(p).lines.filter((line) => line === 'upstream conversation.item.delete')).toEqual([])
+  })
+
+  it('and whose replacement is refused leaves nothing to wait for', () => {
+    const p = told()
+    truncate(p, 'item_2', 1000)
+    const create = p.lastTo('upstream')
+    p.upstream({ type: 'conversation.item.deleted', event_id: 'e', item_id: 'item_2' })
+    expect(p.upstream(ev.error('item_create_invalid', String(create?.event_id)))).toEqual([])
+    expect(p.state.underWay).toBe(nothingUnderWay)
   })
 })

@@ -188,8 +188,15 @@ describe('a turn that was committed and not answered', () => {
     p.upstream(buffer('speech_started', 'turn_1', { audio_start_ms: 1000 }))
     p.upstream(buffer('speech_stopped', 'turn_1', { audio_end_ms: 3000 }))
     p.upstream(buffer('committed', 'turn_1', { previous_item_id: null }))
+    const before = p.state
     lose(p)
     expect(opens(p)).toContain('audio 1000 3000')
+    p.state = before
+    p.upstream(ev.added({ ...spoken('before'), content: [{ type: 'input_audio', transcript: 'Hello' }] }))
+    hears(p, 3100, 2950)
+    lose(p)
+    opens(p)
+    expect(JSON.stringify(p.lastTo('upstream'))).toContain('could not be heard')
   })
 
   it('without transcription is told as sound until it is answered, and as nothing after', () => {
@@ -341,6 +348,19 @@ describe('what the client had committed or cleared by hand, and was not answered
     expect(byHand([1099, commit]).lines).toEqual(['audio 1000 5000'])
     expect(byHand([4000, commit], [4050, commit]).lines).toEqual(['audio 1000 4000', 'commit', 'audio 4000 5000'])
     expect(byHand([900, commit], [2000, commit]).p.state.voice.marks).toEqual([2000])
+  })
+
+  it('and was refused is no mark of the next one', () => {
+    const p = talk(null)
+    hears(p, 50)
+    p.client(commit)
+    p.upstream(ev.error('input_audio_buffer_commit_empty'))
+    hears(p, 4000)
+    p.client(commit)
+    hears(p, 4500)
+    p.upstream(buffer('committed', 'turn_1'))
+    lose(p)
+    expect(opens(p, null).slice(0, 2)).toEqual(['audio 0 4000', 'commit'])
   })
 
   it('counts once if the relay no longer knows where it was', () => {

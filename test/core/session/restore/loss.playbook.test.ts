@@ -4,7 +4,7 @@ import type { JsonObject } from '../../../../src/core/protocol/events.js'
 import type { Action } from '../../../../src/core/session/actions.js'
 import type { Input } from '../../../../src/core/session/inputs.js'
 import { ev, type Play, play } from '../../../support/playbook.js'
-import { comesBack, echo, lose, restorable } from './lost-upstream.js'
+import { comesBack, echo, lose, RECONNECT_MS, restorable } from './lost-upstream.js'
 
 const notes = (actions: readonly Action[]) =>
   actions.flatMap((action) => (action.type === 'note' && /^(upstream_lost|restore_failed|restored)$/.test(action.note.type) ? [action.note] : []))
@@ -190,6 +190,12 @@ describe('a session that cannot be restored', () => {
 
   it('ends at once if its first upstream takes nothing before it is live', () => {
     expect(play({}, 'connecting').feed({ type: 'stalled', side: 'upstream' })).toEqual(['close upstream_lost no_progress'])
+  })
+
+  it('whose upstream told that it is over ends as over', () => {
+    const p = restorable({ tools: [] })
+    expect(p.upstream(ev.error('session_expired'))).toEqual(['dial 2 again'])
+    expect(p.tick(RECONNECT_MS)).toEqual(['close session_over upstream_session_over'])
   })
 
   it('ends at once if its upstream is silent', () => {

@@ -218,6 +218,8 @@ describe('what was sent and not answered', () => {
     expect(JSON.stringify(items.at(-1))).toContain('could not be heard')
     expect(lines.slice(-2)).toEqual(['client conversation.item.done', 'upstream response.create'])
     expect(typesTo(p, 'client', seen)).toEqual(['conversation.item.done'])
+    // The client waits for that answer, so a request of its own is the service's to refuse.
+    expect(p.client({ type: 'response.create' })).toEqual(['upstream response.create'])
   })
 
   it('speech that goes on is shown under the id it began with', () => {
@@ -280,6 +282,19 @@ describe('an answer that was under way', () => {
     expect(JSON.stringify(items.at(-1))).toContain('broke off')
     expect(p.lastTo('upstream')).toMatchObject({ type: 'response.create', response: { metadata: { turn: '7' } } })
     expect(p.upstream(ev.created('r2'))).toEqual(['client response.created'])
+  })
+
+  it('whose part was opened by an event that had passed unread is closed as well', () => {
+    const p = restorable({ tools: [] })
+    asked(p)
+    p.client({ type: 'response.create' })
+    p.upstream(ev.created('r1'))
+    p.upstream(ev.itemAdded('r1', opened))
+    expect(p.feed({ type: 'upstream.passed', leg: 1, event: part('response.content_part.added', { part: { type: 'text', text: '' } }) })).toEqual([])
+    lose(p, said('The sea'))
+    const seen = p.allTo('client').length
+    comesBack(p)
+    expect(typesTo(p, 'client', seen)).toEqual(['response.output_text.done', 'response.content_part.done', 'response.output_item.done', 'response.done'])
   })
 
   it('is cut at the words that a voice of its speed has said by then', () => {

@@ -60,6 +60,15 @@ describe('the result', () => {
     expect(p.state.responses.unanswered.size).toBe(0)
   })
 
+  it('is spoken about, and a request that the client makes meanwhile is its own: it goes after that', () => {
+    const p = inBackground()
+    expect(p.toolFinished('call_1')).toEqual(['upstream conversation.item.create', 'upstream response.create'])
+    expect(p.client({ type: 'response.create', event_id: 'mine' })).toEqual([])
+    p.upstream(ev.created('resp_3'))
+    expect(p.upstream(ev.done('resp_3', [ev.message('m3')])).at(-1)).toBe('upstream response.create')
+    expect(p.lastTo('upstream')).toEqual({ type: 'response.create', event_id: 'mine' })
+  })
+
   it('while the user speaks, who then takes it back, is spoken about', () => {
     const p = inBackground()
     p.upstream({ type: 'input_audio_buffer.speech_started', item_id: 'u', audio_start_ms: 1 })

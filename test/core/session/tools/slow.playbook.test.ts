@@ -186,8 +186,10 @@ describe('the line', () => {
 
   it('and the tools are cancelled by the client’s cancel', () => {
     const p = speaking()
-    expect(p.client({ type: 'response.cancel' })).toContain('upstream response.cancel')
+    expect(p.client({ type: 'response.cancel' })).toEqual(expect.arrayContaining(['upstream response.cancel', 'cancel call_1']))
     expect(p.allTo('upstream').filter((event) => event.type === 'response.cancel')).toHaveLength(1)
+    // Nothing is left that another could be about.
+    expect(p.client({ type: 'response.cancel' })).toEqual([])
   })
 })
 
