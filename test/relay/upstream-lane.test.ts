@@ -258,7 +258,7 @@ describe('what was learned', () => {
     const of = (item: string) => Buffer.from(compact(delta(NAMES.ga.transcript, item, 'x')))
     for (const item of ['a', 'b', 'c', 'd']) {
       const first = of(item)
-      one.learn(first, [JSON.parse(String(first))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
+      one.learn(upstream, first, [JSON.parse(String(first))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
     }
     expect(['a', 'b', 'c', 'd'].map((item) => one.passes(upstream, of(item), state, clock))).toEqual([false, true, true, true])
   })
@@ -290,7 +290,7 @@ describe('what was learned', () => {
       [[event], [send], other],
     ] as const) {
       const { lane: one, upstream } = lane()
-      one.learn(first, events, state, after, actions)
+      one.learn(upstream, first, events, state, after, actions)
       expect(one.passes(upstream, frame(' b'), state, clock)).toBe(false)
     }
   })
@@ -300,7 +300,7 @@ describe('what was learned', () => {
     const [state, other] = [play().state, play().state]
     const learns = (item: string, at: typeof state) => {
       const first = Buffer.from(compact(delta(NAMES.ga.transcript, item, 'x')))
-      one.learn(first, [JSON.parse(String(first))], at, at, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
+      one.learn(upstream, first, [JSON.parse(String(first))], at, at, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
     }
     learns('a', state)
     learns('b', other)
@@ -314,7 +314,7 @@ describe('what was learned', () => {
     const { state } = play()
     const first = frame(' a')
     const note = { type: 'event_dropped', side: 'upstream', why: 'hidden_item' } as const
-    one.learn(first, [JSON.parse(String(first))], state, state, [{ type: 'note', note }])
+    one.learn(upstream, first, [JSON.parse(String(first))], state, state, [{ type: 'note', note }])
     expect(one.passes(upstream, frame(' b'), state, clock)).toBe(true)
     expect(noted).toEqual([note])
   })
