@@ -27,6 +27,8 @@ export interface CallUpstream {
   answer: (asked: Asked) => Given | 'hang' | undefined
   /** Every sideband that was opened, with the call that it is of. */
   readonly sidebands: { readonly callId: string; readonly socket: WebSocket }[]
+  /** Told of each of them at once, before anything of it is read. */
+  onSideband: (socket: WebSocket, callId: string) => void
   /** Ends a call from this side. */
   end(callId: string): void
   close(): Promise<void>
@@ -52,6 +54,7 @@ export async function startCallUpstream(): Promise<CallUpstream> {
     live: new Set(),
     answer: () => undefined,
     sidebands: [],
+    onSideband: () => undefined,
     end(callId) {
       self.live.delete(callId)
       for (const one of self.sidebands) if (one.callId === callId) one.socket.close(1000)
@@ -100,6 +103,7 @@ export async function startCallUpstream(): Promise<CallUpstream> {
     wss.handleUpgrade(request, socket, head, (accepted) => {
       accepted.on('error', () => undefined)
       self.sidebands.push({ callId, socket: accepted })
+      self.onSideband(accepted, callId)
     })
   })
   server.listen(0, '127.0.0.1')
