@@ -81,16 +81,20 @@ export function calling({ address, connect, stream, player, onEvent, onState }) 
   function over(code, reason) {
     if (isOver) return
     isOver = true
-    peer.close()
     player.srcObject = null
+    for (const sender of peer.getSenders()) sender.replaceTrack(null)
     socket?.close(1000)
-    if (id !== undefined && (code === 1000 || code === 1006)) hangUp()
+    // With any other code the relay has ended the call.
+    if (id !== undefined && (!wasLive || code === 1000 || LOST.includes(code))) hangUp()
+    else peer.close()
     onState('over', code, reason)
   }
 
-  /** Also while the page is being left. The relay ends the call in any case once nobody is in it. */
+  /** Before the connection is closed: that would end the call first, and then there is none to hang up. */
   function hangUp() {
-    fetch(`${callsUrl.origin}${callsUrl.pathname}/${id}/hangup`, { method: 'POST', headers, keepalive: true }).catch(() => undefined)
+    fetch(`${callsUrl.origin}${callsUrl.pathname}/${id}/hangup`, { method: 'POST', headers, keepalive: true })
+      .catch(() => undefined)
+      .finally(() => peer.close())
   }
 
   return { send, close: () => over(1000, '') }

@@ -219,7 +219,7 @@ at('talk').onclick = async () => {
     } catch (error) {
       throw new Error(microphoneWords(error))
     }
-    say('Listening')
+    if (sound.listens) say('Listening')
   })
   at('talk').disabled = false
   status.showTalking(sound.listens)

@@ -6,6 +6,8 @@ export function soundOf(onPart) {
   /** Plays the answers of calls. */
   const player = new Audio()
   let audio, voice, uplink, microphone
+  /** Counts what was asked of the microphone: while it is being opened, the user may want no more of it. */
+  let asked = 0
   return {
     /** Call it after a click or a key: browsers allow sound only then. */
     start() {
@@ -23,9 +25,13 @@ export function soundOf(onPart) {
       return microphone !== undefined
     },
     async listen(isCall) {
-      microphone = await openMicrophone(audio, isCall ? uplink : await partsOf(audio, onPart))
+      const mine = ++asked
+      const opened = await openMicrophone(audio, isCall ? uplink : await partsOf(audio, onPart))
+      if (mine === asked) microphone = opened
+      else opened.close()
     },
     stopListening() {
+      asked++
       microphone?.close()
       microphone = undefined
     },

@@ -51,6 +51,14 @@ const LISTEN_IN = `
     }
   }`
 
+/** For a process in which the package cannot be found. */
+const HOOK = `export const resolve = (name, context, next) => { if (name === 'node-datachannel') throw new Error('not installed'); return next(name, context) }`
+const WITHOUT_PEER = `--import=${dataUrl(`import { register } from 'node:module'; register(${JSON.stringify(dataUrl(HOOK))})`)}`
+
+function dataUrl(script: string): string {
+  return `data:text/javascript,${encodeURIComponent(script)}`
+}
+
 interface Heard {
   readonly packets: number
   readonly energy: number
@@ -193,6 +201,7 @@ describe.skipIf(missing.length > 0)(`the demo page in a call${reason}`, { timeou
     await open(await startDemo(), `navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', 'NotAllowedError') }`)
     await button('Talk').click()
     await says('#conversation .problem', 'Allow it')
+    expect(await page.locator('#status').textContent()).toBe('Connected')
     await ask('look up order 12345')
     await answered('Order 12345')
     expect(await page.evaluate('peers.length')).toBe(1)
@@ -235,11 +244,15 @@ describe.skipIf(missing.length > 0)(`the demo page in a call${reason}`, { timeou
     expect(await page.evaluate('peers.map((peer) => peer.connectionState)')).toEqual(['closed', 'connected'])
   })
 
-  it('has no switch if the relay has no calls, and says why', async () => {
-    await startDemo({ WEBRTC: 'off' })
+  it.each([
+    ['its setting is off', { WEBRTC: 'off' }, 'the relay’s setting WEBRTC is off', 'set WEBRTC=media-only or shared'],
+    ['node-datachannel is not installed', { NODE_OPTIONS: WITHOUT_PEER }, 'the simulator needs the package node-datachannel', 'the simulator needs the package node-datachannel'],
+  ])('has no switch if %s, and says so', async (_why, env, words, printed) => {
+    const url = await startDemo(env)
+    await demo?.says(new RegExp(`^WebRTC {5}off: ${printed}`, 'm'))
     page = await browser.context.newPage()
-    await page.goto((await demo?.says(/http:\/\/\S+#token=\S+/))?.[0] ?? '')
-    await says('#promise', 'the relay’s setting WEBRTC is off')
+    await page.goto(url)
+    await says('#promise', words)
     expect(await page.getByLabel('WebRTC').isVisible()).toBe(false)
     await ask('look up order 1')
     await answered('Order 1')
