@@ -108,8 +108,8 @@ function handle(event) {
     case 'error':
       // A response that this page does not see is active, such as one that calls a tool of the server.
       if (event.error.code === 'conversation_already_has_active_response') goOn = true
-      // A relay that lets nobody come back. All else works.
-      else if (event.error.event_id !== ENABLE_ID) line(event.event_id, 'problem', event.error.message)
+      // A relay that lets nobody come back, and an answer that ended before its cancel came. All else works.
+      else if (event.error.event_id !== ENABLE_ID && event.error.code !== 'response_cancel_not_active') line(event.event_id, 'problem', event.error.message)
       break
   }
 }

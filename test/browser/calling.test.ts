@@ -149,7 +149,7 @@ describe.skipIf(missing.length > 0)(`the demo page in a call${reason}`, { timeou
     await ask('look up order 12345')
     await gets('output_audio_buffer.cleared', 2)
     await answered('Order 12345')
-    expect(await page.locator('#conversation .problem').count()).toBe(0)
+    expect(await page.locator('#conversation .problem').allTextContents()).toEqual([])
     expect(complaints).toEqual([])
   })
 
