@@ -269,7 +269,6 @@ describe.skipIf(!chromiumPath())(`a page that attacks its call${reason}`, { time
       const began = await looked(await foreign(), 1)
       const past = byRelay().length
       await send(sends({ ...ids, n: 0 }))
-      await page.evaluate(`call.untilEvent('conversation.item.added')`)
       const then = await looked(began, 2)
       const delta = { session: then.session - began.session, response: then.response - began.response, item: then.item - began.item - 1 }
       await expect
