@@ -5,20 +5,24 @@ import { type AddressInfo, createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
 import { mintToken } from '../auth/mint-token.js'
+import type { WebrtcMode } from '../config/config.js'
 import { loadConfig, processEnvironment } from '../config/load.js'
+import { webrtcMode } from '../config/webrtc.js'
 import { demoTools } from '../demo/demo-tools.js'
 import { startDemoToolServer } from '../demo/tool-server.js'
 import type { Runnable } from '../process/run.js'
 import { startServer } from '../server/server.js'
 import { startSimulator } from '../simulator/simulator.js'
+import { loadPeerEngine } from '../simulator/webrtc/peer.js'
 import { checkTools } from '../tools/check.js'
 import { demoSink } from './demo-log.js'
 import { ownOrigins, withLoopback } from './demo-origins.js'
 
 const INSTRUCTIONS = 'You are the friendly voice of a small shop by the sea. Answer in one or two short sentences. Use the tools when they help.'
 const TOKEN_SECONDS = 12 * 3600
+const NO_CALLS = { peer: 'off: the simulator needs the package node-datachannel for it', setting: 'off: set WEBRTC=media-only or shared' }
 const CONSOLE_HEADERS = {
-  'content-security-policy': "default-src 'self'; connect-src 'self' ws: wss:; img-src data:",
+  'content-security-policy': "default-src 'self'; connect-src 'self' http: https: ws: wss:; img-src data:",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
 }
@@ -36,6 +40,7 @@ export async function startDemo(speech: DemoSpeech, print: (line: string) => voi
   const simulator = ownUpstream
     ? undefined
     : await startSimulator({ rateLimits: 'both', ...(speech.heard !== undefined && { heardText: speech.heard }), ...(speech.voice && { voice: speech.voice }) })
+  const hasPeer = simulator !== undefined && (await loadPeerEngine({ host: undefined, port: 0 })) !== undefined
   const toolServer = await startDemoToolServer()
   const port = env.PORT === '0' ? await freePort() : (env.PORT ?? '8080')
   const orders = fileURLToPath(new URL('../demo/orders.js', import.meta.url))
@@ -48,6 +53,7 @@ export async function startDemo(speech: DemoSpeech, print: (line: string) => voi
     TOOLS: JSON.stringify(demoTools(toolServer.url, orders)),
     SESSION: JSON.stringify({ audio: { input: { transcription: { model: 'whisper-1' } } } }),
     ...(simulator ? { AZURE_OPENAI_ENDPOINT: simulator.url, AZURE_OPENAI_DEPLOYMENT: 'gpt-realtime', AZURE_OPENAI_API_KEY: 'simulated' } : {}),
+    ...(hasPeer ? { WEBRTC: 'media-only' } : {}),
     // A browser page can read only what comes after the upgrade.
     REFUSE_AFTER_UPGRADE: 'true',
   }
@@ -58,7 +64,8 @@ export async function startDemo(speech: DemoSpeech, print: (line: string) => voi
   const asked = env.LOG_LEVEL !== undefined
   const config = { ...read, allowedOrigins, logLevel: asked ? read.logLevel : ('info' as const) }
   const shown = new Set(asked ? ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] : ['error', 'fatal'])
-  const about = { simulated: simulator !== undefined, heard: speech.heard ?? null }
+  const calls = callsOf(webrtcMode(read, 'default'), simulator !== undefined && !hasPeer)
+  const about = { simulated: simulator !== undefined, heard: speech.heard ?? null, ...calls }
   const server = await startServer(config, {
     sink: (inner) => demoSink(inner, shown),
     async publicRoutes(app) {
@@ -78,6 +85,7 @@ export async function startDemo(speech: DemoSpeech, print: (line: string) => voi
   print(`Page       ${url}/#token=${token}`)
   print(`WebSocket  ${url.replace(/^http/, 'ws')}/v1/realtime`)
   print(`Token      ${token}`)
+  print(`WebRTC     ${calls.noCalls === undefined ? `${calls.webrtc}: the page has a switch` : NO_CALLS[calls.noCalls]}`)
   print(`Metrics    ${server.adminUrl}/metrics`)
   print(simulator ? 'Upstream   the bundled simulator; tools: weather, time, orders (type “what is the weather in Lisbon?”)' : 'Upstream   as configured')
   if (simulator)
@@ -92,6 +100,17 @@ export async function startDemo(speech: DemoSpeech, print: (line: string) => voi
       await simulator?.close()
     },
   }
+}
+
+interface DemoCalls {
+  readonly webrtc: WebrtcMode
+  /** Why the page has no switch. */
+  readonly noCalls?: keyof typeof NO_CALLS
+}
+
+function callsOf(mode: WebrtcMode, lacksPeer: boolean): DemoCalls {
+  if (lacksPeer) return { webrtc: 'off', noCalls: 'peer' }
+  return mode === 'off' ? { webrtc: mode, noCalls: 'setting' } : { webrtc: mode }
 }
 
 /** The page's origins must be known before the server listens, so the port is found first. */

@@ -1,21 +1,31 @@
 // Microphone input and speaker output, both as 24 kHz PCM16, as the Realtime API requires.
 const RATE = 24000
 
-/** Rejects as `getUserMedia` does, or with an error named `InsecureContext`. */
-export async function openMicrophone(context, onAudio) {
+/** What is said goes into `node`. Rejects as `getUserMedia` does, or with an error named `InsecureContext`. */
+export async function openMicrophone(context, node) {
   if (!navigator.mediaDevices) throw Object.assign(new Error('no microphone here'), { name: 'InsecureContext' })
   const stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, echoCancellation: true, noiseSuppression: true } })
-  await context.audioWorklet.addModule(new URL('microphone-worklet.js', import.meta.url))
   const source = context.createMediaStreamSource(stream)
-  const worklet = new AudioWorkletNode(context, 'microphone', { numberOfOutputs: 0 })
-  worklet.port.onmessage = ({ data }) => onAudio(toBase64(new Uint8Array(data)))
-  source.connect(worklet)
+  source.connect(node)
   return {
     close() {
       source.disconnect()
       for (const track of stream.getTracks()) track.stop()
     },
   }
+}
+
+/** A node whose sound comes out in parts of 100 ms, as base64. */
+export async function partsOf(context, onAudio) {
+  await context.audioWorklet.addModule(new URL('microphone-worklet.js', import.meta.url))
+  const worklet = new AudioWorkletNode(context, 'microphone', { numberOfOutputs: 0 })
+  worklet.port.onmessage = ({ data }) => onAudio(toBase64(new Uint8Array(data)))
+  return worklet
+}
+
+/** A node whose sound goes out by WebRTC. It is silent while no microphone is open, so that a call can begin without one, and turns end. */
+export function uplinkOf(context) {
+  return new MediaStreamAudioDestinationNode(context, { channelCount: 1 })
 }
 
 export function newAudioContext() {

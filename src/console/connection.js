@@ -1,4 +1,5 @@
 // One session with the relay at a time. It opens when first needed, goes on over the next socket when one is lost, and begins anew when the relay has lost it.
+import { calling } from './calling.js'
 import { resuming } from './resuming.js'
 
 /** The relay restarted, or does not know the session that this page came back to. */
@@ -20,10 +21,10 @@ export class Ended extends Error {
 }
 
 /**
- * `onStatus` receives one short sentence, `onEvent` every server event and whether the session was live, `onSent` every client event. `onAway` hears that
+ * `call()` has `stream` and `player` if the next session is to be a WebRTC call. `onStatus` receives one short sentence, `onEvent` every server event and whether the session was live, `onSent` every client event. `onAway` hears that
  * the socket was lost, `onBack` that the session goes on, and whether nothing was missed. `onEnded` hears of a live session's end: what ended it, and a promise of the next session if one is on its way.
  */
-export function connection({ address, onStatus, onEvent, onSent, onAway, onBack, onEnded }) {
+export function connection({ address, call, onStatus, onEvent, onSent, onAway, onBack, onEnded }) {
   let talk
   let socket
   /** Resolves once a session is live, and pends while its socket is being replaced. */
@@ -37,9 +38,9 @@ export function connection({ address, onStatus, onEvent, onSent, onAway, onBack,
     let live = false
     let isAway = false
     let words = ''
-    const connect = (protocols) => {
+    const connect = (protocols, callId) => {
       const { url, token } = address()
-      socket = new WebSocket(url, [...protocols, `openai-insecure-api-key.${token}`])
+      socket = new WebSocket(callId ? withCall(url, callId) : url, [...protocols, `openai-insecure-api-key.${token}`])
       return socket
     }
     const heard = (event) => {
@@ -78,7 +79,8 @@ export function connection({ address, onStatus, onEvent, onSent, onAway, onBack,
     }
     let mine
     try {
-      mine = resuming({ connect, onEvent: heard, onState: changed })
+      const ends = call()
+      mine = ends ? calling({ address, connect, ...ends, onEvent: heard, onState: changed }) : resuming({ connect, onEvent: heard, onState: changed })
       talk = mine
     } catch {
       talk = undefined
@@ -120,6 +122,16 @@ export function connection({ address, onStatus, onEvent, onSent, onAway, onBack,
       old?.close()
       return opening
     },
+    /** Ends the session, or the way to one. Returns whether there was any; nobody hears of its end. */
+    hangUp() {
+      const old = talk
+      const had = opening !== undefined
+      anew++
+      talk = undefined
+      opening = undefined
+      old?.close()
+      return had
+    },
     /** The network is another one: the socket may be dead without knowing. */
     doubt() {
       if (socket?.readyState === WebSocket.OPEN) socket.close(GIVEN_UP)
@@ -132,6 +144,12 @@ export function connection({ address, onStatus, onEvent, onSent, onAway, onBack,
       return true
     },
   }
+}
+
+function withCall(url, callId) {
+  const following = new URL(url)
+  following.searchParams.set('call_id', callId)
+  return following
 }
 
 /** Nobody may be waiting for a session whose socket was lost. */

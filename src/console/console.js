@@ -1,11 +1,13 @@
 // A page to talk to the relay. It connects as any browser client does and shows every event.
-import { newAudioContext, openMicrophone, speaker } from './audio.js'
+import { readAbout, tellSimulation, wayChoice } from './about.js'
 import { connection, Ended } from './connection.js'
 import { eventList } from './event-list.js'
 import { lineList } from './lines.js'
 import { ENABLE_ID } from './resuming.js'
-import { tellSimulation } from './simulation.js'
-import { awayWords, endingWords, microphoneWords } from './trouble.js'
+import { soundOf } from './sound.js'
+import { statusOf } from './status.js'
+import { awayWords, microphoneWords } from './trouble.js'
+import { showWords } from './words.js'
 
 const at = (id) => document.getElementById(id)
 
@@ -23,9 +25,13 @@ const AWAY_LONG_MS = 3000
 /** Somebody may paste the whole address in place of the token. */
 const tokenOf = (text) => /[#&]token=([^&\s]+)/.exec(text)?.[1] ?? text.trim()
 
+const { say, notice, noNotice, ...status } = statusOf(at)
+const sound = soundOf((base64) => relay.send({ type: 'input_audio_buffer.append', audio: base64 }))
+const way = wayChoice(at('way'), at('promise'), hangUp)
 const record = eventList(at('events'))
 const relay = connection({
   address: () => ({ url: at('url').value.trim(), token: tokenOf(at('token').value) }),
+  call: () => (way.isCall() ? sound.ends() : undefined),
   onStatus: say,
   onEvent(event, live) {
     record('in', event)
@@ -43,12 +49,7 @@ const relay = connection({
     if (!recovered) responseOver()
   },
   onEnded(ended, next) {
-    clearTimeout(awayLong)
-    answering = false
-    goOn = false
-    voice?.stop()
-    if (at('text').value === '') at('text').value = unanswered
-    unanswered = ''
+    sessionOver()
     if (!next) {
       tellEnd(ended)
       return
@@ -65,9 +66,8 @@ window.ononline = relay.doubt
 const line = lineList(at('conversation'), () => {
   at('start').hidden = true
 })
-let audio
-let voice
-let microphone
+/** An answer of a call is being played. */
+let plays = false
 let answering = false
 /** An answer is still needed. It can be requested only after the current response. */
 let goOn = false
@@ -76,29 +76,24 @@ let unanswered = ''
 let awayLong
 
 function handle(event) {
+  if (showWords(line, event)) return
   switch (event.type) {
     case 'session.created':
       sayWhatNow()
       break
-    case 'conversation.item.added':
-      // Comes again if this page missed more than the relay keeps.
-      if (event.item.type === 'message') line(event.item.id, event.item.role, itemText(event.item), true)
-      break
-    case 'conversation.item.input_audio_transcription.completed':
-      line(event.item_id, 'user', event.transcript, true)
-      break
-    case 'response.output_audio_transcript.delta':
-    case 'response.output_text.delta':
-      line(event.item_id, 'assistant', event.delta)
-      break
-    case 'response.output_audio_transcript.done':
-    case 'response.output_text.done':
-      line(event.item_id, 'assistant', event.transcript ?? event.text, true)
+    case 'relay.session':
+      way.tell(event.enforcement)
       break
     case 'response.output_audio.delta':
-      voice?.play(event.item_id, event.delta)
+      sound.play(event.item_id, event.delta)
+      break
+    case 'output_audio_buffer.started':
+    case 'output_audio_buffer.stopped':
+    case 'output_audio_buffer.cleared':
+      plays = event.type === 'output_audio_buffer.started'
       break
     case 'input_audio_buffer.speech_started':
+      // In a call the model's side cuts its own sound, and knows how much was heard.
       interrupt()
       break
     case 'response.function_call_arguments.done':
@@ -113,15 +108,15 @@ function handle(event) {
     case 'error':
       // A response that this page does not see is active, such as one that calls a tool of the server.
       if (event.error.code === 'conversation_already_has_active_response') goOn = true
-      // A relay that lets nobody come back. All else works.
-      else if (event.error.event_id !== ENABLE_ID) line(event.event_id, 'problem', event.error.message)
+      // A relay that lets nobody come back, and an answer that ended before its cancel came. All else works.
+      else if (event.error.event_id !== ENABLE_ID && event.error.code !== 'response_cancel_not_active') line(event.event_id, 'problem', event.error.message)
       break
   }
 }
 
 /** The user speaks or types during the answer. Tells the model how much of it was heard. */
 function interrupt() {
-  const cut = voice?.stop()
+  const cut = sound.cut()
   if (cut) relay.send({ type: 'conversation.item.truncate', item_id: cut.itemId, content_index: 0, audio_end_ms: cut.heardMs })
 }
 
@@ -146,60 +141,49 @@ function responseOver() {
   relay.send({ type: 'response.create' })
 }
 
-function itemText(item) {
-  return item.content.map((part) => part.text ?? part.transcript ?? '').join('')
-}
-
-function say(text) {
-  at('status').textContent = text
-}
-
 /** There is a session. */
 function sayWhatNow() {
   clearTimeout(awayLong)
-  at('notice').hidden = true
-  say(microphone ? 'Listening' : 'Connected')
+  noNotice()
+  at('hang-up').hidden = false
+  say(sound.listens ? 'Listening' : 'Connected')
 }
 
-/** Call it after a click or a key: browsers allow sound only then. */
-function startAudio() {
-  audio ??= newAudioContext()
-  voice ??= speaker(audio)
-  return audio.resume()
+/** Whatever comes next begins without an answer under way. */
+function sessionOver() {
+  clearTimeout(awayLong)
+  at('hang-up').hidden = true
+  answering = false
+  goOn = false
+  plays = false
+  sound.cut()
+  if (at('text').value === '') at('text').value = unanswered
+  unanswered = ''
 }
 
-function notice(text) {
-  at('notice-text').textContent = text
-  at('notice').hidden = false
+function hangUp() {
+  if (!relay.hangUp()) return
+  sessionOver()
+  stopTalking()
+  say('Not connected')
+  noNotice()
+  line(crypto.randomUUID(), 'note', 'You hung up. What comes next is a new conversation.')
 }
 
 function stopTalking() {
-  microphone?.close()
-  microphone = undefined
-  showTalking()
+  sound.stopListening()
+  status.showTalking(false)
 }
 
-function showTalking() {
-  at('talk').setAttribute('aria-pressed', String(microphone !== undefined))
-  at('talk').textContent = microphone ? 'Stop' : 'Talk'
-}
-
-/** Says why there is no connection, and offers the way back. */
 function tellEnd(ended) {
   stopTalking()
-  const { text, token } = endingWords(ended, at('url').value)
-  say('Not connected')
-  notice(text)
-  if (!token) return
-  at('access').open = true
-  at('token').focus()
-  at('token').select()
+  status.tellEnd(ended)
 }
 
 /** Does `work` in a live session. Shows any failure, and returns whether there was none. */
 async function attempt(work, open = relay.open) {
   try {
-    await startAudio()
+    await sound.start()
     await open()
     await work()
     return true
@@ -215,6 +199,7 @@ async function ask(text) {
   return attempt(() => {
     if (answering) relay.send({ type: 'response.cancel' })
     interrupt()
+    if (plays) relay.send({ type: 'output_audio_buffer.clear' })
     relay.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text }] } })
     if (!relay.send({ type: 'response.create' })) throw new Error('The connection ended before this was sent. Send it again.')
     unanswered = text
@@ -222,7 +207,7 @@ async function ask(text) {
 }
 
 at('talk').onclick = async () => {
-  if (microphone) {
+  if (sound.listens) {
     stopTalking()
     say('Connected')
     return
@@ -230,14 +215,14 @@ at('talk').onclick = async () => {
   at('talk').disabled = true
   await attempt(async () => {
     try {
-      microphone = await openMicrophone(audio, (base64) => relay.send({ type: 'input_audio_buffer.append', audio: base64 }))
+      await sound.listen(way.isCall())
     } catch (error) {
       throw new Error(microphoneWords(error))
     }
-    say('Listening')
+    if (sound.listens) say('Listening')
   })
   at('talk').disabled = false
-  showTalking()
+  status.showTalking(sound.listens)
 }
 
 at('type').onsubmit = async (submit) => {
@@ -256,4 +241,10 @@ window.onhashchange = () => {
   if (!at('notice').hidden) at('again').click()
 }
 
-tellSimulation(at('simulated'))
+at('hang-up').onclick = hangUp
+
+readAbout().then((about) => {
+  if (!about) return
+  tellSimulation(at('simulated'), about)
+  way.offer(about)
+})

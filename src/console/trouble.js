@@ -7,7 +7,7 @@ export function endingWords({ code, message, wasLive }, url) {
       return { text: 'The address or the token cannot be used as it stands. Check both under “Connection”.', token: true }
     case 4401:
       return {
-        text: 'The relay does not accept this token: it has expired, or the demo was started again since. Open the address that the demo prints now, or paste its token under “Connection”.',
+        text: 'The relay does not accept this token: it has expired, was revoked, or the demo was started again since. Open the address that the demo prints now, or paste its token under “Connection”.',
         token: true,
       }
     case 4403:

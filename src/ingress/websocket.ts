@@ -34,7 +34,7 @@ export interface IngressDeps extends AdmissionDeps {
 type Outcome = ({ readonly admitted: Admitted; readonly arrivedAt: number } | Resumed | { readonly refused: RefusalError }) & { readonly response: ServerResponse }
 
 /** Refusals after which no WebSocket can exist, so they are always sent over HTTP. */
-const BEFORE_UPGRADE_ONLY = new Set(['bad_request', 'subprotocol_required', 'not_found'])
+const BEFORE_UPGRADE_ONLY = new Set(['bad_request', 'subprotocol_required'])
 
 /** Connections that are no session yet. The same number again may be closing. */
 const MAX_PENDING = 1000

@@ -37,7 +37,11 @@ export const REFUSAL_NOTES: Readonly<Record<RefusalCode, RefusalNote>> = {
     happened: 'the origin is not listed, or the token names a profile that does not exist',
     operator: 'check `ALLOWED_ORIGINS` (exact spelling; the log names the origin), `PROFILES_FILE` and the claim named by `JWT_PROFILE_CLAIM`',
   },
-  not_found: { when: 'before', happened: 'there is no such path', operator: 'use one of the four realtime paths' },
+  not_found: {
+    when: 'both',
+    happened: 'there is no such path, or no such call of this caller',
+    operator: 'use one of the four realtime paths; a call that is over is not found',
+  },
   upgrade_required: { when: 'before', happened: 'a realtime path was asked for without WebSocket', operator: 'look for a proxy that drops `Upgrade`, or a browser tab' },
   event_not_allowed: {
     when: 'after',

@@ -7,6 +7,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load.js'
 import { checkTools } from '../../src/tools/check.js'
@@ -16,7 +17,21 @@ import { hasEspeak, speechFile } from '../support/speech.js'
 import { blocksOf, DOCUMENTS, ROOT, readDocument } from './documents.js'
 
 const README = readDocument('README.md')
+/** The page that calls by WebRTC. */
+const CALL_PAGE = blocksOf(readDocument('deploy/README.md'), 'html')[0]
 const missing = [...(chromiumPath() ? [] : ['Chromium']), ...(hasEspeak() ? [] : ['espeak-ng'])]
+
+/** Counts what the page plays, either way. */
+const LISTEN_IN = `
+  globalThis.played = 0
+  const { start } = AudioBufferSourceNode.prototype
+  AudioBufferSourceNode.prototype.start = function (...when) { played += this.buffer.duration; return start.apply(this, when) }
+  let peer
+  globalThis.RTCPeerConnection = class extends RTCPeerConnection { constructor() { super(); peer = this } }
+  globalThis.heard = async () => {
+    for (const report of (await peer.getStats()).values()) if (report.type === 'inbound-rtp') return report.totalAudioEnergy
+    return 0
+  }`
 
 describe('README’s clients', { timeout: 90_000 }, () => {
   let folder: string
@@ -30,8 +45,12 @@ describe('README’s clients', { timeout: 90_000 }, () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'relay-readme-'))
     symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'dir')
-    pages = createServer((_request, response) => {
-      const page = blocksOf(README, 'html')[0]?.replace('ws://localhost:8080/v1/realtime', address)
+    pages = createServer((request, response) => {
+      const [shown, placeholder, real] =
+        request.url === '/call.html'
+          ? [CALL_PAGE, 'http://localhost:8080/v1/realtime', address.replace('ws:', 'http:')]
+          : [blocksOf(README, 'html')[0], 'ws://localhost:8080/v1/realtime', address]
+      const page = shown?.replace(placeholder, real)
       response.writeHead(200, { 'content-type': 'text/html' }).end(`<!doctype html><link rel="icon" href="data:," />${page}`)
     }).listen(0, '127.0.0.1')
     await once(pages, 'listening')
@@ -59,27 +78,39 @@ describe('README’s clients', { timeout: 90_000 }, () => {
     expect(pcm.length / 48_000).toBeGreaterThan(1)
   })
 
-  it.skipIf(missing.length > 0)(`talks from a page${missing.length > 0 ? ` (skipped: ${missing.join(' and ')} not installed)` : ''}`, async () => {
+  const skipped = missing.length > 0 ? ` (skipped: ${missing.join(' and ')} not installed)` : ''
+
+  it.skipIf(missing.length > 0)(`talks from a page${skipped}`, async () => {
+    await inPage('', 'Talk', async (page) => {
+      await page.waitForFunction('played > 1')
+    })
+  })
+
+  it.skipIf(missing.length > 0)(`calls from a page by WebRTC, as deploy/README.md has it${skipped}`, async () => {
+    expect(CALL_PAGE?.split('\n')[0]).toBe('<!-- call.html -->')
+    await inPage('/call.html', 'Call', async (page) => {
+      await page.waitForFunction('heard().then((energy) => energy > 0.01)')
+    })
+  })
+
+  async function inPage(path: string, button: string, andThen: (page: Page) => Promise<void>): Promise<void> {
     const speech = speechFile('What is the weather in Lisbon?')
     const browser = await openBrowser({ microphoneFile: speech.file })
     try {
       const page = await browser.context.newPage()
       const complaints = complaintsOf(page)
       page.on('dialog', (dialog) => dialog.accept(token))
-      await page.addInitScript({
-        content:
-          'globalThis.played = 0; const { start } = AudioBufferSourceNode.prototype; AudioBufferSourceNode.prototype.start = function (...when) { played += this.buffer.duration; return start.apply(this, when) }',
-      })
-      await page.goto(origin())
-      await page.getByRole('button', { name: 'Talk' }).click()
+      await page.addInitScript({ content: LISTEN_IN })
+      await page.goto(origin() + path)
+      await page.getByRole('button', { name: button }).click()
       await page.locator('p', { hasText: 'Lisbon' }).waitFor({ timeout: 30_000 })
-      await page.waitForFunction('played > 1')
+      await andThen(page)
       expect(complaints).toEqual([])
     } finally {
       await browser.close()
       rmSync(speech.folder, { recursive: true, force: true })
     }
-  })
+  }
 })
 
 describe('JSON in the documents', () => {

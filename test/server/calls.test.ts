@@ -394,6 +394,22 @@ describe('GET realtime?call_id', () => {
     await send(`/v1/realtime/calls/${id}/hangup`, await bearer())
     expect(await refusal(await follow(id))).toBe(404)
   })
+
+  it('is told over the socket, so that a page can read it, if refusals come after the upgrade', async () => {
+    await start({ env: { REFUSE_AFTER_UPGRADE: 'true' } })
+    const id = idOf(await offer())
+    for (const [asked, subject] of [
+      [id, 'bob'],
+      ['rtc_1', 'alice'],
+    ] as const) {
+      const socket = await follow(asked, subject)
+      const closed = once(socket, 'close')
+      const [data] = (await once(socket, 'message')) as [Buffer]
+      expect(JSON.parse(data.toString())).toMatchObject({ type: 'error', error: { code: 'not_found' } })
+      expect((await closed)[0]).toBe(4404)
+    }
+    expect(lab.sessions.size).toBe(1)
+  })
 })
 
 describe('quotas and profiles', () => {
