@@ -8,6 +8,8 @@ import { type Caller, caller, conversationsOf, percentile, sortedOf } from './ca
 const SEED = Number(process.env.CHAOS_SEED ?? 1)
 const DROPS = Number(process.env.CHAOS_DROPS ?? 1000)
 const KILLS = Number(process.env.CHAOS_RELAY_KILLS ?? 10)
+const AWAY_CALLERS = Math.min(50, DROPS)
+const MOST_AWAY_MS = 50_000
 const ENV = { CONNECTS_PER_SECOND: '10000', RESPONSES_PER_MINUTE: '10000', TOOL_CALLS_PER_MINUTE: '10000', RESUME_SNAPSHOTS: 'true', DRAIN_SECONDS: '1' }
 const WEATHER = 'What is the weather in Bremen?'
 
@@ -54,6 +56,46 @@ it(`${DROPS} drops of clients, on two relays: all are back, each message once, n
     const watched = callers.map(async (one) => {
       await one.reached(() => one.isOver || one.answered > each + 1)
       // The simulator remembers the last sixty-four sessions.
+      problems.push(...one.problems(conversationsOf(relays.simulator)))
+    })
+    await Promise.all(watched)
+    const drops = callers.reduce((sum, { backMs }) => sum + backMs.length, 0)
+    console.log(`${drops} drops, back after ${figures(callers)} ms (p50 / p95 / most); ${relays.toolRequests.length} calls for ${toolQuestions(callers)} questions`)
+    expect(problems).toEqual([])
+    expect(relays.toolRequests.length).toBeLessThanOrEqual(toolQuestions(callers))
+    expect(drops).toBeGreaterThan(DROPS * 0.8)
+  } finally {
+    for (const one of callers) one.hangUp()
+    await relays.close()
+    await redis.stop()
+  }
+})
+
+it(`${DROPS} drops of 0 to 50 s, on two relays: all are back, each message once, no tool twice (seed ${SEED})`, async () => {
+  const redis = await startRedis()
+  const relays = await shareRelays(redis.url, { speed: 10 }, 150)
+  const chance = random(SEED)
+  const callers: Caller[] = []
+  try {
+    const both = [await relays.start(ENV), await relays.start(ENV)] as const
+    const anyUrl = () => ((chance() < 0.5 ? both[0] : both[1]) as RelayProcess).url.replace('http', 'ws')
+    const each = Math.ceil(DROPS / AWAY_CALLERS)
+    for (let at = 0; at < AWAY_CALLERS; at++) {
+      let left = each
+      let awayUntil = 0
+      // So long nothing listens where it calls.
+      const url = () => (performance.now() < awayUntil ? 'ws://127.0.0.1:1' : anyUrl())
+      const dropAfterMs = () => {
+        if (left-- <= 0) return undefined
+        const afterMs = chance() * 900
+        awayUntil = performance.now() + afterMs + chance() * MOST_AWAY_MS
+        return afterMs
+      }
+      callers.push(caller({ name: `caller-${at}`, url, bearer: (await both[0].door(`caller-${at}`)).bearer, words, dropAfterMs }))
+    }
+    const problems: string[] = []
+    const watched = callers.map(async (one) => {
+      await one.reached(() => one.isOver || one.answered > each + 1)
       problems.push(...one.problems(conversationsOf(relays.simulator)))
     })
     await Promise.all(watched)
