@@ -89,9 +89,12 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const live = await createLiveConfig({
       config,
       load: extras.load,
-      createTools: (version) => createToolRegistry(version.tools, toolRegistryOptions(version, log)),
+      createTools(version) {
+        metrics.expect(version)
+        return createToolRegistry(version.tools, toolRegistryOptions(version, log))
+      },
       log,
-      count: metrics.counter('relay_config_reloads_total', 'Changed configurations taken up or refused.', 'result'),
+      count: metrics.counter('relay_config_reloads_total', 'Changed configurations taken up or refused.', 'result', ['reloaded', 'refused']),
     })
     closers.push(() => live.close())
     const { upstreamConnectTimeoutMs: connectTimeoutMs } = config.limits
