@@ -57,5 +57,6 @@ export const KNOWN = {
   relay_restores_total: combined({ result: ['restored', 'failed'] }),
   relay_cut_answers_total: combined({ outcome: all<Exclude<NoteOf<'restored'>['cut'], 'none'>>({ again: true, completed: true, broken: true, cancelled: true }) }),
   relay_rollovers_total: combined({ result: ['quiet', 'forced', 'failed'] }),
+  relay_turns_total: combined({ end: all<NoteOf<'turn_ended'>['end']>({ completed: true, interrupted: true, failed: true, filtered: true, abandoned: true }) }),
   relay_lane_frames_total: combined({ side: sides, result: ['hit', 'miss'] }),
 } as const

@@ -6,6 +6,7 @@ import type { Recorder } from '../ports/notes.js'
 import { combined } from './known-labels.js'
 import { createNoteCounters } from './note-counters.js'
 import { createSeries } from './series.js'
+import { createTurnMetrics, isTurnNote } from './turn-metrics.js'
 import { createUpstreamMetrics, type UpstreamMetrics } from './upstream-metrics.js'
 
 export interface Metrics {
@@ -50,6 +51,7 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
   const registers = [registry]
   const series = createSeries(registry, false)
   const notes = createNoteCounters(series)
+  const turns = createTurnMetrics(series)
   const upstreams = createUpstreamMetrics(registry, series)
   if (options.processMetrics) collectDefaultMetrics({ register: registry })
 
@@ -57,7 +59,8 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
     recorder: {
       note(note) {
         try {
-          notes.count(note)
+          if (isTurnNote(note)) turns.record(note)
+          else notes.count(note)
         } catch {
           // A number that prom-client refuses (NaN, negative) must not end a session.
         }
@@ -68,7 +71,9 @@ export function createMetrics(options: { readonly processMetrics: boolean } = { 
       const names = Object.keys(profiles)
       const run = tools.flatMap((tool) => (tool.kind === 'http' || tool.kind === 'module' ? [tool.definition.name] : []))
       notes.expect({ profiles: names, tools: run })
-      upstreams.expect({ profiles: names, upstreams: configs.map(({ name }) => name), currency: prices?.currency })
+      const upstreamNames = configs.map(({ name }) => name)
+      turns.expect({ profiles: names, upstreams: upstreamNames })
+      upstreams.expect({ profiles: names, upstreams: upstreamNames, currency: prices?.currency })
     },
     gauge(name, help, read) {
       const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(read()) })

@@ -3,12 +3,15 @@ import type { Note } from '../ports/notes.js'
 import { combined, DIALECTS, TOOL_OUTCOMES } from './known-labels.js'
 import { createBoundedLabel, wordLabel } from './labels.js'
 import type { Series } from './series.js'
+import type { TurnNote } from './turn-metrics.js'
 
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const SESSION_SECONDS = [1, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600]
 
+type Counted = Exclude<Note, TurnNote>
+
 export interface NoteCounters {
-  count(note: Note): void
+  count(note: Counted): void
   /** Their counters begin at 0. */
   expect(names: { readonly profiles: readonly string[]; readonly tools: readonly string[] }): void
 }
@@ -63,7 +66,7 @@ export function createNoteCounters({ counter, histogram }: Series): NoteCounters
     status: createBoundedLabel(),
   }
 
-  function count(note: Note): void {
+  function count(note: Counted): void {
     switch (note.type) {
       case 'upgrade_refused':
         if (note.code === 'resume_unknown') resumes.inc({ result: 'unknown', from: 'unknown' })

@@ -9,6 +9,8 @@ export interface UpstreamConnection {
   readonly dialect: DialectName
   /** Name under which limits are recorded. Never shown to a client. */
   readonly deployment: string
+  /** Its name in the configuration, for what is counted. */
+  readonly upstream?: string
   /** Further words that must not appear in any text towards a client, e.g. the endpoint's host. */
   readonly privateWords?: readonly string[]
   /** The zone of the upstream, if it has one. */

@@ -52,6 +52,7 @@ export class NextLeg {
       if (dialling.signal.aborted) return connection.link.close(1000, '')
       this.#dialling = undefined
       const leg = legOf(connection)
+      leg.upstream = connection.upstream ?? ''
       this.#leg = leg
       session.apply({ type: 'upstream.opened', leg: number, privateWords: (connection.privateWords ?? []).concat(connection.deployment) })
       leg.reader.resume('held')

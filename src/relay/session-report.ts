@@ -7,6 +7,7 @@ import type { SessionDeps } from './deps.js'
 import { tenantOf } from './ledger.js'
 import type { Leg } from './leg.js'
 import type { Meters } from './meters.js'
+import type { TurnClock } from './turn-clock.js'
 
 interface ReportedSession {
   readonly opened: NewSession
@@ -17,13 +18,14 @@ interface ReportedSession {
 
 /** `client`: what was sent to it. */
 export function recordEnd(
-  { opened, meters }: ReportedSession,
+  { opened, meters, lane }: ReportedSession & { readonly lane: { readonly turns: Pick<TurnClock, 'close'> } },
   client: Pick<Leg, 'sentMessages' | 'sentBytes'>,
   code: RefusalCode | 'client_left',
   why: string,
   durationMs: number,
 ): void {
   const { recorder } = opened
+  lane.turns.close(code)
   const { upMessages, upBytes, laneHits, laneMisses } = meters
   const { sentMessages: downMessages, sentBytes: downBytes } = client
   recorder.note({ type: 'lane', side: 'client', hits: laneHits, misses: laneMisses })

@@ -79,7 +79,7 @@ export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOv
     try {
       const connection = await provider.dial({ ...request, signal })
       ended(name, { type: 'opened', latencyMs: Math.max(0, now() - began) })
-      return { ...connection, deployment: limitKey, zone: config.zone, privateWords: (connection.privateWords ?? []).concat(config.deployment) }
+      return { ...connection, deployment: limitKey, upstream: name, zone: config.zone, privateWords: (connection.privateWords ?? []).concat(config.deployment) }
     } catch (error) {
       const refusal = error instanceof RefusalError ? error : new RefusalError('upstream_refused', 'dial_failed')
       const timedOut = timeout?.aborted === true && !request.signal.aborted && refusal.why === 'aborted'

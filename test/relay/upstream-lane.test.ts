@@ -1,10 +1,10 @@
 // Deltas that pass unread do what they would do if each were read: the same events to the client, the same notes, in every pair of dialects.
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { DialectName } from '../../src/core/protocol/dialect.js'
-import type { Recorder } from '../../src/ports/notes.js'
 import { Leg } from '../../src/relay/leg.js'
 import { createMeters } from '../../src/relay/meters.js'
 import { PartLane } from '../../src/relay/part-lane.js'
+import type { TurnClock } from '../../src/relay/turn-clock.js'
 import { UpstreamLane } from '../../src/relay/upstream-lane.js'
 import { memoryPair } from '../support/memory-link.js'
 import { ev, play, profile } from '../support/playbook.js'
@@ -155,9 +155,8 @@ it('a change in between is seen by the very next delta', async () => {
 
 describe('what was learned', () => {
   const frame = (text: string) => Buffer.from(compact(delta(NAMES.ga.transcript, 'm', text)))
-  const clock = () => 0
 
-  function lane(recorder: Recorder = { note() {} }) {
+  function lane(turns = { awaitsAudio: false, audio: (_bytes: number) => {} }) {
     const { link, peer } = memoryPair()
     const leg = (side: 'client' | 'upstream') =>
       new Leg({
@@ -171,20 +170,21 @@ describe('what was learned', () => {
         sides: { opposite: () => undefined },
         recorder: { note() {} },
       })
-    return { lane: new UpstreamLane(leg('client'), createMeters(), recorder), upstream: leg('upstream'), peer }
+    const client = leg('client')
+    return { lane: new UpstreamLane(client, createMeters(), { note() {} }, turns as TurnClock), upstream: leg('upstream'), client, peer }
   }
 
   it('holds for the state it was learned in, and is forgotten with it', async () => {
     const { lane: one, upstream, peer } = lane()
     const [state, other] = [play().state, play().state]
     const first = frame(' a')
-    expect(one.passes(upstream, first, state, clock)).toBe(false)
+    expect(one.passes(upstream, first, state)).toBe(false)
     one.learn(first, [JSON.parse(String(first))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
     const second = frame(' b')
-    expect(one.passes(upstream, second, state, clock)).toBe(true)
+    expect(one.passes(upstream, second, state)).toBe(true)
     expect((await peer.next()).text).toBe(String(second))
-    expect(one.passes(upstream, second, other, clock)).toBe(false)
-    expect(one.passes(upstream, second, state, clock), 'the other state has cleared it').toBe(false)
+    expect(one.passes(upstream, second, other)).toBe(false)
+    expect(one.passes(upstream, second, state), 'the other state has cleared it').toBe(false)
   })
 
   it('lets words pass that are said all the same', () => {
@@ -193,18 +193,27 @@ describe('what was learned', () => {
     one.said.heard({ type: 'response.output_item.added', item: { id: 'm' } }, 0)
     const first = frame(' a')
     one.learn(first, [JSON.parse(String(first))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
-    for (const text of [' b', ' schön', '']) expect(one.passes(upstream, frame(text), state, clock)).toBe(true)
+    for (const text of [' b', ' schön', '']) expect(one.passes(upstream, frame(text), state)).toBe(true)
     expect(one.said.soFar(48_000, 48_000)).toMatchObject([{ itemId: 'm', text: ' b schön', audioMs: 1000 }])
   })
 
-  it('tells when the first audio is heard, once', () => {
-    const heard: unknown[] = []
-    const { lane: one, upstream } = lane({ note: (note) => void heard.push(note), traces: true })
+  it('tells of audio only while a response is awaited, once the client has it', () => {
+    const heard: number[] = []
+    const turns = {
+      awaitsAudio: false,
+      audio(bytes: number) {
+        turns.awaitsAudio = false
+        heard.push(bytes, client.sentMessages)
+      },
+    }
+    const { lane: one, upstream, client } = lane(turns)
     const { state } = play()
     const audio = Buffer.from(compact({ type: 'response.output_audio.delta', event_id: 'e', ...place('r', 'm'), delta: 'AAAA' }))
-    one.firstAudio.awaited('r', 100)
-    for (const now of [350, 900]) expect(one.passes(upstream, audio, state, () => now)).toBe(true)
-    expect(heard).toEqual([{ type: 'first_audio', responseId: 'r', afterMs: 250 }])
+    expect(one.passes(upstream, audio, state)).toBe(true)
+    expect(heard).toEqual([])
+    turns.awaitsAudio = true
+    for (let n = 0; n < 3; n++) expect(one.passes(upstream, audio, state)).toBe(true)
+    expect(heard).toEqual([3, 2])
   })
 
   it('is nothing of an event that may change the session, nor of an action that is no plain answer', () => {
@@ -212,8 +221,8 @@ describe('what was learned', () => {
     const { state } = play()
     const done = Buffer.from(compact({ type: 'response.output_text.done', event_id: 'e', ...place('r', 'm'), text: 'x' }))
     one.learn(done, [JSON.parse(String(done))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(done)), frame: done }])
-    expect(one.passes(upstream, done, state, clock)).toBe(false)
+    expect(one.passes(upstream, done, state)).toBe(false)
     one.learn(frame(' a'), [JSON.parse(String(frame(' a')))], state, state, [{ type: 'quota.release' }])
-    expect(one.passes(upstream, frame(' b'), state, clock)).toBe(false)
+    expect(one.passes(upstream, frame(' b'), state)).toBe(false)
   })
 })
