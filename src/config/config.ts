@@ -224,4 +224,5 @@ export interface Config {
   readonly warmPoolSize: number
   readonly workers: number
   readonly admin: { readonly host: string; readonly port: number }
+  readonly metricsFormat: 'text' | 'openmetrics'
 }

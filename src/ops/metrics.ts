@@ -1,13 +1,17 @@
 // The metrics of one process: where they are kept, how they are read, and how those of several processes are added up.
 import type { FastifyInstance } from 'fastify'
-import { AggregatorRegistry, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { AggregatorRegistry, collectDefaultMetrics, Gauge, type PrometheusContentType, Registry } from 'prom-client'
 import type { Config } from '../config/config.js'
 import type { Recorder } from '../ports/notes.js'
+import { type MetricsSnapshot, restoreExemplars, withoutTotal } from './exemplars.js'
 import { combined } from './known-labels.js'
 import { createNoteCounters } from './note-counters.js'
 import { createSeries } from './series.js'
 import { createTurnMetrics, isTurnNote } from './turn-metrics.js'
 import { createUpstreamMetrics, type UpstreamMetrics } from './upstream-metrics.js'
+
+export type { MetricsSnapshot }
+export type MetricsFormat = Config['metricsFormat']
 
 export interface Metrics {
   readonly recorder: Recorder
@@ -37,23 +41,35 @@ export function registerMetrics(app: FastifyInstance, { metrics, sessionCount }:
   app.get('/metrics', async (_request, reply) => reply.header('content-type', metrics.contentType).send(await metrics.text()))
 }
 
-/** Plain data that can be sent to another process. */
-export type MetricsSnapshot = readonly object[]
+/** The library's types bind a registry to the first. */
+const CONTENT_TYPES = { text: Registry.PROMETHEUS_CONTENT_TYPE, openmetrics: Registry.OPENMETRICS_CONTENT_TYPE as unknown as PrometheusContentType } as const
 
-/** The metrics of several processes as one Prometheus text, with counters and gauges added up. */
-export function mergedText(snapshots: readonly MetricsSnapshot[]): Promise<string> {
-  return AggregatorRegistry.aggregate([...snapshots]).metrics()
+/** The metrics of several processes as one text, with counters and gauges added up. */
+export function mergedText(snapshots: readonly MetricsSnapshot[], format: MetricsFormat): Promise<string> {
+  if (format === 'text') return AggregatorRegistry.aggregate([...snapshots]).metrics()
+  const named = snapshots.map(withoutTotal)
+  const merged = AggregatorRegistry.aggregate<PrometheusContentType>([...named])
+  merged.setContentType(CONTENT_TYPES.openmetrics)
+  restoreExemplars(merged, named)
+  return merged.metrics()
+}
+
+export interface MetricsOptions {
+  /** Whether memory, CPU and the event loop of this process are shown. */
+  readonly processMetrics?: boolean
+  readonly format?: MetricsFormat
 }
 
 /** Has a registry of its own, so that several instances in one process (tests) do not share numbers. */
-export function createMetrics(options: { readonly processMetrics: boolean } = { processMetrics: true }): Metrics {
+export function createMetrics({ processMetrics = true, format = 'text' }: MetricsOptions = {}): Metrics {
   const registry = new Registry()
+  registry.setContentType(CONTENT_TYPES[format])
   const registers = [registry]
-  const series = createSeries(registry, false)
+  const series = createSeries(registry, format === 'openmetrics')
   const notes = createNoteCounters(series)
   const turns = createTurnMetrics(series)
   const upstreams = createUpstreamMetrics(registry, series)
-  if (options.processMetrics) collectDefaultMetrics({ register: registry })
+  if (processMetrics) collectDefaultMetrics({ register: registry })
 
   return {
     recorder: {

@@ -77,7 +77,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
   const stdout = openLogSink(1)
   const sink = extras.sink?.(stdout) ?? stdout
   const log = createLogger(config, sink)
-  const metrics = createMetrics()
+  const metrics = createMetrics({ format: config.metricsFormat })
   metrics.gauge('relay_log_lines_dropped', 'Log lines dropped because nobody read them fast enough.', () => sink.dropped)
   const closers: (() => Promise<unknown>)[] = []
   try {
@@ -178,7 +178,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const admin = createAdminServer(
       { loggerInstance: log as FastifyBaseLogger, ...quiet },
       readiness,
-      { metrics: peers ? mergedMetrics(metrics, peers) : metrics, sessionCount: () => relay.sessions.count },
+      { metrics: peers ? mergedMetrics(metrics, peers, config.metricsFormat) : metrics, sessionCount: () => relay.sessions.count },
       { authenticator, store, upstreams: provider.views, now: Date.now, log },
     )
     closers.push(() => closeHttp(admin))
@@ -221,9 +221,9 @@ async function quotaOf(config: Config, usage: UsageBook, identity: Identity): Pr
   return used && quotaLeft(policy, used)
 }
 
-function mergedMetrics(metrics: Metrics, peers: Peers): Metrics {
+function mergedMetrics(metrics: Metrics, peers: Peers, format: Config['metricsFormat']): Metrics {
   peers.answer('metrics', () => metrics.snapshot())
-  return { ...metrics, text: async () => mergedText((await peers.ask('metrics')) as MetricsSnapshot[]) }
+  return { ...metrics, text: async () => mergedText((await peers.ask('metrics')) as MetricsSnapshot[], format) }
 }
 
 function refuseSchemas(): never {
