@@ -27,7 +27,7 @@ describe.skipIf(withoutPrometheus !== '')(`deploy/prometheus${withoutPrometheus}
     expect(promtool('check', 'rules', join(folder, 'rules.yml'))).toMatchObject({ code: 0 })
   })
 
-  it('every case of rules.test.yml holds', () => {
+  it('every case of rules.test.yml holds', { timeout: 180_000 }, () => {
     const { code, output } = promtool('test', 'rules', join(folder, 'rules.test.yml'))
     expect(output).toContain('SUCCESS')
     expect(code).toBe(0)
