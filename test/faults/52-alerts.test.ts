@@ -15,19 +15,21 @@ import { appendable, silence, tone } from '../support/speech.js'
 import { type RelayProcess, startRelayProcess } from './relay-process.js'
 
 const ROOT = join(import.meta.dirname, '../..')
-const WINDOW_S = 15
+const WINDOW_S = 20
 /** What the file counts in minutes and hours, in seconds: a fault of half a day takes that of a minute. */
 const rules = readFileSync(join(ROOT, 'deploy/prometheus/rules.yml'), 'utf8')
   .replace(/\[\d+[mh]\]/g, `[${WINDOW_S}s]`)
-  .replace(/for: \d+m/g, 'for: 2s')
-const CALLERS = 6
-const FIRES_WITHIN_MS = 60_000
+  .replace(/for: \d+m/g, 'for: 4s')
+const CALLERS = 8
+const TURNS_A_CALL = 8
+const TRACE_ID = '0af7651916cd43dd8448eb211c80319c'
+const FIRES_WITHIN_MS = 90_000
 const ANSWER_MS = 350
 const SPEECH = appendable(tone(300), silence(600))
 
 /** A question about the weather is answered by the tool. */
 const script = (waitMs: number) => ({
-  hears: ['hello', 'hello', 'weather'],
+  hears: Array.from({ length: 3000 }, (_, turn) => (turn % 4 === 3 ? 'weather' : 'hello')),
   answers: [
     { on: { result: 'get_weather' }, reply: [{ say: 'Sunny.' }] },
     { on: { says: 'weather' }, reply: [{ call: { name: 'get_weather', arguments: { city: 'Bergen' } } }] },
@@ -35,8 +37,14 @@ const script = (waitMs: number) => ({
   ],
 })
 
-describe.skipIf(withoutPrometheus !== '')(`52. alerts of a real Prometheus${withoutPrometheus}`, { timeout: 120_000 }, () => {
-  const options: { -readonly [K in keyof SimulatorOptions]: SimulatorOptions[K] } = { speed: Number.POSITIVE_INFINITY, record: 0, rateLimits: 'both', latencyMs: 0 }
+describe.skipIf(withoutPrometheus !== '')(`52. alerts of a real Prometheus${withoutPrometheus}`, { timeout: 240_000 }, () => {
+  const options: { -readonly [K in keyof SimulatorOptions]: SimulatorOptions[K] } = {
+    speed: Number.POSITIVE_INFINITY,
+    record: 0,
+    rateLimits: 'both',
+    tokensPerMinute: 1e9,
+    latencyMs: 0,
+  }
   let redis: OwnRedis
   let upstream: Simulator
   let relay: RelayProcess
@@ -80,12 +88,12 @@ describe.skipIf(withoutPrometheus !== '')(`52. alerts of a real Prometheus${with
     backEnd.closeAllConnections()
   })
 
-  /** Callers who speak, and now and then ask for the weather, until `hangUp`; who is cut off calls again. */
+  /** Callers who speak, and now and then ask for the weather, until `hangUp`; who is cut off, or has said enough, calls again. */
   function call(): void {
     const state = { over: false }
     const caller = async (n: number) => {
       let client: RealtimeClient | undefined
-      while (!state.over) {
+      for (let turn = 1; !state.over; turn++) {
         try {
           client ??= await relay.connect(`caller-${n}`)
           await client.next('session.created', { ms: 20_000 })
@@ -94,6 +102,9 @@ describe.skipIf(withoutPrometheus !== '')(`52. alerts of a real Prometheus${with
           await client.next('response.done', { from, ms: 20_000 })
           turns++
           await sleep(50)
+          if (turn % TURNS_A_CALL > 0) continue
+          client.close()
+          client = undefined
         } catch {
           client = undefined
           await sleep(250)
@@ -123,8 +134,11 @@ describe.skipIf(withoutPrometheus !== '')(`52. alerts of a real Prometheus${with
   const quiet = () => expect.poll(async () => [...(await firing())], { timeout: FIRES_WITHIN_MS, interval: 500 }).toEqual([])
 
   it('while all is well: no alert, quantiles in their bucket, every query of the board with data, every turn counted', async () => {
-    const probe = await relay.connect('probe')
-    await probe.next('session.created')
+    const headers = { traceparent: `00-${TRACE_ID}-b7ad6b7169203331-01` }
+    const traced = await connectClient(`${relay.wsUrl}/v1/realtime`, await relay.token('traced'), { headers })
+    await traced.next('session.created')
+    await traced.ask('Good morning')
+    turns++
     call()
     await sleep((WINDOW_S + 10) * 1000)
     expect([...(await firing())]).toEqual([])
@@ -133,18 +147,20 @@ describe.skipIf(withoutPrometheus !== '')(`52. alerts of a real Prometheus${with
     expect(await value('relay:first_audio_slow:ratio_1h')).toBeLessThan(0.05)
     expect(await value('relay:turns:good_ratio_5m')).toBe(1)
     expect(await value('relay_workers')).toBe(4)
+    const [start, end] = [Date.now() / 1000 - 60, Date.now() / 1000]
+    expect(JSON.stringify(await prometheus.get(`query_exemplars?query=relay_first_audio_seconds_bucket&start=${start}&end=${end}`))).toContain(`"trace_id":"${TRACE_ID}"`)
     const empty: string[] = []
     for (const { title, expr } of expressions) if ((await prometheus.query(expr)).length === 0) empty.push(`${title}: ${expr}`)
     expect(empty).toEqual([])
     await hangUp()
-    probe.close()
+    traced.close()
     await expect.poll(() => value('sum(relay_turns_total)'), { timeout: 10_000 }).toBe(turns)
     expect(await value('sum(relay_turns_total{end="completed"})')).toBe(turns)
     call()
   })
 
   it('RelayAnswersSlowFast and RelayAnswersSlow: the service takes its time', async () => {
-    upstream.setScript(script(1800))
+    upstream.setScript(script(1500))
     await fires('RelayAnswersSlowFast')
     await fires('RelayAnswersSlow')
     upstream.setScript(script(ANSWER_MS))

@@ -18,7 +18,7 @@ export const board = JSON.parse(readFileSync(join(import.meta.dirname, '../../de
 
 /** Without the filter for what happened at all, since in a test little has. */
 export const expressions = board.panels.flatMap(({ title, targets = [] }) =>
-  targets.map(({ expr, legendFormat }) => ({ title, legendFormat, written: expr, expr: expr.replaceAll('$job', '.*').replaceAll('$__rate_interval', '15s').replace(/ > 0$/, '') })),
+  targets.map(({ expr, legendFormat }) => ({ title, legendFormat, written: expr, expr: expr.replaceAll('$job', '.*').replaceAll('$__rate_interval', '20s').replace(/ > 0$/, '') })),
 )
 
 export interface Selector {

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 function inPath(name: string): string | undefined {
   return (process.env.PATH ?? '')
@@ -37,18 +38,18 @@ export interface PrometheusServer {
   stop(): Promise<void>
 }
 
-/** Scrapes and evaluates once a second. `rules`: the text of a rule file. */
+/** Scrapes and evaluates every two seconds. `rules`: the text of a rule file. */
 export async function startPrometheus(target: string, rules: string): Promise<PrometheusServer> {
   const folder = mkdtempSync(join(tmpdir(), 'prometheus-'))
   writeFileSync(join(folder, 'rules.yml'), rules)
-  const timing = 'scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s'
+  const timing = 'scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 2s'
   const config = `global: { ${timing} }\nrule_files: [rules.yml]\nscrape_configs: [{ job_name: relay, static_configs: [{ targets: ['${new URL(target).host}'] }] }]\n`
   writeFileSync(join(folder, 'prometheus.yml'), config)
   const child = spawn(
     prometheusPath() ?? '',
     [
       ...[`--config.file=${join(folder, 'prometheus.yml')}`, `--storage.tsdb.path=${join(folder, 'data')}`, '--web.listen-address=127.0.0.1:0'],
-      ...['--enable-feature=exemplar-storage', '--query.lookback-delta=5s'],
+      ...['--enable-feature=exemplar-storage', '--query.lookback-delta=10s'],
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   )
@@ -64,6 +65,7 @@ export async function startPrometheus(target: string, rules: string): Promise<Pr
     })
     void ended.then(() => reject(new Error(`prometheus ended: ${said}`)))
   })
+  while (!(await fetch(`${url}/-/ready`)).ok) await sleep(50)
   const get = async (path: string): Promise<unknown> => ((await (await fetch(`${url}/api/v1/${path}`)).json()) as { data?: unknown }).data
   const stop = async () => {
     child.kill('SIGKILL')
