@@ -180,8 +180,7 @@ export class TurnClock {
     this.awaitsText = this.#turn !== undefined && !this.#turn.hasText
   }
 
-  #done({ responseId, end, goesOn }: Extract<Moment, { what: 'response_done' }>, now: number): void {
-    if (responseId !== this.#responseId) return
+  #done({ end, goesOn }: Extract<Moment, { what: 'response_done' }>, now: number): void {
     this.awaitsAudio = false
     this.awaitsText = false
     this.#playback.end()

@@ -1,6 +1,8 @@
 // Times of turns, to the millisecond: from the end of speech or a request to the first of the answer, through tools, interruptions and every end.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Note } from '../../src/ports/notes.js'
+import { Playback } from '../../src/relay/playback.js'
+import { Timetable } from '../../src/relay/timetable.js'
 import { settle } from '../support/memory-link.js'
 import { ev, tool, updated } from '../support/playbook.js'
 import { type Lab, type LabOptions, openLab } from '../support/relay-lab.js'
@@ -291,6 +293,19 @@ describe('a user who breaks in', () => {
     expect(notes(lab)).toEqual([ended('completed'), { type: 'audio_ahead', ms: 3000 }, { type: 'barge_in', step: 'truncated', ms: 120 }])
   })
 
+  it('into an answer behind one that is still being played hears both less', async () => {
+    const lab = await answering()
+    lab.audio('r1', 1500)
+    lab.upstream.say(ev.done('r1'))
+    await lab.pass(300)
+    lab.begins('r2')
+    lab.audio('r2', 500)
+    await lab.pass(200)
+    lab.heard('speech_started', 'u2')
+    await settle()
+    expect(lab.noted('audio_ahead')).toEqual([{ type: 'audio_ahead', ms: 2000 }])
+  })
+
   it('after everything was played does not break in', async () => {
     const lab = await answering()
     lab.upstream.say(ev.done('r1'))
@@ -378,12 +393,17 @@ describe('a turn that the session does not outlive', () => {
     expect(notes(lab)).toEqual([ended('failed')])
   })
 
-  it('leaves nothing behind that ticks', async () => {
-    const lab = await answering()
-    lab.client.close()
-    await settle()
-    await lab.pass(60_000)
-    expect(notes(lab)).toEqual([ended('interrupted')])
+  it('leaves nothing behind that ticks', () => {
+    const timetable = new Timetable(0)
+    const session = { meters: { serverAudioBytes: 4800 }, ledger: { media: { outputBytesPerSecond: 48_000 } }, clock: () => 0 }
+    const playback = new Playback(session, timetable, () => undefined)
+    const ticks = vi.spyOn(playback, 'tick')
+    playback.begin(4800, 0)
+    timetable.tick(250)
+    playback.stop()
+    const before = ticks.mock.calls.length
+    timetable.tick(500)
+    expect([before > 0, ticks.mock.calls.length]).toEqual([true, before])
   })
 })
 

@@ -120,8 +120,17 @@ describe('tools', () => {
     expect(upstream(p, ev.itemDone('r1', call))).toEqual([])
     upstream(p, ev.done('r1', [call]))
     upstream(p, ev.created('r2'))
-    upstream(p, ev.done('r2'))
     expect(finished(p, 'c1')).toEqual([])
+    expect(upstream(p, ev.done('r2'))).toEqual([doneMoment('r2', 'completed')])
+  })
+
+  it('that still run do not carry on a response that was broken off', () => {
+    const p = play()
+    upstream(p, ev.created('r1'))
+    upstream(p, ev.itemDone('r1', call))
+    upstream(p, ev.done('r1', [call]))
+    upstream(p, ev.created('r2'))
+    expect(upstream(p, done('r2', 'cancelled'))).toEqual([doneMoment('r2', 'interrupted')])
   })
 
   it('that take long: the line that is said meanwhile is no answer', () => {
@@ -143,6 +152,15 @@ describe('nothing is told', () => {
     p.input({ type: 'client.closed', code: 1000 })
     expect(p.state.life).toBe('parked')
     expect(upstream(p, done('r1', 'cancelled'))).toEqual([])
+  })
+
+  it('of a leg that is being told the conversation', () => {
+    const p = play({ limits: { reconnectMs: 10_000 } as never })
+    upstream(p, ev.created('r1'))
+    p.input({ type: 'upstream.closed', leg: 1, code: 1006 })
+    p.input({ type: 'upstream.opened', leg: 2, privateWords: [] })
+    expect([p.state.restore === undefined, p.state.upstream.leg]).toEqual([false, 2])
+    expect(upstream(p, heard('speech_started'))).toEqual([])
   })
 
   it('of a leg that is not the present one, nor of words', () => {
