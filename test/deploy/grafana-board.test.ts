@@ -23,7 +23,7 @@ describe('deploy/grafana/board.json', () => {
   const shown = new Map<string, Set<string>>()
 
   beforeAll(async () => {
-    running = await runRelay({ simulator: { rateLimits: 'both' }, env: { PRICES_FILE: 'deploy/examples/prices.json' } })
+    running = await runRelay({ simulator: { rateLimits: 'both' }, env: { PRICES_FILE: 'deploy/examples/prices.json', WEBRTC: 'media-only' } })
     const client = await connectClient(`${running.wsUrl}/v1/realtime`, await running.token())
     await client.next('session.created')
     await client.ask('Good morning')
