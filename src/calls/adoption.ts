@@ -6,7 +6,8 @@ import { wishedProfile } from './call-session.js'
 import { type CallParcel, openParcel } from './parcel.js'
 import type { CallSession, RunningCalls } from './running.js'
 
-export type AdoptionResult = 'adopted' | 'hung_up' | 'too_old'
+export const ADOPTION_RESULTS = ['adopted', 'hung_up', 'too_old'] as const
+export type AdoptionResult = (typeof ADOPTION_RESULTS)[number]
 
 export interface AdoptionDeps {
   readonly records: CallRecords

@@ -12,7 +12,8 @@ export type CallSession = Omit<NewSession, 'client' | 'dialect' | 'continues' | 
   readonly chosen: SessionProfile
 }
 
-export type HangUpOutcome = 'done' | 'failed' | 'handed_over'
+export const HANG_UP_OUTCOMES = ['done', 'failed', 'handed_over'] as const
+export type HangUpOutcome = (typeof HANG_UP_OUTCOMES)[number]
 
 export interface RunningDeps {
   readonly provider: CallProvider

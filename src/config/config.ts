@@ -247,4 +247,5 @@ export interface Config {
   readonly admin: { readonly host: string; readonly port: number }
   /** Absent: nothing is exported. */
   readonly telemetry?: TelemetryConfig | undefined
+  readonly metricsFormat: 'text' | 'openmetrics'
 }

@@ -228,6 +228,7 @@ export const VARIABLES = {
   WORKERS: required(processes(128), '1', 'Processes that share the ports. `auto`: one for each processor. More than one needs `REDIS_URL`.'),
   ADMIN_PORT: required(wholeNumber(0, 65_535), '9090', 'Port for probes, `/metrics`, the admin API and the operators’ page. 0 takes a free one.'),
   ADMIN_HOST: required(host, '127.0.0.1', 'Address of the admin port.'),
+  METRICS_FORMAT: required(oneOf('text', 'openmetrics'), 'text', 'Format of `/metrics`. `openmetrics` adds examples of traces to histograms.'),
 
   ...TELEMETRY_VARIABLES,
 } as const

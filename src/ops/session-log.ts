@@ -3,8 +3,11 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Note, Recorder } from '../ports/notes.js'
 import { wordLabel } from './labels.js'
 
-/** Notes of every response, logged as `debug` alone: without it not even their fields are gathered. */
-const TRACED: ReadonlySet<Note['type']> = new Set(['response_started', 'first_audio', 'response_done', 'event_dropped', 'configured', 'lane', 'tool_started'])
+/** Notes of every response and turn, logged as `debug` alone: without it not even their fields are gathered. */
+const TRACED: ReadonlySet<Note['type']> = new Set([
+  ...(['response_started', 'first_audio', 'response_done', 'event_dropped', 'configured', 'lane', 'tool_started'] as const),
+  ...(['answer_begun', 'transcribed', 'barge_in', 'audio_ahead', 'audio_starved', 'turn_ended', 'overhead'] as const),
+])
 
 type SessionLogger = Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'level'>
 
@@ -15,7 +18,6 @@ export function createLogRecorder(logger: SessionLogger, sessionId: string): Rec
     note(note) {
       if (traces || !TRACED.has(note.type)) logNote(logger, sessionId, note)
     },
-    traces,
   }
 }
 
@@ -26,7 +28,6 @@ export function joinRecorders(...all: readonly Recorder[]): Recorder {
     note(note) {
       for (const recorder of all) recorder.note(note)
     },
-    traces: all.some((recorder) => recorder.traces === true),
     ...(traceparent && { traceparent }),
   }
 }
@@ -85,6 +86,13 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
       return logger.debug({ sessionId, responseId: plain(note.responseId), model: note.model === undefined ? undefined : plain(note.model), status: note.status }, name)
     case 'configured':
     case 'lane':
+    case 'answer_begun':
+    case 'transcribed':
+    case 'barge_in':
+    case 'audio_ahead':
+    case 'audio_starved':
+    case 'turn_ended':
+    case 'overhead':
       return logger.debug(fields, name)
     default:
       return note satisfies never

@@ -1,9 +1,12 @@
 // Counts dials, tokens and money, and reads limits and breakers at each scrape. Never by user.
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Gauge, type Registry } from 'prom-client'
 import type { BreakerState } from '../core/upstreams/breaker.js'
+import type { DialOutcome } from '../core/upstreams/choice.js'
 import type { LimitsBook, UsageBook, UsageReport } from '../ports/store.js'
 import { within } from '../time/within.js'
+import { combined, DIAL_OUTCOMES, TOKEN_KINDS } from './known-labels.js'
 import { createBoundedLabel } from './labels.js'
+import type { Series } from './series.js'
 
 export interface WatchedUpstreams {
   readonly upstreams: () => readonly { readonly name: string; readonly deployment: string; readonly breaker: BreakerState }[]
@@ -11,39 +14,32 @@ export interface WatchedUpstreams {
 }
 
 export interface UpstreamMetrics {
-  /** `outcome` comes from code. */
-  dialled(upstream: string, outcome: string): void
+  dialled(upstream: string, outcome: DialOutcome): void
   /** Sets the upstreams whose limits and breakers are shown. */
   watch(upstreams: WatchedUpstreams): void
   /** Returns the same book, but counts each report that passes through it. */
   counted(usage: UsageBook): UsageBook
+  /** Their counters begin at 0. */
+  expect(names: { readonly profiles: readonly string[]; readonly upstreams: readonly string[]; readonly currency: string | undefined }): void
+  /** What was used since the last scrape is counted now. */
+  handOver(): void
 }
 
 const BREAKERS = ['closed', 'open', 'half_open'] as const satisfies readonly BreakerState[]
+const DIAL_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 /** If Redis is slower than this, its numbers are left out so that the scrape still succeeds. */
 const LOOK_UP_MS = 250
 
-export function createUpstreamMetrics(registry: Registry): UpstreamMetrics {
+export function createUpstreamMetrics(registry: Registry, { counter, histogram }: Series): UpstreamMetrics {
   const registers = [registry]
   let watched: WatchedUpstreams | undefined
   const profile = createBoundedLabel()
   const kind = createBoundedLabel()
   const limitName = createBoundedLabel()
-  const dials = new Counter({ name: 'relay_dials_total', help: 'Dials of upstreams, by upstream and outcome.', labelNames: ['upstream', 'outcome'], registers })
-  const tokens = new Counter({
-    name: 'relay_tokens_total',
-    help: 'Tokens used, by profile and kind; kinds contain one another.',
-    labelNames: ['profile', 'kind'],
-    registers,
-    collect: () => handOver(),
-  })
-  const money = new Counter({
-    name: 'relay_money_total',
-    help: 'Money spent by the price table, by profile and currency.',
-    labelNames: ['profile', 'currency'],
-    registers,
-    collect: () => handOver(),
-  })
+  const dials = counter('relay_dials_total', 'Dials of upstreams, by upstream and outcome.', ['upstream', 'outcome'])
+  const dialSeconds = histogram('relay_dial_seconds', 'Time of dials that opened a connection; next to none if one was open ahead.', DIAL_SECONDS, ['upstream'])
+  const tokens = counter('relay_tokens_total', 'Tokens used, by profile and kind; kinds contain one another.', ['profile', 'kind'])
+  const money = counter('relay_money_total', 'Money spent by the price table, by profile and currency.', ['profile', 'currency'])
   /** By profile and counter. A counter of the library takes microseconds for its labels, so it hears of them at scrapes only. */
   const sums = new Map<string, Map<string, number>>()
   const remaining: Gauge = new Gauge({
@@ -93,7 +89,10 @@ export function createUpstreamMetrics(registry: Registry): UpstreamMetrics {
   }
 
   return {
-    dialled: (upstream, outcome) => dials.inc({ upstream, outcome }),
+    dialled(upstream, outcome) {
+      dials.inc({ upstream, outcome: outcome.type })
+      if (outcome.type === 'opened') dialSeconds.observe(outcome.latencyMs / 1000, { upstream })
+    },
     watch(upstreams) {
       watched = upstreams
     },
@@ -104,6 +103,14 @@ export function createUpstreamMetrics(registry: Registry): UpstreamMetrics {
         count(report)
       },
     }),
+    expect({ profiles, upstreams, currency }) {
+      const names = profiles.map(profile)
+      dials.begin(combined({ upstream: upstreams, outcome: DIAL_OUTCOMES }))
+      dialSeconds.begin(combined({ upstream: upstreams }))
+      tokens.begin(combined({ profile: names, kind: TOKEN_KINDS.map(kind) }))
+      if (currency !== undefined) money.begin(combined({ profile: names, currency: [currency.toLowerCase()] }))
+    },
+    handOver,
   }
 }
 

@@ -27,7 +27,7 @@ type RelayNote =
       readonly upBytes: number
       readonly downBytes: number
     }
-  /** The first audio of a response, after its beginning. Only for recorders that trace. */
+  /** The first audio of a response, after its beginning; of a WebRTC call, whose sound goes past the relay, when the service began to send it. */
   | { readonly type: 'first_audio'; readonly responseId: string; readonly afterMs: number }
   /** `leg`: the number of the dial. A reason as core has it. */
   | { readonly type: 'dial_started'; readonly leg: number; readonly reason: DialReason }
@@ -40,14 +40,43 @@ type RelayNote =
   | { readonly type: 'client_not_back' }
   /** The session goes on elsewhere: another instance asked for it, or this one drains. */
   | { readonly type: 'session_moved'; readonly why: 'asked' | 'drain' }
+  /**
+   * The first audio, or the first text, of the answer to a turn, after the end of speech or the request. `tools`: tools had run for it. `upstream`: its
+   * configured name. `traceId`: of a trace that is kept.
+   */
+  | {
+      readonly type: 'answer_begun'
+      readonly with: 'audio' | 'text'
+      readonly ms: number
+      readonly turn: TurnKind
+      readonly tools: boolean
+      readonly profile: string
+      readonly upstream: string
+      readonly traceId: string | undefined
+    }
+  /** The user's words, after the end of speech. */
+  | { readonly type: 'transcribed'; readonly ms: number }
+  /** The user spoke into an answer: after so long it was cancelled, or the client said how much of it was heard. */
+  | { readonly type: 'barge_in'; readonly step: 'cancelled' | 'truncated'; readonly ms: number }
+  /** So much of an answer had been sent and not played when the user spoke into it. */
+  | { readonly type: 'audio_ahead'; readonly ms: number }
+  /** Audio of an answer came later than its player needed it. */
+  | { readonly type: 'audio_starved' }
+  /** `toolMs`: while tools ran; undefined: none did. */
+  | { readonly type: 'turn_ended'; readonly end: TurnEnd; readonly turn: TurnKind; readonly toolMs: number | undefined; readonly traceId: string | undefined }
+  /** One frame in 128, from the read to the write. */
+  | { readonly type: 'overhead'; readonly direction: 'up' | 'down'; readonly ms: number }
   | { readonly type: 'backpressure'; readonly side: Side }
   | { readonly type: 'lane'; readonly side: Side; readonly hits: number; readonly misses: number }
+
+export type TurnKind = 'spoken' | 'typed'
+
+/** `interrupted`: the user spoke, or the client cancelled. `filtered`: by the service. `abandoned`: the client left before anything of the answer came. */
+export type TurnEnd = 'completed' | 'interrupted' | 'failed' | 'filtered' | 'abandoned'
 
 /** Metrics, audit, log, traces. Never blocks, never throws. */
 export interface Recorder {
   note(note: Note): void
-  /** Wants the notes that cost something on the audio path as well. Absent: they are not made. */
-  readonly traces?: boolean
   /** A `traceparent` for what is sent while this is under way. Undefined, or absent: what the client sent is passed on. */
   traceparent?(of: Traced): string | undefined
 }

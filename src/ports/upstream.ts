@@ -3,7 +3,7 @@ import type { DialectName } from '../core/protocol/dialect.js'
 import type { Health } from './health.js'
 import type { Link } from './link.js'
 
-/** Who was reached, for traces. */
+/** Who was reached, for what is counted and for traces. */
 export interface UpstreamService {
   /** As the configuration names it. */
   readonly name: string

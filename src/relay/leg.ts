@@ -51,6 +51,8 @@ export class Leg implements Fed {
   #releasing = false
   readonly number: number
   readonly deployment: string
+  /** The upstream's configured name; empty: the client's leg. */
+  upstream = ''
   readonly #settings: LegOptions['settings']
   readonly #sides: Sides
   readonly #recorder: Recorder

@@ -15,7 +15,7 @@ export interface SeenSession {
   opposite(side: 'client'): Pick<Leg, 'link' | 'heldCount'> | undefined
   readonly ledger: { readonly booked: Readonly<Record<string, number>> }
   readonly listing: { readonly since: number | undefined; readonly history: UpstreamHistory }
-  readonly lane: { readonly firstAudio: { readonly lastMs: number | undefined } }
+  readonly lane: { readonly turns: { readonly firstAudioMs: number | undefined } }
 }
 
 export type SessionsSeen = Pick<LivePart, 'sessions' | 'turns' | 'inputTokens' | 'outputTokens' | 'money' | 'listed'>
@@ -87,8 +87,7 @@ function rowOf(session: SeenSession, turn: TurnState, turnSince: number, openedA
   const upstream = session.opposite('client')
   const { legs, losses } = listing.history
   const money = moneyOf(booked)
-  // The one place that a row's latency comes from.
-  const firstAudioMs = session.lane.firstAudio.lastMs
+  const { firstAudioMs } = session.lane.turns
   return {
     id: opened.sessionId,
     subject: opened.identity.subject,

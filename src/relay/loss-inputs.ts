@@ -9,27 +9,31 @@ import type { SessionLedger } from './ledger.js'
 import type { Leg } from './leg.js'
 import type { Meters } from './meters.js'
 import type { PartLane } from './part-lane.js'
-import type { SaidSoFar } from './said.js'
+import { isWords, type SaidSoFar } from './said.js'
+import type { TurnClock } from './turn-clock.js'
 
 export interface Saying {
   /** Core hears of what has gone on unread. */
   hearLate(): void
-  readonly lane: { readonly said: SaidSoFar; readonly parts: PartLane }
+  readonly lane: { readonly said: SaidSoFar; readonly parts: PartLane; readonly turns: TurnClock }
   readonly meters: Meters
   readonly ledger: SessionLedger
 }
 
 /** `sameWire`: the frame, if the client reads the upstream's own bytes. The event that stands for the whole frame carries them. */
 export function eventInputs({ events, whole, audioBytes }: Reading, { number: leg }: Leg, sameWire: Frame | undefined, saying: Saying): readonly Input[] {
+  const { turns } = saying.lane
   const inputs = events.map((event): Input => {
     if (isOfPart(event.type)) saying.hearLate()
     saying.lane.said.heard(event, saying.meters.serverAudioBytes)
+    if (turns.awaitsText && isWords(event.type)) turns.text()
     if (event.type === 'response.output_item.done') saying.lane.parts.itemDone(stringAt(objectAt(event, 'item'), 'id'))
     const frame = event === whole ? sameWire : undefined
     // An error may be the upstream's last word.
     return event.type === 'error' ? { type: 'upstream.event', leg, event, frame, said: saidSoFar(saying) } : { type: 'upstream.event', leg, event, frame }
   })
   saying.meters.serverAudioBytes += audioBytes
+  if (audioBytes > 0 && turns.awaitsAudio) turns.audio(audioBytes)
   return inputs
 }
 

@@ -55,6 +55,7 @@ export class NextLeg {
       if (!isWanted) return connection.link.close(1000, '')
       this.#dialling = undefined
       const leg = legOf(connection)
+      leg.upstream = connection.service?.name ?? ''
       this.#leg = leg
       session.apply({ type: 'upstream.opened', leg: number, privateWords: (connection.privateWords ?? []).concat(connection.deployment) })
       leg.reader.resume('held')

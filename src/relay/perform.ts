@@ -12,6 +12,7 @@ import type { SessionDeps } from './deps.js'
 import type { SessionLedger } from './ledger.js'
 import type { Leg } from './leg.js'
 import { quotaUsage, reserveQuota } from './quota.js'
+import type { TurnClock } from './turn-clock.js'
 
 /** Of a session, what its actions need. */
 export interface Effects {
@@ -20,6 +21,7 @@ export interface Effects {
   readonly ledger: SessionLedger
   readonly toolAborts: Map<string, AbortController>
   readonly audio: AudioRing
+  readonly lane: { readonly turns: Pick<TurnClock, 'moment'> }
   /** Name under which limits are recorded. Empty until the upstream is reached. */
   readonly deployment: string
   /** The session rests on this token. */
@@ -78,6 +80,8 @@ export function perform(session: Effects, action: PlugAction): void {
     case 'media':
       session.audio.setRate(action.media.inputBytesPerSecond)
       return session.ledger.setMedia(action.media)
+    case 'moment':
+      return session.lane.turns.moment(action)
     case 'ping':
       return session.opposite('client')?.link.ping?.()
     case 'audio.append':

@@ -8,7 +8,13 @@ interface Saying {
   readonly audioFrom: number
 }
 
-const WORDS: ReadonlySet<string> = new Set(['response.output_audio_transcript.delta', 'response.output_text.delta', 'response.function_call_arguments.delta'])
+const ARGUMENTS = 'response.function_call_arguments.delta'
+const WORDS: ReadonlySet<string> = new Set(['response.output_audio_transcript.delta', 'response.output_text.delta', ARGUMENTS])
+/** What a user may read of an answer. */
+export function isWords(type: string): boolean {
+  return WORDS.has(type) && type !== ARGUMENTS
+}
+
 /** An upstream that never ends what it begins must not fill the memory. */
 const MOST_ITEMS = 16
 /** Of less speech the speed is a guess. */

@@ -1,6 +1,6 @@
 // Reports a session to operators while it lives, and to log and metrics when its client's part ends.
 import { enforcementOf } from '../core/policy/enforcement.js'
-import type { RefusalCode } from '../core/protocol/errors.js'
+import type { Ending } from '../core/session/actions.js'
 import type { SessionNote } from '../core/session/notes.js'
 import type { UpstreamHistory } from '../ports/directory.js'
 import type { NewSession } from '../ports/session.js'
@@ -8,6 +8,7 @@ import type { SessionDeps } from './deps.js'
 import { tenantOf } from './ledger.js'
 import type { Leg } from './leg.js'
 import type { Meters } from './meters.js'
+import type { TurnClock } from './turn-clock.js'
 
 export function recordBegin({ dialect, profile, call, recorder }: NewSession): void {
   recorder.note({ type: 'session_opened', dialect, profile: profile.name, enforcement: enforcementOf(call?.mode), ...(call && { call: call.mode }) })
@@ -20,14 +21,17 @@ interface ReportedSession {
   readonly deployment: string
 }
 
-/** `client`: what was sent to it. */
-export function recordEnd(
-  { opened, meters }: ReportedSession,
-  client: Pick<Leg, 'sentMessages' | 'sentBytes'>,
-  code: RefusalCode | 'client_left',
-  why: string,
-  durationMs: number,
-): void {
+interface EndingSession extends ReportedSession {
+  readonly client: Pick<Leg, 'refuse' | 'sentMessages' | 'sentBytes'>
+  readonly listing: Listing
+  readonly lane: { readonly turns: Pick<TurnClock, 'close'> }
+}
+
+/** The client's part of the session is over: says why, and frees its place for another session. */
+export function endClient({ opened, meters, lane, client, listing }: EndingSession, { code, why, retryAfterSeconds }: Ending, durationMs: number): void {
+  if (code !== 'client_left') client.refuse(code, retryAfterSeconds)
+  listing.end()
+  lane.turns.close(code)
   const { recorder } = opened
   const { upMessages, upBytes, laneHits, laneMisses } = meters
   const { sentMessages: downMessages, sentBytes: downBytes } = client
@@ -35,6 +39,7 @@ export function recordEnd(
   recorder.note({ type: 'session_closed', code, why, durationMs, upMessages, downMessages, upBytes, downBytes })
   // A call outlives its relay: another has it from here on.
   opened.call?.onOver({ code, handsOver: code === 'draining' })
+  opened.onEnd()
 }
 
 /** Shows the session to operators from its first upstream to its end. */

@@ -20,11 +20,12 @@ import { frameRefused } from './frame-inputs.js'
 import { SessionLedger } from './ledger.js'
 import { Leg, type Sides } from './leg.js'
 import { closedInput, eventInputs, stalledInput, tickInput } from './loss-inputs.js'
-import { createMeters } from './meters.js'
+import { createMeters, sampled } from './meters.js'
 import { NextLeg } from './next-leg.js'
 import { type Effects, perform } from './perform.js'
-import { Listing, recordBegin, recordEnd } from './session-report.js'
+import { endClient, Listing, recordBegin } from './session-report.js'
 import type { Timetable } from './timetable.js'
+import { TurnClock } from './turn-clock.js'
 import { UpstreamLane } from './upstream-lane.js'
 
 export class RelayedSession implements Effects, Sides {
@@ -65,7 +66,7 @@ export class RelayedSession implements Effects, Sides {
     this.#alarm = new Alarm(timetable, this, dueAt(this.state))
     this.client = this.#leg('client', opened.client, opened.dialect, 0, '')
     this.audio = createAudioRing(opened.profile.limits, deps.audio, this.state.voice.openFromMs)
-    this.lane = new UpstreamLane(this.client, this.meters, opened.recorder)
+    this.lane = new UpstreamLane(this.client, this.meters, opened.recorder, new TurnClock(this, timetable))
   }
 
   #leg(side: Side, link: Link, dialect: DialectName, number: number, deployment: string): Leg {
@@ -83,7 +84,7 @@ export class RelayedSession implements Effects, Sides {
   start(): void {
     const { link, reader } = this.client
     link.onClose((code) => this.apply({ type: 'client.closed', code }))
-    link.onFrame((frame, isBinary) => this.#fromClient(frame, isBinary))
+    link.onFrame(sampled('up', this, (frame, isBinary) => this.#fromClient(frame, isBinary)))
     link.onExtra?.((bytes) => this.#rate.extra(bytes) || reader.pause('rate'))
     // The client is read while the upstream is dialled: what comes early is held, and a client that leaves is noticed.
     reader.resume('held')
@@ -134,7 +135,7 @@ export class RelayedSession implements Effects, Sides {
         return
       case 'note':
         this.listing.noted(this, action.note)
-        return this.lane.note(action.note, this.clock)
+        return this.opened.recorder.note(action.note)
       case 'dial':
         return this.#next.dial(this, action, (connection) => this.#upstreamLeg(action.leg, connection))
       case 'drop':
@@ -153,7 +154,7 @@ export class RelayedSession implements Effects, Sides {
   #upstreamLeg(number: number, { link, dialect, deployment }: UpstreamConnection): Leg {
     const leg = this.#leg('upstream', link, dialect, number, deployment)
     link.onClose((code) => this.apply(closedInput(number, code, this)))
-    link.onFrame((frame, isBinary) => this.#fromUpstream(leg, frame, isBinary))
+    link.onFrame(sampled('down', this, (frame, isBinary) => this.#fromUpstream(leg, frame, isBinary)))
     link.onExtra?.(() => leg.heard++)
     return leg
   }
@@ -207,7 +208,7 @@ export class RelayedSession implements Effects, Sides {
 
   #handleUpstreamFrame(leg: Leg, frame: Frame, isBinary: boolean): void {
     const laned = this.#lanes.upstream === 'pass' && leg === this.#upstream && !isBinary
-    if (laned && this.lane.passes(leg, frame, this.state, this.clock)) return
+    if (laned && this.lane.passes(leg, frame, this.state)) return
     const reading = leg.wire.read(frame, isBinary)
     if (!reading.ok) return this.lane.unread(reading.problem)
     const before = this.state
@@ -237,14 +238,10 @@ export class RelayedSession implements Effects, Sides {
     if (!this.#ended) this.#alarm.followTicks(this.client.reader.paused || this.#upstream?.reader.paused === true)
   }
 
-  /** Ends the client's part of the session: says why, and frees its place for another session. */
-  #endClient({ code, why, retryAfterSeconds }: Ending): void {
+  #endClient(ending: Ending): void {
     if (this.#clientEnded) return
     this.#clientEnded = true
-    if (code !== 'client_left') this.client.refuse(code, retryAfterSeconds)
-    this.listing.end()
-    recordEnd(this, this.client, code, why, this.clock() - this.#startedAt)
-    this.opened.onEnd()
+    endClient(this, ending, this.clock() - this.#startedAt)
   }
 
   #close(ending: Ending): void {

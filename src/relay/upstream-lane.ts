@@ -3,15 +3,14 @@ import { type Frame, type RealtimeEvent, stringAt } from '../core/protocol/event
 import { type FramePattern, isRepeated, matchesPattern, patternOf, textAt } from '../core/protocol/repeated-frame.js'
 import type { NoReading } from '../core/protocol/wire.js'
 import type { Action } from '../core/session/actions.js'
-import type { SessionNote } from '../core/session/notes.js'
 import type { SessionState } from '../core/session/state.js'
 import type { Recorder } from '../ports/notes.js'
-import { FirstAudio } from './first-audio.js'
 import { type Outcome, outcomeOf, rewritten } from './lane-outcome.js'
 import type { Leg } from './leg.js'
 import type { Meters } from './meters.js'
 import { PartLane } from './part-lane.js'
 import { SaidSoFar } from './said.js'
+import type { TurnClock } from './turn-clock.js'
 
 interface Known {
   readonly pattern: FramePattern
@@ -32,27 +31,27 @@ export class UpstreamLane {
   readonly #client: Leg
   readonly #meters: Meters
   readonly #recorder: Recorder
-  readonly firstAudio: FirstAudio
+  readonly turns: TurnClock
   readonly said = new SaidSoFar()
   readonly parts = new PartLane()
   /** What is known holds for this state alone: any change of it may change what becomes of a frame. */
   #state: SessionState | undefined
   #known: readonly Known[] = NOTHING
 
-  constructor(client: Leg, meters: Meters, recorder: Recorder) {
+  constructor(client: Leg, meters: Meters, recorder: Recorder, turns: TurnClock) {
     this.#client = client
     this.#meters = meters
     this.#recorder = recorder
-    this.firstAudio = new FirstAudio(recorder)
+    this.turns = turns
   }
 
   /** True: the frame has gone on, or was dropped, as `step` would have had it. */
-  passes(leg: Leg, frame: Frame, state: SessionState, clock: () => number): boolean {
+  passes(leg: Leg, frame: Frame, state: SessionState): boolean {
     const audioBytes = leg.wire.audioIn(frame)
     if (audioBytes >= 0) {
       this.#meters.serverAudioBytes += audioBytes
-      if (this.firstAudio.isAwaited) this.firstAudio.heard(clock())
       this.#client.send(this.#client.wire.audioOut(frame, leg.wire))
+      if (this.turns.awaitsAudio) this.turns.audio(audioBytes)
       return true
     }
     if (state !== this.#state) {
@@ -71,21 +70,17 @@ export class UpstreamLane {
   #passesPart(frame: Frame, state: SessionState): boolean {
     const shape = this.parts.match(frame, state, spans)
     if (!shape) return false
-    const { wordsAt, outcome } = shape
+    const { wordsAt, outcome, ofCall } = shape
     if (wordsAt >= 0) this.said.add(this.parts.itemId, textAt(frame, spans[wordsAt * 2] as number, spans[wordsAt * 2 + 1] as number))
     else if (!this.parts.keep(frame)) return false
     this.#repeat(outcome, frame)
+    if (this.turns.awaitsText && wordsAt >= 0 && !ofCall) this.turns.text()
     return true
   }
 
   /** A frame that no event could be made of. */
   unread(problem: NoReading['problem']): void {
     this.#recorder.note({ type: 'event_dropped', side: 'upstream', why: problem === 'no_counterpart' ? 'no_counterpart' : 'not_an_event' })
-  }
-
-  note(note: SessionNote, clock: () => number): void {
-    if (note.type === 'response_started') this.firstAudio.awaited(note.responseId, clock())
-    this.#recorder.note(note)
   }
 
   /**

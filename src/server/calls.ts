@@ -1,16 +1,17 @@
 // Builds the part that runs WebRTC calls and plugs it in: routes, sidebands, records, metrics. Loaded only if WebRTC is on.
 import type { FastifyBaseLogger } from 'fastify'
 import { sealingKey } from '../auth/sealing-key.js'
-import { createAdoption } from '../calls/adoption.js'
+import { ADOPTION_RESULTS, createAdoption } from '../calls/adoption.js'
 import { createCallDesk } from '../calls/desk.js'
 import type { CallParcel } from '../calls/parcel.js'
-import { type CallSession, createRunningCalls } from '../calls/running.js'
+import { type CallSession, createRunningCalls, HANG_UP_OUTCOMES } from '../calls/running.js'
 import type { Config } from '../config/config.js'
 import { proxyFor } from '../config/proxy.js'
 import { webrtcMode } from '../config/webrtc.js'
 import { quotaLeft } from '../core/policy/quota.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import { type CallRoutes, createCallRoutes } from '../ingress/calls/routes.js'
+import { CALL_MODES } from '../ops/known-labels.js'
 import type { Metrics } from '../ops/metrics.js'
 import type { CallDesk } from '../ports/call-desk.js'
 import type { Identity } from '../ports/caller.js'
@@ -82,8 +83,13 @@ export function startCalls(deps: CallsDeps): Calls {
     records: store.calls,
     openCall,
     endSession: (sessionId) => void relay.sessions.endByOperator({ sessionId }),
-    onPlaced: metrics.counter('relay_calls_total', 'WebRTC calls begun here, adopted ones included, by mode.', 'mode'),
-    onHungUp: metrics.counter('relay_call_hangups_total', 'WebRTC calls that ended here: hung up, not hung up for a failure, or handed over to another relay.', 'outcome'),
+    onPlaced: metrics.counter('relay_calls_total', 'WebRTC calls begun here, adopted ones included, by mode.', 'mode', CALL_MODES),
+    onHungUp: metrics.counter(
+      'relay_call_hangups_total',
+      'WebRTC calls that ended here: hung up, not hung up for a failure, or handed over to another relay.',
+      'outcome',
+      HANG_UP_OUTCOMES,
+    ),
     log,
     liveMs,
   })
@@ -95,7 +101,7 @@ export function startCalls(deps: CallsDeps): Calls {
     now: Date.now,
     mayAdopt: () => !deps.draining() && !deps.overloaded() && relay.sessions.count < config.limits.maxSessions,
     readmit,
-    onAdopted: metrics.counter('relay_call_adoptions_total', 'WebRTC calls found without a relay: adopted, hung up instead, or older than any call.', 'result'),
+    onAdopted: metrics.counter('relay_call_adoptions_total', 'WebRTC calls found without a relay: adopted, hung up instead, or older than any call.', 'result', ADOPTION_RESULTS),
     log,
     ...(deps.everyMs !== undefined && { everyMs: deps.everyMs }),
   })

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Config } from '../config/config.js'
 import { VERSION } from '../config/version.js'
+import type { DialOutcome } from '../core/upstreams/choice.js'
 import type { Readiness } from '../ops/health.js'
 import { type CountedLive, createLiveCounts } from '../ops/live-counts.js'
 import type { Metrics } from '../ops/metrics.js'
@@ -33,7 +34,7 @@ type Answer = readonly [instance: string, part: LivePart]
 export function countForOperators({ recorder, upstreams }: Pick<Metrics, 'recorder' | 'upstreams'>): {
   readonly counted: CountedLive
   readonly recorder: Recorder
-  dialled(upstream: string, outcome: string): void
+  dialled(upstream: string, outcome: DialOutcome): void
 } {
   const counted = createLiveCounts(Date.now)
   return {
@@ -41,7 +42,7 @@ export function countForOperators({ recorder, upstreams }: Pick<Metrics, 'record
     recorder: joinRecorders(recorder, counted.recorder),
     dialled(upstream, outcome) {
       upstreams.dialled(upstream, outcome)
-      counted.dialled(upstream, outcome)
+      counted.dialled(upstream, outcome.type)
     },
   }
 }

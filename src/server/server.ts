@@ -15,7 +15,7 @@ import { registerWebSocketRoutes } from '../ingress/websocket.js'
 import { createReadiness, registerHealthRoutes } from '../ops/health.js'
 import { createLogger } from '../ops/log.js'
 import { type LogSink, openLogSink } from '../ops/log-sink.js'
-import { createMetrics, type Metrics, type MetricsSnapshot, mergedText } from '../ops/metrics.js'
+import { createMetrics } from '../ops/metrics.js'
 import { createLogRecorder, joinRecorders } from '../ops/session-log.js'
 import type { Identity } from '../ports/caller.js'
 import type { Peers } from '../ports/peers.js'
@@ -29,6 +29,7 @@ import { createToolRegistry } from '../tools/registry.js'
 import type { TokenCredential } from '../upstream/azure-credential.js'
 import { createFailOver } from '../upstream/fail-over.js'
 import { createAdminServer } from './admin-port.js'
+import { metricsOfAll } from './all-metrics.js'
 import { startCallsIfOn } from './calls-if-on.js'
 import { keyFetch } from './key-fetch.js'
 import { listenOn } from './listen.js'
@@ -79,7 +80,7 @@ const NO_SCHEMAS = { compilersFactory: { buildValidator: refuseSchemas, buildSer
 /** Rejects if a part cannot be built or a port cannot be opened. It closes whatever was open by then. */
 export async function startServer(config: Config, extras: ServerExtras = {}): Promise<RelayServer> {
   const stdout = openLogSink(1)
-  const metrics = createMetrics()
+  const metrics = createMetrics({ format: config.metricsFormat })
   const telemetry = await openTelemetry(config, metrics)
   const sink = telemetry.sink(extras.sink?.(stdout) ?? stdout)
   const log = createLogger(config, sink)
@@ -97,9 +98,12 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const live = await createLiveConfig({
       config,
       load: extras.load,
-      createTools: (version) => createToolRegistry(version.tools, toolRegistryOptions(version, log)),
+      createTools(version) {
+        metrics.expect(version)
+        return createToolRegistry(version.tools, toolRegistryOptions(version, log))
+      },
       log,
-      count: metrics.counter('relay_config_reloads_total', 'Changed configurations taken up or refused.', 'result'),
+      count: metrics.counter('relay_config_reloads_total', 'Changed configurations taken up or refused.', 'result', ['reloaded', 'refused']),
     })
     closers.push(() => live.close())
     const { upstreamConnectTimeoutMs: connectTimeoutMs } = config.limits
@@ -176,7 +180,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const admin = createAdminServer(
       { loggerInstance: log as FastifyBaseLogger, ...quiet },
       readiness,
-      { metrics: peers ? mergedMetrics(metrics, peers) : metrics, sessionCount: () => relay.sessions.count },
+      { metrics: metricsOfAll(metrics, peers, config.metricsFormat), sessionCount: () => relay.sessions.count },
       { authenticator, store, upstreams: provider.views, live: operators, now: Date.now, log },
     )
     closers.push(() => closeHttp(admin))
@@ -218,11 +222,6 @@ async function quotaOf(config: Config, usage: UsageBook, identity: Identity): Pr
   if (!policy) return []
   const used = await quotaUsage(usage, identity.subject, policy, Date.now())
   return used && quotaLeft(policy, used)
-}
-
-function mergedMetrics(metrics: Metrics, peers: Peers): Metrics {
-  peers.answer('metrics', () => metrics.snapshot())
-  return { ...metrics, text: async () => mergedText((await peers.ask('metrics')) as MetricsSnapshot[]) }
 }
 
 function refuseSchemas(): never {

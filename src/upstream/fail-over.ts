@@ -42,7 +42,7 @@ export interface FailOverDeps {
   /** The time limit that each upstream has itself. A dial gets half of it if another upstream is left to try. All dials of a client end within one and a half. */
   readonly connectTimeoutMs: number
   readonly log: { warn(fields: object, message: string): void }
-  readonly onDialled?: (upstream: string, outcome: DialOutcome['type']) => void
+  readonly onDialled?: (upstream: string, outcome: DialOutcome) => void
 }
 
 export interface FailOver extends UpstreamProvider {
@@ -108,7 +108,7 @@ export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOv
 
   function ended(name: string, outcome: DialOutcome): void {
     learn(name, outcome)
-    deps.onDialled?.(name, outcome.type)
+    deps.onDialled?.(name, outcome)
   }
 
   function learn(name: string, outcome: DialOutcome): void {

@@ -11,7 +11,8 @@ import { warmUp } from './warm-up.js'
  * `hit`, `miss`: a dial found a connection ready, or none. `filled`: a connection became ready. `expired`, `lost`, `failed`: an unused
  * connection was too old, ended by itself, or never became ready.
  */
-export type PoolEvent = 'hit' | 'miss' | 'filled' | 'expired' | 'lost' | 'failed'
+export const POOL_EVENTS = ['hit', 'miss', 'filled', 'expired', 'lost', 'failed'] as const
+export type PoolEvent = (typeof POOL_EVENTS)[number]
 
 export interface PoolOptions {
   /** Connections kept ready; 1 or more. */

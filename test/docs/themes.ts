@@ -6,6 +6,7 @@ export const THEMES = {
   operating: [
     'ADMIN_PORT',
     'ADMIN_HOST',
+    'METRICS_FORMAT',
     'LOG_LEVEL',
     'LOG_TOOL_PAYLOADS',
     'DRAIN_SECONDS',

@@ -18,6 +18,7 @@ export interface RelayProcess {
   readonly child: ChildProcess
   readonly url: string
   readonly wsUrl: string
+  readonly adminUrl: string
   /** Everything it has written to the outputs that are read. */
   readonly output: () => string
   connect(subject?: string): Promise<RealtimeClient>
@@ -99,6 +100,7 @@ export async function startRelayProcess({ upstream, env = {}, wrapper = [], node
     child,
     url,
     wsUrl: url.replace('http', 'ws'),
+    adminUrl,
     output: () => output,
     connect: async (subject) => connectClient(`${url.replace('http', 'ws')}/v1/realtime`, await token(subject)),
     token,

@@ -19,7 +19,7 @@ function watching(limitsOf: LimitsBook['limitsOf'], breaker: 'closed' | 'open' =
 describe('what upstreams allow', () => {
   it('is one number for all processes, while breakers are counted per process', async () => {
     const all = [watching(async () => limits(70)), watching(async () => limits(50), 'open')]
-    const text = await mergedText(await Promise.all(all.map((one) => one.snapshot())))
+    const text = await mergedText(await Promise.all(all.map((one) => one.snapshot())), 'text')
     expect(text).toContain('relay_limit_remaining{upstream="a",name="tokens"} 50\n')
     expect(text).not.toContain('name="requests"')
     for (const state of ['closed', 'open']) expect(text).toContain(`relay_breaker_state{upstream="a",state="${state}"} 1\n`)

@@ -95,6 +95,8 @@ describe('a relay of two processes', () => {
       expect(value(text, 'relay_sessions')).toBe(6)
       expect(value(text, 'relay_workers')).toBe(2)
       expect(value(text, 'relay_sessions_opened_total\\{dialect="ga",profile="default"\\}')).toBe(6)
+      expect(value(text, 'relay_turns_total\\{end="completed"\\}')).toBe(6)
+      expect(value(text, 'relay_first_audio_seconds_count\\{turn="typed",tools="no",profile="default",upstream="azure"\\}')).toBe(6)
       expect(text).not.toMatch(/\bnull\b|undefined/)
     }
     await expect.poll(() => new Set(admissions(relay))).toEqual(new Set(relay.workers()))

@@ -91,8 +91,7 @@ describe('a row', () => {
       heldMessages: 0,
     })
     expect(JSON.stringify(row(lab))).not.toContain('lighthouse')
-    // What is for recorders that trace stays with them.
-    expect(lab.noted('first_audio')).toEqual([])
+    expect(lab.noted('first_audio')).toMatchObject([{ afterMs: 700 }])
   })
 
   it('shows what a client that does not read has not taken', async () => {

@@ -6,6 +6,7 @@ import { Leg } from '../../src/relay/leg.js'
 import { createMeters } from '../../src/relay/meters.js'
 import { PartLane } from '../../src/relay/part-lane.js'
 import { SaidSoFar } from '../../src/relay/said.js'
+import type { TurnClock } from '../../src/relay/turn-clock.js'
 import { UpstreamLane } from '../../src/relay/upstream-lane.js'
 import { memoryPair } from '../support/memory-link.js'
 import { ev, play, profile } from '../support/playbook.js'
@@ -191,9 +192,8 @@ it('a change in between is seen by the very next delta', async () => {
 
 describe('what was learned', () => {
   const frame = (text: string) => Buffer.from(compact(delta(NAMES.ga.transcript, 'm', text)))
-  const clock = () => 0
 
-  function lane(recorder: Recorder = { note() {} }, meters = createMeters()) {
+  function lane({ recorder = { note() {} } as Recorder, meters = createMeters(), turns = { awaitsAudio: false, audio: (_bytes: number) => {} } } = {}) {
     const { link, peer } = memoryPair()
     const leg = (side: 'client' | 'upstream') =>
       new Leg({
@@ -207,20 +207,21 @@ describe('what was learned', () => {
         sides: { opposite: () => undefined },
         recorder: { note() {} },
       })
-    return { lane: new UpstreamLane(leg('client'), meters, recorder), upstream: leg('upstream'), peer }
+    const client = leg('client')
+    return { lane: new UpstreamLane(client, meters, recorder, turns as TurnClock), upstream: leg('upstream'), client, peer }
   }
 
   it('holds for the state it was learned in, and is forgotten with it', async () => {
     const { lane: one, upstream, peer } = lane()
     const [state, other] = [play().state, play().state]
     const first = frame(' a')
-    expect(one.passes(upstream, first, state, clock)).toBe(false)
+    expect(one.passes(upstream, first, state)).toBe(false)
     one.learn(upstream, first, [JSON.parse(String(first))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
     const second = frame(' b')
-    expect(one.passes(upstream, second, state, clock)).toBe(true)
+    expect(one.passes(upstream, second, state)).toBe(true)
     expect((await peer.next()).text).toBe(String(second))
-    expect(one.passes(upstream, second, other, clock)).toBe(false)
-    expect(one.passes(upstream, second, state, clock), 'the other state has cleared it').toBe(false)
+    expect(one.passes(upstream, second, other)).toBe(false)
+    expect(one.passes(upstream, second, state), 'the other state has cleared it').toBe(false)
   })
 
   it('lets words pass that are said all the same', () => {
@@ -229,26 +230,35 @@ describe('what was learned', () => {
     one.said.heard({ type: 'response.output_item.added', item: { id: 'm' } }, 0)
     const first = frame(' a')
     one.learn(upstream, first, [JSON.parse(String(first))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
-    for (const text of [' b', ' schön', '']) expect(one.passes(upstream, frame(text), state, clock)).toBe(true)
+    for (const text of [' b', ' schön', '']) expect(one.passes(upstream, frame(text), state)).toBe(true)
     expect(one.said.soFar(48_000, 48_000)).toMatchObject([{ itemId: 'm', text: ' b schön', audioMs: 1000 }])
   })
 
-  it('tells when the first audio is heard, once', () => {
-    const heard: unknown[] = []
-    const { lane: one, upstream } = lane({ note: (note) => void heard.push(note), traces: true })
+  it('tells of audio only while a response is awaited, once the client has it', () => {
+    const heard: number[] = []
+    const turns = {
+      awaitsAudio: false,
+      audio(bytes: number) {
+        turns.awaitsAudio = false
+        heard.push(bytes, client.sentMessages)
+      },
+    }
+    const { lane: one, upstream, client } = lane({ turns })
     const { state } = play()
     const audio = Buffer.from(compact({ type: 'response.output_audio.delta', event_id: 'e', ...place('r', 'm'), delta: 'AAAA' }))
-    one.firstAudio.awaited('r', 100)
-    for (const now of [350, 900]) expect(one.passes(upstream, audio, state, () => now)).toBe(true)
-    expect(heard).toEqual([{ type: 'first_audio', responseId: 'r', afterMs: 250 }])
+    expect(one.passes(upstream, audio, state)).toBe(true)
+    expect(heard).toEqual([])
+    turns.awaitsAudio = true
+    for (let n = 0; n < 3; n++) expect(one.passes(upstream, audio, state)).toBe(true)
+    expect(heard).toEqual([3, 2])
   })
 
   it('counts the audio of the model, and lets a delta without any pass', () => {
     const meters = createMeters()
-    const { lane: one, upstream } = lane({ note() {} }, meters)
+    const { lane: one, upstream } = lane({ meters })
     const { state } = play()
     const audio = (base64: string) => Buffer.from(compact({ type: 'response.output_audio.delta', event_id: 'e', ...place('r', 'm'), delta: base64 }))
-    for (const base64 of ['AAAA', '', 'AAAAAAAA']) expect(one.passes(upstream, audio(base64), state, clock)).toBe(true)
+    for (const base64 of ['AAAA', '', 'AAAAAAAA']) expect(one.passes(upstream, audio(base64), state)).toBe(true)
     expect(meters.serverAudioBytes).toBe(9)
   })
 
@@ -260,19 +270,7 @@ describe('what was learned', () => {
       const first = of(item)
       one.learn(upstream, first, [JSON.parse(String(first))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
     }
-    expect(['a', 'b', 'c', 'd'].map((item) => one.passes(upstream, of(item), state, clock))).toEqual([false, true, true, true])
-  })
-
-  it('awaits the first audio of a response that began', () => {
-    const noted: unknown[] = []
-    const { lane: one, upstream } = lane({ note: (note) => void noted.push(note), traces: true })
-    const audio = Buffer.from(compact({ type: 'response.output_audio.delta', event_id: 'e', ...place('r', 'm'), delta: 'AAAA' }))
-    const [other, started] = [{ type: 'drifted' } as const, { type: 'response_started', responseId: 'r' } as const]
-    one.note(other, () => 50)
-    one.passes(upstream, audio, play().state, () => 60)
-    one.note(started, () => 100)
-    one.passes(upstream, audio, play().state, () => 350)
-    expect(noted).toEqual([other, started, { type: 'first_audio', responseId: 'r', afterMs: 250 }])
+    expect(['a', 'b', 'c', 'd'].map((item) => one.passes(upstream, of(item), state))).toEqual([false, true, true, true])
   })
 
   it('is nothing of two events, of two actions, nor of none, and nothing of a state that changed', () => {
@@ -291,7 +289,7 @@ describe('what was learned', () => {
     ] as const) {
       const { lane: one, upstream } = lane()
       one.learn(upstream, first, events, state, after, actions)
-      expect(one.passes(upstream, frame(' b'), state, clock)).toBe(false)
+      expect(one.passes(upstream, frame(' b'), state)).toBe(false)
     }
   })
 
@@ -304,24 +302,24 @@ describe('what was learned', () => {
     }
     learns('a', state)
     learns('b', other)
-    const passes = (item: string) => one.passes(upstream, Buffer.from(compact(delta(NAMES.ga.transcript, item, 'y'))), other, clock)
+    const passes = (item: string) => one.passes(upstream, Buffer.from(compact(delta(NAMES.ga.transcript, item, 'y'))), other)
     expect([passes('a'), passes('b')]).toEqual([false, true])
   })
 
   it('of a frame that is dropped with a note is that note', () => {
     const noted: unknown[] = []
-    const { lane: one, upstream } = lane({ note: (note) => void noted.push(note) })
+    const { lane: one, upstream } = lane({ recorder: { note: (note) => void noted.push(note) } })
     const { state } = play()
     const first = frame(' a')
     const note = { type: 'event_dropped', side: 'upstream', why: 'hidden_item' } as const
     one.learn(upstream, first, [JSON.parse(String(first))], state, state, [{ type: 'note', note }])
-    expect(one.passes(upstream, frame(' b'), state, clock)).toBe(true)
+    expect(one.passes(upstream, frame(' b'), state)).toBe(true)
     expect(noted).toEqual([note])
   })
 
   it('says why a frame is no event', () => {
     const noted: unknown[] = []
-    const { lane: one } = lane({ note: (note) => void noted.push(note) })
+    const { lane: one } = lane({ recorder: { note: (note) => void noted.push(note) } })
     one.unread('no_counterpart')
     one.unread('syntax' as never)
     expect(noted).toEqual(['no_counterpart', 'not_an_event'].map((why) => ({ type: 'event_dropped', side: 'upstream', why })))
@@ -332,8 +330,8 @@ describe('what was learned', () => {
     const { state } = play()
     const done = Buffer.from(compact({ type: 'response.output_text.done', event_id: 'e', ...place('r', 'm'), text: 'x' }))
     one.learn(upstream, done, [JSON.parse(String(done))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(done)), frame: done }])
-    expect(one.passes(upstream, done, state, clock)).toBe(false)
+    expect(one.passes(upstream, done, state)).toBe(false)
     one.learn(upstream, frame(' a'), [JSON.parse(String(frame(' a')))], state, state, [{ type: 'quota.release' }])
-    expect(one.passes(upstream, frame(' b'), state, clock)).toBe(false)
+    expect(one.passes(upstream, frame(' b'), state)).toBe(false)
   })
 })

@@ -256,7 +256,7 @@ describe('after all that', () => {
   it('no metric does', () => {
     expect(metrics).toContain('relay_sessions_closed_total{code="upstream_lost"} 1')
     expect(canariesIn(metrics, [TOOL_KEY, REDIS_PASSWORD, ...SPOKEN, 'canary', 'isobarwidget', '127.0.0.1'])).toEqual([])
-    // Labels are few, even with made-up values of clients and upstreams.
-    expect(metrics.split('\n').filter((line) => line.startsWith('relay_')).length).toBeLessThan(500)
+    // Labels are few, even with made-up values of clients and upstreams. Some four hundred are known at the start.
+    expect(metrics.split('\n').filter((line) => line.startsWith('relay_')).length).toBeLessThan(700)
   })
 })

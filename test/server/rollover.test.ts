@@ -11,5 +11,5 @@ it('twelve calls, each answered on and on, outlive their upstreams', async () =>
   expect(problems).toEqual([])
   expect(answers).toBeGreaterThan(50)
   expect(rollovers.quiet + rollovers.forced).toBeGreaterThanOrEqual(12)
-  expect(text).not.toContain('relay_cut_answers_total{')
+  expect(text).not.toMatch(/^relay_cut_answers_total\{.*\} [^0]/m)
 }, 40_000)

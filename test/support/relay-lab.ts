@@ -21,6 +21,8 @@ export interface LabOptions {
   readonly identity?: Partial<Identity>
   readonly clientDialect?: DialectName
   readonly upstreamDialect?: DialectName
+  /** The upstream's configured name. */
+  readonly upstreamName?: string
   readonly requestedModel?: string
   readonly trace?: string
   /** Default: a recorder that makes no spans. */
@@ -80,6 +82,8 @@ export interface Lab {
   /** Another session on the same relay. */
   another(options?: LabOptions): Lab
   /** The notes of one kind. */
+  /** What was noted so far is not looked at any more. */
+  forget(): void
   noted<N extends Note['type']>(kind: N): readonly Extract<Note, { type: N }>[]
 }
 
@@ -153,7 +157,13 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
   const owned = profile(options.profile)
   let ended = 0
   let dialled: DialRequest | undefined
-  const connect = (): UpstreamConnection => ({ link: upstream.link, dialect: options.upstreamDialect ?? 'ga', deployment: 'secret-deployment', privateWords: ['contoso.example'] })
+  const connect = (): UpstreamConnection => ({
+    link: upstream.link,
+    dialect: options.upstreamDialect ?? 'ga',
+    deployment: 'secret-deployment',
+    service: options.upstreamName === undefined ? undefined : { name: options.upstreamName, provider: 'azure', address: 'contoso.example', port: 443 },
+    privateWords: ['contoso.example'],
+  })
   shared.dials.push((request) => {
     const { signal } = request
     dialled = request
@@ -204,6 +214,7 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
     },
     revoke: shared.revoke,
     another: (more = {}) => shared.open(more),
+    forget: () => void notes.splice(0),
     noted: (kind) => notes.filter((note) => note.type === kind) as never,
   }
   return self

@@ -51,3 +51,8 @@ export function hasPublicText(code: string): boolean {
 export function codeLabel(code: string): string {
   return code === 'none' || Object.hasOwn(CODES, code) ? code : 'other'
 }
+
+/** Every label that `codeLabel` gives. */
+export function codeLabels(): readonly string[] {
+  return [...Object.keys(CODES), 'none', 'other']
+}

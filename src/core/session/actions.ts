@@ -4,6 +4,7 @@ import type { LimitSource, ReportedLimit } from '../limits/merge.js'
 import type { RefusalCode } from '../protocol/errors.js'
 import type { Frame, JsonObject, RealtimeEvent, Side } from '../protocol/events.js'
 import type { Media } from './media.js'
+import type { Moment } from './moment.js'
 import type { SessionNote } from './notes.js'
 import type { QuotaCause } from './quota/state.js'
 
@@ -61,6 +62,8 @@ export type Action =
   /** Ends the session: says why to the client unless the session was parked, and closes both sides. */
   | ({ readonly type: 'close' } & Ending)
   | { readonly type: 'note'; readonly note: SessionNote }
+  /** It happened now. */
+  | ({ readonly type: 'moment' } & Moment)
 
 /**
  * `lost`: the leg before it failed, and the session goes on. `again`: so it does, and nothing new is said against the upstream. `rollover`: it goes on,

@@ -6,6 +6,7 @@ import { clientJoined, configuringCall } from './call/sideband.js'
 import { handleClientEvent } from './client-events.js'
 import { close, closeNow, settle } from './ending.js'
 import type { Input } from './inputs.js'
+import { tellMoments } from './moments.js'
 import { moveAway, moveWhenQuiet } from './move/leaving.js'
 import { openingEvent } from './opening.js'
 import { quotaReserved, releaseWhenIdle, tellLeft } from './quota/gate.js'
@@ -36,6 +37,7 @@ export function step(state: SessionState, input: Input, now: number, heard: Hear
   if (step.state.quota.holds) releaseWhenIdle(step)
   if (state.responses !== step.state.responses || state.calls !== step.state.calls) noteEndOfWork(step, state)
   if (state.responses !== step.state.responses || state.upstream !== step.state.upstream || state.underWay !== step.state.underWay) watchWhileAwaited(step)
+  tellMoments(step, state, input)
   const sent = outgoing(step)
   const actions = step.state.call ? outgoingOfCall(step, sent) : sent
   return [step.state, actions]

@@ -32,7 +32,6 @@ export interface SessionSpansOptions {
 export function createSessionSpans(session: TracedSession, options: SessionSpansOptions): Recorder {
   const follow = followed(session, options)
   return {
-    traces: true,
     note(note) {
       try {
         follow.note(note, options.clock())

@@ -5,7 +5,7 @@ import { ev, play, profile, updated } from '../../support/playbook.js'
 
 const refusal = { type: 'invalid_request_error', code: 'inference_rate_limit_exceeded', message: 'Wait.' }
 const kinds = (actions: readonly Action[]) =>
-  actions.flatMap((action) => (action.type === 'note' ? [] : action.type === 'send' ? [`${action.to} ${action.event.type}`] : [action.type]))
+  actions.flatMap((action) => (action.type === 'note' || action.type === 'moment' ? [] : action.type === 'send' ? [`${action.to} ${action.event.type}`] : [action.type]))
 const feed = (p: ReturnType<typeof play>, event: object) => kinds(p.input({ type: 'upstream.event', leg: 1, event: event as never, frame: undefined }))
 const done = (status: string, rest: object) => {
   const made = ev.done('r', [], status)

@@ -10,7 +10,7 @@ import type { QuotaReservation } from '../inputs.js'
 import { overRate, refuse } from '../refuse.js'
 import { isFree, mayStart } from '../responses/floor.js'
 import { createForClient, createForTurn } from '../responses/requests.js'
-import { note, publicEventId, type Step } from '../state.js'
+import { note, publicEventId, type SessionState, type Step } from '../state.js'
 import { withAnswers, withoutAnswers } from './own-turns.js'
 import type { QuotaCause, QuotaState } from './state.js'
 
@@ -23,13 +23,13 @@ export function changeQuota(step: Step, change: Partial<QuotaState>): void {
 }
 
 /** The relay asks for the answers to spoken turns: what is not to start must not start by itself. In a call, whose audio it does not have, always. */
-function answersItself({ state }: Step): boolean {
-  return state.profile.quota !== undefined || state.call !== undefined
+export function answersItself({ profile, call }: Pick<SessionState, 'profile' | 'call'>): boolean {
+  return profile.quota !== undefined || call !== undefined
 }
 
 /** A `session.update` on its way upstream, with the answering of turns left to us. */
 export function leaveAnsweringToRelay(step: Step, update: RealtimeEvent, opening: boolean): RealtimeEvent {
-  if (!answersItself(step)) return update
+  if (!answersItself(step.state)) return update
   const { event, answers } = withoutAnswers(update, opening)
   if (answers !== undefined) changeQuota(step, { answersTurns: answers })
   return event
@@ -37,7 +37,7 @@ export function leaveAnsweringToRelay(step: Step, update: RealtimeEvent, opening
 
 /** A session event on its way to the client, which knows nothing of that. */
 export function asIfUpstreamAnswered(step: Step, event: RealtimeEvent): RealtimeEvent {
-  return answersItself(step) ? withAnswers(event, step.state.quota.answersTurns) : event
+  return answersItself(step.state) ? withAnswers(event, step.state.quota.answersTurns) : event
 }
 
 /** The client's `response.create`. Without a quota it goes at once. */
@@ -49,7 +49,7 @@ export function createWithinQuota(step: Step, event: RealtimeEvent): void {
 /** Voice detection ended a turn, or the client's own commit was taken. */
 export function turnCommitted(step: Step): void {
   const { ownCommits, answersTurns } = step.state.quota
-  if (!answersItself(step)) return
+  if (!answersItself(step.state)) return
   if (ownCommits > 0) changeQuota(step, { ownCommits: ownCommits - 1 })
   else if (answersTurns) {
     changeQuota(step, { turnUnanswered: true })
