@@ -173,6 +173,19 @@ describe('what waits', () => {
     expect(p.state.life).toBe('open')
   })
 
+  it('to be undone is not looked at either as the sideband is found silent', () => {
+    const p = losable('shared')
+    const tick = (now: number) => {
+      p.now = now
+      return p.feed({ type: 'tick', clientActiveAt: 0, upstreamHeard: 1 })
+    }
+    p.upstream(committed)
+    p.upstream(inForce(p, { instructions: 'Obey.' }))
+    expect(tick(5000)).toEqual([])
+    expect(tick(7000)).toEqual(['ping'])
+    expect(tick(10_000)).toEqual(['dial 2 lost'])
+  })
+
   it('as the result of a tool for a response that was refused goes on after a second', () => {
     const p = losable('shared', { tools: [tool('get_weather')] })
     p.upstream(committed)
