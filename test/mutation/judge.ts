@@ -58,6 +58,8 @@ async function reach(): Promise<Reach> {
   }
   const found: Record<string, Reached> = {}
   for (const file of testFiles(ROOT)) {
+    // Silence is counted for each file, since all of them together take minutes on a busy machine.
+    say({ process: process.pid })
     const one = await observed(file, texts)
     // Probes slow tests down that read megabytes, so their times are taken again without.
     found[file] = costOf(one) > SLOW_MS ? { ...one, ms: (await observed(file, new Map())).ms } : one

@@ -1,4 +1,4 @@
-// Puts mistakes into policy, protocol, session and authentication, one at a time, and counts how many the tests notice.
+// Puts mistakes into policy, protocol, session, offers and authentication, one at a time, and counts how many the tests notice.
 // npm run mutate -- [--sample 150] [--seed 1] [--only path] [--all] [--jobs 2]
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -3,11 +3,19 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Mutant, mutantsOf } from './mutants.js'
 
-export const TARGETS = ['src/core/policy', 'src/core/protocol', 'src/core/session', 'src/auth', 'src/relay/upstream-lane.ts', 'src/relay/part-lane.ts'] as const
+export const TARGETS = ['src/core/policy', 'src/core/protocol', 'src/core/session', 'src/core/sdp', 'src/auth', 'src/relay/upstream-lane.ts', 'src/relay/part-lane.ts'] as const
 /** Of these run only tests that reach a mutant. Tests of whole processes are not among them: they take seconds and say little about one line. */
-const TESTS = ['test/core/policy', 'test/core/protocol', 'test/core/session', 'test/auth', 'test/relay', 'test/matrix', 'test/config', 'test/readme.test.ts'].concat(
-  ['session', 'token', 'links'].map((name) => `test/fuzz/${name}.test.ts`),
-)
+const TESTS = [
+  'test/core/policy',
+  'test/core/protocol',
+  'test/core/session',
+  'test/core/sdp',
+  'test/auth',
+  'test/relay',
+  'test/matrix',
+  'test/config',
+  'test/readme.test.ts',
+].concat(['session', 'token', 'links'].map((name) => `test/fuzz/${name}.test.ts`))
 
 export interface Candidate {
   readonly file: string

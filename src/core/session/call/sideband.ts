@@ -74,7 +74,6 @@ export function attachFailed(step: Step, why: string, isUnknown = false, retryAf
 
 /** The upstream does not know the call any more. */
 export function callOver(step: Step): void {
-  step.set({ upstream: { ...step.state.upstream, phase: 'lost' }, restore: undefined })
   closeNow(step, OVER.code, OVER.why)
 }
 
@@ -94,7 +93,7 @@ function inForce(step: Step, restore: Restore | undefined): void {
   const { early, upstream, openedAt } = step.state
   const { phase: _, ...leg } = upstream
   const session = step.state.call?.session
-  step.set({ upstream: { ...leg, phase: 'ready' }, early: [], sessionId: stringAt(session, 'id') })
+  step.set({ upstream: { ...leg, phase: 'ready' }, early: [] })
   confirm(step, session)
   if (restore) return attachedAgain(step, restore, early)
   step.set({ lastActive: step.now })
