@@ -11,7 +11,7 @@ beforeAll(async () => {
   running = await runRelay({
     // A spoken answer takes half a second, so that a socket can be lost in the middle of one.
     simulator: { speed: 8 },
-    env: { MAX_SESSIONS_PER_USER: '2', RESUME_SECONDS: '30', RESUME_BUFFER_BYTES: '64 KiB' },
+    env: { MAX_SESSIONS_PER_USER: '2', RESUME_SECONDS: '30' },
     toolAnswer: async () => {
       await new Promise<void>((resolve) => {
         releaseTool = resolve
