@@ -19,8 +19,9 @@ const TOO_EARLY = { type: 'note', note: { type: 'event_dropped', side: 'upstream
 describe('an opening', () => {
   it('keeps the first 64 events, says of each that follows that it is dropped, and says nothing of deltas', () => {
     const p = callPlay('media-only', { tools: [] }, 'connecting')
-    for (let n = 0; n < 64; n++) expect(input(p, speaks)).toEqual([])
-    expect(input(p, speaks)).toEqual([TOO_EARLY])
+    const done = () => input(p, speaks).filter(({ type }) => type !== 'moment')
+    for (let n = 0; n < 64; n++) expect(done()).toEqual([])
+    expect(done()).toEqual([TOO_EARLY])
     expect(input(p, delta)).toEqual([])
     expect(p.upstream(inForce(p)).filter((line) => line === `client ${speaks.type}`)).toHaveLength(64)
   })
