@@ -111,9 +111,9 @@ export interface Simulator {
   sessions(): number
   /** Open WebRTC calls, oldest first. */
   calls(): readonly OpenCall[]
-  /** The latest 64 sessions, open or ended. */
+  /** All open sessions; of those that ended, the latest, 64 in all. Oldest first. */
   readonly received: readonly ReceivedSession[]
-  /** The conversations of the latest 64 sessions, open or ended. */
+  /** The conversations of the same sessions. */
   conversations(): readonly SessionConversation[]
   /** Replaces the faults of this simulator; `{}` switches all off. */
   setFaults(faults: Faults): void

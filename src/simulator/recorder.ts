@@ -1,4 +1,4 @@
-// Keeps client events for tests: the latest sessions and the latest events of each, bounded in characters.
+// Keeps client events for tests: of open sessions and of the latest that ended, the latest events of each, bounded in characters.
 import type { IncomingHttpHeaders } from 'node:http'
 import type { DialectName } from '../core/protocol/dialect.js'
 import type { RealtimeEvent } from '../core/protocol/events.js'
@@ -33,8 +33,8 @@ export function createRecorder(maxEvents: number): Recorder {
       let chars = 0
       const session: { -readonly [K in keyof ReceivedSession]: ReceivedSession[K] } = { ...about, sessionId: '', events }
       sessions.push(session)
-      const oldest = sessions.length > MAX_SESSIONS ? sessions.shift() : undefined
-      if (oldest) items.delete(oldest)
+      const oldest = sessions.length > MAX_SESSIONS ? sessions.findIndex(({ closeCode }) => closeCode !== undefined) : -1
+      if (oldest >= 0) for (const ended of sessions.splice(oldest, 1)) items.delete(ended)
       return {
         started: (started) => {
           session.sessionId = started.id
