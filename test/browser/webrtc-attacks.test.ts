@@ -236,7 +236,8 @@ describe.skipIf(!chromiumPath())(`a page that attacks its call${reason}`, { time
   const send = (events: readonly Sent[]) => page.evaluate(`call.send(${JSON.stringify(events.map((event) => ({ event_id: `page_${++sent}`, ...event })))})`)
   async function foreign(): Promise<Record<Kind, number>> {
     const text = await (await fetch(`${own.relay.adminUrl}/metrics`)).text()
-    const count = (kind: Kind) => Number(new RegExp(`^relay_foreign_events_total\\{kind="${kind}",mode="[\\w-]+"\\} (\\d+)$`, 'm').exec(text)?.[1] ?? 0)
+    const count = (kind: Kind) =>
+      [...text.matchAll(new RegExp(`^relay_foreign_events_total\\{kind="${kind}",mode="[\\w-]+"\\} (\\d+)$`, 'gm'))].reduce((sum, [, n]) => sum + Number(n), 0)
     return { session: count('session'), response: count('response'), item: count('item') }
   }
   const upstream = () => own.simulator.received.at(-1)?.events ?? []
@@ -263,7 +264,8 @@ describe.skipIf(!chromiumPath())(`a page that attacks its call${reason}`, { time
       const { client } = await place()
       await page.evaluate(`call.until('channel open')`)
       await send([message('user', 'input_text', 'What is the weather in Lisbon?', 999), { type: 'response.create' }])
-      const done = await client.next('response.done')
+      // Not the one that only called the tool.
+      const done = await client.next((event) => event.type === 'response.done' && JSON.stringify(event).includes('sunny in Lisbon'))
       const answer = String((done.response as { output: { id: string }[] }).output.at(-1)?.id)
       const ids = { question: 'item_attack_999', answer, call: outputOf(byRelay()) }
       const began = await looked(await foreign(), 1)
