@@ -83,6 +83,8 @@ interface Row {
   readonly seen: Partial<Record<Kind, number>>
   /** What the relay sends upstream because of it. */
   readonly undone: readonly string[]
+  /** Of the relay as well, or not. */
+  readonly mayFollow?: string
   /** Whether it ends the call, if it is done so many times more. Undefined: that depends on what else runs by then. */
   readonly ends?: boolean
 }
@@ -178,8 +180,9 @@ const ROWS: readonly Row[] = [
     does: 'input_audio_buffer.append and .commit',
     sends: () => [...appendable(tone(300)).map((audio) => ({ type: 'input_audio_buffer.append', audio })), { type: 'input_audio_buffer.commit' }],
     seen: {},
-    // It is a spoken turn: the relay asks for the answer, and runs the tool that the model calls.
-    undone: ['conversation.item.create', 'response.create'],
+    // It is a spoken turn: the relay asks for the answer, and runs the tool if the model answers it rather than what was typed after it.
+    undone: ['response.create'],
+    mayFollow: 'conversation.item.create',
   },
   { does: 'input_audio_buffer.clear', sends: () => [{ type: 'input_audio_buffer.clear' }], seen: {}, undone: [], ends: false },
   { does: 'output_audio_buffer.clear', sends: () => [{ type: 'output_audio_buffer.clear' }], seen: {}, undone: [], ends: false },
@@ -260,7 +263,7 @@ describe.skipIf(!chromiumPath())(`a page that attacks its call${reason}`, { time
       expect([...named].sort()).toEqual(Object.keys(CLIENT_RULES).sort())
     })
 
-    it.each(ROWS.map((row) => [row.does, row] as const))('%s', async (_does, { sends, seen, undone, ends }) => {
+    it.each(ROWS.map((row) => [row.does, row] as const))('%s', async (_does, { sends, seen, undone, mayFollow, ends }) => {
       const { client } = await place()
       await page.evaluate(`call.until('channel open')`)
       await send([message('user', 'input_text', 'What is the weather in Lisbon?', 999), { type: 'response.create' }])
@@ -279,7 +282,8 @@ describe.skipIf(!chromiumPath())(`a page that attacks its call${reason}`, { time
             ...new Set(
               byRelay()
                 .slice(past)
-                .map(({ type }) => type),
+                .map(({ type }) => type)
+                .filter((type) => type !== mayFollow),
             ),
           ].sort(),
         )
