@@ -37,8 +37,7 @@ export function pastDrift<E extends UpstreamEvent>(step: Step, received: E): rea
   const isItem = itemId !== undefined && event.type.startsWith('conversation.item.') && (drift.itemIds.includes(itemId) || isModels(event))
   if (responseId !== drift.responseId && !isItem) return [received]
   if (drift.phase === 'dropping') {
-    if (event.type === 'response.done') retell(step, drift, response)
-    return []
+    return event.type === 'response.done' ? dropped(step, drift, received) : []
   }
   if ((event.type === 'response.output_item.added' || isItem) && drift.held.length < MOST_HELD) {
     setDrift(step, { ...drift, held: [...drift.held, received], itemIds: [...drift.itemIds, itemId ?? ''] })
@@ -46,7 +45,8 @@ export function pastDrift<E extends UpstreamEvent>(step: Step, received: E): rea
   }
   if (event.type === 'response.content_part.added' && objectAt(event, 'part')?.type === 'text') {
     note(step, { type: 'drifted' })
-    setDrift(step, { ...drift, phase: 'dropping', held: [] })
+    // A client that cancels it meanwhile sees its beginning and its end.
+    setDrift(step, { ...drift, phase: 'dropping', held: drift.held.slice(0, 1) })
     send(step, { type: 'response.cancel', response_id: drift.responseId })
     return []
   }
@@ -54,10 +54,23 @@ export function pastDrift<E extends UpstreamEvent>(step: Step, received: E): rea
   return [...drift.held, received]
 }
 
-/** What was told as single items is told as one, and the answer is asked for again. The last turn stays what it is, since it is what is answered. */
-function retell(step: Step, { itemIds, responseId }: Extract<Drift, { readonly responseId: string }>, response: JsonObject | undefined): void {
+type Held = Extract<Drift, { readonly responseId: string }>
+
+/** The answer is over. It is asked for again, unless the client has cancelled it. What the client sees of it. */
+function dropped(step: Step, drift: Held, { event }: UpstreamEvent): readonly UpstreamEvent[] {
+  const { responseId, held } = drift
+  const response = objectAt(event, 'response')
+  const isCancelled = step.state.underWay.sent.some((one) => one.type === 'response.cancel' && one.response_id !== responseId)
+  retell(step, drift)
+  if (isCancelled) return [...held, { event: { ...event, response: { ...response, output: [] } }, frame: undefined }]
   const usage = objectAt(response, 'usage')
-  if (usage) recordUsage(step, stringAt(response, 'id') ?? '', usage)
+  if (usage) recordUsage(step, responseId, usage)
+  askAgain(step, responseId)
+  return []
+}
+
+/** What was told as single items is told as one. The last turn stays what it is, since it is what is answered. */
+function retell(step: Step, { itemIds }: Held): void {
   const { conversation, restored } = step.state
   const lastTurn = conversation.items.findLastIndex((item) => item.role === 'user')
   const told = conversation.items.filter((item, at) => item.type === 'message' && restored.replayed.has(item.id) && (at < lastTurn || item.role === 'assistant'))
@@ -76,7 +89,6 @@ function retell(step: Step, { itemIds, responseId }: Extract<Drift, { readonly r
   })
   for (const itemId of gone) send(step, { type: 'conversation.item.delete', item_id: itemId })
   send(step, { type: 'conversation.item.create', previous_item_id: 'root', item: { id, ...systemMessage([DIALOGUE, ...told.flatMap(spoken)].join('\n')) } })
-  askAgain(step, responseId)
 }
 
 function spoken(item: KeptItem): readonly string[] {
@@ -85,11 +97,11 @@ function spoken(item: KeptItem): readonly string[] {
 }
 
 /** Whoever asked for the answer still waits for its beginning. */
-function askAgain(step: Step, dropped: string): void {
+function askAgain(step: Step, responseId: string): void {
   const { underWay, responses } = step.state
   const asked = responses.ourRequest ?? responses.clientRequest
   const before = underWay.sent.find(({ type }) => type === 'response.create')
-  const isDone = (one: RealtimeEvent) => one === before || (one.type === 'response.cancel' && one.response_id === dropped)
+  const isDone = (one: RealtimeEvent) => one === before || (one.type === 'response.cancel' && one.response_id === responseId)
   step.set({ underWay: tidy(underWay, { ...underWay, sent: underWay.sent.filter((one) => !isDone(one)) }) })
   if (!asked) return createForTurn(step)
   const event: RealtimeEvent = { type: 'response.create', ...(asked.eventId !== undefined && { event_id: asked.eventId }), ...(asked.request && { response: asked.request }) }

@@ -68,6 +68,21 @@ describe('the first answer after a restore', () => {
     expect(p.upstream(ev.created('r2', AUDIO))).toEqual(['client response.created'])
   })
 
+  it('that is written, and that the client cancels meanwhile, is not asked for again: the client sees it cancelled, without a word', () => {
+    const p = restored()
+    const seen = p.allTo('client').length
+    begins(p)
+    part(p, 'text')
+    expect(p.client({ type: 'response.cancel', event_id: 'stop' })).toEqual(['upstream response.cancel'])
+    const actions = p.upstream(ev.done('r1', [{ ...item, id: 'item_of_r1' }], 'cancelled'))
+    expect(actions).toContain('upstream conversation.item.create')
+    expect(actions).not.toContain('upstream response.create')
+    expect(typesTo(p, 'client', seen)).toEqual(['response.created', 'response.done'])
+    expect(p.lastTo('client')).toMatchObject({ response: { id: 'r1', status: 'cancelled', output: [] } })
+    p.client({ type: 'response.create' })
+    expect(p.upstream(ev.created('r2', AUDIO))).toEqual(['client response.created'])
+  })
+
   it('that is written is cancelled unseen, the conversation is told as one item, and the answer asked for again', () => {
     const p = restored()
     const seen = p.allTo('client').length
