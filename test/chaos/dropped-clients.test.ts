@@ -8,7 +8,7 @@ import { type Caller, caller, conversationsOf, percentile, sortedOf } from './ca
 const SEED = Number(process.env.CHAOS_SEED ?? 1)
 const DROPS = Number(process.env.CHAOS_DROPS ?? 1000)
 const KILLS = Number(process.env.CHAOS_RELAY_KILLS ?? 10)
-const AWAY_CALLERS = Math.min(50, DROPS)
+const AWAY_CALLERS = Math.min(100, DROPS)
 const MOST_AWAY_MS = 50_000
 const ENV = { CONNECTS_PER_SECOND: '10000', RESPONSES_PER_MINUTE: '10000', TOOL_CALLS_PER_MINUTE: '10000', RESUME_SNAPSHOTS: 'true', DRAIN_SECONDS: '1' }
 const WEATHER = 'What is the weather in Bremen?'
@@ -86,7 +86,8 @@ it(`${DROPS} drops of 0 to 50 s, on two relays: all are back, each message once,
       // So long nothing listens where it calls.
       const url = () => (performance.now() < awayUntil ? 'ws://127.0.0.1:1' : anyUrl())
       const dropAfterMs = () => {
-        if (left-- <= 0) return undefined
+        // What is asked while it is away cannot lose a socket.
+        if (performance.now() < awayUntil || left-- <= 0) return undefined
         const afterMs = chance() * 900
         awayUntil = performance.now() + afterMs + chance() * MOST_AWAY_MS
         return afterMs
