@@ -71,8 +71,9 @@ export function createRunningCalls({ provider, records, openCall, endSession, on
   /** Calls whose end is somebody's business already. */
   const ending = new Map<string, Promise<boolean>>()
 
-  /** If it fails, the call has no owner, and whoever looks next tries again. */
+  /** If it fails, the call has no owner, and whoever looks next tries again. An instance that stood still may end a session whose call is another's by now. */
   async function hangUp({ id, placed }: CallRecord): Promise<boolean> {
+    if (!(await records.holds(id).catch(() => true))) return true
     try {
       await provider.hangUp(placed)
     } catch (error) {
@@ -96,18 +97,12 @@ export function createRunningCalls({ provider, records, openCall, endSession, on
     return true
   }
 
-  function over(call: Running, handsOver: boolean, isDoubtful: boolean): void {
+  function over(call: Running, handsOver: boolean): void {
     const { record } = call
     running.delete(record.id)
     const goesOn = (handsOver || call.fate === 'asked') && records.shared && record.sealed !== ''
     if (call.fate === 'lost') call.finish(true)
-    else void conclude(record, goesOn ? handOver(record) : isDoubtful ? hangUpIfOurs(record) : hangUp(record)).then(call.finish)
-  }
-
-  /** An instance that stood still takes what its successor does with the call for a stranger's doing. */
-  async function hangUpIfOurs(record: CallRecord): Promise<boolean> {
-    const lost: readonly string[] = await records.renew().catch(() => [])
-    return lost.includes(record.id) || hangUp(record)
+    else void conclude(record, goesOn ? handOver(record) : hangUp(record)).then(call.finish)
   }
 
   /** `work` never rejects. */
@@ -143,7 +138,7 @@ export function createRunningCalls({ provider, records, openCall, endSession, on
         onOver({ code, handsOver }) {
           stopWaiting()
           reject(new RefusalError(code === 'client_left' ? 'upstream_lost' : code, 'call_ended_at_start', RETRY_SECONDS))
-          over(entry, handsOver, code === 'foreign_control')
+          over(entry, handsOver)
         },
       }
       let finish: Running['finish'] = () => undefined

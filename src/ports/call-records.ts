@@ -21,6 +21,8 @@ export interface CallRecords {
   add(record: CallRecord): Promise<void>
   /** Says that this instance still has its calls. Resolves to those that another one has by now. Rejects if the store is unreachable. */
   renew(): Promise<readonly string[]>
+  /** Whether the call is this instance's to end: no other has it, and it was not let go. Rejects if the store is unreachable. */
+  holds(id: string): Promise<boolean>
   /** The call has no owner from now on, and whoever looks next takes it. Rejects if the store is unreachable. */
   release(id: string): Promise<void>
   /** The call is over. Rejects if the store is unreachable. */

@@ -38,7 +38,8 @@ const figures = (callers: readonly Caller[]) =>
     )
     .join(' / ')
 
-it(`${DROPS} drops of clients, on two relays: all are back, each message once, no tool twice (seed ${SEED})`, async () => {
+/** `awayMs`: for how long nothing listens where a caller who was dropped calls. */
+async function dropped(count: number, awayMs: (chance: number) => number): Promise<void> {
   const redis = await startRedis()
   const relays = await shareRelays(redis.url, { speed: 10 }, 150)
   const chance = random(SEED)
@@ -46,50 +47,17 @@ it(`${DROPS} drops of clients, on two relays: all are back, each message once, n
   try {
     const both = [await relays.start(ENV), await relays.start(ENV)] as const
     const anyUrl = () => ((chance() < 0.5 ? both[0] : both[1]) as RelayProcess).url.replace('http', 'ws')
-    const each = Math.ceil(DROPS / 10)
-    for (let at = 0; at < 10; at++) {
-      let left = each
-      const dropAfterMs = () => (left-- > 0 ? chance() * 900 : undefined)
-      callers.push(caller({ name: `caller-${at}`, url: anyUrl, bearer: (await both[0].door(`caller-${at}`)).bearer, words, dropAfterMs }))
-    }
-    const problems: string[] = []
-    const watched = callers.map(async (one) => {
-      await one.reached(() => one.isOver || one.answered > each + 1)
-      // The simulator remembers the last sixty-four sessions.
-      problems.push(...one.problems(conversationsOf(relays.simulator)))
-    })
-    await Promise.all(watched)
-    const drops = callers.reduce((sum, { backMs }) => sum + backMs.length, 0)
-    console.log(`${drops} drops, back after ${figures(callers)} ms (p50 / p95 / most); ${relays.toolRequests.length} calls for ${toolQuestions(callers)} questions`)
-    expect(problems).toEqual([])
-    expect(relays.toolRequests.length).toBeLessThanOrEqual(toolQuestions(callers))
-    expect(drops).toBeGreaterThan(DROPS * 0.8)
-  } finally {
-    for (const one of callers) one.hangUp()
-    await relays.close()
-    await redis.stop()
-  }
-})
-
-it(`${DROPS} drops of 0 to 50 s, on two relays: all are back, each message once, no tool twice (seed ${SEED})`, async () => {
-  const redis = await startRedis()
-  const relays = await shareRelays(redis.url, { speed: 10 }, 150)
-  const chance = random(SEED)
-  const callers: Caller[] = []
-  try {
-    const both = [await relays.start(ENV), await relays.start(ENV)] as const
-    const anyUrl = () => ((chance() < 0.5 ? both[0] : both[1]) as RelayProcess).url.replace('http', 'ws')
-    const each = Math.ceil(DROPS / AWAY_CALLERS)
-    for (let at = 0; at < AWAY_CALLERS; at++) {
+    const each = Math.ceil(DROPS / count)
+    for (let at = 0; at < count; at++) {
       let left = each
       let awayUntil = 0
-      // So long nothing listens where it calls.
       const url = () => (performance.now() < awayUntil ? 'ws://127.0.0.1:1' : anyUrl())
       const dropAfterMs = () => {
         // What is asked while it is away cannot lose a socket.
         if (performance.now() < awayUntil || left-- <= 0) return undefined
         const afterMs = chance() * 900
-        awayUntil = performance.now() + afterMs + chance() * MOST_AWAY_MS
+        const away = awayMs(chance())
+        if (away > 0) awayUntil = performance.now() + afterMs + away
         return afterMs
       }
       callers.push(caller({ name: `caller-${at}`, url, bearer: (await both[0].door(`caller-${at}`)).bearer, words, dropAfterMs }))
@@ -110,7 +78,11 @@ it(`${DROPS} drops of 0 to 50 s, on two relays: all are back, each message once,
     await relays.close()
     await redis.stop()
   }
-})
+}
+
+it(`${DROPS} drops of clients, on two relays: all are back, each message once, no tool twice (seed ${SEED})`, () => dropped(10, () => 0))
+
+it(`${DROPS} drops of 0 to 50 s, on two relays: all are back, each message once, no tool twice (seed ${SEED})`, () => dropped(AWAY_CALLERS, (chance) => chance * MOST_AWAY_MS))
 
 it(`${KILLS} relays killed with snapshots: of what was finished 99 % is kept, and no session is lost`, async () => {
   const redis = await startRedis()

@@ -73,6 +73,20 @@ describe('the calls of a relay that died', () => {
     expect(service.live.size).toBe(0)
   })
 
+  it.each(['foreign_control', 'idle'] as const)('are not hung up by the one that was only slow, and ends its sessions as %s when it goes on', async (code) => {
+    const [first, second] = [await start(), await start()]
+    const ids = [await call(first), await call(first)]
+    const before = ids.map((id) => first.sessions.get(id))
+    for (const id of ids) await first.store.calls.release(id)
+    await lookOften(second)
+    await expect.poll(() => ids.every((id) => second.sessions.has(id))).toBe(true)
+    for (const session of before) session?.call.onOver({ code, handsOver: false })
+    await first.calls.settled(5000)
+    expect(service.live.size).toBe(2)
+    expect(second.sessions.size).toBe(2)
+    await expect.poll(async () => (await Promise.all(ids.map((id) => second.store.calls.find(id)))).filter(Boolean).length).toBe(2)
+  })
+
   const hungUp = async (second: CallLab, id: string) => {
     await lookOften(second)
     await expect.poll(() => service.live.size).toBe(0)

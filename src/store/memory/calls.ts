@@ -23,6 +23,7 @@ export function createMemoryCalls(journalFile?: string): CallRecords {
       owned.set(record.id, record)
     },
     renew: async () => [],
+    holds: async (id) => !free.has(id),
     async release(id) {
       const record = owned.get(id)
       if (!record) return

@@ -41,9 +41,11 @@ export function createRedisCalls({ connection, subscriber, keys, instance, lease
     await run(ADD_CALL, id, instance, placed.callId, placed.upstream, caller, since, sealed, leaseMs, KEEP_MS, clock())
   }
 
+  const renewedAs = (id: string) => run(RENEW_CALL, id, instance, leaseMs, KEEP_MS, clock())
+
   /** True: another instance has it. */
   async function renewOne(record: CallRecord): Promise<boolean> {
-    const state = await run(RENEW_CALL, record.id, instance, leaseMs, KEEP_MS, clock())
+    const state = await renewedAs(record.id)
     // Ended meanwhile: it must not come back.
     if (!owned.has(record.id)) return false
     if (state === -1) await write(record)
@@ -73,6 +75,7 @@ export function createRedisCalls({ connection, subscriber, keys, instance, lease
       for (const id of lost) owned.delete(id)
       return lost
     },
+    holds: async (id) => (await renewedAs(id)) !== 0,
     async release(id) {
       owned.delete(id)
       await run(RELEASE_CALL, id, instance)

@@ -41,6 +41,7 @@ export function callsContract(name: string, makeHarness: MakeHarness): void {
       await calls.add(record('rtc_2'))
       await calls.release('rtc_1')
       await calls.release('rtc_9')
+      expect([await calls.holds('rtc_1'), await calls.holds('rtc_2')]).toEqual([false, true])
       expect(await calls.adopt(10)).toEqual([record('rtc_1', { sealed: '' })])
       expect(await calls.adopt(10)).toEqual([])
       await calls.release('rtc_1')
@@ -70,6 +71,8 @@ export function callsContract(name: string, makeHarness: MakeHarness): void {
         expect(await other.calls.adopt(10)).toEqual([])
         lab.now += 1
         expect((await other.calls.adopt(1)).map(({ id }) => id)).toEqual(['rtc_1'])
+        expect(await Promise.all(['rtc_1', 'rtc_2', 'rtc_9'].map((id) => lab.store.calls.holds(id)))).toEqual([false, true, true])
+        expect(await other.calls.holds('rtc_1')).toBe(true)
         expect(await lab.store.calls.renew()).toEqual(['rtc_1'])
         // What it no longer has it neither keeps nor gives away.
         await lab.store.calls.release('rtc_1')
