@@ -8,6 +8,7 @@ import type { DialectName } from '../core/protocol/dialect.js'
 import type { JsonObject } from '../core/protocol/events.js'
 import type { Secret } from './secret.js'
 import type { TelemetryConfig } from './telemetry-config.js'
+import type { TelephonyConfig } from './telephony-config.js'
 
 export type { OtlpTarget, TelemetryConfig } from './telemetry-config.js'
 
@@ -247,5 +248,7 @@ export interface Config {
   readonly admin: { readonly host: string; readonly port: number }
   /** Absent: nothing is exported. */
   readonly telemetry?: TelemetryConfig | undefined
+  /** Absent: nobody calls by telephone. */
+  readonly telephony?: TelephonyConfig | undefined
   readonly metricsFormat: 'text' | 'openmetrics'
 }

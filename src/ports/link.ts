@@ -28,4 +28,18 @@ export interface Link {
   onDrain(callback: (() => void) | undefined): void
   /** Called exactly once, whichever side closed, with the peer's code (1005, 1006 included) and nothing of its reason. */
   onClose(callback: (code: number) => void): void
+  /**
+   * What the peer itself says of its playback, of a telephone. Absent: it says nothing, and a clock estimates.
+   */
+  readonly playback?: LinkPlayback
+  /** A telephone's key was pressed: one of `0-9 * # A-D`. */
+  onKey?(callback: (key: string) => void): void
+}
+
+/** The playback of one peer. Bytes are decoded audio of answers, counted from the link's beginning. */
+export interface LinkPlayback {
+  /** Played by `now` (epoch milliseconds), or thrown away by `clear`. Never less than before, never more than was sent. */
+  doneBytes(now: number): number
+  /** Throws away what was sent and is not played. */
+  clear(): void
 }

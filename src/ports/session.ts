@@ -5,6 +5,7 @@ import type { Identity } from './caller.js'
 import type { SessionCall } from './calls.js'
 import type { Link } from './link.js'
 import type { Recorder } from './notes.js'
+import type { SessionPhone } from './phone.js'
 import type { MovedSession } from './resume.js'
 import type { ToolSet } from './tools.js'
 
@@ -26,6 +27,8 @@ export interface NewSession {
   readonly continues?: MovedSession | undefined
   /** Its media do not pass here. Absent: everything of the session does. */
   readonly call?: SessionCall | undefined
+  /** Its caller is on the telephone. */
+  readonly phone?: SessionPhone | undefined
   readonly recorder: Recorder
   readonly onEnd: () => void
 }

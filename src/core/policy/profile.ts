@@ -64,6 +64,33 @@ export interface SessionLimits {
   readonly resumeMs?: number
 }
 
+export interface Interruption {
+  /** `protect`: an answer is finished, whatever the user says meanwhile. */
+  readonly bargeIn: 'allow' | 'protect'
+  /** Milliseconds of an answer's playback within which nothing interrupts it. */
+  readonly protectMs?: number | undefined
+  /** Speech that is shorter does not interrupt. */
+  readonly minSpeechMs?: number | undefined
+  /** `relay`: on an interruption the relay truncates each item at what was heard. `client`: the client does. */
+  readonly truncate: 'client' | 'relay'
+}
+
+/** Lines are instructions for what the model says. */
+export interface Manners {
+  /** Said first, as soon as the upstream is ready. */
+  readonly greeting?: string | undefined
+  /** After so long with neither side speaking: the question, so often; then the goodbye, and the end. */
+  readonly silence?: { readonly afterMs: number; readonly question: string; readonly times: number; readonly goodbye: string } | undefined
+  /** Said so long before the longest time of the session, and the goodbye at its end. */
+  readonly ending?: { readonly warnMs: number; readonly warning: string; readonly goodbye: string } | undefined
+  /** The model may end the call: the built-in tool `hang_up`. */
+  readonly hangUp?: boolean | undefined
+  /** Names of where the model may transfer the caller: the built-in tool `transfer_call`. Their targets are known to the relay alone. */
+  readonly transferTo?: readonly string[] | undefined
+  /** What becomes of keys. `tools`: server-run tools get them; `model`: it reads them too. Absent: nobody does. */
+  readonly keys?: 'tools' | 'model' | undefined
+}
+
 /** Fixed for the life of a session, except for tools that the client registers. */
 export interface SessionProfile {
   readonly name: string
@@ -90,6 +117,10 @@ export interface SessionProfile {
   readonly onCutAnswer?: 'leave' | 'continue' | undefined
   /** Absent: this caller may use what it likes. */
   readonly quota?: QuotaPolicy | undefined
+  /** What becomes of an answer when the user speaks into it. Absent: voice detection interrupts it, and nothing is truncated by the relay. */
+  readonly interruption?: Interruption | undefined
+  /** How the relay behaves in a conversation by voice, such as a telephone call. Absent: it only relays. */
+  readonly manners?: Manners | undefined
   /** Zones of upstreams that the conversation may go to. Absent: any. */
   readonly zones?: readonly string[] | undefined
 }

@@ -57,6 +57,8 @@ export type Action =
   | { readonly type: 'quota.reserve'; readonly input: number; readonly output: number }
   /** No response is under way any more: this session reserves nothing, once what it used is booked. */
   | { readonly type: 'quota.release' }
+  /** Transfers the caller to the target of this name. Answered by `phone.transferred`. */
+  | { readonly type: 'phone.transfer'; readonly callId: string; readonly name: string }
   /** Ends the client's part: says why, and closes its side. The upstream is read on. */
   | ({ readonly type: 'park' } & Ending)
   /** Ends the session: says why to the client unless the session was parked, and closes both sides. */

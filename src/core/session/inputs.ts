@@ -48,9 +48,13 @@ export type Input =
   | { readonly type: 'quota.reserved'; readonly answer: QuotaReservation | undefined }
   /**
    * Something may be due. `clientActiveAt`: when the client last sent anything, audio included. `upstreamHeard`: frames of the present leg so far,
-   * pongs as well; undefined while it is not read.
+   * pongs as well; undefined while it is not read. `unheardMs`: how much of the answers' audio that was sent is not played yet; absent if nobody counts.
    */
-  | { readonly type: 'tick'; readonly clientActiveAt: number; readonly upstreamHeard?: number | undefined; readonly said?: readonly Said[] }
+  | { readonly type: 'tick'; readonly clientActiveAt: number; readonly upstreamHeard?: number | undefined; readonly said?: readonly Said[]; readonly unheardMs?: number }
+  /** The caller pressed a key of the telephone. Never in a note. */
+  | { readonly type: 'key'; readonly key: string }
+  /** Answers `phone.transfer`. True: the carrier has the caller, and the session's end is near. */
+  | { readonly type: 'phone.transferred'; readonly callId: string; readonly ok: boolean }
   /** `moves`: sessions whose clients may come back go on on another instance. */
   | { readonly type: 'drain'; readonly untilMs: number; readonly moves?: boolean }
   /** The relay's part ends the session: a revoked token, an operator, the end of a drain. */
