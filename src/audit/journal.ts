@@ -1,0 +1,199 @@
+// Writes one chain of the audit to files: lines in order behind a bounded queue, and checkpoints that are signed and sent elsewhere.
+import { type KeyObject, randomBytes } from 'node:crypto'
+import { type FileHandle, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { originOf, signCheckpoint } from './checkpoint.js'
+import { lastHeadIn } from './files.js'
+import { type AuditFields, type Head, nextLine, NO_LINE } from './record.js'
+import { emptyTree, rootOf, type Tree, withLeaf } from './tree.js'
+
+/** Takes a signed checkpoint out of this machine's hands. Bounded in time; may reject. */
+export type Anchor = (note: string) => Promise<void>
+
+export interface JournalOptions {
+  /** It exists. Several processes may write into it, each its own files. */
+  readonly dir: string
+  readonly key: KeyObject
+  readonly anchors: readonly Anchor[]
+  readonly now: () => number
+  /** Told once when writing begins to fail, and once when it works again. `code`: of the system's error. */
+  readonly onWritable: (writable: boolean, code: string) => void
+  /** A checkpoint could not be taken elsewhere. */
+  readonly onUnanchored: () => void
+  /** Of a file, before the next one is begun. */
+  readonly mostBytes?: number
+}
+
+export interface AuditJournal {
+  record(kind: string, fields: AuditFields): void
+  /** False: what is recorded now waits, or is lost if it has waited for long. */
+  readonly writable: boolean
+  /** Records that found no place in the queue. Each loss is recorded as soon as there is place. */
+  readonly lost: number
+  /** Resolves when everything recorded so far is on disk, or could not be written. */
+  flush(): Promise<void>
+  /** The last checkpoint is written and anchored, if that works. */
+  close(): Promise<void>
+}
+
+const MOST_WAITING = 10_000
+const MOST_BYTES = 64 * 1024 * 1024
+const CHECKPOINT_MS = 60_000
+const CHECKPOINT_RECORDS = 1000
+const RETRY_MS = 1000
+
+interface ChainFile {
+  readonly lines: FileHandle
+  readonly notes: FileHandle
+  readonly chain: string
+  /** Bytes of whole lines. What a failed write left behind them is cut off before the next one. */
+  bytes: number
+  notesBytes: number
+}
+
+/** Rejects if the folder cannot be written. */
+export async function openJournal(options: JournalOptions): Promise<AuditJournal> {
+  const { dir, key, anchors, now } = options
+  const relay = randomBytes(4).toString('hex')
+  let files = 0
+  let file: ChainFile | undefined
+  let head: Head = { size: 0, hash: NO_LINE }
+  /** Over what is written. */
+  let tree: Tree = emptyTree
+  /** Chained, and not written. */
+  let waiting: string[] = []
+  let lost = 0
+  let untold = 0
+  let writable = true
+  let checkpointed = 0
+  let work: Promise<void> = Promise.resolve()
+  let scheduled = false
+  let retry: NodeJS.Timeout | undefined
+  let closed = false
+
+  await begin(await lastHeadIn(dir))
+  const timer = setInterval(() => run(checkpoint), CHECKPOINT_MS).unref()
+
+  /** A chain begins with where the one before stood, so that whole files cannot be taken away unseen. */
+  async function begin(after: { readonly chain: string; readonly hash: string } | undefined): Promise<void> {
+    const chain = `relay-${relay}/${++files}`
+    const name = join(dir, `${new Date(now()).toISOString().slice(0, 10)}-relay-${relay}-${files}`)
+    const lines = await open(`${name}.jsonl`, 'ax', 0o600)
+    const notes = await open(`${name}.checkpoints`, 'ax', 0o600).catch(async (error: unknown) => {
+      await lines.close()
+      throw error
+    })
+    file = { lines, notes, chain, bytes: 0, notesBytes: 0 }
+    head = { size: 0, hash: NO_LINE }
+    tree = emptyTree
+    checkpointed = 0
+    chained('begun', { after: after?.hash ?? NO_LINE, afterChain: after?.chain ?? '' })
+    await write()
+  }
+
+  function chained(kind: string, fields: AuditFields): void {
+    if (!file) return
+    const next = nextLine(file.chain, head, kind, fields, now())
+    head = next.head
+    waiting.push(next.line)
+  }
+
+  async function write(): Promise<void> {
+    if (!file || waiting.length === 0) return
+    const batch = waiting
+    const bytes = Buffer.from(batch.map((line) => `${line}\n`).join(''))
+    await file.lines.truncate(file.bytes)
+    await file.lines.appendFile(bytes)
+    file.bytes += bytes.length
+    waiting = waiting.slice(batch.length)
+    for (const line of batch) tree = withLeaf(tree, line)
+  }
+
+  async function checkpoint(): Promise<void> {
+    await write()
+    if (!file || tree.size === checkpointed) return
+    await file.lines.datasync()
+    const { size } = tree
+    const note = signCheckpoint({ origin: originOf(file.chain), size, root: rootOf(tree) }, key)
+    const bytes = Buffer.from(`${note}\n`)
+    await file.notes.truncate(file.notesBytes)
+    await file.notes.appendFile(bytes)
+    file.notesBytes += bytes.length
+    checkpointed = size
+    for (const anchor of anchors) anchor(note).catch(options.onUnanchored)
+    if (file.bytes >= (options.mostBytes ?? MOST_BYTES) && waiting.length === 0) await rotate(file)
+  }
+
+  async function rotate(full: ChainFile): Promise<void> {
+    await begin({ chain: full.chain, hash: head.hash })
+    await Promise.all([full.lines.close(), full.notes.close()])
+  }
+
+  /** One after another. A failure is retried, with everything that still waits. */
+  function run(task: () => Promise<void>): Promise<void> {
+    work = work.then(async () => {
+      try {
+        await task()
+        tell(true, '')
+        if (untold > 0) {
+          chained('lost', { records: untold })
+          untold = 0
+          await write()
+        }
+      } catch (error) {
+        tell(false, codeOf(error))
+        if (!closed) retry ??= setTimeout(again, RETRY_MS)
+      }
+    })
+    return work
+  }
+
+  function again(): void {
+    retry = undefined
+    run(checkpoint)
+  }
+
+  function tell(now: boolean, code: string): void {
+    if (now === writable) return
+    writable = now
+    options.onWritable(now, code)
+  }
+
+  return {
+    record(kind, fields) {
+      if (waiting.length >= MOST_WAITING || closed) {
+        lost++
+        untold++
+        return
+      }
+      chained(kind, fields)
+      if (scheduled) return
+      scheduled = true
+      setImmediate(() => {
+        scheduled = false
+        run(head.size - checkpointed >= CHECKPOINT_RECORDS ? checkpoint : write)
+      })
+    },
+    get writable() {
+      return writable && waiting.length < MOST_WAITING
+    },
+    get lost() {
+      return lost
+    },
+    flush: () => run(write),
+    async close() {
+      if (closed) return
+      chained('closed', {})
+      closed = true
+      clearInterval(timer)
+      clearTimeout(retry)
+      await run(checkpoint)
+      await Promise.all([file?.lines.close(), file?.notes.close()])
+    },
+  }
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | undefined)?.code
+  return typeof code === 'string' ? code : 'unknown'
+}
