@@ -4,7 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { originOf, signCheckpoint } from './checkpoint.js'
 import { lastHeadIn } from './files.js'
-import { type AuditFields, type Head, nextLine, NO_LINE } from './record.js'
+import { type AuditFields, type Head, NO_LINE, nextLine } from './record.js'
 import { emptyTree, rootOf, type Tree, withLeaf } from './tree.js'
 
 /** Takes a signed checkpoint out of this machine's hands. Bounded in time; may reject. */
@@ -71,24 +71,29 @@ export async function openJournal(options: JournalOptions): Promise<AuditJournal
   let retry: NodeJS.Timeout | undefined
   let closed = false
 
-  await begin(await lastHeadIn(dir))
+  const before = await lastHeadIn(dir)
+  use(await create(), before)
+  await write()
   const timer = setInterval(() => run(checkpoint), CHECKPOINT_MS).unref()
 
-  /** A chain begins with where the one before stood, so that whole files cannot be taken away unseen. */
-  async function begin(after: { readonly chain: string; readonly hash: string } | undefined): Promise<void> {
-    const chain = `relay-${relay}/${++files}`
-    const name = join(dir, `${new Date(now()).toISOString().slice(0, 10)}-relay-${relay}-${files}`)
+  async function create(): Promise<ChainFile> {
+    const number = ++files
+    const name = join(dir, `${new Date(now()).toISOString().slice(0, 10)}-relay-${relay}-${number}`)
     const lines = await open(`${name}.jsonl`, 'ax', 0o600)
     const notes = await open(`${name}.checkpoints`, 'ax', 0o600).catch(async (error: unknown) => {
       await lines.close()
       throw error
     })
-    file = { lines, notes, chain, bytes: 0, notesBytes: 0 }
+    return { lines, notes, chain: `relay-${relay}/${number}`, bytes: 0, notesBytes: 0 }
+  }
+
+  /** A chain begins with where the one before stood, so that whole files cannot be taken away unseen. */
+  function use(next: ChainFile, after: { readonly chain: string; readonly hash: string } | undefined): void {
+    file = next
     head = { size: 0, hash: NO_LINE }
     tree = emptyTree
     checkpointed = 0
     chained('begun', { after: after?.hash ?? NO_LINE, afterChain: after?.chain ?? '' })
-    await write()
   }
 
   function chained(kind: string, fields: AuditFields): void {
@@ -111,22 +116,34 @@ export async function openJournal(options: JournalOptions): Promise<AuditJournal
 
   async function checkpoint(): Promise<void> {
     await write()
-    if (!file || tree.size === checkpointed) return
-    await file.lines.datasync()
-    const { size } = tree
-    const note = signCheckpoint({ origin: originOf(file.chain), size, root: rootOf(tree) }, key)
-    const bytes = Buffer.from(`${note}\n`)
-    await file.notes.truncate(file.notesBytes)
-    await file.notes.appendFile(bytes)
-    file.notesBytes += bytes.length
-    checkpointed = size
-    for (const anchor of anchors) anchor(note).catch(options.onUnanchored)
-    if (file.bytes >= (options.mostBytes ?? MOST_BYTES) && waiting.length === 0) await rotate(file)
+    if (!file) return
+    await sign(file)
+    if (!closed && file.bytes >= (options.mostBytes ?? MOST_BYTES)) await rotate(file)
   }
 
+  async function sign(to: ChainFile): Promise<void> {
+    if (tree.size === checkpointed) return
+    await to.lines.datasync()
+    const { size } = tree
+    const note = signCheckpoint({ origin: originOf(to.chain), size, root: rootOf(tree) }, key)
+    const bytes = Buffer.from(`${note}\n`)
+    await to.notes.truncate(to.notesBytes)
+    await to.notes.appendFile(bytes)
+    to.notesBytes += bytes.length
+    checkpointed = size
+    for (const anchor of anchors) anchor(note).catch(options.onUnanchored)
+  }
+
+  /** What is recorded meanwhile still belongs to the file that is full. */
   async function rotate(full: ChainFile): Promise<void> {
-    await begin({ chain: full.chain, hash: head.hash })
+    const next = await create()
+    while (waiting.length > 0 || tree.size > checkpointed) {
+      await write()
+      await sign(full)
+    }
+    use(next, { chain: full.chain, hash: head.hash })
     await Promise.all([full.lines.close(), full.notes.close()])
+    await write()
   }
 
   /** One after another. A failure is retried, with everything that still waits. */

@@ -39,7 +39,12 @@ export function verifyAudit(chains: readonly ChainText[], anchors: readonly stri
   const findings: Finding[] = []
   const elsewhere = anchors.flatMap((note) => readCheckpoint(note, key) ?? [])
   if (elsewhere.length < anchors.length)
-    findings.push({ type: 'broken', name: 'anchors', line: 0, what: `${anchors.length - elsewhere.length} of ${anchors.length} checkpoints kept elsewhere are not signed by this key` })
+    findings.push({
+      type: 'broken',
+      name: 'anchors',
+      line: 0,
+      what: `${anchors.length - elsewhere.length} of ${anchors.length} checkpoints kept elsewhere are not signed by this key`,
+    })
   const read = chains.map((one) => verifyChain(one, elsewhere, key, findings))
   const names = new Set(read.map(({ chain }) => chain))
   for (const chain of new Set(elsewhere.map(chainOf))) {
