@@ -137,6 +137,8 @@ export function createNoteCounters({ counter, histogram }: Series): NoteCounters
       case 'backpressure':
         return backpressure.inc({ side: note.side })
       // For logs and traces: what they would count is counted at their ends.
+      case 'fields_locked':
+      case 'token_refreshed':
       case 'response_started':
       case 'first_audio':
       case 'tool_started':

@@ -5,7 +5,7 @@ import { wordLabel } from './labels.js'
 
 /** Notes of every response and turn, logged as `debug` alone: without it not even their fields are gathered. */
 const TRACED: ReadonlySet<Note['type']> = new Set([
-  ...(['response_started', 'first_audio', 'response_done', 'event_dropped', 'configured', 'lane', 'tool_started'] as const),
+  ...(['fields_locked', 'response_started', 'first_audio', 'response_done', 'event_dropped', 'configured', 'lane', 'tool_started'] as const),
   ...(['answer_begun', 'transcribed', 'barge_in', 'audio_ahead', 'audio_starved', 'turn_ended', 'overhead'] as const),
 ])
 
@@ -62,6 +62,7 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
     case 'event_dropped':
       return logger.debug({ ...fields, why: plain(wordLabel(note.why)) }, name)
     case 'backpressure':
+    case 'token_refreshed':
     case 'quota_refused':
     case 'client_gone':
     case 'client_back':
@@ -85,6 +86,7 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
     case 'response_done':
       return logger.debug({ sessionId, responseId: plain(note.responseId), model: note.model === undefined ? undefined : plain(note.model), status: note.status }, name)
     case 'configured':
+    case 'fields_locked':
     case 'lane':
     case 'answer_begun':
     case 'transcribed':

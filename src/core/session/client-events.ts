@@ -1,6 +1,7 @@
 // What each client event means for a live session, after policy has rebuilt or refused it.
 import { CLIENT_RULES, judgeClientEvent } from '../policy/client-rules.js'
 import { withToolsOf } from '../policy/client-tools.js'
+import { lockedKinds } from '../policy/locked.js'
 import { arrayAt, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { queueBehind } from './gate.js'
 import { audioRefused, changeQuota, createWithinQuota, leaveAnsweringToRelay, quotaRequested } from './quota/gate.js'
@@ -59,6 +60,7 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
     refuse(step, tooMuch, stringAt(event, 'event_id'), event.type)
     return
   }
+  noteLocked(step, event, rebuilt)
   if (rebuilt.type === 'session.update') adoptClientTools(step, rebuilt)
   switch (rebuilt.type) {
     case 'response.create':
@@ -87,6 +89,12 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
     default:
       step.actions.push({ type: 'send', to: 'upstream', event: rebuilt })
   }
+}
+
+function noteLocked(step: Step, event: RealtimeEvent, rebuilt: RealtimeEvent): void {
+  if (rebuilt.type !== 'session.update' && rebuilt.type !== 'response.create') return
+  const kinds = lockedKinds(event, rebuilt, step.state.profile.clientTools === true)
+  if (kinds.length > 0) note(step, { type: 'fields_locked', eventType: rebuilt.type, kinds })
 }
 
 /** In a call, so that an error tells which event came to nothing: it will have no echo. */

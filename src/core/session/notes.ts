@@ -1,11 +1,16 @@
 // What core finds worth counting, logging or tracing. Label values come from fixed sets; ids are the upstream's, and never a label.
 import type { CallMode } from '../policy/enforcement.js'
+import type { LockedKind } from '../policy/locked.js'
 import type { RefusalCode } from '../protocol/errors.js'
 import type { JsonObject, Side } from '../protocol/events.js'
 import type { Cut, LossCause } from './restore/cut.js'
 
 export type SessionNote =
   | { readonly type: 'event_refused'; readonly eventType: string; readonly code: RefusalCode }
+  /** A client asked for settings that are the server's. Its event went on without them. */
+  | { readonly type: 'fields_locked'; readonly eventType: 'session.update' | 'response.create'; readonly kinds: readonly LockedKind[] }
+  /** Another token carries the session from now on. */
+  | { readonly type: 'token_refreshed' }
   | { readonly type: 'event_dropped'; readonly side: Side; readonly why: string }
   | { readonly type: 'upstream_error'; readonly code: string }
   | { readonly type: 'configured'; readonly durationMs: number }

@@ -2,7 +2,7 @@
 import { MAX_TOKEN_BYTES } from '../protocol/credentials.js'
 import { type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { overRate, refuse } from './refuse.js'
-import { publicEventId, type Step } from './state.js'
+import { note, publicEventId, type Step } from './state.js'
 import { type TokenOutcome, termFrom } from './token-term.js'
 
 const TYPE = 'relay.token.refresh'
@@ -48,6 +48,7 @@ export function tokenVerified(step: Step, outcome: TokenOutcome): void {
   }
   step.set({ token: termFrom(step.now, outcome.expiresAt, outcome.exp) })
   step.actions.push({ type: 'token.use', tokenId: outcome.tokenId })
+  note(step, { type: 'token_refreshed' })
   tell(step, 'relay.token.refreshed')
 }
 
