@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line: init, serve, demo, check, call, token, explain, top, session, simulate.
+// The command line: init, serve, demo, check, call, token, explain, top, session, audit, simulate.
 import { type CommandName, failureText, help, isCommand, UsageError, unknownCommand } from './cli/commands.js'
 import { options, required, seconds } from './cli/options.js'
 import { VERSION } from './config/version.js'
@@ -78,6 +78,16 @@ const COMMAND_RUNS: Readonly<Record<CommandName, (args: string[]) => Promise<voi
     await withEnvFile(values)
     const { sessionCommand } = await import('./cli/session.js')
     return sessionCommand(required('session', words[0], '<id>'), values, process.stdin, print)
+  },
+  async audit(args) {
+    const { values, words } = options('audit', args, { key: TEXT, anchors: TEXT, ...ENV_FILE }, 2)
+    const { printKey, verifyCommand } = await import('./cli/audit.js')
+    if (words[0] === 'key') return printKey(print)
+    if (words[0] !== 'verify') throw new UsageError('audit verify DIR, or audit key.', 'audit')
+    await withEnvFile(values)
+    const { loadRedisConfig } = await import('./config/load.js')
+    const asked = { dir: required('audit', words[1], 'DIR'), keyFile: required('audit', values.key, '--key'), anchorFile: values.anchors, redis: loadRedisConfig() }
+    process.exit({ whole: 0, broken: 1, unanchored: 2 }[await verifyCommand(asked, print)])
   },
   async simulate(args) {
     if (args.includes('--script-schema')) return print(JSON.stringify((await import('./simulator/script.js')).scriptSchema(), null, 2))

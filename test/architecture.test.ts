@@ -30,14 +30,15 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   auth: ['time', 'json', 'core/protocol', 'ports', 'config/config', 'config/key-strength', 'config/secret'],
   tools: ['time', 'json', 'core/policy', 'core/protocol', 'ports', 'config/config', 'config/config-error', 'config/secret'],
   store: ['time', 'core/limits', 'core/policy', 'ports', 'config/config', 'config/secret', 'config/redis-url'],
+  audit: [...PLUG, 'config/audit'],
   ops: PLUG,
   admin: ['time', 'core/policy', 'core/protocol', 'core/upstreams', 'ports', 'config/config'],
   ingress: [...PLUG, 'wire', 'config/config-error', 'config/file-watch', 'config/tls-files'],
   upstream: [...PLUG, 'wire'],
   profiles: ['time', 'core', 'ports', 'config'],
-  server: ['time', 'core', 'ports', 'config', 'wire', 'relay', 'calls', 'auth', 'tools', 'store', 'ops', 'admin', 'ingress', 'upstream', 'profiles'],
+  server: ['time', 'core', 'ports', 'config', 'wire', 'relay', 'calls', 'auth', 'tools', 'store', 'ops', 'admin', 'audit', 'ingress', 'upstream', 'profiles'],
   process: ['time', 'config', 'ports', 'ops', 'server'],
-  cli: ['time', 'json', 'core', 'ports', 'config', 'auth', 'tools', 'store', 'ops', 'upstream', 'profiles', 'server', 'process', 'simulator', 'demo'],
+  cli: ['time', 'json', 'core', 'ports', 'config', 'audit', 'auth', 'tools', 'store', 'ops', 'upstream', 'profiles', 'server', 'process', 'simulator', 'demo'],
   simulator: ['time', 'core/protocol', 'wire/close-codes'],
   console: [],
   operator: [],
@@ -184,7 +185,7 @@ describe('the process', () => {
 
 describe('secrets', () => {
   it('are revealed only in the rooms that use them', () => {
-    const homes = /^src\/(upstream|auth|tools|store\/redis|ops\/tracing)\//
+    const homes = /^src\/(audit|upstream|auth|tools|store\/redis|ops\/tracing)\//
     expect(
       linesWith(
         FILES.filter((file) => !homes.test(file.path)),

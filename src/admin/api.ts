@@ -2,8 +2,10 @@
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import { RefusalError } from '../core/protocol/errors.js'
+import type { AuditBook } from '../ports/audit.js'
 import type { Authenticator, Identity } from '../ports/caller.js'
 import type { LiveSource } from '../ports/live.js'
+import { recordAct } from './acts.js'
 import { createLive } from './live.js'
 import { addLiveRoutes } from './live-routes.js'
 import { AdminInputError, MAX_BODY_BYTES, sendProblem } from './problems.js'
@@ -13,6 +15,8 @@ import { mayAct, mayRead } from './scopes.js'
 
 export interface AdminApiDeps extends AdminActions {
   readonly authenticator: Pick<Authenticator, 'authenticate'>
+  /** Absent: there is no audit. */
+  readonly audit?: AuditBook | undefined
   /** What the relays say of themselves. */
   readonly live: LiveSource
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void }
@@ -41,8 +45,11 @@ export async function createAdminApi(deps: AdminApiDeps): Promise<FastifyInstanc
     const { method, headers } = request
     callers.set(request, await authorize(deps, headers.authorization, method === 'GET' || method === 'HEAD'))
   })
-  app.addHook('onResponse', async ({ method, routeOptions }, { statusCode: status }) => {
-    if (method === 'POST') deps.log.info({ action: routeOptions.schema?.operationId, status }, 'admin')
+  app.addHook('onResponse', async (request, { statusCode: status }) => {
+    const { method, routeOptions } = request
+    if (method !== 'POST') return
+    deps.log.info({ action: routeOptions.schema?.operationId, status }, 'admin')
+    if (deps.audit) recordAct(deps.audit, request, status, callers.get(request))
   })
   app.removeContentTypeParser('text/plain')
   app.addContentTypeParser('application/json', { parseAs: 'string' }, async (_request: unknown, body: string | Buffer) => parsed(String(body)))

@@ -67,6 +67,8 @@ export async function openJournal(options: JournalOptions): Promise<AuditJournal
   let writable = true
   let checkpointed = 0
   let work: Promise<void> = Promise.resolve()
+  /** The last checkpoint is where it should be, or could not be taken there. */
+  let anchored: Promise<unknown> = Promise.resolve()
   let scheduled = false
   let retry: NodeJS.Timeout | undefined
   let closed = false
@@ -131,7 +133,7 @@ export async function openJournal(options: JournalOptions): Promise<AuditJournal
     await to.notes.appendFile(bytes)
     to.notesBytes += bytes.length
     checkpointed = size
-    for (const anchor of anchors) anchor(note).catch(options.onUnanchored)
+    anchored = Promise.all(anchors.map((anchor) => anchor(note).catch(options.onUnanchored)))
   }
 
   /** What is recorded meanwhile still belongs to the file that is full. */
@@ -205,7 +207,7 @@ export async function openJournal(options: JournalOptions): Promise<AuditJournal
       clearInterval(timer)
       clearTimeout(retry)
       await run(checkpoint)
-      await Promise.all([file?.lines.close(), file?.notes.close()])
+      await Promise.all([anchored, file?.lines.close(), file?.notes.close()])
     },
   }
 }

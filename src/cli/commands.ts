@@ -50,6 +50,15 @@ export const COMMANDS = {
     does: 'what one session does now, and what happened in it, without content',
     options: { '--log FILE': 'log lines of the relays that ran it; - for standard input', '--offline': 'ask no relay: the log alone', ...ADMIN },
   },
+  audit: {
+    usage: 'audit verify DIR --key FILE',
+    does: 'judge an audit: 0 whole and anchored, 1 changed or cut, 2 not anchored; `audit key` makes a key',
+    options: {
+      '--key FILE': 'the Ed25519 key in PEM that signed it; its public half will do',
+      '--anchors FILE': 'checkpoints kept elsewhere, such as a log; - for standard input. REDIS_URL is asked as well',
+      ...ENV_FILE,
+    },
+  },
   simulate: { usage: 'simulate --port N', does: 'the simulated Azure OpenAI Realtime alone' },
 } as const satisfies Readonly<Record<string, Command>>
 

@@ -6,6 +6,7 @@ import type { ToolDefinition, ToolHandling } from '../core/policy/profile.js'
 import type { QuotaSetting } from '../core/policy/quota-claims.js'
 import type { DialectName } from '../core/protocol/dialect.js'
 import type { JsonObject } from '../core/protocol/events.js'
+import type { AuditConfig } from './audit.js'
 import type { Secret } from './secret.js'
 import type { TelemetryConfig } from './telemetry-config.js'
 import type { TelephonyConfig } from './telephony-config.js'
@@ -246,6 +247,8 @@ export interface Config {
   readonly warmPoolSize: number
   readonly workers: number
   readonly admin: { readonly host: string; readonly port: number }
+  /** Absent: there is no audit. */
+  readonly audit?: AuditConfig | undefined
   /** Absent: nothing is exported. */
   readonly telemetry?: TelemetryConfig | undefined
   /** Absent: nobody calls by telephone. */

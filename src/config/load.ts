@@ -1,6 +1,7 @@
 // Turns the environment into one frozen Config and lists every mistake at once. Nothing else reads the process's environment.
 import { KeyObject } from 'node:crypto'
 import { resolve } from 'node:path'
+import { readAudit } from './audit.js'
 import { readAuth } from './auth.js'
 import type { AuthConfig, CheckTools, Config } from './config.js'
 import { ConfigError } from './config-error.js'
@@ -52,8 +53,6 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
   })
   const identity = env.get('TOOL_IDENTITY_SECRET')
   if (identity && identity.bytes < 32) problems.add('TOOL_IDENTITY_SECRET', 'is too short: at least 32 bytes')
-  const redisUrl = env.get('REDIS_URL')
-  const keyPrefix = env.get('REDIS_KEY_PREFIX')
   const settings = {
     host: env.get('HOST'),
     port: env.get('PORT'),
@@ -74,7 +73,7 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
     liveFiles,
     clientMaySeedHistory: env.get('CLIENT_MAY_SEED_HISTORY'),
     forwardRateLimits: env.get('FORWARD_RATE_LIMITS'),
-    redis: redisUrl && { url: redisUrl, keyPrefix },
+    redis: redisOf(env),
     usageRetentionDays: env.get('USAGE_RETENTION_DAYS'),
     maxMemory: env.get('MAX_MEMORY_BYTES'),
     limits: readLimits(env),
@@ -94,6 +93,7 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
     workers: env.get('WORKERS'),
     admin: { host: env.get('ADMIN_HOST'), port: env.get('ADMIN_PORT') },
     telemetry: readTelemetry(env, problems),
+    audit: readAudit(env, options.cwd, problems),
     metricsFormat: env.get('METRICS_FORMAT'),
   }
   if (settings.port !== 0 && settings.port === settings.admin.port) problems.add('ADMIN_PORT', `is ${settings.port}, as PORT is: metrics need a port of their own`)
@@ -142,6 +142,21 @@ export function loadAuthConfig(environment: Environment = process.env, cwd: stri
   const auth = readAuth(createEnvReader(environment, cwd, problems), problems)
   if (problems.found.length > 0 || !auth) throw new ConfigError(problems.found)
   return deepFreeze(auth)
+}
+
+/** Where the relays keep what they share. Throws `ConfigError`. */
+export function loadRedisConfig(environment: Environment = process.env, cwd: string = process.cwd()): Config['redis'] {
+  const problems = createProblemList()
+  const env = createEnvReader(environment, cwd, problems)
+  const redis = redisOf(env)
+  if (problems.found.length > 0) throw new ConfigError(problems.found)
+  return redis
+}
+
+function redisOf(env: ReturnType<typeof createEnvReader>): Config['redis'] {
+  const url = env.get('REDIS_URL')
+  const keyPrefix = env.get('REDIS_KEY_PREFIX')
+  return url && { url, keyPrefix }
 }
 
 function readLimits(env: EnvReader): Config['limits'] {

@@ -1,5 +1,6 @@
 // Lists every environment variable that the relay reads: name, parser, default, one line of documentation. README's table is made from it.
 
+import { AUDIT_VARIABLES } from './audit-variables.js'
 import { type ClientMaySet, joinOpenings, parseOpening } from './client-may-set.js'
 import { endpointOf } from './endpoint.js'
 import {
@@ -230,6 +231,7 @@ export const VARIABLES = {
   ADMIN_HOST: required(host, '127.0.0.1', 'Address of the admin port.'),
   METRICS_FORMAT: required(oneOf('text', 'openmetrics'), 'text', 'Format of `/metrics`. `openmetrics` adds examples of traces to histograms.'),
 
+  ...AUDIT_VARIABLES,
   ...TELEMETRY_VARIABLES,
 } as const
 

@@ -5,5 +5,5 @@ export interface AuditBook {
   /** Never blocks, never throws. `kind`: what was decided, a fixed word. */
   record(kind: string, fields: Readonly<Record<string, string | number>>): void
   /** A subject as the audit names it. */
-  subject(identity: { readonly subject: string; readonly issuer?: string | undefined }): string
+  subject(subject: string): string
 }

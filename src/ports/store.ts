@@ -131,6 +131,14 @@ export interface Revocations {
   revoke(target: RevocationTarget, untilMs: number): Promise<void>
 }
 
+/** Signed checkpoints of audits, where no relay's own machine keeps them. */
+export interface CheckpointBook {
+  /** Rejects if the store is unreachable. */
+  keep(checkpoint: string): Promise<void>
+  /** Oldest first. Rejects if the store is unreachable. */
+  all(): Promise<readonly string[]>
+}
+
 export interface Store {
   readonly limits: LimitsBook
   readonly usage: UsageBook
@@ -145,6 +153,8 @@ export interface Store {
   readonly keeper?: SessionKeeper
   /** Absent: the instances share nothing. */
   readonly live?: LiveBoard
+  /** Absent: the instances share nothing. */
+  readonly checkpoints?: CheckpointBook
   health(): Promise<Health>
   /** Writes what is queued, within `deadlineMs`, then disconnects. Never rejects. */
   close(deadlineMs: number): Promise<void>

@@ -30,6 +30,7 @@ import type { TokenCredential } from '../upstream/azure-credential.js'
 import { createFailOver } from '../upstream/fail-over.js'
 import { createAdminServer } from './admin-port.js'
 import { metricsOfAll } from './all-metrics.js'
+import { openAudit } from './audit.js'
 import { startCallsIfOn } from './calls-if-on.js'
 import { keyFetch } from './key-fetch.js'
 import { listenOn } from './listen.js'
@@ -86,7 +87,6 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
   const log = createLogger(config, sink)
   telemetry.tellTo(log)
   const { counted, recorder, dialled } = countForOperators(metrics)
-  const recorderOf = (session: TracedSession) => joinRecorders(recorder, createLogRecorder(log, session.sessionId), ...telemetry.recorders(session))
   metrics.gauge('relay_log_lines_dropped', 'Log lines dropped because nobody read them fast enough.', () => sink.dropped)
   const closers: (() => Promise<unknown>)[] = [() => telemetry.close()]
   try {
@@ -94,12 +94,17 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const uncounted = await createStore(config, log)
     const store = { ...uncounted, usage: metrics.upstreams.counted(uncounted.usage) }
     closers.push(() => store.close(FLUSH_MS))
+    const audit = await openAudit(config, store, log, metrics)
+    closers.push(() => audit.close())
+    const general = joinRecorders(recorder, ...audit.general)
+    const recorderOf = (session: TracedSession) => joinRecorders(recorder, createLogRecorder(log, session.sessionId), ...telemetry.recorders(session), ...audit.recorders(session))
     for (const warning of configWarnings(config)) log.warn(warning)
     const live = await createLiveConfig({
       config,
       load: extras.load,
       createTools(version) {
         metrics.expect(version)
+        audit.configured(version)
         return createToolRegistry(version.tools, toolRegistryOptions(version, log))
       },
       log,
@@ -140,7 +145,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     }
     const memory = watchMemory({ setting: config.maxMemory, processes: config.workers, spare: relay.spareAudio, sessionCount: () => relay.sessions.count })
     let draining = false
-    const watched = { draining: () => draining, overloaded: memory.full }
+    const watched = { draining: () => draining, overloaded: () => memory.full() || audit.refuses() }
     const calls = await startCallsIfOn({ config, live, store, relay, upstreams: provider, metrics, recorderOf, log, ...watched })
     if (calls) closers.push(calls.close)
 
@@ -167,7 +172,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       toolsFor: (profile) => live.toolsFor(profile),
       sessionsAllowed: (identity) => maxSessionsPerUser(live.config, profileName(live.config, identity, undefined)),
       openSession: (session) => openPinned(live, session.profile, session.onEnd, (onEnd) => relay.openSession({ ...session, onEnd, recorder: recorderOf(session) })),
-      recorder,
+      recorder: general,
       ...watched,
       sessionCount: () => relay.sessions.count,
       resume: relay.resume,
@@ -181,7 +186,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       { loggerInstance: log as FastifyBaseLogger, ...quiet },
       readiness,
       { metrics: metricsOfAll(metrics, peers, config.metricsFormat), sessionCount: () => relay.sessions.count },
-      { authenticator, store, upstreams: provider.views, live: operators, now: Date.now, log },
+      { authenticator, store, upstreams: provider.views, live: operators, audit: audit.book, now: Date.now, log },
     )
     closers.push(() => closeHttp(admin))
 
@@ -205,6 +210,8 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
         await relay.sessions.drain(Math.max(0, config.limits.drainMs - FLUSH_MS))
         await calls?.settled(CLOSING_MS)
         relay.sessions.stop()
+        // Its last checkpoint goes by the store.
+        await within(FLUSH_MS, audit.close(), () => undefined)
         const left = Math.min(Math.max(end - performance.now(), FLUSH_MS), CLOSING_MS)
         await within(left, Promise.all(closers.map((close) => close().catch(() => undefined))), () => undefined)
         log.info('stopped')

@@ -1,7 +1,7 @@
 // The audit's files: what is recorded is on disk in order, chained and signed; nothing that cannot be written is lost without a record of it.
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { appendFile, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, open, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -103,7 +103,9 @@ describe('a journal', () => {
     await journal.flush()
     const [file = ''] = await chainFiles(dir)
     // No system call can write to a handle whose file is limited: the handle itself is made to fail, as on a full disk.
-    const proto = Object.getPrototypeOf(await (await import('node:fs/promises')).open(`${file}.jsonl`, 'r').then(async (handle) => (await handle.close(), handle)))
+    const handle = await open(`${file}.jsonl`, 'r')
+    await handle.close()
+    const proto = Object.getPrototypeOf(handle)
     const real = proto.appendFile
     proto.appendFile = () => Promise.reject(Object.assign(new Error('full'), { code: 'ENOSPC' }))
     try {

@@ -53,12 +53,12 @@ describe('an audit that was not touched', () => {
 
 describe('an audit that was touched', () => {
   it('shows every single bit that was changed', () => {
-    const made = chainOf(3, [2, 3])
+    const made = chainOf(2, [2])
     const bytes = Buffer.from(textOf(made.lines))
     for (let bit = 0; bit < bytes.length * 8; bit++) {
       const changed = Buffer.from(bytes)
       changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7))
-      const found = judged(changed.toString('utf8'), made)
+      const found = broken(changed.toString('utf8'), made, [])
       expect(found.length, `bit ${bit}`).toBeGreaterThan(0)
     }
   })

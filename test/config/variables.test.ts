@@ -12,6 +12,7 @@ describe('the table of variables', () => {
     expect(variableNames.filter((name) => VARIABLES[name].file).sort()).toEqual(
       [
         ...[
+          'AUDIT_KEY',
           'AZURE_OPENAI_API_KEY',
           'CALLS_SECRET',
           'INSTRUCTIONS',
@@ -20,6 +21,7 @@ describe('the table of variables', () => {
           'OPENAI_API_KEY',
           'REDIS_URL',
           'SESSION',
+          'SUBJECT_KEY',
           'TOOLS',
           'TOOL_IDENTITY_SECRET',
           'UPSTREAMS',

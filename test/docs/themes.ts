@@ -93,5 +93,6 @@ export const THEMES = {
     'TRACE_LAYOUT',
     'TRACE_TRUST_CLIENT',
   ],
+  audit: ['AUDIT_DIR', 'AUDIT_KEY', 'AUDIT_ANCHOR_URL', 'AUDIT_SUBJECTS', 'SUBJECT_KEY', 'AUDIT_REQUIRED'],
   redis: ['REDIS_URL', 'REDIS_KEY_PREFIX', 'USAGE_RETENTION_DAYS'],
 } as const satisfies Readonly<Record<string, readonly VariableName[]>>

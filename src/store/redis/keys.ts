@@ -32,6 +32,8 @@ export interface RedisKeys {
   readonly bucket: (key: string) => string
   readonly revoked: string
   readonly revokedChannel: string
+  /** Signed checkpoints of all audits. */
+  readonly checkpoints: string
   readonly health: string
 }
 
@@ -63,6 +65,7 @@ export function redisKeys(prefix: string): RedisKeys {
     bucket: (key) => `${prefix}bucket:{${encodeKeyPart(key)}}`,
     revoked: `${prefix}revoked`,
     revokedChannel: `${prefix}revoked`,
+    checkpoints: `${prefix}audit:{checkpoints}`,
     health: `${prefix}health`,
   }
 }

@@ -10,6 +10,7 @@ import { createLocalDirectory } from '../memory/directory.js'
 import { createMemoryStore } from '../memory/store.js'
 import { createRevocationList } from '../revocation-list.js'
 import { createRedisCalls, createRedisTickets } from './calls.js'
+import { createRedisCheckpoints } from './checkpoints.js'
 import { connectRedis, RedisAway, type RedisProblem } from './connection.js'
 import { createRedisDirectory } from './directory.js'
 import { createRedisHolds } from './holds.js'
@@ -223,6 +224,7 @@ export function createRedisStore(options: RedisStoreOptions): Store {
     tickets: createRedisTickets(connection, keys, local.tickets),
     keeper,
     live,
+    checkpoints: createRedisCheckpoints(connection, keys),
     health,
     close,
   }
