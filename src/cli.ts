@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line: init, serve, demo, check, call, token, explain, top, session, audit, simulate.
+// The command line: init, serve, demo, check, call, token, explain, top, session, canary, audit, simulate.
 import { type CommandName, failureText, help, isCommand, UsageError, unknownCommand } from './cli/commands.js'
 import { options, required, seconds } from './cli/options.js'
 import { VERSION } from './config/version.js'
@@ -78,6 +78,12 @@ const COMMAND_RUNS: Readonly<Record<CommandName, (args: string[]) => Promise<voi
     await withEnvFile(values)
     const { sessionCommand } = await import('./cli/session.js')
     return sessionCommand(required('session', words[0], '<id>'), values, process.stdin, print)
+  },
+  async canary(args) {
+    const { values } = options('canary', args, { upstream: TEXT, ...ENV_FILE })
+    await withEnvFile(values)
+    const { canary } = await import('./cli/canary.js')
+    process.exit({ known: 0, unknown: 1, failed: 2 }[await canary(values.upstream, print)])
   },
   async audit(args) {
     const { values, words } = options('audit', args, { key: TEXT, anchors: TEXT, ...ENV_FILE }, 2)

@@ -50,6 +50,11 @@ export const COMMANDS = {
     does: 'what one session does now, and what happened in it, without content',
     options: { '--log FILE': 'log lines of the relays that ran it; - for standard input', '--offline': 'ask no relay: the log alone', ...ADMIN },
   },
+  canary: {
+    usage: 'canary',
+    does: 'a short spoken session with each upstream: names what the relay’s tables do not know; 0 nothing, 1 something, 2 not reached',
+    options: { '--upstream NAME': 'this one alone', ...ENV_FILE },
+  },
   audit: {
     usage: 'audit verify DIR --key FILE',
     does: 'judge an audit: 0 whole and anchored, 1 changed or cut, 2 not anchored; `audit key` makes a key',
