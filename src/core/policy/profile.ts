@@ -1,5 +1,6 @@
 // What the server owns for this caller: instructions, tools, session fields, what the client may set, limits.
 import type { JsonObject } from '../protocol/events.js'
+import type { GuardPolicy } from './guards.js'
 import type { QuotaPolicy } from './quota.js'
 
 /** A function tool as the model sees it; how it is run is not part of it. */
@@ -121,6 +122,8 @@ export interface SessionProfile {
   readonly interruption?: Interruption | undefined
   /** How the relay behaves in a conversation by voice, such as a telephone call. Absent: it only relays. */
   readonly manners?: Manners | undefined
+  /** Absent: nobody checks what is said. */
+  readonly guards?: GuardPolicy | undefined
   /** Zones of upstreams that the conversation may go to. Absent: any. */
   readonly zones?: readonly string[] | undefined
 }
