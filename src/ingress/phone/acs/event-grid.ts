@@ -98,4 +98,3 @@ export function askingOrigin(values: readonly string[] | undefined): string | un
   const origin = values?.length === 1 ? values[0] : undefined
   return origin !== undefined && /^[A-Za-z0-9.:-]{1,253}$/.test(origin) ? origin : undefined
 }
-
