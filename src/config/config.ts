@@ -11,6 +11,7 @@ import type { TelemetryConfig } from './telemetry-config.js'
 import type { TelephonyConfig } from './telephony-config.js'
 
 export type { OtlpTarget, TelemetryConfig } from './telemetry-config.js'
+export type { AcsConfig, TelephonyConfig } from './telephony-config.js'
 
 export interface UpstreamConfig {
   readonly name: string
