@@ -172,8 +172,8 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       sessionCount: () => relay.sessions.count,
       resume: relay.resume,
       log,
-      calls,
-      callRoutes: calls?.routes,
+      calls: calls?.webrtc,
+      callRoutes: calls?.webrtc?.routes,
     })
     const { peers } = extras
     const operators = shareLive({ config, relay, upstreams: provider.views, counted, readiness, store, peers, now: Date.now })
