@@ -28,6 +28,8 @@ export interface CallProviderOptions {
 const HANG_UP_MS = 10_000
 const HANG_UP_ATTEMPT_MS = 3_000
 const FIRST_PAUSE_MS = 200
+/** What is asked within a time of its own, and by nobody who could leave. */
+const NEVER = new AbortController().signal
 
 interface Calling extends KnownUpstream {
   readonly calls: CallDoor
@@ -105,7 +107,7 @@ export function createCallProvider({ upstreams, names, dispatcherFor, timeoutMs,
     await Promise.all(
       [...callable].map(async (name) => {
         const { calls } = doorOf(name)
-        const asking = { dispatcher: dispatcherFor(calls.url), signal: AbortSignal.timeout(HANG_UP_ATTEMPT_MS), timeoutMs: HANG_UP_ATTEMPT_MS }
+        const asking = { dispatcher: dispatcherFor(calls.url), signal: NEVER, timeoutMs: HANG_UP_ATTEMPT_MS }
         await rejectCall(calls, callId, sipStatus, asking).catch((error: unknown) => told(name, error, 'call not rejected'))
       }),
     )
@@ -114,7 +116,7 @@ export function createCallProvider({ upstreams, names, dispatcherFor, timeoutMs,
   async function refer({ callId, upstream }: PlacedCall, target: string): Promise<void> {
     const { calls } = doorOf(upstream)
     try {
-      await referCall(calls, callId, target, { dispatcher: dispatcherFor(calls.url), signal: AbortSignal.timeout(timeoutMs), timeoutMs })
+      await referCall(calls, callId, target, { dispatcher: dispatcherFor(calls.url), signal: NEVER, timeoutMs })
     } catch (error) {
       throw error instanceof RefusalError ? error : told(upstream, error, 'call not transferred')
     }

@@ -4,10 +4,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { RefusalError } from '../../../core/protocol/errors.js'
 import type { PhoneDesk, Ring } from '../../../ports/phone.js'
 import { sendRefusal } from '../../refusal-reply.js'
+import { PHONE_PATHS } from '../paths.js'
 import { readWebhook } from './webhook.js'
 import { isProven, readProof, type WebhookHeaders } from './webhook-proof.js'
 
-export const SIP_WEBHOOK_PATH = '/telephony/sip/webhook'
 export const WEBHOOK_RESULTS = ['ring', 'repeated', 'other', 'bad', 'forged', 'full'] as const
 export type WebhookResult = (typeof WEBHOOK_RESULTS)[number]
 
@@ -87,7 +87,7 @@ export function createSipRoutes({ keys, isFirst, take, onWebhook, isOpen, log, n
       // The proof is over the bytes as they came, so nothing parses them here.
       own.removeAllContentTypeParsers()
       own.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_request, body, next) => next(null, body))
-      own.post(SIP_WEBHOOK_PATH, { onRequest: beforeBody, bodyLimit: MAX_BODY_BYTES }, handle)
+      own.post(PHONE_PATHS.sipWebhook, { onRequest: beforeBody, bodyLimit: MAX_BODY_BYTES }, handle)
     })
   }
 }
