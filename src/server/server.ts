@@ -175,8 +175,8 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       sessionCount: () => relay.sessions.count,
       resume: relay.resume,
       log,
-      calls,
-      callRoutes: calls?.routes,
+      calls: calls?.webrtc,
+      callRoutes: calls?.webrtc?.routes,
       phoneRoutes: phone?.routes,
     })
     const { peers } = extras
