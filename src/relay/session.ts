@@ -112,7 +112,7 @@ export class RelayedSession implements Effects, Sides {
   #step(input: Input, now: number): readonly Action[] | undefined {
     if (this.#ended) return undefined
     const before = this.state
-    const [state, actions] = step(before, input, now, this.audio)
+    const [state, actions] = step(before, input, now, this.audio, this.lane.playback)
     this.state = state
     const lanesMove = state.life !== before.life || state.upstream !== before.upstream || state.quota.spentUntil !== before.quota.spentUntil
     if (lanesMove) this.#lanes = lanesOf(state)
