@@ -45,6 +45,7 @@ export function dueAt(state: SessionState, before?: SessionState, known = 0): nu
     quota.spentUntil ?? Number.POSITIVE_INFINITY,
     resume.awayUntil ?? Number.POSITIVE_INFINITY,
     leavingDueAt(state),
+    state.playing.dueAt ?? Number.POSITIVE_INFINITY,
   )
 }
 
@@ -63,6 +64,7 @@ function isAsDue(a: SessionState, b: SessionState): boolean {
     a.watch === b.watch &&
     a.rollover === b.rollover &&
     a.call === b.call &&
+    a.playing === b.playing &&
     a.calls === b.calls &&
     a.responses === b.responses
   )

@@ -1,6 +1,7 @@
 // What of a session goes on elsewhere: the same as after a lost upstream, with nothing at work, and nothing that waits for an answer of this instance.
 import type { Action } from '../actions.js'
 import { openGate } from '../gate.js'
+import { noPlaying, playingWith } from '../playing/state.js'
 import type { Said } from '../restore/cut.js'
 import { withWhatWasSaid } from '../restore/loss.js'
 import { outgoing } from '../restore/outgoing.js'
@@ -49,6 +50,8 @@ export function suspended(before: SessionState, said: readonly Said[], now: numb
       restore: next,
       restored: { ...before.restored, former: undefined },
       voice: { ...noVoice, transcribes: before.voice.transcribes, openFromMs: totalMs },
+      // What was sent by then counts as heard: the client has it.
+      playing: playingWith(noPlaying, { interrupts: before.playing.interrupts, truncated: before.playing.truncated }),
       rollover: undefined,
       watch: undefined,
     }),
