@@ -31,9 +31,3 @@ function lineOf(manners: Manners | undefined, what: Line): string {
       return manners?.ending?.goodbye ?? ''
   }
 }
-
-/** All lines of a profile. */
-export function linesOf({ manners }: SessionProfile): readonly string[] {
-  const { greeting, silence, ending } = manners ?? {}
-  return [greeting, silence?.question, silence?.goodbye, ending?.warning, ending?.goodbye].filter((line) => line !== undefined)
-}
