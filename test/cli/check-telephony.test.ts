@@ -82,7 +82,7 @@ const config = (): TelephonyConfig => ({
   profiles: { '*': 'phone' },
   callers: { allow: undefined, deny: [] },
   withheld: 'allow',
-  limits: { perCaller: 1, perNumber: 10, total: 10, perCallerPerHour: 10 },
+  limits: { perCaller: 1, withheld: 5, perNumber: 10, total: 10, perCallerPerHour: 10 },
   claims: {},
   twilio: { authTokens: [secret(TOKEN)], accountSid: `AC${TOKEN}` },
   sip: { webhookSecrets: [secret(SIP)] },

@@ -2,6 +2,7 @@
 import { withClientTools } from '../../policy/client-tools.js'
 import type { SessionProfile, SessionTool } from '../../policy/profile.js'
 import { isObject, type Json, type JsonObject } from '../../protocol/events.js'
+import { mannersBegin, mannersElsewhere } from '../manners/state.js'
 import type { Rates } from '../rates.js'
 import { responsesWith } from '../responses/state.js'
 import type { Restore } from '../restore/state.js'
@@ -54,6 +55,7 @@ export function unpacked({ version, state, tools }: JsonObject, { profile, now, 
     lastActive: now,
     resume: { isOffered: true, awayUntil: now + (profile.limits.resumeMs ?? 0), leaving: undefined },
     restore: next,
+    manners: profile.manners && (mannersElsewhere(found.manners, shift) ?? mannersBegin(profile, true)),
   })
 }
 
