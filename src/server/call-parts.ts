@@ -160,6 +160,6 @@ function createWays({ proxies, limits }: Config) {
   }
 }
 
-function transferTargets(_config: Config, _profile: string): Readonly<Record<string, string>> {
-  return {}
+function transferTargets({ profiles }: Pick<Config, 'profiles'>, profile: string): Readonly<Record<string, string>> {
+  return profiles[profile]?.transferTo ?? {}
 }
