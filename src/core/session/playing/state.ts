@@ -1,6 +1,6 @@
 // What a session remembers of interruptions, and whose they are: the upstream's own, or the relay's where the profile says more than yes.
+import type { SessionProfile } from '../../policy/profile.js'
 import { type RealtimeEvent, stringAt } from '../../protocol/events.js'
-import type { SessionState } from '../session-state.js'
 
 export interface PlayingState {
   /** Speech is to interrupt answers: as the client wants it, or as is in force upstream. */
@@ -28,15 +28,21 @@ export function partKey(itemId: string, contentIndex: number): string {
   return `${contentIndex} ${itemId}`
 }
 
+/** Of a session's state. */
+interface Owned {
+  readonly profile: Pick<SessionProfile, 'interruption'>
+  readonly call: unknown
+}
+
 /** The relay says when speech interrupts, so the upstream must not. Of a call, whose sound it does not hear, it says no more than yes or no. */
-export function interruptsItself({ profile, call }: Pick<SessionState, 'profile' | 'call'>): boolean {
+export function interruptsItself({ profile, call }: Owned): boolean {
   if (!profile.interruption) return false
   const { bargeIn, protectMs = 0, minSpeechMs = 0 } = profile.interruption
   return bargeIn === 'protect' || (!call && (protectMs > 0 || minSpeechMs > 0))
 }
 
 /** The relay truncates what was not heard. In a call the service does, since it plays. */
-export function relayTruncates({ profile, call }: Pick<SessionState, 'profile' | 'call'>): boolean {
+export function relayTruncates({ profile, call }: Owned): boolean {
   return profile.interruption?.truncate === 'relay' && !call
 }
 
