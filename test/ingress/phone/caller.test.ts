@@ -22,10 +22,21 @@ describe('a number', () => {
     )
   })
 
-  it.each([['030 123456'], ['0049301234'], ['+0301234567'], ['+1234'], [`+${'1'.repeat(16)}`], ['+49a30123'], ['anonymous'], [''], ['+'], ['+49;ext=5'], ['tel:+4930123'], ['+４９３０１２３４５'], [`+49${' '.repeat(200)}301234`]])(
-    'is none: %s',
-    (text) => expect(normalNumber(text)).toBeUndefined(),
-  )
+  it.each([
+    ['030 123456'],
+    ['0049301234'],
+    ['+0301234567'],
+    ['+1234'],
+    [`+${'1'.repeat(16)}`],
+    ['+49a30123'],
+    ['anonymous'],
+    [''],
+    ['+'],
+    ['+49;ext=5'],
+    ['tel:+4930123'],
+    ['+４９３０１２３４５'],
+    [`+49${' '.repeat(200)}301234`],
+  ])('is none: %s', (text) => expect(normalNumber(text)).toBeUndefined())
 
   it('that was called may be a SIP user, in lower case and bounded', () => {
     expect([normalCalled('Sales '), normalCalled('030 1'), normalCalled('x'.repeat(500)).length]).toEqual(['sales', '030 1', 128])
@@ -45,7 +56,9 @@ describe('a list', () => {
     )
   })
 
-  it.each([['49*'], ['++*'], ['+4*9'], ['**'], ['+49**'], ['+1234567890123456*'], ['+0*'], ['4930'], ['']])('has no such entry: %s', (text) => expect(normalEntry(text)).toBeUndefined())
+  it.each([['49*'], ['++*'], ['+4*9'], ['**'], ['+49**'], ['+1234567890123456*'], ['+0*'], ['4930'], ['']])('has no such entry: %s', (text) =>
+    expect(normalEntry(text)).toBeUndefined(),
+  )
 })
 
 const refusal = (work: () => unknown) => {
