@@ -256,7 +256,11 @@ describe('a ticket', () => {
     const lab = openDesk(store)
     const kept: string[] = []
     const { keep } = store.tickets
-    Object.assign(store.tickets, { keep: (name: string, sealed: Buffer, ms: number) => (kept.push(name, sealed.toString('latin1')), keep(name, sealed, ms)) })
+    const watched = (name: string, sealed: Buffer, ms: number) => {
+      kept.push(name, sealed.toString('latin1'))
+      return keep(name, sealed, ms)
+    }
+    Object.assign(store.tickets, { keep: watched })
     const [one, other] = [ring({ carrierCallId: 'one' }), ring({ carrierCallId: 'other' })]
     const calls = [await lab.desk.answer(one, fakeLine(), fakeFraming()), await lab.desk.answer(other, fakeLine(), fakeFraming())]
     const tickets = [await lab.desk.ticketFor(calls[0] as never, one), await lab.desk.ticketFor(calls[1] as never, other)]
@@ -303,7 +307,13 @@ describe('a ticket', () => {
         resolve(code)
       }),
     )
-    const tries = await Promise.all([1, 2, 3].map(() => there.desk.redeem(ticket, (rung) => (expect(rung).toEqual(ring()), { line: theirs, framing: fakeFraming() }))))
+    const rang: unknown[] = []
+    const make = (rung: unknown) => {
+      rang.push(rung)
+      return { line: theirs, framing: fakeFraming() }
+    }
+    const tries = await Promise.all([1, 2, 3].map(() => there.desk.redeem(ticket, make)))
+    expect(rang).toEqual([ring()])
     const [found, ...more] = tries.filter((one) => one !== undefined)
     expect(more).toEqual([])
     expect(found?.call.sessionId).not.toBe(call.sessionId)
