@@ -33,7 +33,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   audit: [...PLUG, 'config/audit'],
   ops: PLUG,
   admin: ['time', 'core/policy', 'core/protocol', 'core/upstreams', 'ports', 'config/config'],
-  ingress: [...PLUG, 'wire', 'config/config-error', 'config/file-watch', 'config/tls-files'],
+  ingress: [...PLUG, 'wire', 'seal', 'config/telephony-config', 'config/config-error', 'config/file-watch', 'config/tls-files'],
   upstream: [...PLUG, 'wire'],
   profiles: ['time', 'core', 'ports', 'config'],
   server: ['time', 'core', 'ports', 'config', 'wire', 'relay', 'calls', 'auth', 'tools', 'store', 'ops', 'admin', 'audit', 'ingress', 'upstream', 'profiles'],
@@ -185,7 +185,7 @@ describe('the process', () => {
 
 describe('secrets', () => {
   it('are revealed only in the rooms that use them', () => {
-    const homes = /^src\/(audit|upstream|auth|tools|store\/redis|ops\/tracing)\//
+    const homes = /^src\/(audit|upstream|auth|tools|store\/redis|ops\/tracing|ingress\/phone)\//
     expect(
       linesWith(
         FILES.filter((file) => !homes.test(file.path)),

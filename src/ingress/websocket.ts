@@ -17,6 +17,8 @@ import type { OpeningCount } from './entering.js'
 import { readHandshake } from './handshake.js'
 import { corsHeaders, preflightHeaders, refusePreflight } from './origin.js'
 import { isCallPath, REALTIME_PATHS } from './paths.js'
+import { createPhoneDoor, type PhoneRoutes } from './phone/door.js'
+import { isPhoneMediaPath } from './phone/paths.js'
 import { trustedProxies } from './proxies.js'
 import { sendError, sendNotFound, sendRefusal } from './refusal-reply.js'
 import { refuseLate } from './server-options.js'
@@ -28,6 +30,8 @@ export interface IngressDeps extends AdmissionDeps {
   readonly log: FastifyBaseLogger
   /** Adds the routes of WebRTC calls. Absent: there are none. */
   readonly callRoutes?: CallRoutes | undefined
+  /** Adds the routes of telephone carriers. Absent: there are none. */
+  readonly phoneRoutes?: PhoneRoutes | undefined
 }
 
 /** What the upgrade's handler will do with the socket. It is decided before the 101 and done after it. */
@@ -97,6 +101,7 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
   }
 
   deps.callRoutes?.(app, { deps: admission, opening, proxies, refusalOf })
+  deps.phoneRoutes?.(app, createPhoneDoor(app, { connections, pingIntervalMs: deps.config.limits.pingIntervalMs, refusalOf }))
 
   async function decide(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const socket = request.raw.socket
@@ -178,7 +183,8 @@ function closeRefused(link: Link, { code, retryAfterSeconds, details }: RefusalE
 }
 
 function isRealtimeRoute(request: FastifyRequest): boolean {
-  return (REALTIME_PATHS as readonly (string | undefined)[]).includes(request.routeOptions.url)
+  const { url } = request.routeOptions
+  return (REALTIME_PATHS as readonly (string | undefined)[]).includes(url) || isPhoneMediaPath(url)
 }
 
 function answerCors(request: FastifyRequest, reply: FastifyReply, allowed: readonly string[] | undefined, done: () => void): void {

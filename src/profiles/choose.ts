@@ -38,6 +38,8 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
     toolNoticeMs: chosen.toolNoticeMs,
     toolFiller: chosen.toolFiller,
     onCutAnswer: chosen.onCutAnswer,
+    manners: chosen.manners,
+    interruption: chosen.interruption,
     relayEvents: chosen.relayEvents || identity.claims.relayEvents === true,
     limits: own.limits,
   }

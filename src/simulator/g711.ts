@@ -11,7 +11,7 @@ function fromUlaw(byte: number): number {
   return value & 0x80 ? ULAW_BIAS - magnitude : magnitude - ULAW_BIAS
 }
 
-function toUlaw(sample: number): number {
+export function toUlaw(sample: number): number {
   const sign = sample < 0 ? 0x80 : 0
   const magnitude = Math.min(Math.abs(sample), CLIP) + ULAW_BIAS
   let exponent = 7
@@ -37,7 +37,9 @@ function toAlaw(sample: number): number {
 }
 
 const table = (decode: (byte: number) => number) => Int16Array.from({ length: 256 }, (_, byte) => decode(byte))
-const DECODE = { ulaw: table(fromUlaw), alaw: table(fromAlaw) }
+/** The PCM16 sample of each byte. */
+export const ULAW = table(fromUlaw)
+const DECODE = { ulaw: ULAW, alaw: table(fromAlaw) }
 
 /** Each sample at 8 kHz becomes three at 24 kHz. */
 export function decodeG711(bytes: Buffer, law: Law): Buffer {

@@ -1,4 +1,4 @@
-// Reads the sound of a WAV file as PCM16 at 24 kHz.
+// Reads the sound of a WAV file as PCM16 at 24 kHz, and writes one.
 import { RATE, resample } from './resample.js'
 
 /** Mono PCM16 of any rate from 1 kHz; undefined for any other file. */
@@ -23,4 +23,22 @@ export function fromWav(wav: Buffer): Buffer | undefined {
     at = body + size + (size % 2)
   }
   return undefined
+}
+
+/** `pcm`: mono PCM16 at 24 kHz. */
+export function toWav(pcm: Buffer): Buffer {
+  const head = Buffer.alloc(44)
+  head.write('RIFF', 0, 'latin1')
+  head.writeUInt32LE(36 + pcm.length, 4)
+  head.write('WAVEfmt ', 8, 'latin1')
+  head.writeUInt32LE(16, 16)
+  head.writeUInt16LE(1, 20)
+  head.writeUInt16LE(1, 22)
+  head.writeUInt32LE(RATE, 24)
+  head.writeUInt32LE(RATE * 2, 28)
+  head.writeUInt16LE(2, 32)
+  head.writeUInt16LE(16, 34)
+  head.write('data', 36, 'latin1')
+  head.writeUInt32LE(pcm.length, 40)
+  return Buffer.concat([head, pcm])
 }
