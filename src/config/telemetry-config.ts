@@ -19,4 +19,6 @@ export interface TelemetryConfig {
   readonly sampleRatio: number
   readonly layout: 'turn' | 'session'
   readonly trustsClient: boolean
+  /** Spans hold what was said. */
+  readonly content: boolean
 }

@@ -21,6 +21,7 @@ export function readTelemetry(env: EnvReader, problems: Problems): TelemetryConf
     sampleRatio: env.get('TRACE_SAMPLE_RATIO'),
     layout: env.get('TRACE_LAYOUT'),
     trustsClient: env.get('TRACE_TRUST_CLIENT'),
+    content: env.get('OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT'),
   }
   return env.get('OTEL_SDK_DISABLED') || !(traces || metrics || logs) ? undefined : telemetry
 }

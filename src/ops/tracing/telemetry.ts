@@ -9,14 +9,14 @@ import { BatchLogRecordProcessor, LoggerProvider, type LogRecordExporter } from 
 import { MeterProvider, PeriodicExportingMetricReader, type PushMetricExporter } from '@opentelemetry/sdk-metrics'
 import { AlwaysOnSampler, BasicTracerProvider, BatchSpanProcessor, type SpanExporter, type SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import type { TelemetryConfig } from '../../config/config.js'
-import type { Recorder } from '../../ports/notes.js'
 import { within } from '../../time/within.js'
 import type { MetricsSnapshot } from '../metrics.js'
 import { type Collector, createCollector } from './collector.js'
 import { logRecord } from './log-records.js'
+import { MOST_CONTENT } from './messages.js'
 import { metricData } from './metric-data.js'
 import { SCOPE } from './otel-names.js'
-import { createSessionSpans, type TracedSession } from './session-spans.js'
+import { createSessionSpans, type SessionSpans, type TracedSession } from './session-spans.js'
 
 export type Signal = 'traces' | 'metrics' | 'logs'
 
@@ -34,7 +34,7 @@ export interface TelemetryOptions {
 
 export interface Telemetry {
   /** Undefined: this session is not traced. */
-  session(session: TracedSession): Recorder | undefined
+  session(session: TracedSession): SessionSpans | undefined
   /** Exports one line of the log. Never throws. Absent: the log is not exported. */
   readonly line: ((line: string) => void) | undefined
   /** Spans, lines and exports of metrics that were lost so far. */
@@ -64,7 +64,7 @@ export function startTelemetry(config: TelemetryConfig, options: TelemetryOption
     return target && createCollector(target, () => options.onFailed(signal))
   }
   const [traces, metrics, logs] = [open('traces'), open('metrics'), open('logs')]
-  const tracing = traces && startTraces(traces, resource)
+  const tracing = traces && startTraces(traces, resource, config.content)
   const logging = logs && startLogs(logs, resource)
   if (traces && tracing) parts.set('traces', { collector: traces, shutdown: () => tracing.shutdown() })
   if (metrics) parts.set('metrics', { collector: metrics, shutdown: startMetrics(metrics, resource, config.metricsIntervalMs, options.snapshot) })
@@ -80,8 +80,8 @@ export function startTelemetry(config: TelemetryConfig, options: TelemetryOption
   return {
     session(session) {
       if (!tracer || !isSampled(session)) return undefined
-      const { layout, trustsClient } = config
-      return createSessionSpans(session, { tracer, layout, trustsClient, clock: steadyClock(), onThrown: options.onThrown })
+      const { layout, trustsClient, content } = config
+      return createSessionSpans(session, { tracer, layout, trustsClient, content, clock: steadyClock(), onThrown: options.onThrown })
     },
     line: logger && logs && ((line) => emit(line, logs, logger)),
     lost: (signal) => parts.get(signal)?.collector.outgoing.lost ?? 0,
@@ -105,7 +105,7 @@ function resourceOf({ resource }: TelemetryConfig, { version, workers }: Telemet
   return defaultResource().merge(resourceFromAttributes({ 'service.version': version, ...resource, 'service.instance.id': instance }))
 }
 
-function startTraces({ exporter, outgoing }: Collector, resource: Resource): BasicTracerProvider {
+function startTraces({ exporter, outgoing }: Collector, resource: Resource, content: boolean): BasicTracerProvider {
   const inner = new OTLPTraceExporter(exporter)
   const counted: SpanExporter = {
     export: (spans, done) => outgoing.deliver(spans.length, (result) => inner.export(spans, result), done),
@@ -120,7 +120,13 @@ function startTraces({ exporter, outgoing }: Collector, resource: Resource): Bas
     forceFlush: () => batches.forceFlush(),
     shutdown: () => batches.shutdown(),
   }
-  return new BasicTracerProvider({ resource, sampler: new AlwaysOnSampler(), spanLimits: LIMITS, generalLimits: {}, spanProcessors: [bounded] })
+  return new BasicTracerProvider({
+    resource,
+    sampler: new AlwaysOnSampler(),
+    spanLimits: content ? { ...LIMITS, attributeValueLengthLimit: MOST_CONTENT } : LIMITS,
+    generalLimits: {},
+    spanProcessors: [bounded],
+  })
 }
 
 function startLogs({ exporter, outgoing }: Collector, resource: Resource): LoggerProvider {

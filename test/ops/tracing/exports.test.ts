@@ -3,7 +3,6 @@ import { Gauge, Histogram, Registry } from 'prom-client'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { TelemetryConfig } from '../../../src/config/config.js'
 import { createMetrics } from '../../../src/ops/metrics.js'
-import { joinRecorders } from '../../../src/ops/session-log.js'
 import { logRecord } from '../../../src/ops/tracing/log-records.js'
 import { metricData } from '../../../src/ops/tracing/metric-data.js'
 import { createOutgoing, type Done } from '../../../src/ops/tracing/outgoing.js'
@@ -32,6 +31,7 @@ async function open(over: Partial<TelemetryConfig> = {}, workers = 1, timeoutMs 
     sampleRatio: 1,
     layout: 'turn',
     trustsClient: false,
+    content: false,
     ...over,
   } as const
   let draw = 0
@@ -177,9 +177,9 @@ it('without a collector nothing is heard, wrapped or counted', async () => {
   const off = await openTelemetry({ telemetry: undefined, workers: 1 }, metrics)
   const sink = { write: () => undefined, dropped: 0, flush: async () => undefined }
   expect(off.sink(sink)).toBe(sink)
-  expect(off.recorders({} as never)).toEqual([])
   expect(await metrics.text()).toBe(before)
   const recorders = [{ note: () => undefined }, { note: () => undefined }]
-  const joined = joinRecorders(...recorders, ...off.recorders({} as never))
-  expect('traceparent' in joined).toBe(false)
+  const observed = off.observe({} as never, ...recorders)
+  expect(Object.keys(observed)).toEqual(['recorder'])
+  expect('traceparent' in observed.recorder).toBe(false)
 })
