@@ -93,7 +93,7 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
     warmPoolSize: env.get('WARM_POOL_SIZE'),
     workers: env.get('WORKERS'),
     admin: { host: env.get('ADMIN_HOST'), port: env.get('ADMIN_PORT') },
-    telemetry: readTelemetry(env, problems),
+    telemetry: readTelemetry(env, proxies, problems),
     metricsFormat: env.get('METRICS_FORMAT'),
   }
   if (settings.port !== 0 && settings.port === settings.admin.port) problems.add('ADMIN_PORT', `is ${settings.port}, as PORT is: metrics need a port of their own`)

@@ -102,6 +102,15 @@ it.each<[string | undefined, boolean]>([
   expect(describeConfig(config).some(([name, text]) => name === 'telemetry' && text.includes('with what is said'))).toBe(content)
 })
 
+it('has the way that everything over TLS goes; over plain http it is a neighbour', () => {
+  const proxy = { HTTPS_PROXY: 'http://proxy.example.com:3128', HTTP_PROXY: 'http://proxy.example.com:3128' }
+  const wayTo = (url: string, more = {}) => telemetry({ ...proxy, ...more, OTEL_EXPORTER_OTLP_ENDPOINT: url })?.traces?.proxy?.url.reveal()
+  expect(wayTo('https://otlp.example.com')).toBe('http://proxy.example.com:3128/')
+  expect(wayTo('https://otlp.example.com', { NO_PROXY: 'example.com' })).toBeUndefined()
+  expect(wayTo('http://otel-collector:4318')).toBeUndefined()
+  expect(wayTo('https://localhost:4318')).toBeUndefined()
+})
+
 it('leaves variables of OpenTelemetry alone that other programs read', () => {
   expect(
     mistakes({
