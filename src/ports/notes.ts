@@ -82,4 +82,4 @@ export interface Recorder {
 }
 
 /** What may have a span of its own when something is sent for it. */
-export type Traced = { readonly type: 'dial'; readonly leg: number } | { readonly type: 'tool'; readonly callId: string }
+export type Traced = { readonly type: 'session' } | { readonly type: 'dial'; readonly leg: number } | { readonly type: 'tool'; readonly callId: string }

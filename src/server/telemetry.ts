@@ -59,7 +59,7 @@ export async function openTelemetry({ telemetry: config, workers }: Pick<Config,
   return {
     sink: (inner) => (exportLine ? alsoTo(exportLine, inner) : inner),
     observe({ sessionId, profile, dialect = 'ga', arrivedAt = Date.now(), trace, continues }, ...recorders) {
-      const spans = telemetry.session({ sessionId, profile: profile.name, dialect, arrivedAt, trace, isMoved: continues !== undefined })
+      const spans = telemetry.session({ sessionId, profile: profile.name, dialect, arrivedAt, trace, isMoved: continues !== undefined, before: continues?.trace })
       return { recorder: joinRecorders(...recorders, ...(spans ? [spans] : [])), content: spans?.content }
     },
     tellTo(to) {

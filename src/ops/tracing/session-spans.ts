@@ -18,6 +18,8 @@ export interface TracedSession {
   readonly trace: string | undefined
   /** It was on another instance before. */
   readonly isMoved: boolean
+  /** `traceparent` of its connection there, if it was traced. */
+  readonly before?: string | undefined
 }
 
 export interface SessionSpansOptions {
@@ -62,7 +64,7 @@ export function createSessionSpans(session: TracedSession, options: SessionSpans
 
 function followed(session: TracedSession, { tracer, layout, trustsClient, content: withContent }: SessionSpansOptions) {
   const base = { [ATTRIBUTE.session]: session.sessionId }
-  const connect = startConnect(session, tracer, trustsClient, base)
+  const connect = startConnect(session, { tracer, layout, trustsClient }, base)
   const connectContext = connect.span.spanContext()
   const root = (): Pick<SpanStart, 'parent' | 'links'> => (layout === 'session' ? { parent: connect.context } : { links: [connectContext] })
   let service: Attributes = {}
@@ -175,15 +177,18 @@ function followed(session: TracedSession, { tracer, layout, trustsClient, conten
   return {
     note,
     content,
-    traceparent: (of: Traced) => traceparentOf((of.type === 'dial' ? dials.get(of.leg) : turns.tool(of.callId)) ?? connect),
+    traceparent: (of: Traced) => traceparentOf((of.type === 'dial' ? dials.get(of.leg) : of.type === 'tool' ? turns.tool(of.callId) : undefined) ?? connect),
   }
 }
 
-function startConnect({ profile, dialect, arrivedAt, isMoved, trace: given }: TracedSession, tracer: Tracer, trustsClient: boolean, base: Attributes): OpenSpan {
-  const client = given === undefined ? undefined : remoteContext(given)
+/** A client that is trusted is the parent. Else, in one trace for the whole call, what the session was before; any other is a link. */
+function startConnect(session: TracedSession, { tracer, layout, trustsClient }: Pick<SessionSpansOptions, 'tracer' | 'layout' | 'trustsClient'>, base: Attributes): OpenSpan {
+  const { profile, dialect, arrivedAt, isMoved } = session
+  const [client, before] = [session.trace, session.before].map((one) => (one === undefined ? undefined : remoteContext(one)))
   const attributes = { ...base, [ATTRIBUTE.profile]: profile, [ATTRIBUTE.dialect]: dialect, [ATTRIBUTE.resumed]: isMoved }
-  const from = client && (trustsClient ? { parent: trace.setSpanContext(ROOT_CONTEXT, client) } : { links: [client] })
-  return startSpan(tracer, SPAN.connect, { kind: SpanKind.SERVER, at: arrivedAt, ...from, attributes })
+  const parent = (trustsClient ? client : undefined) ?? (layout === 'session' ? before : undefined)
+  const links = [client, before].flatMap((one) => (one && one !== parent ? [one] : []))
+  return startSpan(tracer, SPAN.connect, { kind: SpanKind.SERVER, at: arrivedAt, parent: parent && trace.setSpanContext(ROOT_CONTEXT, parent), links, attributes })
 }
 
 function serviceAttributes({ provider, address, port }: UpstreamService): Attributes {

@@ -72,7 +72,9 @@ export function startTelemetry(config: TelemetryConfig, options: TelemetryOption
   const tracer = tracing?.getTracer(SCOPE, options.version)
   const logger = logging?.getLogger(SCOPE, options.version)
 
-  function isSampled({ trace }: TracedSession): boolean {
+  function isSampled({ trace, before }: TracedSession): boolean {
+    // It was decided where the session began.
+    if (before !== undefined) return true
     if (config.trustsClient && trace !== undefined) return (Number.parseInt(trace.slice(-2), 16) & 1) === 1
     return options.random() < config.sampleRatio
   }
