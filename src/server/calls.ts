@@ -92,7 +92,7 @@ export function startCalls(deps: CallsDeps): Calls {
     log,
     liveMs,
   })
-  metrics.gauge('relay_calls', 'WebRTC calls that run here.', () => running.size)
+  metrics.gauge('relay_calls_open', 'WebRTC calls that run here.', () => running.size)
   const adoption = createAdoption({
     records: store.calls,
     running,
