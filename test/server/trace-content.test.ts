@@ -83,6 +83,20 @@ it('of a spoken turn the transcript is there, and never the sound', async () => 
   for (const { body } of collector.requests) expect(body.includes(delta)).toBe(false)
 })
 
+it('a lost upstream that is told the conversation again does not say it twice', async () => {
+  const { running, collector, client } = await start({ [CAPTURE]: 'SPAN_ONLY' }, { simulator: { control: {} } })
+  await client.ask('My boat is called Albatross')
+  running.simulator.setFaults({ end: { how: 'rst', at: 'now', times: 1 } })
+  await collector.spansNamed('realtime restore')
+  running.simulator.setFaults({})
+  await client.ask('What is it called?')
+  const turns = await collector.spansNamed('realtime turn', 2)
+  client.close()
+  expect(running.simulator.received.length).toBe(2)
+  const asked = turns.map(({ attributes = {} }) => JSON.parse(String(attributes['gen_ai.input.messages'])).map(({ parts }: { parts: [{ content: string }] }) => parts[0].content))
+  expect(asked).toEqual([['My boat is called Albatross'], ['What is it called?']])
+})
+
 it('without the sample there is no content either', async () => {
   const exports = await (async () => {
     const { running, collector, client } = await start({ [CAPTURE]: 'SPAN_ONLY', TRACE_SAMPLE_RATIO: '0' })
