@@ -3,7 +3,6 @@ import type { SessionProfile } from '../core/policy/profile.js'
 import type { DialectName } from '../core/protocol/dialect.js'
 import type { Identity } from './caller.js'
 import type { SessionCall } from './calls.js'
-import type { ContentSink } from './content.js'
 import type { Link } from './link.js'
 import type { Recorder } from './notes.js'
 import type { SessionPhone } from './phone.js'
@@ -31,8 +30,6 @@ export interface NewSession {
   /** Its caller is on the telephone. */
   readonly phone?: SessionPhone | undefined
   readonly recorder: Recorder
-  /** Absent: nobody hears what is said. */
-  readonly content?: ContentSink | undefined
   readonly onEnd: () => void
 }
 

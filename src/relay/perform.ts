@@ -94,7 +94,7 @@ const NOT_STARTED = { output: 'The tool was not started.', outcome: 'aborted', d
 
 /** Where other instances may have the session by now, they are asked first: no tool runs in two places. */
 function startTool(session: Effects, call: Extract<Action, { type: 'tool.start' }>): void {
-  const { tools, identity, sessionId, trace, recorder, content } = session.opened
+  const { tools, identity, sessionId, trace, recorder } = session.opened
   const abort = new AbortController()
   session.toolAborts.set(call.callId, abort)
   const known = tools.tools.some((tool) => tool.definition.name === call.name)
@@ -104,7 +104,7 @@ function startTool(session: Effects, call: Extract<Action, { type: 'tool.start' 
   }
   const run = () => {
     recorder.note({ type: 'tool_started', callId: call.callId, tool: known ? call.name : 'unknown' })
-    content?.({ type: 'tool_arguments', callId: call.callId, text: call.arguments })
+    recorder.content?.({ type: 'tool_arguments', callId: call.callId, text: call.arguments })
     const ours = recorder.traceparent?.({ type: 'tool', callId: call.callId })
     return tools.run({ callId: call.callId, name: call.name, arguments: call.arguments }, { identity, sessionId, trace: ours ?? trace, signal: abort.signal })
   }
@@ -112,7 +112,7 @@ function startTool(session: Effects, call: Extract<Action, { type: 'tool.start' 
   const running = mayAct ? mayAct.then((may) => (may && session.toolAborts.get(call.callId) === abort ? run() : NOT_STARTED)) : run()
   running.then(
     ({ output, outcome, durationMs, cut }) => {
-      content?.({ type: 'tool_result', callId: call.callId, text: output })
+      recorder.content?.({ type: 'tool_result', callId: call.callId, text: output })
       recorder.note({ type: 'tool_finished', callId: call.callId, tool: known ? call.name : 'unknown', outcome, durationMs, cut })
       done(output, outcome === 'ok', durationMs)
     },

@@ -118,7 +118,7 @@ export class RelayedSession implements Effects, Sides {
     if (lanesMove) this.#lanes = lanesOf(state)
     if (state.voice !== before.voice || state.detectsTurns !== before.detectsTurns) this.audio.keepFrom(wantedFromMs(state.voice, state.detectsTurns))
     this.#alarm.setDue(dueAt(state, before, this.#alarm.dueAt))
-    if (this.opened.content) tellContent(this.opened.content, before, state, input, actions)
+    if (this.opened.recorder.content) tellContent(this.opened.recorder.content, before, state, input, actions)
     for (const action of actions) this.#perform(action)
     if (!lanesMove) return actions
     // What a side sent while its lane was closed goes through the same rules, in order.

@@ -16,6 +16,7 @@ import type { Metrics } from '../ops/metrics.js'
 import type { CallDesk } from '../ports/call-desk.js'
 import type { Identity } from '../ports/caller.js'
 import type { CallClaim, CallProvider, SessionCall } from '../ports/calls.js'
+import type { Recorder } from '../ports/notes.js'
 import type { NewSession } from '../ports/session.js'
 import type { Store } from '../ports/store.js'
 import { maxSessionsPerUser } from '../profiles/choose.js'
@@ -43,7 +44,7 @@ export interface CallsDeps {
   readonly relay: CallRelay
   readonly upstreams: Pick<FailOver, 'each' | 'named'>
   readonly metrics: Metrics
-  readonly observe: (session: Pick<NewSession, 'sessionId' | 'profile' | 'trace'>) => Pick<NewSession, 'recorder' | 'content'>
+  readonly recorderOf: (session: Pick<NewSession, 'sessionId' | 'profile' | 'trace'>) => Recorder
   readonly log: Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'level'>
   readonly draining: () => boolean
   readonly overloaded: () => boolean
@@ -111,7 +112,7 @@ export function startCalls(deps: CallsDeps): Calls {
   )
 
   function openCall({ chosen, ...session }: CallSession): void {
-    openPinned(live, chosen, session.onEnd, (onEnd) => relay.openCall({ ...session, onEnd, ...deps.observe(session) }))
+    openPinned(live, chosen, session.onEnd, (onEnd) => relay.openCall({ ...session, onEnd, recorder: deps.recorderOf(session) }))
   }
 
   async function readmit({ identity, sessionId, mode, requestedModel }: CallParcel): Promise<Pick<CallSession, 'profile' | 'tools' | 'onEnd'>> {

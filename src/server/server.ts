@@ -16,7 +16,7 @@ import { createReadiness, registerHealthRoutes } from '../ops/health.js'
 import { createLogger } from '../ops/log.js'
 import { type LogSink, openLogSink } from '../ops/log-sink.js'
 import { createMetrics } from '../ops/metrics.js'
-import { createLogRecorder } from '../ops/session-log.js'
+import { createLogRecorder, joinRecorders } from '../ops/session-log.js'
 import type { Identity } from '../ports/caller.js'
 import type { Peers } from '../ports/peers.js'
 import type { UsageBook } from '../ports/store.js'
@@ -86,7 +86,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
   const log = createLogger(config, sink)
   telemetry.tellTo(log)
   const { counted, recorder, dialled } = countForOperators(metrics)
-  const observe = (session: TracedSession) => telemetry.observe(session, recorder, createLogRecorder(log, session.sessionId))
+  const recorderOf = (session: TracedSession) => joinRecorders(recorder, createLogRecorder(log, session.sessionId), ...telemetry.recorders(session))
   metrics.gauge('relay_log_lines_dropped', 'Log lines dropped because nobody read them fast enough.', () => sink.dropped)
   const closers: (() => Promise<unknown>)[] = [() => telemetry.close()]
   try {
@@ -141,7 +141,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const memory = watchMemory({ setting: config.maxMemory, processes: config.workers, spare: relay.spareAudio, sessionCount: () => relay.sessions.count })
     let draining = false
     const watched = { draining: () => draining, overloaded: memory.full }
-    const calls = await startCallsIfOn({ config, live, store, relay, upstreams: provider, metrics, observe, log, ...watched })
+    const calls = await startCallsIfOn({ config, live, store, relay, upstreams: provider, metrics, recorderOf, log, ...watched })
     if (calls) closers.push(calls.close)
 
     const tls = config.tls && tlsOptions(config.tls)
@@ -166,7 +166,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       profileFor: (identity, requestedModel) => live.profileFor(identity, requestedModel),
       toolsFor: (profile) => live.toolsFor(profile),
       sessionsAllowed: (identity) => maxSessionsPerUser(live.config, profileName(live.config, identity, undefined)),
-      openSession: (session) => openPinned(live, session.profile, session.onEnd, (onEnd) => relay.openSession({ ...session, onEnd, ...observe(session) })),
+      openSession: (session) => openPinned(live, session.profile, session.onEnd, (onEnd) => relay.openSession({ ...session, onEnd, recorder: recorderOf(session) })),
       recorder,
       ...watched,
       sessionCount: () => relay.sessions.count,

@@ -4,7 +4,6 @@ import type { Config } from '../config/config.js'
 import { VERSION } from '../config/version.js'
 import type { LogSink } from '../ops/log-sink.js'
 import type { Metrics } from '../ops/metrics.js'
-import { joinRecorders } from '../ops/session-log.js'
 import type { Telemetry } from '../ops/tracing/telemetry.js'
 import type { Recorder } from '../ports/notes.js'
 import type { NewSession } from '../ports/session.js'
@@ -12,25 +11,17 @@ import type { NewSession } from '../ports/session.js'
 /** Of a call, whose dialect is GA, only the first three. */
 export type TracedSession = Pick<NewSession, 'sessionId' | 'profile' | 'trace'> & Partial<Pick<NewSession, 'dialect' | 'arrivedAt' | 'continues'>>
 
-/** Who hears what of a session. */
-export type Observed = Pick<NewSession, 'recorder' | 'content'>
-
 export interface ServerTelemetry {
   /** What the log is written to. */
   sink(inner: LogSink): LogSink
-  /** These recorders, and one more if this session is traced. */
-  observe(session: TracedSession, ...recorders: readonly Recorder[]): Observed
+  /** One more recorder for this session, or none. */
+  recorders(session: TracedSession): readonly Recorder[]
   /** Where failed exports are told, once a minute for each signal. */
   tellTo(log: Pick<FastifyBaseLogger, 'warn'>): void
   close(): Promise<void>
 }
 
-const OFF: ServerTelemetry = {
-  sink: (inner) => inner,
-  observe: (_session, ...recorders) => ({ recorder: joinRecorders(...recorders) }),
-  tellTo: () => undefined,
-  close: async () => undefined,
-}
+const OFF: ServerTelemetry = { sink: (inner) => inner, recorders: () => [], tellTo: () => undefined, close: async () => undefined }
 const TELL_MS = 60_000
 
 export async function openTelemetry({ telemetry: config, workers }: Pick<Config, 'telemetry' | 'workers'>, metrics: Metrics): Promise<ServerTelemetry> {
@@ -58,9 +49,9 @@ export async function openTelemetry({ telemetry: config, workers }: Pick<Config,
   const { line: exportLine } = telemetry
   return {
     sink: (inner) => (exportLine ? alsoTo(exportLine, inner) : inner),
-    observe({ sessionId, profile, dialect = 'ga', arrivedAt = Date.now(), trace, continues }, ...recorders) {
-      const spans = telemetry.session({ sessionId, profile: profile.name, dialect, arrivedAt, trace, isMoved: continues !== undefined, before: continues?.trace })
-      return { recorder: joinRecorders(...recorders, ...(spans ? [spans] : [])), content: spans?.content }
+    recorders({ sessionId, profile, dialect = 'ga', arrivedAt = Date.now(), trace, continues }) {
+      const recorder = telemetry.session({ sessionId, profile: profile.name, dialect, arrivedAt, trace, isMoved: continues !== undefined, before: continues?.trace })
+      return recorder ? [recorder] : []
     },
     tellTo(to) {
       log = to

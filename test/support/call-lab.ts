@@ -166,7 +166,7 @@ export async function startCallLab({ service, env = {}, liveMs = 2000, everyMs =
     store: counted,
     relay,
     upstreams,
-    observe: () => ({ recorder: metrics.recorder }),
+    recorderOf: () => metrics.recorder,
     metrics,
     log: log as never,
     draining: () => false,

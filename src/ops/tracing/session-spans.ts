@@ -34,13 +34,8 @@ export interface SessionSpansOptions {
   readonly onThrown: (error: unknown) => void
 }
 
-export interface SessionSpans extends Recorder {
-  /** Absent: nobody asked for it. */
-  readonly content?: ContentSink
-}
-
 /** Never throws. After the session's end it hears nothing more. */
-export function createSessionSpans(session: TracedSession, options: SessionSpansOptions): SessionSpans {
+export function createSessionSpans(session: TracedSession, options: SessionSpansOptions): Recorder {
   const follow = followed(session, options)
   const content: ContentSink = (content) => {
     try {

@@ -9,6 +9,7 @@ import { BatchLogRecordProcessor, LoggerProvider, type LogRecordExporter } from 
 import { MeterProvider, PeriodicExportingMetricReader, type PushMetricExporter } from '@opentelemetry/sdk-metrics'
 import { AlwaysOnSampler, BasicTracerProvider, BatchSpanProcessor, type SpanExporter, type SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import type { TelemetryConfig } from '../../config/config.js'
+import type { Recorder } from '../../ports/notes.js'
 import { within } from '../../time/within.js'
 import type { MetricsSnapshot } from '../metrics.js'
 import { type Collector, createCollector } from './collector.js'
@@ -16,7 +17,7 @@ import { logRecord } from './log-records.js'
 import { MOST_CONTENT } from './messages.js'
 import { metricData } from './metric-data.js'
 import { SCOPE } from './otel-names.js'
-import { createSessionSpans, type SessionSpans, type TracedSession } from './session-spans.js'
+import { createSessionSpans, type TracedSession } from './session-spans.js'
 
 export type Signal = 'traces' | 'metrics' | 'logs'
 
@@ -34,7 +35,7 @@ export interface TelemetryOptions {
 
 export interface Telemetry {
   /** Undefined: this session is not traced. */
-  session(session: TracedSession): SessionSpans | undefined
+  session(session: TracedSession): Recorder | undefined
   /** Exports one line of the log. Never throws. Absent: the log is not exported. */
   readonly line: ((line: string) => void) | undefined
   /** Spans, lines and exports of metrics that were lost so far. */

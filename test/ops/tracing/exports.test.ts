@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { TelemetryConfig } from '../../../src/config/config.js'
 import { Secret } from '../../../src/config/secret.js'
 import { createMetrics } from '../../../src/ops/metrics.js'
+import { joinRecorders } from '../../../src/ops/session-log.js'
 import { logRecord } from '../../../src/ops/tracing/log-records.js'
 import { metricData } from '../../../src/ops/tracing/metric-data.js'
 import { createOutgoing, type Done } from '../../../src/ops/tracing/outgoing.js'
@@ -200,7 +201,7 @@ it('without a collector nothing is heard, wrapped or counted', async () => {
   expect(off.sink(sink)).toBe(sink)
   expect(await metrics.text()).toBe(before)
   const recorders = [{ note: () => undefined }, { note: () => undefined }]
-  const observed = off.observe({} as never, ...recorders)
-  expect(Object.keys(observed)).toEqual(['recorder'])
-  expect('traceparent' in observed.recorder).toBe(false)
+  expect(off.recorders({} as never)).toEqual([])
+  const joined = joinRecorders(...recorders, ...off.recorders({} as never))
+  expect(['traceparent' in joined, 'content' in joined]).toEqual([false, false])
 })
