@@ -72,19 +72,26 @@ export function createRunningCalls({ provider, records, openCall, endSession, on
   const ending = new Map<string, Promise<boolean>>()
 
   /** If it fails, the call has no owner, and whoever looks next tries again. An instance that stood still may end a session whose call is another's by now. */
-  async function hangUp({ id, placed }: CallRecord): Promise<boolean> {
+  async function hangUp(record: CallRecord): Promise<boolean> {
+    const { id, placed } = record
     if (!(await records.holds(id).catch(() => true))) return true
     try {
       await provider.hangUp(placed)
     } catch (error) {
       onHungUp('failed')
       log.warn({ call: id, why: error instanceof RefusalError ? error.why : 'failed' }, 'a call could not be hung up')
-      await records.release(id).catch(() => undefined)
+      await forget(record)
       return false
     }
     onHungUp('done')
     await records.remove(id).catch(() => undefined)
     return true
+  }
+
+  /** Without what another needs to go on with it: whoever looks next hangs it up. */
+  async function forget(record: CallRecord): Promise<void> {
+    if (records.shared) await records.add({ ...record, sealed: '' }).catch(() => undefined)
+    await records.release(record.id).catch(() => undefined)
   }
 
   async function handOver(record: CallRecord): Promise<boolean> {

@@ -59,6 +59,10 @@ export function configWarnings(config: Config): readonly string[] {
     [config.redis !== undefined && config.webrtc.journal !== undefined, 'CALLS_JOURNAL is set and not used: running calls are listed in Redis'],
     [config.toolLimits.logPayloads, 'LOG_TOOL_PAYLOADS is on: arguments and outputs of tools, and so what users say, are in the log'],
     [config.telemetry?.trustsClient === true, 'TRACE_TRUST_CLIENT is on: any client can join another trace, and have all its sessions traced'],
+    [
+      config.telemetry?.content === true && config.telemetry.traces !== undefined,
+      'OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT is on: traces hold what users, model and tools say',
+    ],
     [plain.length > 0, `Tools reached over plain http: ${plain.join(', ')}`],
   ]
   return warnings.filter(([applies]) => applies).map(([, text]) => text)
@@ -77,7 +81,7 @@ function describeProxies({ proxies: { https, http, except } }: Config): string {
 function describeTelemetry({ telemetry }: Config): string {
   if (!telemetry) return 'none'
   const signals = (['traces', 'metrics', 'logs'] as const).flatMap((signal) => (telemetry[signal] ? [`${signal} to ${telemetry[signal].url.origin}`] : []))
-  return `${signals.join(', ')}; ${telemetry.sampleRatio * 100} % of sessions`
+  return `${signals.join(', ')}; ${telemetry.sampleRatio * 100} % of sessions${telemetry.content && telemetry.traces ? ', with what is said' : ''}`
 }
 
 function describeTelephony({ telephony }: Config): string {

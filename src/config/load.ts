@@ -93,7 +93,7 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
     warmPoolSize: env.get('WARM_POOL_SIZE'),
     workers: env.get('WORKERS'),
     admin: { host: env.get('ADMIN_HOST'), port: env.get('ADMIN_PORT') },
-    telemetry: readTelemetry(env, problems),
+    telemetry: readTelemetry(env, proxies, problems),
     audit: readAudit(env, options.cwd, problems),
     metricsFormat: env.get('METRICS_FORMAT'),
   }

@@ -7,6 +7,8 @@ export interface OtlpTarget {
   readonly headers: Readonly<Record<string, Secret>>
   readonly gzip: boolean
   readonly timeoutMs: number
+  /** Absent: it is dialled directly. */
+  readonly proxy?: { readonly url: Secret } | undefined
 }
 
 /** Of traces, metrics and logs at least one has a target. */
@@ -19,4 +21,6 @@ export interface TelemetryConfig {
   readonly sampleRatio: number
   readonly layout: 'turn' | 'session'
   readonly trustsClient: boolean
+  /** Spans hold what was said. */
+  readonly content: boolean
 }

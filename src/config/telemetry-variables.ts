@@ -50,6 +50,12 @@ const headers = pairs(HEADER, 'headers, such as api-key=value', (text) =>
 const attributes = pairs(KEY, 'attributes, such as deployment.environment.name=prod', (text) => ({ value: text }))
 const serviceName = matching(/^\P{Cc}{1,128}$/u, '1 to 128 characters without line breaks')
 const exporter = oneOf('otlp', 'none')
+/** Spelled as instrumentations of several languages have it, in capitals or not. The relay has no events for content. */
+const capture: Parse<boolean> = (text) => {
+  const lower = text.toLowerCase()
+  if (lower === 'span_only' || lower === 'true') return { value: true }
+  return lower === 'no_content' || lower === 'false' ? { value: false } : { problem: 'must be one of NO_CONTENT, SPAN_ONLY: the relay has content in spans only' }
+}
 const milliseconds = (low: number, high: number) => wholeNumber(low, high)
 
 export const TELEMETRY_VARIABLES = {
@@ -74,6 +80,11 @@ export const TELEMETRY_VARIABLES = {
   OTEL_SERVICE_NAME: optional(serviceName, 'Value of `service.name`. It wins over `OTEL_RESOURCE_ATTRIBUTES`. Neither: `realtime-relay`.'),
   OTEL_RESOURCE_ATTRIBUTES: optional(attributes, 'Attributes of all that is exported, `name=value` with a comma between.'),
   OTEL_SDK_DISABLED: required(boolean, 'false', 'Export nothing, whatever else is set.'),
+  OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: required(
+    capture,
+    'NO_CONTENT',
+    'What users, model and tools say, on spans: `SPAN_ONLY` (or `true`). Never sound, never instructions. The log warns of it.',
+  ),
   TRACE_SAMPLE_RATIO: required(decimal(0, 1), '1', 'Share of sessions that are traced. It is decided once a session.'),
   TRACE_LAYOUT: required(oneOf('turn', 'session'), 'turn', 'What a trace is. `turn`: each turn, linked to the connection. `session`: the whole call.'),
   TRACE_TRUST_CLIENT: required(boolean, 'false', 'Take the client’s `traceparent` for the parent, and its word on sampling. Otherwise it is a link.'),

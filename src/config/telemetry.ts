@@ -1,6 +1,8 @@
 // Reads where traces, metrics and log are exported to, and how sessions are traced.
 
+import type { ProxyRoutes } from './config.js'
 import type { EnvReader, Problems } from './environment.js'
+import { proxyFor } from './proxy.js'
 import type { OtlpTarget, TelemetryConfig } from './telemetry-config.js'
 import { staysHere } from './telemetry-variables.js'
 
@@ -8,9 +10,9 @@ const SIGNALS = ['TRACES', 'METRICS', 'LOGS'] as const
 type Signal = (typeof SIGNALS)[number]
 
 /** Undefined: nothing is exported. Reads every variable all the same, so that a mistake is told. */
-export function readTelemetry(env: EnvReader, problems: Problems): TelemetryConfig | undefined {
+export function readTelemetry(env: EnvReader, proxies: ProxyRoutes, problems: Problems): TelemetryConfig | undefined {
   env.get('OTEL_EXPORTER_OTLP_PROTOCOL')
-  const [traces, metrics, logs] = SIGNALS.map((signal) => targetOf(signal, env, problems))
+  const [traces, metrics, logs] = SIGNALS.map((signal) => targetOf(signal, env, proxies, problems))
   const attributes = env.get('OTEL_RESOURCE_ATTRIBUTES')
   const telemetry: TelemetryConfig = {
     traces,
@@ -21,11 +23,12 @@ export function readTelemetry(env: EnvReader, problems: Problems): TelemetryConf
     sampleRatio: env.get('TRACE_SAMPLE_RATIO'),
     layout: env.get('TRACE_LAYOUT'),
     trustsClient: env.get('TRACE_TRUST_CLIENT'),
+    content: env.get('OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT'),
   }
   return env.get('OTEL_SDK_DISABLED') || !(traces || metrics || logs) ? undefined : telemetry
 }
 
-function targetOf(signal: Signal, env: EnvReader, problems: Problems): OtlpTarget | undefined {
+function targetOf(signal: Signal, env: EnvReader, proxies: ProxyRoutes, problems: Problems): OtlpTarget | undefined {
   const base = env.get('OTEL_EXPORTER_OTLP_ENDPOINT')
   const own = env.get(`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`)
   const general = env.get('OTEL_EXPORTER_OTLP_HEADERS') ?? new Map()
@@ -37,7 +40,9 @@ function targetOf(signal: Signal, env: EnvReader, problems: Problems): OtlpTarge
     const name = own ? `OTEL_EXPORTER_OTLP_${signal}_ENDPOINT` : 'OTEL_EXPORTER_OTLP_ENDPOINT'
     problems.add(name, `must be https, since ${signal.toLowerCase()} have headers, which may be credentials: plain http is for loopback only then`)
   }
-  return { url, headers: Object.fromEntries(headers), ...target }
+  // Over plain http a collector is a neighbour, and many proxies refuse a tunnel to such a port.
+  const proxy = url.protocol === 'https:' ? proxyFor(url, proxies) : undefined
+  return { url, headers: Object.fromEntries(headers), ...target, proxy }
 }
 
 function below(base: URL, path: string): URL {

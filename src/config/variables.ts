@@ -71,7 +71,10 @@ export const VARIABLES = {
     ),
   ),
 
-  HTTPS_PROXY: optional(proxyAddress, 'Proxy for everything that is dialled with TLS: upstreams, key set, Entra ID, tools and MCP servers. `https_proxy` wins over it.'),
+  HTTPS_PROXY: optional(
+    proxyAddress,
+    'Proxy for everything that is dialled with TLS: upstreams, key set, Entra ID, tools, MCP servers and collectors. `https_proxy` wins over it.',
+  ),
   HTTP_PROXY: optional(proxyAddress, 'Proxy for tools and MCP servers over plain `http`. `http_proxy` wins over it.'),
   NO_PROXY: optional(
     plainText,

@@ -21,14 +21,16 @@ export function createLogRecorder(logger: SessionLogger, sessionId: string): Rec
   }
 }
 
-/** Passes each note to all recorders, in order. */
+/** Passes each note to all recorders, in order. What was said goes to the one alone that was asked to hold it. */
 export function joinRecorders(...all: readonly Recorder[]): Recorder {
   const traceparent = all.find((recorder) => recorder.traceparent)?.traceparent
+  const content = all.find((recorder) => recorder.content)?.content
   return {
     note(note) {
       for (const recorder of all) recorder.note(note)
     },
     ...(traceparent && { traceparent }),
+    ...(content && { content }),
   }
 }
 

@@ -5,6 +5,7 @@ import type { RefusalCode } from '../core/protocol/errors.js'
 import type { Side } from '../core/protocol/events.js'
 import type { DialReason } from '../core/session/actions.js'
 import type { SessionNote } from '../core/session/notes.js'
+import type { ContentSink } from './content.js'
 import type { ToolOutcome } from './tools.js'
 import type { UpstreamService } from './upstream.js'
 
@@ -79,7 +80,9 @@ export interface Recorder {
   note(note: Note): void
   /** A `traceparent` for what is sent while this is under way. Undefined, or absent: what the client sent is passed on. */
   traceparent?(of: Traced): string | undefined
+  /** Who hears what was said. Absent: nobody asked for it, and there is no way for it. */
+  readonly content?: ContentSink
 }
 
 /** What may have a span of its own when something is sent for it. */
-export type Traced = { readonly type: 'dial'; readonly leg: number } | { readonly type: 'tool'; readonly callId: string }
+export type Traced = { readonly type: 'session' } | { readonly type: 'dial'; readonly leg: number } | { readonly type: 'tool'; readonly callId: string }

@@ -23,6 +23,8 @@ export interface MovedSession {
   readonly requestedModel: string | undefined
   /** What its part elsewhere has booked. */
   readonly booked: Readonly<Record<string, number>>
+  /** `traceparent` of its connection there, if it was traced. */
+  readonly trace: string | undefined
   /** The state to go on from, on the session's new clock. */
   state(profile: SessionProfile, identity: Identity, now: number): SessionState
   /** The client did not make it. It may try again, here or elsewhere. May be called again, and after the session has gone on. */

@@ -36,6 +36,12 @@ export interface Effects {
   apply(input: Input): boolean
 }
 
+interface ClientSide {
+  readonly client: Pick<Leg, 'send' | 'sendEvent'>
+  readonly lane: { readonly playback: Pick<PlaybackLedger, 'sends'> | undefined }
+  readonly opened: Pick<NewSession, 'recorder'>
+}
+
 /** Actions on the links themselves are the session's own. */
 export type PlugAction = Exclude<Action, { type: 'send' | 'dial' | 'drop' | 'switch' | 'park' | 'close' | 'note' }>
 
@@ -116,6 +122,13 @@ function transfer(session: Effects, { callId, name }: Extract<Action, { type: 'p
   )
 }
 
+/** To the client, as its own bytes if nothing had to change. */
+export function sendToClient({ client, lane, opened }: ClientSide, { event, frame }: Extract<Action, { type: 'send' }>): void {
+  lane.playback?.sends(event)
+  if (frame) client.send(frame)
+  else if (!client.sendEvent(event)) opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
+}
+
 const NOT_STARTED = { output: 'The tool was not started.', outcome: 'aborted', durationMs: 0, cut: false } as const
 
 /** Where other instances may have the session by now, they are asked first: no tool runs in two places. */
@@ -130,6 +143,7 @@ function startTool(session: Effects, call: Extract<Action, { type: 'tool.start' 
   }
   const run = () => {
     recorder.note({ type: 'tool_started', callId: call.callId, tool: known ? call.name : 'unknown' })
+    recorder.content?.({ type: 'tool_arguments', callId: call.callId, text: call.arguments })
     const ours = recorder.traceparent?.({ type: 'tool', callId: call.callId })
     return tools.run(
       { callId: call.callId, name: call.name, arguments: call.arguments },
@@ -140,6 +154,7 @@ function startTool(session: Effects, call: Extract<Action, { type: 'tool.start' 
   const running = mayAct ? mayAct.then((may) => (may && session.toolAborts.get(call.callId) === abort ? run() : NOT_STARTED)) : run()
   running.then(
     ({ output, outcome, durationMs, cut }) => {
+      recorder.content?.({ type: 'tool_result', callId: call.callId, text: output })
       recorder.note({ type: 'tool_finished', callId: call.callId, tool: known ? call.name : 'unknown', outcome, durationMs, cut })
       done(output, outcome === 'ok', durationMs)
     },

@@ -14,6 +14,7 @@ import type { UpstreamConnection } from '../ports/upstream.js'
 import { Alarm } from './alarm.js'
 import { type AudioRing, createAudioRing } from './audio-ring.js'
 import { ClientRate } from './client-rate.js'
+import { tellContent } from './content.js'
 import type { SessionDeps } from './deps.js'
 import { firstState } from './first-state.js'
 import { frameRefused } from './frame-inputs.js'
@@ -22,7 +23,7 @@ import { Leg, type Sides } from './leg.js'
 import { closedInput, eventInputs, stalledInput, tickInput } from './loss-inputs.js'
 import { createMeters, sampled } from './meters.js'
 import { NextLeg } from './next-leg.js'
-import { type Effects, perform } from './perform.js'
+import { type Effects, perform, sendToClient } from './perform.js'
 import { createPlaybackLedger } from './playback-ledger.js'
 import { endClient, Listing, recordBegin } from './session-report.js'
 import type { Timetable } from './timetable.js'
@@ -119,6 +120,7 @@ export class RelayedSession implements Effects, Sides {
     if (lanesMove) this.#lanes = lanesOf(state)
     if (state.voice !== before.voice || state.detectsTurns !== before.detectsTurns) this.audio.keepFrom(wantedFromMs(state.voice, state.detectsTurns))
     this.#alarm.setDue(dueAt(state, before, this.#alarm.dueAt))
+    if (this.opened.recorder.content) tellContent(this.opened.recorder.content, before, state, input, actions)
     for (const action of actions) this.#perform(action)
     if (!lanesMove) return actions
     // What a side sent while its lane was closed goes through the same rules, in order.
@@ -130,12 +132,9 @@ export class RelayedSession implements Effects, Sides {
   #perform(action: Action): void {
     switch (action.type) {
       case 'send':
-        if (action.to === 'upstream') this.audio.sent(action.event)
-        else this.lane.playback?.sends(action.event)
-        if (action.to === 'upstream') (action.leg === undefined ? this.#upstream : this.#next.leg)?.sendEvent(action.event)
-        else if (action.frame) this.client.send(action.frame)
-        else if (!this.client.sendEvent(action.event)) this.opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
-        return
+        if (action.to === 'client') return sendToClient(this, action)
+        this.audio.sent(action.event)
+        return void (action.leg === undefined ? this.#upstream : this.#next.leg)?.sendEvent(action.event)
       case 'note':
         this.listing.noted(this, action.note)
         return this.opened.recorder.note(action.note)

@@ -91,7 +91,7 @@ export function startCallParts(deps: CallsDeps): CallParts {
     log,
     liveMs,
   })
-  metrics.gauge('relay_calls', 'Calls by WebRTC or SIP that run here.', () => running.size)
+  metrics.gauge('relay_calls_open', 'Calls by WebRTC or SIP that run here.', () => running.size)
   const adoption = createAdoption({
     records: store.calls,
     running,

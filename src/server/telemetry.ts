@@ -50,7 +50,7 @@ export async function openTelemetry({ telemetry: config, workers }: Pick<Config,
   return {
     sink: (inner) => (exportLine ? alsoTo(exportLine, inner) : inner),
     recorders({ sessionId, profile, dialect = 'ga', arrivedAt = Date.now(), trace, continues }) {
-      const recorder = telemetry.session({ sessionId, profile: profile.name, dialect, arrivedAt, trace, isMoved: continues !== undefined })
+      const recorder = telemetry.session({ sessionId, profile: profile.name, dialect, arrivedAt, trace, isMoved: continues !== undefined, before: continues?.trace })
       return recorder ? [recorder] : []
     },
     tellTo(to) {

@@ -12,6 +12,7 @@ import type { InboxReport } from './inbox.js'
 import type { LoadCommands } from './load.js'
 import { coreUse, isInstalled, LOAD_CORE, TARGET_CORE } from './machine.js'
 import type { MockCommands } from './mock-upstream.js'
+import type { OnlookerCommands } from './onlooker.js'
 import { sampleCpu } from './process-tree.js'
 import { median } from './results.js'
 import { type Remote, startRemote } from './rpc.js'
@@ -27,6 +28,7 @@ export interface Opening {
 export interface Lab {
   readonly mock: Remote<MockCommands>
   readonly load: Remote<LoadCommands>
+  readonly onlooker: Remote<OnlookerCommands> | undefined
   readonly surroundings: Surroundings
   /** The shared target of that name; `stop` ends it with the rest. */
   shared(name: TargetName): Promise<Running>
@@ -38,9 +40,9 @@ export interface Lab {
 }
 
 /** `node` runs the targets; mock and load run on this process's Node. */
-export async function startLab(node: string): Promise<Lab> {
+export async function startLab(node: string, { onlooker: looks = false }: { readonly onlooker?: boolean } = {}): Promise<Lab> {
   const scratch = mkdtempSync(join(tmpdir(), 'relay-bench-'))
-  const compiled = buildBench(['mock-upstream', 'load', 'ws-pipe', 'lossy-pipe'])
+  const compiled = buildBench(['mock-upstream', 'load', 'ws-pipe', 'lossy-pipe', 'onlooker'])
   const mock = startRemote<MockCommands>(compiled('mock-upstream'), LOAD_CORE)
   const load = startRemote<LoadCommands>(compiled('load'), LOAD_CORE)
   const certificate = makeCertificate(scratch)
@@ -49,12 +51,18 @@ export async function startLab(node: string): Promise<Lab> {
   await load.call('connect', { creditPort: ports.creditPort })
   const redis = redisBinary() === undefined ? undefined : await startRedis()
   const jwtSecret = randomBytes(32).toString('hex')
-  const surroundings: Surroundings = { mock: ports, certFile: certificate?.certFile, jwtSecret, redisUrl: redis?.url, scratch, compiled, node }
+  const onlooker = looks ? startRemote<OnlookerCommands>(compiled('onlooker'), LOAD_CORE) : undefined
+  const looking = onlooker && {
+    otlpPort: (await onlooker.call('listen', {})).port,
+    watch: async (adminPort: number) => onlooker.call('watch', { adminPort, token: await tokenFor('operator', jwtSecret, { scope: 'relay:read' }) }),
+  }
+  const surroundings: Surroundings = { mock: ports, onlooker: looking, certFile: certificate?.certFile, jwtSecret, redisUrl: redis?.url, scratch, compiled, node }
   const running = new Map<TargetName, Promise<Running>>()
   const tokens: string[] = []
   return {
     mock,
     load,
+    onlooker,
     surroundings,
     shared: (name) => {
       const found = running.get(name) ?? startTarget(name, surroundings)
@@ -79,14 +87,15 @@ export async function startLab(node: string): Promise<Lab> {
       for (const target of running.values()) await target.then((it) => it.stop()).catch(() => {})
       await load.stop()
       await mock.stop()
+      await onlooker?.stop()
       await redis?.stop()
       rmSync(scratch, { recursive: true, force: true })
     },
   }
 }
 
-function tokenFor(subject: string, secret: string): Promise<string> {
-  return new SignJWT({}).setProtectedHeader({ alg: 'HS256' }).setSubject(subject).setIssuedAt().setExpirationTime('2h').sign(new TextEncoder().encode(secret))
+function tokenFor(subject: string, secret: string, claims: Record<string, string> = {}): Promise<string> {
+  return new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).setSubject(subject).setIssuedAt().setExpirationTime('2h').sign(new TextEncoder().encode(secret))
 }
 
 function makeCertificate(scratch: string): { keyFile: string; certFile: string } | undefined {

@@ -28,6 +28,7 @@ export const TARGET_NAMES = [
   'relay-tools',
   'relay-tools-preview',
   'relay-booking',
+  'relay-seen',
   'lossy-pipe',
 ] as const
 export type TargetName = (typeof TARGET_NAMES)[number]
@@ -41,6 +42,8 @@ export interface Surroundings {
   readonly jwtSecret: string
   /** Undefined: there is no Redis on this machine. */
   readonly redisUrl: string | undefined
+  /** Takes what `relay-seen` exports, and looks at it. Undefined: nobody does. */
+  readonly onlooker: { readonly otlpPort: number; watch(adminPort: number): Promise<void> } | undefined
   readonly scratch: string
   /** Compiled bench file by name. */
   readonly compiled: (name: string) => string
@@ -62,9 +65,10 @@ export interface Running {
 }
 
 /** Why a target cannot run here, or undefined. */
-export function whyNot(name: TargetName, surroundings: { readonly certFile: string | undefined }): string | undefined {
+export function whyNot(name: TargetName, surroundings: Pick<Surroundings, 'certFile' | 'onlooker'>): string | undefined {
   if ((name === 'nginx' || name === 'haproxy') && !isInstalled(name)) return `${name} is not installed`
   if (name.startsWith('relay') && !existsSync(join(PROJECT, 'dist/main.js'))) return 'dist/main.js does not exist: run `npm run build`'
+  if (name === 'relay-seen' && !surroundings.onlooker) return 'nobody looks: run `npm run bench:seen`'
   if (name === 'relay-booking' && redisBinary() === undefined) return 'redis-server is not installed'
   if (name.endsWith('-tls') && !surroundings.certFile) return 'openssl is not installed'
   return undefined
@@ -75,6 +79,7 @@ interface Plan {
   readonly env: Readonly<Record<string, string>>
   /** The path that answers 200 when the target is ready. Absent: an open port is enough. */
   readonly readyPath?: string
+  readonly adminPort?: number
 }
 
 /** Rejects with the target's output if it is not ready within 15 seconds. */
@@ -101,6 +106,7 @@ export async function startTarget(name: TargetName, surroundings: Surroundings):
     }
     await sleep(50)
   }
+  if (name === 'relay-seen') await surroundings.onlooker?.watch(plan.adminPort ?? 0)
   return { name, path, port, pids: () => treeOf(child.pid ?? 0), stop }
 }
 
@@ -128,13 +134,16 @@ async function planFor(name: Exclude<TargetName, 'direct'>, port: number, surrou
     case 'relay-limited':
     case 'relay-tools':
     case 'relay-tools-preview':
-    case 'relay-booking': {
-      const env = { ...trust, ...relayEnvironment(port, await freePort(), name.endsWith('-tls') ? `https://${tls}` : `http://${plain}`, surroundings.jwtSecret) }
+    case 'relay-booking':
+    case 'relay-seen': {
+      const adminPort = await freePort()
+      const env = { ...trust, ...relayEnvironment(port, adminPort, name.endsWith('-tls') ? `https://${tls}` : `http://${plain}`, surroundings.jwtSecret) }
       const lifted: Record<string, string> = name === 'relay-limited' ? {} : { MESSAGES_PER_SECOND: '100000', BYTES_PER_SECOND: '1073741824', AUDIO_SECONDS_PER_SECOND: '10000' }
       const pool: Record<string, string> = name === 'relay-pool' ? { WARM_POOL_SIZE: String(POOL_SIZE) } : {}
       const tools: Record<string, string> = name.startsWith('relay-tools') ? { TOOLS: CLIENT_TOOL } : {}
       const booking: Record<string, string> = name === 'relay-booking' ? { PROFILES: QUOTA_PROFILE, REDIS_URL: surroundings.redisUrl ?? '' } : {}
-      return { command: [node, join(PROJECT, 'dist/main.js')], readyPath: '/readyz', env: { ...env, ...lifted, ...pool, ...tools, ...booking } }
+      const seen: Record<string, string> = name === 'relay-seen' ? { ...SEEN, OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${surroundings.onlooker?.otlpPort}` } : {}
+      return { command: [node, join(PROJECT, 'dist/main.js')], readyPath: '/readyz', adminPort, env: { ...env, ...lifted, ...pool, ...tools, ...booking, ...seen } }
     }
     default: {
       const upstream = name === 'ws-pipe-tls' ? `wss://${tls}` : `ws://${plain}`
@@ -158,6 +167,9 @@ const CLIENT_TOOL = JSON.stringify([
     parameters: { type: 'object', properties: { door: { type: 'string' } }, required: ['door'] },
   },
 ])
+
+/** Everything is exported: each session, each second. */
+const SEEN = { LOG_LEVEL: 'info', METRICS_FORMAT: 'openmetrics', OTEL_METRIC_EXPORT_INTERVAL: '1000', TRACE_SAMPLE_RATIO: '1' }
 
 const QUOTA_PROFILE = JSON.stringify({ default: { limits: { quota: { perDay: { tokens: 1e12 } } } } })
 

@@ -188,7 +188,7 @@ describe.skipIf(missing.length > 0)(`the demo page in a call${reason}`, { timeou
     expect(await page.locator('#status').textContent()).toBe('Not connected')
     expect(await button('Talk').isEnabled()).toBe(true)
     expect(await page.evaluate('peers.map((peer) => peer.connectionState)')).toEqual(['closed'])
-    await expect.poll(() => metric(/^relay_calls 0$/m)).toBe(true)
+    await expect.poll(() => metric(/^relay_calls_open 0$/m)).toBe(true)
   })
 
   async function asOperator(path: string, body: object): Promise<void> {

@@ -12,6 +12,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
 import { runCommand, startCommand } from '../support/built-relay.js'
 import { type ForwardProxy, type ProxyOptions, startForwardProxy } from '../support/forward-proxy.js'
+import { startOtlpReceiver } from '../support/otlp-receiver.js'
 import { connectClient } from '../support/realtime-client.js'
 import { fixtureState, type HttpFixture, startHttpFixture } from '../tools/mcp-fixture.js'
 
@@ -109,6 +110,31 @@ describe('through the proxy', () => {
     ])
     expect(relay.output).not.toContain('canary')
     await relay.stop()
+  })
+
+  it('exports to a collector over TLS: each batch by a tunnel, none past the proxy', async () => {
+    const collector = await startOtlpReceiver(TLS)
+    await useProxy({
+      credential: CREDENTIAL,
+      hosts: { 'model.company.test': simulator.port, 'keys.company.test': portOf(keys), 'otlp.company.test': Number(new URL(collector.url).port) },
+    })
+    const relay = await startCommand(['serve'], {
+      env: { ...env, TOOLS: '[]', OTEL_EXPORTER_OTLP_ENDPOINT: 'https://otlp.company.test:4318', OTEL_EXPORTER_OTLP_HEADERS: 'api-key=canary' },
+    })
+    try {
+      const [, url = ''] = await relay.says(/"url":"http([^"]+)"/)
+      const client = await connectClient(`ws${url}/v1/realtime`, token)
+      await client.next('session.created')
+      await client.ask('Hello')
+      await collector.spansNamed('realtime turn')
+      client.close()
+      expect(proxy.asked).toContain('CONNECT otlp.company.test:4318')
+      expect(collector.requests[0]?.headers).toMatchObject({ host: 'otlp.company.test:4318', 'api-key': 'canary' })
+      expect(relay.output).not.toContain('canary')
+    } finally {
+      await relay.stop()
+      await collector.close()
+    }
   })
 
   it.each(['upper', 'lower'])('check says for each part which way it went: %s case', async (letters) => {

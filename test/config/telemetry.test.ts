@@ -80,11 +80,35 @@ it.each<[Record<string, string>, RegExp]>([
   [{ OTEL_RESOURCE_ATTRIBUTES: 'a=%zz' }, /^OTEL_RESOURCE_ATTRIBUTES must be a comma list of attributes/],
   [{ TRACE_SAMPLE_RATIO: '2' }, /^TRACE_SAMPLE_RATIO must be a number from 0 to 1/],
   [{ TRACE_LAYOUT: 'call' }, /^TRACE_LAYOUT must be one of turn, session/],
+  [{ OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'EVENT_ONLY' }, /CAPTURE_MESSAGE_CONTENT must be one of NO_CONTENT, SPAN_ONLY: the relay has content in spans only/],
   [{ OTEL_EXPORTER_OTLP_ENDPOIN: 'http://collector:4318' }, /^OTEL_EXPORTER_OTLP_ENDPOIN is not known: did you mean OTEL_EXPORTER_OTLP_ENDPOINT/],
 ])('%j is a mistake', (env, right) => {
   const found = mistakes(env)
   expect(found.join('\n')).toMatch(right)
   expect(found.join('\n')).not.toContain('canary')
+})
+
+it.each<[string | undefined, boolean]>([
+  [undefined, false],
+  ['NO_CONTENT', false],
+  ['False', false],
+  ['span_only', true],
+  ['SPAN_ONLY', true],
+  ['true', true],
+])('OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=%s: content is %s, described and warned of', (value, content) => {
+  const config = load({ ...endpoint, ...(value !== undefined && { OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: value }) })
+  expect(config.telemetry?.content).toBe(content)
+  expect(configWarnings(config).some((line) => line.includes('traces hold what users, model and tools say'))).toBe(content)
+  expect(describeConfig(config).some(([name, text]) => name === 'telemetry' && text.includes('with what is said'))).toBe(content)
+})
+
+it('has the way that everything over TLS goes; over plain http it is a neighbour', () => {
+  const proxy = { HTTPS_PROXY: 'http://proxy.example.com:3128', HTTP_PROXY: 'http://proxy.example.com:3128' }
+  const wayTo = (url: string, more = {}) => telemetry({ ...proxy, ...more, OTEL_EXPORTER_OTLP_ENDPOINT: url })?.traces?.proxy?.url.reveal()
+  expect(wayTo('https://otlp.example.com')).toBe('http://proxy.example.com:3128/')
+  expect(wayTo('https://otlp.example.com', { NO_PROXY: 'example.com' })).toBeUndefined()
+  expect(wayTo('http://otel-collector:4318')).toBeUndefined()
+  expect(wayTo('https://localhost:4318')).toBeUndefined()
 })
 
 it('leaves variables of OpenTelemetry alone that other programs read', () => {

@@ -65,6 +65,13 @@ describe('deploy/grafana/board.json', () => {
     }
   })
 
+  it('gives no two metrics one name, as OpenMetrics has it: a counter is named without its _total', async () => {
+    const text = await (await fetch(`${running.relay.adminUrl}/metrics`)).text()
+    const names = [...text.matchAll(/^# TYPE (\S+) (\S+)/gm)].map(([, name = '', type]) => (type === 'counter' ? name.replace(/_total$/, '') : name))
+    expect(names.length).toBeGreaterThan(40)
+    expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([])
+  })
+
   it('shows the buckets that the objective is counted by', async () => {
     const text = await (await fetch(`${running.relay.adminUrl}/metrics`)).text()
     expect(text).toMatch(/^relay_first_audio_seconds_bucket\{le="1\.3",turn="spoken",tools="no",/m)

@@ -10,6 +10,8 @@ import { DOCUMENTS, ROOT, readDocument } from '../docs/documents.js'
 const OTHERS = [
   ...[
     'AZURE_CLIENT_ID',
+    'NO_CONTENT',
+    'SPAN_ONLY',
     'RELAY_CONFIG_DIR',
     'NODE_IMAGE',
     'RUNTIME_IMAGE',

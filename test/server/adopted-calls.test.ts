@@ -118,6 +118,16 @@ describe('the calls of a relay that died', () => {
     await hungUp(second, id)
   })
 
+  it('are hung up, and not gone on with, if that is what failed before', { timeout: 30_000 }, async () => {
+    const [first, second] = [await start(), await start()]
+    const id = await call(first)
+    service.answer = ({ path }) => (path.endsWith('/hangup') ? { status: 503 } : undefined)
+    expect((await post(first, `calls/${id}/hangup`)).status).toBeGreaterThanOrEqual(500)
+    expect(await first.metrics()).toMatch(/relay_call_hangups_total\{outcome="failed"\} 1\n/)
+    service.answer = () => undefined
+    await hungUp(second, id)
+  })
+
   it('that are over on the other side are forgotten', async () => {
     const [first, second] = [await start(), await start()]
     const id = await call(first)

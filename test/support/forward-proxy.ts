@@ -9,6 +9,8 @@ export interface ForwardProxy {
   readonly url: string
   /** What it was asked for, in order: `CONNECT host:port`, or `GET http://host/path`. */
   readonly asked: readonly string[]
+  /** Sockets that are open now, on both sides. */
+  readonly open: number
   close(): Promise<void>
 }
 
@@ -50,7 +52,7 @@ export async function startForwardProxy(options: ProxyOptions = {}): Promise<For
   server.on('connection', keep)
   server.on('connect', (incoming, client: Socket, head: Buffer) => {
     asked.push(`CONNECT ${incoming.url}`)
-    if (silent) return
+    if (silent) return void client.on('end', () => client.destroy()).resume()
     const port = portOf((incoming.url ?? '').replace(/:\d+$/, ''))
     if (!allowed(incoming.headers['proxy-authorization'])) return void client.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n')
     if (port === undefined) return void client.end('HTTP/1.1 502 Bad Gateway\r\n\r\n')
@@ -67,6 +69,9 @@ export async function startForwardProxy(options: ProxyOptions = {}): Promise<For
   return {
     url: `${options.tls ? 'https' : 'http'}://${credential === undefined ? '' : `${credential}@`}127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,
+    get open() {
+      return sockets.size
+    },
     async close() {
       server.close()
       for (const socket of sockets) socket.destroy()

@@ -1,6 +1,7 @@
 // An OpenTelemetry collector of the tests, on this machine alone: takes exports as OTLP over HTTP, or is slow, silent, or refuses them.
 import { once } from 'node:events'
-import { createServer, type IncomingHttpHeaders } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import { vi } from 'vitest'
@@ -63,10 +64,10 @@ export interface OtlpReceiver {
   close(): Promise<void>
 }
 
-export async function startOtlpReceiver(): Promise<OtlpReceiver> {
+export async function startOtlpReceiver(tls?: { readonly cert: Buffer; readonly key: Buffer }): Promise<OtlpReceiver> {
   let mood: Mood = 'takes'
   const drips = new Set<NodeJS.Timeout>()
-  const server = createServer(async (request, response) => {
+  const listener: RequestListener = async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const sent = Buffer.concat(chunks)
@@ -81,7 +82,8 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
     if (typeof mood === 'object') return void response.writeHead(mood.refuses, { 'content-type': 'text/plain' }).end('canary of the collector')
     take(request.url ?? '', body)
     response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end()
-  }).listen(0, '127.0.0.1')
+  }
+  const server = (tls ? createTlsServer(tls, listener) : createServer(listener)).listen(0, '127.0.0.1')
   await once(server, 'listening')
 
   function take(path: string, body: Buffer): void {
@@ -98,7 +100,7 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   }
 
   const self: OtlpReceiver = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     spans: [],
     metrics: [],
     records: [],

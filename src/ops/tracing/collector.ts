@@ -1,9 +1,8 @@
 // One target of exports: its address, headers and sockets, and how much may wait for it.
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
 import type { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import type { OtlpTarget } from '../../config/config.js'
 import { createOutgoing, type Outgoing } from './outgoing.js'
+import { createWay, type Way } from './way.js'
 
 type ExporterOptions = NonNullable<ConstructorParameters<typeof OTLPTraceExporter>[0]>
 
@@ -14,7 +13,7 @@ export interface Collector {
     readonly headers: Record<string, string>
     readonly timeoutMillis: number
     readonly compression: NonNullable<ExporterOptions['compression']>
-    readonly httpAgentOptions: () => HttpAgent | HttpsAgent
+    readonly httpAgentOptions: () => Way['agent']
   }
   readonly outgoing: Outgoing
   /** Ends its sockets, whatever is under way on them. */
@@ -23,14 +22,14 @@ export interface Collector {
 
 /** Spans, and lines of the log, that wait at most. */
 const MOST_WAITING = 2048
-const MOST_SOCKETS = 2
 /** A deadline of ours, in case that the exporter's own does not hold. */
 const GRACE_MS = 1000
 
-export function createCollector({ url, headers, gzip, timeoutMs }: OtlpTarget, onFailed: () => void): Collector {
-  const agent = url.protocol === 'https:' ? new HttpsAgent({ keepAlive: true, maxSockets: MOST_SOCKETS }) : new HttpAgent({ keepAlive: true, maxSockets: MOST_SOCKETS })
+export function createCollector(target: OtlpTarget, onFailed: () => void): Collector {
+  const { url, headers, gzip, timeoutMs } = target
+  const way = createWay(target)
   const failed = (late: boolean) => {
-    if (late) agent.destroy()
+    if (late) way.cut()
     onFailed()
   }
   return {
@@ -39,9 +38,9 @@ export function createCollector({ url, headers, gzip, timeoutMs }: OtlpTarget, o
       headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.reveal()])),
       timeoutMillis: timeoutMs,
       compression: (gzip ? 'gzip' : 'none') as NonNullable<ExporterOptions['compression']>,
-      httpAgentOptions: () => agent,
+      httpAgentOptions: () => way.agent,
     },
     outgoing: createOutgoing({ most: MOST_WAITING, deadlineMs: timeoutMs + GRACE_MS, onFailed: failed }),
-    close: () => agent.destroy(),
+    close: way.cut,
   }
 }

@@ -1,8 +1,10 @@
 // Follows one session by its notes, and makes spans of how it connected, its turns, and what became of a lost upstream.
 import { type Attributes, ROOT_CONTEXT, SpanKind, type Tracer, trace } from '@opentelemetry/api'
+import type { Content, ContentSink } from '../../ports/content.js'
 import type { Note, Recorder, Traced } from '../../ports/notes.js'
 import type { UpstreamService } from '../../ports/upstream.js'
 import { ATTRIBUTE, PROVIDER, SPAN } from './otel-names.js'
+import { createSessionSaid } from './said.js'
 import { endSpan, type OpenSpan, plain, remoteContext, type SpanStart, startSpan, traceparentOf } from './spans.js'
 import { createTurnSpans } from './turn-spans.js'
 
@@ -16,12 +18,16 @@ export interface TracedSession {
   readonly trace: string | undefined
   /** It was on another instance before. */
   readonly isMoved: boolean
+  /** `traceparent` of its connection there, if it was traced. */
+  readonly before?: string | undefined
 }
 
 export interface SessionSpansOptions {
   readonly tracer: Tracer
   readonly layout: 'turn' | 'session'
   readonly trustsClient: boolean
+  /** Spans hold what is said. */
+  readonly content: boolean
   /** Epoch milliseconds that run on steadily. */
   readonly clock: () => number
   /** A mistake of ours. The session goes on without this span. */
@@ -31,6 +37,13 @@ export interface SessionSpansOptions {
 /** Never throws. After the session's end it hears nothing more. */
 export function createSessionSpans(session: TracedSession, options: SessionSpansOptions): Recorder {
   const follow = followed(session, options)
+  const content: ContentSink = (content) => {
+    try {
+      follow.content(content)
+    } catch (error) {
+      options.onThrown(error)
+    }
+  }
   return {
     note(note) {
       try {
@@ -40,17 +53,19 @@ export function createSessionSpans(session: TracedSession, options: SessionSpans
       }
     },
     traceparent: (of) => follow.traceparent(of),
+    ...(options.content && { content }),
   }
 }
 
-function followed(session: TracedSession, { tracer, layout, trustsClient }: SessionSpansOptions) {
+function followed(session: TracedSession, { tracer, layout, trustsClient, content: withContent }: SessionSpansOptions) {
   const base = { [ATTRIBUTE.session]: session.sessionId }
-  const connect = startConnect(session, tracer, trustsClient, base)
+  const connect = startConnect(session, { tracer, layout, trustsClient }, base)
   const connectContext = connect.span.spanContext()
   const root = (): Pick<SpanStart, 'parent' | 'links'> => (layout === 'session' ? { parent: connect.context } : { links: [connectContext] })
   let service: Attributes = {}
   let answering: Attributes = {}
-  const turns = createTurnSpans({ tracer, root, attributes: base, service: () => ({ ...service, ...answering }) })
+  const said = withContent ? createSessionSaid() : undefined
+  const turns = createTurnSpans({ tracer, root, attributes: base, service: () => ({ ...service, ...answering }), said })
   const dials = new Map<number, OpenSpan>()
   let restore: OpenSpan | undefined
   let isConnecting = true
@@ -148,17 +163,27 @@ function followed(session: TracedSession, { tracer, layout, trustsClient }: Sess
     }
   }
 
+  function content(content: Content): void {
+    if (isOver) return
+    if (content.type === 'input' || content.type === 'output') said?.heard(content)
+    else turns.toolSaid(content.callId, content.type === 'tool_arguments' ? ATTRIBUTE.toolArguments : ATTRIBUTE.toolResult, content.text)
+  }
+
   return {
     note,
-    traceparent: (of: Traced) => traceparentOf((of.type === 'dial' ? dials.get(of.leg) : turns.tool(of.callId)) ?? connect),
+    content,
+    traceparent: (of: Traced) => traceparentOf((of.type === 'dial' ? dials.get(of.leg) : of.type === 'tool' ? turns.tool(of.callId) : undefined) ?? connect),
   }
 }
 
-function startConnect({ profile, dialect, arrivedAt, isMoved, trace: given }: TracedSession, tracer: Tracer, trustsClient: boolean, base: Attributes): OpenSpan {
-  const client = given === undefined ? undefined : remoteContext(given)
+/** A client that is trusted is the parent. Else, in one trace for the whole call, what the session was before; any other is a link. */
+function startConnect(session: TracedSession, { tracer, layout, trustsClient }: Pick<SessionSpansOptions, 'tracer' | 'layout' | 'trustsClient'>, base: Attributes): OpenSpan {
+  const { profile, dialect, arrivedAt, isMoved } = session
+  const [client, before] = [session.trace, session.before].map((one) => (one === undefined ? undefined : remoteContext(one)))
   const attributes = { ...base, [ATTRIBUTE.profile]: profile, [ATTRIBUTE.dialect]: dialect, [ATTRIBUTE.resumed]: isMoved }
-  const from = client && (trustsClient ? { parent: trace.setSpanContext(ROOT_CONTEXT, client) } : { links: [client] })
-  return startSpan(tracer, SPAN.connect, { kind: SpanKind.SERVER, at: arrivedAt, ...from, attributes })
+  const parent = (trustsClient ? client : undefined) ?? (layout === 'session' ? before : undefined)
+  const links = [client, before].flatMap((one) => (one && one !== parent ? [one] : []))
+  return startSpan(tracer, SPAN.connect, { kind: SpanKind.SERVER, at: arrivedAt, parent: parent && trace.setSpanContext(ROOT_CONTEXT, parent), links, attributes })
 }
 
 function serviceAttributes({ provider, address, port }: UpstreamService): Attributes {

@@ -14,6 +14,7 @@ import { within } from '../../time/within.js'
 import type { MetricsSnapshot } from '../metrics.js'
 import { type Collector, createCollector } from './collector.js'
 import { logRecord } from './log-records.js'
+import { MOST_CONTENT } from './messages.js'
 import { metricData } from './metric-data.js'
 import { SCOPE } from './otel-names.js'
 import { createSessionSpans, type TracedSession } from './session-spans.js'
@@ -64,7 +65,7 @@ export function startTelemetry(config: TelemetryConfig, options: TelemetryOption
     return target && createCollector(target, () => options.onFailed(signal))
   }
   const [traces, metrics, logs] = [open('traces'), open('metrics'), open('logs')]
-  const tracing = traces && startTraces(traces, resource)
+  const tracing = traces && startTraces(traces, resource, config.content)
   const logging = logs && startLogs(logs, resource)
   if (traces && tracing) parts.set('traces', { collector: traces, shutdown: () => tracing.shutdown() })
   if (metrics) parts.set('metrics', { collector: metrics, shutdown: startMetrics(metrics, resource, config.metricsIntervalMs, options.snapshot) })
@@ -72,7 +73,9 @@ export function startTelemetry(config: TelemetryConfig, options: TelemetryOption
   const tracer = tracing?.getTracer(SCOPE, options.version)
   const logger = logging?.getLogger(SCOPE, options.version)
 
-  function isSampled({ trace }: TracedSession): boolean {
+  function isSampled({ trace, before }: TracedSession): boolean {
+    // It was decided where the session began.
+    if (before !== undefined) return true
     if (config.trustsClient && trace !== undefined) return (Number.parseInt(trace.slice(-2), 16) & 1) === 1
     return options.random() < config.sampleRatio
   }
@@ -80,8 +83,8 @@ export function startTelemetry(config: TelemetryConfig, options: TelemetryOption
   return {
     session(session) {
       if (!tracer || !isSampled(session)) return undefined
-      const { layout, trustsClient } = config
-      return createSessionSpans(session, { tracer, layout, trustsClient, clock: steadyClock(), onThrown: options.onThrown })
+      const { layout, trustsClient, content } = config
+      return createSessionSpans(session, { tracer, layout, trustsClient, content, clock: steadyClock(), onThrown: options.onThrown })
     },
     line: logger && logs && ((line) => emit(line, logs, logger)),
     lost: (signal) => parts.get(signal)?.collector.outgoing.lost ?? 0,
@@ -105,7 +108,7 @@ function resourceOf({ resource }: TelemetryConfig, { version, workers }: Telemet
   return defaultResource().merge(resourceFromAttributes({ 'service.version': version, ...resource, 'service.instance.id': instance }))
 }
 
-function startTraces({ exporter, outgoing }: Collector, resource: Resource): BasicTracerProvider {
+function startTraces({ exporter, outgoing }: Collector, resource: Resource, content: boolean): BasicTracerProvider {
   const inner = new OTLPTraceExporter(exporter)
   const counted: SpanExporter = {
     export: (spans, done) => outgoing.deliver(spans.length, (result) => inner.export(spans, result), done),
@@ -120,7 +123,13 @@ function startTraces({ exporter, outgoing }: Collector, resource: Resource): Bas
     forceFlush: () => batches.forceFlush(),
     shutdown: () => batches.shutdown(),
   }
-  return new BasicTracerProvider({ resource, sampler: new AlwaysOnSampler(), spanLimits: LIMITS, generalLimits: {}, spanProcessors: [bounded] })
+  return new BasicTracerProvider({
+    resource,
+    sampler: new AlwaysOnSampler(),
+    spanLimits: content ? { ...LIMITS, attributeValueLengthLimit: MOST_CONTENT } : LIMITS,
+    generalLimits: {},
+    spanProcessors: [bounded],
+  })
 }
 
 function startLogs({ exporter, outgoing }: Collector, resource: Resource): LoggerProvider {

@@ -1,9 +1,11 @@
 // Makes spans of a session's turns: what the user said, each response, each tool, and the turn around them.
 import { type Attributes, SpanKind, type Tracer } from '@opentelemetry/api'
 import type { Note } from '../../ports/notes.js'
+import { boundedText, contentAttributes, type Said } from './messages.js'
 import { ATTRIBUTE, EVENT, SPAN } from './otel-names.js'
+import type { SessionSaid } from './said.js'
 import { endSpan, type OpenSpan, plain, type SpanStart, startSpan } from './spans.js'
-import { endOf, type ResponseDone, type ResponseEnd, responseAttributes } from './usage-attributes.js'
+import { endOf, finishReason, type ResponseDone, type ResponseEnd, responseAttributes } from './usage-attributes.js'
 
 export interface TurnSurroundings {
   readonly tracer: Tracer
@@ -13,6 +15,8 @@ export interface TurnSurroundings {
   readonly attributes: Attributes
   /** Of the upstream that answers now. */
   service(): Attributes
+  /** Absent: spans hold nothing of what is said. */
+  readonly said: SessionSaid | undefined
 }
 
 interface Turn {
@@ -32,6 +36,7 @@ interface Turn {
   isCurrent: boolean
   end: ResponseEnd | undefined
   lastAt: number
+  said: Said
 }
 
 interface Running {
@@ -47,8 +52,11 @@ const MOST_RUNNING = 64
 const MOST_SPEECHES = 32
 /** A client that answers its tool later begins a turn of its own. */
 const MORE_WITHIN_MS = 30_000
+/** Messages of a turn. */
+const MOST_SAID = 32
+const NOTHING_SAID: Said = { input: [], output: undefined }
 
-export function createTurnSpans({ tracer, root, attributes, service }: TurnSurroundings) {
+export function createTurnSpans({ tracer, root, attributes, service, said }: TurnSurroundings) {
   const responses = new Map<string, Running>()
   const tools = new Map<string, Running>()
   let current: Turn | undefined
@@ -57,7 +65,7 @@ export function createTurnSpans({ tracer, root, attributes, service }: TurnSurro
     const open = startSpan(tracer, SPAN.turn, { kind: SpanKind.INTERNAL, at, ...root(), attributes: { ...attributes, [ATTRIBUTE.turnStart]: start } })
     const counts = { speeches: 0, responses: 0, busy: 0, tools: 0 }
     const state = { speech: undefined, speechOverAt: undefined, hasSounded: false, awaitsMore: false, isRestored: false, isCurrent: true, end: undefined }
-    current = { open, since: at, ...counts, ...state, lastAt: at }
+    current = { open, since: at, ...counts, ...state, lastAt: at, said: NOTHING_SAID }
     return current
   }
 
@@ -78,7 +86,7 @@ export function createTurnSpans({ tracer, root, attributes, service }: TurnSurro
   function close(turn: Turn): void {
     if (turn === current) current = undefined
     endSpeech(turn, turn.lastAt)
-    turn.open.span.setAttribute(ATTRIBUTE.turnEnd, turn.end ?? 'abandoned')
+    turn.open.span.setAttributes({ [ATTRIBUTE.turnEnd]: turn.end ?? 'abandoned', ...contentAttributes(turn.said) })
     endSpan(turn.open, turn.lastAt, turn.end === 'failed' ? 'response_failed' : undefined)
   }
 
@@ -102,10 +110,19 @@ export function createTurnSpans({ tracer, root, attributes, service }: TurnSurro
     return found
   }
 
+  /** A turn's answer is what its last response said. */
+  function tellSaid(id: string, { open, turn, isAside }: Running, finishReason: string): void {
+    const told = said?.responseOver(id, finishReason)
+    if (!told) return
+    open.span.setAttributes(contentAttributes(told))
+    turn.said = { input: [...turn.said.input, ...told.input.filter(({ from }) => from === 'user')].slice(-MOST_SAID), output: isAside ? turn.said.output : told.output }
+  }
+
   function endResponse(id: string, at: number, error?: string): Turn | undefined {
     const found = stop(responses, id)
     if (!found) return undefined
     found.open.span.setAttribute(ATTRIBUTE.finishReasons, ['error'])
+    tellSaid(id, found, 'error')
     endSpan(found.open, at, error)
     return found.turn
   }
@@ -143,6 +160,7 @@ export function createTurnSpans({ tracer, root, attributes, service }: TurnSurro
         attributes: { ...attributes, ...upstream, ...own },
       })
       responses.set(id, { open, turn, isAside: turn.tools > 0 })
+      said?.responseStarted(id)
     },
 
     firstAudio(id: string, at: number): void {
@@ -161,6 +179,7 @@ export function createTurnSpans({ tracer, root, attributes, service }: TurnSurro
       const { open, turn, isAside } = found
       const end = endOf(note)
       open.span.setAttributes(responseAttributes(note))
+      tellSaid(note.responseId, found, finishReason(note))
       endSpan(open, at, end === 'failed' ? 'response_failed' : end === 'filtered' ? 'content_filter' : undefined)
       if (!isAside) {
         turn.end = end
@@ -186,6 +205,10 @@ export function createTurnSpans({ tracer, root, attributes, service }: TurnSurro
       found.turn.tools--
       endSpan(found.open, at, outcome === 'ok' ? undefined : outcome)
       settle(found.turn, at)
+    },
+
+    toolSaid(callId: string, attribute: string, text: string): void {
+      tools.get(callId)?.open.span.setAttribute(attribute, boundedText(text))
     },
 
     /** What ran on the leg that is gone has ended. The turn goes on if there is one. */

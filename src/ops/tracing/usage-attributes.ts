@@ -27,7 +27,7 @@ export function responseAttributes(done: ResponseDone): Attributes {
 }
 
 /** The service's reason; `error` if it gives none for an end that was none, as the conventions have it. */
-function finishReason({ status, reason, calls }: ResponseDone): string {
+export function finishReason({ status, reason, calls }: ResponseDone): string {
   if (reason !== undefined) return reason
   if (status === 'completed') return calls === undefined ? 'stop' : 'tool_call'
   return status === 'incomplete' ? 'length' : 'error'

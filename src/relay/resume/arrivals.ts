@@ -174,6 +174,7 @@ export function createArrivals(keeper: SessionKeeper, now: () => number, giveUp:
       received,
       requestedModel: parcel.requestedModel,
       booked: parcel.booked,
+      trace: parcel.trace,
       state(profile: SessionProfile, { subject, issuer, expiresAtMs: exp }: Identity, at: number) {
         if (handedOn(one, sealed)) throw new RefusalError('resume_unknown', 'superseded')
         // By the wall clock, which the instances share but for a little, and at least as long as no time at all.

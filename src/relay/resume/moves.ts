@@ -129,6 +129,7 @@ export function createMoves({ keeper, snapshots, now, entries, entryOf, handOn }
       received: link.received - session.client.heldCount,
       booked: session.ledger.booked,
       resumes,
+      trace: opened.recorder.traceparent?.({ type: 'session' }),
     })
     return seal(
       entry.id,

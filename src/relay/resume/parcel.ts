@@ -18,7 +18,11 @@ export interface Parcel {
   readonly booked: Readonly<Record<string, number>>
   /** How often the client has come back. */
   readonly resumes: number
+  /** `traceparent` of its connection, if it is traced. */
+  readonly trace: string | undefined
 }
+
+const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
 export function parcelText(parcel: Parcel): string {
   return JSON.stringify(parcel)
@@ -28,13 +32,15 @@ export function parcelText(parcel: Parcel): string {
 export function parcelIn(text: string): Parcel | undefined {
   const found = parsed(text)
   if (!isObject(found)) return undefined
-  const { from, at, clock, requestedModel, state, first, messages, received, booked, resumes } = found
+  const { from, at, clock, requestedModel, state, first, messages, received, booked, resumes, trace } = found
   if (from !== 'moved' && from !== 'snapshot') return undefined
   if (!isNumber(at) || !isNumber(clock) || !isNumber(first) || !isNumber(received) || !isNumber(resumes)) return undefined
   if (!isObject(state) || !Array.isArray(messages) || !isObject(booked)) return undefined
   const counters = Object.fromEntries(Object.entries(booked).filter((entry): entry is [string, number] => isNumber(entry[1])))
   const texts = messages.filter((one): one is string => typeof one === 'string')
-  return { from, at, clock, requestedModel: typeof requestedModel === 'string' ? requestedModel : undefined, state, first, messages: texts, received, booked: counters, resumes }
+  const counts = { first, messages: texts, received, booked: counters, resumes }
+  const known = { requestedModel: typeof requestedModel === 'string' ? requestedModel : undefined, trace: typeof trace === 'string' && TRACEPARENT.test(trace) ? trace : undefined }
+  return { from, at, clock, state, ...counts, ...known }
 }
 
 function parsed(text: string): Json | undefined {

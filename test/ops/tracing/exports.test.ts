@@ -2,6 +2,7 @@
 import { Gauge, Histogram, Registry } from 'prom-client'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { TelemetryConfig } from '../../../src/config/config.js'
+import { Secret } from '../../../src/config/secret.js'
 import { createMetrics } from '../../../src/ops/metrics.js'
 import { joinRecorders } from '../../../src/ops/session-log.js'
 import { logRecord } from '../../../src/ops/tracing/log-records.js'
@@ -9,6 +10,7 @@ import { metricData } from '../../../src/ops/tracing/metric-data.js'
 import { createOutgoing, type Done } from '../../../src/ops/tracing/outgoing.js'
 import { startTelemetry } from '../../../src/ops/tracing/telemetry.js'
 import { openTelemetry } from '../../../src/server/telemetry.js'
+import { startForwardProxy } from '../../support/forward-proxy.js'
 import { type OtlpReceiver, startOtlpReceiver } from '../../support/otlp-receiver.js'
 
 const collectors: OtlpReceiver[] = []
@@ -32,12 +34,32 @@ async function open(over: Partial<TelemetryConfig> = {}, workers = 1, timeoutMs 
     sampleRatio: 1,
     layout: 'turn',
     trustsClient: false,
+    content: false,
     ...over,
   } as const
   let draw = 0
   const telemetry = startTelemetry(config, { version: '1', workers, snapshot: async () => [], onFailed: () => undefined, onThrown: () => undefined, random: () => draw })
   return { collector, telemetry, draws: (value: number) => (draw = value) }
 }
+
+describe('through a proxy', () => {
+  const through = (url: string, timeoutMs = 200) => ({ url: new URL('https://otlp.company.test/v1/traces'), headers: {}, gzip: false, timeoutMs, proxy: { url: new Secret(url) } })
+
+  it('that never answers, or refuses, spans are lost and counted, and no socket is left', async () => {
+    for (const options of [{ silent: true }, { credential: 'a:b' }, {}]) {
+      const proxy = await startForwardProxy(options)
+      const { telemetry } = await open({ traces: through(proxy.url.replace('a:b@', '')), logs: undefined })
+      for (const round of [1, 2]) {
+        telemetry.session(SESSION)?.note({ type: 'configured', durationMs: 1 })
+        await vi.waitFor(() => expect(telemetry.lost('traces')).toBe(round), { timeout: 10_000, interval: 20 })
+      }
+      expect(proxy.asked.length).toBeGreaterThanOrEqual(2)
+      await telemetry.close()
+      await vi.waitFor(() => expect(proxy.open).toBe(0), { timeout: 2000, interval: 20 })
+      await proxy.close()
+    }
+  })
+})
 
 describe('spans that wait', () => {
   it('are 2,048 at most; the rest is lost and counted, and none is waited for at the end longer than two seconds', async () => {
@@ -177,9 +199,9 @@ it('without a collector nothing is heard, wrapped or counted', async () => {
   const off = await openTelemetry({ telemetry: undefined, workers: 1 }, metrics)
   const sink = { write: () => undefined, dropped: 0, flush: async () => undefined }
   expect(off.sink(sink)).toBe(sink)
-  expect(off.recorders({} as never)).toEqual([])
   expect(await metrics.text()).toBe(before)
   const recorders = [{ note: () => undefined }, { note: () => undefined }]
+  expect(off.recorders({} as never)).toEqual([])
   const joined = joinRecorders(...recorders, ...off.recorders({} as never))
-  expect('traceparent' in joined).toBe(false)
+  expect(['traceparent' in joined, 'content' in joined]).toEqual([false, false])
 })

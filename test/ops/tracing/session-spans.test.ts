@@ -14,7 +14,15 @@ function follow(session: Partial<TracedSession> = {}, options: Partial<SessionSp
   const tracer = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).getTracer('test')
   let now = AT
   const about = { sessionId: 's-1', profile: 'default', dialect: 'ga', arrivedAt: AT, trace: undefined, isMoved: false, ...session }
-  const recorder = createSessionSpans(about, { tracer, layout: 'turn', trustsClient: false, clock: () => now, onThrown: (error) => void thrown.push(error), ...options })
+  const recorder = createSessionSpans(about, {
+    tracer,
+    layout: 'turn',
+    trustsClient: false,
+    content: false,
+    clock: () => now,
+    onThrown: (error) => void thrown.push(error),
+    ...options,
+  })
   const ms = ([seconds, nanos]: readonly [number, number]) => Math.round(seconds * 1000 + nanos / 1e6 - AT)
   const line = (span: ReadableSpan): string => {
     const { 'relay.turn.end': end, 'error.type': error } = span.attributes
@@ -296,7 +304,7 @@ it('whatever is noted in whatever order: nothing throws, every span ends, none b
       let now = AT
       const about = { sessionId: 's', profile: 'p', dialect: 'ga', arrivedAt: AT, trace: undefined, isMoved: false }
       const failures: unknown[] = []
-      const spans = createSessionSpans(about, { onThrown: (error) => void failures.push(error), tracer, layout, trustsClient: false, clock: () => now })
+      const spans = createSessionSpans(about, { onThrown: (error) => void failures.push(error), tracer, layout, trustsClient: false, content: false, clock: () => now })
       for (const [note, passed] of notes) {
         now += passed
         spans.note(note)

@@ -64,11 +64,17 @@ describe('a secret', () => {
 })
 
 describe('a parcel', () => {
-  const parcel = { from: 'moved', at: 1, clock: 2, requestedModel: 'gpt', state: { a: 1 }, first: 3, messages: ['{}'], received: 4, booked: { responses: 5 }, resumes: 6 } as const
+  const trace = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`
+  const counts = { first: 3, messages: ['{}'], received: 4, booked: { responses: 5 }, resumes: 6 }
+  const parcel = { from: 'moved', at: 1, clock: 2, requestedModel: 'gpt', state: { a: 1 }, ...counts, trace } as const
 
   it('is read as it was written', () => {
     expect(parcelIn(parcelText(parcel))).toEqual(parcel)
     expect(parcelIn(parcelText({ ...parcel, requestedModel: undefined }))).toEqual({ ...parcel, requestedModel: undefined })
+    expect(parcelIn(parcelText({ ...parcel, trace: undefined }))).toEqual({ ...parcel, trace: undefined })
+    for (const trace of ['', 'canary', `00-${'0'.repeat(32)}-${'1'.repeat(16)}-01`, `00-${'1'.repeat(32)}-${'1'.repeat(16)}-01\n`]) {
+      expect([trace, parcelIn(parcelText({ ...parcel, trace }))?.trace]).toEqual([trace, undefined])
+    }
   })
 
   it.each(['', 'null', '[]', '{}', JSON.stringify({ ...parcel, from: 'else' }), JSON.stringify({ ...parcel, first: '3' }), JSON.stringify({ ...parcel, state: [] })])(
