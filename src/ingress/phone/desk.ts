@@ -72,6 +72,7 @@ export function createPhoneDesk(deps: PhoneDeskDeps): RunningPhoneDesk {
       watch.remove(call.link)
       bySession.delete(sessionId)
       for (const name of entry.tickets) void tickets.withdraw(name).catch(() => undefined)
+      entry.tickets.clear()
       release()
       call.ended()
     }
@@ -89,11 +90,15 @@ export function createPhoneDesk(deps: PhoneDeskDeps): RunningPhoneDesk {
     }
   }
 
-  /** Known for as long as the store may know it: a ticket of a call that is over opens no other. */
+  /** Known for longer than it is good: a ticket of a call that is over opens no other. Forgotten before the store forgets it, which would look as if it were used. */
   function remember(name: string, entry: Answered): void {
     entry.tickets.add(name)
     byTicket.set(name, entry)
-    setTimeout(() => byTicket.delete(name), TICKET_MS + TICKET_SPARE_MS).unref()
+    const forget = () => {
+      entry.tickets.delete(name)
+      byTicket.delete(name)
+    }
+    setTimeout(forget, TICKET_MS + TICKET_SPARE_MS / 2).unref()
   }
 
   /** Nobody came here. A ticket that is neither here nor in the store was redeemed on another instance; one that is there is of no use from now on. */
@@ -131,7 +136,7 @@ export function createPhoneDesk(deps: PhoneDeskDeps): RunningPhoneDesk {
       if (entry) {
         remember(name, entry)
         followTicket(name, entry)
-      }
+      } else await tickets.withdraw(name).catch(() => undefined)
       return ticket
     },
     async redeem(ticket, make) {
