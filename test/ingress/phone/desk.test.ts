@@ -230,6 +230,10 @@ describe('an answered call', () => {
     expect(await refusal(lab.desk.answer(ring(), line, fakeFraming()))).toBe('internal admission_failed')
     expect([lab.desk.size, line.asked]).toEqual([0, []])
     lab.state.refusesSessions = false
+    lab.state.endsAtStart = true
+    expect(await refusal(lab.desk.answer(ring(), line, fakeFraming()))).toBe('session_over ended_at_start')
+    expect([lab.desk.size, line.asked]).toEqual([0, []])
+    lab.state.endsAtStart = false
     expect(await refusal(lab.desk.answer(ring(), line, fakeFraming()))).toBe('admitted')
   })
 
