@@ -6,6 +6,7 @@ import type { DialectName } from '../../src/core/protocol/dialect.js'
 import { RefusalError } from '../../src/core/protocol/errors.js'
 import type { RealtimeEvent } from '../../src/core/protocol/events.js'
 import type { Identity } from '../../src/ports/caller.js'
+import type { Link } from '../../src/ports/link.js'
 import type { Note, Recorder } from '../../src/ports/notes.js'
 import type { LimitReport, QuotaHolds, UsageBook, UsageReport } from '../../src/ports/store.js'
 import type { ToolCall, ToolContext, ToolOutcome } from '../../src/ports/tools.js'
@@ -16,6 +17,8 @@ import { type MemoryPeer, memoryPair, settle } from './memory-link.js'
 import { profile, updated } from './playbook.js'
 
 export interface LabOptions {
+  /** The session's client, in place of the link to the test's. */
+  readonly client?: (link: Link) => Link
   readonly profile?: Partial<SessionProfile>
   readonly settings?: Partial<RelaySettings>
   readonly identity?: Partial<Identity>
@@ -170,7 +173,7 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
     return options.dial ? options.dial(signal, connect) : Promise.resolve(connect())
   })
   relay.openSession({
-    client: client.link,
+    client: options.client?.(client.link) ?? client.link,
     dialect: options.clientDialect ?? 'ga',
     sessionId: 'sess-4711',
     identity: { subject: 'alice', issuer: undefined, tokenId: 'token-1', expiresAtMs: NOW + 3_600_000, claims: {}, ...options.identity },
