@@ -6,8 +6,6 @@ import { isBase64 } from '../delta.js'
 
 export interface TwilioFraming extends MediaFraming {
   mark(name: string): string
-  /** The carrier has named the stream, or after a lost socket another one. Nothing is written before. */
-  begin(streamSid: string): void
 }
 
 /** The beginning of a `media` frame as Twilio writes it. Other spellings are read too, more slowly. */
@@ -31,18 +29,15 @@ export interface StreamStart {
   readonly ticket: string
 }
 
-export function createTwilioFraming(): TwilioFraming {
-  let head = ''
-  const message = (event: string, rest: string) => `{"event":"${event}",${head}${rest}}`
+/** Without a stream's name, which `start` brings, nothing can be written. */
+export function createTwilioFraming(streamSid = ''): TwilioFraming {
+  const stream = `"streamSid":${JSON.stringify(streamSid)}`
   return {
     format: 'pcmu',
     read: readMediaFrame,
-    begin(streamSid) {
-      head = `"streamSid":${JSON.stringify(streamSid)}`
-    },
-    media: (audio) => message('media', `,"media":{"payload":"${audio}"}`),
-    mark: (name) => message('mark', `,"mark":{"name":${JSON.stringify(name)}}`),
-    clear: () => message('clear', ''),
+    media: (audio) => `{"event":"media",${stream},"media":{"payload":"${audio}"}}`,
+    mark: (name) => `{"event":"mark",${stream},"mark":{"name":${JSON.stringify(name)}}}`,
+    clear: () => `{"event":"clear",${stream}}`,
   }
 }
 
