@@ -1,10 +1,14 @@
-// Keeps the leases of this relay's WebRTC calls, and takes over calls that no relay has any more: their sideband, or at least their hang-up.
+// Keeps the leases of this relay's calls, and takes over calls that no relay has any more: their sideband, or at least their hang-up.
 import { setTimeout as pause } from 'node:timers/promises'
+import type { SessionProfile } from '../core/policy/profile.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { CallRecord, CallRecords } from '../ports/call-records.js'
+import type { PlacedCall } from '../ports/calls.js'
+import type { SessionPhone } from '../ports/phone.js'
 import { wishedProfile } from './call-session.js'
 import { type CallParcel, openParcel } from './parcel.js'
 import type { CallSession, RunningCalls } from './running.js'
+import { sipProfile } from './sip-session.js'
 
 export const ADOPTION_RESULTS = ['adopted', 'hung_up', 'too_old'] as const
 export type AdoptionResult = (typeof ADOPTION_RESULTS)[number]
@@ -18,6 +22,8 @@ export interface AdoptionDeps {
   readonly mayAdopt: () => boolean
   /** Everything that is asked at the door, once more. Rejects with a `RefusalError` if the caller may not go on. */
   readonly readmit: (parcel: CallParcel) => Promise<Pick<CallSession, 'profile' | 'tools' | 'onEnd'>>
+  /** Of a telephone call by SIP. */
+  readonly phoneOf: (profile: SessionProfile, placed: PlacedCall) => SessionPhone
   readonly onAdopted: (result: AdoptionResult) => void
   readonly log: { info(fields: object, message: string): void }
   /** Between two looks; 2 s by default, a third of a lease. */
@@ -104,11 +110,22 @@ export function createAdoption(deps: AdoptionDeps): Adoption {
     const parcel = sealingKey && record.sealed !== '' ? openParcel(record.id, Buffer.from(record.sealed, 'base64'), sealingKey) : undefined
     if (!parcel) throw new RefusalError('internal', 'not_readable')
     const { profile: chosen, tools, onEnd } = await deps.readmit(parcel)
-    const wished = wishedProfile(chosen, parcel.wishes)
+    const isSip = parcel.sipProfile !== undefined
+    const wished = isSip ? sipProfile(chosen) : wishedProfile(chosen, parcel.wishes)
     // The time with other relays counts.
     const limits = { ...wished.limits, maxSessionMs: Math.max(1, wished.limits.maxSessionMs - age) }
     const { identity, sessionId, requestedModel, trace, mode } = parcel
-    const session = { identity, sessionId, requestedModel, trace, profile: { ...wished, limits }, chosen, tools, onEnd }
+    const session = {
+      identity,
+      sessionId,
+      requestedModel,
+      trace,
+      profile: { ...wished, limits },
+      chosen,
+      tools,
+      onEnd,
+      ...(isSip && { phone: deps.phoneOf(chosen, record.placed) }),
+    }
     let isOpen = false
     const onOpen = () => {
       isOpen = true

@@ -1,4 +1,4 @@
-// What is sealed of a WebRTC call or of a ticket for one: who calls, and what was asked for. Nothing of it is readable in the store.
+// What is sealed of a call or of a ticket for one: who calls, and what was asked for. Nothing of it is readable in the store.
 import { isObject, type Json, type JsonObject } from '../core/protocol/events.js'
 import type { Identity } from '../ports/caller.js'
 import type { CallMode } from '../ports/calls.js'
@@ -11,6 +11,8 @@ export interface CallParcel {
   readonly requestedModel: string | undefined
   readonly trace: string | undefined
   readonly wishes: JsonObject
+  /** A telephone call by SIP: the name of the profile that its number has. */
+  readonly sipProfile?: string | undefined
 }
 
 /** `id` names what is sealed, so that one parcel cannot stand for another. */
@@ -22,10 +24,10 @@ export function sealParcel(id: string, parcel: CallParcel, key: Buffer): Buffer 
 export function openParcel(id: string, sealed: Buffer, key: Buffer): CallParcel | undefined {
   const found = parsed(unseal(id, sealed, key))
   if (!isObject(found)) return undefined
-  const { identity, sessionId, mode, requestedModel, trace, wishes } = found
+  const { identity, sessionId, mode, requestedModel, trace, wishes, sipProfile } = found
   const who = identityIn(identity)
   if (!who || typeof sessionId !== 'string' || (mode !== 'media-only' && mode !== 'shared') || !isObject(wishes)) return undefined
-  return { identity: who, sessionId, mode, requestedModel: textIn(requestedModel), trace: textIn(trace), wishes }
+  return { identity: who, sessionId, mode, requestedModel: textIn(requestedModel), trace: textIn(trace), wishes, sipProfile: textIn(sipProfile) }
 }
 
 function identityIn(value: Json | undefined): Identity | undefined {

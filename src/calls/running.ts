@@ -1,4 +1,4 @@
-// The WebRTC calls of this process: each is begun with its sideband, and ends in a hang-up, with another relay, or as somebody else's.
+// The calls of this process, by WebRTC and by SIP: each is begun with its sideband, and ends in a hang-up, with another relay, or as somebody else's.
 import type { SessionProfile } from '../core/policy/profile.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { CallRecord, CallRecords } from '../ports/call-records.js'

@@ -1,4 +1,4 @@
-// WebRTC calls: the user's media goes straight to the upstream, and the relay holds the sideband. Types only.
+// Calls by WebRTC and SIP: the user's media goes straight to the upstream, and the relay holds the sideband. Types only.
 import type { CallMode } from '../core/policy/enforcement.js'
 import type { JsonObject } from '../core/protocol/events.js'
 import type { EndCode } from '../core/session/actions.js'
@@ -31,9 +31,21 @@ export interface AnsweredCall {
   readonly sdp: string
 }
 
+/** A call by SIP that rings at the upstream. Whoever accepts it first has it. */
+export interface RingingCall extends Omit<CallOffer, 'sdp'> {
+  /** The upstream's own id. */
+  readonly callId: string
+}
+
 /** Rejects with a `RefusalError`, like `UpstreamProvider.dial`. */
 export interface CallProvider {
   place(offer: CallOffer): Promise<AnsweredCall>
+  /** Takes the call at the upstream that knows it. `not_found`: none does any more. If it is unknown whether it was accepted, it is hung up. */
+  accept(call: RingingCall): Promise<PlacedCall>
+  /** Refuses a ringing call with a SIP status, at every upstream that may know it. Bounded in time. Never rejects. */
+  reject(callId: string, sipStatus: number): Promise<void>
+  /** Has the call's own carrier connect the caller with `target`, `tel:` or `sip:`. Resolves once the carrier was asked; then the call ends by itself. Tried once. */
+  refer(call: PlacedCall, target: string): Promise<void>
   /** Opens the sideband. `not_found`: the call is over. The upstream sends no `session.created` on it. */
   attach(call: PlacedCall, request: Pick<DialRequest, 'correlationId' | 'trace' | 'signal'>): Promise<UpstreamConnection>
   /** Resolves once the upstream has ended the call or does not know it. Bounded in time, repeated meanwhile; rejects if it could not be ended. */

@@ -7,10 +7,12 @@ import type { QuotaCause } from '../core/session/quota/state.js'
 import type { TokenOutcome } from '../core/session/token-term.js'
 import type { Identity } from '../ports/caller.js'
 import type { NewSession } from '../ports/session.js'
+import { within } from '../time/within.js'
 import type { AudioRing } from './audio-ring.js'
 import type { SessionDeps } from './deps.js'
 import type { SessionLedger } from './ledger.js'
 import type { Leg } from './leg.js'
+import type { PlaybackLedger } from './playback-ledger.js'
 import { quotaUsage, reserveQuota } from './quota.js'
 import type { TurnClock } from './turn-clock.js'
 
@@ -21,7 +23,7 @@ export interface Effects {
   readonly ledger: SessionLedger
   readonly toolAborts: Map<string, AbortController>
   readonly audio: AudioRing
-  readonly lane: { readonly turns: Pick<TurnClock, 'moment'> }
+  readonly lane: { readonly turns: Pick<TurnClock, 'moment'>; readonly playback: Pick<PlaybackLedger, 'clear' | 'drops'> | undefined }
   /** Name under which limits are recorded. Empty until the upstream is reached. */
   readonly deployment: string
   /** The session rests on this token. */
@@ -41,6 +43,8 @@ export function perform(session: Effects, action: PlugAction): void {
   switch (action.type) {
     case 'tool.start':
       return startTool(session, action)
+    case 'phone.transfer':
+      return transfer(session, action)
     case 'tool.cancel':
       return session.toolAborts.get(action.callId)?.abort()
     case 'resume.offer':
@@ -80,6 +84,10 @@ export function perform(session: Effects, action: PlugAction): void {
     case 'media':
       session.audio.setRate(action.media.inputBytesPerSecond)
       return session.ledger.setMedia(action.media)
+    case 'playback.clear':
+      return session.lane.playback?.clear()
+    case 'playback.drop':
+      return session.lane.playback?.drops(action.event)
     case 'moment':
       return session.lane.turns.moment(action)
     case 'ping':
@@ -88,6 +96,24 @@ export function perform(session: Effects, action: PlugAction): void {
       for (const text of session.audio.events(action.fromMs, action.toMs)) session.opposite('client')?.send(text)
       return
   }
+}
+
+/** Carriers answer within some seconds; core gives up later than this. */
+const TRANSFER_MS = 20_000
+
+/** Where to, only the line is told. What went wrong is the carrier's part to log. */
+function transfer(session: Effects, { callId, name }: Extract<Action, { type: 'phone.transfer' }>): void {
+  const { phone } = session.opened
+  const target = phone && Object.hasOwn(phone.transferTo, name) ? phone.transferTo[name] : undefined
+  const asked = async (): Promise<boolean> => {
+    if (!phone || target === undefined) return false
+    await phone.line.transfer(target)
+    return true
+  }
+  within(TRANSFER_MS, asked(), () => false).then(
+    (ok) => session.apply({ type: 'phone.transferred', callId, ok }),
+    () => session.apply({ type: 'phone.transferred', callId, ok: false }),
+  )
 }
 
 const NOT_STARTED = { output: 'The tool was not started.', outcome: 'aborted', durationMs: 0, cut: false } as const
@@ -105,7 +131,10 @@ function startTool(session: Effects, call: Extract<Action, { type: 'tool.start' 
   const run = () => {
     recorder.note({ type: 'tool_started', callId: call.callId, tool: known ? call.name : 'unknown' })
     const ours = recorder.traceparent?.({ type: 'tool', callId: call.callId })
-    return tools.run({ callId: call.callId, name: call.name, arguments: call.arguments }, { identity, sessionId, trace: ours ?? trace, signal: abort.signal })
+    return tools.run(
+      { callId: call.callId, name: call.name, arguments: call.arguments },
+      { identity, sessionId, trace: ours ?? trace, signal: abort.signal, ...(call.keys !== undefined && { keys: call.keys }) },
+    )
   }
   const mayAct = session.deps.resume?.mayAct(sessionId)
   const running = mayAct ? mayAct.then((may) => (may && session.toolAborts.get(call.callId) === abort ? run() : NOT_STARTED)) : run()

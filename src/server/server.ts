@@ -144,7 +144,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const watched = { draining: () => draining, overloaded: memory.full }
     const calls = await startCallsIfOn({ config, live, store, relay, upstreams: provider, metrics, recorderOf, log, ...watched })
     if (calls) closers.push(calls.close)
-    const phone = await startPhoneIfOn({ config, live, store, relay, metrics, recorderOf, log, steady: steadyNow, ...watched })
+    const phone = await startPhoneIfOn({ config, live, store, relay, calls, metrics, recorderOf, log, steady: steadyNow, ...watched })
     if (phone) closers.push(phone.close)
 
     const tls = config.tls && tlsOptions(config.tls)
@@ -175,8 +175,8 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       sessionCount: () => relay.sessions.count,
       resume: relay.resume,
       log,
-      calls,
-      callRoutes: calls?.routes,
+      calls: calls?.webrtc,
+      callRoutes: calls?.webrtc?.routes,
       phoneRoutes: phone?.routes,
     })
     const { peers } = extras

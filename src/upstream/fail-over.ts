@@ -179,7 +179,8 @@ function isOfAsker({ code }: RefusalError): boolean {
 
 function outcomeOf(refusal: RefusalError): DialOutcome {
   const { code, why, retryAfterSeconds } = refusal
-  if (isOfAsker(refusal)) return { type: 'given_up' }
+  // What is asked for may be over, or elsewhere.
+  if (isOfAsker(refusal) || code === 'not_found') return { type: 'given_up' }
   if (code === 'rate_limited') return { type: 'rate_limited', retryAfterSeconds: retryAfterSeconds ?? DEFAULT_PAUSE_SECONDS }
   return why === 'closed' ? { type: 'given_up' } : { type: 'failed', retryAfterSeconds }
 }

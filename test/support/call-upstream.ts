@@ -1,4 +1,4 @@
-// A small model service on loopback that takes WebRTC calls as Azure and OpenAI do: HTTP and sidebands, no media.
+// A small model service on loopback that takes calls by WebRTC and SIP as Azure and OpenAI do: HTTP and sidebands, no media.
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -23,6 +23,8 @@ export interface CallUpstream {
   readonly asked: Asked[]
   /** Calls that were begun and not hung up. */
   readonly live: Set<string>
+  /** Calls by SIP that nobody has accepted or rejected. */
+  readonly ringing: Set<string>
   /** Instead of the usual answer; 'hang': none at all. */
   answer: (asked: Asked) => Given | 'hang' | undefined
   /** Every sideband that was opened, with the call that it is of. */
@@ -52,6 +54,7 @@ export async function startCallUpstream(): Promise<CallUpstream> {
     url: '',
     asked: [],
     live: new Set(),
+    ringing: new Set(),
     answer: () => undefined,
     sidebands: [],
     onSideband: () => undefined,
@@ -81,6 +84,14 @@ export async function startCallUpstream(): Promise<CallUpstream> {
       if (!isKnown) return { status: 401 }
       if (!self.live.has(hung)) return { status: 404, body: '{"error":{"code":"call_id_not_found"}}' }
       self.end(hung)
+      return { status: 200 }
+    }
+    const [, callId = '', step] = /\/calls\/([\w-]+)\/(accept|reject|refer)$/.exec(path) ?? []
+    if (step !== undefined) {
+      if (!isKnown) return { status: 401 }
+      if (step === 'refer' ? !self.live.has(callId) : !self.ringing.delete(callId)) return { status: 404, body: '{"error":{"code":"call_id_not_found"}}' }
+      if (step === 'accept') self.live.add(callId)
+      if (step === 'refer') self.end(callId)
       return { status: 200 }
     }
     const ticket = /^Bearer (ek_upstream_.*)$/.exec(headers.authorization ?? '')?.[1] ?? ''

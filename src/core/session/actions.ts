@@ -34,7 +34,8 @@ export type Action =
   | { readonly type: 'audio.append'; readonly fromMs: number; readonly toMs: number }
   /** Whatever the upstream sends next, a pong as well, shows that it is there. */
   | { readonly type: 'ping' }
-  | { readonly type: 'tool.start'; readonly callId: string; readonly name: string; readonly arguments: string }
+  /** `keys`: what the caller has pressed. Never in a note. */
+  | { readonly type: 'tool.start'; readonly callId: string; readonly name: string; readonly arguments: string; readonly keys?: string }
   | { readonly type: 'tool.cancel'; readonly callId: string }
   /** Answered by `token.verified`. The token goes to the authenticator and nowhere else. */
   | { readonly type: 'token.verify'; readonly token: string }
@@ -51,6 +52,10 @@ export type Action =
   | { readonly type: 'call.live' }
   /** The session in force may have other audio from now on. */
   | { readonly type: 'media'; readonly media: Media }
+  /** The client's playback is thrown away: what it has not played by now is not heard. */
+  | { readonly type: 'playback.clear' }
+  /** This audio is not sent, since nobody is to hear it. */
+  | { readonly type: 'playback.drop'; readonly event: RealtimeEvent }
   /** Answered by `quota.left`, soon and once. */
   | { readonly type: 'quota.ask'; readonly cause: QuotaCause }
   /** Reserves this much, in tokens, for a response that wants to start, until its usage is known. Answered by `quota.reserved`, soon and once. */

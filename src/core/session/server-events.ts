@@ -9,8 +9,11 @@ import { pastForeign } from './call/foreign.js'
 import { type Conversation, itemBefore, remembered } from './conversation.js'
 import { close } from './ending.js'
 import { type Items, itemDeleted, itemInserted } from './items.js'
+import { keyPressed } from './manners/keys.js'
+import { lineRefused } from './manners/lines.js'
 import { mediaOf } from './media.js'
-import { answerTurn, asIfUpstreamAnswered, askAfterUse, commitRefused, turnCommitted } from './quota/gate.js'
+import { isLate } from './playing/state.js'
+import { answerTurn, asIfUpstreamAnswered, askAfterUse, commitRefused, noteInterrupting, turnCommitted } from './quota/gate.js'
 import { followUp, followUpRefused, uncertainFollowUpRefused } from './responses/follow-up.js'
 import { responseCreated, responseDone } from './responses/lifecycle.js'
 import { clientRequestOver, speechHeard, speechOver, turnTaken } from './responses/machine.js'
@@ -43,6 +46,7 @@ function handle(step: Step, told: Told): void {
   const { event } = received
   remember(step, event)
   noteSpeech(step, event)
+  if (isLate(step.state.playing, event)) return dropLate(step, event)
   switch (event.type) {
     case 'response.created':
       if (fillerSeen(step, received)) return
@@ -64,6 +68,9 @@ function handle(step: Step, told: Told): void {
       confirm(step, objectAt(event, 'session'))
       sendToClient(step, { event: asIfUpstreamAnswered(step, event), frame: undefined })
       return
+    case 'input_audio_buffer.dtmf_event_received':
+      keyPressed(step, stringAt(event, 'event'))
+      break
     case 'conversation.item.input_audio_transcription.completed':
       recordTranscription(step, event)
       break
@@ -98,6 +105,11 @@ function handle(step: Step, told: Told): void {
   if (event.type === 'input_audio_buffer.committed') turnCommitted(step)
   if (event.type === 'response.output_item.done') startCalls(step)
   else if (event.type === 'input_audio_buffer.cleared') followUp(step)
+}
+
+function dropLate(step: Step, event: RealtimeEvent): void {
+  note(step, { type: 'event_dropped', side: 'upstream', why: 'interrupted' })
+  if (event.type === 'response.output_audio.delta') step.actions.push({ type: 'playback.drop', event })
 }
 
 /** What the session keeps of an event, beyond what it does with it. */
@@ -137,6 +149,7 @@ export function confirm(step: Step, session: JsonObject | undefined): void {
   const transcribes = objectAt(objectAt(objectAt(session, 'audio'), 'input'), 'transcription') !== undefined
   const voice = transcribes === step.state.voice.transcribes ? step.state.voice : { ...step.state.voice, transcribes }
   step.set({ inForce, voice, model: stringAt(session, 'model'), answersTurns: answersTurnsInForce(session), detectsTurns: detectsTurnsInForce(session) })
+  noteInterrupting(step, session)
 }
 
 function recordTranscription(step: Step, event: RealtimeEvent): void {
@@ -173,7 +186,7 @@ function errorEvent(step: Step, received: UpstreamEvent, said: readonly Said[] =
     commitRefused(step)
     step.set({ voice: markRefused(step.state.voice) })
   }
-  if (fillerRefused(step, cause)) return
+  if (fillerRefused(step, cause) || lineRefused(step, cause, code)) return
   const { ourRequest, clientRequest, uncertainAnswer } = step.state.responses
   if (uncertainAnswer && cause === uncertainAnswer.eventId) {
     uncertainFollowUpRefused(step, code)

@@ -6,6 +6,8 @@ import { type Conversation, noConversation } from './conversation.js'
 import { type Gate, openGate } from './gate.js'
 import { type Items, noItems } from './items.js'
 import type { Life, UpstreamPhase } from './lanes.js'
+import { type MannersState, mannersBegin } from './manners/state.js'
+import { noPlaying, type PlayingState } from './playing/state.js'
 import { noQuota, type QuotaState } from './quota/state.js'
 import { noRates, type Rates } from './rates.js'
 import { noResponses, type Responses, type UpstreamEvent } from './responses/state.js'
@@ -68,6 +70,7 @@ export interface SessionState {
   readonly detectsTurns: boolean
   readonly underWay: UnderWay
   readonly voice: Voice
+  readonly playing: PlayingState
   /** The upstream was lost, and the session goes on as soon as another knows the conversation. */
   readonly restore: Restore | undefined
   readonly restored: Restored
@@ -77,6 +80,8 @@ export interface SessionState {
   readonly watch: Watch | undefined
   /** The upstream is the sideband of a WebRTC call, and the client may come and go. */
   readonly call: CallState | undefined
+  /** Absent: the profile has none. */
+  readonly manners: MannersState | undefined
 }
 
 export interface SessionSeed {
@@ -126,11 +131,13 @@ export function openingState(seed: SessionSeed): SessionState {
     detectsTurns: true,
     underWay: nothingUnderWay,
     voice: noVoice,
+    playing: noPlaying,
     restore: undefined,
     restored: neverRestored,
     rollover: undefined,
     watch: undefined,
     call: seed.call && callBegins(seed.call),
+    manners: mannersBegin(seed.profile, seed.call?.adopted === true),
   }
 }
 
@@ -171,11 +178,13 @@ export function stateWith(state: SessionState, changes: Partial<SessionState>): 
     detectsTurns: state.detectsTurns,
     underWay: state.underWay,
     voice: state.voice,
+    playing: state.playing,
     restore: state.restore,
     restored: state.restored,
     rollover: state.rollover,
     watch: state.watch,
     call: state.call,
+    manners: state.manners,
   }
   return Object.assign(copy, changes)
 }

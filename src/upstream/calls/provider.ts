@@ -1,8 +1,8 @@
-// WebRTC calls over the configured upstreams: places them at one that takes calls, opens their sideband there, and hangs them up.
+// Calls over the configured upstreams: places or accepts them at one that takes calls, opens their sideband there, transfers them and hangs them up.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Dispatcher } from 'undici'
 import { RefusalError } from '../../core/protocol/errors.js'
-import type { CallProvider, PlacedCall } from '../../ports/calls.js'
+import type { CallProvider, PlacedCall, RingingCall } from '../../ports/calls.js'
 import { DialError } from '../../wire/dial-accept.js'
 import type { UpstreamLog } from '../azure-credential.js'
 import { refusalOf } from '../dial-outcomes.js'
@@ -10,6 +10,7 @@ import { asKnown, type FailOver, type KnownUpstream } from '../fail-over.js'
 import type { CallDoor } from '../provider.js'
 import { placeCall, under } from './place.js'
 import { post, refusedWith } from './post.js'
+import { acceptCall, isCallId, isUnsure, referCall, rejectCall } from './ringing.js'
 
 export interface CallProviderOptions {
   readonly upstreams: Pick<FailOver, 'each' | 'named'>
@@ -17,7 +18,7 @@ export interface CallProviderOptions {
   readonly names: readonly string[]
   /** The way to a host, through the company's proxy if there is one. */
   readonly dispatcherFor: (url: URL) => Dispatcher
-  /** For placing a call with one upstream, all steps together. */
+  /** For placing a call with one upstream, all steps together, and for accepting or transferring one. */
   readonly timeoutMs: number
   readonly log: UpstreamLog
   /** For a hang-up, repetitions included; 10 s by default. */
@@ -27,6 +28,8 @@ export interface CallProviderOptions {
 const HANG_UP_MS = 10_000
 const HANG_UP_ATTEMPT_MS = 3_000
 const FIRST_PAUSE_MS = 200
+/** What is asked within a time of its own, and by nobody who could leave. */
+const NEVER = new AbortController().signal
 
 interface Calling extends KnownUpstream {
   readonly calls: CallDoor
@@ -63,7 +66,66 @@ export function createCallProvider({ upstreams, names, dispatcherFor, timeoutMs,
     }
   }
 
+  /** What failed, for the log. The caller gets the refusal alone. */
+  function told(upstream: string, error: unknown, message: string): RefusalError {
+    const refusal = refusalOf(error)
+    const status = error instanceof DialError ? error.status : undefined
+    log.warn({ upstream, code: refusal.code, why: refusal.why, status, retryAfterSeconds: refusal.retryAfterSeconds }, message)
+    return refusal
+  }
+
+  async function accept(call: RingingCall): Promise<PlacedCall> {
+    if (callable.size === 0) throw new RefusalError('upstream_refused', 'no_upstream_takes_calls')
+    if (!isCallId(call.callId)) throw new RefusalError('not_found', 'bad_call_id')
+    const unsure: PlacedCall[] = []
+    let failure: RefusalError | undefined
+    try {
+      return await upstreams.each({ signal: call.signal, zones: call.zones, among: callable }, async (known, signal) => {
+        const { name } = known.config
+        const placed = { callId: call.callId, upstream: name }
+        const { calls } = doorOf(name)
+        try {
+          await acceptCall(known, calls, call, { dispatcher: dispatcherFor(calls.url), signal, timeoutMs })
+          return placed
+        } catch (error) {
+          if (error instanceof RefusalError && error.code === 'not_found') throw error
+          if (isUnsure(error)) unsure.push(placed)
+          failure = told(name, error, 'call not accepted')
+          throw failure
+        }
+      })
+    } catch (error) {
+      // It may run, and nobody watches it.
+      for (const placed of unsure) hangUp(placed).catch(() => undefined)
+      // An upstream that failed may know the call, even if the last one does not.
+      throw failure && error instanceof RefusalError && error.code === 'not_found' ? failure : error
+    }
+  }
+
+  async function reject(callId: string, sipStatus: number): Promise<void> {
+    if (!isCallId(callId)) return
+    await Promise.all(
+      [...callable].map(async (name) => {
+        const { calls } = doorOf(name)
+        const asking = { dispatcher: dispatcherFor(calls.url), signal: NEVER, timeoutMs: HANG_UP_ATTEMPT_MS }
+        await rejectCall(calls, callId, sipStatus, asking).catch((error: unknown) => told(name, error, 'call not rejected'))
+      }),
+    )
+  }
+
+  async function refer({ callId, upstream }: PlacedCall, target: string): Promise<void> {
+    const { calls } = doorOf(upstream)
+    try {
+      await referCall(calls, callId, target, { dispatcher: dispatcherFor(calls.url), signal: NEVER, timeoutMs })
+    } catch (error) {
+      throw error instanceof RefusalError ? error : told(upstream, error, 'call not transferred')
+    }
+  }
+
   return {
+    accept,
+    reject,
+    refer,
     async place(offer) {
       if (callable.size === 0) throw new RefusalError('upstream_refused', 'no_upstream_takes_calls')
       return upstreams.each({ signal: offer.signal, zones: offer.zones, among: callable }, async (known, signal) => {
@@ -76,12 +138,9 @@ export function createCallProvider({ upstreams, names, dispatcherFor, timeoutMs,
           const { callId, sdp } = await placeCall(known, door.calls, offer, { dispatcher: dispatcherFor(door.calls.url), signal, timeoutMs, onCall })
           return { call: { callId, upstream: known.config.name }, sdp }
         } catch (error) {
-          const refusal = refusalOf(error)
-          const status = error instanceof DialError ? error.status : undefined
-          if (!signal.aborted) log.warn({ upstream: known.config.name, code: refusal.code, why: refusal.why, status, retryAfterSeconds: refusal.retryAfterSeconds }, 'call failed')
           // Nobody will ever speak on it.
           if (begun) hangUp(begun).catch(() => undefined)
-          throw refusal
+          throw signal.aborted ? refusalOf(error) : told(known.config.name, error, 'call failed')
         }
       })
     },
