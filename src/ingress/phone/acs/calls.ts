@@ -118,15 +118,18 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
         calls.delete(name)
         return over(call)
       case 'answer_failed':
-        log.warn(facts, 'the carrier could not answer the call')
+        log.warn(facts, 'AnswerFailed: ACS could not answer the call')
         calls.delete(name)
         return over(call)
       case 'media_failed':
-        return log.warn(facts, 'the carrier could not reach the media socket')
+        log.warn(facts, 'MediaStreamingFailed: ACS could not reach the media socket')
+        // Nobody would say a word until the desk gives up.
+        if (!call.hasMedia) void (call.wasRestarted ? end(call) : mediaLost(call))
+        return
       case 'transferred':
         return call.transfers.settle(operation, true)
       case 'transfer_failed':
-        log.warn(facts, 'the carrier could not transfer the call')
+        log.warn(facts, 'CallTransferFailed: ACS could not transfer the call')
         return call.transfers.settle(operation, false)
       default:
         log.debug({ sessionId, event: type }, 'carrier says')
@@ -173,14 +176,14 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
         if (expected === undefined && known.isOver) await control.hangUp(connectionId).catch(() => undefined)
         if (expected === undefined) throw new RefusalError('forbidden', 'not_answered')
         if (expected !== connectionId) throw new RefusalError('forbidden', 'other_call')
-        if (known.isAwaited) {
-          known.isAwaited = false
-          return known
-        }
       }
       const elsewhere = createLiveCall(control, mediaLost)
       elsewhere.answered(connectionId)
       const redeemed = await desk.redeem(ticket, () => ({ line: elsewhere.call.line, framing: createAcsFraming() }))
+      if (!redeemed && known?.isAwaited) {
+        known.isAwaited = false
+        return known
+      }
       if (!redeemed) throw new RefusalError('forbidden', 'unknown_ticket')
       const call = known && known.phone === redeemed.call ? known : elsewhere.call
       call.phone = redeemed.call
@@ -198,7 +201,7 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
       }
       const { code, reason } = toWireClose('session_over')
       link.close(code, reason)
-      void end(call)
+      if (!call.hasMedia) void end(call)
     },
 
     async hear(name, events) {

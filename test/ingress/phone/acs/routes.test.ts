@@ -202,6 +202,17 @@ describe('a transfer', () => {
   })
 })
 
+describe('a media socket that the service cannot reach', () => {
+  it('is asked for once more, and then the call ends', async () => {
+    const { acs, desk, logs } = await start({ acs: { mediaPath: '/nothing/here' } })
+    const call = await acs.ring({ from: CALLER, to: CALLED })
+    expect(await call.ended).toEqual({ by: 'relay' })
+    expect(operations()).toEqual(['answer', 'startMediaStreaming', 'terminate'])
+    expect(desk.calls[0]?.overs).toBe(1)
+    expect(logs()).toContain('8581')
+  })
+})
+
 describe('a lost media socket', () => {
   it('is asked for once more, at the same address', async () => {
     const { acs } = await start()
