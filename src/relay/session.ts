@@ -188,6 +188,8 @@ export class RelayedSession implements Effects, Sides {
       this.#countAudio(audioBytes)
       this.audio.push(frame, audioBytes)
       upstream.send(upstream.wire.audioOut(frame, wire))
+      // An interruption that is due does not wait for the tick.
+      if (this.lane.playback !== undefined && this.clock() >= this.#alarm.dueAt) this.#due(this.clock())
       return
     }
     this.meters.laneMisses++

@@ -6,6 +6,7 @@ import type { Action } from '../../src/core/session/actions.js'
 import { dueAt } from '../../src/core/session/budget.js'
 import type { CallSeed } from '../../src/core/session/call/state.js'
 import type { Input } from '../../src/core/session/inputs.js'
+import { nothingPlaying, type Playing } from '../../src/core/session/playing/playing.js'
 import { openingState, type SessionState } from '../../src/core/session/state.js'
 import { step } from '../../src/core/session/step.js'
 import { type Heard, heardNothing } from '../../src/core/session/voice.js'
@@ -58,8 +59,10 @@ export interface Play {
   now: number
   /** Of the client's audio, with every input. */
   heard: Heard
-  /** Lets time pass to `now` and looks at what is due. */
-  tick(now: number, clientActive?: boolean): readonly string[]
+  /** Of the answers' audio, with every input. */
+  playing: Playing
+  /** Lets time pass to `now` and looks at what is due. `unheardMs`: of the answers' audio. */
+  tick(now: number, clientActive?: boolean, unheardMs?: number): readonly string[]
   /** The last event sent to a side. */
   lastTo(side: 'client' | 'upstream'): RealtimeEvent | undefined
   allTo(side: 'client' | 'upstream'): readonly RealtimeEvent[]
@@ -72,10 +75,11 @@ export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' |
   const self: Play = {
     now: openedAt,
     heard: heardNothing,
+    playing: nothingPlaying,
     state: openingState({ profile: owned, relayIdPrefix: PREFIX, requestedModel: undefined, now: openedAt, caller: { subject: 'alice', issuer: undefined }, expiresAt, call }),
     input(input) {
       const before = self.state
-      const [state, actions] = step(before, input, self.now, self.heard)
+      const [state, actions] = step(before, input, self.now, self.heard, self.playing)
       // The relay asks for the next due time only as a change of the last one.
       if (dueAt(state, before, dueAt(before)) !== dueAt(state)) throw new Error(`due at another time than told: ${JSON.stringify(input)}`)
       self.state = state
@@ -86,9 +90,9 @@ export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' |
     client: (event) => lines(self.input({ type: 'client.event', event: event as RealtimeEvent })),
     toolFinished: (callId, output = 'result', ok = true) => lines(self.input({ type: 'tool.finished', callId, output, ok, durationMs: 12.4 })),
     feed: (input) => lines(self.input(input)),
-    tick(now, clientActive = false) {
+    tick(now, clientActive = false, unheardMs = 0) {
       self.now = now
-      return lines(self.input({ type: 'tick', clientActiveAt: clientActive ? now : 0 }))
+      return lines(self.input({ type: 'tick', clientActiveAt: clientActive ? now : 0, unheardMs }))
     },
     lastTo: (side) => sent[side].at(-1),
     allTo: (side) => sent[side],
@@ -130,6 +134,8 @@ function lines(actions: readonly Action[]): readonly string[] {
         return [`switch ${action.leg}`]
       case 'call.live':
         return ['live']
+      case 'phone.transfer':
+        return [`transfer ${action.callId} ${action.name}`]
       case 'ping':
         return ['ping']
       case 'token.verify':

@@ -17,6 +17,8 @@ const NORMAL = 1000
 export interface TwilioCall {
   readonly framing: TwilioFraming
   readonly line: Line
+  /** The session ended by itself, so that nothing is to be done with the caller but hang up. */
+  readonly isHungUp: boolean
   /** Set once the desk has answered. */
   answered: AnsweredPhoneCall | undefined
   /** Media flow here now. Forgets the call some time after that socket. */
@@ -52,11 +54,13 @@ export function createTwilioCalls(parcels: Parcels): TwilioCalls {
     let media: { readonly link: Link; readonly socket: Socket } | undefined
     let hadMedia = false
     let isTransfer = false
+    let isHungUp = false
     let onTransferred: (() => void) | undefined
 
     const line: Line = {
       async hangUp() {
         if (isTransfer) return
+        isHungUp = true
         // After a lost socket Twilio has asked already, or goes on with another instance.
         if (media || !hadMedia) await parcels.takeNext(call)
         media?.link.close(NORMAL, '')
@@ -96,6 +100,9 @@ export function createTwilioCalls(parcels: Parcels): TwilioCalls {
     const here: Here = {
       framing,
       line,
+      get isHungUp() {
+        return isHungUp
+      },
       answered: undefined,
       timer: setTimeout(() => remove(call), WAIT_MS),
       opened(link, socket, streamSid) {

@@ -190,7 +190,7 @@ export function createTwilioRoutes(deps: TwilioRoutesDeps): PhoneRoutes {
       else await parcels.sayTransferred(id)
       return dial(next.target)
     }
-    return next ? await again(form.ring, here) : hangUp()
+    return next && !here?.isHungUp ? await again(form.ring, here) : hangUp()
   }
 
   /** The media socket was lost, and nobody here had ended the call. With the instance that had it, if it is this one, the conversation goes on. */

@@ -298,6 +298,15 @@ describe('a lost media socket', () => {
     expect((await own.post(AFTER, { ...form, CallStatus: 'in-progress' })).text).toContain('<Hangup/>')
   })
 
+  it('of a call that its session gave up meanwhile is not replaced', async () => {
+    const own = await lab()
+    const { form, call, socket } = await talking(own)
+    socket.terminate()
+    await eventually(() => call.closes.length === 1)
+    await call.line.hangUp()
+    expect((await own.post(AFTER, { ...form, CallStatus: 'in-progress' })).text).toContain('<Hangup/>')
+  })
+
   it('that this side has not noticed is cut off when Twilio asks', async () => {
     const own = await lab()
     const { form, call, socket } = await talking(own)
