@@ -122,6 +122,8 @@ export interface LabOptions {
   readonly proof?: 'secret' | 'token'
   readonly publicUrl?: string
   readonly deps?: Partial<AcsRoutesDeps>
+  /** Shared by several relays, and closed by whoever made it. */
+  readonly service?: SimulatedAcs
   readonly wrapControl?: (control: AcsControl) => AcsControl
 }
 
@@ -132,18 +134,22 @@ export async function startLab({
   proof = 'secret',
   publicUrl = 'https://relay.example',
   deps = {},
+  service,
   wrapControl = (one) => one,
 }: LabOptions = {}): Promise<Lab> {
   let relayUrl = ''
-  const acs = await createAcs({
-    get relayUrl() {
-      return relayUrl
-    },
-    resourceId: RESOURCE_ID,
-    accessKey: ACCESS_KEY,
-    ...(proof === 'secret' ? { secret: SECRET } : { delivery: DELIVERY }),
-    ...own,
-  } as AcsOptions)
+  const made = service
+    ? undefined
+    : await createAcs({
+        get relayUrl() {
+          return relayUrl
+        },
+        resourceId: RESOURCE_ID,
+        accessKey: ACCESS_KEY,
+        ...(proof === 'secret' ? { secret: SECRET } : { delivery: DELIVERY }),
+        ...own,
+      } as AcsOptions)
+  const acs = service ?? (made as SimulatedAcs)
   const desk = fakeDesk()
   const keysUrl = new URL(acs.keysUrl)
   const eventGrid = {
@@ -176,7 +182,7 @@ export async function startLab({
     logs: front.logs,
     async close() {
       for (const { links } of desk.calls) for (const link of links) link.close(1001, '')
-      await acs.close()
+      await made?.close()
       await front.close()
     },
   }
