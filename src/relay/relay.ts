@@ -58,6 +58,7 @@ export function createRelay(given: RelayDeps): Relay {
     const session: RelayedSession = begun(opened, () => new RelayedSession(opened, deps, sessions.timetable, ended))
     sessions.add(session)
     session.start()
+    opened.client.onKey?.((key) => session.apply({ type: 'key', key }))
     return session
   }
   return {

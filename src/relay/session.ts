@@ -87,7 +87,6 @@ export class RelayedSession implements Effects, Sides {
     link.onClose((code) => this.apply({ type: 'client.closed', code }))
     link.onFrame(sampled('up', this, (frame, isBinary) => this.#fromClient(frame, isBinary)))
     link.onExtra?.((bytes) => this.#rate.extra(bytes) || reader.pause('rate'))
-    link.onKey?.((key) => this.apply({ type: 'key', key }))
     // The client is read while the upstream is dialled: what comes early is held, and a client that leaves is noticed.
     reader.resume('held')
     recordBegin(this.opened)
@@ -113,7 +112,7 @@ export class RelayedSession implements Effects, Sides {
   #step(input: Input, now: number): readonly Action[] | undefined {
     if (this.#ended) return undefined
     const before = this.state
-    const [state, actions] = step(before, input, now, this.audio)
+    const [state, actions] = step(before, input, now, this.audio, this.lane.playback)
     this.state = state
     const lanesMove = state.life !== before.life || state.upstream !== before.upstream || state.quota.spentUntil !== before.quota.spentUntil
     if (lanesMove) this.#lanes = lanesOf(state)
@@ -188,6 +187,8 @@ export class RelayedSession implements Effects, Sides {
       this.#countAudio(audioBytes)
       this.audio.push(frame, audioBytes)
       upstream.send(upstream.wire.audioOut(frame, wire))
+      // An interruption that is due does not wait for the tick.
+      if (this.lane.playback !== undefined && this.clock() >= this.#alarm.dueAt) this.#due(this.clock())
       return
     }
     this.meters.laneMisses++
