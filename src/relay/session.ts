@@ -87,7 +87,6 @@ export class RelayedSession implements Effects, Sides {
     link.onClose((code) => this.apply({ type: 'client.closed', code }))
     link.onFrame(sampled('up', this, (frame, isBinary) => this.#fromClient(frame, isBinary)))
     link.onExtra?.((bytes) => this.#rate.extra(bytes) || reader.pause('rate'))
-    link.onKey?.((key) => this.apply({ type: 'key', key }))
     // The client is read while the upstream is dialled: what comes early is held, and a client that leaves is noticed.
     reader.resume('held')
     recordBegin(this.opened)
