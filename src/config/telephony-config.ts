@@ -10,8 +10,8 @@ export interface TelephonyConfig {
   readonly callers: { readonly allow: readonly string[] | undefined; readonly deny: readonly string[] }
   /** Whether callers without a number may come in. */
   readonly withheld: 'allow' | 'refuse'
-  /** Calls at once of one caller, to one called number, and in all. */
-  readonly limits: { readonly perCaller: number; readonly perNumber: number; readonly total: number; readonly perCallerPerHour: number }
+  /** Calls at once of one caller, of all who withhold their number, to one called number, and in all; and calls of one caller in an hour. */
+  readonly limits: { readonly perCaller: number; readonly withheld: number; readonly perNumber: number; readonly total: number; readonly perCallerPerHour: number }
   /** Claim → where it comes from: `from`, `to`, `carrier`, `header:<name>`, or `text:<fixed words>`. Never a ground for authorization by itself. */
   readonly claims: Readonly<Record<string, string>>
   readonly acs: AcsConfig | undefined

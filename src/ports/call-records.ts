@@ -44,4 +44,12 @@ export interface CallTickets {
   /** If the store is unreachable, this instance alone has it. */
   keep(name: string, sealed: Buffer, ttlMs: number): Promise<void>
   take(name: string): Promise<Buffer | undefined>
+  /** Whether nobody has taken it, and its time is not over. Rejects if the store is unreachable. */
+  has(name: string): Promise<boolean>
+}
+
+/** What happens once, over all instances. */
+export interface Once {
+  /** True: nobody asked for this name in so many milliseconds. If the store is unreachable, this instance decides alone. */
+  isFirst(name: string, ttlMs: number): Promise<boolean>
 }

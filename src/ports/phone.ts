@@ -56,11 +56,18 @@ export interface MediaFraming {
   mark?(name: string): string
 }
 
+export interface MediaSocket {
+  /** Instead of the framing that the call was answered with: it has read what the carrier said first. */
+  readonly framing?: MediaFraming
+  /** It is gone, and nobody said that the call is over. The call waits some seconds for another. */
+  readonly onLost?: () => void
+}
+
 /** A call whose session is open and dials upstream, before or after its media socket is there. */
 export interface AnsweredPhoneCall {
   readonly sessionId: string
-  /** Gives the call its media socket, whose proofs were checked. False: it is over, or has one already. */
-  attach(link: Link): boolean
+  /** Gives the call its media socket, whose proofs were checked. It may be lost once: another may come soon after. False: the call is over, or has one already. */
+  attach(link: Link, media?: MediaSocket): boolean
   /** The carrier says that the call is over. May be repeated. */
   over(): void
 }
@@ -72,6 +79,8 @@ export interface AdmittedPhoneCaller {
   /** With the audio format of the carrier, and its manners. */
   readonly profile: SessionProfile
   readonly tools: ToolSet
+  /** The profile as it was chosen: its configuration is kept for as long as the call lasts. */
+  readonly chosen: SessionProfile
   release(): void
 }
 

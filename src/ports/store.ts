@@ -2,7 +2,7 @@
 import type { LimitSource } from '../core/limits/merge.js'
 import type { BucketRule } from '../core/limits/token-bucket.js'
 import type { ReserveAnswer, ReserveRequest } from '../core/policy/quota.js'
-import type { CallRecords, CallTickets } from './call-records.js'
+import type { CallRecords, CallTickets, Once } from './call-records.js'
 import type { Identity } from './caller.js'
 import type { SessionDirectory } from './directory.js'
 import type { Health } from './health.js'
@@ -141,6 +141,7 @@ export interface Store {
   readonly directory: SessionDirectory
   readonly calls: CallRecords
   readonly tickets: CallTickets
+  readonly once: Once
   /** Absent: the instances share nothing. */
   readonly keeper?: SessionKeeper
   /** Absent: the instances share nothing. */

@@ -11,6 +11,7 @@ import { proxyFor } from '../config/proxy.js'
 import { webrtcMode } from '../config/webrtc.js'
 import type { SessionProfile } from '../core/policy/profile.js'
 import { RefusalError } from '../core/protocol/errors.js'
+import { phoneProfile } from '../ingress/phone/phone-profile.js'
 import { CALL_MODES } from '../ops/known-labels.js'
 import type { Metrics } from '../ops/metrics.js'
 import type { Identity } from '../ports/caller.js'
@@ -110,7 +111,7 @@ export function startCallParts(deps: CallsDeps): CallParts {
   }
 
   function phoneOf({ name }: SessionProfile, placed: PlacedCall): SessionPhone {
-    return { carrier: 'sip', line: createSipLine(provider, placed), transferTo: transferTargets(live.config, name) }
+    return { carrier: 'sip', line: createSipLine(provider, placed), transferTo: live.config.profiles[name]?.transferTo ?? {} }
   }
 
   async function readmit(parcel: CallParcel, placed: PlacedCall): Promise<Readmitted> {
@@ -121,10 +122,16 @@ export function startCallParts(deps: CallsDeps): CallParts {
     const isSip = parcel.carrier === 'sip'
     checkIngress(parcel, chosen.name)
     // It may have its place already, under the same name.
-    const lease = await store.leases.lease(identity.subject, sessionId, mostOf(identity.subject, chosen.name) + 1)
+    const lease = await store.leases.lease(identity.subject, sessionId, mostOf(parcel, chosen.name) + 1)
     if (!lease) throw new RefusalError('too_many_sessions', 'subject_full')
     const own = isSip ? { profile: sipProfile(phoneProfile(chosen, undefined)), phone: phoneOf(chosen, placed) } : { profile: chosen }
     return { ...own, chosen, tools: live.toolsFor(chosen), onEnd: lease.release }
+  }
+
+  /** Calls of one caller, or of all who withhold their number, which is one caller as well. */
+  function mostOf({ carrier }: CallParcel, profile: string): number {
+    const { perCaller = 0, withheld = 0 } = config.telephony?.limits ?? {}
+    return carrier === 'sip' ? Math.max(perCaller, withheld) : maxSessionsPerUser(live.config, profile)
   }
 
   function checkIngress({ carrier, mode }: CallParcel, profile: string): void {
@@ -160,8 +167,4 @@ function createWays({ proxies, limits }: Config) {
       await Promise.all([...ways.values()].map((way) => way.destroy()))
     },
   }
-}
-
-function transferTargets(_config: Config, _profile: string): Readonly<Record<string, string>> {
-  return {}
 }

@@ -35,6 +35,7 @@ import { keyFetch } from './key-fetch.js'
 import { listenOn } from './listen.js'
 import { countForOperators, shareLive } from './live.js'
 import { watchMemory } from './memory.js'
+import { startPhoneIfOn } from './phone-if-on.js'
 import { openPinned } from './pinned.js'
 import { randomId, relaySettings } from './relay-settings.js'
 import { createStore } from './store.js'
@@ -143,6 +144,8 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const watched = { draining: () => draining, overloaded: memory.full }
     const calls = await startCallsIfOn({ config, live, store, relay, upstreams: provider, metrics, recorderOf, log, ...watched })
     if (calls) closers.push(calls.close)
+    const phone = await startPhoneIfOn({ config, live, store, relay, calls, metrics, recorderOf, log, steady: steadyNow, ...watched })
+    if (phone) closers.push(phone.close)
 
     const tls = config.tls && tlsOptions(config.tls)
     const app: FastifyInstance = fastify({ ...fastifyServerOptions(config, tls), loggerInstance: log as FastifyBaseLogger, ...quiet })
@@ -174,6 +177,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       log,
       calls: calls?.webrtc,
       callRoutes: calls?.webrtc?.routes,
+      phoneRoutes: phone?.routes,
     })
     const { peers } = extras
     const operators = shareLive({ config, relay, upstreams: provider.views, counted, readiness, store, peers, now: Date.now })

@@ -7,6 +7,7 @@ import { countersOf, dayOf, MAX_COUNTERS, targetsOf } from '../usage-windows.js'
 import { createMemoryCalls } from './calls.js'
 import { createLocalDirectory } from './directory.js'
 import { createHolds } from './holds.js'
+import { createMemoryOnce } from './once.js'
 import { createSeenIds } from './seen-ids.js'
 import { createMemoryTickets } from './tickets.js'
 
@@ -127,6 +128,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
     directory: createLocalDirectory(options.instance ?? 'local'),
     calls: createMemoryCalls(options.callsJournal),
     tickets: createMemoryTickets(now),
+    once: createMemoryOnce(now),
     health: async () => ({ status: 'ok', detail: 'in this process only' }),
     close: async () => undefined,
   }

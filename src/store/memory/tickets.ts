@@ -19,5 +19,6 @@ export function createMemoryTickets(now: () => number): CallTickets {
       kept.delete(name)
       return found && found.until > now() ? found.sealed : undefined
     },
+    has: async (name) => (kept.get(name)?.until ?? 0) > now(),
   }
 }

@@ -1,5 +1,5 @@
-// The WebRTC calls of all instances in Redis, each with a lease of its owner, and the tickets that open one.
-import type { CallRecord, CallRecords, CallTickets } from '../../ports/call-records.js'
+// The WebRTC calls of all instances in Redis, each with a lease of its owner, the tickets that open one, and what happened once.
+import type { CallRecord, CallRecords, CallTickets, Once } from '../../ports/call-records.js'
 import type { RedisConnection } from './connection.js'
 import type { RedisKeys } from './keys.js'
 import { ADD_CALL, ADOPT_CALL, OWNERLESS_CALLS, RELEASE_CALL, REMOVE_CALL, RENEW_CALL } from './scripts/calls.js'
@@ -20,6 +20,8 @@ export interface RedisCallsOptions {
 }
 
 const WRITE_TIMEOUT_MS = 1_000
+/** Without an answer within this, this instance decides alone. */
+const DECISION_TIMEOUT_MS = 250
 /** No service keeps a call for longer. */
 const KEEP_MS = 2 * 3_600_000
 const RENEWALS_AT_ONCE = 50
@@ -129,6 +131,22 @@ export function createRedisTickets(connection: RedisConnection, keys: RedisKeys,
       const here = await local.take(name)
       if (here) return here
       return (await connection.ask((client) => client.getdelBuffer(keys.ticket(name)), WRITE_TIMEOUT_MS, true).catch(() => undefined)) ?? undefined
+    },
+    async has(name) {
+      return (await local.has(name)) || (await connection.ask((client) => client.exists(keys.ticket(name)), WRITE_TIMEOUT_MS, true)) === 1
+    },
+  }
+}
+
+/** `local` decides while Redis is away. */
+export function createRedisOnce(connection: RedisConnection, keys: RedisKeys, local: Once): Once {
+  return {
+    async isFirst(name, ttlMs) {
+      try {
+        return (await connection.ask((client) => client.set(keys.once(name), '1', 'PX', ttlMs, 'NX'), DECISION_TIMEOUT_MS)) === 'OK'
+      } catch {
+        return local.isFirst(name, ttlMs)
+      }
     },
   }
 }

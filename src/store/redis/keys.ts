@@ -29,6 +29,7 @@ export interface RedisKeys {
   readonly call: (id: string) => string
   readonly callsChannel: (instance: string) => string
   readonly ticket: (name: string) => string
+  readonly once: (name: string) => string
   readonly bucket: (key: string) => string
   readonly revoked: string
   readonly revokedChannel: string
@@ -60,6 +61,7 @@ export function redisKeys(prefix: string): RedisKeys {
     call: (id) => `${prefix}calls:{calls}:${encodeKeyPart(id)}`,
     callsChannel: (instance) => `${prefix}calls:${encodeKeyPart(instance)}`,
     ticket: (name) => `${prefix}ticket:{${encodeKeyPart(name)}}`,
+    once: (name) => `${prefix}once:{${encodeKeyPart(name)}}`,
     bucket: (key) => `${prefix}bucket:{${encodeKeyPart(key)}}`,
     revoked: `${prefix}revoked`,
     revokedChannel: `${prefix}revoked`,

@@ -9,7 +9,7 @@ import type { LimitPoint, LimitReport, LimitState, Store, UsageOwner, UsageRepor
 import { createLocalDirectory } from '../memory/directory.js'
 import { createMemoryStore } from '../memory/store.js'
 import { createRevocationList } from '../revocation-list.js'
-import { createRedisCalls, createRedisTickets } from './calls.js'
+import { createRedisCalls, createRedisOnce, createRedisTickets } from './calls.js'
 import { connectRedis, RedisAway, type RedisProblem } from './connection.js'
 import { createRedisDirectory } from './directory.js'
 import { createRedisHolds } from './holds.js'
@@ -221,6 +221,7 @@ export function createRedisStore(options: RedisStoreOptions): Store {
     directory,
     calls,
     tickets: createRedisTickets(connection, keys, local.tickets),
+    once: createRedisOnce(connection, keys, local.once),
     keeper,
     live,
     health,
