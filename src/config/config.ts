@@ -2,7 +2,7 @@
 
 import type { KeyObject } from 'node:crypto'
 import type { PriceTable } from '../core/policy/price.js'
-import type { ToolDefinition, ToolHandling } from '../core/policy/profile.js'
+import type { Manners, ToolDefinition, ToolHandling } from '../core/policy/profile.js'
 import type { QuotaSetting } from '../core/policy/quota-claims.js'
 import type { DialectName } from '../core/protocol/dialect.js'
 import type { JsonObject } from '../core/protocol/events.js'
@@ -160,6 +160,9 @@ export interface ProfileConfig {
   readonly onCutAnswer?: 'leave' | 'continue' | undefined
   /** Absent: as the setting says. */
   readonly webrtc?: WebrtcMode | undefined
+  readonly manners?: Manners | undefined
+  /** Where callers may be transferred: the names of `manners`, with numbers and SIP addresses that nobody else learns of. */
+  readonly transferTo?: Readonly<Record<string, string>> | undefined
   readonly limits: Partial<Pick<Config['limits'], ProfileLimit>>
   readonly quota?: readonly QuotaSetting[] | undefined
 }

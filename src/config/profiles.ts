@@ -6,6 +6,7 @@ import { type ClientMaySet, joinOpenings, parseOpening } from './client-may-set.
 import type { ProfileConfig, ToolConfig } from './config.js'
 import { type EnvReader, type Problems, readTextFile } from './environment.js'
 import { type Fields, fieldsOf, parseJson, quoted } from './json-fields.js'
+import { readManners } from './manners.js'
 import { decimal, oneOf, wholeNumber } from './parse.js'
 import { readQuota } from './quota.js'
 import { checkSession } from './session-fields.js'
@@ -104,6 +105,7 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
   if (toolFiller !== undefined && toolNoticeMs === undefined) fields.bad('toolFiller', 'needs toolNoticeMs, which says when')
   const onCutAnswer = fields.string('onCutAnswer') ?? fallback.onCutAnswer
   if (onCutAnswer !== undefined && onCutAnswer !== 'leave' && onCutAnswer !== 'continue') fields.bad('onCutAnswer', 'must be "leave" or "continue"')
+  const manners = readManners(fields.fields('manners'), knownTools(context.tools))
   const webrtc = fields.parsed('webrtc', oneOf('off', 'media-only', 'shared')) ?? fallback.webrtc
   const { limits, quota } = readLimits(fields.fields('limits'), context)
   fields.done()
@@ -119,6 +121,8 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
     toolFiller,
     onCutAnswer: onCutAnswer === 'leave' ? 'leave' : undefined,
     webrtc,
+    manners: manners?.manners,
+    transferTo: manners?.transferTo,
     limits,
     quota: quota ?? fallback.quota,
   }

@@ -16,6 +16,8 @@ export interface ToolContext {
   /** A `traceparent` (W3C Trace Context) to be passed on: of the call's own span, or the client's. */
   readonly trace?: string | undefined
   readonly signal: AbortSignal
+  /** What the caller has pressed on the telephone, at most 64 keys. May be a card number: never logged. */
+  readonly keys?: string | undefined
 }
 
 export interface ToolSpec extends SessionTool {

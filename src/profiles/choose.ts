@@ -38,6 +38,7 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
     toolNoticeMs: chosen.toolNoticeMs,
     toolFiller: chosen.toolFiller,
     onCutAnswer: chosen.onCutAnswer,
+    manners: chosen.manners,
     relayEvents: chosen.relayEvents || identity.claims.relayEvents === true,
     limits: own.limits,
   }

@@ -9,15 +9,17 @@ import type { SessionLedger } from './ledger.js'
 import type { Leg } from './leg.js'
 import type { Meters } from './meters.js'
 import type { PartLane } from './part-lane.js'
+import type { PlaybackLedger } from './playback-ledger.js'
 import { isWords, type SaidSoFar } from './said.js'
 import type { TurnClock } from './turn-clock.js'
 
 export interface Saying {
   /** Core hears of what has gone on unread. */
   hearLate(): void
-  readonly lane: { readonly said: SaidSoFar; readonly parts: PartLane; readonly turns: TurnClock }
+  readonly lane: { readonly said: SaidSoFar; readonly parts: PartLane; readonly turns: TurnClock; readonly playback: PlaybackLedger | undefined }
   readonly meters: Meters
   readonly ledger: SessionLedger
+  clock(): number
 }
 
 /** `sameWire`: the frame, if the client reads the upstream's own bytes. The event that stands for the whole frame carries them. */
@@ -43,7 +45,8 @@ export function closedInput(leg: number, code: number, saying: Saying): Input {
 
 /** `activeAt`: when the client last sent anything. */
 export function tickInput(activeAt: number, { watch }: SessionState, upstream: Leg | undefined, saying: Saying): Input {
-  const input = { type: 'tick', clientActiveAt: activeAt } as const
+  const { playback } = saying.lane
+  const input = { type: 'tick', clientActiveAt: activeAt, ...(playback && { unheardMs: playback.unheardMs(saying.clock()) }) } as const
   // Silence matters while an answer is awaited. What is not read, since the client reads too slowly, is no silence.
   return watch ? { ...input, upstreamHeard: upstream && !upstream.reader.paused ? upstream.heard : undefined, said: saidSoFar(saying) } : input
 }

@@ -7,6 +7,7 @@ import type { QuotaCause } from '../core/session/quota/state.js'
 import type { TokenOutcome } from '../core/session/token-term.js'
 import type { Identity } from '../ports/caller.js'
 import type { NewSession } from '../ports/session.js'
+import { within } from '../time/within.js'
 import type { AudioRing } from './audio-ring.js'
 import type { SessionDeps } from './deps.js'
 import type { SessionLedger } from './ledger.js'
@@ -41,6 +42,8 @@ export function perform(session: Effects, action: PlugAction): void {
   switch (action.type) {
     case 'tool.start':
       return startTool(session, action)
+    case 'phone.transfer':
+      return transfer(session, action)
     case 'tool.cancel':
       return session.toolAborts.get(action.callId)?.abort()
     case 'resume.offer':
@@ -90,6 +93,24 @@ export function perform(session: Effects, action: PlugAction): void {
   }
 }
 
+/** Carriers answer within some seconds; core gives up later than this. */
+const TRANSFER_MS = 20_000
+
+/** Where to, only the line is told. What went wrong is the carrier's part to log. */
+function transfer(session: Effects, { callId, name }: Extract<Action, { type: 'phone.transfer' }>): void {
+  const { phone } = session.opened
+  const target = phone && Object.hasOwn(phone.transferTo, name) ? phone.transferTo[name] : undefined
+  const asked = async (): Promise<boolean> => {
+    if (!phone || target === undefined) return false
+    await phone.line.transfer(target)
+    return true
+  }
+  within(TRANSFER_MS, asked(), () => false).then(
+    (ok) => session.apply({ type: 'phone.transferred', callId, ok }),
+    () => session.apply({ type: 'phone.transferred', callId, ok: false }),
+  )
+}
+
 const NOT_STARTED = { output: 'The tool was not started.', outcome: 'aborted', durationMs: 0, cut: false } as const
 
 /** Where other instances may have the session by now, they are asked first: no tool runs in two places. */
@@ -105,7 +126,10 @@ function startTool(session: Effects, call: Extract<Action, { type: 'tool.start' 
   const run = () => {
     recorder.note({ type: 'tool_started', callId: call.callId, tool: known ? call.name : 'unknown' })
     const ours = recorder.traceparent?.({ type: 'tool', callId: call.callId })
-    return tools.run({ callId: call.callId, name: call.name, arguments: call.arguments }, { identity, sessionId, trace: ours ?? trace, signal: abort.signal })
+    return tools.run(
+      { callId: call.callId, name: call.name, arguments: call.arguments },
+      { identity, sessionId, trace: ours ?? trace, signal: abort.signal, ...(call.keys !== undefined && { keys: call.keys }) },
+    )
   }
   const mayAct = session.deps.resume?.mayAct(sessionId)
   const running = mayAct ? mayAct.then((may) => (may && session.toolAborts.get(call.callId) === abort ? run() : NOT_STARTED)) : run()

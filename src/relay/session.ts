@@ -23,6 +23,7 @@ import { closedInput, eventInputs, stalledInput, tickInput } from './loss-inputs
 import { createMeters, sampled } from './meters.js'
 import { NextLeg } from './next-leg.js'
 import { type Effects, perform } from './perform.js'
+import { createPlaybackLedger } from './playback-ledger.js'
 import { endClient, Listing, recordBegin } from './session-report.js'
 import type { Timetable } from './timetable.js'
 import { TurnClock } from './turn-clock.js'
@@ -66,7 +67,7 @@ export class RelayedSession implements Effects, Sides {
     this.#alarm = new Alarm(timetable, this, dueAt(this.state))
     this.client = this.#leg('client', opened.client, opened.dialect, 0, '')
     this.audio = createAudioRing(opened.profile.limits, deps.audio, this.state.voice.openFromMs)
-    this.lane = new UpstreamLane(this.client, this.meters, opened.recorder, new TurnClock(this, timetable))
+    this.lane = new UpstreamLane(this.client, this.meters, opened.recorder, new TurnClock(this, timetable), createPlaybackLedger(this))
   }
 
   #leg(side: Side, link: Link, dialect: DialectName, number: number, deployment: string): Leg {
@@ -86,6 +87,7 @@ export class RelayedSession implements Effects, Sides {
     link.onClose((code) => this.apply({ type: 'client.closed', code }))
     link.onFrame(sampled('up', this, (frame, isBinary) => this.#fromClient(frame, isBinary)))
     link.onExtra?.((bytes) => this.#rate.extra(bytes) || reader.pause('rate'))
+    link.onKey?.((key) => this.apply({ type: 'key', key }))
     // The client is read while the upstream is dialled: what comes early is held, and a client that leaves is noticed.
     reader.resume('held')
     recordBegin(this.opened)
@@ -129,6 +131,7 @@ export class RelayedSession implements Effects, Sides {
     switch (action.type) {
       case 'send':
         if (action.to === 'upstream') this.audio.sent(action.event)
+        else this.lane.playback?.sends(action.event)
         if (action.to === 'upstream') (action.leg === undefined ? this.#upstream : this.#next.leg)?.sendEvent(action.event)
         else if (action.frame) this.client.send(action.frame)
         else if (!this.client.sendEvent(action.event)) this.opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })

@@ -9,6 +9,7 @@ import { type Outcome, outcomeOf, rewritten } from './lane-outcome.js'
 import type { Leg } from './leg.js'
 import type { Meters } from './meters.js'
 import { PartLane } from './part-lane.js'
+import type { PlaybackLedger } from './playback-ledger.js'
 import { SaidSoFar } from './said.js'
 import type { TurnClock } from './turn-clock.js'
 
@@ -34,21 +35,25 @@ export class UpstreamLane {
   readonly turns: TurnClock
   readonly said = new SaidSoFar()
   readonly parts = new PartLane()
+  /** Absent: nobody follows what the client plays. */
+  readonly playback: PlaybackLedger | undefined
   /** What is known holds for this state alone: any change of it may change what becomes of a frame. */
   #state: SessionState | undefined
   #known: readonly Known[] = NOTHING
 
-  constructor(client: Leg, meters: Meters, recorder: Recorder, turns: TurnClock) {
+  constructor(client: Leg, meters: Meters, recorder: Recorder, turns: TurnClock, playback?: PlaybackLedger) {
     this.#client = client
     this.#meters = meters
     this.#recorder = recorder
     this.turns = turns
+    this.playback = playback
   }
 
   /** True: the frame has gone on, or was dropped, as `step` would have had it. */
   passes(leg: Leg, frame: Frame, state: SessionState): boolean {
     const audioBytes = leg.wire.audioIn(frame)
     if (audioBytes >= 0) {
+      if (this.playback !== undefined && !this.playback.passes(frame, undefined)) return true
       this.#meters.serverAudioBytes += audioBytes
       this.#client.send(this.#client.wire.audioOut(frame, leg.wire))
       if (this.turns.awaitsAudio) this.turns.audio(audioBytes)

@@ -125,6 +125,12 @@ export interface SessionProfile {
   readonly zones?: readonly string[] | undefined
 }
 
+/** All lines that the relay has the model say, beside the instructions. */
+export function linesOf({ manners }: Pick<SessionProfile, 'manners'>): readonly string[] {
+  const { greeting, silence, ending } = manners ?? {}
+  return [greeting, silence?.question, silence?.goodbye, ending?.warning, ending?.goodbye].filter((line) => line !== undefined)
+}
+
 /** Of one response (source: OpenAI's API reference, `max_output_tokens`, 1 to 4096 or `inf`). */
 const MOST_OUTPUT_TOKENS = 4096
 

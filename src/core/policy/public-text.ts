@@ -2,6 +2,7 @@
 import type { JsonObject, RealtimeEvent } from '../protocol/events.js'
 import { objectAt, stringAt } from '../protocol/events.js'
 import type { SessionView } from './policy.js'
+import { linesOf } from './profile.js'
 import { hasPublicText } from './upstream-codes.js'
 
 const CODE = /^[a-z][a-z0-9_]{0,63}$/
@@ -41,9 +42,10 @@ export function isPublicText(text: string, view: SessionView): boolean {
   const lower = text.toLowerCase()
   if (view.privateWords.some((word) => word.length > 0 && lower.includes(word.toLowerCase()))) return false
   if (view.profile.tools.some((tool) => tool.owner === 'server' && lower.includes(tool.definition.name.toLowerCase()))) return false
-  const instructions = view.profile.instructions
+  const told = [view.profile.instructions, ...linesOf(view.profile)]
   for (let at = 0; at + QUOTE_LENGTH <= text.length; at++) {
-    if (instructions.includes(text.slice(at, at + QUOTE_LENGTH))) return false
+    const part = text.slice(at, at + QUOTE_LENGTH)
+    if (told.some((one) => one.includes(part))) return false
   }
   return true
 }

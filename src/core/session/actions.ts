@@ -34,7 +34,8 @@ export type Action =
   | { readonly type: 'audio.append'; readonly fromMs: number; readonly toMs: number }
   /** Whatever the upstream sends next, a pong as well, shows that it is there. */
   | { readonly type: 'ping' }
-  | { readonly type: 'tool.start'; readonly callId: string; readonly name: string; readonly arguments: string }
+  /** `keys`: what the caller has pressed. Never in a note. */
+  | { readonly type: 'tool.start'; readonly callId: string; readonly name: string; readonly arguments: string; readonly keys?: string }
   | { readonly type: 'tool.cancel'; readonly callId: string }
   /** Answered by `token.verified`. The token goes to the authenticator and nowhere else. */
   | { readonly type: 'token.verify'; readonly token: string }

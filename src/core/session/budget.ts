@@ -5,6 +5,7 @@ import { callDueAt } from './call/state.js'
 import { close, closeNow } from './ending.js'
 import { isOpen } from './gate.js'
 import type { Input } from './inputs.js'
+import { mannersDueAt, tickManners } from './manners/manners.js'
 import { leaveWhenQuiet, leavingDueAt } from './move/leaving.js'
 import { forgetSpent } from './quota/gate.js'
 import { isFree } from './responses/floor.js'
@@ -37,6 +38,7 @@ export function dueAt(state: SessionState, before?: SessionState, known = 0): nu
     silenceDueAt(state),
     rolloverDueAt(state),
     callDueAt(state.call),
+    mannersDueAt(state),
     token.expiresAt,
     openedAt + limits.maxSessionMs,
     lastActive + limits.idleTimeoutMs,
@@ -63,12 +65,13 @@ function isAsDue(a: SessionState, b: SessionState): boolean {
     a.watch === b.watch &&
     a.rollover === b.rollover &&
     a.call === b.call &&
+    a.manners === b.manners &&
     a.calls === b.calls &&
     a.responses === b.responses
   )
 }
 
-export function tick(step: Step, { clientActiveAt, upstreamHeard, said }: Extract<Input, { type: 'tick' }>): void {
+export function tick(step: Step, { clientActiveAt, upstreamHeard, said, unheardMs }: Extract<Input, { type: 'tick' }>): void {
   const { now } = step
   if (step.state.parkedUntil !== undefined) {
     if (now >= step.state.parkedUntil) closeNow(step, 'client_left', 'not_settled')
@@ -91,6 +94,7 @@ export function tick(step: Step, { clientActiveAt, upstreamHeard, said }: Extrac
       tickSlowTools(step)
       tickSilence(step, upstreamHeard, said)
       tickCall(step)
+      tickManners(step, unheardMs)
     }
     tickRollover(step, said)
     tickRestore(step)
@@ -130,8 +134,9 @@ function turnOverAt({ responses }: SessionState): number {
 
 /** A sentence of the user, the answer, its tools and its follow-up finish first, until the deadline. */
 export function closeWhenDrained(step: Step): void {
-  const { life, drainUntil, responses, calls, gate } = step.state
+  const { life, drainUntil, responses, calls, gate, manners } = step.state
   if (life !== 'draining' || drainUntil === undefined) return
-  const working = !isFree(responses) || !isOpen(gate) || responses.unanswered.size > 0 || hasUnanswered(calls) || step.now < turnOverAt(step.state)
+  const working =
+    !isFree(responses) || !isOpen(gate) || responses.unanswered.size > 0 || hasUnanswered(calls) || manners?.parting !== undefined || step.now < turnOverAt(step.state)
   if (!working || step.now >= drainUntil) closeNow(step, 'draining', working ? 'drain_deadline' : 'drained')
 }

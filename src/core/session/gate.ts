@@ -1,8 +1,8 @@
 // A response that waits for an answer from outside core, and the client's events behind it, in order.
 import type { RealtimeEvent } from '../protocol/events.js'
 
-/** The client's `response.create`, or the answer to a spoken turn. */
-export type GatedRequest = RealtimeEvent | 'turn'
+/** The client's `response.create`, the answer to a spoken turn, or a line of the profile. */
+export type GatedRequest = RealtimeEvent | 'turn' | 'line'
 
 export interface Gate {
   /** `why`: whose answer lets it through. */

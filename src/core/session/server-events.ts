@@ -9,6 +9,8 @@ import { pastForeign } from './call/foreign.js'
 import { type Conversation, itemBefore, remembered } from './conversation.js'
 import { close } from './ending.js'
 import { type Items, itemDeleted, itemInserted } from './items.js'
+import { keyPressed } from './manners/keys.js'
+import { lineRefused } from './manners/lines.js'
 import { mediaOf } from './media.js'
 import { answerTurn, asIfUpstreamAnswered, askAfterUse, commitRefused, turnCommitted } from './quota/gate.js'
 import { followUp, followUpRefused, uncertainFollowUpRefused } from './responses/follow-up.js'
@@ -64,6 +66,9 @@ function handle(step: Step, told: Told): void {
       confirm(step, objectAt(event, 'session'))
       sendToClient(step, { event: asIfUpstreamAnswered(step, event), frame: undefined })
       return
+    case 'input_audio_buffer.dtmf_event_received':
+      keyPressed(step, stringAt(event, 'event'))
+      break
     case 'conversation.item.input_audio_transcription.completed':
       recordTranscription(step, event)
       break
@@ -173,7 +178,7 @@ function errorEvent(step: Step, received: UpstreamEvent, said: readonly Said[] =
     commitRefused(step)
     step.set({ voice: markRefused(step.state.voice) })
   }
-  if (fillerRefused(step, cause)) return
+  if (fillerRefused(step, cause) || lineRefused(step, cause, code)) return
   const { ourRequest, clientRequest, uncertainAnswer } = step.state.responses
   if (uncertainAnswer && cause === uncertainAnswer.eventId) {
     uncertainFollowUpRefused(step, code)

@@ -6,6 +6,7 @@ import { type Conversation, noConversation } from './conversation.js'
 import { type Gate, openGate } from './gate.js'
 import { type Items, noItems } from './items.js'
 import type { Life, UpstreamPhase } from './lanes.js'
+import { type MannersState, mannersBegin } from './manners/state.js'
 import { noQuota, type QuotaState } from './quota/state.js'
 import { noRates, type Rates } from './rates.js'
 import { noResponses, type Responses, type UpstreamEvent } from './responses/state.js'
@@ -77,6 +78,8 @@ export interface SessionState {
   readonly watch: Watch | undefined
   /** The upstream is the sideband of a WebRTC call, and the client may come and go. */
   readonly call: CallState | undefined
+  /** Absent: the profile has none. */
+  readonly manners: MannersState | undefined
 }
 
 export interface SessionSeed {
@@ -131,6 +134,7 @@ export function openingState(seed: SessionSeed): SessionState {
     rollover: undefined,
     watch: undefined,
     call: seed.call && callBegins(seed.call),
+    manners: mannersBegin(seed.profile, seed.call?.adopted === true),
   }
 }
 
@@ -176,6 +180,7 @@ export function stateWith(state: SessionState, changes: Partial<SessionState>): 
     rollover: state.rollover,
     watch: state.watch,
     call: state.call,
+    manners: state.manners,
   }
   return Object.assign(copy, changes)
 }

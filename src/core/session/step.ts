@@ -6,6 +6,9 @@ import { clientJoined, configuringCall } from './call/sideband.js'
 import { handleClientEvent } from './client-events.js'
 import { close, closeNow, settle } from './ending.js'
 import type { Input } from './inputs.js'
+import { keyPressed } from './manners/keys.js'
+import { keepManners } from './manners/manners.js'
+import { transferred } from './manners/parting.js'
 import { tellMoments } from './moments.js'
 import { moveAway, moveWhenQuiet } from './move/leaving.js'
 import { openingEvent } from './opening.js'
@@ -33,6 +36,7 @@ export function step(state: SessionState, input: Input, now: number, heard: Hear
   if (state.life === 'closed' || isStale(state, input, now)) return [state, []]
   const step = new Step(state, now, heard)
   handle(step, input)
+  if (step.state.manners) keepManners(step, state, input)
   if (step.state.resume.isOffered) keepForOthers(step, state, input)
   if (step.state.quota.holds) releaseWhenIdle(step)
   if (state.responses !== step.state.responses || state.calls !== step.state.calls) noteEndOfWork(step, state)
@@ -126,6 +130,11 @@ function handle(step: Step, input: Input): void {
       // Nothing can be asked for yet: the answer is looked at once it can.
       if (step.state.restore) return keepReserved(step, input.answer)
       for (const event of quotaReserved(step, input.answer)) handleClientEvent(step, event)
+      return closeWhenDrained(step)
+    case 'key':
+      return keyPressed(step, input.key)
+    case 'phone.transferred':
+      transferred(step, input.callId, input.ok)
       return closeWhenDrained(step)
     case 'tick':
       return tick(step, input)

@@ -2,6 +2,7 @@
 import { withClientTools } from '../../policy/client-tools.js'
 import type { SessionProfile, SessionTool } from '../../policy/profile.js'
 import { isObject, type Json, type JsonObject } from '../../protocol/events.js'
+import { mannersBegin, mannersElsewhere } from '../manners/state.js'
 import type { Rates } from '../rates.js'
 import { responsesWith } from '../responses/state.js'
 import type { Restore } from '../restore/state.js'
@@ -9,7 +10,7 @@ import { openingState, type SessionState, stateWith } from '../session-state.js'
 import type { Caller } from '../token-term.js'
 
 /** Raised with every change of what a state holds: an instance does not read what another version has written. */
-export const STATE_VERSION = 2
+export const STATE_VERSION = 3
 
 /** What an object says of itself that JSON has no form for. An object of the session that has this key itself is wrapped. */
 const TAG = '~'
@@ -54,6 +55,7 @@ export function unpacked({ version, state, tools }: JsonObject, { profile, now, 
     lastActive: now,
     resume: { isOffered: true, awayUntil: now + (profile.limits.resumeMs ?? 0), leaving: undefined },
     restore: next,
+    manners: profile.manners && (mannersElsewhere(found.manners, shift) ?? mannersBegin(profile, true)),
   })
 }
 

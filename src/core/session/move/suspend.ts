@@ -1,6 +1,8 @@
 // What of a session goes on elsewhere: the same as after a lost upstream, with nothing at work, and nothing that waits for an answer of this instance.
 import type { Action } from '../actions.js'
 import { openGate } from '../gate.js'
+import { callOff, STOPPED } from '../manners/parting.js'
+import { mannersElsewhere } from '../manners/state.js'
 import type { Said } from '../restore/cut.js'
 import { withWhatWasSaid } from '../restore/loss.js'
 import { outgoing } from '../restore/outgoing.js'
@@ -25,7 +27,7 @@ export interface Suspended {
  */
 export function suspended(before: SessionState, said: readonly Said[], now: number, { totalMs }: Heard = heardNothing): Suspended {
   const { restore, upstream, gate, quota } = before
-  const asked = gate.waiting && gate.waiting.request !== 'turn' ? [gate.waiting.request] : []
+  const asked = gate.waiting && typeof gate.waiting.request !== 'string' ? [gate.waiting.request] : []
   const ending = { code: 'upstream_lost', why: 'not_reached_after_move' } as const
   const next = {
     ...beginRestore({ cause: 'moved', ending, since: now, until: now, attempt: 1, attemptUntil: now, said: restore?.said ?? said }),
@@ -56,6 +58,8 @@ export function suspended(before: SessionState, said: readonly Said[], now: numb
   )
   for (const { callId, atWork, startedAt } of before.calls.server.values())
     if (atWork) toolFinished(step, { type: 'tool.finished', callId, output: INTERRUPTED, ok: false, durationMs: now - startedAt })
+  callOff(step, STOPPED)
+  step.set({ manners: mannersElsewhere(step.state.manners, 0) })
   const told = outgoing(step).filter((action) => action.type === 'send' && action.to === 'client')
   return { state: step.state, told }
 }

@@ -9,7 +9,7 @@ import { closeGate, type GatedRequest, isOpen, openGate } from '../gate.js'
 import type { QuotaReservation } from '../inputs.js'
 import { overRate, refuse } from '../refuse.js'
 import { isFree, mayStart } from '../responses/floor.js'
-import { createForClient, createForTurn } from '../responses/requests.js'
+import { createForClient, createForLine, createForTurn } from '../responses/requests.js'
 import { note, publicEventId, type SessionState, type Step } from '../state.js'
 import { withAnswers, withoutAnswers } from './own-turns.js'
 import type { QuotaCause, QuotaState } from './state.js'
@@ -68,6 +68,12 @@ export function answerTurn(step: Step): void {
   changeQuota(step, { turnUnanswered: false })
   if (step.state.profile.quota) ask(step, 'turn')
   else createForTurn(step)
+}
+
+/** The line of the profile that is to be said. */
+export function askForLine(step: Step): void {
+  if (step.state.profile.quota) ask(step, 'line')
+  else createForLine(step)
 }
 
 /** Once something was used: is anything left? */
@@ -139,10 +145,11 @@ export function quotaReserved(step: Step, answer: QuotaReservation | undefined):
   const refusal = refusalOf(policy, answer, step.now)
   if (refusal) {
     note(step, { type: 'quota_refused', rule: refusal.rule })
-    refuse(step, refusal.error, request === 'turn' ? undefined : stringAt(request, 'event_id'), 'response.create')
+    refuse(step, refusal.error, typeof request === 'string' ? undefined : stringAt(request, 'event_id'), 'response.create')
     // The caller's audio cannot be refused, and would cost more.
-    if (step.state.call && request === 'turn' && refusal.error.code === 'budget_spent') close(step, 'budget_spent', 'quota_spent')
+    if (step.state.call && typeof request === 'string' && refusal.error.code === 'budget_spent') close(step, 'budget_spent', 'quota_spent')
   } else if (request === 'turn') createForTurn(step)
+  else if (request === 'line') lineAllowed(step)
   else createForClient(step, request)
   return queue
 }
@@ -163,8 +170,14 @@ function ask(step: Step, request: GatedRequest): void {
   step.actions.push({
     type: 'quota.reserve',
     input: step.state.quota.lastInput,
-    output: outputCap(step.state.profile, request === 'turn' ? undefined : objectAt(request, 'response')),
+    output: outputCap(step.state.profile, typeof request === 'string' ? undefined : objectAt(request, 'response')),
   })
+}
+
+/** Whoever speaks meanwhile is answered instead; only the last goodbye waits for nobody. */
+function lineAllowed(step: Step): void {
+  const { responses, manners } = step.state
+  if (isFree(responses) && (!responses.userSpeaks || manners?.line?.what === 'ending_goodbye')) createForLine(step)
 }
 
 function tell(step: Step, left: readonly QuotaLeft[]): void {

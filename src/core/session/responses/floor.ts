@@ -20,13 +20,15 @@ export function isFree(responses: Responses): boolean {
 
 /**
  * Whether the relay may ask for a response now. `results`: the answer to tool results, which a draining session still gets. `turn`: the answer
- * to a spoken turn. `filler`: also not while the user speaks. A response that waits at the gate goes first. Never while the client is away.
+ * to a spoken turn. `filler`, `line`: also not while the user speaks. `last`: the goodbye when the session's time is over, after which nothing
+ * begins. A response that waits at the gate goes first. Never while the client is away.
  */
-export function mayStart(state: SessionState, what: 'results' | 'turn' | 'filler'): boolean {
+export function mayStart(state: SessionState, what: 'results' | 'turn' | 'filler' | 'line' | 'last'): boolean {
   if (!isFree(state.responses) || !isReady(state) || isAway(state)) return false
+  if (what !== 'last' && state.manners?.parting?.how === 'maximum_length') return false
   if (state.call && mustWait(state.call)) return false
   if (what === 'results') return true
   // Where a call goes on, nobody will know of the turn.
   const isOver = state.life !== 'open' && !(state.call && what === 'turn')
-  return !isOver && isOpen(state.gate) && !(what === 'filler' && state.responses.userSpeaks)
+  return !isOver && isOpen(state.gate) && !((what === 'filler' || what === 'line') && state.responses.userSpeaks)
 }

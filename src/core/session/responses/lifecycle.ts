@@ -1,6 +1,7 @@
 // Follows responses from `response.created` to `response.done` and decides whether the client sees them at all.
 
 import { arrayAt, isObject, type JsonObject, objectAt, stringAt } from '../../protocol/events.js'
+import { partingResponseOver } from '../manners/parting.js'
 import { answerTurn, askAfterUse } from '../quota/gate.js'
 import { isAway } from '../resume-state.js'
 import { note, noteDone, recordLimits, recordUsage, relayId, type Step } from '../state.js'
@@ -57,8 +58,13 @@ export function responseDone(step: Step, received: UpstreamEvent): void {
     sendToClient(step, received)
     askAfterUse(step, 'response')
   }
+  if (step.state.manners) partingResponseOver(step, id, { finished, spoke: saysSomething(response) })
   followUp(step)
   answerTurn(step)
+}
+
+function saysSomething(response: JsonObject | undefined): boolean {
+  return arrayAt(response, 'output').some((item) => isObject(item) && item.type === 'message')
 }
 
 /** Calls are registered at `response.output_item.done`; this catches an upstream that left that event out. */

@@ -63,6 +63,11 @@ export function askedForTurn(r: Responses, eventId: string): Responses {
   return responsesWith(r, { ourRequest: { eventId, request: undefined, covers: [], awaited: true } })
 }
 
+/** We ask for a line of the profile. The client waits for nothing, so that a request of its own is kept until the line is over. */
+export function askedForLine(r: Responses, eventId: string, request: JsonObject): Responses {
+  return responsesWith(r, { ourRequest: { eventId, request, covers: [], awaited: false } })
+}
+
 /** We ask for the answer to all tool results. A mixed response's client is about to ask for the same answer: that request is dropped. */
 export function askedForResults(r: Responses, eventId: string, request: JsonObject | undefined): Responses {
   const mixed = [...r.unanswered.values()].some((one) => one.mixed)
@@ -151,6 +156,13 @@ export function toolsCancelled(r: Responses, responseId?: string): Responses {
 export function lateResultUnanswered(r: Responses, itemId: string): Responses {
   const late: Unanswered = { request: undefined, mixed: false, late: true }
   return responsesWith(r, { unanswered: new Map(r.unanswered).set(itemId, late) })
+}
+
+/** The results of this response want no answer of their own while the user speaks: the answer to that has them in view. */
+export function resultsCanWait(r: Responses, responseId: string | undefined): Responses {
+  const one = responseId === undefined ? undefined : r.unanswered.get(responseId)
+  if (responseId === undefined || !one) return r
+  return responsesWith(r, { unanswered: new Map(r.unanswered).set(responseId, { ...one, late: true }) })
 }
 
 /** Our request was refused after all. `again`: what it was for is unanswered again. */

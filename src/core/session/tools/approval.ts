@@ -3,9 +3,10 @@ import { type RealtimeEvent, stringAt } from '../../protocol/events.js'
 import { refuse } from '../refuse.js'
 import { followUp } from '../responses/follow-up.js'
 import type { Step } from '../state.js'
+import { handOver } from './answer.js'
 import { changeServerCall, type ServerCall } from './ledger.js'
 import { noticeFinished } from './notices.js'
-import { handOver, NOT_APPROVED, startCalls } from './run.js'
+import { NOT_APPROVED, startCalls } from './run.js'
 
 const TYPE = 'relay.tool.approval'
 

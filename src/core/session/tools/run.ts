@@ -4,12 +4,16 @@ import { isVisibleItem } from '../../policy/server-rules.js'
 import { isObject, type JsonObject, stringAt } from '../../protocol/events.js'
 import type { Input } from '../inputs.js'
 import { addClientCallItem, hideItem } from '../items.js'
+import { isBuiltIn } from '../manners/built-in.js'
+import { keysForTools } from '../manners/keys.js'
+import { builtInCalled } from '../manners/parting.js'
 import { overCallRate } from '../refuse.js'
 import { followUp } from '../responses/follow-up.js'
 import { lateResultUnanswered, toolsCancelled } from '../responses/machine.js'
 import { isAway } from '../resume-state.js'
 import { relayId, type Step } from '../state.js'
 import { changeResponses } from '../to-client.js'
+import { handOver } from './answer.js'
 import { addClientCall, addLateResult, addServerCall, answerClientCall, callsOf, changeServerCall, forgetWaiting, nextToStart, type ServerCall } from './ledger.js'
 import { askApproval, noticeFinished, noticeStarted } from './notices.js'
 
@@ -61,10 +65,12 @@ function start(step: Step, call: ServerCall): void {
     handOver(step, call.callId, TOO_MANY)
     return
   }
+  if (isBuiltIn(step.state.profile, call.name)) return builtInCalled(step, call)
   step.set({ calls: changeServerCall(step.state.calls, call.callId, { status: 'running', atWork: true, startedAt: step.now }) })
   // Announce at once if the client knows the call already or the profile sets no delay; otherwise only when it is slow.
   if (step.state.profile.toolNoticeMs === undefined || call.publicId !== undefined) noticeStarted(step, call)
-  step.actions.push({ type: 'tool.start', callId: call.callId, name: call.name, arguments: call.arguments })
+  const keys = keysForTools(step.state)
+  step.actions.push({ type: 'tool.start', callId: call.callId, name: call.name, arguments: call.arguments, ...(keys !== undefined && { keys }) })
   if (handling?.background) handOver(step, call.callId, IN_BACKGROUND)
 }
 
@@ -77,7 +83,7 @@ export function dropWaiting(step: Step, responseId: string): void {
 /** Stops the running ones of these calls, except those declared to be finished whatever happens to their response. */
 export function abortRunning(step: Step, calls: Iterable<ServerCall>): void {
   for (const call of calls) {
-    if (call.status === 'running' && handlingOf(step, call.name)?.onCancel !== 'finish') step.actions.push({ type: 'tool.cancel', callId: call.callId })
+    if (call.status === 'running' && call.atWork && handlingOf(step, call.name)?.onCancel !== 'finish') step.actions.push({ type: 'tool.cancel', callId: call.callId })
   }
 }
 
@@ -95,15 +101,6 @@ export function toolFinished(step: Step, { callId, output, ok, durationMs }: Ext
   else handOverLate(step, call, output)
   startCalls(step)
   followUp(step)
-}
-
-/** The result of a call, as the item the model waits for; the call is answered from here on. */
-export function handOver(step: Step, callId: string, output: string): void {
-  const eventId = relayId(step)
-  const itemId = relayId(step)
-  step.set({ items: hideItem(step.state.items, itemId, null), calls: changeServerCall(step.state.calls, callId, { status: 'answered', outputItemId: itemId }) })
-  const item = { id: itemId, type: 'function_call_output', call_id: callId, output }
-  step.actions.push({ type: 'send', to: 'upstream', event: { type: 'conversation.item.create', event_id: eventId, item } })
 }
 
 /** A message in the system's name: a call takes one result only, and a background call has had it. */

@@ -1,0 +1,94 @@
+// Follows what the client plays of the answers: by its link's own word, else by a clock that runs while there is something to play.
+import { audioDeltaIn, audioDeltaOf } from '../core/protocol/audio-delta.js'
+import type { Frame, RealtimeEvent } from '../core/protocol/events.js'
+import { dropped, type Ledger, nothingSent, type Part, playedMs, sent, stopped, unheard, unheardMs } from '../core/session/playing/ledger.js'
+import type { Playing } from '../core/session/playing/playing.js'
+import type { NewSession } from '../ports/session.js'
+
+/** Of one session. */
+export interface PlayingSession {
+  readonly opened: Pick<NewSession, 'client' | 'profile' | 'phone' | 'call'>
+  readonly deps: { readonly now: () => number }
+  readonly ledger: { readonly media: { readonly outputBytesPerSecond: number } }
+  clock(): number
+}
+
+/** Undefined: nothing of this session depends on what is heard, or its sound does not pass here. */
+export function createPlaybackLedger(session: PlayingSession): PlaybackLedger | undefined {
+  const { profile, phone, call } = session.opened
+  const isWanted = profile.interruption !== undefined || profile.manners !== undefined || phone !== undefined
+  return isWanted && !call ? new PlaybackLedger(session) : undefined
+}
+
+export class PlaybackLedger implements Playing {
+  readonly #session: PlayingSession
+  #ledger: Ledger = nothingSent
+  /** So much was played when the clock began to run. */
+  #playedBytes = 0
+  #since = 0
+
+  constructor(session: PlayingSession) {
+    this.#session = session
+  }
+
+  /** A frame of audio on its way to the client. False: nobody is to hear it. */
+  passes(frame: Frame, discarded: string | undefined): boolean {
+    const delta = audioDeltaOf(frame)
+    if (!delta) return true
+    if (discarded !== undefined && delta.responseId === discarded) {
+      this.#ledger = dropped(this.#ledger, delta)
+      return false
+    }
+    this.#send(delta)
+    return true
+  }
+
+  /** An event that goes to the client. */
+  sends(event: RealtimeEvent): void {
+    const delta = event.type === 'response.output_audio.delta' ? audioDeltaIn(event) : undefined
+    if (delta) this.#send(delta)
+  }
+
+  /** An event that does not, since nobody is to hear it. */
+  drops(event: RealtimeEvent): void {
+    const delta = event.type === 'response.output_audio.delta' ? audioDeltaIn(event) : undefined
+    if (delta) this.#ledger = dropped(this.#ledger, delta)
+  }
+
+  /** What was sent and is not played is thrown away. */
+  clear(): void {
+    this.#ledger = stopped(this.#ledger, this.#doneBytes(this.#session.clock()))
+    this.#session.opened.client.playback?.clear()
+    this.#playedBytes = this.#ledger.sentBytes
+  }
+
+  unheard(now: number): readonly Part[] {
+    return unheard(this.#ledger, this.#doneBytes(now))
+  }
+
+  unheardMs(now: number): number {
+    return unheardMs(this.#ledger, this.#doneBytes(now))
+  }
+
+  playedMs(now: number): number {
+    return playedMs(this.#ledger, this.#doneBytes(now))
+  }
+
+  #send(delta: Parameters<typeof sent>[1] & { readonly bytes: number }): void {
+    const now = this.#session.clock()
+    const done = this.#doneBytes(now)
+    // Behind what is not played yet it waits; else it is played at once.
+    if (done >= this.#ledger.sentBytes) {
+      this.#playedBytes = this.#ledger.sentBytes
+      this.#since = now
+    }
+    this.#ledger = sent(this.#ledger, delta, delta.bytes, this.#session.ledger.media.outputBytesPerSecond, done)
+  }
+
+  #doneBytes(now: number): number {
+    const { sentBytes } = this.#ledger
+    const { playback } = this.#session.opened.client
+    if (playback) return Math.min(sentBytes, playback.doneBytes(this.#session.deps.now()))
+    return Math.min(sentBytes, this.#playedBytes + Math.floor(((now - this.#since) * this.#session.ledger.media.outputBytesPerSecond) / 1000))
+  }
+}
