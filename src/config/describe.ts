@@ -24,6 +24,7 @@ export function describeConfig(config: Config): readonly (readonly [name: string
         .map((name) => `${name}: ${webrtcMode(config, name)}`)
         .join(', '),
     ],
+    ['telephone', describeTelephony(config)],
     ['telemetry', describeTelemetry(config)],
     ['limits store', config.redis ? `Redis, keys under ${config.redis.keyPrefix}` : 'in process'],
     ['sessions', `${limits.maxSessions} at once, ${limits.maxSessionsPerUser} a user, ${limits.maxSessionMs / 1000} s long, ${limits.idleTimeoutMs / 1000} s idle`],
@@ -51,6 +52,10 @@ export function configWarnings(config: Config): readonly string[] {
       webrtcIsOn(config) && config.redis === undefined && config.webrtc.journal === undefined,
       'WebRTC is on, and neither REDIS_URL nor CALLS_JOURNAL is set: calls of a relay that is killed go on unmetered until the service ends them',
     ],
+    [
+      config.telephony !== undefined && config.redis === undefined,
+      'Telephone calls are on and REDIS_URL is not set: if there are several relays, a media socket that comes to another than its call is refused',
+    ],
     [config.redis !== undefined && config.webrtc.journal !== undefined, 'CALLS_JOURNAL is set and not used: running calls are listed in Redis'],
     [config.toolLimits.logPayloads, 'LOG_TOOL_PAYLOADS is on: arguments and outputs of tools, and so what users say, are in the log'],
     [config.telemetry?.trustsClient === true, 'TRACE_TRUST_CLIENT is on: any client can join another trace, and have all its sessions traced'],
@@ -73,6 +78,13 @@ function describeTelemetry({ telemetry }: Config): string {
   if (!telemetry) return 'none'
   const signals = (['traces', 'metrics', 'logs'] as const).flatMap((signal) => (telemetry[signal] ? [`${signal} to ${telemetry[signal].url.origin}`] : []))
   return `${signals.join(', ')}; ${telemetry.sampleRatio * 100} % of sessions`
+}
+
+function describeTelephony({ telephony }: Config): string {
+  if (!telephony) return 'none'
+  const { acs, twilio, sip, publicUrl, profiles, limits } = telephony
+  const carriers = [acs && 'Azure Communication Services', twilio && 'Twilio', sip && 'SIP'].filter((name) => name !== undefined)
+  return `${carriers.join(', ')} at ${publicUrl.origin}, ${Object.keys(profiles).length} numbers, ${limits.total} calls at once, ${limits.perCaller} a caller`
 }
 
 function describeAuth({ auth }: Config): string {

@@ -12,6 +12,7 @@ import { readProfiles } from './profiles.js'
 import { proxyFor, readProxies } from './proxy.js'
 import { Secret } from './secret.js'
 import { readTelemetry } from './telemetry.js'
+import { readTelephony } from './telephony.js'
 import { readTlsPair } from './tls-files.js'
 import { readTools } from './tools.js'
 import { readUpstreams } from './upstreams.js'
@@ -99,10 +100,11 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
   if (settings.port !== 0 && settings.port === settings.admin.port) problems.add('ADMIN_PORT', `is ${settings.port}, as PORT is: metrics need a port of their own`)
   checkWorkers(settings.workers, settings.limits.maxSessions, env.isSet('REDIS_URL'), problems)
   checkResume(settings, problems)
+  const telephony = readTelephony(env, { ...settings, auth }, problems)
   checkWebrtc(settings, env.get('WEBRTC_CONFIDENTIAL_TOOLS') === 'allow', problems)
   if (options.mode === 'serve') reportUnknown(environment, env.freeNames, problems)
   if (problems.found.length > 0 || !auth) throw new ConfigError(problems.found)
-  return deepFreeze({ ...settings, auth })
+  return deepFreeze({ ...settings, auth, telephony })
 }
 
 /** Through a proxy the relay cannot see which address a name leads to, so it cannot keep what such a tool asks for. */

@@ -24,6 +24,7 @@ import {
   wholeNumber,
 } from './parse.js'
 import { TELEMETRY_VARIABLES } from './telemetry-variables.js'
+import { TELEPHONY_VARIABLES } from './telephony-variables.js'
 import { exact, optional, orFile, required } from './variable.js'
 
 const MAX_SECONDS = 7 * 86_400
@@ -221,7 +222,7 @@ export const VARIABLES = {
   CALLS_SECRET: orFile(
     exact(
       sharedSecret,
-      'Seals what another relay needs to take over a call of one that died or drains. At least 32 bytes. Unset: `JWT_SECRET` or a key of the upstreams does; without any, such calls are hung up.',
+      'Seals what another relay needs to take over a call of one that died or drains, and names callers on the telephone. At least 32 bytes. Unset: `JWT_SECRET` or a key of the upstreams does; without any, such calls are hung up.',
     ),
   ),
   WARM_POOL_SIZE: required(wholeNumber(0, 256), '0', 'Connections kept open ahead to each upstream, so that a session does not wait for a handshake.'),
@@ -230,6 +231,7 @@ export const VARIABLES = {
   ADMIN_HOST: required(host, '127.0.0.1', 'Address of the admin port.'),
   METRICS_FORMAT: required(oneOf('text', 'openmetrics'), 'text', 'Format of `/metrics`. `openmetrics` adds examples of traces to histograms.'),
 
+  ...TELEPHONY_VARIABLES,
   ...TELEMETRY_VARIABLES,
 } as const
 

@@ -1,6 +1,7 @@
 // Decides who calls and what of the server's a call gets, by what the carrier says and the admin's rules alone. Pure.
 import { createHmac } from 'node:crypto'
 import type { TelephonyConfig } from '../../config/telephony-config.js'
+import { isListed, normalCalled, normalNumber } from '../../core/policy/phone-number.js'
 import { RefusalError } from '../../core/protocol/errors.js'
 import type { Ring } from '../../ports/phone.js'
 
@@ -8,10 +9,6 @@ export const PHONE_ISSUER = 'telephone'
 /** All who withhold their number are one caller: none can have more by it. */
 export const WITHHELD_SUBJECT = 'tel:withheld'
 
-/** E.164 has at most 15 digits, the country's code first. */
-const E164 = /^\+[1-9]\d{4,14}$/
-const SEPARATORS = /[\s().\-/]/g
-const MOST_WRITTEN = 128
 const DIGEST_CHARS = 32
 /** Of one claim. */
 const MOST_CLAIM = 256
@@ -23,23 +20,6 @@ export interface PhoneCaller {
   readonly numberDigest: string
   readonly profile: string
   readonly claims: Readonly<Record<string, string>>
-}
-
-/** E.164 with its plus, however it was written. Undefined: no such number. Numbers without a plus mean something else in each country. */
-export function normalNumber(text: string): string | undefined {
-  if (text.length > MOST_WRITTEN) return undefined
-  const number = text.replace(SEPARATORS, '')
-  return E164.test(number) ? number : undefined
-}
-
-/** A called number, or a SIP user in lower case. */
-export function normalCalled(text: string): string {
-  return normalNumber(text) ?? text.slice(0, MOST_WRITTEN).trim().toLowerCase()
-}
-
-/** `entry`: a number, or the beginning of some with a `*` behind it. */
-export function isListed(number: string, entries: readonly string[]): boolean {
-  return entries.some((entry) => (entry.endsWith('*') ? number.startsWith(entry.slice(0, -1)) : number === entry))
 }
 
 /** The same for all relays that have the key, and no way back to the number without it. */

@@ -182,11 +182,11 @@ export class PhoneLink implements Link, Watched {
     this.#socket?.send(this.#framing.clear())
   }
 
-  close(): void {
+  /** The carrier is told nothing of the reason. */
+  close(_code?: number, _reason?: string): void {
     if (this.#ended) return
     const socket = this.#over()
     this.#owner.onClosed()
-    // The carrier is told nothing of the reason.
     socket?.close(1000, '')
   }
 
