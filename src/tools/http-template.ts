@@ -11,13 +11,14 @@ export interface FilledRequest {
   readonly body: string | undefined
 }
 
-/** Throws `ArgumentsRefused` if a value cannot go where the template wants it, `ToolFailure` if the caller lacks a claim. */
-export type FillTemplate = (args: ExactObject, claims: Readonly<Record<string, unknown>>) => FilledRequest
+/** Throws `ArgumentsRefused` if a value cannot go where the template wants it, `ToolFailure` if the caller lacks a claim. `keys`: pressed on the telephone. */
+export type FillTemplate = (args: ExactObject, claims: Readonly<Record<string, unknown>>, keys?: string) => FilledRequest
 
-type Part = { readonly literal: string } | { readonly slot: string } | { readonly claim: string }
+type Part = { readonly literal: string } | { readonly slot: string } | { readonly claim: string } | { readonly keys: true }
 
 const SLOT = /\{([A-Za-z_][A-Za-z0-9_-]*)\}/
 const CLAIM = /\{\{claims\.([A-Za-z0-9_.:/-]+)\}\}/
+const KEYS = '{{keys}}'
 const URL_SHAPE = /^(https?:\/\/)([^/?]*)([^?]*)(?:\?(.*))?$/i
 const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
 const OWN_HEADERS = new Set(['host', 'connection', 'content-length', 'transfer-encoding', 'upgrade', 'expect', 'te', 'trailer', 'keep-alive', 'accept-encoding'])
@@ -94,7 +95,7 @@ export function templateProblems(run: HttpToolRun, parameters: JsonObject | unde
     if (!HEADER_NAME.test(name) || OWN_HEADERS.has(name)) problems.push(`headers: the name ${JSON.stringify(name)} cannot be used`)
     checkSlots(parts, `header ${name}`)
     if (parts.some((part, index) => 'literal' in part && (part.literal.includes('{{') || (part.literal.endsWith('{') && index < parts.length - 1))))
-      problems.push(`header ${name}: two braces that are not {{claims.name}}`)
+      problems.push(`header ${name}: two braces that are not {{claims.name}} or ${KEYS}`)
     if (parts.some((part) => 'literal' in part && !/^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(part.literal)))
       problems.push(`header ${name}: the value holds a character no header may hold`)
   }
@@ -120,7 +121,7 @@ export function compileTemplate(run: HttpToolRun): FillTemplate {
   const slots = new Set([...segments, ...pairs.map((pair) => pair.value), ...headers.map((header) => header.parts)].flat().flatMap((part) => ('slot' in part ? [part.slot] : [])))
   const fixedNames = new Set(pairs.flatMap((pair) => [...new URLSearchParams(`${pair.name}=`).keys()]).map((name) => name.toLowerCase()))
 
-  return (args, claims) => {
+  return (args, claims, keys) => {
     const path = segments.map((parts) => fillSegment(parts, args)).join('/')
     const query = pairs.flatMap((pair) => fillPair(pair, args))
     if (!hasBody) {
@@ -134,7 +135,7 @@ export function compileTemplate(run: HttpToolRun): FillTemplate {
     if (url.origin !== origin || url.hash !== '' || url.pathname.split('/').length !== segments.length) throw new ToolFailure('failed')
     const filledHeaders: Record<string, string> = {}
     for (const { name, parts } of headers) {
-      const filled = parts.map((part) => fillHeaderPart(part, args, claims))
+      const filled = parts.map((part) => fillHeaderPart(part, args, claims, keys))
       // As a query parameter, a header is left out with its argument.
       if (filled.every((text) => text !== undefined)) filledHeaders[name] = filled.join('')
     }
@@ -147,7 +148,11 @@ function split(text: string, pattern: RegExp): Part[] {
 }
 
 function splitHeader(text: string): Part[] {
-  return text.split(new RegExp(CLAIM, 'g')).flatMap((piece, index): Part[] => (index % 2 === 0 ? split(piece, SLOT) : [{ claim: piece }]))
+  return text.split(new RegExp(CLAIM, 'g')).flatMap((piece, index): Part[] => (index % 2 === 0 ? splitKeys(piece) : [{ claim: piece }]))
+}
+
+function splitKeys(text: string): Part[] {
+  return text.split(KEYS).flatMap((piece, index): Part[] => (index === 0 ? split(piece, SLOT) : [{ keys: true }, ...split(piece, SLOT)]))
 }
 
 function splitPair(pair: string): QueryPair {
@@ -187,8 +192,9 @@ function fillPair(pair: QueryPair, args: ExactObject): string[] {
   return [`${pair.name}=${filled}`]
 }
 
-function fillHeaderPart(part: Part, args: ExactObject, claims: Readonly<Record<string, unknown>>): string | undefined {
+function fillHeaderPart(part: Part, args: ExactObject, claims: Readonly<Record<string, unknown>>, keys: string | undefined): string | undefined {
   if ('literal' in part) return part.literal
+  if ('keys' in part) return keys === undefined ? undefined : encodeURIComponent(keys)
   if ('claim' in part) {
     const claim = Object.hasOwn(claims, part.claim) ? claims[part.claim] : undefined
     if (typeof claim !== 'string' && typeof claim !== 'number' && typeof claim !== 'boolean') throw new ToolFailure('unknown_caller')

@@ -57,7 +57,7 @@ export function createHttpSource(configs: readonly HttpToolConfig[], options: So
     tool.calls++
     try {
       const { run } = tool.config
-      const request = tool.fill(args as ExactObject, context.identity.claims)
+      const request = tool.fill(args as ExactObject, context.identity.claims, context.keys)
       const { identity } = context
       const { method } = run
       // A back end that must hear who is calling is never called without that.

@@ -48,7 +48,7 @@ export async function createModuleSource(configs: readonly ModuleToolConfig[], o
       const config = tools.get(name)
       const host = config && hosts.get(config.file)
       if (!config || !host) throw new ToolFailure('failed')
-      return host.call(config.exportName, numbersFor(config, args as ExactJson), callerOf(context.identity), context.signal)
+      return host.call(config.exportName, numbersFor(config, args as ExactJson), { identity: callerOf(context.identity), keys: context.keys }, context.signal)
     },
     health: async () => {
       const down = [...hosts.values()].filter((host) => !host.healthy()).length

@@ -11,6 +11,8 @@ import type { McpConfig } from './mcp-transport.js'
 import { type SourceOptions, sourceBytes } from './source-options.js'
 import { ToolFailure } from './tool-failure.js'
 
+/** In `_meta`: what the caller has pressed on the telephone. */
+const KEYS_META = 'realtime-relay/keys'
 /** Most calls of one server at work. */
 const MAX_CALLS = 64
 /** Given to the SDK. The run's own limit always ends a call first. */
@@ -40,7 +42,8 @@ export async function createMcpSource(config: McpConfig, options: SourceOptions,
     const client = connection.current()
     if (!client) throw new ToolFailure('unavailable')
     try {
-      const params = { name: remoteName, arguments: markNumbers(args as ExactObject), ...(context.trace !== undefined && { _meta: { traceparent: context.trace } }) }
+      const meta = { ...(context.trace !== undefined && { traceparent: context.trace }), ...(context.keys !== undefined && { [KEYS_META]: context.keys }) }
+      const params = { name: remoteName, arguments: markNumbers(args as ExactObject), ...(Object.keys(meta).length > 0 && { _meta: meta }) }
       return await client.request({ method: 'tools/call', params }, CallToolResultSchema, { signal: context.signal, timeout: SDK_TIMEOUT_MS })
     } catch (error) {
       if (context.signal.aborted) throw error

@@ -50,7 +50,7 @@ export interface ModuleHost {
   /** Resolves to the names of the module's exported functions, or to undefined if it does not load. */
   start(): Promise<readonly string[] | undefined>
   /** Rejects with a `ToolFailure`. Aborting `signal` ends the call, and the thread as well if the module blocks it. */
-  call(exportName: string, args: unknown, identity: unknown, signal: AbortSignal): Promise<string>
+  call(exportName: string, args: unknown, caller: { readonly identity: unknown; readonly keys?: string | undefined }, signal: AbortSignal): Promise<string>
   healthy(): boolean
   close(): Promise<void>
 }
@@ -173,7 +173,7 @@ export function createModuleHost(moduleUrl: URL, options: { maxBytes: number; lo
 
   return {
     start: async () => current().ready,
-    call: async (exportName, args, identity, signal) => {
+    call: async (exportName, args, { identity, keys }, signal) => {
       if (total >= MAX_CALLS) throw new ToolFailure('busy')
       if (signal.aborted) throw new ToolFailure('failed')
       total++
@@ -181,7 +181,7 @@ export function createModuleHost(moduleUrl: URL, options: { maxBytes: number; lo
       let onAbort = () => {}
       try {
         return await new Promise<string>((resolve, reject) => {
-          const call: Call = { message: { kind: 'call', id, exportName, args, identity }, thread: undefined, started: false, resolve, reject }
+          const call: Call = { message: { kind: 'call', id, exportName, args, identity, keys }, thread: undefined, started: false, resolve, reject }
           onAbort = () => abandon(call)
           signal.addEventListener('abort', onAbort, { once: true })
           give(call)

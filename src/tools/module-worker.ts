@@ -2,7 +2,7 @@
 
 /** Sent to the thread. Each `call` gets one `started` and then one `done` or `failed`; each `abort` gets one `alive`. */
 export type ToWorker =
-  | { readonly kind: 'call'; readonly id: number; readonly exportName: string; readonly args: unknown; readonly identity: unknown }
+  | { readonly kind: 'call'; readonly id: number; readonly exportName: string; readonly args: unknown; readonly identity: unknown; readonly keys?: string | undefined }
   | { readonly kind: 'abort'; readonly id: number }
 
 /** `failed.error` has the error's class and place, never its message. */
@@ -45,12 +45,12 @@ const toText = (value) => {
 }
 const log = (message) => post({ kind: 'log', message: String(message).slice(0, 1000) })
 
-async function run(tools, { id, exportName, args, identity }) {
+async function run(tools, { id, exportName, args, identity, keys }) {
   const controller = new AbortController()
   controllers.set(id, controller)
   post({ kind: 'started', id })
   try {
-    const output = toText(await tools[exportName](args, { identity, signal: controller.signal, log }))
+    const output = toText(await tools[exportName](args, { identity, keys, signal: controller.signal, log }))
     post({ kind: 'done', id, output })
   } catch (error) {
     post({ kind: 'failed', id, error: describe(error) })

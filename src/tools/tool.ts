@@ -12,6 +12,8 @@ export interface ToolEnvironment {
   readonly identity: ToolCaller
   /** Aborts when the caller leaves, the response is cancelled or the time limit passes. If the tool blocks its thread, the thread is ended. */
   readonly signal: AbortSignal
+  /** What the caller has pressed on the telephone, if the profile has keys for tools. May be a card number. */
+  readonly keys?: string | undefined
   /** Writes one line (1000 characters at most) to the relay's log. Keep secrets and speech out of it. */
   log(message: string): void
 }

@@ -58,8 +58,8 @@ export interface Play {
   now: number
   /** Of the client's audio, with every input. */
   heard: Heard
-  /** Lets time pass to `now` and looks at what is due. */
-  tick(now: number, clientActive?: boolean): readonly string[]
+  /** Lets time pass to `now` and looks at what is due. `unheardMs`: of the answers' audio. */
+  tick(now: number, clientActive?: boolean, unheardMs?: number): readonly string[]
   /** The last event sent to a side. */
   lastTo(side: 'client' | 'upstream'): RealtimeEvent | undefined
   allTo(side: 'client' | 'upstream'): readonly RealtimeEvent[]
@@ -86,9 +86,9 @@ export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' |
     client: (event) => lines(self.input({ type: 'client.event', event: event as RealtimeEvent })),
     toolFinished: (callId, output = 'result', ok = true) => lines(self.input({ type: 'tool.finished', callId, output, ok, durationMs: 12.4 })),
     feed: (input) => lines(self.input(input)),
-    tick(now, clientActive = false) {
+    tick(now, clientActive = false, unheardMs = 0) {
       self.now = now
-      return lines(self.input({ type: 'tick', clientActiveAt: clientActive ? now : 0 }))
+      return lines(self.input({ type: 'tick', clientActiveAt: clientActive ? now : 0, unheardMs }))
     },
     lastTo: (side) => sent[side].at(-1),
     allTo: (side) => sent[side],
@@ -130,6 +130,8 @@ function lines(actions: readonly Action[]): readonly string[] {
         return [`switch ${action.leg}`]
       case 'call.live':
         return ['live']
+      case 'phone.transfer':
+        return [`transfer ${action.callId} ${action.name}`]
       case 'ping':
         return ['ping']
       case 'token.verify':

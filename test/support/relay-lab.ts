@@ -5,8 +5,10 @@ import { NO_AMOUNTS } from '../../src/core/policy/quota.js'
 import type { DialectName } from '../../src/core/protocol/dialect.js'
 import { RefusalError } from '../../src/core/protocol/errors.js'
 import type { RealtimeEvent } from '../../src/core/protocol/events.js'
+import { withBuiltIns } from '../../src/core/session/manners/built-in.js'
 import type { Identity } from '../../src/ports/caller.js'
 import type { Note, Recorder } from '../../src/ports/notes.js'
+import type { SessionPhone } from '../../src/ports/phone.js'
 import type { LimitReport, QuotaHolds, UsageBook, UsageReport } from '../../src/ports/store.js'
 import type { ToolCall, ToolContext, ToolOutcome } from '../../src/ports/tools.js'
 import type { DialRequest, UpstreamConnection } from '../../src/ports/upstream.js'
@@ -25,6 +27,8 @@ export interface LabOptions {
   readonly upstreamName?: string
   readonly requestedModel?: string
   readonly trace?: string
+  /** The client is a telephone, whose keys `press` presses. */
+  readonly phone?: SessionPhone
   /** Default: a recorder that makes no spans. */
   readonly traceparent?: Recorder['traceparent']
   /** Default: an authenticator that refuses every token. */
@@ -78,6 +82,8 @@ export interface Lab {
   live(): Promise<void>
   /** Lets the relay's clock run. */
   pass(ms: number): Promise<void>
+  /** A key of the telephone. */
+  press(key: string): void
   revoke(target: { tokenId?: string; subject?: string }): void
   /** Another session on the same relay. */
   another(options?: LabOptions): Lab
@@ -154,7 +160,14 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
   const upstream = memoryPair()
   const notes: Note[] = []
   const tools: RunningTool[] = []
-  const owned = profile(options.profile)
+  const owned = withBuiltIns(profile(options.profile), options.phone !== undefined)
+  let press: (key: string) => void = () => {}
+  if (options.phone)
+    Object.assign(client.link, {
+      onKey: (callback: (key: string) => void) => {
+        press = callback
+      },
+    })
   let ended = 0
   let dialled: DialRequest | undefined
   const connect = (): UpstreamConnection => ({
@@ -184,6 +197,7 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
     },
     requestedModel: options.requestedModel,
     trace: options.trace,
+    phone: options.phone,
     recorder: { note: (note) => void notes.push(note), ...(options.traceparent && { traceparent: options.traceparent }) },
     onEnd: () => ended++,
   })
@@ -212,6 +226,7 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
       vi.advanceTimersByTime(ms)
       await settle()
     },
+    press: (key) => press(key),
     revoke: shared.revoke,
     another: (more = {}) => shared.open(more),
     forget: () => void notes.splice(0),

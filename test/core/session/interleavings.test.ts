@@ -12,6 +12,9 @@ const ENDINGS: readonly Ending[] = ['completed', 'completed', 'completed', 'inco
 const COMMANDS = ['work', 'work', 'deliver', 'deliver', 'deliver', 'speech', 'create', 'cancel', 'answer', 'tool', 'tool', 'say', 'tick'] as const
 /** A spoken turn whose answer called a tool that is still at work, long enough for the line. */
 const SLOW_TOOL = ['speech', ...Array<readonly ['work', 'deliver', 'deliver']>(6).fill(['work', 'deliver', 'deliver']).flat(), 'tick', 'tick'] as const
+const QUESTION = 'Are you still there?'
+/** Nobody speaks, long enough for a question. */
+const STILL = Array<'tick'>(4).fill('tick')
 const CALLED = { outputs: ['server call'], ending: 'completed' } as const
 
 interface World {
@@ -20,6 +23,7 @@ interface World {
   finish(): void
   check(): void
   fillers(): number
+  questions(): number
   /** No result is left that the model has not spoken about, but for the client's own whose request was refused: it crossed a spoken turn, or was one too many. */
   allAnswered(): boolean
 }
@@ -41,6 +45,7 @@ function world(plans: readonly { outputs: readonly Output[]; ending: Ending }[],
   let requestRefused = false
   let oursOut = 0
   let fillers = 0
+  const questions = new Set<string>()
   let time = 0
   let clientIds = 0
 
@@ -74,7 +79,8 @@ function world(plans: readonly { outputs: readonly Output[]; ending: Ending }[],
   const toUpstream = (event: RealtimeEvent) => {
     if (event.type === 'response.create' && event.event_id !== undefined && String(event.event_id).startsWith(PREFIX)) {
       expect(p.state.responses.active, 'our response.create while a response is active').toBeUndefined()
-      oursOut++
+      if (JSON.stringify(event).includes(QUESTION)) questions.add(String(event.event_id))
+      else oursOut++
       if (objectAt(event, 'response')?.conversation === 'none') fillers++
     }
     const item = objectAt(event, 'item')
@@ -84,7 +90,8 @@ function world(plans: readonly { outputs: readonly Output[]; ending: Ending }[],
   const client = (event: object) => take(p.input({ type: 'client.event', event: { event_id: `c${++clientIds}`, ...event } as unknown as RealtimeEvent }))
   const deliver = () => {
     const event = upstream.next()
-    if (stringAt(objectAt(event, 'error'), 'event_id')?.startsWith(PREFIX)) oursOut--
+    const refused = stringAt(objectAt(event, 'error'), 'event_id')
+    if (refused?.startsWith(PREFIX) && !questions.has(refused)) oursOut--
     if (event) take(p.input({ type: 'upstream.event', leg: 1, event, frame: undefined }))
     return event !== undefined
   }
@@ -150,6 +157,7 @@ function world(plans: readonly { outputs: readonly Output[]; ending: Ending }[],
       expect(oursOut).toBeLessThanOrEqual((own.toolFiller ? 3 : 2) * started.length)
     },
     fillers: () => fillers,
+    questions: () => questions.size,
     allAnswered: () => upstream.unanswered.every((callId) => requestRefused && clientCalls.includes(callId)),
   }
 }
@@ -191,6 +199,26 @@ describe('in every order', () => {
         { numRuns: 1500 },
       )
       expect(said).toBeGreaterThanOrEqual(500)
+    },
+    SLOW_MS,
+  )
+
+  it(
+    'the same with questions into silence',
+    () => {
+      let asked = 0
+      const silence = { afterMs: 500, question: QUESTION, times: 1000, goodbye: 'Goodbye.' }
+      fc.assert(
+        fc.property(fc.array(plan, { minLength: 1, maxLength: 6 }), fc.array(fc.constantFrom(...COMMANDS, 'tick', 'tick'), { maxLength: 80, size: 'max' }), (plans, commands) => {
+          const one = world(plans, { manners: { silence, hangUp: true } })
+          for (const command of [...STILL, ...commands]) one.run(command)
+          one.finish()
+          one.check()
+          asked += one.questions()
+        }),
+        { numRuns: 700 },
+      )
+      expect(asked).toBeGreaterThanOrEqual(500)
     },
     SLOW_MS,
   )

@@ -39,8 +39,8 @@ function greet(step: Step): void {
 }
 
 export function mannersDueAt(state: SessionState): number {
-  const { manners } = state
-  if (!manners || !isReady(state)) return Number.POSITIVE_INFINITY
+  const { manners, upstream } = state
+  if (!manners || upstream.phase !== 'ready') return Number.POSITIVE_INFINITY
   const { parting } = manners
   const partingAt = parting ? Math.min(parting.until, parting.phase === 'hearing' ? parting.lookAt : Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY
   return Math.min(partingAt, quietDueAt(state), longestDueAt(state), keysDueAt(state), wantedDueAt(state))
