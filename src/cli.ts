@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line: init, serve, demo, check, call, token, explain, top, session, simulate.
+// The command line: init, serve, demo, check, call, token, explain, top, session, simulate, simulate-call.
 import { type CommandName, failureText, help, isCommand, UsageError, unknownCommand } from './cli/commands.js'
 import { options, required, seconds } from './cli/options.js'
 import { VERSION } from './config/version.js'
@@ -50,9 +50,13 @@ const COMMAND_RUNS: Readonly<Record<CommandName, (args: string[]) => Promise<voi
     return runUntilSignal(startDemo({ heard: values.heard, voice }, print), process)
   },
   async check(args) {
-    const { values } = options('check', args, { tools: FLAG, ...ENV_FILE })
+    const { values } = options('check', args, { tools: FLAG, telephony: FLAG, ...ENV_FILE })
     await withEnvFile(values)
-    const check = values.tools ? (await import('./cli/tools.js')).listTools : (await import('./cli/check.js')).check
+    const check = values.tools
+      ? (await import('./cli/tools.js')).listTools
+      : values.telephony
+        ? (await import('./cli/check-telephony.js')).checkTelephony
+        : (await import('./cli/check.js')).check
     process.exit((await check(print)) ? 0 : 1)
   },
   async call(args) {
@@ -85,6 +89,12 @@ const COMMAND_RUNS: Readonly<Record<CommandName, (args: string[]) => Promise<voi
       simulate(args).then((simulator) => ({ drain: () => simulator.close() })),
       process,
     )
+  },
+  async 'simulate-call'(args) {
+    const { callRequest, simulateCall } = await import('./cli/simulate-call.js')
+    const request = callRequest(args)
+    await withEnvFile({ ...(request.envFile !== undefined && { 'env-file': request.envFile }) })
+    process.exit((await simulateCall(request, print)) ? 0 : 1)
   },
 }
 

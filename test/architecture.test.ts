@@ -32,7 +32,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   store: ['time', 'core/limits', 'core/policy', 'ports', 'config/config', 'config/secret', 'config/redis-url'],
   ops: PLUG,
   admin: ['time', 'core/policy', 'core/protocol', 'core/upstreams', 'ports', 'config/config'],
-  ingress: [...PLUG, 'config/telephony-config', 'wire', 'seal', 'config/config-error', 'config/file-watch', 'config/tls-files'],
+  ingress: [...PLUG, 'wire', 'seal', 'config/telephony-config', 'config/config-error', 'config/file-watch', 'config/tls-files'],
   upstream: [...PLUG, 'wire'],
   profiles: ['time', 'core', 'ports', 'config'],
   server: ['time', 'core', 'ports', 'config', 'wire', 'relay', 'calls', 'auth', 'tools', 'store', 'ops', 'admin', 'ingress', 'upstream', 'profiles'],
@@ -184,7 +184,7 @@ describe('the process', () => {
 
 describe('secrets', () => {
   it('are revealed only in the rooms that use them', () => {
-    const homes = /^src\/(upstream|auth|tools|store\/redis|ops\/tracing)\//
+    const homes = /^src\/(upstream|auth|tools|store\/redis|ops\/tracing|ingress\/phone)\//
     expect(
       linesWith(
         FILES.filter((file) => !homes.test(file.path)),

@@ -38,14 +38,19 @@ function createVerify(config: AuthConfig, key: KeyObject | JWTVerifyGetKey, now:
     if (!isWellFormedToken(token)) throw new RefusalError('unauthenticated', 'malformed_token')
     try {
       const dated = { ...options, currentDate: new Date(now()) }
-      // jose takes a key or a function that finds one in the same place, but its types tell them apart.
-      const { payload } = await jwtVerify(token, key as JWTVerifyGetKey, dated).catch((error: unknown) => verifyWithOneOf(error, token, dated))
+      const { payload } = await verifyWithKeys(token, key, dated)
       checkClient(payload, config)
       return identityOf(payload, token)
     } catch (error) {
       throw error instanceof RefusalError ? error : new RefusalError('unauthenticated', causeOf(error))
     }
   }
+}
+
+/** Rejects with an error of jose, for which `causeOf` has a word, or with what finding the key failed with. */
+export function verifyWithKeys(token: string, key: KeyObject | JWTVerifyGetKey, options: JWTVerifyOptions): Promise<JWTVerifyResult> {
+  // jose takes a key or a function that finds one in the same place, but its types tell them apart.
+  return jwtVerify(token, key as JWTVerifyGetKey, options).catch((error: unknown) => verifyWithOneOf(error, token, options))
 }
 
 /** A token for another service may name the same client, so without an audience to compare only a token that names none is taken. */
@@ -84,7 +89,7 @@ function importedOnce(secret: Secret): JWTVerifyGetKey {
   }
 }
 
-function causeOf(error: unknown): string {
+export function causeOf(error: unknown): string {
   if (error instanceof errors.JWTExpired) return 'expired'
   if (error instanceof errors.JWTClaimValidationFailed) return claimCause(error.claim)
   if (error instanceof errors.JWSSignatureVerificationFailed) return 'bad_signature'

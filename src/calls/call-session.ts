@@ -5,9 +5,9 @@ import { isObject, type JsonObject, objectAt } from '../core/protocol/events.js'
 import { readPath, writePath } from '../core/protocol/paths.js'
 import { withoutAnswers } from '../core/session/quota/own-turns.js'
 
-/** Voice detection ends turns, and the relay asks for the answers: so a quota counts before them. */
+/** Voice detection ends turns, and the relay asks for the answers: so a quota counts before them. Answers that are protected are not interrupted. */
 export function offeredSession(profile: SessionProfile): JsonObject {
-  const { event } = withoutAnswers(openingUpdate(profile, 'relay_call'), true)
+  const { event } = withoutAnswers(openingUpdate(profile, 'relay_call'), true, profile.interruption?.bargeIn === 'protect')
   const session = objectAt(event, 'session') ?? {}
   const { audio } = session
   if (!isObject(audio)) return session

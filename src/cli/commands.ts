@@ -33,9 +33,13 @@ export const COMMANDS = {
     options: { '--heard TEXT': 'the words that the simulator hears in every spoken turn', '--voice tones|espeak': 'what the simulator speaks with', ...ENV_FILE },
   },
   check: {
-    usage: 'check [--tools]',
+    usage: 'check [--tools|--telephony]',
     does: 'validate the configuration, reach upstream, Redis, key set and tools, print a table',
-    options: { '--tools': 'list every tool with its schema, source and whether it can be reached; calls none', ...ENV_FILE },
+    options: {
+      '--tools': 'list every tool with its schema, source and whether it can be reached; calls none',
+      '--telephony': 'the public address, the paths of carriers as seen from outside, and credentials; rings nobody',
+      ...ENV_FILE,
+    },
   },
   call: { usage: "call <tool> '<json>'", does: 'run one tool by hand', options: { ...CALLER, ...ENV_FILE } },
   token: { usage: 'token --sub alice', does: 'sign a token with JWT_SECRET', options: { ...CALLER, '--ttl 10m': 'how long it is valid: 90s, 10m, 2h or 7d', ...ENV_FILE } },
@@ -51,6 +55,26 @@ export const COMMANDS = {
     options: { '--log FILE': 'log lines of the relays that ran it; - for standard input', '--offline': 'ask no relay: the log alone', ...ADMIN },
   },
   simulate: { usage: 'simulate --port N', does: 'the simulated Azure OpenAI Realtime alone' },
+  'simulate-call': {
+    usage: "simulate-call --say 'words'",
+    does: 'ring the relay as a telephone carrier does, talk, and print what happened when',
+    options: {
+      '--carrier twilio|acs|sip': 'which carrier rings (twilio if you name none)',
+      '--settings': 'print the settings that the relay must have for this carrier, and end',
+      '--url URL': 'the relay on this machine; without it http://127.0.0.1 and PORT',
+      '--port N': 'where the simulated carrier listens (acs 9201, sip 9202)',
+      '--from NUMBER': 'the caller, +4915550001 if you name none; withheld hides it',
+      '--to NUMBER': 'the called number, +4930555000 if you name none',
+      "--say 'words'|file.wav": 'said when the line is quiet; may be repeated. Words need espeak-ng, or become tones',
+      '--interrupt-at MS': 'the last --say breaks in, so long after the answer before it began',
+      '--press 1234#': 'keys, pressed when all is said and answered',
+      '--hang-up-after S': 'the caller hangs up so long after the connection',
+      '--until-ended': 'the caller waits for the relay to end the call',
+      '--seconds S': 'the whole call, 120 at most if you name none',
+      '--save heard.wav': 'what the caller heard',
+      ...ENV_FILE,
+    },
+  },
 } as const satisfies Readonly<Record<string, Command>>
 
 export type CommandName = keyof typeof COMMANDS

@@ -2,8 +2,8 @@
 import { parseArgs } from 'node:util'
 import { type CommandName, nearest, UsageError } from './commands.js'
 
-type Option = { type: 'string'; default?: string } | { type: 'boolean' }
-type Values<T extends Record<string, Option>> = { [K in keyof T]?: T[K]['type'] extends 'boolean' ? boolean : string }
+type Option = { type: 'string'; default?: string } | { type: 'string'; multiple: true } | { type: 'boolean' }
+type Values<T extends Record<string, Option>> = { [K in keyof T]?: T[K]['type'] extends 'boolean' ? boolean : T[K] extends { multiple: true } ? string[] : string }
 
 /** Throws a `UsageError`. Words that belong to no option are a mistake unless `words` says how many there may be. */
 export function options<T extends Record<string, Option>>(command: CommandName, args: readonly string[], spec: T, words = 0): { values: Values<T>; words: readonly string[] } {

@@ -2,7 +2,7 @@
 
 import type { KeyObject } from 'node:crypto'
 import type { PriceTable } from '../core/policy/price.js'
-import type { Manners, ToolDefinition, ToolHandling } from '../core/policy/profile.js'
+import type { Interruption, Manners, ToolDefinition, ToolHandling } from '../core/policy/profile.js'
 import type { QuotaSetting } from '../core/policy/quota-claims.js'
 import type { DialectName } from '../core/protocol/dialect.js'
 import type { JsonObject } from '../core/protocol/events.js'
@@ -11,6 +11,7 @@ import type { TelemetryConfig } from './telemetry-config.js'
 import type { TelephonyConfig } from './telephony-config.js'
 
 export type { OtlpTarget, TelemetryConfig } from './telemetry-config.js'
+export type { AcsConfig, TelephonyConfig } from './telephony-config.js'
 
 export interface UpstreamConfig {
   readonly name: string
@@ -158,6 +159,8 @@ export interface ProfileConfig {
   readonly toolNoticeMs?: number | undefined
   readonly toolFiller?: string | undefined
   readonly onCutAnswer?: 'leave' | 'continue' | undefined
+  /** What becomes of an answer when the user speaks into it. Absent: what the upstream and the client do. */
+  readonly interruption?: Interruption | undefined
   /** Absent: as the setting says. */
   readonly webrtc?: WebrtcMode | undefined
   readonly manners?: Manners | undefined

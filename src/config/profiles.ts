@@ -5,6 +5,7 @@ import { isObject, type JsonObject } from '../core/protocol/events.js'
 import { type ClientMaySet, joinOpenings, parseOpening } from './client-may-set.js'
 import type { ProfileConfig, ToolConfig } from './config.js'
 import { type EnvReader, type Problems, readTextFile } from './environment.js'
+import { readInterruption } from './interruption.js'
 import { type Fields, fieldsOf, parseJson, quoted } from './json-fields.js'
 import { readManners } from './manners.js'
 import { decimal, oneOf, wholeNumber } from './parse.js'
@@ -106,6 +107,7 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
   const onCutAnswer = fields.string('onCutAnswer') ?? fallback.onCutAnswer
   if (onCutAnswer !== undefined && onCutAnswer !== 'leave' && onCutAnswer !== 'continue') fields.bad('onCutAnswer', 'must be "leave" or "continue"')
   const manners = readManners(fields.fields('manners'), knownTools(context.tools))
+  const interruption = readInterruption(fields) ?? fallback.interruption
   const webrtc = fields.parsed('webrtc', oneOf('off', 'media-only', 'shared')) ?? fallback.webrtc
   const { limits, quota } = readLimits(fields.fields('limits'), context)
   fields.done()
@@ -120,6 +122,7 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
     toolNoticeMs,
     toolFiller,
     onCutAnswer: onCutAnswer === 'leave' ? 'leave' : undefined,
+    interruption,
     webrtc,
     manners: manners?.manners,
     transferTo: manners?.transferTo,

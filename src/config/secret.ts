@@ -1,6 +1,6 @@
 // Carries a secret from the configuration to the part that uses it. Anything that prints it prints [secret].
 
-/** Only `upstream/`, `auth/`, `tools/`, `store/redis/` and `ops/tracing/` call `.reveal()`: `test/architecture.test.ts` checks that. */
+/** Only `upstream/`, `auth/`, `tools/`, `store/redis/`, `ops/tracing/` and `ingress/phone/` call `.reveal()`: `test/architecture.test.ts` checks that. */
 export class Secret {
   readonly #value: string
   constructor(value: string) {

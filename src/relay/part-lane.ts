@@ -118,6 +118,8 @@ function underWay(state: SessionState): Item | undefined {
   const isCall = item.item.type === 'function_call'
   if (isCall ? !isClientCallItem(state.items, item.id) : item.item.type !== 'message' || item.item.role !== 'assistant') return undefined
   if (active?.id !== response.id || active.deferred || state.restored !== neverRestored || isHidden(state.items, item.id)) return undefined
+  // Deltas of an answer that was interrupted do not go on.
+  if (state.playing.discarded === response.id) return undefined
   return { responseId: response.id, itemId: item.id, isCall }
 }
 

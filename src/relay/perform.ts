@@ -12,6 +12,7 @@ import type { AudioRing } from './audio-ring.js'
 import type { SessionDeps } from './deps.js'
 import type { SessionLedger } from './ledger.js'
 import type { Leg } from './leg.js'
+import type { PlaybackLedger } from './playback-ledger.js'
 import { quotaUsage, reserveQuota } from './quota.js'
 import type { TurnClock } from './turn-clock.js'
 
@@ -22,7 +23,7 @@ export interface Effects {
   readonly ledger: SessionLedger
   readonly toolAborts: Map<string, AbortController>
   readonly audio: AudioRing
-  readonly lane: { readonly turns: Pick<TurnClock, 'moment'> }
+  readonly lane: { readonly turns: Pick<TurnClock, 'moment'>; readonly playback: Pick<PlaybackLedger, 'clear' | 'drops'> | undefined }
   /** Name under which limits are recorded. Empty until the upstream is reached. */
   readonly deployment: string
   /** The session rests on this token. */
@@ -83,6 +84,10 @@ export function perform(session: Effects, action: PlugAction): void {
     case 'media':
       session.audio.setRate(action.media.inputBytesPerSecond)
       return session.ledger.setMedia(action.media)
+    case 'playback.clear':
+      return session.lane.playback?.clear()
+    case 'playback.drop':
+      return session.lane.playback?.drops(action.event)
     case 'moment':
       return session.lane.turns.moment(action)
     case 'ping':

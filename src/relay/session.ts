@@ -113,7 +113,7 @@ export class RelayedSession implements Effects, Sides {
   #step(input: Input, now: number): readonly Action[] | undefined {
     if (this.#ended) return undefined
     const before = this.state
-    const [state, actions] = step(before, input, now, this.audio)
+    const [state, actions] = step(before, input, now, this.audio, this.lane.playback)
     this.state = state
     const lanesMove = state.life !== before.life || state.upstream !== before.upstream || state.quota.spentUntil !== before.quota.spentUntil
     if (lanesMove) this.#lanes = lanesOf(state)
@@ -188,6 +188,8 @@ export class RelayedSession implements Effects, Sides {
       this.#countAudio(audioBytes)
       this.audio.push(frame, audioBytes)
       upstream.send(upstream.wire.audioOut(frame, wire))
+      // An interruption that is due does not wait for the tick.
+      if (this.lane.playback !== undefined && this.clock() >= this.#alarm.dueAt) this.#due(this.clock())
       return
     }
     this.meters.laneMisses++

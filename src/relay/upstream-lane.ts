@@ -53,7 +53,7 @@ export class UpstreamLane {
   passes(leg: Leg, frame: Frame, state: SessionState): boolean {
     const audioBytes = leg.wire.audioIn(frame)
     if (audioBytes >= 0) {
-      if (this.playback !== undefined && !this.playback.passes(frame, undefined)) return true
+      if (this.playback !== undefined && !this.playback.passes(frame, state.playing.discarded)) return true
       this.#meters.serverAudioBytes += audioBytes
       this.#client.send(this.#client.wire.audioOut(frame, leg.wire))
       if (this.turns.awaitsAudio) this.turns.audio(audioBytes)

@@ -17,13 +17,13 @@ export interface PhoneDeps {
   readonly live: LiveConfig
   readonly store: Store
   readonly relay: { readonly openSession: OpenSession; readonly sessions: { readonly count: number } }
-  /** What holds calls by SIP. Absent: SIP is off. */
-  readonly calls: CallParts | undefined
   readonly metrics: Pick<Metrics, 'counter' | 'gauge'>
   readonly recorderOf: (session: Pick<NewSession, 'sessionId' | 'profile' | 'trace'>) => Recorder
-  readonly log: Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'level'>
+  readonly log: Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'error' | 'level'>
   readonly draining: () => boolean
   readonly overloaded: () => boolean
+  /** What holds calls of which no sound comes here. Absent: WebRTC and SIP are off. */
+  readonly calls: CallParts | undefined
   /** The clock of sessions. */
   readonly steady: () => number
 }
@@ -37,9 +37,31 @@ export interface CarrierRoutes {
   close?(): Promise<void>
 }
 
+/** Each carrier's part is loaded only if the carrier is configured. */
 export async function carrierRoutes(deps: CarrierDeps): Promise<readonly CarrierRoutes[]> {
-  const { sip } = deps.telephony
-  const found: CarrierRoutes[] = []
-  if (sip && deps.calls) found.push({ routes: (await import('./sip.js')).startSip({ ...deps, sip, calls: deps.calls }) })
-  return found
+  const { twilio, acs, sip } = deps.telephony
+  return await Promise.all([...(twilio ? [twilioRoutes(deps, twilio)] : []), ...(acs ? [acsRoutes(deps, acs)] : []), ...(sip ? [sipRoutes(deps, sip)] : [])])
+}
+
+async function twilioRoutes({ config, telephony, desk, store, log }: CarrierDeps, twilio: NonNullable<TelephonyConfig['twilio']>): Promise<CarrierRoutes> {
+  const { createTwilioRoutes } = await import('../ingress/phone/twilio/routes.js')
+  const { maxSessionMs: maxCallMs } = config.limits
+  return { routes: createTwilioRoutes({ desk, config: twilio, publicUrl: telephony.publicUrl, tickets: store.tickets, maxCallMs, log }) }
+}
+
+async function acsRoutes({ telephony, desk, log }: CarrierDeps, acs: NonNullable<TelephonyConfig['acs']>): Promise<CarrierRoutes> {
+  const [{ createAcsRoutes }, { createAcsControl }, { createCarrierTokens }] = await Promise.all([
+    import('../ingress/phone/acs/routes.js'),
+    import('../ingress/phone/acs/control.js'),
+    import('../auth/carrier-tokens.js'),
+  ])
+  const tokens = createCarrierTokens(acs, { fetch: (url, init) => fetch(url, init), now: Date.now })
+  return { routes: createAcsRoutes({ desk, publicUrl: telephony.publicUrl, tokens, control: createAcsControl(acs), log, now: Date.now }) }
+}
+
+async function sipRoutes({ calls, desk, store, metrics, log, draining, overloaded }: CarrierDeps, sip: NonNullable<TelephonyConfig['sip']>): Promise<CarrierRoutes> {
+  // Calls are loaded wherever SIP is configured.
+  if (!calls) throw new Error('calls by SIP need the part that holds calls')
+  const { startSip } = await import('./sip.js')
+  return { routes: startSip({ sip, calls, desk, store, metrics, log, draining, overloaded }) }
 }

@@ -33,7 +33,7 @@ export async function startPhone(deps: PhoneDeps): Promise<Phone> {
     profileFor: (identity) => live.profileFor(identity, undefined),
     toolsFor: (profile) => live.toolsFor(profile),
     longestMs: (profile) => live.config.profiles[profile]?.limits.maxSessionMs ?? config.limits.maxSessionMs,
-    transferTo: () => ({}),
+    transferTo: (profile) => live.config.profiles[profile]?.transferTo ?? {},
     async quotaLeft(identity, { quota }) {
       const used = quota && (await quotaUsage(store.usage, identity.subject, quota, Date.now()))
       return quota ? used && quotaLeft(quota, used) : []

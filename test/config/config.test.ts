@@ -224,6 +224,8 @@ describe('tools and profiles', () => {
       toolNoticeMs: 1500,
       toolFiller: 'Say that you are looking it up.',
       onCutAnswer: 'leave',
+      minSpeechMs: 300,
+      truncate: 'relay',
       limits: { maxSessionSeconds: 0.5, maxSessionsPerUser: 1 },
       session: { audio: { output: { voice: 'marin' } } },
     },
@@ -262,6 +264,7 @@ describe('tools and profiles', () => {
       toolNoticeMs: 1500,
       toolFiller: 'Say that you are looking it up.',
       onCutAnswer: 'leave',
+      interruption: { bargeIn: 'allow', minSpeechMs: 300, truncate: 'relay' },
       limits: { maxSessionMs: 500, maxSessionsPerUser: 1 },
     })
   })

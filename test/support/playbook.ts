@@ -6,6 +6,7 @@ import type { Action } from '../../src/core/session/actions.js'
 import { dueAt } from '../../src/core/session/budget.js'
 import type { CallSeed } from '../../src/core/session/call/state.js'
 import type { Input } from '../../src/core/session/inputs.js'
+import { nothingPlaying, type Playing } from '../../src/core/session/playing/playing.js'
 import { openingState, type SessionState } from '../../src/core/session/state.js'
 import { step } from '../../src/core/session/step.js'
 import { type Heard, heardNothing } from '../../src/core/session/voice.js'
@@ -58,6 +59,8 @@ export interface Play {
   now: number
   /** Of the client's audio, with every input. */
   heard: Heard
+  /** Of the answers' audio, with every input. */
+  playing: Playing
   /** Lets time pass to `now` and looks at what is due. `unheardMs`: of the answers' audio. */
   tick(now: number, clientActive?: boolean, unheardMs?: number): readonly string[]
   /** The last event sent to a side. */
@@ -72,10 +75,11 @@ export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' |
   const self: Play = {
     now: openedAt,
     heard: heardNothing,
+    playing: nothingPlaying,
     state: openingState({ profile: owned, relayIdPrefix: PREFIX, requestedModel: undefined, now: openedAt, caller: { subject: 'alice', issuer: undefined }, expiresAt, call }),
     input(input) {
       const before = self.state
-      const [state, actions] = step(before, input, self.now, self.heard)
+      const [state, actions] = step(before, input, self.now, self.heard, self.playing)
       // The relay asks for the next due time only as a change of the last one.
       if (dueAt(state, before, dueAt(before)) !== dueAt(state)) throw new Error(`due at another time than told: ${JSON.stringify(input)}`)
       self.state = state

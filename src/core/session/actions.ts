@@ -52,6 +52,10 @@ export type Action =
   | { readonly type: 'call.live' }
   /** The session in force may have other audio from now on. */
   | { readonly type: 'media'; readonly media: Media }
+  /** The client's playback is thrown away: what it has not played by now is not heard. */
+  | { readonly type: 'playback.clear' }
+  /** This audio is not sent, since nobody is to hear it. */
+  | { readonly type: 'playback.drop'; readonly event: RealtimeEvent }
   /** Answered by `quota.left`, soon and once. */
   | { readonly type: 'quota.ask'; readonly cause: QuotaCause }
   /** Reserves this much, in tokens, for a response that wants to start, until its usage is known. Answered by `quota.reserved`, soon and once. */

@@ -47,6 +47,7 @@ export function dueAt(state: SessionState, before?: SessionState, known = 0): nu
     quota.spentUntil ?? Number.POSITIVE_INFINITY,
     resume.awayUntil ?? Number.POSITIVE_INFINITY,
     leavingDueAt(state),
+    state.playing.dueAt ?? Number.POSITIVE_INFINITY,
   )
 }
 
@@ -65,6 +66,7 @@ function isAsDue(a: SessionState, b: SessionState): boolean {
     a.watch === b.watch &&
     a.rollover === b.rollover &&
     a.call === b.call &&
+    a.playing === b.playing &&
     a.manners === b.manners &&
     a.calls === b.calls &&
     a.responses === b.responses

@@ -3,6 +3,7 @@ import { CLIENT_RULES, judgeClientEvent } from '../policy/client-rules.js'
 import { withToolsOf } from '../policy/client-tools.js'
 import { arrayAt, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { queueBehind } from './gate.js'
+import { alreadyTruncated, cancelledByClient, truncatedByClient } from './playing/interrupting.js'
 import { audioRefused, changeQuota, createWithinQuota, leaveAnsweringToRelay, quotaRequested } from './quota/gate.js'
 import { overRate, refuse } from './refuse.js'
 import { followUp } from './responses/follow-up.js'
@@ -66,6 +67,7 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
       return
     case 'response.cancel':
       clientCancels(step, rebuilt)
+      cancelledByClient(step, rebuilt)
       return
     case 'conversation.item.create':
       clientAddsItem(step, rebuilt)
@@ -82,7 +84,9 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
       if (!deletedByRelay(step, rebuilt)) step.actions.push({ type: 'send', to: 'upstream', event: rebuilt })
       return
     case 'conversation.item.truncate':
+      if (alreadyTruncated(step, rebuilt)) return
       if (!truncatedByRelay(step, rebuilt)) step.actions.push({ type: 'send', to: 'upstream', event: rebuilt })
+      truncatedByClient(step, rebuilt)
       return
     default:
       step.actions.push({ type: 'send', to: 'upstream', event: rebuilt })

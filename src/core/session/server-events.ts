@@ -12,7 +12,8 @@ import { type Items, itemDeleted, itemInserted } from './items.js'
 import { keyPressed } from './manners/keys.js'
 import { lineRefused } from './manners/lines.js'
 import { mediaOf } from './media.js'
-import { answerTurn, asIfUpstreamAnswered, askAfterUse, commitRefused, turnCommitted } from './quota/gate.js'
+import { isLate } from './playing/state.js'
+import { answerTurn, asIfUpstreamAnswered, askAfterUse, commitRefused, noteInterrupting, turnCommitted } from './quota/gate.js'
 import { followUp, followUpRefused, uncertainFollowUpRefused } from './responses/follow-up.js'
 import { responseCreated, responseDone } from './responses/lifecycle.js'
 import { clientRequestOver, speechHeard, speechOver, turnTaken } from './responses/machine.js'
@@ -45,6 +46,7 @@ function handle(step: Step, told: Told): void {
   const { event } = received
   remember(step, event)
   noteSpeech(step, event)
+  if (isLate(step.state.playing, event)) return dropLate(step, event)
   switch (event.type) {
     case 'response.created':
       if (fillerSeen(step, received)) return
@@ -105,6 +107,11 @@ function handle(step: Step, told: Told): void {
   else if (event.type === 'input_audio_buffer.cleared') followUp(step)
 }
 
+function dropLate(step: Step, event: RealtimeEvent): void {
+  note(step, { type: 'event_dropped', side: 'upstream', why: 'interrupted' })
+  if (event.type === 'response.output_audio.delta') step.actions.push({ type: 'playback.drop', event })
+}
+
 /** What the session keeps of an event, beyond what it does with it. */
 export function remember(step: Step, event: RealtimeEvent): void {
   const { underWay } = step.state
@@ -142,6 +149,7 @@ export function confirm(step: Step, session: JsonObject | undefined): void {
   const transcribes = objectAt(objectAt(objectAt(session, 'audio'), 'input'), 'transcription') !== undefined
   const voice = transcribes === step.state.voice.transcribes ? step.state.voice : { ...step.state.voice, transcribes }
   step.set({ inForce, voice, model: stringAt(session, 'model'), answersTurns: answersTurnsInForce(session), detectsTurns: detectsTurnsInForce(session) })
+  noteInterrupting(step, session)
 }
 
 function recordTranscription(step: Step, event: RealtimeEvent): void {

@@ -7,6 +7,7 @@ import { type Gate, openGate } from './gate.js'
 import { type Items, noItems } from './items.js'
 import type { Life, UpstreamPhase } from './lanes.js'
 import { type MannersState, mannersBegin } from './manners/state.js'
+import { noPlaying, type PlayingState } from './playing/state.js'
 import { noQuota, type QuotaState } from './quota/state.js'
 import { noRates, type Rates } from './rates.js'
 import { noResponses, type Responses, type UpstreamEvent } from './responses/state.js'
@@ -69,6 +70,7 @@ export interface SessionState {
   readonly detectsTurns: boolean
   readonly underWay: UnderWay
   readonly voice: Voice
+  readonly playing: PlayingState
   /** The upstream was lost, and the session goes on as soon as another knows the conversation. */
   readonly restore: Restore | undefined
   readonly restored: Restored
@@ -129,6 +131,7 @@ export function openingState(seed: SessionSeed): SessionState {
     detectsTurns: true,
     underWay: nothingUnderWay,
     voice: noVoice,
+    playing: noPlaying,
     restore: undefined,
     restored: neverRestored,
     rollover: undefined,
@@ -175,6 +178,7 @@ export function stateWith(state: SessionState, changes: Partial<SessionState>): 
     detectsTurns: state.detectsTurns,
     underWay: state.underWay,
     voice: state.voice,
+    playing: state.playing,
     restore: state.restore,
     restored: state.restored,
     rollover: state.rollover,

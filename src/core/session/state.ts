@@ -9,6 +9,7 @@ import type { Action } from './actions.js'
 import { isClientCallItem, isHidden, visibleItem } from './items.js'
 import { type Lanes, lanesFor } from './lanes.js'
 import type { SessionNote } from './notes.js'
+import { nothingPlaying, type Playing } from './playing/playing.js'
 import { callCount, endReason } from './responses/how-ended.js'
 import { statusLabel } from './responses/state.js'
 import { rolloverFor } from './restore/state.js'
@@ -33,6 +34,8 @@ export class Step implements SessionView {
     readonly now: number,
     /** Of the client's audio. */
     readonly heard: Heard = heardNothing,
+    /** Of the answers. */
+    readonly playing: Playing = nothingPlaying,
   ) {}
 
   set(changes: Partial<SessionState>): void {

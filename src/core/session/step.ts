@@ -12,6 +12,8 @@ import { transferred } from './manners/parting.js'
 import { tellMoments } from './moments.js'
 import { moveAway, moveWhenQuiet } from './move/leaving.js'
 import { openingEvent } from './opening.js'
+import { followPlaying } from './playing/interrupting.js'
+import { nothingPlaying, type Playing } from './playing/playing.js'
 import { quotaReserved, releaseWhenIdle, tellLeft } from './quota/gate.js'
 import { refuse } from './refuse.js'
 import { isFree } from './responses/floor.js'
@@ -30,12 +32,13 @@ import { type Heard, heardNothing } from './voice.js'
 
 /**
  * `now`: the time of the input in milliseconds on the session's clock, not before that of the input before. `heard`: the client's audio by then.
- * The same state: nothing changed.
+ * `playing`: what it plays. The same state: nothing changed.
  */
-export function step(state: SessionState, input: Input, now: number, heard: Heard = heardNothing): [SessionState, readonly Action[]] {
+export function step(state: SessionState, input: Input, now: number, heard: Heard = heardNothing, playing: Playing = nothingPlaying): [SessionState, readonly Action[]] {
   if (state.life === 'closed' || isStale(state, input, now)) return [state, []]
-  const step = new Step(state, now, heard)
+  const step = new Step(state, now, heard, playing)
   handle(step, input)
+  if (state.profile.interruption) followPlaying(step, state, input)
   if (step.state.manners) keepManners(step, state, input)
   if (step.state.resume.isOffered) keepForOthers(step, state, input)
   if (step.state.quota.holds) releaseWhenIdle(step)

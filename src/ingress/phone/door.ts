@@ -19,6 +19,8 @@ export interface PhoneDoor {
    * once. From the 101 on the socket is bounded by nobody but the caller of this. `socket` is the same in both, and closes once.
    */
   media<T>(url: string, check: (request: FastifyRequest) => T | Promise<T>, open: (link: Link, passed: T, socket: Socket) => void): void
+  /** Answers a carrier's request over HTTP with what the error means, logged and counted. */
+  refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply
 }
 
 /** Adds a carrier's routes. */
@@ -32,7 +34,9 @@ export interface DoorDeps {
 }
 
 export function createPhoneDoor(app: FastifyInstance, { connections, pingIntervalMs, refusalOf }: DoorDeps): PhoneDoor {
+  const refuse: PhoneDoor['refuse'] = (error, request, reply) => sendRefusal(reply, refusalOf(error, request))
   return {
+    refuse,
     media<T>(url: string, check: (request: FastifyRequest) => T | Promise<T>, open: (link: Link, passed: T, socket: Socket) => void): void {
       const passes = new WeakMap<IncomingMessage, { readonly passed: T; readonly response: ServerResponse }>()
       app.route({
@@ -50,7 +54,7 @@ export function createPhoneDoor(app: FastifyInstance, { connections, pingInterva
         try {
           passes.set(request.raw, { passed: await check(request), response: reply.raw })
         } catch (error) {
-          sendRefusal(reply, refusalOf(error, request))
+          refuse(error, request, reply)
         }
       }
 

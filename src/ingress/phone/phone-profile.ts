@@ -19,6 +19,8 @@ export function phoneProfile(chosen: SessionProfile, format: Format | undefined)
     ...chosen,
     session,
     tools: chosen.tools.filter(({ owner }) => owner === 'server'),
+    // A telephone cannot truncate; by SIP the service knows what was played.
+    ...(format !== undefined && { interruption: { bargeIn: 'allow' as const, ...chosen.interruption, truncate: 'relay' as const } }),
     clientMaySet: NOTHING,
     clientMaySetValues: undefined,
     clientMaySeedHistory: false,

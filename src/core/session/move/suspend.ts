@@ -3,6 +3,7 @@ import type { Action } from '../actions.js'
 import { openGate } from '../gate.js'
 import { callOff, STOPPED } from '../manners/parting.js'
 import { mannersElsewhere } from '../manners/state.js'
+import { noPlaying, playingWith } from '../playing/state.js'
 import type { Said } from '../restore/cut.js'
 import { withWhatWasSaid } from '../restore/loss.js'
 import { outgoing } from '../restore/outgoing.js'
@@ -51,6 +52,8 @@ export function suspended(before: SessionState, said: readonly Said[], now: numb
       restore: next,
       restored: { ...before.restored, former: undefined },
       voice: { ...noVoice, transcribes: before.voice.transcribes, openFromMs: totalMs },
+      // What was sent by then counts as heard: the client has it.
+      playing: playingWith(noPlaying, { interrupts: before.playing.interrupts, truncated: before.playing.truncated }),
       rollover: undefined,
       watch: undefined,
     }),

@@ -2,16 +2,17 @@
 import type { Rejection } from '../../policy/policy.js'
 import { outputCap } from '../../policy/profile.js'
 import { type QuotaLeft, type QuotaPolicy, type QuotaUsage, quotaLeft, spentRule } from '../../policy/quota.js'
-import { arrayAt, isObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
+import { arrayAt, isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
 import { cutOffForeign } from '../call/cancel.js'
 import { close } from '../ending.js'
 import { closeGate, type GatedRequest, isOpen, openGate } from '../gate.js'
 import type { QuotaReservation } from '../inputs.js'
+import { interruptsItself, playingWith } from '../playing/state.js'
 import { overRate, refuse } from '../refuse.js'
 import { isFree, mayStart } from '../responses/floor.js'
 import { createForClient, createForLine, createForTurn } from '../responses/requests.js'
 import { note, publicEventId, type SessionState, type Step } from '../state.js'
-import { withAnswers, withoutAnswers } from './own-turns.js'
+import { interruptsInForce, withAnswers, withoutAnswers } from './own-turns.js'
 import type { QuotaCause, QuotaState } from './state.js'
 
 const UNKNOWN: Rejection = { code: 'rate_limited', message: 'The quota cannot be checked now.', retryAfterSeconds: 5 }
@@ -22,22 +23,37 @@ export function changeQuota(step: Step, change: Partial<QuotaState>): void {
   step.set({ quota: { ...step.state.quota, ...change } })
 }
 
-/** The relay asks for the answers to spoken turns: what is not to start must not start by itself. In a call, whose audio it does not have, always. */
-export function answersItself({ profile, call }: Pick<SessionState, 'profile' | 'call'>): boolean {
-  return profile.quota !== undefined || call !== undefined
+/**
+ * The relay asks for the answers to spoken turns: what is not to start must not start by itself. In a call, whose audio it does not have, always; and if
+ * speech does not interrupt, since an upstream that answers at its end would meet the answer that goes on.
+ */
+export function answersItself(state: Pick<SessionState, 'profile' | 'call'>): boolean {
+  return state.profile.quota !== undefined || state.call !== undefined || interruptsItself(state)
 }
 
 /** A `session.update` on its way upstream, with the answering of turns left to us. */
 export function leaveAnsweringToRelay(step: Step, update: RealtimeEvent, opening: boolean): RealtimeEvent {
   if (!answersItself(step.state)) return update
-  const { event, answers } = withoutAnswers(update, opening)
-  if (answers !== undefined) changeQuota(step, { answersTurns: answers })
+  const { event, wishes } = withoutAnswers(update, opening, interruptsItself(step.state))
+  if (wishes.answers !== undefined) changeQuota(step, { answersTurns: wishes.answers })
+  if (wishes.interrupts !== undefined && interruptsItself(step.state)) changeInterrupts(step, wishes.interrupts)
   return event
 }
 
 /** A session event on its way to the client, which knows nothing of that. */
 export function asIfUpstreamAnswered(step: Step, event: RealtimeEvent): RealtimeEvent {
-  return answersItself(step.state) ? withAnswers(event, step.state.quota.answersTurns) : event
+  if (!answersItself(step.state)) return event
+  const { quota, playing } = step.state
+  return withAnswers(event, { answers: quota.answersTurns, interrupts: interruptsItself(step.state) ? playing.interrupts : undefined })
+}
+
+/** The upstream has shown this session in force. If it interrupts by itself, this says whether it does. */
+export function noteInterrupting(step: Step, session: JsonObject | undefined): void {
+  if (step.state.profile.interruption && !interruptsItself(step.state)) changeInterrupts(step, interruptsInForce(session))
+}
+
+function changeInterrupts(step: Step, interrupts: boolean): void {
+  if (interrupts !== step.state.playing.interrupts) step.set({ playing: playingWith(step.state.playing, { interrupts }) })
 }
 
 /** The client's `response.create`. Without a quota it goes at once. */

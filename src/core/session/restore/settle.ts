@@ -5,6 +5,7 @@ import { type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../p
 import { handleClientEvent } from '../client-events.js'
 import { remembered } from '../conversation.js'
 import { isOpen } from '../gate.js'
+import { interruptsItself } from '../playing/state.js'
 import { answerTurn, quotaReserved } from '../quota/gate.js'
 import { heardPart } from '../replay.js'
 import { isFree } from '../responses/floor.js'
@@ -91,7 +92,9 @@ function goesOnAfterCut({ profile }: Step): boolean {
 function cutOfActive(step: Step): Cut {
   const { active, userSpeaks } = step.state.responses
   const { sent } = step.state.underWay
-  const unwanted = userSpeaks || sent.some((one) => one.type === 'response.cancel' && (stringAt(one, 'response_id') ?? active?.id) === active?.id)
+  // Where speech does not end an answer, a loss must not.
+  const unwanted =
+    (userSpeaks && !interruptsItself(step.state)) || sent.some((one) => one.type === 'response.cancel' && (stringAt(one, 'response_id') ?? active?.id) === active?.id)
   return cutOf({ shown: shownOf(step, active?.id), unwanted, isVisible: (item) => isSeen(step, item) })
 }
 

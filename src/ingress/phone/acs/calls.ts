@@ -1,0 +1,264 @@
+// The ACS calls of this process: answered, bound to their media socket and their callbacks, given their media again once, ended.
+import type { Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type RefusalCode, RefusalError, toWireClose } from '../../../core/protocol/errors.js'
+import type { Link } from '../../../ports/link.js'
+import type { AnsweredPhoneCall, Line, PhoneDesk } from '../../../ports/phone.js'
+import { within } from '../../../time/within.js'
+import type { CallbackEvent } from './callbacks.js'
+import { type AcsControl, AcsError, type AnswerAddresses } from './control.js'
+import { digestOf, type GridEvent } from './event-grid.js'
+import { createAcsFraming } from './framing.js'
+import { createTransfers, type Transfers } from './transfers.js'
+
+export interface AcsLog {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+export interface AcsCallsDeps {
+  readonly desk: PhoneDesk
+  readonly control: AcsControl
+  /** Where a call's media and callbacks are to come, by its ticket and the name of its callbacks. */
+  readonly addresses: (ticket: string, name: string) => AnswerAddresses
+  readonly log: AcsLog
+  /** Shorter in tests. */
+  readonly times?: Partial<AcsTimes>
+}
+
+export interface AcsTimes {
+  /** Media or a callback can come before the answer that names the call: it waits so long for that. */
+  readonly answerMs: number
+  /** After a lost media socket, for the word that the call is over. */
+  readonly graceMs: number
+  /** From asking for the media again to their coming. */
+  readonly redialMs: number
+}
+
+const TIMES: AcsTimes = { answerMs: 5000, graceMs: 1000, redialMs: 8000 }
+/** A call whose answer failed here may have been answered there: until then its media are waited for, to hang it up. */
+const LOST_ANSWER_MS = 60_000
+/** Names of calls that nobody ended. The service's own tokens live for a day. */
+const MAX_NAMES = 20_000
+
+/** Refusals after which the caller may try again: the telephone says busy. */
+const BUSY = new Set<RefusalCode>([
+  ...(['overloaded', 'too_many_sessions', 'rate_limited', 'budget_spent', 'draining', 'internal'] as const),
+  ...(['upstream_refused', 'upstream_lost', 'upstream_timeout'] as const),
+])
+
+export interface LiveCall {
+  readonly line: Line
+  readonly transfers: Transfers
+  /** The id of its connection; undefined: it was not answered. */
+  readonly connection: Promise<string | undefined>
+  phone: AnsweredPhoneCall | undefined
+  isOver: boolean
+  /** The media were asked for a second time. There is no third. */
+  wasRestarted: boolean
+  /** Its address may be dialled once more, though its ticket is used. */
+  isAwaited: boolean
+}
+
+export interface AcsCalls {
+  /** Never rejects: whatever goes wrong ends the call. */
+  answer(incoming: Extract<GridEvent, { type: 'incoming' }>): Promise<void>
+  /** The call of a media socket whose token was checked. Rejects with a `RefusalError`. */
+  enter(ticket: string, connectionId: string): Promise<LiveCall>
+  attach(call: LiveCall, link: Link, socket: Socket): void
+  /** Events of a request whose token was checked, at the path with this name. Never rejects. */
+  hear(name: string, events: readonly CallbackEvent[]): Promise<void>
+}
+
+export function createAcsCalls({ desk, control, addresses, log, times }: AcsCallsDeps): AcsCalls {
+  const { answerMs, graceMs, redialMs } = { ...TIMES, ...times }
+  /** By the name of their callbacks, which is derived from the ticket: whoever redeems it, on any instance, knows the name too. */
+  const calls = new Map<string, LiveCall>()
+
+  function keep(name: string, call: LiveCall): void {
+    calls.set(name, call)
+    const [oldest] = calls.keys()
+    if (calls.size > MAX_NAMES && oldest !== undefined) calls.delete(oldest)
+  }
+
+  function openCall(): { readonly call: LiveCall; readonly answered: (id: string | undefined) => void } {
+    let answered: (id: string | undefined) => void = () => undefined
+    const connection = new Promise<string | undefined>((resolve) => {
+      answered = resolve
+    })
+    const transfers = createTransfers()
+    const call: LiveCall = {
+      line: {
+        async hangUp() {
+          if (call.isOver) return
+          call.isOver = true
+          const id = await connection
+          if (id !== undefined) await control.hangUp(id)
+        },
+        async transfer(target) {
+          const id = await connection
+          if (id === undefined || call.isOver) throw new AcsError('transfer', undefined, 'refused')
+          await transfers.begin((operation) => control.transfer(id, target, operation))
+        },
+      },
+      transfers,
+      connection,
+      phone: undefined,
+      isOver: false,
+      wasRestarted: false,
+      isAwaited: false,
+    }
+    return { call, answered }
+  }
+
+  async function refuse(context: string, error: unknown): Promise<void> {
+    const code = error instanceof RefusalError ? error.code : 'internal'
+    if (error instanceof RefusalError) log.info({ code, why: error.why, ...error.details.log }, 'telephone call refused')
+    else log.error({ err: error }, 'telephone call refused: it could not be opened')
+    await control.reject(context, BUSY.has(code) ? 'busy' : 'forbidden').catch((problem: unknown) => log.warn({ err: problem }, 'caller not refused at the carrier'))
+  }
+
+  /** Ends what is left of a call at both ends. */
+  async function end(call: LiveCall): Promise<void> {
+    call.isAwaited = false
+    call.phone?.over()
+    await call.line.hangUp().catch((error: unknown) => log.warn({ sessionId: call.phone?.sessionId, err: error }, 'call not hung up at the carrier'))
+  }
+
+  /** The service says that the call is over, or never was. */
+  function over(call: LiveCall): void {
+    call.isOver = true
+    call.isAwaited = false
+    call.transfers.over()
+    call.phone?.over()
+  }
+
+  /** The stream cannot be resumed; the service can be asked to begin it again, if the call still stands. */
+  async function mediaLost(call: LiveCall): Promise<void> {
+    await delay(graceMs, undefined, { ref: false })
+    await call.transfers.idle()
+    if (call.isOver) return
+    const sessionId = call.phone?.sessionId
+    const id = await call.connection
+    if (call.wasRestarted || id === undefined) {
+      log.warn({ sessionId }, 'media socket lost again: the call ends')
+      return end(call)
+    }
+    log.warn({ sessionId }, 'media socket lost: asking for it once more')
+    call.wasRestarted = true
+    call.isAwaited = true
+    try {
+      await control.startMedia(id)
+      await delay(redialMs, undefined, { ref: false })
+    } catch (error) {
+      log.warn({ sessionId, err: error }, 'media socket not asked for again')
+    }
+    if (call.isAwaited && !call.isOver) await end(call)
+  }
+
+  async function hearOne(call: LiveCall, name: string, event: CallbackEvent): Promise<void> {
+    const { type, operation, code, subCode } = event
+    const sessionId = call.phone?.sessionId
+    const facts = { sessionId, code, subCode }
+    switch (type) {
+      case 'disconnected':
+        calls.delete(name)
+        return over(call)
+      case 'answer_failed':
+        log.warn(facts, 'the carrier could not answer the call')
+        calls.delete(name)
+        return over(call)
+      case 'media_failed':
+        return log.warn(facts, 'the carrier could not reach the media socket')
+      case 'transferred':
+        return call.transfers.settle(operation, true)
+      case 'transfer_failed':
+        log.warn(facts, 'the carrier could not transfer the call')
+        return call.transfers.settle(operation, false)
+      default:
+        log.debug({ sessionId, event: type }, 'carrier says')
+    }
+  }
+
+  return {
+    async answer({ context, ring }) {
+      const { call, answered } = openCall()
+      let phone: AnsweredPhoneCall
+      try {
+        phone = await desk.answer(ring, call.line, createAcsFraming())
+      } catch (error) {
+        answered(undefined)
+        return refuse(context, error)
+      }
+      call.phone = phone
+      const { sessionId } = phone
+      const ticket = await desk.ticketFor(phone, ring).catch(() => undefined)
+      if (ticket === undefined) {
+        answered(undefined)
+        over(call)
+        return refuse(context, new RefusalError('internal', 'no_ticket'))
+      }
+      const name = nameOf(ticket)
+      // Before the service is asked: its media may be here before its answer.
+      keep(name, call)
+      try {
+        answered(await control.answer(context, addresses(ticket, name)))
+        log.info({ sessionId }, 'telephone call answered')
+      } catch (error) {
+        answered(undefined)
+        over(call)
+        log.warn({ sessionId, err: error }, 'telephone call not answered at the carrier')
+        setTimeout(() => calls.delete(name), LOST_ANSWER_MS).unref()
+      }
+    },
+
+    async enter(ticket, connectionId) {
+      const name = nameOf(ticket)
+      const known = calls.get(name)
+      if (known) {
+        const expected = await within(answerMs, known.connection, () => undefined)
+        if (expected === undefined && known.isOver) await control.hangUp(connectionId).catch(() => undefined)
+        if (expected === undefined) throw new RefusalError('forbidden', 'not_answered')
+        if (expected !== connectionId) throw new RefusalError('forbidden', 'other_call')
+        if (known.isAwaited) {
+          known.isAwaited = false
+          return known
+        }
+      }
+      const elsewhere = openCall()
+      elsewhere.answered(connectionId)
+      const redeemed = await desk.redeem(ticket, () => ({ line: elsewhere.call.line, framing: createAcsFraming() }))
+      if (!redeemed) throw new RefusalError('forbidden', 'unknown_ticket')
+      const call = known && known.phone === redeemed.call ? known : elsewhere.call
+      call.phone = redeemed.call
+      keep(name, call)
+      return call
+    },
+
+    attach(call, link, socket) {
+      if (call.phone?.attach(link)) {
+        socket.once('close', () => void mediaLost(call))
+        return
+      }
+      const { code, reason } = toWireClose('session_over')
+      link.close(code, reason)
+      void end(call)
+    },
+
+    async hear(name, events) {
+      const call = calls.get(name)
+      const id = call && (await within(answerMs, call.connection, () => undefined))
+      for (const event of events) {
+        if (!call) log.debug({ event: event.type }, 'callback of a call that is not here')
+        else if (id === undefined || event.connectionId !== id) log.warn({ sessionId: call.phone?.sessionId }, 'callback of another call dropped')
+        else await hearOne(call, name, event)
+      }
+    },
+  }
+}
+
+function nameOf(ticket: string): string {
+  return digestOf(`callbacks of ${ticket}`)
+}
