@@ -4,7 +4,7 @@ import { CALLER_RATE } from '../simulator/carriers/carrier.js'
 import { type CallOutcome, type CallPlan, placeCall } from '../simulator/carriers/placed-call.js'
 import { speak } from '../simulator/speech.js'
 import { fromWav, toWav } from '../simulator/wav.js'
-import { type CarrierName, carrierNamed, openCarrier } from './carriers.js'
+import { type CarrierName, carrierNamed, openCarrier, settingsFor } from './carriers.js'
 import { UsageError } from './commands.js'
 import { options } from './options.js'
 
@@ -76,19 +76,18 @@ export function callRequest(args: readonly string[]): CallRequest {
 
 /** False: the call did not go as asked. Rejects if the carrier cannot be simulated as asked. */
 export async function simulateCall(request: CallRequest, print: (line: string) => void): Promise<boolean> {
-  const says: Buffer[] = []
-  for (const text of request.says) says.push(await soundOf(text, print))
-  const opened = await openCarrier(request)
   if (request.settings) {
-    for (const line of opened.settings) print(line)
-    await opened.carrier.close()
+    for (const line of settingsFor(request)) print(line)
     return true
   }
+  const says: Buffer[] = []
+  for (const text of request.says) says.push(await soundOf(text, print))
+  const carrier = await openCarrier(request)
   let outcome: CallOutcome
   try {
-    outcome = await placeCall(opened.carrier, { ...request.plan, says }, (atMs, what) => print(`${(atMs / 1000).toFixed(2).padStart(7)} s  ${what}`))
+    outcome = await placeCall(carrier, { ...request.plan, says }, (atMs, what) => print(`${(atMs / 1000).toFixed(2).padStart(7)} s  ${what}`))
   } finally {
-    await opened.carrier.close()
+    await carrier.close()
   }
   if (request.save !== undefined) {
     writeFileSync(request.save, toWav(outcome.heard), { mode: 0o600 })

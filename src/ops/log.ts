@@ -77,12 +77,15 @@ function errorIn(fields: unknown): Error | undefined {
   return fields.err instanceof Error ? fields.err : undefined
 }
 
+/** What stands in a path and lets its bearer in: the ticket of a telephone call's media, the name of its callbacks. */
+const SECRET_SEGMENT = /(\/telephony\/acs\/(?:media|callbacks)\/+)[^/]+/i
+
 /** Method, path and address. The query is left out: it may carry a token. */
 function describeRequest(request: unknown): object {
   const url = textOf(request, 'url')
   return {
     method: textOf(request, 'method')?.slice(0, 16),
-    path: url?.split('?')[0]?.split('#')[0]?.slice(0, 256),
+    path: url?.split('?')[0]?.split('#')[0]?.replace(SECRET_SEGMENT, '$1[redacted]').slice(0, 256),
     remoteAddress: textOf(request, 'ip')?.slice(0, 64),
   }
 }

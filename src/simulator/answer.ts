@@ -27,6 +27,8 @@ const MAX_OUTPUT_CHARS = 1000
 /** A word of a tool's name counts twice, a word of its description once. With a lower sum no tool is called. */
 const NAME_WEIGHT = 2
 const ENOUGH = 2
+/** Asks the model for what it remembers of its own answer: of one that was truncated, what was heard. */
+const REMEMBERS = /\bwhat (?:did you (?:just )?say|were you saying)\b/iu
 
 /** Never empty. */
 export function planAnswer(situation: Situation): readonly Planned[] {
@@ -50,7 +52,7 @@ export function planAnswer(situation: Situation): readonly Planned[] {
 
   const chosen = toolChoice === 'none' ? [] : chooseCalls(functions, said, situation.parallel)
   if (chosen.length > 0) return situation.preamble ? [{ kind: 'message', text: 'Let me look that up.', remark: true }, ...chosen] : chosen
-  return [{ kind: 'message', text: echo(said, situation.instructions) }]
+  return [{ kind: 'message', text: echo(said, situation.instructions, saidBefore(items.slice(0, Math.max(0, turn)))) }]
 }
 
 /** A short hash that shows which instructions are in force without quoting them. */
@@ -58,9 +60,15 @@ function fingerprint(instructions: string): string {
   return createHash('sha256').update(instructions).digest('hex').slice(0, 8)
 }
 
-function echo(said: string, instructions: string): string {
+function saidBefore(items: readonly StoredItem[]): string {
+  const last = items.findLast((stored) => stored.item.role === 'assistant')
+  return last ? wordsOf(last) : ''
+}
+
+function echo(said: string, instructions: string, before: string): string {
   const persona = instructions === DEFAULT_INSTRUCTIONS ? ' I have no instructions of my own.' : ''
   const asked = /\binstructions?\b/iu.test(said) && persona === '' ? ` My instructions have the fingerprint ${fingerprint(instructions)}.` : ''
+  if (REMEMBERS.test(said)) return before === '' ? 'I have not said anything yet.' : `I said: ${before}`
   if (said === '') return `Hello! How can I help you?${persona}`
   const quote = said.length > MAX_ECHO_CHARS ? `${said.slice(0, MAX_ECHO_CHARS)}…` : said
   return `You said: ${/[.!?…]$/u.test(quote) ? quote : `${quote}.`}${asked}${persona}`

@@ -1,5 +1,6 @@
 // The default conversation: its items in order, and the audio kept for retrieval.
 import type { Json, JsonObject } from '../core/protocol/events.js'
+import type { SpokenWord } from './speech-tones.js'
 
 /** An item as it appears in events. */
 export type Item = JsonObject & { id: string; type: string }
@@ -13,8 +14,10 @@ export interface StoredItem {
   saying?: () => number
   /** Cut by the client, so its words are gone. */
   truncated?: true
-  /** The words of a spoken turn. */
+  /** The words of a spoken turn, or what is left of the model's own after a truncation. Told to nobody. */
   heard?: string
+  /** What the model says, and when. */
+  words?: readonly SpokenWord[]
   /** Characters that count towards the conversation's bound. */
   size?: number
 }

@@ -10,6 +10,7 @@ import { announceMcpTools } from './mcp-tools.js'
 import type { ResponseSettings } from './response-view.js'
 import { applyUpdate, duplicateToolName, modalitiesProblem, type SessionConfig, type Tool, toolChoiceProblem, updateProblem } from './session-config.js'
 import type { Session } from './session-state.js'
+import { wordsUntil } from './speech-tones.js'
 import { announce, beginResponse, cancelResponse, commitTurn, hearSound, sessionSettings } from './turns.js'
 import { type Problem, problem } from './validate.js'
 
@@ -106,6 +107,8 @@ const truncateItem: Handler = (session, event) => {
   if (isObject(part)) part.transcript = ''
   stored.audioMs = wantedMs
   stored.truncated = true
+  // The model knows the sound that is left, though nobody is told its words any more.
+  if (stored.words) stored.heard = wordsUntil(stored.words, wantedMs)
   if (stored.audio) session.conversation.keepAudio(stored, stored.audio.subarray(0, wantedMs * BYTES_PER_MS))
   session.send('conversation.item.truncated', { item_id: id, content_index: event.content_index ?? 0, audio_end_ms: wantedMs })
   return undefined

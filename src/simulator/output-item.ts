@@ -5,6 +5,7 @@ import type { Item, StoredItem } from './conversation.js'
 import { encodeG711 } from './g711.js'
 import type { ResponseSettings } from './response-view.js'
 import type { Session } from './session-state.js'
+import type { SpokenWord } from './speech-tones.js'
 
 export interface OutputItem {
   readonly item: Item
@@ -20,7 +21,7 @@ const BYTES_PER_MS = 48
 /** Audio of one item beyond this is sent but not kept for retrieval. */
 const MAX_KEPT_BYTES = 8 * 1024 * 1024
 
-export function openOutputItem(session: Session, responseId: string, settings: ResponseSettings, outputIndex: number, planned: Planned): OutputItem {
+export function openOutputItem(session: Session, responseId: string, settings: ResponseSettings, outputIndex: number, planned: Planned, words?: readonly SpokenWord[]): OutputItem {
   const kind: Kind = planned.kind === 'call' ? 'call' : settings.modality
   const stored: StoredItem = { item: newItem(session, planned, session.traits.phases || (session.options.preamble === true && settings.tools.length > 0)) }
   const { item } = stored
@@ -32,6 +33,7 @@ export function openOutputItem(session: Session, responseId: string, settings: R
   let audioBytes = 0
 
   if (kind === 'audio') stored.saying = () => audioBytes / BYTES_PER_MS
+  if (kind === 'audio' && words) stored.words = words
 
   const part = (): JsonObject => (kind === 'audio' ? { type: 'audio', transcript: said } : { type: 'text', text: said })
   // Azure repeats the part under `content`; OpenAI does not.

@@ -111,7 +111,7 @@ export function startRun(session: Session, asked: ResponseSettings, ended: (run:
         yield apply(session, part.effect)
         continue
       }
-      const item = openOutputItem(session, id, settings, output.length, part.planned)
+      const item = openOutputItem(session, id, settings, output.length, part.planned, part.spoken?.words)
       open.push(item)
       output.push(item.item)
       const whole = yield* part.spoken ? speech(item, part.spoken) : text(item, piecesOf(part.planned))

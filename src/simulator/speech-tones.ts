@@ -30,6 +30,15 @@ export function splitWords(text: string): string[] {
   return text.match(/\s*\S+\s*$|\s*\S+/g) ?? []
 }
 
+/** Those that begin before this time. */
+export function wordsUntil(words: readonly SpokenWord[], ms: number): string {
+  return words
+    .filter(({ startMs }) => startMs < ms)
+    .map(({ text }) => text)
+    .join('')
+    .trim()
+}
+
 export function speakInTones(text: string, choice: VoiceChoice): Spoken {
   const base = basePitch(choice.voice)
   const syllableMs = Math.max(40, Math.round(SYLLABLE_MS / choice.speed / 20) * 20)

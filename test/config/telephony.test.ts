@@ -176,7 +176,7 @@ const rows: readonly (readonly [why: string, env: Record<string, string>, ...say
 ]
 
 describe('mistakes', () => {
-  it.each(rows)('%s', (_why, env, ...says) => {
+  it.each(rows.map(([why, env, ...says]) => ({ why, env, says })))('$why', ({ env, says }) => {
     const found = mistakes(env)
     expect(found).toHaveLength(says.length)
     for (const [index, pattern] of says.entries())

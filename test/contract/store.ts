@@ -4,6 +4,7 @@ import { callsContract } from './store/calls.js'
 import { type MakeHarness, storeLab, T } from './store/lab.js'
 import { leasesContract } from './store/leases.js'
 import { limitsContract } from './store/limits.js'
+import { onceContract } from './store/once.js'
 import { quotaContract } from './store/quota.js'
 import { ratesContract } from './store/rates.js'
 import { revocationsContract } from './store/revocations.js'
@@ -18,6 +19,7 @@ export function storeContract(name: string, makeHarness: MakeHarness): void {
   leasesContract(name, makeHarness)
   revocationsContract(name, makeHarness)
   callsContract(name, makeHarness)
+  onceContract(name, makeHarness)
 
   describe(`Store contract: ${name}`, () => {
     const lab = storeLab(makeHarness)

@@ -86,6 +86,15 @@ export async function openPhoneLab(options: PhoneLabOptions = {}): Promise<Phone
     log,
     sent: (type) => simulator.received.flatMap(({ events }) => events.filter((event) => event.type === type)),
     async close() {
+      if (process.env.PHONE_DEBUG)
+        console.log(
+          log.join(''),
+          JSON.stringify(
+            simulator.received.map(({ events }) => events.filter(({ type }) => type !== 'input_audio_buffer.append')),
+            null,
+            1,
+          ),
+        )
       await acs.close()
       await relay.drain()
       await simulator.close()

@@ -79,6 +79,20 @@ describe('requests', () => {
     expect([await call('plain', TRACE), await call('plain'), await call('own', TRACE)]).toEqual([TRACE, undefined, 'configured'])
   })
 
+  it('is given the keys of a telephone only where a header asks for them, percent-encoded', async () => {
+    const headers = { 'x-keys': new Secret('{{keys}}'), 'x-both': new Secret('{q}/{{keys}}') }
+    const { registry, options } = await start([httpTool('plain', `${backend.url}/echo`), httpTool('keys', `${backend.url}/echo`, { headers })])
+    const call = async (name: string, keys?: string) => {
+      await registry.toolSet(undefined).run({ callId: 'c', name, arguments: '{"q":"a"}' }, { ...contextFor(), keys })
+      const { 'x-keys': own, 'x-both': both } = backend.seen.at(-1)?.headers ?? {}
+      return [own, both, JSON.stringify(backend.seen.at(-1)).includes('4929')]
+    }
+    expect(await call('plain', '4929#')).toEqual([undefined, undefined, false])
+    expect(await call('keys', '4929#*A')).toEqual(['4929%23*A', 'a/4929%23*A', true])
+    expect(await call('keys')).toEqual([undefined, undefined, false])
+    expect(options.logged.join()).not.toContain('4929')
+  })
+
   it.each(['PUT', 'PATCH'] as const)('%s sends a body', async (method) => {
     const { run } = await start([httpTool('t', `${backend.url}/echo`, { method })])
     expect((await run('t', { a: 1 })).output).toBe('{"a":1}')

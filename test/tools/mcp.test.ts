@@ -138,6 +138,15 @@ describe('calls', () => {
     expect([await meta(TRACE), await meta()]).toEqual([JSON.stringify({ traceparent: TRACE }), 'null'])
   })
 
+  it('carry the keys of a telephone beside it', async () => {
+    const state = fixtureState()
+    state.tools = [...state.tools, { name: 'meta', inputSchema: { type: 'object' } }]
+    const { registry } = await overHttp(state)
+    const meta = async (more: object) => (await registry.toolSet(['docs']).run({ callId: 'c', name: 'docs__meta', arguments: '{}' }, { ...contextFor(), ...more })).output
+    expect(await meta({ keys: '12#' })).toBe(JSON.stringify({ 'realtime-relay/keys': '12#' }))
+    expect(await meta({ keys: '12#', trace: TRACE })).toBe(JSON.stringify({ traceparent: TRACE, 'realtime-relay/keys': '12#' }))
+  })
+
   it('checks arguments before they leave', async () => {
     const state = fixtureState()
     const { run } = await overHttp(state)

@@ -7,6 +7,7 @@ export const add = ({ a, b }) => ({ sum: a + b })
 export const echoKinds = (args) => (args.list ? args : `${typeof args.id} ${args.id}`)
 export const nothing = () => {}
 export const countCalls = () => String(++calls)
+export const keysPressed = (_args, { keys }) => `keys: ${keys}`
 export const whoAmI = (_args, { identity }) => identity
 export const environment = () => ({ environment: process.env, argv: process.argv.slice(2) })
 export const fail = () => {

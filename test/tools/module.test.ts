@@ -66,6 +66,12 @@ describe('results', () => {
     delete process.env.RELAY_TEST_SECRET
   })
 
+  it('is given the keys of a telephone', async () => {
+    const { registry } = await start([moduleTool('keysPressed')])
+    const call = async (keys?: string) => (await registry.toolSet(undefined).run({ callId: 'c', name: 'keysPressed', arguments: '{}' }, { ...contextFor(), keys })).output
+    expect([await call('12#'), await call()]).toEqual(['keys: 12#', 'keys: undefined'])
+  })
+
   it('passes log lines on and keeps printed output out of the log', async () => {
     const { run, options } = await start([moduleTool('noisy')])
     expect((await run('noisy')).output).toBe('quiet')

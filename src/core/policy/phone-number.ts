@@ -3,7 +3,7 @@
 /** E.164 has at most 15 digits, the country's code first. */
 const E164 = /^\+[1-9]\d{4,14}$/
 const SEPARATORS = /[\s().\-/]/g
-const BEGINNING = /^\+?[1-9]?\d{0,14}$/
+const BEGINNING = /^\+([1-9]\d{0,14})?$/
 const MOST_WRITTEN = 128
 
 /** E.164 with its plus. Undefined: no such number. Numbers without a plus mean something else in each country. */
@@ -24,7 +24,7 @@ export function normalEntry(text: string): string | undefined {
   const entry = text.replace(SEPARATORS, '')
   if (!entry.endsWith('*')) return normalNumber(entry)
   const beginning = entry.slice(0, -1)
-  return beginning === '' || (beginning.startsWith('+') && BEGINNING.test(beginning)) ? entry : undefined
+  return beginning === '' || BEGINNING.test(beginning) ? entry : undefined
 }
 
 /** `number` and `entries` in their normal form. */

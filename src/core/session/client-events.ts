@@ -3,7 +3,7 @@ import { CLIENT_RULES, judgeClientEvent } from '../policy/client-rules.js'
 import { withToolsOf } from '../policy/client-tools.js'
 import { arrayAt, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { queueBehind } from './gate.js'
-import { alreadyTruncated, cancelledByClient, truncatedByClient } from './playing/interrupting.js'
+import { alreadyTruncated, cancelledByClient, stopsPlayback, truncatedByClient } from './playing/interrupting.js'
 import { audioRefused, changeQuota, createWithinQuota, leaveAnsweringToRelay, quotaRequested } from './quota/gate.js'
 import { overRate, refuse } from './refuse.js'
 import { followUp } from './responses/follow-up.js'
@@ -66,6 +66,7 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
       clientCreates(step, rebuilt)
       return
     case 'response.cancel':
+      if (stopsPlayback(step, rebuilt)) return
       clientCancels(step, rebuilt)
       cancelledByClient(step, rebuilt)
       return

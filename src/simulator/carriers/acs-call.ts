@@ -10,6 +10,8 @@ export interface AcsCallOptions {
   /** Milliseconds between the media socket and the answer to the request that asked for it. Above zero: media come first. */
   readonly answerAfterMs?: number
   readonly transfers?: 'accepted' | 'failed'
+  /** False: it does not dial the media socket, and whoever has its address may. */
+  readonly dials?: boolean
   /** False: what is heard is played and counted, and not kept. */
   readonly keep?: boolean
   readonly ringMs?: number
@@ -47,7 +49,7 @@ const RING_MS = 30_000
 const ACCEPT_AFTER_MS = 20
 
 export function createAcsCall(setup: AcsCallSetup): AcsCall {
-  const { names, answerAfterMs = 0, transfers = 'accepted' } = setup
+  const { names, answerAfterMs = 0, transfers = 'accepted', dials = true } = setup
   const heard = createHeard({ bytesPerMs: 48, silence: 0, keep: setup.keep ?? true })
   const audio = createCallerAudio((frame) => media?.sendAudio(frame))
   let phase: 'ringing' | 'answered' | 'over' = 'ringing'
@@ -107,7 +109,7 @@ export function createAcsCall(setup: AcsCallSetup): AcsCall {
     phase = 'answered'
     clearTimeout(ringing)
     const begin = () => {
-      if (startMediaStreaming === true) void openStream()
+      if (startMediaStreaming === true && dials) void openStream()
       void tell('CallConnected', { operationContext: body.operationContext })
       void tell('ParticipantsUpdated', { sequenceNumber: 1, participants: [] })
     }

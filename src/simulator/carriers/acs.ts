@@ -10,7 +10,7 @@ import { type AcsTokens, createAcsTokens } from './acs-tokens.js'
 import type { RingOptions, SimulatedCarrier } from './carrier.js'
 
 export interface AcsOptions extends AcsCallOptions {
-  /** Where the relay listens. Its own public address is not dialled: only the paths of what it names are. */
+  /** Where the relay listens, looked at when it is needed: a relay may be told our address first. Its own public address is not dialled: only the paths of what it names are. */
   readonly relayUrl: string
   readonly resourceId: string
   /** Base64, as in a connection string. */
@@ -62,7 +62,7 @@ const REQUEST_MS = 10_000
 const INCOMING = '/telephony/acs/incoming'
 
 export async function createAcs(options: AcsOptions): Promise<SimulatedAcs> {
-  const { relayUrl, resourceId, accessKey, host = '127.0.0.1', now = Date.now } = options
+  const { resourceId, accessKey, host = '127.0.0.1', now = Date.now } = options
   const ringing = new Map<string, AcsCall>()
   const connections = new Map<string, AcsCall>()
   const seen: SeenRequest[] = []
@@ -97,7 +97,7 @@ export async function createAcs(options: AcsOptions): Promise<SimulatedAcs> {
   /** The same path at the address where the relay listens. */
   function reach(address: string): string {
     const { pathname, search, protocol } = new URL(address)
-    const url = new URL(pathname + search, relayUrl)
+    const url = new URL(pathname + search, options.relayUrl)
     if (protocol === 'ws:' || protocol === 'wss:') url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
     return url.href
   }
@@ -116,7 +116,7 @@ export async function createAcs(options: AcsOptions): Promise<SimulatedAcs> {
     const query = proof ? (proof.query ?? '') : secret === undefined ? '' : `?secret=${encodeURIComponent(secret)}`
     const token = delivery && tokens.token({ issuer: delivery.issuer, audience: delivery.audience, lifeSeconds: 3600, claims: { appid: delivery.appId } })
     const headers = proof ? (proof.headers ?? {}) : token === undefined ? {} : { authorization: `Bearer ${token}` }
-    return post(new URL(INCOMING + query, relayUrl).href, events, { 'aeg-event-type': 'Notification', ...headers })
+    return post(new URL(INCOMING + query, options.relayUrl).href, events, { 'aeg-event-type': 'Notification', ...headers })
   }
 
   const prepare: SimulatedAcs['prepare'] = ({ from, to, headers, schema = options.schema ?? 'event-grid', lateMs = 0, ...own }) => {

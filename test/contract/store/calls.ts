@@ -145,6 +145,15 @@ export function callsContract(name: string, makeHarness: MakeHarness): void {
       expect(await lab.store.tickets.take('name')).toBeUndefined()
     })
 
+    it('says whether a ticket waits, and leaves it there', async () => {
+      const { tickets } = lab.store
+      expect(await tickets.has('name')).toBe(false)
+      await tickets.keep('name', Buffer.from('x'), 60_000)
+      expect([await tickets.has('name'), await tickets.has('name')]).toEqual([true, true])
+      await tickets.take('name')
+      expect(await tickets.has('name')).toBe(false)
+    })
+
     it('two stores over the same data: either has it, and only one of them', async () => {
       if (!lab.harness.shared) return
       const other = await lab.harness.open(() => lab.now)

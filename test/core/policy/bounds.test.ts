@@ -268,6 +268,9 @@ describe('tools that a client brings', () => {
 describe('a text of the upstream’s', () => {
   it('is public up to four hundred characters, and private words are at least a letter', () => {
     expect([isPublicText('x '.repeat(200), view()), isPublicText(`${'x '.repeat(200)}y`, view())]).toEqual([true, false])
+    const manners = { greeting: 'Welcome to Contoso, dear guest.', silence: { afterMs: 1, question: 'Is anybody on the line?', times: 1, goodbye: 'So we part here, then.' } }
+    for (const quote of ['Welcome to Contoso', 'is: anybody on the line', 'So we part here, th']) expect(isPublicText(quote, view({ manners }))).toBe(false)
+    expect(isPublicText('Welcome to Contoso', view())).toBe(true)
     expect(isPublicText('a letter', { ...view(), privateWords: [''] })).toBe(true)
     expect(isPublicText('a letter', { ...view(), privateWords: ['l'] })).toBe(false)
   })

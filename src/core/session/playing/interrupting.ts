@@ -2,6 +2,7 @@
 import { objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
 import { remembered } from '../conversation.js'
 import type { Input } from '../inputs.js'
+import { isFree } from '../responses/floor.js'
 import { truncatedByRelay } from '../restore/truncating.js'
 import { isReady, publicEventId, relayId, type SessionState, type Step } from '../state.js'
 import type { Part } from './ledger.js'
@@ -72,7 +73,9 @@ function interruptWhenDue(step: Step): void {
   const isPlaying = step.playing.unheard(now).length > 0
   if (!responses.active && !isPlaying) return
   const open = isPlaying ? now + Math.max(0, Math.ceil(protectMs - step.playing.playedMs(now))) : now
-  const due = Math.max(playing.speechAt + minSpeechMs, open)
+  // Only a silence tells that speech was shorter.
+  const lasted = minSpeechMs > 0 ? playing.speechAt + minSpeechMs + playing.silenceMs : playing.speechAt
+  const due = Math.max(lasted, open)
   if (now < due) return change(step, { dueAt: due })
   change(step, { speechAt: undefined, dueAt: undefined })
   interrupt(step, true)
@@ -90,13 +93,21 @@ function interrupt(step: Step, cancels: boolean): void {
   truncate(step, parts)
 }
 
+/** True: the client cancels what is only played on, and the relay has stopped it. The service has nothing to cancel any more, and would say so. */
+export function stopsPlayback(step: Step, event: RealtimeEvent): boolean {
+  const { responses } = step.state
+  if (!relayTruncates(step.state) || !isFree(responses) || responses.unanswered.size > 0) return false
+  const named = stringAt(event, 'response_id')
+  if (!step.playing.unheard(step.now).some(({ responseId }) => named === undefined || responseId === named)) return false
+  interrupt(step, false)
+  return true
+}
+
 /** The client cancels a response. Nothing of it is to be played on. */
 export function cancelledByClient(step: Step, event: RealtimeEvent): void {
   if (!relayTruncates(step.state)) return
-  const { active } = step.state.responses
   const named = stringAt(event, 'response_id')
-  const isOfLast = !active && step.playing.unheard(step.now).some(({ responseId }) => responseId === named)
-  if (named === undefined || named === active?.id || isOfLast) interrupt(step, false)
+  if (named === undefined || named === step.state.responses.active?.id) interrupt(step, false)
 }
 
 /** True: the relay has truncated this part already, no later than the client wants it, and has answered. The service would refuse. */

@@ -5,6 +5,8 @@ import { type RealtimeEvent, stringAt } from '../../protocol/events.js'
 export interface PlayingState {
   /** Speech is to interrupt answers: as the client wants it, or as is in force upstream. */
   readonly interrupts: boolean
+  /** So long after the end of speech the upstream says so, as is in force. 0: it does not say. */
+  readonly silenceMs: number
   /** The user speaks into an answer since then, and has not interrupted it. */
   readonly speechAt: number | undefined
   /** When the relay looks at that again. Undefined: at the next input. */
@@ -16,11 +18,11 @@ export interface PlayingState {
 }
 
 /** Shared by all sessions in which nobody was interrupted. */
-export const noPlaying: PlayingState = { interrupts: true, speechAt: undefined, dueAt: undefined, discarded: undefined, truncated: new Map() }
+export const noPlaying: PlayingState = { interrupts: true, silenceMs: 0, speechAt: undefined, dueAt: undefined, discarded: undefined, truncated: new Map() }
 
 /** With every field written out, for the reason that `stateWith` gives. */
 export function playingWith(p: PlayingState, changes: Partial<PlayingState>): PlayingState {
-  const copy: PlayingState = { interrupts: p.interrupts, speechAt: p.speechAt, dueAt: p.dueAt, discarded: p.discarded, truncated: p.truncated }
+  const copy: PlayingState = { interrupts: p.interrupts, silenceMs: p.silenceMs, speechAt: p.speechAt, dueAt: p.dueAt, discarded: p.discarded, truncated: p.truncated }
   return Object.assign(copy, changes)
 }
 

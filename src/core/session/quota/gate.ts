@@ -12,7 +12,7 @@ import { overRate, refuse } from '../refuse.js'
 import { isFree, mayStart } from '../responses/floor.js'
 import { createForClient, createForLine, createForTurn } from '../responses/requests.js'
 import { note, publicEventId, type SessionState, type Step } from '../state.js'
-import { interruptsInForce, withAnswers, withoutAnswers } from './own-turns.js'
+import { interruptsInForce, silenceInForce, withAnswers, withoutAnswers } from './own-turns.js'
 import type { QuotaCause, QuotaState } from './state.js'
 
 const UNKNOWN: Rejection = { code: 'rate_limited', message: 'The quota cannot be checked now.', retryAfterSeconds: 5 }
@@ -36,7 +36,7 @@ export function leaveAnsweringToRelay(step: Step, update: RealtimeEvent, opening
   if (!answersItself(step.state)) return update
   const { event, wishes } = withoutAnswers(update, opening, interruptsItself(step.state))
   if (wishes.answers !== undefined) changeQuota(step, { answersTurns: wishes.answers })
-  if (wishes.interrupts !== undefined && interruptsItself(step.state)) changeInterrupts(step, wishes.interrupts)
+  if (wishes.interrupts !== undefined && interruptsItself(step.state)) step.set({ playing: playingWith(step.state.playing, { interrupts: wishes.interrupts }) })
   return event
 }
 
@@ -47,13 +47,13 @@ export function asIfUpstreamAnswered(step: Step, event: RealtimeEvent): Realtime
   return withAnswers(event, { answers: quota.answersTurns, interrupts: interruptsItself(step.state) ? playing.interrupts : undefined })
 }
 
-/** The upstream has shown this session in force. If it interrupts by itself, this says whether it does. */
+/** The upstream has shown this session in force: when it says that speech is over, and, if it interrupts by itself, whether it does. */
 export function noteInterrupting(step: Step, session: JsonObject | undefined): void {
-  if (step.state.profile.interruption && !interruptsItself(step.state)) changeInterrupts(step, interruptsInForce(session))
-}
-
-function changeInterrupts(step: Step, interrupts: boolean): void {
-  if (interrupts !== step.state.playing.interrupts) step.set({ playing: playingWith(step.state.playing, { interrupts }) })
+  const { profile, playing } = step.state
+  if (!profile.interruption) return
+  const silenceMs = silenceInForce(session)
+  const interrupts = interruptsItself(step.state) ? playing.interrupts : interruptsInForce(session)
+  if (silenceMs !== playing.silenceMs || interrupts !== playing.interrupts) step.set({ playing: playingWith(playing, { silenceMs, interrupts }) })
 }
 
 /** The client's `response.create`. Without a quota it goes at once. */

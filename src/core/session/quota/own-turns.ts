@@ -4,6 +4,8 @@ import { isObject, type Json, type JsonObject, objectAt, type RealtimeEvent } fr
 import { readPath, writePath } from '../../protocol/paths.js'
 
 const TURNS = 'audio.input.turn_detection'
+/** Longer than any service waits. */
+const MOST_SILENCE_MS = 10_000
 
 /** What the sender of an update wants of turns; undefined: it does not say. */
 export interface TurnWishes {
@@ -42,6 +44,13 @@ export function withAnswers(event: RealtimeEvent, { answers, interrupts }: TurnW
 export function interruptsInForce(session: JsonObject | undefined): boolean {
   const turns = session && readPath(session, TURNS)
   return !(isObject(turns) && turns.interrupt_response === false)
+}
+
+/** How long the upstream waits before it says that speech is over. 0: it goes by something else, or does not say. */
+export function silenceInForce(session: JsonObject | undefined): number {
+  const turns = session && readPath(session, TURNS)
+  const silence = isObject(turns) && turns.type === 'server_vad' ? turns.silence_duration_ms : undefined
+  return typeof silence === 'number' && silence > 0 ? Math.min(silence, MOST_SILENCE_MS) : 0
 }
 
 function withTurns(session: JsonObject, turns: Json): JsonObject {

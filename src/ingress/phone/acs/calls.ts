@@ -117,14 +117,14 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
     const code = error instanceof RefusalError ? error.code : 'internal'
     if (error instanceof RefusalError) log.info({ code, why: error.why, ...error.details.log }, 'telephone call refused')
     else log.error({ err: error }, 'telephone call refused: it could not be opened')
-    await control.reject(context, BUSY.has(code) ? 'busy' : 'forbidden').catch((problem: unknown) => log.warn({ err: problem }, 'caller not refused at the carrier'))
+    await control.reject(context, BUSY.has(code) ? 'busy' : 'forbidden').catch((problem: unknown) => log.warn(factsOf(problem), 'caller not refused at the carrier'))
   }
 
   /** Ends what is left of a call at both ends. */
   async function end(call: LiveCall): Promise<void> {
     call.isAwaited = false
     call.phone?.over()
-    await call.line.hangUp().catch((error: unknown) => log.warn({ sessionId: call.phone?.sessionId, err: error }, 'call not hung up at the carrier'))
+    await call.line.hangUp().catch((error: unknown) => log.warn({ sessionId: call.phone?.sessionId, ...factsOf(error) }, 'call not hung up at the carrier'))
   }
 
   /** The service says that the call is over, or never was. */
@@ -153,7 +153,7 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
       await control.startMedia(id)
       await delay(redialMs, undefined, { ref: false })
     } catch (error) {
-      log.warn({ sessionId, err: error }, 'media socket not asked for again')
+      log.warn({ sessionId, ...factsOf(error) }, 'media socket not asked for again')
     }
     if (call.isAwaited && !call.isOver) await end(call)
   }
@@ -209,7 +209,7 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
       } catch (error) {
         answered(undefined)
         over(call)
-        log.warn({ sessionId, err: error }, 'telephone call not answered at the carrier')
+        log.warn({ sessionId, ...factsOf(error) }, 'telephone call not answered at the carrier')
         setTimeout(() => calls.delete(name), LOST_ANSWER_MS).unref()
       }
     },
@@ -261,4 +261,9 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
 
 function nameOf(ticket: string): string {
   return digestOf(`callbacks of ${ticket}`)
+}
+
+/** An error's message is in no log line, so what may be said of the service's errors is said as fields. */
+function factsOf(error: unknown): object {
+  return error instanceof AcsError ? { operation: error.operation, why: error.why, status: error.status } : { err: error }
 }

@@ -55,6 +55,7 @@ export function createTwilioRoutes(deps: TwilioRoutesDeps): PhoneRoutes {
   return (server, door) => {
     const waiting = createWaiting((why) => log.info({ carrier: 'twilio', why }, 'media socket refused'))
     server.register(async (app) => registerForms(app, door))
+    server.addHook('preClose', async () => waiting.close())
     server.addHook('onClose', async () => calls.close())
     door.media(
       PHONE_PATHS.twilioMedia,

@@ -24,6 +24,8 @@ export interface Waiting {
    */
   add(link: Link, socket: Socket, started: (start: StreamStart, link: Link) => Promise<boolean>): void
   readonly count: number
+  /** The server ends: whoever still waits would only hold it up. */
+  close(): void
 }
 
 export function createWaiting(onRefused: (why: string) => void): Waiting {
@@ -90,6 +92,12 @@ export function createWaiting(onRefused: (why: string) => void): Waiting {
     },
     get count() {
       return waiting.size
+    },
+    close() {
+      for (const [link, { socket }] of waiting) {
+        leave(link)
+        socket.destroy()
+      }
     },
   }
 }

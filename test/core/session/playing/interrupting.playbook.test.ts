@@ -155,8 +155,12 @@ describe('a client', () => {
   it('that cancels what is only played on by now stops that', () => {
     const p = saying(300)
     p.ends('r1')
+    p.client({ type: 'response.cancel', response_id: 'r0' })
+    expect(p.did).toEqual(['cancel r0'])
     p.client({ type: 'response.cancel', response_id: 'r1' })
-    expect(p.did).toEqual(['cancel r1', 'clear', ...cut('m_r1', 300)])
+    expect(p.did).toEqual(['clear', ...cut('m_r1', 300)])
+    p.client({ type: 'response.cancel' })
+    expect(p.did).toEqual(['cancel undefined'])
   })
 
   it('that truncates first is believed, and what was behind is not heard', () => {
@@ -271,6 +275,18 @@ describe('minSpeechMs and protectMs', () => {
     p.speech('speech_stopped')
     p.speech('committed')
     expect(p.did).toEqual(['create'])
+  })
+
+  it('speech of which the upstream knows the end only after a silence may have been shorter by that', () => {
+    const p = playingPlay(late, {}, { type: 'server_vad', silence_duration_ms: 200 })
+    p.now = 1000
+    p.begins('r1')
+    p.says('r1', 2000)
+    p.speech('speech_started')
+    p.tick(1499)
+    expect(p.did).toEqual([])
+    p.tick(1500)
+    expect(p.did).toEqual(['cancel r1', 'clear', ...cut('m_r1', 500)])
   })
 
   it('any event after that time is late enough', () => {

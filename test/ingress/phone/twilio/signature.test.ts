@@ -37,9 +37,8 @@ describe('twilioSignature', () => {
       fc.property(params, (form) => {
         const sent = [...new URLSearchParams(fieldsOf(form) as [string, string][])]
         const signature = getExpectedTwilioSignature(TOKEN, 'https://phone.example/telephony/twilio/voice', form)
-        const wellFormed = fieldsOf(form).every(([name, value]) => name.isWellFormed() && value.isWellFormed())
         const request = { publicUrl, isUpgrade: false, target: '/telephony/twilio/voice' }
-        expect(isSignedByTwilio([signature], [TOKEN], request, sent)).toBe(wellFormed)
+        expect(isSignedByTwilio([signature], [TOKEN], request, sent)).toBe(true)
         expect(
           validateRequest(TOKEN, twilioSignature(TOKEN, 'https://phone.example/telephony/twilio/voice', fieldsOf(form)), 'https://phone.example/telephony/twilio/voice', form),
         ).toBe(true)
