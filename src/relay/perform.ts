@@ -36,12 +36,6 @@ export interface Effects {
   apply(input: Input): boolean
 }
 
-interface ClientSide {
-  readonly client: Pick<Leg, 'send' | 'sendEvent'>
-  readonly lane: { readonly playback: Pick<PlaybackLedger, 'sends'> | undefined }
-  readonly opened: Pick<NewSession, 'recorder'>
-}
-
 /** Actions on the links themselves are the session's own. */
 export type PlugAction = Exclude<Action, { type: 'send' | 'dial' | 'drop' | 'switch' | 'park' | 'close' | 'note' }>
 
@@ -120,13 +114,6 @@ function transfer(session: Effects, { callId, name }: Extract<Action, { type: 'p
     (ok) => session.apply({ type: 'phone.transferred', callId, ok }),
     () => session.apply({ type: 'phone.transferred', callId, ok: false }),
   )
-}
-
-/** To the client, as its own bytes if nothing had to change. */
-export function sendToClient({ client, lane, opened }: ClientSide, { event, frame }: Extract<Action, { type: 'send' }>): void {
-  lane.playback?.sends(event)
-  if (frame) client.send(frame)
-  else if (!client.sendEvent(event)) opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
 }
 
 const NOT_STARTED = { output: 'The tool was not started.', outcome: 'aborted', durationMs: 0, cut: false } as const

@@ -23,7 +23,7 @@ import { Leg, type Sides } from './leg.js'
 import { closedInput, eventInputs, stalledInput, tickInput } from './loss-inputs.js'
 import { createMeters, sampled } from './meters.js'
 import { NextLeg } from './next-leg.js'
-import { type Effects, perform, sendToClient } from './perform.js'
+import { type Effects, perform } from './perform.js'
 import { createPlaybackLedger } from './playback-ledger.js'
 import { endClient, Listing, recordBegin } from './session-report.js'
 import type { Timetable } from './timetable.js'
@@ -88,7 +88,6 @@ export class RelayedSession implements Effects, Sides {
     link.onClose((code) => this.apply({ type: 'client.closed', code }))
     link.onFrame(sampled('up', this, (frame, isBinary) => this.#fromClient(frame, isBinary)))
     link.onExtra?.((bytes) => this.#rate.extra(bytes) || reader.pause('rate'))
-    link.onKey?.((key) => this.apply({ type: 'key', key }))
     // The client is read while the upstream is dialled: what comes early is held, and a client that leaves is noticed.
     reader.resume('held')
     recordBegin(this.opened)
@@ -119,6 +118,7 @@ export class RelayedSession implements Effects, Sides {
     const lanesMove = state.life !== before.life || state.upstream !== before.upstream || state.quota.spentUntil !== before.quota.spentUntil
     if (lanesMove) this.#lanes = lanesOf(state)
     if (state.voice !== before.voice || state.detectsTurns !== before.detectsTurns) this.audio.keepFrom(wantedFromMs(state.voice, state.detectsTurns))
+    if (state.resume !== before.resume) this.lane.playback?.follow(state.resume.awayUntil !== undefined)
     this.#alarm.setDue(dueAt(state, before, this.#alarm.dueAt))
     if (this.opened.recorder.content) tellContent(this.opened.recorder.content, before, state, input, actions)
     for (const action of actions) this.#perform(action)
@@ -132,7 +132,7 @@ export class RelayedSession implements Effects, Sides {
   #perform(action: Action): void {
     switch (action.type) {
       case 'send':
-        if (action.to === 'client') return sendToClient(this, action)
+        if (action.to === 'client') return this.lane.deliver(action.event, action.frame)
         this.audio.sent(action.event)
         return void (action.leg === undefined ? this.#upstream : this.#next.leg)?.sendEvent(action.event)
       case 'note':

@@ -39,7 +39,9 @@ describe.each(DOCUMENTS)('%s', (path) => {
     const added = [
       'server/server.ts',
       'server/audit.ts',
-      'server/calls.ts',
+      'server/call-parts.ts',
+      'server/phone.ts',
+      'server/sip.ts',
       'server/telemetry.ts',
       'server/warm-upstreams.ts',
       'ops/health.ts',
