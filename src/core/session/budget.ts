@@ -66,8 +66,8 @@ function isAsDue(a: SessionState, b: SessionState): boolean {
     a.watch === b.watch &&
     a.rollover === b.rollover &&
     a.call === b.call &&
-    a.manners === b.manners &&
     a.playing === b.playing &&
+    a.manners === b.manners &&
     a.calls === b.calls &&
     a.responses === b.responses
   )
