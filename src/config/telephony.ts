@@ -19,10 +19,12 @@ const OF_ACS: readonly Name[] = ['ACS_RESOURCE_ID', 'ACS_EVENT_GRID_SECRET', 'AC
 const MOST_ENTRIES = 10_000
 const MOST_CALLS = 100_000
 const LIMITS = { perCaller: 2, withheld: 10, perNumber: 100, total: 100, perCallerPerHour: 30 } as const
+/** Carriers send fifty frames a second, of 1.3 KB at most. */
+const LEAST_RATES = { messagesPerSecond: 60, bytesPerSecond: 100_000, audioSecondsPerSecond: 1.2 } as const
 const CLAIM = /^[\u0021-\u007e]{1,256}$/
 const SOURCE = /^(from|to|carrier|header:[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}|text:[^\p{C}]{1,256})$/u
 
-type Known = Pick<Config, 'profiles' | 'upstreams' | 'webrtc' | 'profileClaim' | 'tenantClaim'> & { readonly auth: Config['auth'] | undefined }
+type Known = Pick<Config, 'profiles' | 'limits' | 'upstreams' | 'webrtc' | 'profileClaim' | 'tenantClaim'> & { readonly auth: Config['auth'] | undefined }
 
 /** Undefined: no carrier is set, or there is a mistake. Reads every variable all the same, so that each mistake is told. */
 export function readTelephony(env: EnvReader, config: Known, problems: Problems): TelephonyConfig | undefined {
@@ -68,7 +70,7 @@ function objectOf(env: EnvReader, name: Name, problems: Problems): JsonObject {
   return {}
 }
 
-function readProfileMap(env: EnvReader, { profiles }: Known, problems: Problems): TelephonyConfig['profiles'] {
+function readProfileMap(env: EnvReader, { profiles, limits }: Known, problems: Problems): TelephonyConfig['profiles'] {
   const found: Record<string, string> = {}
   const entries = objectOf(env, 'TELEPHONY_PROFILE', problems)
   for (const [index, [written, profile]] of Object.entries(entries).entries()) {
@@ -80,7 +82,12 @@ function readProfileMap(env: EnvReader, { profiles }: Known, problems: Problems)
     else found[number] = profile
   }
   if (env.get('TELEPHONY_PROFILE')?.trim() === '{}') problems.add('TELEPHONY_PROFILE', 'names no number: "*" is any')
-  for (const name of new Set(Object.values(found))) checkSpeaks(name, profiles[name]?.session ?? {}, problems)
+  for (const name of new Set(Object.values(found))) {
+    checkSpeaks(name, profiles[name]?.session ?? {}, problems)
+    for (const [limit, least] of Object.entries(LEAST_RATES) as [keyof typeof LEAST_RATES, number][])
+      if ((profiles[name]?.limits[limit] ?? limits[limit]) < least)
+        problems.add('TELEPHONY_PROFILE', `uses the profile ${quoted(name)}, which is read more slowly than a caller speaks: its ${limit} must be at least ${least}`)
+  }
   return found
 }
 

@@ -1,6 +1,6 @@
 // The key that relays of one configuration share: the same for the same secrets, another for others, none without any.
 import { expect, it } from 'vitest'
-import { sealingKey } from '../../src/auth/sealing-key.js'
+import { callerKey, sealingKey } from '../../src/auth/sealing-key.js'
 import { Secret } from '../../src/config/secret.js'
 
 const webrtc = (secret?: string) => ({ mode: 'shared', journal: undefined, secret: secret === undefined ? undefined : new Secret(secret) }) as const
@@ -20,4 +20,12 @@ it('comes from the secret for it, else from the one that verifies tokens, else f
 
 it('is none if the relays share no secret', () => {
   expect(sealingKey({ webrtc: webrtc(), auth: auth(), upstreams: upstreams(undefined) })).toBeUndefined()
+})
+
+it('another one names callers on the telephone, and none follows from the other', () => {
+  const shared = { webrtc: webrtc('own'), auth: auth('jwt'), upstreams: upstreams('key') }
+  expect(callerKey(shared)?.toString('hex')).toMatch(/^[0-9a-f]{64}$/)
+  expect(callerKey(shared)).toEqual(callerKey({ ...shared, auth: auth() }))
+  expect(callerKey(shared)).not.toEqual(sealingKey(shared))
+  expect(callerKey({ webrtc: webrtc(), auth: auth(), upstreams: upstreams(undefined) })).toBeUndefined()
 })

@@ -194,6 +194,17 @@ describe('mistakes', () => {
     expect(found).toEqual([expect.stringMatching(/"a", which does not speak/), expect.stringMatching(/"b", which never hears the end/)])
   })
 
+  it('a profile that is read more slowly than a caller speaks takes no calls', () => {
+    expect(mistakes({ ...twilio, MESSAGES_PER_SECOND: '10', BYTES_PER_SECOND: '16 KiB' })).toEqual([
+      expect.stringMatching(/"default", which is read more slowly .* messagesPerSecond must be at least 60/),
+      expect.stringMatching(/bytesPerSecond must be at least 100000/),
+    ])
+    const own = profiles({ a: { limits: { messagesPerSecond: 100, audioSecondsPerSecond: 1 } } })
+    expect(mistakes({ ...own, ...twilio, MESSAGES_PER_SECOND: '10', TELEPHONY_PROFILE: '{"*":"a"}' })).toEqual([
+      expect.stringMatching(/audioSecondsPerSecond must be at least 1\.2/),
+    ])
+  })
+
   it('a header sets no amount of a quota', () => {
     const quota = profiles({ default: { limits: { quota: { perDay: { responses: { claim: 'calls', max: 3 } } } } } })
     expect(mistakes({ ...quota, ...twilio, TELEPHONY_CLAIMS: '{"calls":"header:x-calls"}' })).toEqual([expect.stringMatching(/"calls" decides what is counted/)])

@@ -66,7 +66,7 @@ export interface DeskLab {
   readonly logged: string[]
   /** Identities that profiles were chosen for. */
   readonly chosenFor: Identity[]
-  state: { draining: boolean; overloaded: boolean; sessions: number; quota: readonly QuotaLeft[] | undefined; refusesSessions: boolean; now: number }
+  state: { draining: boolean; overloaded: boolean; sessions: number; quota: readonly QuotaLeft[] | undefined; refusesSessions: boolean; endsAtStart: boolean; now: number }
 }
 
 export interface DeskOptions extends Partial<Pick<PhoneDeskDeps, 'maxSessions' | 'waitMs' | 'graceMs' | 'lookMs' | 'profileFor'>> {
@@ -82,7 +82,7 @@ export function openDesk(store: Store, { config, profile: rest, ...options }: De
     counted: [],
     logged: [],
     chosenFor: [],
-    state: { draining: false, overloaded: false, sessions: 0, quota: [], refusesSessions: false, now: 0 },
+    state: { draining: false, overloaded: false, sessions: 0, quota: [], refusesSessions: false, endsAtStart: false, now: 0 },
   }
   const { state, opened, counted, logged, chosenFor } = lab
   const write = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`)
@@ -102,6 +102,7 @@ export function openDesk(store: Store, { config, profile: rest, ...options }: De
     transferTo: (name) => (name === 'sales' ? { desk: '+4930555' } : {}),
     quotaLeft: async () => state.quota,
     openSession(session) {
+      if (state.refusesSessions || state.endsAtStart) session.onEnd()
       if (state.refusesSessions) throw new Error('no session')
       opened.push(session)
     },

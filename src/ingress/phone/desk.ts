@@ -1,6 +1,7 @@
 // Opens the sessions of callers on the telephone before their media sockets are there, and knows which socket belongs to which call.
 import { createHash } from 'node:crypto'
 import type { SessionProfile } from '../../core/policy/profile.js'
+import { RefusalError } from '../../core/protocol/errors.js'
 import type { AnsweredPhoneCall, Carrier, Line, MediaFraming, PhoneDesk, Ring } from '../../ports/phone.js'
 import type { NewSession } from '../../ports/session.js'
 import type { Store } from '../../ports/store.js'
@@ -68,12 +69,18 @@ export function createPhoneDesk(deps: PhoneDeskDeps): RunningPhoneDesk {
       ...(deps.graceMs !== undefined && { graceMs: deps.graceMs }),
     })
     const entry: Answered = { call, answered: { sessionId, attach: call.attach, over: call.over }, tickets: new Set() }
+    let isOpen = false
+    let isOver = false
     const onEnd = () => {
+      isOver = true
       watch.remove(call.link)
       bySession.delete(sessionId)
       for (const name of entry.tickets) void tickets.withdraw(name).catch(() => undefined)
+      entry.tickets.clear()
       release()
-      call.ended()
+      // A call that was refused is not answered, and its carrier is told so.
+      if (isOpen) call.ended()
+      else call.letGo()
     }
     const phone = { carrier: ring.carrier, line: call.line, transferTo: deps.transferTo(chosen.name) }
     const session = { client: call.link, dialect: 'ga', sessionId, identity, profile, tools, requestedModel: undefined, arrivedAt: deps.now(), phone, onEnd } as const
@@ -81,19 +88,24 @@ export function createPhoneDesk(deps: PhoneDeskDeps): RunningPhoneDesk {
     watch.add(call.link)
     try {
       deps.openSession(session, chosen)
+      if (isOver) throw new RefusalError('session_over', 'ended_at_start')
+      isOpen = true
       return entry
     } catch (error) {
-      call.letGo()
       onEnd()
       throw admission.refused(error, ring.carrier)
     }
   }
 
-  /** Known for as long as the store may know it: a ticket of a call that is over opens no other. */
+  /** Known for longer than it is good: a ticket of a call that is over opens no other. Forgotten before the store forgets it, which would look as if it were used. */
   function remember(name: string, entry: Answered): void {
     entry.tickets.add(name)
     byTicket.set(name, entry)
-    setTimeout(() => byTicket.delete(name), TICKET_MS + TICKET_SPARE_MS).unref()
+    const forget = () => {
+      entry.tickets.delete(name)
+      byTicket.delete(name)
+    }
+    setTimeout(forget, TICKET_MS + TICKET_SPARE_MS / 2).unref()
   }
 
   /** Nobody came here. A ticket that is neither here nor in the store was redeemed on another instance; one that is there is of no use from now on. */
@@ -131,7 +143,7 @@ export function createPhoneDesk(deps: PhoneDeskDeps): RunningPhoneDesk {
       if (entry) {
         remember(name, entry)
         followTicket(name, entry)
-      }
+      } else await tickets.withdraw(name).catch(() => undefined)
       return ticket
     },
     async redeem(ticket, make) {

@@ -15,7 +15,7 @@ export interface PhoneLinkOwner {
   onStop(): void
   /** The session closes its link. The socket is closed after this. */
   onClosed(): void
-  /** Silence was put in. */
+  /** Silence is put in, once for each gap. */
   onFilled(why: GapKind): void
 }
 
@@ -38,6 +38,7 @@ export class PhoneLink implements Link, Watched {
   readonly #now: () => number
   readonly #played: Played
   #gaps: Gaps | undefined
+  #isQuiet = false
   #paused = true
   #ended = false
   #bad = 0
@@ -96,7 +97,10 @@ export class PhoneLink implements Link, Watched {
   look(now: number): void {
     if (this.#ended || this.#paused || !this.#gaps) return
     const ms = this.#gaps.quiet(now)
-    if (ms > 0) this.#fill(ms, 'quiet')
+    if (ms === 0) return
+    if (!this.#isQuiet) this.#owner.onFilled('quiet')
+    this.#isQuiet = true
+    this.#fill(ms)
   }
 
   #fromCarrier(frame: Frame, isBinary: boolean): void {
@@ -127,12 +131,13 @@ export class PhoneLink implements Link, Watched {
     if (!isBase64(audio)) return this.#countBad()
     const ms = audioBytes(audio) / BYTES_PER_MS[this.#format]
     const missing = this.#gaps?.heard(atMs, ms, this.#now()) ?? 0
-    if (missing > 0) this.#fill(missing, 'jump')
+    this.#isQuiet = false
+    if (missing > 0) this.#owner.onFilled('jump')
+    this.#fill(missing)
     this.#say(audio, ms)
   }
 
-  #fill(ms: number, why: GapKind): void {
-    this.#owner.onFilled(why)
+  #fill(ms: number): void {
     for (let left = ms; left > 0; left -= SILENCE_MS) this.#say(silence(this.#format, Math.min(left, SILENCE_MS)), Math.min(left, SILENCE_MS))
   }
 

@@ -230,6 +230,10 @@ describe('an answered call', () => {
     expect(await refusal(lab.desk.answer(ring(), line, fakeFraming()))).toBe('internal admission_failed')
     expect([lab.desk.size, line.asked]).toEqual([0, []])
     lab.state.refusesSessions = false
+    lab.state.endsAtStart = true
+    expect(await refusal(lab.desk.answer(ring(), line, fakeFraming()))).toBe('session_over ended_at_start')
+    expect([lab.desk.size, line.asked]).toEqual([0, []])
+    lab.state.endsAtStart = false
     expect(await refusal(lab.desk.answer(ring(), line, fakeFraming()))).toBe('admitted')
   })
 
@@ -292,6 +296,46 @@ describe('a ticket', () => {
     const found = await lab.desk.redeem(ticket, never)
     expect(found?.call.attach(memoryPair().link)).toBe(false)
     expect(lab.opened).toHaveLength(1)
+  })
+
+  it('that is asked for too late opens nothing, and leaves no timer', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
+    try {
+      const lab = desk()
+      const call = await lab.desk.answer(ring(), fakeLine(), fakeFraming())
+      lab.opened[0]?.client.onClose(() => lab.opened[0]?.onEnd())
+      await lab.desk.ticketFor(call, ring())
+      call.over()
+      expect(await lab.desk.redeem(await lab.desk.ticketFor(call, ring()), never)).toBeUndefined()
+      await vi.advanceTimersByTimeAsync(1_000)
+      // What is left forgets the first ticket, after its time.
+      await vi.advanceTimersByTimeAsync(60_000)
+      expect(vi.getTimerCount()).toBe(0)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('that nobody used and the store forgot does not end a call', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] })
+    try {
+      const lab = desk()
+      const line = fakeLine()
+      const call = await lab.desk.answer(ring(), line, fakeFraming())
+      const [used] = [await lab.desk.ticketFor(call, ring()), await lab.desk.ticketFor(call, ring())]
+      const { link, peer } = memoryPair()
+      expect((await lab.desk.redeem(used, never))?.call.attach(link)).toBe(true)
+      await vi.advanceTimersByTimeAsync(120_000)
+      peer.destroy()
+      await settle()
+      await vi.advanceTimersByTimeAsync(4_000)
+      expect([lab.desk.size, line.asked]).toEqual([1, []])
+      await vi.advanceTimersByTimeAsync(2_000)
+      expect(line.asked).toEqual(['hang up'])
+      lab.opened[0]?.onEnd()
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('opens the call on whichever instance it comes to, once; the one that answered lets go and hangs nobody up', async () => {

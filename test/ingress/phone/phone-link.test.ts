@@ -116,7 +116,7 @@ describe('a caller’s audio', () => {
   })
 
   it('silence stands for a carrier that sends nothing, also while its socket is lost, but not before the first or while nobody reads', async () => {
-    const { link, heard, clock, attach } = rig()
+    const { link, heard, told, clock, attach } = rig()
     clock.now += 5_000
     link.look(clock.now)
     expect(heard).toEqual([])
@@ -136,6 +136,13 @@ describe('a caller’s audio', () => {
     clock.now += 300
     link.look(clock.now)
     expect(heard).toHaveLength(2)
+    // One gap is counted once.
+    expect(told).toEqual(['filled quiet', 'lost'])
+    attach().send(`a0:${audio(960)}`)
+    await settle()
+    clock.now += 800
+    link.look(clock.now)
+    expect(told).toEqual(['filled quiet', 'lost', 'filled quiet'])
   })
 
   it('keys are told apart from sound, and others than keys are bad frames', async () => {
