@@ -71,7 +71,7 @@ describe('Twilio', () => {
   it('is transferred by the model to a name of the list, without a key of Twilio', { timeout: 60_000 }, async () => {
     const script = {
       hears: ['the desk please'],
-      answers: [{ on: { says: 'desk' }, reply: [{ call: { name: 'transfer_call', arguments: { to: 'desk', target: 'desk', name: 'desk' } } }] }],
+      answers: [{ on: { says: 'desk' }, reply: [{ call: { name: 'transfer_call', arguments: { to: 'desk' } } }] }],
     }
     await open({ profile: { manners: { greeting: 'Say hello.', transferTo: { desk: 'sip:desk@pbx.example' } } }, simulator: { script } })
     const call = await twilio.ring({ from: CALLER, to: CALLED })

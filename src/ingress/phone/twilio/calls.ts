@@ -15,12 +15,15 @@ const TRANSFER_POLL_MS = 250
 const NORMAL = 1000
 
 export interface TwilioCall {
+  /** Of no stream yet. Each media socket has its own. */
   readonly framing: TwilioFraming
   readonly line: Line
+  /** The session ended by itself, so that nothing is to be done with the caller but hang up. */
+  readonly isHungUp: boolean
   /** Set once the desk has answered. */
   answered: AnsweredPhoneCall | undefined
   /** Media flow here now. Forgets the call some time after that socket. */
-  opened(link: Link, socket: Socket, streamSid: string): void
+  opened(link: Link, socket: Socket): void
   /** Twilio asks what next, so its media socket is gone, also if this side has not noticed. */
   cut(): void
   /** Twilio has been told where to transfer the call. */
@@ -48,15 +51,16 @@ export function createTwilioCalls(parcels: Parcels): TwilioCalls {
 
   function add(call: string): TwilioCall {
     remove(call)
-    const framing = createTwilioFraming()
     let media: { readonly link: Link; readonly socket: Socket } | undefined
     let hadMedia = false
     let isTransfer = false
+    let isHungUp = false
     let onTransferred: (() => void) | undefined
 
     const line: Line = {
       async hangUp() {
         if (isTransfer) return
+        isHungUp = true
         // After a lost socket Twilio has asked already, or goes on with another instance.
         if (media || !hadMedia) await parcels.takeNext(call)
         media?.link.close(NORMAL, '')
@@ -94,13 +98,15 @@ export function createTwilioCalls(parcels: Parcels): TwilioCalls {
     }
 
     const here: Here = {
-      framing,
+      framing: createTwilioFraming(),
       line,
+      get isHungUp() {
+        return isHungUp
+      },
       answered: undefined,
       timer: setTimeout(() => remove(call), WAIT_MS),
-      opened(link, socket, streamSid) {
+      opened(link, socket) {
         clearTimeout(here.timer)
-        framing.begin(streamSid)
         hadMedia = true
         const own = { link, socket }
         media = own

@@ -2,11 +2,10 @@
 import type { Frame } from '../../../core/protocol/events.js'
 import { isObject, type JsonObject, objectAt, stringAt } from '../../../core/protocol/events.js'
 import type { MediaFrame, MediaFraming } from '../../../ports/phone.js'
+import { isBase64 } from '../delta.js'
 
 export interface TwilioFraming extends MediaFraming {
   mark(name: string): string
-  /** The carrier has named the stream, or after a lost socket another one. Nothing is written before. */
-  begin(streamSid: string): void
 }
 
 /** The beginning of a `media` frame as Twilio writes it. Other spellings are read too, more slowly. */
@@ -15,8 +14,6 @@ const PAYLOAD = Buffer.from('"payload":"')
 const TIMESTAMP = Buffer.from('"timestamp":"')
 const QUOTE = 0x22
 const BRACE = 0x7d
-/** Whole groups, so that what is built around the text stays JSON and means audio. */
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 const KEY = /^[0-9*#A-D]$/
 const MILLISECONDS = /^\d{1,15}$/
 const MAX_NAME = 128
@@ -32,18 +29,15 @@ export interface StreamStart {
   readonly ticket: string
 }
 
-export function createTwilioFraming(): TwilioFraming {
-  let head = ''
-  const message = (event: string, rest: string) => `{"event":"${event}",${head}${rest}}`
+/** Without a stream's name, which `start` brings, nothing can be written. */
+export function createTwilioFraming(streamSid = ''): TwilioFraming {
+  const stream = `"streamSid":${JSON.stringify(streamSid)}`
   return {
     format: 'pcmu',
     read: readMediaFrame,
-    begin(streamSid) {
-      head = `"streamSid":${JSON.stringify(streamSid)}`
-    },
-    media: (audio) => message('media', `,"media":{"payload":"${audio}"}`),
-    mark: (name) => message('mark', `,"mark":{"name":${JSON.stringify(name)}}`),
-    clear: () => message('clear', ''),
+    media: (audio) => `{"event":"media",${stream},"media":{"payload":"${audio}"}}`,
+    mark: (name) => `{"event":"mark",${stream},"mark":{"name":${JSON.stringify(name)}}}`,
+    clear: () => `{"event":"clear",${stream}}`,
   }
 }
 
@@ -74,7 +68,7 @@ function readMediaFrame(frame: Frame, isBinary: boolean): MediaFrame {
 /** Without parsing. Undefined: not written as Twilio writes it. */
 function lifted(frame: Frame): MediaFrame | undefined {
   const audio = frame.at(-1) === BRACE ? textAfter(frame, PAYLOAD) : undefined
-  if (audio === undefined || audio === '' || !BASE64.test(audio)) return undefined
+  if (audio === undefined || !isBase64(audio)) return undefined
   return { type: 'audio', audio, atMs: milliseconds(textAfter(frame, TIMESTAMP)) }
 }
 
@@ -93,8 +87,9 @@ function readAny(message: JsonObject | undefined): MediaFrame {
     case 'media': {
       const media = objectAt(message, 'media')
       const audio = stringAt(media, 'payload')
-      if (audio === undefined || !BASE64.test(audio)) return BAD
-      return audio === '' ? IGNORED : { type: 'audio', audio, atMs: milliseconds(stringAt(media, 'timestamp')) }
+      if (audio === '') return IGNORED
+      if (audio === undefined || !isBase64(audio)) return BAD
+      return { type: 'audio', audio, atMs: milliseconds(stringAt(media, 'timestamp')) }
     }
     case 'dtmf': {
       const key = stringAt(objectAt(message, 'dtmf'), 'digit')

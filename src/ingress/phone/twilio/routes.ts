@@ -12,7 +12,7 @@ import { PHONE_PATHS } from '../paths.js'
 import { createAnswers } from './answers.js'
 import { createTwilioCalls, type TwilioCall } from './calls.js'
 import { carrierCallId, readCall, readForm, type TwilioForm } from './form.js'
-import type { StreamStart } from './framing.js'
+import { createTwilioFraming, type StreamStart } from './framing.js'
 import { createParcels } from './parcels.js'
 import { isSignedByTwilio } from './signature.js'
 import { connectStream, dial, hangUp, reject, type StreamAddress } from './twiml.js'
@@ -151,6 +151,7 @@ export function createTwilioRoutes(deps: TwilioRoutesDeps): PhoneRoutes {
       here.answered = answered
       return await streamTo(answered, ring)
     } catch (error) {
+      here.answered?.over()
       calls.remove(id)
       throw error
     }
@@ -172,8 +173,9 @@ export function createTwilioRoutes(deps: TwilioRoutesDeps): PhoneRoutes {
       return false
     }
     here.answered = call
-    here.opened(link, socket, streamSid)
-    return call.attach(link)
+    if (!call.attach(link, { framing: createTwilioFraming(streamSid) })) return false
+    here.opened(link, socket)
+    return true
   }
 
   async function answerAfter(form: TwilioForm): Promise<string> {
@@ -190,7 +192,7 @@ export function createTwilioRoutes(deps: TwilioRoutesDeps): PhoneRoutes {
       else await parcels.sayTransferred(id)
       return dial(next.target)
     }
-    return next ? await again(form.ring, here) : hangUp()
+    return next && !here?.isHungUp ? await again(form.ring, here) : hangUp()
   }
 
   /** The media socket was lost, and nobody here had ended the call. With the instance that had it, if it is this one, the conversation goes on. */

@@ -114,13 +114,11 @@ describe('start', () => {
 
 describe('what is written', () => {
   it('names the stream', () => {
-    const framing = createTwilioFraming()
-    framing.begin(STREAM)
+    const framing = createTwilioFraming(STREAM)
     expect(JSON.parse(framing.media(AUDIO))).toEqual({ event: 'media', streamSid: STREAM, media: { payload: AUDIO } })
     expect(JSON.parse(framing.mark('a "b"'))).toEqual({ event: 'mark', streamSid: STREAM, mark: { name: 'a "b"' } })
     expect(JSON.parse(framing.clear())).toEqual({ event: 'clear', streamSid: STREAM })
-    framing.begin('MZ"2')
-    expect(JSON.parse(framing.clear())).toEqual({ event: 'clear', streamSid: 'MZ"2' })
+    expect(JSON.parse(createTwilioFraming('MZ"2').clear())).toEqual({ event: 'clear', streamSid: 'MZ"2' })
     expect(framing.format).toBe('pcmu')
   })
 })

@@ -22,7 +22,8 @@ export function sign(url: string, params: Record<string, string> = {}, token = T
 export interface FakeCall extends AnsweredPhoneCall {
   readonly ring: Ring
   readonly line: Line
-  readonly framing: MediaFraming
+  /** Of the last media socket. */
+  framing: MediaFraming
   readonly links: Link[]
   /** What came of the media socket, as the framing reads it. */
   readonly frames: ReturnType<MediaFraming['read']>[]
@@ -49,10 +50,11 @@ export function fakeDesk(books = createBooks(), refuse?: (ring: Ring) => Refusal
       frames: [],
       closes: [],
       isOver: false,
-      attach(link) {
-        if (call.isOver) return false
+      attach(link, media) {
+        if (call.isOver || call.links.length > call.closes.length) return false
+        call.framing = media?.framing ?? framing
         call.links.push(link)
-        link.onFrame((frame, isBinary) => call.frames.push(framing.read(frame, isBinary)))
+        link.onFrame((frame, isBinary) => call.frames.push(call.framing.read(frame, isBinary)))
         link.onClose((code) => call.closes.push(code))
         link.resume()
         return true

@@ -166,6 +166,20 @@ describe('a media socket', () => {
     expect(await closeOf(late)).toBe(1008)
   })
 
+  it('that comes with another ticket while media flow is closed, and changes nothing', async () => {
+    const own = await lab()
+    const { form, socket, call } = await talking(own)
+    const ticket = await own.desk.ticketFor(call, call.ring)
+    const second = await opened(own)
+    second.send(startFrame(form, ticket, 'MZ2'))
+    expect(await closeOf(second)).toBe(1008)
+    call.links[0]?.send(call.framing.clear())
+    const [data] = (await once(socket, 'message')) as [Buffer]
+    expect(JSON.parse(data.toString())).toEqual({ event: 'clear', streamSid: 'MZ0123456789abcdef0123456789abcdef' })
+    await call.line.hangUp()
+    expect(await closeOf(socket)).toBe(1000)
+  })
+
   it('that comes after the end of the call is closed', async () => {
     const own = await lab()
     const { form, ticket } = await rung(own)
@@ -295,6 +309,15 @@ describe('a lost media socket', () => {
     expect(JSON.parse(data.toString())).toEqual({ event: 'clear', streamSid: 'MZ2' })
     next.terminate()
     await eventually(() => call.closes.length === 2)
+    expect((await own.post(AFTER, { ...form, CallStatus: 'in-progress' })).text).toContain('<Hangup/>')
+  })
+
+  it('of a call that its session gave up meanwhile is not replaced', async () => {
+    const own = await lab()
+    const { form, call, socket } = await talking(own)
+    socket.terminate()
+    await eventually(() => call.closes.length === 1)
+    await call.line.hangUp()
     expect((await own.post(AFTER, { ...form, CallStatus: 'in-progress' })).text).toContain('<Hangup/>')
   })
 

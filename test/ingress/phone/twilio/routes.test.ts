@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { Secret } from '../../../../src/config/secret.js'
 import { RefusalError, refusalCodes } from '../../../../src/core/protocol/errors.js'
 import { raw } from '../../front.js'
-import { ACCOUNT, createBooks, type Lab, PUBLIC, ringForm, sign, startLab, TOKEN, ticketIn } from './lab.js'
+import { ACCOUNT, createBooks, fakeDesk, type Lab, PUBLIC, ringForm, sign, startLab, TOKEN, ticketIn } from './lab.js'
 
 const labs: Lab[] = []
 const lab = async (options?: Parameters<typeof startLab>[0]) => {
@@ -108,6 +108,14 @@ describe('the webhook', () => {
       },
     })
     expect(await post(VOICE, ringForm())).toMatchObject({ status: 200, text: `${XML}<Response><Reject reason="busy"/></Response>` })
+  })
+
+  it('lets a session go for which no ticket can be made', async () => {
+    const books = createBooks()
+    const desk = fakeDesk(books)
+    const { post } = await lab({ books, deps: { desk: { ...desk, ticketFor: () => Promise.reject(new Error('broken')) } } })
+    expect((await post(VOICE, ringForm())).text).toContain('<Reject reason="busy"/>')
+    expect(desk.calls.map(({ isOver }) => isOver)).toEqual([true])
   })
 
   it('hangs up calls that somebody makes outwards', async () => {
