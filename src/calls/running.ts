@@ -1,9 +1,11 @@
 // The calls of this process, by WebRTC and by SIP: each is begun with its sideband, and ends in a hang-up, with another relay, or as somebody else's.
+import { setTimeout as pause } from 'node:timers/promises'
 import type { SessionProfile } from '../core/policy/profile.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { CallRecord, CallRecords } from '../ports/call-records.js'
-import type { CallMode, CallProvider, SessionCall } from '../ports/calls.js'
+import type { CallMode, CallProvider, PlacedCall, SessionCall } from '../ports/calls.js'
 import type { NewSession } from '../ports/session.js'
+import type { UpstreamConnection } from '../ports/upstream.js'
 
 /** A session of a call, as the relay opens it. It has no client of its own. */
 export type CallSession = Omit<NewSession, 'client' | 'dialect' | 'continues' | 'recorder'> & {
@@ -36,6 +38,8 @@ export interface Beginning {
   readonly signal: AbortSignal
   /** Another instance had it before. */
   readonly adopted?: boolean
+  /** So long from now the upstream may not know of the call yet, although it has it. Absent: what it does not know is over. */
+  readonly patienceMs?: number
 }
 
 interface Running {
@@ -65,6 +69,7 @@ export interface RunningCalls {
 
 const LIVE_MS = 5_000
 const RETRY_SECONDS = 1
+const KNOWN_PAUSE_MS = 150
 
 export function createRunningCalls({ provider, records, openCall, endSession, onPlaced, onHungUp, log, liveMs = LIVE_MS }: RunningDeps): RunningCalls {
   const running = new Map<string, Running>()
@@ -119,8 +124,21 @@ export function createRunningCalls({ provider, records, openCall, endSession, on
     return done
   }
 
-  function begin({ record, mode, session: { onOpen, ...session }, signal, adopted }: Beginning): Promise<void> {
+  async function attach(placed: PlacedCall, request: Parameters<SessionCall['attach']>[0], knownBy: number): Promise<UpstreamConnection> {
+    for (;;) {
+      try {
+        return await provider.attach(placed, request)
+      } catch (error) {
+        const isUnknown = error instanceof RefusalError && error.code === 'not_found'
+        if (!isUnknown || request.signal.aborted || performance.now() >= knownBy) throw error
+        await pause(KNOWN_PAUSE_MS)
+      }
+    }
+  }
+
+  function begin({ record, mode, session: { onOpen, ...session }, signal, adopted, patienceMs = 0 }: Beginning): Promise<void> {
     const { id, placed } = record
+    const knownBy = performance.now() + patienceMs
     return new Promise((resolve, reject) => {
       const stopWaiting = () => {
         clearTimeout(timer)
@@ -137,7 +155,7 @@ export function createRunningCalls({ provider, records, openCall, endSession, on
         id,
         mode,
         ...(adopted && { adopted }),
-        attach: (request) => provider.attach(placed, request),
+        attach: (request) => attach(placed, request, knownBy),
         onLive() {
           stopWaiting()
           resolve()

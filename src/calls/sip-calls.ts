@@ -33,6 +33,8 @@ const DECLINE = 603
 /** The caller may try again later. */
 const BUSY_CODES: ReadonlySet<RefusalCode> = new Set(['rate_limited', 'too_many_sessions', 'overloaded', 'draining', 'budget_spent'])
 const RETRY_SECONDS = 5
+/** A call is accepted while its other end still rings: its sideband may be there a moment later. */
+const PATIENCE_MS = 2000
 
 export function sipStatusOf(code: RefusalCode): number {
   return BUSY_CODES.has(code) ? BUSY : DECLINE
@@ -93,7 +95,7 @@ export function createSipCalls(deps: SipCallsDeps): (ring: Ring) => Promise<void
       await records.add(record).catch(() => {
         throw new RefusalError('internal', 'call_not_recorded', RETRY_SECONDS)
       })
-      await running.begin({ record, mode: 'media-only', session, signal: new AbortController().signal })
+      await running.begin({ record, mode: 'media-only', session, signal: new AbortController().signal, patienceMs: PATIENCE_MS })
       onRing('accepted')
       log.info({ sessionId, call: id, profile: profile.name }, 'SIP call accepted')
       const unheard = unheardBySip(chosen)

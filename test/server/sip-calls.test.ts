@@ -67,6 +67,18 @@ describe('a caller who may come in', () => {
     expect(lab.logs()).toContain('audio.input.turn_detection.threshold')
   })
 
+  it('is held even if the service knows the sideband only a moment later', async () => {
+    const lab = await start()
+    service.answer = ({ path }) => (path.endsWith('/accept') ? { status: 200 } : undefined)
+    const callId = await ring(lab)
+    await expect.poll(() => service.asked.filter(({ method }) => method === 'UPGRADE').length).toBeGreaterThan(1)
+    const attempts = service.asked.length
+    service.live.add(callId)
+    await expect.poll(() => lab.logs()).toContain('SIP call accepted')
+    expect(service.sidebands.map((one) => one.callId)).toEqual([callId])
+    expect(service.asked.length).toBeLessThan(attempts + 5)
+  })
+
   it('is hung up when its session ends, and its places are free', async () => {
     const lab = await start()
     const callId = await ring(lab)

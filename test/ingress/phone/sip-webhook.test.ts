@@ -152,4 +152,36 @@ describe('a body', () => {
   ])('with %s is bad', (_what, body) => {
     expect(readWebhook(Buffer.from(body))).toEqual({ type: 'bad' })
   })
+
+  it('of any kind throws nothing, and a ring has nothing unbounded', () => {
+    const named = fc.record({
+      name: fc.constantFrom('From', 'To', 'Privacy', 'X-A', '__proto__', 'x\r\n'),
+      value: fc.oneof(fc.string({ maxLength: 400 }), fc.jsonValue({ maxDepth: 2 })),
+    })
+    const event = fc.record({
+      type: fc.constantFrom('realtime.call.incoming', 'live.call.incoming', 5),
+      data: fc.oneof(
+        fc.record({ call_id: fc.oneof(fc.constant('rtc_1'), fc.jsonValue()), sip_headers: fc.oneof(fc.array(named, { maxLength: 60 }), fc.jsonValue()) }),
+        fc.jsonValue(),
+      ),
+    })
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          event.map((value) => Buffer.from(JSON.stringify(value))),
+          fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes)),
+        ),
+        (body) => {
+          const read = readWebhook(body)
+          if (read.type !== 'ring') return
+          const { from, to, headers, carrierCallId } = read.ring
+          expect(carrierCallId).toMatch(/^[\w-]{1,128}$/)
+          expect(from ?? '+000').toMatch(/^\+[0-9]{3,20}$/)
+          expect(to.length).toBeLessThanOrEqual(64)
+          expect(Object.keys(headers).length).toBeLessThanOrEqual(32)
+          for (const value of Object.values(headers)) expect(value.length).toBeLessThanOrEqual(256)
+        },
+      ),
+    )
+  })
 })
