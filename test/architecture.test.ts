@@ -118,6 +118,7 @@ describe('who may import whom', () => {
       ['lossless-json', /^src\/json\//],
       ['https-proxy-agent', /^src\/upstream\//],
       ['undici', /^src\/(tools\/|upstream\/calls\/|server\/key-fetch\.ts$)/],
+      ['@azure/communication-call-automation', /^src\/ingress\/phone\/acs\/control\.ts$/],
       ['prom-client', /^src\/ops\//],
       ['node-datachannel', /^src\/simulator\/webrtc\/peer\.ts$/],
       ['@modelcontextprotocol/sdk', /^src\/(tools|simulator)\//],

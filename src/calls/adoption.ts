@@ -1,17 +1,17 @@
 // Keeps the leases of this relay's calls, and takes over calls that no relay has any more: their sideband, or at least their hang-up.
 import { setTimeout as pause } from 'node:timers/promises'
-import type { SessionProfile } from '../core/policy/profile.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { CallRecord, CallRecords } from '../ports/call-records.js'
 import type { PlacedCall } from '../ports/calls.js'
-import type { SessionPhone } from '../ports/phone.js'
 import { wishedProfile } from './call-session.js'
 import { type CallParcel, openParcel } from './parcel.js'
 import type { CallSession, RunningCalls } from './running.js'
-import { sipProfile } from './sip-session.js'
 
 export const ADOPTION_RESULTS = ['adopted', 'hung_up', 'too_old'] as const
 export type AdoptionResult = (typeof ADOPTION_RESULTS)[number]
+
+/** `profile`: before the caller's settings are put into it. `phone`: of a call by SIP. */
+export type Readmitted = Pick<CallSession, 'profile' | 'chosen' | 'tools' | 'phone' | 'onEnd'>
 
 export interface AdoptionDeps {
   readonly records: CallRecords
@@ -21,9 +21,7 @@ export interface AdoptionDeps {
   /** Whether this relay has room for calls of others. */
   readonly mayAdopt: () => boolean
   /** Everything that is asked at the door, once more. Rejects with a `RefusalError` if the caller may not go on. */
-  readonly readmit: (parcel: CallParcel) => Promise<Pick<CallSession, 'profile' | 'tools' | 'onEnd'>>
-  /** Of a telephone call by SIP. */
-  readonly phoneOf: (profile: SessionProfile, placed: PlacedCall) => SessionPhone
+  readonly readmit: (parcel: CallParcel, placed: PlacedCall) => Promise<Readmitted>
   readonly onAdopted: (result: AdoptionResult) => void
   readonly log: { info(fields: object, message: string): void }
   /** Between two looks; 2 s by default, a third of a lease. */
@@ -109,23 +107,12 @@ export function createAdoption(deps: AdoptionDeps): Adoption {
   async function takeOver(record: CallRecord, age: number): Promise<void> {
     const parcel = sealingKey && record.sealed !== '' ? openParcel(record.id, Buffer.from(record.sealed, 'base64'), sealingKey) : undefined
     if (!parcel) throw new RefusalError('internal', 'not_readable')
-    const { profile: chosen, tools, onEnd } = await deps.readmit(parcel)
-    const isSip = parcel.sipProfile !== undefined
-    const wished = isSip ? sipProfile(chosen) : wishedProfile(chosen, parcel.wishes)
+    const { profile, onEnd, ...admitted } = await deps.readmit(parcel, record.placed)
+    const wished = wishedProfile(profile, parcel.wishes)
     // The time with other relays counts.
     const limits = { ...wished.limits, maxSessionMs: Math.max(1, wished.limits.maxSessionMs - age) }
     const { identity, sessionId, requestedModel, trace, mode } = parcel
-    const session = {
-      identity,
-      sessionId,
-      requestedModel,
-      trace,
-      profile: { ...wished, limits },
-      chosen,
-      tools,
-      onEnd,
-      ...(isSip && { phone: deps.phoneOf(chosen, record.placed) }),
-    }
+    const session = { identity, sessionId, requestedModel, trace, ...admitted, profile: { ...wished, limits }, onEnd }
     let isOpen = false
     const onOpen = () => {
       isOpen = true

@@ -11,8 +11,8 @@ export interface CallParcel {
   readonly requestedModel: string | undefined
   readonly trace: string | undefined
   readonly wishes: JsonObject
-  /** A telephone call by SIP: the name of the profile that its number has. */
-  readonly sipProfile?: string | undefined
+  /** Absent: the caller came by WebRTC. */
+  readonly carrier?: 'sip' | undefined
 }
 
 /** `id` names what is sealed, so that one parcel cannot stand for another. */
@@ -24,10 +24,10 @@ export function sealParcel(id: string, parcel: CallParcel, key: Buffer): Buffer 
 export function openParcel(id: string, sealed: Buffer, key: Buffer): CallParcel | undefined {
   const found = parsed(unseal(id, sealed, key))
   if (!isObject(found)) return undefined
-  const { identity, sessionId, mode, requestedModel, trace, wishes, sipProfile } = found
+  const { identity, sessionId, mode, requestedModel, trace, wishes, carrier } = found
   const who = identityIn(identity)
   if (!who || typeof sessionId !== 'string' || (mode !== 'media-only' && mode !== 'shared') || !isObject(wishes)) return undefined
-  return { identity: who, sessionId, mode, requestedModel: textIn(requestedModel), trace: textIn(trace), wishes, sipProfile: textIn(sipProfile) }
+  return { identity: who, sessionId, mode, requestedModel: textIn(requestedModel), trace: textIn(trace), wishes, ...(carrier === 'sip' && { carrier }) }
 }
 
 function identityIn(value: Json | undefined): Identity | undefined {

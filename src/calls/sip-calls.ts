@@ -79,16 +79,16 @@ export function createSipCalls(deps: SipCallsDeps): (ring: Ring) => Promise<void
 
   /** The call is hung up if it cannot be held. */
   async function hold(caller: AdmittedPhoneCaller, profile: SessionProfile, placed: PlacedCall): Promise<void> {
-    const { identity, sessionId, profile: chosen, tools } = caller
+    const { identity, sessionId, chosen, tools } = caller
     const id = `rtc_${randomBytes(16).toString('hex')}`
-    const parcel = { identity, sessionId, mode: 'media-only', requestedModel: undefined, trace: undefined, wishes: {}, sipProfile: chosen.name } as const
+    const parcel = { identity, sessionId, mode: 'media-only', requestedModel: undefined, trace: undefined, wishes: {}, carrier: 'sip' } as const
     const sealed = sealingKey ? sealParcel(id, parcel, sealingKey).toString('base64') : ''
     const record: CallRecord = { id, placed, caller: callerDigest(identity), since: now(), sealed }
     let isOpen = false
     const onOpen = () => {
       isOpen = true
     }
-    const session = { identity, sessionId, profile, chosen, tools, requestedModel: undefined, phone: phoneOf(profile, placed), onOpen, onEnd: caller.release }
+    const session = { identity, sessionId, profile, chosen, tools, requestedModel: undefined, phone: phoneOf(chosen, placed), onOpen, onEnd: caller.release }
     try {
       await records.add(record).catch(() => {
         throw new RefusalError('internal', 'call_not_recorded', RETRY_SECONDS)

@@ -105,7 +105,21 @@ const OPEN: Readonly<Record<CarrierName, Open>> = {
     const given = { relayUrl: relayUrl(request, setting), resourceId: need('ACS_RESOURCE_ID'), accessKey: parts.get('accesskey') ?? '', port }
     return await createAcs({ ...given, ...(secret !== undefined && { secret }) })
   },
-  async sip() {
-    throw new UsageError('sip cannot be simulated yet.', 'simulate-call')
+  async sip(request, setting, need) {
+    const endpoint = need('AZURE_OPENAI_ENDPOINT')
+    const own = URL.canParse(endpoint) && LOOPBACK.test(new URL(endpoint).hostname) ? new URL(endpoint) : undefined
+    if (!own)
+      throw new UsageError('AZURE_OPENAI_ENDPOINT names a real service, which knows nothing of a simulated call. Start the relay with the settings of --settings.', 'simulate-call')
+    const secret = firstOf(need('SIP_WEBHOOK_SECRET')) ?? ''
+    const [{ startSimulator }, { createSip }] = await Promise.all([import('../simulator/simulator.js'), import('../simulator/carriers/sip.js')])
+    const simulator = await startSimulator({ apiKey: need('AZURE_OPENAI_API_KEY'), port: request.port ?? (Number(own.port) || SIP_PORT), voice: 'espeak' })
+    const sip = createSip({ simulator, relayUrl: relayUrl(request, setting), secret })
+    return {
+      ring: sip.ring,
+      async close() {
+        await sip.close()
+        await simulator.close()
+      },
+    }
   },
 }

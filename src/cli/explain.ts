@@ -10,6 +10,7 @@ import { webrtcMode } from '../config/webrtc.js'
 import { enforcementOf } from '../core/policy/enforcement.js'
 import { type QuotaSource, ruleFor } from '../core/policy/quota-claims.js'
 import { RefusalError } from '../core/protocol/errors.js'
+import { withBuiltIns } from '../core/session/manners/built-in.js'
 import type { Identity } from '../ports/caller.js'
 import { chooseProfile, maxSessionsPerUser } from '../profiles/choose.js'
 import { keyFetch } from '../server/key-fetch.js'
@@ -34,7 +35,9 @@ export async function explain(token: string, print: (line: string) => void): Pro
       row('token expires', new Date(identity.expiresAtMs).toISOString(), 'claim exp; the session ends then, unless a new token of the same caller comes'),
       row('profile', profile.name, identity.claims[config.profileClaim] === undefined ? `no claim ${config.profileClaim}` : `claim ${config.profileClaim}`),
       row('instructions', `sha256 ${hash}…, ${profile.instructions.length} characters`, own('instructions', 'INSTRUCTIONS')),
-      ...profile.tools.map((tool) => row('tool', tool.definition.name, `answered by the ${tool.owner === 'server' ? 'relay, hidden from the client' : 'client'}`)),
+      ...withBuiltIns(profile, true).tools.map((tool) =>
+        row('tool', tool.definition.name, `answered by the ${tool.owner === 'server' ? 'relay, hidden from the client' : 'client'}`),
+      ),
       row('client may set', openingTexts(profile.clientMaySet, profile.clientMaySetValues).join(', ') || 'nothing', own('clientMaySet', 'CLIENT_MAY_SET')),
       row('client may seed history', String(profile.clientMaySeedHistory), variable('CLIENT_MAY_SEED_HISTORY')),
       row('relay events', String(profile.relayEvents), identity.claims.relayEvents === true ? 'claim relayEvents' : own('relayEvents', undefined)),

@@ -38,7 +38,7 @@ export interface Link {
 
 /** The playback of one peer. Bytes are decoded audio of answers, counted from the link's beginning. */
 export interface LinkPlayback {
-  /** Played by `now` (epoch milliseconds), or thrown away by `clear`. Never less than before, never more than was sent. */
+  /** Played by `now` (milliseconds on the session's clock), or thrown away by `clear`. Never less than before, never more than was sent. */
   doneBytes(now: number): number
   /** Throws away what was sent and is not played. */
   clear(): void

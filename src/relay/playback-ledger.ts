@@ -8,7 +8,6 @@ import type { NewSession } from '../ports/session.js'
 /** Of one session. */
 export interface PlayingSession {
   readonly opened: Pick<NewSession, 'client' | 'profile' | 'phone' | 'call'>
-  readonly deps: { readonly now: () => number }
   readonly ledger: { readonly media: { readonly outputBytesPerSecond: number } }
   clock(): number
 }
@@ -26,6 +25,8 @@ export class PlaybackLedger implements Playing {
   /** So much was played when the clock began to run. */
   #playedBytes = 0
   #since = 0
+  /** The client is gone, and has no more than this to play. */
+  #awayBytes: number | undefined
 
   constructor(session: PlayingSession) {
     this.#session = session
@@ -60,6 +61,19 @@ export class PlaybackLedger implements Playing {
     this.#ledger = stopped(this.#ledger, this.#doneBytes(this.#session.clock()))
     this.#session.opened.client.playback?.clear()
     this.#playedBytes = this.#ledger.sentBytes
+    if (this.#awayBytes !== undefined) this.#awayBytes = this.#playedBytes
+  }
+
+  /** What is sent while the client is away reaches it when it is back. */
+  follow(isAway: boolean): void {
+    if (isAway) {
+      this.#awayBytes ??= this.#ledger.sentBytes
+      return
+    }
+    if (this.#awayBytes === undefined) return
+    const now = this.#session.clock()
+    this.#begin(this.#awayBytes, now)
+    this.#awayBytes = undefined
   }
 
   unheard(now: number): readonly Part[] {
@@ -77,18 +91,21 @@ export class PlaybackLedger implements Playing {
   #send(delta: Parameters<typeof sent>[1] & { readonly bytes: number }): void {
     const now = this.#session.clock()
     const done = this.#doneBytes(now)
-    // Behind what is not played yet it waits; else it is played at once.
-    if (done >= this.#ledger.sentBytes) {
-      this.#playedBytes = this.#ledger.sentBytes
-      this.#since = now
-    }
+    if (this.#awayBytes === undefined) this.#begin(this.#ledger.sentBytes, now)
     this.#ledger = sent(this.#ledger, delta, delta.bytes, this.#session.ledger.media.outputBytesPerSecond, done)
+  }
+
+  /** What follows the first `bytes` is there. Behind what is not played yet it waits; else it is played at once. */
+  #begin(bytes: number, now: number): void {
+    if (this.#doneBytes(now) < bytes) return
+    this.#playedBytes = bytes
+    this.#since = now
   }
 
   #doneBytes(now: number): number {
     const { sentBytes } = this.#ledger
     const { playback } = this.#session.opened.client
-    if (playback) return Math.min(sentBytes, playback.doneBytes(this.#session.deps.now()))
-    return Math.min(sentBytes, this.#playedBytes + Math.floor(((now - this.#since) * this.#session.ledger.media.outputBytesPerSecond) / 1000))
+    if (playback) return Math.min(sentBytes, playback.doneBytes(now))
+    return Math.min(this.#awayBytes ?? sentBytes, this.#playedBytes + Math.floor(((now - this.#since) * this.#session.ledger.media.outputBytesPerSecond) / 1000))
   }
 }

@@ -58,6 +58,7 @@ export function createRelay(given: RelayDeps): Relay {
     const session: RelayedSession = begun(opened, () => new RelayedSession(opened, deps, sessions.timetable, ended))
     sessions.add(session)
     session.start()
+    opened.client.onKey?.((key) => session.apply({ type: 'key', key }))
     return session
   }
   return {
@@ -69,7 +70,8 @@ export function createRelay(given: RelayDeps): Relay {
     seen: createLiveView(sessions.all, steady, given.now),
     openSession(opened) {
       if (deps.store.revocations.isKnown(opened.identity)) throw new RefusalError('unauthenticated', 'revoked')
-      const isResumable = opened.profile.relayEvents
+      // A telephone does not come back by itself, and its link tells keys and playback.
+      const isResumable = opened.profile.relayEvents && !opened.phone
       if (opened.continues && !isResumable) throw new RefusalError('resume_unknown', 'no_relay_events')
       const resumable = resume && isResumable ? resume.enrol(opened) : opened
       const session = start(resumable)

@@ -87,7 +87,6 @@ export class RelayedSession implements Effects, Sides {
     link.onClose((code) => this.apply({ type: 'client.closed', code }))
     link.onFrame(sampled('up', this, (frame, isBinary) => this.#fromClient(frame, isBinary)))
     link.onExtra?.((bytes) => this.#rate.extra(bytes) || reader.pause('rate'))
-    link.onKey?.((key) => this.apply({ type: 'key', key }))
     // The client is read while the upstream is dialled: what comes early is held, and a client that leaves is noticed.
     reader.resume('held')
     recordBegin(this.opened)
@@ -118,6 +117,7 @@ export class RelayedSession implements Effects, Sides {
     const lanesMove = state.life !== before.life || state.upstream !== before.upstream || state.quota.spentUntil !== before.quota.spentUntil
     if (lanesMove) this.#lanes = lanesOf(state)
     if (state.voice !== before.voice || state.detectsTurns !== before.detectsTurns) this.audio.keepFrom(wantedFromMs(state.voice, state.detectsTurns))
+    if (state.resume !== before.resume) this.lane.playback?.follow(state.resume.awayUntil !== undefined)
     this.#alarm.setDue(dueAt(state, before, this.#alarm.dueAt))
     for (const action of actions) this.#perform(action)
     if (!lanesMove) return actions
@@ -130,12 +130,9 @@ export class RelayedSession implements Effects, Sides {
   #perform(action: Action): void {
     switch (action.type) {
       case 'send':
-        if (action.to === 'upstream') this.audio.sent(action.event)
-        else this.lane.playback?.sends(action.event)
-        if (action.to === 'upstream') (action.leg === undefined ? this.#upstream : this.#next.leg)?.sendEvent(action.event)
-        else if (action.frame) this.client.send(action.frame)
-        else if (!this.client.sendEvent(action.event)) this.opened.recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
-        return
+        if (action.to === 'client') return this.lane.deliver(action.event, action.frame)
+        this.audio.sent(action.event)
+        return void (action.leg === undefined ? this.#upstream : this.#next.leg)?.sendEvent(action.event)
       case 'note':
         this.listing.noted(this, action.note)
         return this.opened.recorder.note(action.note)

@@ -83,6 +83,13 @@ export class UpstreamLane {
     return true
   }
 
+  /** An event of the upstream, or of the relay, that was read. `frame`: its bytes, if they are to be sent. */
+  deliver(event: RealtimeEvent, frame: Frame | undefined): void {
+    this.playback?.sends(event)
+    if (frame) this.#client.send(frame)
+    else if (!this.#client.sendEvent(event)) this.#recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
+  }
+
   /** A frame that no event could be made of. */
   unread(problem: NoReading['problem']): void {
     this.#recorder.note({ type: 'event_dropped', side: 'upstream', why: problem === 'no_counterpart' ? 'no_counterpart' : 'not_an_event' })

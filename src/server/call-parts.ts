@@ -1,15 +1,17 @@
 // Builds what calls by WebRTC and by SIP share: the way to their services, those that run here, their records and adoption. Loaded only if somebody may call.
 import type { FastifyBaseLogger } from 'fastify'
 import { sealingKey } from '../auth/sealing-key.js'
-import { ADOPTION_RESULTS, type Adoption, createAdoption } from '../calls/adoption.js'
+import { ADOPTION_RESULTS, type Adoption, createAdoption, type Readmitted } from '../calls/adoption.js'
 import type { CallParcel } from '../calls/parcel.js'
 import { type CallSession, createRunningCalls, HANG_UP_OUTCOMES, type RunningCalls } from '../calls/running.js'
 import { createSipLine } from '../calls/sip-line.js'
+import { sipProfile } from '../calls/sip-session.js'
 import type { Config } from '../config/config.js'
 import { proxyFor } from '../config/proxy.js'
 import { webrtcMode } from '../config/webrtc.js'
 import type { SessionProfile } from '../core/policy/profile.js'
 import { RefusalError } from '../core/protocol/errors.js'
+import { phoneProfile } from '../ingress/phone/phone-profile.js'
 import { CALL_MODES } from '../ops/known-labels.js'
 import type { Metrics } from '../ops/metrics.js'
 import type { Identity } from '../ports/caller.js'
@@ -99,7 +101,6 @@ export function startCallParts(deps: CallsDeps): CallParts {
     now: Date.now,
     mayAdopt: () => !deps.draining() && !deps.overloaded() && relay.sessions.count < config.limits.maxSessions,
     readmit,
-    phoneOf,
     onAdopted: metrics.counter('relay_call_adoptions_total', 'Calls found without a relay: adopted, hung up instead, or older than any call.', 'result', ADOPTION_RESULTS),
     log,
     ...(deps.everyMs !== undefined && { everyMs: deps.everyMs }),
@@ -110,24 +111,32 @@ export function startCallParts(deps: CallsDeps): CallParts {
   }
 
   function phoneOf({ name }: SessionProfile, placed: PlacedCall): SessionPhone {
-    return { carrier: 'sip', line: createSipLine(provider, placed), transferTo: transferTargets(live.config, name) }
+    return { carrier: 'sip', line: createSipLine(provider, placed), transferTo: live.config.profiles[name]?.transferTo ?? {} }
   }
 
-  async function readmit({ identity, sessionId, mode, requestedModel, sipProfile }: CallParcel): Promise<Pick<CallSession, 'profile' | 'tools' | 'onEnd'>> {
+  async function readmit(parcel: CallParcel, placed: PlacedCall): Promise<Readmitted> {
+    const { identity, sessionId, requestedModel } = parcel
     if (identity.expiresAtMs <= Date.now()) throw new RefusalError('unauthenticated', 'expired')
     if (await store.revocations.isRevoked(identity)) throw new RefusalError('unauthenticated', 'revoked')
-    const profile = sipProfile === undefined ? live.profileFor(identity, requestedModel) : profileOfNumber(identity, sipProfile)
-    const allowed = webrtcMode(live.config, profile.name)
-    if (sipProfile === undefined && allowed !== mode && allowed !== 'shared') throw new RefusalError('forbidden', 'webrtc_off')
+    const chosen = live.profileFor(identity, requestedModel)
+    const isSip = parcel.carrier === 'sip'
+    checkIngress(parcel, chosen.name)
     // It may have its place already, under the same name.
-    const lease = await store.leases.lease(identity.subject, sessionId, maxSessionsPerUser(live.config, profile.name) + 1)
+    const lease = await store.leases.lease(identity.subject, sessionId, mostOf(parcel, chosen.name) + 1)
     if (!lease) throw new RefusalError('too_many_sessions', 'subject_full')
-    return { profile, tools: live.toolsFor(profile), onEnd: lease.release }
+    const own = isSip ? { profile: sipProfile(phoneProfile(chosen, undefined)), phone: phoneOf(chosen, placed) } : { profile: chosen }
+    return { ...own, chosen, tools: live.toolsFor(chosen), onEnd: lease.release }
   }
 
-  function profileOfNumber(identity: Identity, name: string): SessionProfile {
-    if (!config.telephony?.sip) throw new RefusalError('forbidden', 'sip_off')
-    return live.profileFor({ ...identity, claims: { ...identity.claims, [config.profileClaim]: name } }, undefined)
+  /** Calls of one caller, or of all who withhold their number, which is one caller as well. */
+  function mostOf({ carrier }: CallParcel, profile: string): number {
+    const { perCaller = 0, withheld = 0 } = config.telephony?.limits ?? {}
+    return carrier === 'sip' ? Math.max(perCaller, withheld) : maxSessionsPerUser(live.config, profile)
+  }
+
+  function checkIngress({ carrier, mode }: CallParcel, profile: string): void {
+    const allowed = webrtcMode(live.config, profile)
+    if (carrier === 'sip' ? !config.telephony?.sip : allowed !== mode && allowed !== 'shared') throw new RefusalError('forbidden', carrier === 'sip' ? 'sip_off' : 'webrtc_off')
   }
 
   return {
@@ -158,8 +167,4 @@ function createWays({ proxies, limits }: Config) {
       await Promise.all([...ways.values()].map((way) => way.destroy()))
     },
   }
-}
-
-function transferTargets({ profiles }: Pick<Config, 'profiles'>, profile: string): Readonly<Record<string, string>> {
-  return profiles[profile]?.transferTo ?? {}
 }

@@ -12,7 +12,7 @@ export interface WebrtcCalls {
   readonly claim: CallDesk['claim']
 }
 
-export interface Calls extends WebrtcCalls, Pick<CallParts, 'settled' | 'close'> {
+export interface Calls extends WebrtcCalls, CallParts {
   /** Looks for calls without a relay, as it does every few seconds. */
   look(): Promise<void>
 }

@@ -25,8 +25,8 @@ export interface EndFault {
   readonly sidebandsOnly?: boolean
 }
 
-/** What is asked of the service: a session's dial, or a step of a WebRTC call. */
-export type Asked = 'dial' | 'client_secrets' | 'calls' | 'sideband' | 'hangup'
+/** What is asked of the service: a session's dial, or a step of a call by WebRTC or SIP. */
+export type Asked = 'dial' | 'client_secrets' | 'calls' | 'sideband' | 'hangup' | 'accept' | 'reject' | 'refer'
 
 export interface Faults {
   /** Answers dials with this status and a body that quotes the key. `at`: only these; absent: all. `times`: how often; absent: always. */
@@ -56,7 +56,7 @@ export const FAULTS = object(
     refuse: object(
       {
         status: integer(300, 599),
-        at: oneOf('dial', 'client_secrets', 'calls', 'sideband', 'hangup'),
+        at: oneOf('dial', 'client_secrets', 'calls', 'sideband', 'hangup', 'accept', 'reject', 'refer'),
         retryAfterSeconds: integer(0, 86_400),
         location: text(2048),
         times: integer(0, 1_000_000),

@@ -5,6 +5,7 @@ import type { RealtimeEvent } from '../core/protocol/events.js'
 import type { Item } from './conversation.js'
 import type { Faults } from './faults.js'
 import type { ScriptSource } from './script-file.js'
+import type { SipCaller } from './sip/caller.js'
 
 export type Style = 'azure' | 'openai'
 /** The `rate_limits.updated` after each response. `floats` has fractions in every number, as in some reports. */
@@ -90,7 +91,7 @@ export interface SessionConversation {
   readonly items: readonly Item[]
 }
 
-/** A WebRTC call that is open. */
+/** A call by WebRTC or SIP that is open. */
 export interface OpenCall {
   readonly id: string
   readonly sessionId: string
@@ -109,8 +110,10 @@ export interface Simulator {
   readonly controlUrl?: string
   /** Open sessions. */
   sessions(): number
-  /** Open WebRTC calls, oldest first. */
+  /** Open calls, those by WebRTC first, each oldest first. */
   calls(): readonly OpenCall[]
+  /** A call by SIP rings; whoever is told of it accepts or rejects it. */
+  ringBySip(): SipCaller
   /** All open sessions; of those that ended, the latest, 64 in all. Oldest first. */
   readonly received: readonly ReceivedSession[]
   /** The conversations of the same sessions. */

@@ -57,7 +57,7 @@ export function openOutputItem(session: Session, responseId: string, settings: R
       if (audioBytes < MAX_KEPT_BYTES) pcm.push(chunk)
       audioBytes += chunk.length
       session.hasSpoken = true
-      if (session.speaker) return session.speaker.play(responseId, chunk.length / BYTES_PER_MS)
+      if (session.speaker) return session.speaker.play(responseId, chunk.length / BYTES_PER_MS, chunk)
       const bytes = settings.format.type === 'audio/pcm' ? chunk : encodeG711(chunk, settings.format.type === 'audio/pcmu' ? 'ulaw' : 'alaw')
       session.send('response.output_audio.delta', { ...partPlace, delta: bytes.toString('base64') })
     },

@@ -25,8 +25,8 @@ export interface Captions {
 
 /** Plays answers where sound does not go by events. */
 export interface Speaker {
-  /** So much more sound of a response. */
-  play(responseId: string, ms: number): void
+  /** So much more sound of a response, PCM16 at 24 kHz. */
+  play(responseId: string, ms: number, pcm: Buffer): void
   /** No more comes of it. */
   end(responseId: string): void
   /** Plays nothing more of what is there. */
@@ -58,7 +58,7 @@ export interface Session {
   cachedText: number
   stopIdleTimer: () => void
   readonly script: ScriptRun
-  /** Of a WebRTC call. */
+  /** Of a call by WebRTC or SIP. */
   speaker: Speaker | undefined
   faults(): Faults
   /** Replaces the faults of the whole simulator. */

@@ -30,7 +30,7 @@ export interface SessionSetup {
   readonly dialect: DialectName
   /** Opens what carries its events, both ways or, in a call, to several. */
   readonly openLink: (hooks: LinkHooks) => Link
-  /** A WebRTC call: its first settings, and what plays its sound. It is not greeted. */
+  /** A call by WebRTC or SIP: its first settings, and what plays its sound. It is not greeted. */
   readonly call?: { readonly settings: JsonObject; createSpeaker(session: Session): Speaker }
   readonly deployment: string
   readonly type: 'realtime' | 'transcription'

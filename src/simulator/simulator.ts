@@ -17,6 +17,7 @@ import type { Simulator, SimulatorOptions } from './options.js'
 import { createRateLimits } from './rate-limits.js'
 import { createRecorder } from './recorder.js'
 import { loadScript } from './script-file.js'
+import { createSipCalls } from './sip/calls.js'
 import { decideUpgrade } from './upgrade.js'
 import { createCalls } from './webrtc/calls.js'
 import { createCallRoutes } from './webrtc/routes.js'
@@ -70,7 +71,9 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     mayEnd: (fault: EndFault) => ends++ < (fault.times ?? Number.POSITIVE_INFINITY),
   })
   const calls = createCalls(options, sessions, nextChance, () => faults)
-  const routes = createCallRoutes({ options, calls, nextChance, hangs: () => faults.hang === true, refusal, takeDial: dials.take })
+  const sip = createSipCalls(sessions, nextChance, () => faults)
+  const openCalls = () => [...calls.open(), ...sip.open()]
+  const routes = createCallRoutes({ options, calls, sip, nextChance, hangs: () => faults.hang === true, refusal, takeDial: dials.take })
   const webSockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_PAYLOAD_BYTES,
@@ -100,12 +103,13 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     if (waitSeconds > 0) return refuseUpgrade(socket, 429, TOO_MANY_DIALS, { 'retry-after': String(waitSeconds) })
     const decision = decideUpgrade(url, request.headers, options)
     log(`upgrade ${url.pathname} ${decision.kind === 'refuse' ? decision.status : 101}`)
-    if (decision.kind === 'attach' && !calls.has(decision.callId)) return refuseUpgrade(socket, 404, { code: 'NotFound', message: 'The call does not exist.' })
+    if (decision.kind === 'attach' && !calls.has(decision.callId) && !sip.has(decision.callId))
+      return refuseUpgrade(socket, 404, { code: 'NotFound', message: 'The call does not exist.' })
     if (decision.kind === 'refuse') return refuseUpgrade(socket, decision.status, { code: decision.code, message: decision.message })
     // As with the service, the handshake fails for a client that offers only its credential as subprotocol.
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const tcp = options.tls ? connectionOf(request, sockets) : request.socket
-      if (decision.kind === 'attach') return calls.attach(decision.callId, webSocket, tcp, socket)
+      if (decision.kind === 'attach') return (sip.has(decision.callId) ? sip : calls).attach(decision.callId, { socket: webSocket, tcp, stream: socket })
       const chance = nextChance()
       if (decision.kind === 'reject') {
         webSocket.on('error', () => undefined)
@@ -153,7 +157,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
         script = next
       },
       items: (id) => recorder.conversations().find((one) => one.sessionId === id)?.items,
-      calls: calls.open,
+      calls: openCalls,
       inject: sessions.inject,
       endSessions: sessions.dropAll,
     }
@@ -166,7 +170,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     url: `${options.tls ? 'https' : 'http'}://${shownHost(options.host)}:${port}`,
     ...(control && { controlUrl: control.url }),
     sessions: () => sessions.live.size,
-    calls: calls.open,
+    calls: openCalls,
+    ringBySip: sip.ring,
     inject: sessions.inject,
     received: recorder.sessions,
     conversations: recorder.conversations,
@@ -177,6 +182,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     close: () =>
       new Promise((resolve) => {
         clearInterval(pings)
+        sip.close()
         sessions.dropAll()
         sessions.forgetAll()
         server.close(() => resolve(Promise.all([control?.close(), calls.release()]).then(() => undefined)))

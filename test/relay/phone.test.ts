@@ -107,6 +107,15 @@ describe('keys', () => {
     expect(seen).not.toMatch(/4.{0,3}9.{0,3}2.{0,3}9/)
   })
 
+  it('come also from the telephone of a profile with relay events, which nobody comes back to', async () => {
+    const line = { hangUp: async () => undefined, transfer: async () => undefined }
+    const phone = { carrier: 'acs', line, transferTo: {} } as const
+    const lab = openLab({ profile: { tools: [], manners: { keys: 'model' }, relayEvents: true }, phone, settings: { resume: { resumeMs: 1000, bufferBytes: 1000 } } })
+    await lab.live()
+    lab.press('#')
+    expect((await lab.upstream.rest()).join()).toContain('Keys pressed: #')
+  })
+
   it('are told to the model if the profile says so', async () => {
     const { lab } = await called({ keys: 'model' })
     for (const key of '12') lab.press(key)

@@ -33,7 +33,6 @@ function lab(linkSays = false): Lab {
   const playback = linkSays ? { doneBytes: () => self.played ?? 0, clear: () => void self.clears++ } : undefined
   const session = {
     opened: { client: { playback }, profile: profile({ interruption: INTERRUPTION }), phone: undefined, call: undefined },
-    deps: { now: () => self.now },
     ledger: { media: { outputBytesPerSecond: 48_000 } },
     clock: () => self.now,
   } as unknown as PlayingSession
@@ -80,6 +79,31 @@ describe('without a word of the link', () => {
       { itemId: 'b', heardMs: 0, sentMs: 0 },
       { itemId: 'c', heardMs: 0, sentMs: 100 },
     ])
+  })
+})
+
+describe('a client that is away', () => {
+  it('plays what it has, and the rest once it is back', () => {
+    const one = lab()
+    one.ledger.passes(audio('a', 100), undefined)
+    one.now += 40
+    one.ledger.follow(true)
+    one.ledger.passes(audio('a', 200), undefined)
+    one.now += 30
+    expect(one.ledger.unheard(one.now)).toMatchObject([{ heardMs: 70, sentMs: 300 }])
+    one.now += 5000
+    expect(one.ledger.unheard(one.now)).toMatchObject([{ heardMs: 100, sentMs: 300 }])
+    one.ledger.follow(false)
+    one.now += 50
+    expect(one.ledger.unheard(one.now)).toMatchObject([{ heardMs: 150, sentMs: 300 }])
+    one.ledger.follow(true)
+    one.ledger.clear()
+    one.ledger.passes(audio('b', 100), undefined)
+    one.now += 80
+    expect(one.ledger.unheard(one.now)).toMatchObject([{ itemId: 'b', heardMs: 0 }])
+    one.ledger.follow(false)
+    one.now += 80
+    expect(one.ledger.unheard(one.now)).toMatchObject([{ itemId: 'b', heardMs: 80 }])
   })
 })
 

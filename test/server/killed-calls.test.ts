@@ -1,14 +1,18 @@
-// A relay with ten WebRTC calls that is killed: another one goes on with them within ten seconds, or hangs up; without Redis the next start hangs up.
+// A relay with ten calls by WebRTC, or by SIP, that is killed: another one goes on with them within ten seconds, or hangs up; without Redis the next start hangs up.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { mintToken } from '../../src/auth/mint-token.js'
 import { loadAuthConfig } from '../../src/config/load.js'
+import type { CarrierCall } from '../../src/simulator/carriers/carrier.js'
+import { createSip } from '../../src/simulator/carriers/sip.js'
+import { speakInTones } from '../../src/simulator/speech-tones.js'
 import { type Caller, connectCaller, offering } from '../simulator/caller.js'
 import { type OwnRedis, startRedis } from '../support/redis.js'
 import { SECRET } from '../support/running-relay.js'
 import { type RelayProcess, type SharedRelays, shareRelays } from '../support/shared-relays.js'
+import { SIP_SECRET } from '../support/sip-ring.js'
 
 const CALLS = 10
 const WITHIN_MS = 10_000
@@ -59,6 +63,27 @@ it('another relay on the same Redis holds the calls within ten seconds, and answ
   await caller.speak(1200, 127)
   await caller.until('sound', () => caller.packets.length > 20)
   expect(relays.toolRequests).toEqual(['POST /weather'])
+}, 90_000)
+
+it('another relay on the same Redis holds calls by SIP within ten seconds, and answers in them', async () => {
+  const env = { PUBLIC_URL: 'https://relay.example', SIP_WEBHOOK_SECRET: SIP_SECRET, TELEPHONY_PROFILE: '{"*":"default"}' }
+  const [a, b] = await Promise.all([relays.start(env), relays.start(env)])
+  const trunk = createSip({ simulator: relays.simulator, relayUrl: a.url, secret: SIP_SECRET })
+  const calls = await Promise.all(Array.from({ length: CALLS }, (_, n) => trunk.ring({ from: `+1425555010${n}`, to: '+18005550199' })))
+  await Promise.all(calls.map(({ connected }) => connected))
+  await expect.poll(() => relays.simulator.calls().map(({ sidebands }) => sidebands), { timeout: 5000 }).toEqual(Array(CALLS).fill(1))
+  a.command.child.kill('SIGKILL')
+  const killedAt = performance.now()
+  await expect.poll(() => relays.simulator.calls().filter(({ sidebands }) => sidebands === 0).length, { timeout: 5000 }).toBe(CALLS)
+  await expect.poll(() => relays.simulator.calls().map(({ sidebands }) => sidebands), { timeout: WITHIN_MS + 20_000 }).toEqual(Array(CALLS).fill(1))
+  expect(performance.now() - killedAt).toBeLessThan(WITHIN_MS)
+  const adoptions = async () => (await (await fetch(`${b.adminUrl}/metrics`)).text()).split('\n').find((line) => line.startsWith('relay_call_adoptions_total{result="adopted"}'))
+  await expect.poll(adoptions).toBe(`relay_call_adoptions_total{result="adopted"} ${CALLS}`)
+  const [call] = calls as [CarrierCall]
+  await call.say(speakInTones('What is the weather in Oslo?', { voice: 'alloy', speed: 1 }).pcm)
+  await expect.poll(() => call.queuedMs, { timeout: 5000 }).toBeGreaterThan(0)
+  expect(relays.toolRequests).toEqual(['POST /weather'])
+  await trunk.close()
 }, 90_000)
 
 it('without Redis, the next start hangs up what the journal lists', async () => {

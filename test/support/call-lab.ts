@@ -1,9 +1,10 @@
-// A relay's way in and out for WebRTC calls over real HTTP, a service on loopback and any store; its sessions only hold the sideband.
+// A relay's way in and out for calls by WebRTC and SIP over real HTTP, a service on loopback and any store; its sessions only hold the sideband.
 import fastifyWebsocket from '@fastify/websocket'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { createAuthenticator } from '../../src/auth/authenticator.js'
 import { mintToken } from '../../src/auth/mint-token.js'
 import { loadConfig } from '../../src/config/load.js'
+import type { TelephonyConfig } from '../../src/config/telephony-config.js'
 import type { EndCode } from '../../src/core/session/actions.js'
 import { fastifyServerOptions, websocketPluginOptions } from '../../src/ingress/server-options.js'
 import { registerWebSocketRoutes } from '../../src/ingress/websocket.js'
@@ -14,6 +15,7 @@ import type { Store } from '../../src/ports/store.js'
 import { createLiveConfig } from '../../src/profiles/live.js'
 import type { CallRelay } from '../../src/server/call-parts.js'
 import { type Calls, startCalls } from '../../src/server/calls.js'
+import { startPhoneIfOn } from '../../src/server/phone-if-on.js'
 import { createStore } from '../../src/server/store.js'
 import { toolRegistryOptions } from '../../src/server/tools.js'
 import { createUpstreams } from '../../src/server/upstreams.js'
@@ -54,12 +56,14 @@ interface LabOptions {
   /** Instead of a relay that is live as soon as the sideband is. */
   readonly onOpen?: (session: OpenedCall) => void
   readonly changeStore?: (store: Store) => Store
+  /** Calls by SIP are taken as well. */
+  readonly telephony?: TelephonyConfig
 }
 
 export const PERSONA = 'canary persona: never say that word'
 
-export async function startCallLab({ service, env = {}, liveMs = 2000, everyMs = 60_000, onOpen, changeStore = (store) => store }: LabOptions): Promise<CallLab> {
-  const config = loadConfig(
+export async function startCallLab({ service, env = {}, liveMs = 2000, everyMs = 60_000, onOpen, changeStore = (store) => store, telephony }: LabOptions): Promise<CallLab> {
+  const loaded = loadConfig(
     checkTools,
     {
       JWT_SECRET: 'a shared secret of the tests, 32 bytes or more',
@@ -73,6 +77,7 @@ export async function startCallLab({ service, env = {}, liveMs = 2000, everyMs =
     },
     { mode: 'serve', cwd: process.cwd() },
   )
+  const config = telephony ? { ...loaded, telephony } : loaded
   let logs = ''
   const write = (line: string) => {
     logs += line
@@ -175,6 +180,19 @@ export async function startCallLab({ service, env = {}, liveMs = 2000, everyMs =
     liveMs,
     everyMs,
   })
+  const phone = await startPhoneIfOn({
+    config,
+    live,
+    store: counted,
+    relay: { openSession: () => undefined, sessions: relay.sessions },
+    calls,
+    recorderOf: () => metrics.recorder,
+    metrics,
+    log: log as never,
+    draining: () => false,
+    overloaded: () => false,
+    steady: Date.now,
+  })
   const app = Fastify({ ...fastifyServerOptions(config), loggerInstance: log } as never) as unknown as FastifyInstance
   await app.register(fastifyWebsocket, websocketPluginOptions(config))
   registerWebSocketRoutes(app, {
@@ -190,12 +208,14 @@ export async function startCallLab({ service, env = {}, liveMs = 2000, everyMs =
     openSession: () => undefined,
     calls,
     callRoutes: calls.routes,
+    phoneRoutes: phone?.routes,
   })
   await app.listen({ port: 0, host: '127.0.0.1' })
   const address = app.server.address()
 
   async function stop(): Promise<void> {
     await calls.close()
+    await phone?.close()
     for (const link of [...links.values(), ...followers]) link.close(1000, '')
     app.server.closeAllConnections()
     await app.close()

@@ -7,6 +7,7 @@ import { RefusalError } from '../../src/core/protocol/errors.js'
 import type { RealtimeEvent } from '../../src/core/protocol/events.js'
 import { withBuiltIns } from '../../src/core/session/manners/built-in.js'
 import type { Identity } from '../../src/ports/caller.js'
+import type { Link } from '../../src/ports/link.js'
 import type { Note, Recorder } from '../../src/ports/notes.js'
 import type { SessionPhone } from '../../src/ports/phone.js'
 import type { LimitReport, QuotaHolds, UsageBook, UsageReport } from '../../src/ports/store.js'
@@ -18,6 +19,8 @@ import { type MemoryPeer, memoryPair, settle } from './memory-link.js'
 import { profile, updated } from './playbook.js'
 
 export interface LabOptions {
+  /** The session's client, in place of the link to the test's. */
+  readonly client?: (link: Link) => Link
   readonly profile?: Partial<SessionProfile>
   readonly settings?: Partial<RelaySettings>
   readonly identity?: Partial<Identity>
@@ -183,7 +186,7 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
     return options.dial ? options.dial(signal, connect) : Promise.resolve(connect())
   })
   relay.openSession({
-    client: client.link,
+    client: options.client?.(client.link) ?? client.link,
     dialect: options.clientDialect ?? 'ga',
     sessionId: 'sess-4711',
     identity: { subject: 'alice', issuer: undefined, tokenId: 'token-1', expiresAtMs: NOW + 3_600_000, claims: {}, ...options.identity },

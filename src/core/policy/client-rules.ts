@@ -93,8 +93,9 @@ export const CLIENT_RULES: Readonly<Record<string, ClientRule>> = {
   'input_audio_buffer.commit': bare,
   'input_audio_buffer.clear': bare,
 
-  // Belongs to WebRTC and SIP; a WebSocket upstream does not know it (source: OpenAI's API reference, `output_audio_buffer.clear`).
-  'output_audio_buffer.clear': (event, view) => (view.isCall ? bare(event) : reject('event_not_allowed', 'type', "'output_audio_buffer.clear' has no use on a WebSocket.")),
+  // Belongs to WebRTC and SIP; a WebSocket upstream does not know it (source: OpenAI's API reference, `output_audio_buffer.clear`). A relay that truncates does.
+  'output_audio_buffer.clear': (event, view) =>
+    view.isCall || view.profile.interruption?.truncate === 'relay' ? bare(event) : reject('event_not_allowed', 'type', "'output_audio_buffer.clear' has no use on a WebSocket."),
 }
 
 /** The verdict on one client event, whatever it holds. Never throws. */
@@ -151,5 +152,5 @@ export const CLIENT_RULE_SAYS: Readonly<Record<string, string>> = {
   'input_audio_buffer.append': 'as sent if it has one exact shape; else rebuilt. Refused in a WebRTC call',
   'input_audio_buffer.commit': 'rebuilt',
   'input_audio_buffer.clear': 'rebuilt',
-  'output_audio_buffer.clear': 'rebuilt in a WebRTC call; else refused',
+  'output_audio_buffer.clear': 'rebuilt in a WebRTC call; stops the answer if the relay truncates; else refused',
 }

@@ -27,8 +27,9 @@ export function audioDeltaOf(frame: Frame): AudioDelta | undefined {
   const [, contentIndex] = CONTENT.exec(head) ?? []
   const start = frame.indexOf(QUOTE, at + DELTA.length)
   const end = start < 0 ? -1 : frame.indexOf(QUOTE, start + 1)
-  // Fields in another order, or with escapes.
-  if (responseId === undefined || itemId === undefined || contentIndex === undefined || end < 0 || frame[end - 1] === BACKSLASH) return parsed(frame)
+  const escapeAt = frame.indexOf(BACKSLASH, start)
+  // Fields in another order, or with escapes: some encoders write a slash with one.
+  if (responseId === undefined || itemId === undefined || contentIndex === undefined || end < 0 || (escapeAt >= 0 && escapeAt < end)) return parsed(frame)
   let last = end
   while (last > start + 1 && end - last < 2 && frame[last - 1] === EQUALS) last--
   return { responseId, itemId, contentIndex: Number(contentIndex), bytes: Math.floor(((last - start - 1) * 3) / 4) }

@@ -3,7 +3,7 @@ import { CLIENT_RULES, judgeClientEvent } from '../policy/client-rules.js'
 import { withToolsOf } from '../policy/client-tools.js'
 import { arrayAt, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { queueBehind } from './gate.js'
-import { alreadyTruncated, cancelledByClient, stopsPlayback, truncatedByClient } from './playing/interrupting.js'
+import { alreadyTruncated, cancelledByClient, clearedByClient, stopsPlayback, truncatedByClient } from './playing/interrupting.js'
 import { audioRefused, changeQuota, createWithinQuota, leaveAnsweringToRelay, quotaRequested } from './quota/gate.js'
 import { overRate, refuse } from './refuse.js'
 import { followUp } from './responses/follow-up.js'
@@ -81,6 +81,10 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
       return passMarked(step, rebuilt)
     case 'input_audio_buffer.clear':
       return passMarked(step, rebuilt)
+    case 'output_audio_buffer.clear':
+      if (step.state.call) step.actions.push({ type: 'send', to: 'upstream', event: rebuilt })
+      else clearedByClient(step)
+      return
     case 'conversation.item.delete':
       if (!deletedByRelay(step, rebuilt)) step.actions.push({ type: 'send', to: 'upstream', event: rebuilt })
       return

@@ -10,6 +10,8 @@ export interface AcsCallOptions {
   /** Milliseconds between the media socket and the answer to the request that asked for it. Above zero: media come first. */
   readonly answerAfterMs?: number
   readonly transfers?: 'accepted' | 'failed'
+  /** Dials this path instead of the one it was told, as if something stood between it and the relay. */
+  readonly mediaPath?: string
   /** False: it does not dial the media socket, and whoever has its address may. */
   readonly dials?: boolean
   /** False: what is heard is played and counted, and not kept. */
@@ -82,7 +84,13 @@ export function createAcsCall(setup: AcsCallSetup): AcsCall {
     if (!wanted) return
     const headers = { authorization: `Bearer ${setup.mediaToken()}`, 'x-ms-call-connection-id': names.connectionId, 'x-ms-call-correlation-id': names.correlationId }
     try {
-      const opened = await openMedia({ url: setup.reach(wanted.transportUrl), headers, heard, bothWays: wanted.bothWays, onClose: () => closed(opened) })
+      const opened = await openMedia({
+        url: setup.reach(setup.mediaPath === undefined ? wanted.transportUrl : new URL(setup.mediaPath, wanted.transportUrl).href),
+        headers,
+        heard,
+        bothWays: wanted.bothWays,
+        onClose: () => closed(opened),
+      })
       if ((phase as string) === 'over') return opened.close()
       media = opened
       sockets++

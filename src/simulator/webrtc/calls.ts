@@ -1,15 +1,12 @@
 // The WebRTC calls of one simulator: answers an offer, joins peer and session, and ends both together.
 import { createHash, randomInt } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { isIP, type Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
-import type { WebSocket } from 'ws'
+import { isIP } from 'node:net'
 import type { Faults } from '../faults.js'
 import type { Chance } from '../ids.js'
-import { createLink, type LinkHooks } from '../link.js'
+import type { LinkHooks } from '../link.js'
 import type { OpenSessions } from '../open-sessions.js'
 import type { OpenCall, SimulatorOptions } from '../options.js'
-import type { LiveSession } from '../session.js'
 import { writeAnswer } from './answer-sdp.js'
 import { type CallLink, createCallLink } from './call-link.js'
 import type { CallSession } from './call-session.js'
@@ -17,6 +14,7 @@ import { isShown } from './channel-filter.js'
 import { type Offer, readOffer } from './offer.js'
 import { loadPeerEngine, type Peer, type PeerEngine, type PeerListener } from './peer.js'
 import { createPlayback } from './playback.js'
+import { type JoinedCall, joinSideband, type SidebandSocket } from './sideband.js'
 import { createUplink } from './uplink.js'
 
 export interface CallStart {
@@ -36,7 +34,7 @@ export interface Calls {
   place(start: CallStart): Promise<Placed>
   has(callId: string): boolean
   /** A sideband's socket, which is up. */
-  attach(callId: string, socket: WebSocket, tcp: Socket, stream: Duplex): void
+  attach(callId: string, socket: SidebandSocket): void
   /** False: no such call is open. */
   hangUp(callId: string): boolean
   open(): readonly OpenCall[]
@@ -46,10 +44,7 @@ export interface Calls {
   release(): Promise<void>
 }
 
-interface Call {
-  readonly session: LiveSession
-  readonly link: CallLink
-  readonly hooks: LinkHooks
+interface Call extends JoinedCall {
   readonly state: { connected: boolean; channel: boolean }
 }
 
@@ -153,17 +148,7 @@ export function createCalls(options: SimulatorOptions, sessions: OpenSessions, n
       return { type: 'placed', callId, sdp: writeAnswer(reading.offer, peer.local, Math.floor(Date.now() / 1000)) }
     },
     has: (callId) => calls.has(callId),
-    attach(callId, socket, tcp, stream) {
-      const call = calls.get(callId)
-      // It ended while the socket was upgraded.
-      if (!call) return socket.close(1000)
-      const { hooks, link, session } = call
-      const sideband = createLink({ socket, tcp, stream, delay: hooks.delay, frozen: hooks.frozen, ended: () => link.remove(sideband) })
-      link.add(sideband)
-      socket.on('message', (data, isBinary) => {
-        if (!sideband.over) link.asking(sideband, () => session.receive(isBinary ? '' : String(data), isBinary))
-      })
-    },
+    attach: (callId, socket) => joinSideband(calls.get(callId), socket),
     hangUp(callId) {
       const call = calls.get(callId)
       call?.link.close(1000, '')

@@ -1,9 +1,11 @@
-// What WebRTC asks over HTTP: client secrets, calls and hang-ups, as Azure answers them in two steps and OpenAI in one.
+// What calls ask over HTTP: client secrets, offers and hang-ups, as Azure answers them in two steps and OpenAI in one, and what is asked of calls by SIP.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Json } from '../../core/protocol/events.js'
 import type { Asked, Faults } from '../faults.js'
 import type { Chance } from '../ids.js'
 import type { SimulatorOptions } from '../options.js'
+import { answerSip, SIP_ASKED, type SipAsked } from '../sip/answers.js'
+import type { SipCalls } from '../sip/calls.js'
 import { anyKey, BAD_KEY, bearer, serverKeyFits } from '../upgrade.js'
 import { check, integer, nullable, object, oneOf, type Problem } from '../validate.js'
 import { type CallSession, readCallSession, shownSession } from './call-session.js'
@@ -19,6 +21,7 @@ export interface CallRoutes {
 export interface CallRoutesSetup {
   readonly options: SimulatorOptions
   readonly calls: Calls
+  readonly sip: SipCalls
   nextChance(): Chance
   hangs(): boolean
   /** The fault that refuses this, which counts as done. */
@@ -37,7 +40,7 @@ const EXPIRES_AFTER = nullable(object({ anchor: oneOf('created_at'), seconds: in
 const CORS = { 'access-control-allow-origin': '*', 'access-control-expose-headers': 'Location,X-Request-Id' }
 const TOO_MANY = 'Requests have exceeded the call rate limit of your current pricing tier. Please retry later.'
 
-export function createCallRoutes({ options, calls, nextChance, hangs, refusal, takeDial }: CallRoutesSetup): CallRoutes {
+export function createCallRoutes({ options, calls, sip, nextChance, hangs, refusal, takeDial }: CallRoutesSetup): CallRoutes {
   const openai = options.style === 'openai'
   const root = openai ? '/v1/realtime' : '/openai/v1/realtime'
   const now = () => Date.now() / 1000
@@ -85,7 +88,13 @@ export function createCallRoutes({ options, calls, nextChance, hangs, refusal, t
     return { status: 201, headers: { 'content-type': 'text/plain; charset=utf-8', location: `/v1/realtime/calls/${placed.callId}` }, body: placed.sdp }
   }
 
-  const hangUp = (callId: string): Answer => (calls.hangUp(callId) ? { status: 200 } : failed(404, 'call_id_not_found', `No session found for call_id ${callId.slice(0, 64)}.`))
+  const unknownCall = (callId: string): Answer => failed(404, 'call_id_not_found', `No session found for call_id ${callId.slice(0, 64)}.`)
+  const hangUp = (callId: string): Answer => (calls.hangUp(callId) || sip.hangUp(callId) ? { status: 200 } : unknownCall(callId))
+  const askSip = (asked: SipAsked, callId: string, body: Buffer, { url, headers }: IncomingMessage): Answer => {
+    const answered = answerSip({ asked, callId, body: parsed(body), target: url ?? '/', headers }, sip, options)
+    if (answered === 'done') return { status: 200 }
+    return answered === 'gone' ? unknownCall(callId) : answerTo(answered)
+  }
 
   const answer = async (asked: Asked, request: IncomingMessage, url: URL, callId: string): Promise<Answer> => {
     const refused = refusal(asked)
@@ -96,7 +105,8 @@ export function createCallRoutes({ options, calls, nextChance, hangs, refusal, t
     if (waitSeconds > 0) return { ...failed(429, '429', TOO_MANY), headers: { 'retry-after': String(waitSeconds) } }
     if (asked === 'calls') return place(request, url, body)
     if (!serverKeyFits(url, request.headers, options)) return openai ? failed(401, 'invalid_api_key', 'Incorrect API key provided.') : failed(401, '401', BAD_KEY)
-    return asked === 'hangup' ? hangUp(callId) : mint(body)
+    if (asked === 'hangup') return hangUp(callId)
+    return isSipAsked(asked) ? askSip(asked, callId, body, request) : mint(body)
   }
 
   return {
@@ -129,8 +139,12 @@ function matched(root: string, path: string): { readonly asked?: Asked; readonly
   if (!path.startsWith(`${root}/`)) return {}
   const rest = path.slice(root.length + 1)
   if (rest === 'client_secrets' || rest === 'calls') return { asked: rest }
-  const hangup = /^calls\/([^/]+)\/hangup$/.exec(rest)
-  return hangup ? { asked: 'hangup', callId: hangup[1] } : {}
+  const [, callId, asked] = /^calls\/([^/]+)\/(hangup|accept|reject|refer)$/.exec(rest) ?? []
+  return asked === undefined ? {} : { asked: asked as Asked, callId }
+}
+
+function isSipAsked(asked: Asked): asked is SipAsked {
+  return (SIP_ASKED as readonly string[]).includes(asked)
 }
 
 function answerTo(found: Problem): Answer {

@@ -28,8 +28,6 @@ export interface CallProviderOptions {
 const HANG_UP_MS = 10_000
 const HANG_UP_ATTEMPT_MS = 3_000
 const FIRST_PAUSE_MS = 200
-/** What is asked within a time of its own, and by nobody who could leave. */
-const NEVER = new AbortController().signal
 
 interface Calling extends KnownUpstream {
   readonly calls: CallDoor
@@ -107,7 +105,7 @@ export function createCallProvider({ upstreams, names, dispatcherFor, timeoutMs,
     await Promise.all(
       [...callable].map(async (name) => {
         const { calls } = doorOf(name)
-        const asking = { dispatcher: dispatcherFor(calls.url), signal: NEVER, timeoutMs: HANG_UP_ATTEMPT_MS }
+        const asking = { dispatcher: dispatcherFor(calls.url), signal: nobodyLeaves(), timeoutMs: HANG_UP_ATTEMPT_MS }
         await rejectCall(calls, callId, sipStatus, asking).catch((error: unknown) => told(name, error, 'call not rejected'))
       }),
     )
@@ -116,7 +114,7 @@ export function createCallProvider({ upstreams, names, dispatcherFor, timeoutMs,
   async function refer({ callId, upstream }: PlacedCall, target: string): Promise<void> {
     const { calls } = doorOf(upstream)
     try {
-      await referCall(calls, callId, target, { dispatcher: dispatcherFor(calls.url), signal: NEVER, timeoutMs })
+      await referCall(calls, callId, target, { dispatcher: dispatcherFor(calls.url), signal: nobodyLeaves(), timeoutMs })
     } catch (error) {
       throw error instanceof RefusalError ? error : told(upstream, error, 'call not transferred')
     }
@@ -150,4 +148,9 @@ export function createCallProvider({ upstreams, names, dispatcherFor, timeoutMs,
     },
     hangUp,
   }
+}
+
+/** For what is asked within a time of its own. A new one each time: a signal that lives long keeps what was joined with it. */
+function nobodyLeaves(): AbortSignal {
+  return new AbortController().signal
 }

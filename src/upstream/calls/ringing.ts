@@ -16,8 +16,8 @@ export interface Asking {
 
 /** An id of another form would lead to another path. */
 const CALL_ID = /^[\w-]{1,128}$/
-/** What `tel:` and `sip:` addresses need and nothing else: no header field, no quote, no space. */
-const TARGET = /^(tel:\+?[0-9]{1,20}|sips?:[A-Za-z0-9+_.~!*'()-]{1,64}@[A-Za-z0-9.-]{1,253}(:\d{1,5})?(;transport=(tls|tcp|udp))?)$/
+/** A number, or a user and a host: no header field, no quote, no space, and of parameters the transport alone. */
+const TARGET = /^(tel:\+?[0-9]{1,20}|sips?:[A-Za-z0-9_.!~*'()%&=+$,-]{1,64}@(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?(?:;transport=(?:tls|tcp|udp))?)$/
 
 export function isCallId(callId: string): boolean {
   return CALL_ID.test(callId)

@@ -31,6 +31,20 @@ const AUDIO_ROWS: readonly Row[] = [
   },
   { id: 'ab-02', event: { type: 'input_audio_buffer.clear', x: 1 }, verdict: { replace: { type: 'input_audio_buffer.clear' } }, because: 'nothing but its name' },
   { id: 'ab-03', event: { type: 'output_audio_buffer.clear' }, verdict: unknown, because: 'WebRTC and SIP only' },
+  {
+    id: 'ab-04',
+    event: { type: 'output_audio_buffer.clear', event_id: 'c4', x: 1 },
+    verdict: { replace: { type: 'output_audio_buffer.clear', event_id: 'c4' } },
+    seenBy: view({ interruption: { bargeIn: 'allow', truncate: 'relay' } }),
+    because: 'the relay follows the playback, and stops it',
+  },
+  {
+    id: 'ab-05',
+    event: { type: 'output_audio_buffer.clear' },
+    verdict: unknown,
+    seenBy: view({ interruption: { bargeIn: 'protect', truncate: 'client' } }),
+    because: 'the client stops its playback itself',
+  },
 ]
 
 const pairs = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, 'v']))

@@ -34,6 +34,11 @@ describe('an audio delta', () => {
     expect(audioDeltaOf(frame(value))).toEqual({ responseId: 'resp_1', itemId: 'item_1', contentIndex: 2, bytes: 10 })
   })
 
+  it('whose slashes are escaped is counted without them', () => {
+    const text = JSON.stringify({ ...event(0), delta: '////' }).replaceAll('////', String.raw`\/\/\/\/`)
+    expect(audioDeltaOf(Buffer.from(text))).toMatchObject({ itemId: 'item_1', bytes: 3 })
+  })
+
   it('with an id that is escaped is read as JSON', () => {
     expect(audioDeltaOf(frame(event(3, { item_id: 'it"em' })))).toMatchObject({ itemId: 'it"em', bytes: 3 })
   })

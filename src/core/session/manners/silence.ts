@@ -44,7 +44,7 @@ export function tickQuiet(step: Step, unheardMs: number): void {
   const { looked, audioMs } = manners.quiet
   const { totalMs } = step.heard
   const speaks = !detectsTurns && totalMs > audioMs
-  if (!looked || unheardMs > 0) changeManners(step, { quiet: { since: step.now + unheardMs, looked: true, audioMs: totalMs } })
+  if (!looked || unheardMs > 0) changeManners(step, { quiet: { since: step.now + unheardMs, looked: unheardMs <= 0, audioMs: totalMs } })
   else if (speaks) changeManners(step, { asked: 0, quiet: { since: step.now, looked: true, audioMs: totalMs } })
   else if (manners.asked >= silence.times) partWith(step, 'silence', step.now + GOODBYE_MS)
   else {

@@ -6,7 +6,7 @@ export type Line = 'greeting' | 'question' | 'silence_goodbye' | 'warning' | 'en
 
 /** Nobody speaks. */
 export interface Quiet {
-  /** Since when, as far as is known: what is still being played is known at the first look only. */
+  /** Since when. While something is still being played: when that is expected to end, and looked at again. */
   readonly since: number
   readonly looked: boolean
   /** Of the client's audio by then. Without voice detection, more of it is speech. */

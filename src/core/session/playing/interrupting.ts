@@ -110,6 +110,15 @@ export function cancelledByClient(step: Step, event: RealtimeEvent): void {
   if (named === undefined || named === step.state.responses.active?.id) interrupt(step, false)
 }
 
+/** On a WebSocket nobody but the relay knows what is played: it stops the answer, and says so as the service does in a call. */
+export function clearedByClient(step: Step): void {
+  const { active } = step.state.responses
+  const [first] = step.playing.unheard(step.now)
+  const stopped = first?.responseId ?? active?.id
+  interrupt(step, true)
+  if (stopped !== undefined) step.actions.push({ type: 'send', to: 'client', event: { type: 'output_audio_buffer.cleared', event_id: publicEventId(step), response_id: stopped } })
+}
+
 /** True: the relay has truncated this part already, no later than the client wants it, and has answered. The service would refuse. */
 export function alreadyTruncated(step: Step, event: RealtimeEvent): boolean {
   if (!relayTruncates(step.state)) return false

@@ -3,13 +3,13 @@ import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type RefusalCode, RefusalError, toWireClose } from '../../../core/protocol/errors.js'
 import type { Link } from '../../../ports/link.js'
-import type { AnsweredPhoneCall, Line, PhoneDesk } from '../../../ports/phone.js'
+import type { AnsweredPhoneCall, PhoneDesk } from '../../../ports/phone.js'
 import { within } from '../../../time/within.js'
 import type { CallbackEvent } from './callbacks.js'
-import { type AcsControl, AcsError, type AnswerAddresses } from './control.js'
-import { digestOf, type GridEvent } from './event-grid.js'
+import type { AcsControl, AnswerAddresses } from './control.js'
+import type { GridEvent } from './event-grid.js'
 import { createAcsFraming } from './framing.js'
-import { createTransfers, type Transfers } from './transfers.js'
+import { createLiveCall, factsOf, type LiveCall, nameOf } from './live-call.js'
 
 export interface AcsLog {
   debug(fields: object, message: string): void
@@ -31,13 +31,11 @@ export interface AcsCallsDeps {
 export interface AcsTimes {
   /** Media or a callback can come before the answer that names the call: it waits so long for that. */
   readonly answerMs: number
-  /** After a lost media socket, for the word that the call is over. */
+  /** After a lost media socket, for the word that the call is over. Shorter than the desk waits for another socket. */
   readonly graceMs: number
-  /** From asking for the media again to their coming. */
-  readonly redialMs: number
 }
 
-const TIMES: AcsTimes = { answerMs: 5000, graceMs: 1000, redialMs: 8000 }
+const TIMES: AcsTimes = { answerMs: 5000, graceMs: 1000 }
 /** A call whose answer failed here may have been answered there: until then its media are waited for, to hang it up. */
 const LOST_ANSWER_MS = 60_000
 /** Names of calls that nobody ended. The service's own tokens live for a day. */
@@ -48,19 +46,6 @@ const BUSY = new Set<RefusalCode>([
   ...(['overloaded', 'too_many_sessions', 'rate_limited', 'budget_spent', 'draining', 'internal'] as const),
   ...(['upstream_refused', 'upstream_lost', 'upstream_timeout'] as const),
 ])
-
-export interface LiveCall {
-  readonly line: Line
-  readonly transfers: Transfers
-  /** The id of its connection; undefined: it was not answered. */
-  readonly connection: Promise<string | undefined>
-  phone: AnsweredPhoneCall | undefined
-  isOver: boolean
-  /** The media were asked for a second time. There is no third. */
-  wasRestarted: boolean
-  /** Its address may be dialled once more, though its ticket is used. */
-  isAwaited: boolean
-}
 
 export interface AcsCalls {
   /** Never rejects: whatever goes wrong ends the call. */
@@ -73,7 +58,7 @@ export interface AcsCalls {
 }
 
 export function createAcsCalls({ desk, control, addresses, log, times }: AcsCallsDeps): AcsCalls {
-  const { answerMs, graceMs, redialMs } = { ...TIMES, ...times }
+  const { answerMs, graceMs } = { ...TIMES, ...times }
   /** By the name of their callbacks, which is derived from the ticket: whoever redeems it, on any instance, knows the name too. */
   const calls = new Map<string, LiveCall>()
 
@@ -81,36 +66,6 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
     calls.set(name, call)
     const [oldest] = calls.keys()
     if (calls.size > MAX_NAMES && oldest !== undefined) calls.delete(oldest)
-  }
-
-  function openCall(): { readonly call: LiveCall; readonly answered: (id: string | undefined) => void } {
-    let answered: (id: string | undefined) => void = () => undefined
-    const connection = new Promise<string | undefined>((resolve) => {
-      answered = resolve
-    })
-    const transfers = createTransfers()
-    const call: LiveCall = {
-      line: {
-        async hangUp() {
-          if (call.isOver) return
-          call.isOver = true
-          const id = await connection
-          if (id !== undefined) await control.hangUp(id)
-        },
-        async transfer(target) {
-          const id = await connection
-          if (id === undefined || call.isOver) throw new AcsError('transfer', undefined, 'refused')
-          await transfers.begin((operation) => control.transfer(id, target, operation))
-        },
-      },
-      transfers,
-      connection,
-      phone: undefined,
-      isOver: false,
-      wasRestarted: false,
-      isAwaited: false,
-    }
-    return { call, answered }
   }
 
   async function refuse(context: string, error: unknown): Promise<void> {
@@ -135,27 +90,23 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
     call.phone?.over()
   }
 
-  /** The stream cannot be resumed; the service can be asked to begin it again, if the call still stands. */
+  /** The stream cannot be resumed; the service can be asked to begin it again, if the call still stands. Whether one comes in time, the desk looks after. */
   async function mediaLost(call: LiveCall): Promise<void> {
+    call.hasMedia = false
     await delay(graceMs, undefined, { ref: false })
     await call.transfers.idle()
-    if (call.isOver) return
-    const sessionId = call.phone?.sessionId
     const id = await call.connection
-    if (call.wasRestarted || id === undefined) {
-      log.warn({ sessionId }, 'media socket lost again: the call ends')
-      return end(call)
-    }
+    if (call.isOver || call.hasMedia || call.wasRestarted || id === undefined) return
+    const sessionId = call.phone?.sessionId
     log.warn({ sessionId }, 'media socket lost: asking for it once more')
     call.wasRestarted = true
     call.isAwaited = true
     try {
       await control.startMedia(id)
-      await delay(redialMs, undefined, { ref: false })
     } catch (error) {
       log.warn({ sessionId, ...factsOf(error) }, 'media socket not asked for again')
+      await end(call)
     }
-    if (call.isAwaited && !call.isOver) await end(call)
   }
 
   async function hearOne(call: LiveCall, name: string, event: CallbackEvent): Promise<void> {
@@ -167,15 +118,18 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
         calls.delete(name)
         return over(call)
       case 'answer_failed':
-        log.warn(facts, 'the carrier could not answer the call')
+        log.warn(facts, 'AnswerFailed: ACS could not answer the call')
         calls.delete(name)
         return over(call)
       case 'media_failed':
-        return log.warn(facts, 'the carrier could not reach the media socket')
+        log.warn(facts, 'MediaStreamingFailed: ACS could not reach the media socket')
+        // Nobody would say a word until the desk gives up.
+        if (!call.hasMedia) void (call.wasRestarted ? end(call) : mediaLost(call))
+        return
       case 'transferred':
         return call.transfers.settle(operation, true)
       case 'transfer_failed':
-        log.warn(facts, 'the carrier could not transfer the call')
+        log.warn(facts, 'CallTransferFailed: ACS could not transfer the call')
         return call.transfers.settle(operation, false)
       default:
         log.debug({ sessionId, event: type }, 'carrier says')
@@ -184,7 +138,7 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
 
   return {
     async answer({ context, ring }) {
-      const { call, answered } = openCall()
+      const { call, answered } = createLiveCall(control, mediaLost)
       let phone: AnsweredPhoneCall
       try {
         phone = await desk.answer(ring, call.line, createAcsFraming())
@@ -222,14 +176,14 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
         if (expected === undefined && known.isOver) await control.hangUp(connectionId).catch(() => undefined)
         if (expected === undefined) throw new RefusalError('forbidden', 'not_answered')
         if (expected !== connectionId) throw new RefusalError('forbidden', 'other_call')
-        if (known.isAwaited) {
-          known.isAwaited = false
-          return known
-        }
       }
-      const elsewhere = openCall()
+      const elsewhere = createLiveCall(control, mediaLost)
       elsewhere.answered(connectionId)
       const redeemed = await desk.redeem(ticket, () => ({ line: elsewhere.call.line, framing: createAcsFraming() }))
+      if (!redeemed && known?.isAwaited) {
+        known.isAwaited = false
+        return known
+      }
       if (!redeemed) throw new RefusalError('forbidden', 'unknown_ticket')
       const call = known && known.phone === redeemed.call ? known : elsewhere.call
       call.phone = redeemed.call
@@ -238,13 +192,16 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
     },
 
     attach(call, link, socket) {
-      if (call.phone?.attach(link)) {
-        socket.once('close', () => void mediaLost(call))
+      if (call.phone?.attach(link, { onLost: () => void mediaLost(call) })) {
+        call.hasMedia = true
+        socket.once('close', () => {
+          call.hasMedia = false
+        })
         return
       }
       const { code, reason } = toWireClose('session_over')
       link.close(code, reason)
-      void end(call)
+      if (!call.hasMedia) void end(call)
     },
 
     async hear(name, events) {
@@ -257,13 +214,4 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
       }
     },
   }
-}
-
-function nameOf(ticket: string): string {
-  return digestOf(`callbacks of ${ticket}`)
-}
-
-/** An error's message is in no log line, so what may be said of the service's errors is said as fields. */
-function factsOf(error: unknown): object {
-  return error instanceof AcsError ? { operation: error.operation, why: error.why, status: error.status } : { err: error }
 }

@@ -6,6 +6,8 @@ import { within } from '../../../time/within.js'
 /** Longest wait for one request, with all its repetitions. A caller hears it ring meanwhile. */
 const REQUEST_MS = 10_000
 const RETRIES = { maxRetries: 2, retryDelayInMs: 300, maxRetryDelayInMs: 1000 }
+/** The service's status for a call that is not there. */
+const GONE = 404
 const E164 = /^\+[1-9]\d{1,14}$/
 
 type Operation = 'answer' | 'reject' | 'hang_up' | 'transfer' | 'start_media'
@@ -34,7 +36,7 @@ export interface AcsControl {
   /** Resolves to the id of the connection. Media may come before that. */
   answer(incomingCallContext: string, addresses: AnswerAddresses): Promise<string>
   reject(incomingCallContext: string, reason: 'busy' | 'forbidden'): Promise<void>
-  /** For everybody who takes part. */
+  /** For everybody who takes part. A call that is gone is hung up. */
   hangUp(connectionId: string): Promise<void>
   /** Resolves once the service has begun; how it went is told by a callback that names `operation`. */
   transfer(connectionId: string, target: string, operation: string): Promise<void>
@@ -91,7 +93,10 @@ export function createAcsControl(config: Pick<AcsConfig, 'endpoint' | 'accessKey
         return callConnectionId
       }),
     reject: (context, callRejectReason) => ask('reject', (sdk, abortSignal) => sdk.rejectCall(context, { abortSignal, callRejectReason })),
-    hangUp: (id) => ask('hang_up', (sdk, abortSignal) => sdk.getCallConnection(id).hangUp(true, { abortSignal })),
+    hangUp: (id) =>
+      ask('hang_up', (sdk, abortSignal) => sdk.getCallConnection(id).hangUp(true, { abortSignal })).catch((error: unknown) => {
+        if (!(error instanceof AcsError) || error.status !== GONE) throw error
+      }),
     transfer: (id, target, operationContext) =>
       ask('transfer', async (sdk, abortSignal) => {
         await sdk.getCallConnection(id).transferCallToParticipant(participantOf(target), { abortSignal, operationContext })

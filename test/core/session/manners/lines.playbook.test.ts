@@ -99,6 +99,15 @@ describe('silence', () => {
     expect(pass(p, 14_100)).toEqual(['upstream response.create'])
   })
 
+  it('begins when a telephone that came late has played the greeting', () => {
+    const p = mannered({ greeting: 'Welcome.', silence: SILENCE })
+    answered(p, 'resp_1')
+    // Three seconds of it wait for a socket that comes after four.
+    const unheard = (now: number) => Math.max(0, Math.min(3000, 7000 - now))
+    expect(pass(p, 11_900, unheard)).toEqual([])
+    expect(pass(p, 12_700, unheard)).toEqual(['upstream response.create'])
+  })
+
   it('is over with any speech of the user, and questions count from there', () => {
     const p = mannered({ silence: SILENCE })
     for (let at = 1; at <= 4; at++) {

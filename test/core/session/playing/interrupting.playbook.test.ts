@@ -163,6 +163,16 @@ describe('a client', () => {
     expect(p.did).toEqual(['cancel undefined'])
   })
 
+  it('that clears the audio stops the answer, which goes on for nobody', () => {
+    const p = saying(300)
+    p.client({ type: 'output_audio_buffer.clear' })
+    expect(p.did).toEqual(['cancel r1', 'clear', ...cut('m_r1', 300)])
+    expect(p.lastTo('client')).toEqual({ type: 'output_audio_buffer.cleared', event_id: expect.any(String), response_id: 'r1' })
+    p.ends('r1', 'cancelled', 'client_cancelled')
+    p.client({ type: 'output_audio_buffer.clear' })
+    expect(p.did).toEqual([])
+  })
+
   it('that truncates first is believed, and what was behind is not heard', () => {
     const p = saying(300)
     p.upstream(ev.added({ ...ev.message('m2'), status: 'in_progress', content: [] }, 'm_r1'))

@@ -37,21 +37,25 @@ export interface FakeDesk extends PhoneDesk {
   elsewhere: boolean
 }
 
-/** Sends each caller's sound back to the same caller. */
+/** Sends each caller's sound back to the same caller. A second loss of the media socket ends the call, as with the real one. */
 export function fakeDesk(): FakeDesk {
   const asked = new Set<string>()
   const open = (ring: Ring, line: Line, framing: MediaFraming): AnsweredPhoneCall => {
     const call: DeskCall = { ring, line, framing, sessionId: randomUUID(), keys: [], links: [], overs: 0 }
     desk.calls.push(call)
     let hasLink = false
+    let losses = 0
     return {
       sessionId: call.sessionId,
-      attach(link) {
+      attach(link, media) {
         if (hasLink || call.overs > 0) return false
         hasLink = true
         call.links.push(link)
         link.onClose(() => {
           hasLink = false
+          if (call.overs > 0) return
+          if (++losses > 1) void line.hangUp()
+          else media?.onLost?.()
         })
         link.onFrame((frame, isBinary) => {
           const read = framing.read(frame, isBinary)
@@ -118,6 +122,8 @@ export interface LabOptions {
   readonly proof?: 'secret' | 'token'
   readonly publicUrl?: string
   readonly deps?: Partial<AcsRoutesDeps>
+  /** Shared by several relays, and closed by whoever made it. */
+  readonly service?: SimulatedAcs
   readonly wrapControl?: (control: AcsControl) => AcsControl
 }
 
@@ -128,18 +134,22 @@ export async function startLab({
   proof = 'secret',
   publicUrl = 'https://relay.example',
   deps = {},
+  service,
   wrapControl = (one) => one,
 }: LabOptions = {}): Promise<Lab> {
   let relayUrl = ''
-  const acs = await createAcs({
-    get relayUrl() {
-      return relayUrl
-    },
-    resourceId: RESOURCE_ID,
-    accessKey: ACCESS_KEY,
-    ...(proof === 'secret' ? { secret: SECRET } : { delivery: DELIVERY }),
-    ...own,
-  } as AcsOptions)
+  const made = service
+    ? undefined
+    : await createAcs({
+        get relayUrl() {
+          return relayUrl
+        },
+        resourceId: RESOURCE_ID,
+        accessKey: ACCESS_KEY,
+        ...(proof === 'secret' ? { secret: SECRET } : { delivery: DELIVERY }),
+        ...own,
+      } as AcsOptions)
+  const acs = service ?? (made as SimulatedAcs)
   const desk = fakeDesk()
   const keysUrl = new URL(acs.keysUrl)
   const eventGrid = {
@@ -158,7 +168,7 @@ export async function startLab({
           control,
           log: app.log as never,
           now: Date.now,
-          times: { graceMs: 30, redialMs: 1000, answerMs: 1000, ...times },
+          times: { graceMs: 30, answerMs: 1000, ...times },
           ...deps,
         })(app, door),
     },
@@ -172,7 +182,7 @@ export async function startLab({
     logs: front.logs,
     async close() {
       for (const { links } of desk.calls) for (const link of links) link.close(1001, '')
-      await acs.close()
+      await made?.close()
       await front.close()
     },
   }

@@ -1,6 +1,7 @@
 // A call of Azure Communication Services from its ring to its end, by the official SDK, with the simulated service at the other end.
 import { afterEach, describe, expect, it } from 'vitest'
 import { RefusalError } from '../../../../src/core/protocol/errors.js'
+import { AcsError } from '../../../../src/ingress/phone/acs/control.js'
 import { CALLED, CALLER, type Lab, type LabOptions, samplesIn, startLab, tone, until } from './acs-lab.js'
 
 let lab: Lab
@@ -201,9 +202,20 @@ describe('a transfer', () => {
   })
 })
 
+describe('a media socket that the service cannot reach', () => {
+  it('is asked for once more, and then the call ends', async () => {
+    const { acs, desk, logs } = await start({ acs: { mediaPath: '/nothing/here' } })
+    const call = await acs.ring({ from: CALLER, to: CALLED })
+    expect(await call.ended).toEqual({ by: 'relay' })
+    expect(operations()).toEqual(['answer', 'startMediaStreaming', 'terminate'])
+    expect(desk.calls[0]?.overs).toBe(1)
+    expect(logs()).toContain('8581')
+  })
+})
+
 describe('a lost media socket', () => {
   it('is asked for once more, at the same address', async () => {
-    const { acs, desk } = await start()
+    const { acs } = await start()
     const call = await acs.ring({ from: CALLER, to: CALLED })
     await call.connected
     call.loseMedia()
@@ -214,11 +226,10 @@ describe('a lost media socket', () => {
     call.loseMedia()
     expect(await call.ended).toEqual({ by: 'relay' })
     expect(operations()).toEqual(['answer', 'startMediaStreaming', 'terminate'])
-    expect(desk.calls[0]?.overs).toBeGreaterThan(0)
   })
 
-  it('that is not dialled again ends the call', async () => {
-    const { acs } = await start({ times: { redialMs: 50 }, wrapControl: (control) => ({ ...control, startMedia: async () => undefined }) })
+  it('that cannot be asked for ends the call', async () => {
+    const { acs } = await start({ wrapControl: (control) => ({ ...control, startMedia: () => Promise.reject(new AcsError('start_media', 500, 'refused')) }) })
     const call = await acs.ring({ from: CALLER, to: CALLED })
     await call.connected
     call.loseMedia()

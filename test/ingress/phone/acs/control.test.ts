@@ -1,0 +1,106 @@
+// Requests to ACS that hang, fail or are refused: each ends in time with an error that names nobody.
+import { once } from 'node:events'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { Secret } from '../../../../src/config/secret.js'
+import { AcsError, createAcsControl } from '../../../../src/ingress/phone/acs/control.js'
+import { createTransfers } from '../../../../src/ingress/phone/acs/transfers.js'
+
+let server: Server
+async function serve(listener: RequestListener, requestMs?: number) {
+  server = createServer(listener).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const endpoint = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  return createAcsControl({ endpoint, accessKey: new Secret(Buffer.from('key').toString('base64')) }, requestMs === undefined ? {} : { requestMs })
+}
+afterEach(() => {
+  server.close()
+  server.closeAllConnections()
+})
+const failure = (attempt: Promise<unknown>) =>
+  attempt.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+
+describe('a request', () => {
+  it('that is not answered ends in time', async () => {
+    const control = await serve(() => undefined, 200)
+    const error = await failure(control.answer('context', { callbackUri: 'https://r.example/c', transportUrl: 'wss://r.example/m' }))
+    expect(error).toMatchObject({ name: 'AcsError', operation: 'answer', why: 'timeout', status: undefined })
+  })
+
+  it('that is refused names a status and nothing of the answer', async () => {
+    const control = await serve((_request, response) =>
+      response.writeHead(403, { 'content-type': 'application/json' }).end('{"error":{"code":"x","message":"about +14255550100"}}'),
+    )
+    const error = await failure(control.transfer('connection-1', '+14255550100', 'op'))
+    expect(error).toBeInstanceOf(AcsError)
+    expect(error).toMatchObject({ operation: 'transfer', why: 'refused', status: 403 })
+    expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain('4255550100')
+    expect((error as Error).cause).toBeUndefined()
+  })
+
+  it('is repeated if the service fails, under the same name', async () => {
+    const names: unknown[] = []
+    const control = await serve((request, response) => {
+      names.push(request.headers['repeatability-request-id'])
+      response.writeHead(names.length === 1 ? 503 : 204).end()
+    })
+    await control.reject('context', 'busy')
+    expect(names).toHaveLength(2)
+    expect(new Set(names).size).toBe(1)
+  })
+
+  it('to a service that is away ends in time', async () => {
+    const control = await serve(() => undefined)
+    server.close()
+    server.closeAllConnections()
+    expect(await failure(control.startMedia('connection-1'))).toMatchObject({ operation: 'start_media', why: 'unreachable' })
+  })
+
+  it('to hang up what is gone has done it', async () => {
+    const control = await serve((_request, response) => response.writeHead(404).end())
+    await control.hangUp('connection-1')
+    expect(await failure(control.transfer('connection-1', '8:acs:user', 'op'))).toMatchObject({ status: 404 })
+  })
+
+  it('that answers without naming a connection is refused', async () => {
+    const control = await serve((_request, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{}'))
+    expect(await failure(control.answer('context', { callbackUri: 'https://r.example/c', transportUrl: 'wss://r.example/m' }))).toBeInstanceOf(AcsError)
+  })
+})
+
+describe('transfers', () => {
+  it('are settled by their own name, whatever comes first', async () => {
+    const transfers = createTransfers()
+    const names: string[] = []
+    const begun = [1, 2].map(() =>
+      transfers.begin(async (operation) => {
+        names.push(operation)
+        if (names.length === 2) transfers.settle(operation, true)
+      }),
+    )
+    await begun[1]
+    transfers.settle('unknown', true)
+    transfers.settle(names[0], false)
+    expect(await failure(begun[0] ?? Promise.resolve())).toMatchObject({ why: 'refused' })
+    await transfers.idle()
+  })
+
+  it('that nobody speaks of end in time', async () => {
+    const transfers = createTransfers(30)
+    const begun = transfers.begin(async () => undefined)
+    expect(await failure(begun)).toMatchObject({ operation: 'transfer', why: 'timeout' })
+    await transfers.idle()
+  })
+
+  it('are done if the call ends after they were begun', async () => {
+    const transfers = createTransfers()
+    const begun = transfers.begin(async () => undefined)
+    await Promise.resolve()
+    transfers.over()
+    await begun
+  })
+})

@@ -1,0 +1,298 @@
+// The same conversations by each carrier whose sound goes through the relay: tools, keys, interruption, transfer, goodbye, time, lost sockets and doubled events.
+
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, describe, expect, it, type onTestFinished } from 'vitest'
+import { Secret } from '../../src/config/secret.js'
+import type { CarrierCall } from '../../src/simulator/carriers/carrier.js'
+import { createMuLawDecoder } from '../../src/simulator/carriers/mu-law.js'
+import { firstSoundMs } from '../../src/simulator/carriers/placed-call.js'
+import { createTwilio } from '../../src/simulator/carriers/twilio.js'
+import { encodeG711 } from '../../src/simulator/g711.js'
+import { speakInTones } from '../../src/simulator/speech-tones.js'
+import { hasEspeak, speechPcm } from '../support/speech.js'
+import { CALLED, CALLER, eventually, openPhoneLab, type PhoneLab, quiet } from './phone-lab.js'
+
+const VOICE = { voice: 'alloy', speed: 1 }
+const STORY =
+  'Once upon a time there was a lamp on a rock in the sea, and every night it burned for the ships that came home from far away with wool and wine and letters for the people of the town.'
+const GOODBYE = 'Goodbye, and thank you for calling the harbour tonight.'
+const TOKEN = '0123456789abcdef0123456789abcdef'
+const ACCOUNT = 'AC0123456789abcdef0123456789abcdef'
+
+type RingedCall = CarrierCall & { readonly sockets: number }
+interface Lab {
+  readonly lab: PhoneLab
+  ring(copies?: number): Promise<RingedCall>
+}
+
+/** A sound of the model as it comes to the ear at the other end of the line. */
+const LINES = {
+  acs: (pcm: Buffer) => pcm,
+  twilio: (pcm: Buffer) => createMuLawDecoder()(encodeG711(pcm, 'ulaw')),
+} as const
+
+/** The decoder's filter remembers three milliseconds of what came before. */
+const SETTLED = 480
+const SEEN = 4800
+/** Longer silence in the middle of an answer is no hole, but its end. */
+const HOLE = 24_000
+
+/** How much of a sound the caller heard, to the sample. A busy machine may leave holes in it, which are no part of it. */
+function heardOf(heard: Buffer, sound: Buffer): { readonly ms: number; readonly endsAt: number } {
+  let shift = heard.indexOf(sound.subarray(SETTLED, SETTLED + SEEN)) - SETTLED
+  if (shift < 0) return { ms: 0, endsAt: 0 }
+  let end = SETTLED
+  for (;;) {
+    while (end < sound.length && heard[shift + end] === sound[end]) end++
+    const next = sound.subarray(end + SETTLED, end + SETTLED + SEEN)
+    const again = next.length < SEEN ? -1 : heard.subarray(0, shift + end + HOLE).indexOf(next, shift + end)
+    if (again < 0) return { ms: end / 48, endsAt: shift + end }
+    shift = again - end - SETTLED
+    end += SETTLED
+  }
+}
+
+const heardMs = (heard: Buffer, sound: Buffer) => heardOf(heard, sound).ms
+
+/** Its beginning and its end. A busy machine may leave a hole in between. */
+function wasHeard(heard: Buffer, sound: Buffer): boolean {
+  const at = heard.indexOf(sound.subarray(SETTLED, SETTLED + SEEN))
+  return at >= 0 && heard.indexOf(sound.subarray(-14_400 - SEEN, -14_400), at) > at
+}
+
+/** Words that have begun by then. */
+const wordsBy = (ms: number) => speakInTones(STORY, VOICE).words.filter(({ startMs }) => startMs < ms).length
+const speech = (text: string) => speechPcm(text, { beforeMs: 0, afterMs: 0 })
+
+let backEnd: Server
+let backEndUrl: string
+const asked: { readonly url: string; readonly keys: string }[] = []
+beforeAll(async () => {
+  backEnd = createServer((request, response) => {
+    asked.push({ url: request.url ?? '', keys: String(request.headers['x-keys'] ?? '') })
+    request.resume().on('end', () => response.end('cloudy'))
+  }).listen(0, '127.0.0.1')
+  await once(backEnd, 'listening')
+  backEndUrl = `http://127.0.0.1:${(backEnd.address() as AddressInfo).port}`
+})
+afterAll(() => backEnd.close())
+
+describe.skipIf(!hasEspeak()).each(['acs', 'twilio'] as const)('a call by %s', { timeout: 90_000 }, (carrier) => {
+  const sound = (text: string) => LINES[carrier](speakInTones(text, VOICE).pcm)
+  /** `finished`: the hook of the test, since tests here run beside each other. */
+  async function start(finished: typeof onTestFinished, profile: object, script: object, speed = 1): Promise<Lab> {
+    const tools = [
+      {
+        type: 'function',
+        name: 'get_weather',
+        description: 'The weather.',
+        parameters: { type: 'object', properties: {} },
+        run: { http: { method: 'GET', url: `${backEndUrl}/${carrier}`, headers: { 'x-keys': '{{keys}}' } } },
+      },
+    ]
+    const lab = await openPhoneLab({
+      profile: { session: { audio: { output: { voice: VOICE.voice } } }, ...profile },
+      tools,
+      simulator: { script: script as never, speed },
+      telephony: { twilio: { authTokens: [new Secret(TOKEN)], accountSid: ACCOUNT } },
+    })
+    const twilio = createTwilio({ relayUrl: lab.url, authToken: TOKEN, accountSid: ACCOUNT })
+    finished(async () => {
+      await twilio.close()
+      await lab.close()
+    })
+    return {
+      lab,
+      async ring(copies = 1) {
+        const call = await (carrier === 'acs' ? lab.acs : twilio).ring({ from: CALLER, to: CALLED, copies })
+        await call.connected
+        return call
+      },
+    }
+  }
+
+  async function ask(call: CarrierCall, words: string): Promise<void> {
+    await call.say(speech(words))
+    await eventually('an answer', () => call.queuedMs > 0)
+  }
+
+  it('the model remembers of an interrupted answer what was heard', async ({ onTestFinished }) => {
+    const { lab, ring } = await start(
+      onTestFinished,
+      {},
+      { hears: ['a story', 'stop'], answers: [{ on: { says: 'story' }, reply: [{ say: STORY }] }, { reply: [{ say: GOODBYE }] }] },
+    )
+    const call = await ring()
+    await ask(call, 'Tell me a story')
+    await eventually('some of it', () => call.queuedMs > 4000 && heardMs(call.heard(), sound(STORY)) > 3000)
+    const from = Date.now()
+    await call.say(speech('Stop'))
+    await eventually('the other answer', () => call.queuedMs > 0)
+    await quiet(call)
+    expect(call.clearedAt).toHaveLength(1)
+    expect((call.clearedAt[0] ?? 0) - from).toBeLessThan(700)
+    const pcm = call.heard()
+    const { ms: heard, endsAt } = heardOf(pcm, sound(STORY))
+    const [truncate, ...more] = lab.sent('conversation.item.truncate')
+    expect(more).toEqual([])
+    const remembered = Number(truncate?.audio_end_ms)
+    if (process.env.PHONE_DEBUG) console.log({ carrier, remembered, heard })
+    expect(Math.abs(remembered - heard)).toBeLessThanOrEqual(100)
+    expect(Math.abs(wordsBy(remembered) - wordsBy(heard))).toBeLessThanOrEqual(1)
+    // Silence after the clear, until all of what came then.
+    const next = pcm.indexOf(sound(GOODBYE).subarray(SETTLED, SETTLED + SEEN), endsAt)
+    expect(firstSoundMs(pcm.subarray(endsAt + SETTLED, next - 2 * SETTLED))).toBeUndefined()
+    expect(wasHeard(call.heard(), sound(GOODBYE))).toBe(true)
+  })
+
+  it('is greeted within half a second of its media socket', async ({ onTestFinished }) => {
+    // A real carrier takes longer from ring to media than a model to its first word; these carriers take none, so the model must.
+    const { ring } = await start(onTestFinished, { manners: { greeting: 'Say goodbye.' } }, { answers: [{ reply: [{ say: GOODBYE }] }] }, Number.POSITIVE_INFINITY)
+    const call = await ring()
+    await eventually('the greeting', () => call.queuedMs > 0)
+    await quiet(call)
+    expect(firstSoundMs(call.heard())).toBeLessThan(500)
+    expect(wasHeard(call.heard(), sound(GOODBYE))).toBe(true)
+  })
+
+  it.concurrent('a protected answer is finished, whatever is said meanwhile', async ({ onTestFinished }) => {
+    const { lab, ring } = await start(onTestFinished, { bargeIn: 'protect' }, { hears: ['hello'], answers: [{ reply: [{ say: GOODBYE }] }] })
+    const call = await ring()
+    await ask(call, 'Hello')
+    await eventually('some of it', () => heardMs(call.heard(), sound(GOODBYE)) > 500)
+    await call.say(speech('Wait'))
+    await quiet(call)
+    expect(call.clearedAt).toEqual([])
+    expect(lab.sent('conversation.item.truncate')).toEqual([])
+    expect(wasHeard(call.heard(), sound(GOODBYE))).toBe(true)
+  })
+
+  it.concurrent('a tool runs, gets the keys that were pressed, and its result is spoken; nobody logs either', async ({ onTestFinished }) => {
+    const { lab, ring } = await start(
+      onTestFinished,
+      { manners: { greeting: 'Say hello.', keys: 'tools' } },
+      {
+        hears: ['the weather'],
+        answers: [
+          { on: { says: 'weather' }, reply: [{ call: { name: 'get_weather', arguments: {} } }] },
+          { on: { result: 'get_weather' }, reply: [{ say: 'It is {result} out at sea today.' }] },
+          { reply: [{ say: 'Hello.' }] },
+        ],
+      },
+    )
+    const call = await ring()
+    await eventually('the greeting', () => call.queuedMs > 0)
+    await quiet(call)
+    for (const key of '4711#') call.press(key)
+    await ask(call, 'What is the weather')
+    await quiet(call)
+    expect(asked.filter(({ url }) => url === `/${carrier}`)).toEqual([{ url: `/${carrier}`, keys: encodeURIComponent('4711#') }])
+    expect(wasHeard(call.heard(), sound('It is cloudy out at sea today.'))).toBe(true)
+    expect(lab.log.join('')).not.toMatch(/4711|4930555|4915550|0123456789abcdef/)
+  })
+
+  it.concurrent('is hung up once the goodbye was heard', async ({ onTestFinished }) => {
+    const { ring } = await start(
+      onTestFinished,
+      { manners: { hangUp: true } },
+      { hears: ['goodbye'], answers: [{ on: { says: 'goodbye' }, reply: [{ say: GOODBYE }, { call: { name: 'hang_up', arguments: {} } }] }, { reply: [{ say: 'Hm.' }] }] },
+    )
+    const call = await ring()
+    await ask(call, 'Goodbye')
+    expect((await call.ended).by).toBe('relay')
+    expect(wasHeard(call.heard(), sound(GOODBYE))).toBe(true)
+  })
+
+  it.concurrent('is transferred to a name of the list, and to nobody else', async ({ onTestFinished }) => {
+    const call1 = { call: { name: 'transfer_call', arguments: { to: 'stranger' } } }
+    const call2 = { call: { name: 'transfer_call', arguments: { to: 'desk' } } }
+    const { lab, ring } = await start(
+      onTestFinished,
+      { manners: { transferTo: { desk: '+4930555111' } } },
+      { hears: ['a stranger', 'the desk'], answers: [{ on: { says: 'stranger' }, reply: [call1] }, { on: { says: 'desk' }, reply: [call2] }, { reply: [{ say: 'No.' }] }] },
+    )
+    const call = await ring()
+    await ask(call, 'Give me a stranger')
+    await quiet(call)
+    await call.say(speech('Give me the desk'))
+    expect(await call.ended).toMatchObject({ by: 'relay', transferredTo: '+4930555111' })
+    expect(JSON.stringify(lab.simulator.received)).not.toContain('4930555111')
+    expect(lab.log.join('')).not.toContain('4930555111')
+  })
+
+  it.concurrent('is warned before its longest time, and ends then with a goodbye', async ({ onTestFinished }) => {
+    const { lab, ring } = await start(
+      onTestFinished,
+      { limits: { maxSessionSeconds: 13 }, manners: { ending: { warnSeconds: 10, warning: 'WARNING', goodbye: 'FAREWELL' } } },
+      { answers: [{ reply: [{ say: GOODBYE }] }] },
+    )
+    const call = await ring()
+    const since = performance.now()
+    expect((await call.ended).by).toBe('relay')
+    const ms = performance.now() - since
+    expect(ms).toBeGreaterThan(11_000)
+    expect(ms).toBeLessThan(22_000)
+    const created = lab.sent('response.create').map((event) => JSON.stringify(event))
+    expect(created.map((text) => (text.includes('WARNING') ? 'warning' : text.includes('FAREWELL') ? 'goodbye' : 'other'))).toEqual(['warning', 'goodbye'])
+    expect(wasHeard(call.heard(), sound(GOODBYE))).toBe(true)
+  })
+
+  it.concurrent('asks who is silent, then says goodbye and ends', async ({ onTestFinished }) => {
+    const { lab, ring } = await start(
+      onTestFinished,
+      { manners: { silence: { seconds: 1, question: 'QUESTION', times: 1, goodbye: 'FAREWELL' } } },
+      { answers: [{ reply: [{ say: 'Are you there?' }] }] },
+    )
+    const call = await ring()
+    expect((await call.ended).by).toBe('relay')
+    const created = lab.sent('response.create').map((event) => JSON.stringify(event))
+    expect(created.map((text) => (text.includes('QUESTION') ? 'question' : text.includes('FAREWELL') ? 'goodbye' : 'other'))).toEqual(['question', 'goodbye'])
+  })
+
+  it.concurrent('goes on over another media socket in the same session, once', async ({ onTestFinished }) => {
+    const { lab, ring } = await start(onTestFinished, {}, { hears: ['hello'], answers: [{ reply: [{ say: GOODBYE }] }] })
+    const call = await ring()
+    await ask(call, 'Hello')
+    await quiet(call)
+    call.loseMedia()
+    await eventually('another socket', () => call.sockets === 2)
+    await ask(call, 'Hello')
+    expect(lab.simulator.received).toHaveLength(1)
+    call.loseMedia()
+    expect((await call.ended).by).toBe('relay')
+  })
+
+  it.concurrent('is one call, however often it is announced', async ({ onTestFinished }) => {
+    const { lab, ring } = await start(onTestFinished, {}, { answers: [{ reply: [{ say: GOODBYE }] }] })
+    const call = await ring(4)
+    await ask(call, 'Hello')
+    expect(call.sockets).toBe(1)
+    expect(lab.simulator.received).toHaveLength(1)
+  })
+
+  it.concurrent('outlives its upstream: the caller hears a pause', async ({ onTestFinished }) => {
+    const { lab, ring } = await start(
+      onTestFinished,
+      {},
+      {
+        hears: ['hello', 'again'],
+        answers: [
+          { on: { says: 'again' }, reply: [{ say: GOODBYE }] },
+          { on: { turn: 1 }, times: 1, reply: [{ say: 'Hello.' }, { end: { how: 'rst' } }] },
+          { reply: [{ say: GOODBYE }] },
+        ],
+      },
+    )
+    const call = await ring()
+    await ask(call, 'Hello')
+    await eventually('another upstream', () => lab.simulator.received.length === 2)
+    await quiet(call, 1500)
+    await call.say(speech('Hello again'))
+    await eventually('an answer', () => call.queuedMs > 0)
+    await quiet(call)
+    expect(call.sockets).toBe(1)
+    expect(wasHeard(call.heard(), sound(GOODBYE))).toBe(true)
+  })
+})
