@@ -1,9 +1,10 @@
-// Spoken calls through a simulated Twilio, the real relay and the simulated Azure.
+// Calls through a simulated Twilio, the real relay and the simulated Azure.
 import { afterEach, describe, expect, it } from 'vitest'
 import { Secret } from '../../src/config/secret.js'
 import { firstSoundMs } from '../../src/simulator/carriers/placed-call.js'
 import { createTwilio, type SimulatedTwilio } from '../../src/simulator/carriers/twilio.js'
-import { silence, speechPcm } from '../support/speech.js'
+import { speakInTones } from '../../src/simulator/speech-tones.js'
+import { silence } from '../support/speech.js'
 import { CALLED, CALLER, eventually, openPhoneLab, type PhoneLab, type PhoneLabOptions, quiet } from './phone-lab.js'
 
 const TOKEN = '0123456789abcdef0123456789abcdef'
@@ -21,7 +22,8 @@ afterEach(async () => {
 })
 
 const GREETS = { manners: { greeting: 'Say hello.' } }
-const question = () => Buffer.concat([speechPcm('What is the weather in Lisbon?'), silence(100)])
+const words = () => speakInTones('What is the weather in Lisbon?', { voice: 'alloy', speed: 1 }).pcm
+const question = () => Buffer.concat([words(), silence(100)])
 
 describe('Twilio', () => {
   it('greets, hears a question and answers it, with nothing that Twilio would refuse', { timeout: 60_000 }, async () => {
@@ -49,7 +51,12 @@ describe('Twilio', () => {
     void call.say(question())
     await eventually('the clear', () => call.clearedAt.length > 0)
     expect(call.faults).toEqual([])
+    const { playedMs } = call
     await eventually('what was heard', () => lab.sent('conversation.item.truncate').length > 0)
+    const heardMs = Number(lab.sent('conversation.item.truncate')[0]?.audio_end_ms)
+    // By marks: what of the answer was played for certain, which is a delta or two less than what was.
+    expect(heardMs).toBeLessThanOrEqual(playedMs)
+    expect(heardMs).toBeGreaterThan(playedMs - 500)
   })
 
   it('goes on after a lost media socket, and ends after a second one', { timeout: 60_000 }, async () => {
@@ -108,7 +115,7 @@ describe('Twilio', () => {
     await call.connected
     await eventually('the greeting', () => call.queuedMs > 0)
     await quiet(call)
-    await call.say(speechPcm('What is the weather in Lisbon?'))
+    await call.say(words())
     call.gap(3000)
     await eventually('an answer while nothing comes', () => call.queuedMs > 0, 2900)
     await quiet(call)

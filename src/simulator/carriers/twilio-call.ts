@@ -38,6 +38,8 @@ export interface TwilioCall extends CarrierCall, TwilioNames {
   readonly rejectedAs: string | undefined
   /** What the relay sent that Twilio would refuse or ignore. */
   readonly faults: readonly string[]
+  /** Of the relay's sound, without silence. */
+  readonly playedMs: number
   /** Nothing comes from the caller for so long, though Twilio's clock goes on. */
   gap(ms: number): void
   /** Does what this answer to the ring says. */
@@ -180,6 +182,9 @@ export function createTwilioCall(setup: TwilioCallSetup): TwilioCall {
     heard: () => createMuLawDecoder()(heard.heard()),
     get queuedMs() {
       return heard.queuedMs
+    },
+    get playedMs() {
+      return heard.playedMs
     },
     clearedAt,
     answers,

@@ -93,6 +93,9 @@ export function createTwilioCalls(parcels: Parcels): TwilioCalls {
         }
         const poll = setInterval(() => parcels.wasTransferred(call).then((was) => was && settle(true), ignore), TRANSFER_POLL_MS)
         const deadline = setTimeout(() => settle(false), TRANSFER_MS)
+        // A relay that ends waits for no carrier.
+        poll.unref()
+        deadline.unref()
         onTransferred = () => settle(true)
       })
     }

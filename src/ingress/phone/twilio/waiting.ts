@@ -113,7 +113,7 @@ function wrong(frame: Frame, isBinary: boolean, isStarted: boolean): string | un
 }
 
 /** A link whose `start` has been read: what came after it is first, and what must not come ends it. */
-function guarded(link: Link, early: readonly Frame[], closedAs: () => number | undefined): Link {
+function guarded(link: Link, early: Frame[], closedAs: () => number | undefined): Link {
   let callback: ((frame: Frame, isBinary: boolean) => void) | undefined
   let isFirst = true
   const pass = (frame: Frame, isBinary: boolean) => {
@@ -128,7 +128,8 @@ function guarded(link: Link, early: readonly Frame[], closedAs: () => number | u
     resume() {
       if (isFirst) {
         isFirst = false
-        for (const frame of early) pass(frame, false)
+        // Not kept for the length of the call.
+        for (const frame of early.splice(0)) pass(frame, false)
       }
       link.resume()
     },
