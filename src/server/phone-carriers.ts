@@ -56,7 +56,8 @@ async function acsRoutes({ telephony, desk, log }: CarrierDeps, acs: NonNullable
     import('../auth/carrier-tokens.js'),
   ])
   const tokens = createCarrierTokens(acs, { fetch: (url, init) => fetch(url, init), now: Date.now })
-  return { routes: createAcsRoutes({ desk, publicUrl: telephony.publicUrl, tokens, control: createAcsControl(acs), log, now: Date.now }) }
+  const control = createAcsControl(acs)
+  return { routes: createAcsRoutes({ desk, publicUrl: telephony.publicUrl, tokens, control, log, now: Date.now }), close: control.idle }
 }
 
 async function sipRoutes({ calls, desk, store, metrics, log, draining, overloaded }: CarrierDeps, sip: NonNullable<TelephonyConfig['sip']>): Promise<CarrierRoutes> {

@@ -37,6 +37,8 @@ export interface PhoneLab {
   sent(type: string): readonly Readonly<Record<string, unknown>>[]
   /** Every line of the relay's log. */
   readonly log: readonly string[]
+  /** As on a signal: the process could exit after it. */
+  drain(): Promise<void>
   close(): Promise<void>
 }
 
@@ -85,6 +87,7 @@ export async function openPhoneLab(options: PhoneLabOptions = {}): Promise<Phone
     acs,
     log,
     sent: (type) => simulator.received.flatMap(({ events }) => events.filter((event) => event.type === type)),
+    drain: () => relay.drain(),
     async close() {
       if (process.env.PHONE_DEBUG)
         console.log(

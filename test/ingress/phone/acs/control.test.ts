@@ -66,6 +66,20 @@ describe('a request', () => {
     expect(await failure(control.transfer('connection-1', '8:acs:user', 'op'))).toMatchObject({ status: 404 })
   })
 
+  it('is waited for, and one that follows it too', async () => {
+    const seen: string[] = []
+    const control = await serve((request, response) => {
+      setTimeout(() => {
+        seen.push(request.url?.split(/[?:]/)[1] ?? '')
+        response.writeHead(204).end()
+      }, 30)
+    })
+    void control.reject('context', 'busy').then(() => control.hangUp('connection-1'))
+    await control.idle()
+    expect(seen).toEqual(['reject', 'terminate'])
+    await control.idle()
+  })
+
   it('that answers without naming a connection is refused', async () => {
     const control = await serve((_request, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{}'))
     expect(await failure(control.answer('context', { callbackUri: 'https://r.example/c', transportUrl: 'wss://r.example/m' }))).toBeInstanceOf(AcsError)
