@@ -32,7 +32,7 @@ describe('a call', () => {
   })
 
   it('is hung up when the relay drains', async () => {
-    await open()
+    await open({ ...GREETED, acs: { restMs: 300 } })
     const call = await greeted()
     await lab.drain()
     // Before the process may exit.
