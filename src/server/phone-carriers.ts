@@ -10,6 +10,7 @@ import type { NewSession, OpenSession } from '../ports/session.js'
 import type { Store } from '../ports/store.js'
 import type { LiveConfig } from '../profiles/live.js'
 import type { CallParts } from './call-parts.js'
+import { fetchOf } from './key-fetch.js'
 
 export interface PhoneDeps {
   readonly config: Config
@@ -49,14 +50,15 @@ async function twilioRoutes({ config, telephony, desk, store, log }: CarrierDeps
   return { routes: createTwilioRoutes({ desk, config: twilio, publicUrl: telephony.publicUrl, tickets: store.tickets, maxCallMs, log }) }
 }
 
-async function acsRoutes({ telephony, desk, log }: CarrierDeps, acs: NonNullable<TelephonyConfig['acs']>): Promise<CarrierRoutes> {
+async function acsRoutes({ config, telephony, desk, log }: CarrierDeps, acs: NonNullable<TelephonyConfig['acs']>): Promise<CarrierRoutes> {
   const [{ createAcsRoutes }, { createAcsControl }, { createCarrierTokens }] = await Promise.all([
     import('../ingress/phone/acs/routes.js'),
     import('../ingress/phone/acs/control.js'),
     import('../auth/carrier-tokens.js'),
   ])
-  const tokens = createCarrierTokens(acs, { fetch: (url, init) => fetch(url, init), now: Date.now })
-  return { routes: createAcsRoutes({ desk, publicUrl: telephony.publicUrl, tokens, control: createAcsControl(acs), log, now: Date.now }) }
+  const tokens = createCarrierTokens(acs, { fetch: fetchOf(config), now: Date.now })
+  const control = createAcsControl(acs)
+  return { routes: createAcsRoutes({ desk, publicUrl: telephony.publicUrl, tokens, control, log, now: Date.now }), close: control.idle }
 }
 
 async function sipRoutes({ calls, desk, store, metrics, log, draining, overloaded }: CarrierDeps, sip: NonNullable<TelephonyConfig['sip']>): Promise<CarrierRoutes> {

@@ -11,7 +11,7 @@ import { Secret } from '../../src/config/secret.js'
 import type { TelephonyConfig } from '../../src/config/telephony-config.js'
 import type { LogSink } from '../../src/ops/log-sink.js'
 import { startServer } from '../../src/server/server.js'
-import { createAcs, type SimulatedAcs } from '../../src/simulator/carriers/acs.js'
+import { type AcsOptions, createAcs, type SimulatedAcs } from '../../src/simulator/carriers/acs.js'
 import type { CarrierCall } from '../../src/simulator/carriers/carrier.js'
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/simulator.js'
 import { checkTools } from '../../src/tools/check.js'
@@ -27,6 +27,7 @@ export interface PhoneLabOptions {
   readonly simulator?: SimulatorOptions
   readonly env?: Readonly<Record<string, string>>
   readonly telephony?: Partial<TelephonyConfig>
+  readonly acs?: Partial<AcsOptions>
 }
 
 export interface PhoneLab {
@@ -37,6 +38,8 @@ export interface PhoneLab {
   sent(type: string): readonly Readonly<Record<string, unknown>>[]
   /** Every line of the relay's log. */
   readonly log: readonly string[]
+  /** As on a signal: the process could exit after it. */
+  drain(): Promise<void>
   close(): Promise<void>
 }
 
@@ -54,7 +57,7 @@ export async function openPhoneLab(options: PhoneLabOptions = {}): Promise<Phone
   const simulator = await startSimulator({ apiKey: 'key', deployments: ['voice'], ...options.simulator })
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
-  const acs = await createAcs({ relayUrl: url, ...ACS })
+  const acs = await createAcs({ relayUrl: url, ...ACS, ...options.acs })
   writeFileSync(join(folder, 'profiles.json'), JSON.stringify({ phone: { instructions: 'You answer the telephone.', ...options.profile } }))
   const log: string[] = []
   const config: Config = {
@@ -85,6 +88,7 @@ export async function openPhoneLab(options: PhoneLabOptions = {}): Promise<Phone
     acs,
     log,
     sent: (type) => simulator.received.flatMap(({ events }) => events.filter((event) => event.type === type)),
+    drain: () => relay.drain(),
     async close() {
       if (process.env.PHONE_DEBUG)
         console.log(

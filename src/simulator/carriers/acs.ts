@@ -20,6 +20,8 @@ export interface AcsOptions extends AcsCallOptions {
   /** Event Grid's own token, if deliveries are protected by Entra. Signed by the same keys as everything else here. */
   readonly delivery?: { readonly issuer: string; readonly audience: string; readonly appId: string }
   readonly schema?: GridSchema
+  /** The service takes so long for each request. */
+  readonly restMs?: number
   readonly host?: string
   readonly port?: number
   readonly now?: () => number
@@ -90,6 +92,7 @@ export async function createAcs(options: AcsOptions): Promise<SimulatedAcs> {
   const endpoint = `http://${host}:${(server.address() as AddressInfo).port}`
 
   async function perform(request: RestRequest): Promise<RestAnswer> {
+    if (options.restMs !== undefined) await new Promise((resolve) => setTimeout(resolve, options.restMs))
     const call = request.id === undefined ? ringing.get(String(request.body.incomingCallContext)) : connections.get(request.id)
     return call ? call.perform(request) : { status: 404, body: problem('NotFound', 'The call is not there.') }
   }

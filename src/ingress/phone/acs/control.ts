@@ -1,4 +1,5 @@
 // What is asked of Azure Communication Services: answering, refusing, ending and handing over calls, by the official SDK, each bounded in time.
+import { setImmediate } from 'node:timers/promises'
 import type { CallAutomationClient } from '@azure/communication-call-automation'
 import type { AcsConfig } from '../../../config/config.js'
 import { within } from '../../../time/within.js'
@@ -42,6 +43,8 @@ export interface AcsControl {
   transfer(connectionId: string, target: string, operation: string): Promise<void>
   /** Asks for the media again, at the address that was named when the call was answered: the request can name no other. */
   startMedia(connectionId: string): Promise<void>
+  /** Resolves when nothing is under way, nor follows at once: a process that ends before that leaves callers in a silent call. Never rejects. */
+  idle(): Promise<void>
 }
 
 /** The part of an `@azure/identity` credential that the SDK uses. */
@@ -66,7 +69,16 @@ export function createAcsControl(config: Pick<AcsConfig, 'endpoint' | 'accessKey
     return made
   }
 
-  async function ask<T>(operation: Operation, request: (client: CallAutomationClient, abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+  const underWay = new Set<Promise<unknown>>()
+
+  function ask<T>(operation: Operation, request: (client: CallAutomationClient, abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+    const asked = askOnce(operation, request)
+    const ended = asked.catch(() => undefined).finally(() => underWay.delete(ended))
+    underWay.add(ended)
+    return asked
+  }
+
+  async function askOnce<T>(operation: Operation, request: (client: CallAutomationClient, abortSignal: AbortSignal) => Promise<T>): Promise<T> {
     const abort = new AbortController()
     try {
       // The library waits for its credential and between repetitions without looking at the signal each time.
@@ -101,6 +113,12 @@ export function createAcsControl(config: Pick<AcsConfig, 'endpoint' | 'accessKey
       ask('transfer', async (sdk, abortSignal) => {
         await sdk.getCallConnection(id).transferCallToParticipant(participantOf(target), { abortSignal, operationContext })
       }),
+    async idle() {
+      while (underWay.size > 0) {
+        await Promise.all(underWay)
+        await setImmediate()
+      }
+    },
     startMedia: (id) => ask('start_media', (sdk, abortSignal) => sdk.getCallConnection(id).getCallMedia().startMediaStreaming({ abortSignal })),
   }
 }

@@ -1,7 +1,12 @@
 // Requests to ACS that hang, fail or are refused: each ends in time with an error that names nobody.
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Secret } from '../../../../src/config/secret.js'
 import { AcsError, createAcsControl } from '../../../../src/ingress/phone/acs/control.js'
@@ -66,9 +71,48 @@ describe('a request', () => {
     expect(await failure(control.transfer('connection-1', '8:acs:user', 'op'))).toMatchObject({ status: 404 })
   })
 
+  it('is waited for, and one that follows it too', async () => {
+    const seen: string[] = []
+    const control = await serve((request, response) => {
+      setTimeout(() => {
+        seen.push(request.url?.split(/[?:]/)[1] ?? '')
+        response.writeHead(204).end()
+      }, 30)
+    })
+    void control.reject('context', 'busy').then(() => control.hangUp('connection-1'))
+    await control.idle()
+    expect(seen).toEqual(['reject', 'terminate'])
+    await control.idle()
+  })
+
   it('that answers without naming a connection is refused', async () => {
     const control = await serve((_request, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{}'))
     expect(await failure(control.answer('context', { callbackUri: 'https://r.example/c', transportUrl: 'wss://r.example/m' }))).toBeInstanceOf(AcsError)
+  })
+})
+
+describe('with Entra', () => {
+  it('a request has a token for the service instead of a signature, over TLS alone', { timeout: 30_000 }, async () => {
+    const file = (name: string) => fileURLToPath(new URL(`../../../support/tls/${name}`, import.meta.url))
+    const shown: (string | undefined)[] = []
+    const tls = createTlsServer({ cert: readFileSync(file('localhost-cert.pem')), key: readFileSync(file('localhost-key.pem')) }, (request, response) => {
+      shown.push(request.headers.authorization)
+      response.writeHead(204).end()
+    }).listen(0, '127.0.0.1')
+    await once(tls, 'listening')
+    const script = fileURLToPath(new URL('./ask-by-entra.ts', import.meta.url))
+    const env = { ...process.env, NODE_EXTRA_CA_CERTS: file('localhost-cert.pem') }
+    const ask = async (endpoint: string) => (await promisify(execFile)(process.execPath, ['--import', 'tsx', script, endpoint], { env })).stdout.trim()
+    expect(await ask(`https://localhost:${(tls.address() as AddressInfo).port}`)).toBe('ok')
+    expect(shown).toEqual(['Bearer token-for:https://communication.azure.com//.default'])
+    await serve((request, response) => {
+      shown.push(request.headers.authorization)
+      response.writeHead(204).end()
+    })
+    expect(await ask(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)).toBe('hang_up: unreachable')
+    expect(shown).toHaveLength(1)
+    tls.close()
+    tls.closeAllConnections()
   })
 })
 
