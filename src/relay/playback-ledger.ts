@@ -1,7 +1,7 @@
 // Follows what the client plays of the answers: by its link's own word, else by a clock that runs while there is something to play.
 import { audioDeltaIn, audioDeltaOf } from '../core/protocol/audio-delta.js'
 import type { Frame, RealtimeEvent } from '../core/protocol/events.js'
-import { dropped, type Ledger, nothingSent, type Part, playedMs, sent, stopped, unheard, unheardMs } from '../core/session/playing/ledger.js'
+import { dropped, type Ledger, nothingSent, type Part, playedMs, sent, sentMs, stopped, unheard, unheardMs } from '../core/session/playing/ledger.js'
 import type { Playing } from '../core/session/playing/playing.js'
 import type { NewSession } from '../ports/session.js'
 
@@ -78,6 +78,10 @@ export class PlaybackLedger implements Playing {
 
   unheard(now: number): readonly Part[] {
     return unheard(this.#ledger, this.#doneBytes(now))
+  }
+
+  sentMs(itemId: string, contentIndex: number): number | undefined {
+    return sentMs(this.#ledger, itemId, contentIndex)
   }
 
   unheardMs(now: number): number {

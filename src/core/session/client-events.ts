@@ -4,7 +4,7 @@ import { withToolsOf } from '../policy/client-tools.js'
 import { lockedKinds } from '../policy/locked.js'
 import { arrayAt, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { queueBehind } from './gate.js'
-import { alreadyTruncated, cancelledByClient, clearedByClient, stopsPlayback, truncatedByClient } from './playing/interrupting.js'
+import { alreadyTruncated, cancelledByClient, clearedByClient, stopsPlayback, truncatedByClient, withinSent } from './playing/interrupting.js'
 import { audioRefused, changeQuota, createWithinQuota, leaveAnsweringToRelay, quotaRequested } from './quota/gate.js'
 import { overRate, refuse } from './refuse.js'
 import { followUp } from './responses/follow-up.js'
@@ -91,9 +91,7 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
       if (!deletedByRelay(step, rebuilt)) step.actions.push({ type: 'send', to: 'upstream', event: rebuilt })
       return
     case 'conversation.item.truncate':
-      if (alreadyTruncated(step, rebuilt)) return
-      if (!truncatedByRelay(step, rebuilt)) step.actions.push({ type: 'send', to: 'upstream', event: rebuilt })
-      truncatedByClient(step, rebuilt)
+      clientTruncates(step, rebuilt)
       return
     default:
       step.actions.push({ type: 'send', to: 'upstream', event: rebuilt })
@@ -180,6 +178,13 @@ function clientCancels(step: Step, event: RealtimeEvent): void {
   sendToClient(step, hiddenResponse.created)
   const response = { ...objectAt(hiddenResponse.done.event, 'response'), status: 'cancelled', status_details: { type: 'cancelled', reason: 'client_cancelled' } }
   sendToClient(step, { event: { ...hiddenResponse.done.event, response }, frame: undefined })
+}
+
+function clientTruncates(step: Step, event: RealtimeEvent): void {
+  if (alreadyTruncated(step, event)) return
+  const truncate = withinSent(step, event)
+  if (!truncatedByRelay(step, truncate)) step.actions.push({ type: 'send', to: 'upstream', event: truncate })
+  truncatedByClient(step, truncate)
 }
 
 function clientAddsItem(step: Step, event: RealtimeEvent): void {

@@ -130,9 +130,18 @@ export function alreadyTruncated(step: Step, event: RealtimeEvent): boolean {
   return true
 }
 
+/** Where the relay truncates, the client's own is taken as well, also if it means a little more than there is. */
+export function withinSent(step: Step, event: RealtimeEvent): RealtimeEvent {
+  if (!relayTruncates(step.state)) return event
+  const { item_id, content_index, audio_end_ms: wanted } = event
+  const sent = step.playing.sentMs(String(item_id), Number(content_index))
+  return sent !== undefined && typeof wanted === 'number' && wanted > sent ? { ...event, audio_end_ms: sent } : event
+}
+
 /** The client has stopped at this part: it knows better than a clock. Nothing behind it was heard. */
 export function truncatedByClient(step: Step, event: RealtimeEvent): void {
   if (!step.state.profile.interruption) return
+  if (relayTruncates(step.state)) noteTruncated(step, partKey(String(event.item_id), Number(event.content_index)), Number(event.audio_end_ms))
   const parts = step.playing.unheard(step.now)
   const at = parts.findIndex(({ itemId, contentIndex }) => itemId === event.item_id && contentIndex === event.content_index)
   if (at < 0) return
@@ -154,7 +163,7 @@ function truncatePart(step: Step, { itemId, contentIndex, heardMs }: Part): void
   const key = partKey(itemId, contentIndex)
   const isOfModel = conversation.items.some(({ id, role }) => id === itemId && role === 'assistant')
   if (!isOfModel || playing.truncated.has(key)) return
-  change(step, { truncated: new Map([...playing.truncated, [key, heardMs] as const].slice(-MOST_TRUNCATED)) })
+  noteTruncated(step, key, heardMs)
   const event = { type: 'conversation.item.truncate', event_id: relayId(step), item_id: itemId, content_index: contentIndex, audio_end_ms: heardMs }
   if (!truncatedByRelay(step, event)) {
     step.actions.push({ type: 'send', to: 'upstream', event })
@@ -165,6 +174,10 @@ function truncatePart(step: Step, { itemId, contentIndex, heardMs }: Part): void
   step.actions.push({ type: 'moment', what: 'truncated' })
   if (profile.relayEvents)
     step.actions.push({ type: 'send', to: 'client', event: { type: 'relay.interrupted', event_id: publicEventId(step), item_id: itemId, heard_ms: heardMs } })
+}
+
+function noteTruncated(step: Step, key: string, ms: number): void {
+  change(step, { truncated: new Map([...step.state.playing.truncated, [key, ms] as const].slice(-MOST_TRUNCATED)) })
 }
 
 function change(step: Step, changes: Partial<PlayingState>): void {

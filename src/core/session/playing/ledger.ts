@@ -82,6 +82,12 @@ export function unheard(ledger: Ledger, doneBytes: number): readonly Part[] {
     .map(({ place, heardMs, sentMs }) => part(place, heardMs, sentMs))
 }
 
+/** Milliseconds of a part that were sent, stopped or not. Undefined: it is not known any more. */
+export function sentMs({ stretches }: Ledger, itemId: string, contentIndex: number): number | undefined {
+  const its = stretches.filter((one) => one.itemId === itemId && one.contentIndex === contentIndex)
+  return its.length === 0 ? undefined : Math.floor(its.reduce((sum, one) => sum + msOf(one.bytes, one), 0) + ROUNDING)
+}
+
 /** Milliseconds that were heard of the response that is at play. 0: nothing is played. */
 export function playedMs(ledger: Ledger, doneBytes: number): number {
   const { stretches } = ledger

@@ -13,7 +13,7 @@ export interface PlayingState {
   readonly dueAt: number | undefined
   /** This response was interrupted. Its audio and its words do not reach the client any more. */
   readonly discarded: string | undefined
-  /** Where the relay has truncated the last parts: milliseconds by `partKey`. */
+  /** Where the last parts were truncated, by the relay or the client: milliseconds by `partKey`. */
   readonly truncated: ReadonlyMap<string, number>
 }
 

@@ -183,6 +183,15 @@ describe('a client', () => {
     expect(p.did.filter((line) => line.startsWith('truncate'))).toEqual([])
   })
 
+  it('that truncates what goes on being said is not followed by the relay, and is held to what was sent', () => {
+    const p = saying(300)
+    p.client(truncate(1200))
+    expect(p.did).toEqual(['truncate m_r1 1000', 'clear'])
+    p.says('r1', 400)
+    p.speech('speech_started')
+    expect(p.did).toEqual(['clear'])
+  })
+
   it('that truncates later, where the relay has, hears that it is done', () => {
     const p = saying(300)
     p.speech('speech_started')

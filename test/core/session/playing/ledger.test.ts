@@ -1,6 +1,6 @@
 // What was heard of each item: never more than was sent, never less than before, and in sum what was played.
 import { describe, expect, it } from 'vitest'
-import { dropped, heard, type Ledger, nothingSent, type Place, playedMs, sent, stopped, unheard, unheardMs } from '../../../../src/core/session/playing/ledger.js'
+import { dropped, heard, type Ledger, nothingSent, type Place, playedMs, sent, sentMs, stopped, unheard, unheardMs } from '../../../../src/core/session/playing/ledger.js'
 import { fc } from '../../../support/property.js'
 
 const PCM = 48_000
@@ -72,6 +72,12 @@ describe('a ledger', () => {
     const ledger = stopped(whole, ms(10))
     expect(dropped(ledger, at('a'))).toBe(ledger)
     expect(unheard(stopped(dropped(whole, at('b')), ms(300)), ms(300))).toEqual([])
+  })
+
+  it('says what was sent of a part, stopped or not, until it is long ago', () => {
+    const ledger = speak(stopped(speak(speak(nothingSent, 'a', 300), 'b', 10), 0), 'a', 50)
+    expect(sentMs(ledger, 'a', 0)).toBe(350)
+    expect(sentMs(ledger, 'a', 1)).toBeUndefined()
   })
 
   it('does not grow with the conversation', () => {

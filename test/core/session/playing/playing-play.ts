@@ -1,7 +1,7 @@
 // A playbook whose client plays the answers at once and without a pause, and which shows what becomes of an interruption.
 import type { Interruption, SessionProfile } from '../../../../src/core/policy/profile.js'
 import type { Action } from '../../../../src/core/session/actions.js'
-import { type Ledger, nothingSent, playedMs, sent, stopped, unheard } from '../../../../src/core/session/playing/ledger.js'
+import { type Ledger, nothingSent, playedMs, sent, sentMs, stopped, unheard } from '../../../../src/core/session/playing/ledger.js'
 import { ev, type Play, play, updated } from '../../../support/playbook.js'
 
 const PCM = 48_000
@@ -54,7 +54,7 @@ export function playingPlay(
     },
     did: [],
   })
-  self.playing = { unheard: (now) => unheard(ledger, done(now)), playedMs: (now) => playedMs(ledger, done(now)) }
+  self.playing = { unheard: (now) => unheard(ledger, done(now)), sentMs: (item, index) => sentMs(ledger, item, index), playedMs: (now) => playedMs(ledger, done(now)) }
   self.input = (input) => {
     const actions = feed(input)
     for (const action of actions) {
