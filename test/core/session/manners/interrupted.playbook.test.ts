@@ -34,7 +34,7 @@ it('a greeting that the user breaks into is truncated where it was heard, and no
   p.upstream(ev.created('resp_1'))
   unheard(p, 'resp_1', 700)
   expect(p.upstream(speech.started)).toContain('upstream conversation.item.truncate')
-  p.playing = { unheard: () => [], playedMs: () => 0 }
+  p.playing = { unheard: () => [], playedMs: () => 0, sentMs: () => undefined }
   p.upstream(ev.done('resp_1', [], 'cancelled'))
   p.upstream(speech.stopped)
   answered(p, 'resp_2')
