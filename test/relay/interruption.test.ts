@@ -162,3 +162,22 @@ describe('the client’s own', () => {
     expect(one.noted('barge_in')).toEqual([])
   })
 })
+
+describe('a client that is away', () => {
+  it('has heard no more than it had, until it is back', async () => {
+    const one = await call(RELAY, { profile: { limits: { ...profile().limits, reconnectMs: 10_000, resumeMs: 60_000 } } })
+    one.begins('r1')
+    one.audio('r1', 100)
+    await one.pass(10)
+    const [session] = one.relay.sessions.all()
+    session?.apply({ type: 'client.gone' })
+    one.audio('r1', 1000)
+    await one.pass(2000)
+    const caller = { subject: 'alice', issuer: undefined }
+    session?.apply({ type: 'client.back', recovered: true, caller, expiresAt: Date.now() + 600_000, exp: Date.now() + 600_000, tokenId: 'token-2' })
+    await one.pass(50)
+    one.client.say({ type: 'response.cancel' })
+    await settle()
+    expect((await one.toUpstream()).at(-1)).toBe('m_r1 150')
+  })
+})

@@ -39,6 +39,8 @@ export interface PhoneCall {
 
 const WAIT_MS = 30_000
 const GRACE_MS = 5_000
+/** After the last socket, for the carrier's word that the caller hung up: that often comes a moment later. */
+const LAST_WORD_MS = 1_000
 /** The first socket, and one more. */
 const MOST_SOCKETS = 2
 
@@ -64,7 +66,7 @@ export function createPhoneCall(deps: PhoneCallDeps): PhoneCall {
       } finally {
         transferring = false
         // The socket may have been closed for it.
-        if (!isGone && !isAttached && !isOver) awaitSocket()
+        if (!isGone && !isAttached && !isOver) giveUpAfter(nobodyCame, graceMs)
       }
     },
   }
@@ -72,17 +74,20 @@ export function createPhoneCall(deps: PhoneCallDeps): PhoneCall {
   function lost(): void {
     isAttached = false
     if (transferring) return
-    if (sockets >= MOST_SOCKETS) {
-      deps.onLoss('again')
-      return giveUp()
-    }
-    awaitSocket()
+    if (sockets >= MOST_SOCKETS) return giveUpAfter(lostAgain, Math.min(graceMs, LAST_WORD_MS))
+    giveUpAfter(nobodyCame, graceMs)
     onLost?.()
   }
 
-  function awaitSocket(): void {
+  function giveUpAfter(then: () => void, ms: number): void {
     clearTimeout(timer)
-    timer = setTimeout(nobodyCame, graceMs)
+    timer = setTimeout(then, ms)
+  }
+
+  function lostAgain(): void {
+    if (isOver) return
+    deps.onLoss('again')
+    giveUp()
   }
 
   function nobodyCame(): void {

@@ -83,6 +83,10 @@ describe('the media socket', () => {
     await pass(60_000)
     expect([losses, ends]).toEqual([['back'], []])
     await lose(second)
+    expect(socket(call)).toBeUndefined()
+    await pass(999)
+    expect([losses, ends]).toEqual([['back'], []])
+    await pass(1)
     expect([told, losses, ends, line.asked]).toEqual([1, ['back', 'again'], [1006], ['hang up']])
     expect(socket(call)).toBeUndefined()
   })
@@ -126,6 +130,16 @@ describe('nobody is hung up', () => {
     lost.call.over()
     await pass(60_000)
     expect([lost.ends, lost.line.asked, lost.losses]).toEqual([[1000], [], []])
+  })
+
+  it('whose second socket is gone a moment before the carrier says so', async () => {
+    const { call, line, ends, losses } = rig()
+    await lose(socket(call))
+    await lose(socket(call))
+    await pass(500)
+    call.over()
+    await pass(60_000)
+    expect([ends, line.asked, losses]).toEqual([[1000], [], ['back']])
   })
 
   it('who is on another instance by now', async () => {

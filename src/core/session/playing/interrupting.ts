@@ -134,7 +134,7 @@ export function alreadyTruncated(step: Step, event: RealtimeEvent): boolean {
 export function withinSent(step: Step, event: RealtimeEvent): RealtimeEvent {
   if (!relayTruncates(step.state)) return event
   const { item_id, content_index, audio_end_ms: wanted } = event
-  const sent = step.playing.sentMs(String(item_id), Number(content_index))
+  const sent = step.playing.sentMs?.(String(item_id), Number(content_index))
   return sent !== undefined && typeof wanted === 'number' && wanted > sent ? { ...event, audio_end_ms: sent } : event
 }
 

@@ -5,11 +5,11 @@ import type { Part } from './ledger.js'
 export interface Playing {
   /** Parts of answers that are not heard to their end, in the order of playing. */
   unheard(now: number): readonly Part[]
-  /** Milliseconds of a part that were sent. Undefined: it is long ago. */
-  sentMs(itemId: string, contentIndex: number): number | undefined
+  /** Milliseconds of a part that were sent. Undefined: it is long ago. Absent: nobody counts. */
+  sentMs?(itemId: string, contentIndex: number): number | undefined
   /** Milliseconds that were heard of the response that is at play. 0: nothing is played. */
   playedMs(now: number): number
 }
 
 /** Of sessions whose playback nobody follows. */
-export const nothingPlaying: Playing = { unheard: () => [], sentMs: () => undefined, playedMs: () => 0 }
+export const nothingPlaying: Playing = { unheard: () => [], playedMs: () => 0 }

@@ -109,6 +109,15 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
     }
   }
 
+  /** The callback that tells of a transfer may come to another instance. Media that end during one are a reason to ask. */
+  async function askIfTransferred(call: LiveCall): Promise<void> {
+    if (!call.transfers.areUnderWay) return
+    await delay(graceMs, undefined, { ref: false })
+    const id = await call.connection
+    if (id === undefined || !call.transfers.areUnderWay) return
+    if (await control.isGone(id).catch(() => false)) over(call)
+  }
+
   async function hearOne(call: LiveCall, name: string, event: CallbackEvent): Promise<void> {
     const { type, operation, code, subCode } = event
     const sessionId = call.phone?.sessionId
@@ -196,6 +205,7 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
         call.hasMedia = true
         socket.once('close', () => {
           call.hasMedia = false
+          void askIfTransferred(call)
         })
         return
       }

@@ -11,7 +11,7 @@ const RETRIES = { maxRetries: 2, retryDelayInMs: 300, maxRetryDelayInMs: 1000 }
 const GONE = 404
 const E164 = /^\+[1-9]\d{1,14}$/
 
-type Operation = 'answer' | 'reject' | 'hang_up' | 'transfer' | 'start_media'
+type Operation = 'answer' | 'reject' | 'hang_up' | 'transfer' | 'start_media' | 'look'
 
 /** Carries no number, no id and nothing of the service's words. */
 export class AcsError extends Error {
@@ -43,6 +43,8 @@ export interface AcsControl {
   transfer(connectionId: string, target: string, operation: string): Promise<void>
   /** Asks for the media again, at the address that was named when the call was answered: the request can name no other. */
   startMedia(connectionId: string): Promise<void>
+  /** Whether the service knows the call no more. */
+  isGone(connectionId: string): Promise<boolean>
   /** Resolves when nothing is under way, nor follows at once: a process that ends before that leaves callers in a silent call. Never rejects. */
   idle(): Promise<void>
 }
@@ -113,6 +115,14 @@ export function createAcsControl(config: Pick<AcsConfig, 'endpoint' | 'accessKey
       ask('transfer', async (sdk, abortSignal) => {
         await sdk.getCallConnection(id).transferCallToParticipant(participantOf(target), { abortSignal, operationContext })
       }),
+    isGone: (id) =>
+      ask('look', (sdk, abortSignal) => sdk.getCallConnection(id).getCallConnectionProperties({ abortSignal })).then(
+        () => false,
+        (error: unknown) => {
+          if (error instanceof AcsError && error.status === GONE) return true
+          throw error
+        },
+      ),
     async idle() {
       while (underWay.size > 0) {
         await Promise.all(underWay)

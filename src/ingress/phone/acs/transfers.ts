@@ -12,6 +12,7 @@ export interface Transfers {
   /** `operation` undefined: the event names none, and means all. */
   settle(operation: string | undefined, accepted: boolean): void
   over(): void
+  readonly areUnderWay: boolean
   /** Resolves when none is under way. */
   idle(): Promise<void>
 }
@@ -44,6 +45,9 @@ export function createTransfers(timeoutMs = TRANSFER_MS): Transfers {
     },
     settle: (operation, accepted) => settle(operation, accepted ? undefined : new AcsError('transfer', undefined, 'refused')),
     over: () => settle(undefined, undefined),
+    get areUnderWay() {
+      return waiting.size > 0
+    },
     async idle() {
       await Promise.allSettled([...waiting.values()].map(({ done }) => within(timeoutMs, done, () => undefined)))
     },

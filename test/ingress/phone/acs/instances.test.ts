@@ -137,3 +137,13 @@ it('a lost media socket comes back to the relay that has the call', async () => 
   await closed
   expect(await call.ended).toEqual({ by: 'relay' })
 })
+
+it('a transfer is known to be done though another relay was told of it', async () => {
+  const call = await answered()
+  const { socket } = await dial(one, call)
+  target = two.front.http
+  void call.ended.then(() => socket.terminate())
+  await one.phone.opened[0]?.phone?.line.transfer('+14255550123')
+  expect(await call.ended).toEqual({ by: 'relay', transferredTo: '+14255550123' })
+  expect(operations()).toEqual(['answer', 'transfer', 'properties'])
+})
