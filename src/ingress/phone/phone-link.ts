@@ -111,7 +111,7 @@ export class PhoneLink implements Link, Watched {
       case 'key':
         return KEY.test(media.key) ? this.#onKey(media.key) : this.#countBad()
       case 'mark':
-        this.#played.returned(media.name)
+        this.#played.returned(media.name, this.#now())
         // One that found no room before.
         return this.#mark()
       case 'stop':

@@ -1,4 +1,4 @@
-// How much of what a telephone was sent its caller has heard: by the carrier's marks, or by a clock if it has none.
+// How much of what a telephone was sent its caller has heard: by a clock, and by the carrier's marks if it has any.
 
 /** A carrier that returns none is not asked for more. */
 const MOST_MARKS = 256
@@ -28,7 +28,7 @@ export class Played {
   }
 
   given(bytes: number, now: number): void {
-    if (!this.#hasMarks && this.doneBytes(now) === this.#given) this.#since = now
+    if (bytes > 0 && this.doneBytes(now) === this.#given) this.#since = now
     this.#given += bytes
   }
 
@@ -42,22 +42,26 @@ export class Played {
   }
 
   /** A mark came back. One that was set before `clear` says nothing. */
-  returned(name: string): void {
+  returned(name: string, now: number): void {
     const index = this.#marks.findIndex((mark) => mark.name === name)
     const mark = this.#marks[index]
     if (!mark) return
     this.#done = mark.at
+    this.#since = mark.at < this.#given ? now : undefined
     // Those before it are played as well.
     this.#marks.splice(0, index + 1)
   }
 
+  /** Marks come at the ends of pieces, which may be hundreds of milliseconds long: between two of them a clock says how far it is, and never beyond the next. */
   doneBytes(now: number): number {
     if (this.#since === undefined) return this.#done
-    const played = Math.floor(Math.max(0, now - this.#since) * this.#bytesPerMs)
-    if (this.#done + played < this.#given) return this.#done + played
-    this.#done = this.#given
+    const end = this.#hasMarks ? (this.#marks[0]?.at ?? this.#done + 1) - 1 : this.#given
+    const played = this.#done + Math.floor(Math.max(0, now - this.#since) * this.#bytesPerMs)
+    if (played < end) return played
+    if (this.#hasMarks) return end
+    this.#done = end
     this.#since = undefined
-    return this.#done
+    return end
   }
 
   /** All that was sent is thrown away, what the carrier was not given as well. */

@@ -46,20 +46,27 @@ describe('by a clock', () => {
 })
 
 describe('by marks', () => {
-  it('counts what stands before a mark that came back, and no clock', () => {
+  it('counts what stands before a mark that came back, and by a clock what was played since, short of the next', () => {
     const played = new Played(8, true)
-    send(played, 100, 0)
+    send(played, 800, 0)
     const first = played.mark() ?? ''
-    send(played, 50, 0)
+    send(played, 400, 0)
     const second = played.mark() ?? ''
+    expect([0, 50, 99, 1e9].map((now) => played.doneBytes(now))).toEqual([0, 400, 792, 799])
+    // It came late: the carrier began later than it was sent.
+    played.returned(first, 130)
+    expect([130, 150, 1e9].map((now) => played.doneBytes(now))).toEqual([800, 960, 1199])
+    played.returned('m99', 150)
+    played.returned(first, 150)
+    expect(played.doneBytes(150)).toBe(960)
+    played.returned(second, 170)
+    expect(played.doneBytes(1e9)).toBe(1200)
+  })
+
+  it('counts nothing by the clock that has no mark behind it', () => {
+    const played = new Played(8, true)
+    send(played, 800, 0)
     expect(played.doneBytes(1e9)).toBe(0)
-    played.returned(first)
-    expect(played.doneBytes(1e9)).toBe(100)
-    played.returned('m99')
-    played.returned(first)
-    expect(played.doneBytes(1e9)).toBe(100)
-    played.returned(second)
-    expect(played.doneBytes(1e9)).toBe(150)
   })
 
   it('takes a later mark for all before it', () => {
@@ -68,9 +75,9 @@ describe('by marks', () => {
       send(played, bytes, 0)
       return played.mark() ?? ''
     })
-    played.returned(names[1] ?? '')
+    played.returned(names[1] ?? '', 0)
     expect(played.doneBytes(0)).toBe(30)
-    played.returned(names[0] ?? '')
+    played.returned(names[0] ?? '', 0)
     expect(played.doneBytes(0)).toBe(30)
   })
 
@@ -81,7 +88,7 @@ describe('by marks', () => {
     played.clear()
     send(played, 100, 0)
     played.mark()
-    played.returned(old)
+    played.returned(old, 0)
     expect(played.doneBytes(0)).toBe(100)
   })
 
@@ -94,11 +101,11 @@ describe('by marks', () => {
       if (name) names.push(name)
     }
     expect(names).toHaveLength(256)
-    played.returned(names[255] ?? '')
+    played.returned(names[255] ?? '', 0)
     expect(played.doneBytes(0)).toBe(256)
     const last = played.mark() ?? ''
     expect(played.mark()).toBeUndefined()
-    played.returned(last)
+    played.returned(last, 0)
     expect(played.doneBytes(0)).toBe(300)
   })
 })
@@ -127,7 +134,7 @@ it('never goes back, and never beyond what was sent', () => {
           waiting = 0
         } else if (step.do === 'lost') played.lost()
         else if (step.do === 'mark') names.push(played.mark() ?? '')
-        else if (step.do === 'return') played.returned(names[step.bytes % (names.length + 1)] ?? '')
+        else if (step.do === 'return') played.returned(names[step.bytes % (names.length + 1)] ?? '', 0)
         else now += step.bytes
         const done = played.doneBytes(now)
         expect(done).toBeGreaterThanOrEqual(before)

@@ -72,7 +72,8 @@ it('a call answered by one and dialled to the other goes on there alone, with so
   await eventually(() => down.length === 2)
   expect(down[0]).toEqual({ event: 'media', streamSid: 'MZ2', media: { payload: delta } })
   expect(down[1]).toMatchObject({ event: 'mark', streamSid: 'MZ2' })
-  expect(client.playback?.doneBytes(Date.now())).toBe(0)
+  // Until its mark comes back, not all of it was heard for certain.
+  expect(client.playback?.doneBytes(Date.now())).toBeLessThan(800)
   socket.send(JSON.stringify({ ...down[1], sequenceNumber: '9' }))
   await eventually(() => client.playback?.doneBytes(Date.now()) === 800)
 
