@@ -80,7 +80,7 @@ beforeAll(async () => {
 })
 afterAll(() => backEnd.close())
 
-describe.skipIf(!hasEspeak()).each(['acs', 'twilio'] as const)('a call by %s', { timeout: 90_000 }, (carrier) => {
+describe.skipIf(!hasEspeak()).each(['acs', 'twilio'] as const)(`a call by %s${hasEspeak() ? '' : ' (skipped: espeak-ng is absent)'}`, { timeout: 90_000 }, (carrier) => {
   const sound = (text: string) => LINES[carrier](speakInTones(text, VOICE).pcm)
   /** `finished`: the hook of the test, since tests here run beside each other. */
   async function start(finished: typeof onTestFinished, profile: object, script: object, speed = 1): Promise<Lab> {
