@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { createEnvReader, createProblemList } from '../config/environment.js'
 import { loadConfig, processEnvironment } from '../config/load.js'
-import type { TelephonyConfig } from '../config/telephony-config.js'
+import type { AcsConfig, TelephonyConfig } from '../config/telephony-config.js'
 import { checkTools } from '../tools/check.js'
 import { FORM, twilioSignature, webhookHeaders } from './carrier-proofs.js'
 import { type Expected, isPrivateHere, judgeRefusal, type Knock, knock } from './public-door.js'
@@ -66,6 +66,7 @@ export async function* findings(telephony: TelephonyConfig, secrets: Secrets): A
     if (reached) yield* twilioFindings(publicUrl, secrets.twilioTokens)
   }
   if (telephony.acs) {
+    yield await credentialFinding(telephony.acs)
     yield await keysFinding('ACS keys', 'ACS_KEYS_URL', telephony.acs.keysUrl)
     const grid = telephony.acs.eventGrid.token
     if (grid) yield await keysFinding('Event Grid keys', 'ACS_EVENT_GRID_TOKEN', grid.keysUrl)
@@ -183,6 +184,28 @@ async function refusalFinding(part: string, url: URL, asked: Knock, expected: Ex
     return { part, status: 'down', detail: answer.failed, advice: 'The public address answers, but not at this path. Look at the proxy in front of the relay.' }
   const { says, advice } = judgeRefusal(answer.status, expected)
   return { part, status: advice === undefined ? 'ok' : 'down', detail: says, advice }
+}
+
+async function credentialFinding(acs: AcsConfig): Promise<Finding> {
+  const part = 'ACS credentials'
+  const setting = acs.accessKey ? 'ACS_CONNECTION_STRING' : 'ACS_ENDPOINT'
+  const { acsStatus } = await import('../server/acs-check.js')
+  const status = await acsStatus(acs)
+  const { host } = acs.endpoint
+  if (status === 404) return { part, status: 'ok', detail: `${setting}: ${host} takes them` }
+  if (status === 401 || status === 403) {
+    const advice = acs.accessKey
+      ? 'Copy the connection string again (portal, "Keys"), and set this machine’s clock.'
+      : 'Give the identity a role on the resource; a new role takes minutes.'
+    return { part, status: 'down', detail: `${setting}: ${host} refuses them (HTTP ${status})`, advice }
+  }
+  if (status === undefined) {
+    const advice = acs.accessKey
+      ? 'Check the host, and let it through the firewall.'
+      : 'Check the host and the firewall, and that the identity gets tokens: az login, or a managed identity.'
+    return { part, status: 'down', detail: `${setting}: ${host} gives no answer`, advice }
+  }
+  return { part, status: 'degraded', detail: `${setting}: ${host} answers HTTP ${status} to a call that does not exist, rather than 404` }
 }
 
 async function keysFinding(part: string, setting: string, url: URL): Promise<Finding> {

@@ -19,6 +19,8 @@ interface StandIn {
   grid?: string
   sip?: string
   livez?: string
+  /** What ACS says to a call that does not exist. */
+  acsStatus?: number
 }
 
 let server: Server
@@ -29,6 +31,7 @@ function answerTo(request: IncomingMessage, body: string): [number, string] {
   const [path] = (request.url ?? '').split('?')
   const query = new URL(request.url ?? '', url).searchParams
   if (path === '/livez') return [200, relay.livez ?? '{"status":"ok"}']
+  if (path?.startsWith('/calling/')) return [relay.acsStatus ?? 404, '{}']
   if (path === '/keys') return [200, '{"keys":[{"kty":"RSA"}]}']
   if (path === '/telephony/twilio/voice' && relay.twilio) return [403, '']
   if (path === '/telephony/acs/incoming' && relay.grid)
@@ -87,8 +90,8 @@ const config = (): TelephonyConfig => ({
   twilio: { authTokens: [secret(TOKEN)], accountSid: `AC${TOKEN}` },
   sip: { webhookSecrets: [secret(SIP)] },
   acs: {
-    endpoint: new URL('http://127.0.0.1:1'),
-    accessKey: secret('a'),
+    endpoint: url,
+    accessKey: secret(Buffer.alloc(32, 1).toString('base64')),
     resourceId: 'id',
     issuer: 'issuer',
     keysUrl: new URL('/keys', url),
@@ -116,6 +119,7 @@ describe('check --telephony', () => {
       'Twilio webhook: ok refuses whoever has no proof (HTTP 403)',
       'Twilio media: ok refuses whoever has no proof (HTTP 401)',
       'Twilio signature: ok a signed media socket is let in',
+      `ACS credentials: ok ACS_CONNECTION_STRING: ${url.host} takes them`,
       `ACS keys: ok ACS_KEYS_URL: keys from ${url.host}`,
       'Event Grid: ok refuses whoever has no proof (HTTP 401)',
       'ACS media: ok refuses whoever has no proof (HTTP 401)',
@@ -148,6 +152,22 @@ describe('check --telephony', () => {
     expect(await down()).toEqual([expect.stringMatching(/^public address: .*answers HTTP 200 to \/livez, and not as the relay does/)])
     expect(await down({ ...config(), publicUrl: new URL('http://127.0.0.1:1') })).toEqual([
       expect.stringMatching(/^public address: PUBLIC_URL: 127\.0\.0\.1:1 refuses the connection → Start the relay first/),
+    ])
+  })
+
+  it.each([
+    [401, /^ACS credentials: ACS_CONNECTION_STRING: .* refuses them \(HTTP 401\) → Copy the connection string again/],
+    [403, /refuses them \(HTTP 403\)/],
+  ])('names credentials that ACS refuses with %i', async (status, words) => {
+    relay.acsStatus = status
+    expect(await down()).toEqual([expect.stringMatching(words)])
+  })
+
+  it('names an ACS that gives no answer', { timeout: 30_000 }, async () => {
+    const settings = config()
+    const acs = settings.acs as NonNullable<TelephonyConfig['acs']>
+    expect(await down({ ...settings, acs: { ...acs, endpoint: new URL('http://127.0.0.1:1') } })).toEqual([
+      expect.stringMatching(/^ACS credentials: .*127\.0\.0\.1:1 gives no answer/),
     ])
   })
 
