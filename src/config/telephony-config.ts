@@ -6,6 +6,8 @@ export interface TelephonyConfig {
   readonly publicUrl: URL
   /** Called number (E.164, or a SIP user) → profile. `*`: any other number; absent: other numbers are refused. */
   readonly profiles: Readonly<Record<string, string>>
+  /** What a caller hears, by the carrier's own voice, if media are lost for good. Undefined: the call ends without a word. */
+  readonly lostLine?: string | undefined
   /** Callers: numbers, or beginnings of numbers that end with `*`. `allow` undefined: all that `deny` does not name. */
   readonly callers: { readonly allow: readonly string[] | undefined; readonly deny: readonly string[] }
   /** Whether callers without a number may come in. */

@@ -61,6 +61,10 @@ export const TELEPHONY_VARIABLES = {
     plainText,
     'JSON `{perCaller, withheld, perNumber, total, perCallerPerHour}`: most calls at once of one caller (2), of all who withhold their number (10), to one number (100), in all (100); and of one caller in an hour (30).',
   ),
+  TELEPHONY_LOST_LINE: optional(
+    matching(/^[^\p{Cc}]{1,500}$/u, '1 to 500 characters without line breaks'),
+    'What a caller hears if the media are lost for good, such as “We lost the line, please call again.” Twilio says it by its own voice; other carriers end the call without a word.',
+  ),
   TELEPHONY_CLAIMS: optional(
     plainText,
     'JSON map of claim to where it comes from: `from`, `to`, `carrier`, `header:<name>` or `text:<words>`. Headers are whatever the caller wrote. Unset: a caller has no claims.',

@@ -38,6 +38,7 @@ export function readTelephony(env: EnvReader, config: Known, problems: Problems)
     profiles: readProfileMap(env, config, problems),
     callers: readCallers(env, problems),
     withheld: env.get('TELEPHONY_WITHHELD'),
+    lostLine: env.get('TELEPHONY_LOST_LINE'),
     limits: readLimits(env, problems),
     claims: readClaims(env, config, problems),
   }

@@ -47,7 +47,7 @@ export async function carrierRoutes(deps: CarrierDeps): Promise<readonly Carrier
 async function twilioRoutes({ config, telephony, desk, store, log }: CarrierDeps, twilio: NonNullable<TelephonyConfig['twilio']>): Promise<CarrierRoutes> {
   const { createTwilioRoutes } = await import('../ingress/phone/twilio/routes.js')
   const { maxSessionMs: maxCallMs } = config.limits
-  return { routes: createTwilioRoutes({ desk, config: twilio, publicUrl: telephony.publicUrl, tickets: store.tickets, maxCallMs, log }) }
+  return { routes: createTwilioRoutes({ desk, config: twilio, publicUrl: telephony.publicUrl, lostLine: telephony.lostLine, tickets: store.tickets, maxCallMs, log }) }
 }
 
 async function acsRoutes({ config, telephony, desk, log }: CarrierDeps, acs: NonNullable<TelephonyConfig['acs']>): Promise<CarrierRoutes> {

@@ -16,6 +16,8 @@ const OTHERS = [
     'NODE_IMAGE',
     'RUNTIME_IMAGE',
     'FUZZ_RUNS',
+    'PHONE_CALLS',
+    'PHONE_SECONDS',
     'CHAOS_KILLS',
     'CHAOS_SILENCES',
     'CHAOS_DROPS',

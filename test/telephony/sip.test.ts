@@ -217,7 +217,7 @@ describe('nobody gets in', { timeout: 30_000 }, () => {
   })
 
   it('as more than the callers that may be at once', async () => {
-    await start({ env: { TELEPHONY_LIMITS: JSON.stringify({ perCaller: 1 }) } })
+    await start({ env: { TELEPHONY_LIMITS: JSON.stringify({ perCaller: 1, perCallerPerHour: 10_000 }) } })
     const first = await ring()
     const second = await trunk.ring({ from: CALLER, to: CALLED })
     await expect(second.connected).rejects.toThrow('rejected with SIP status 486')

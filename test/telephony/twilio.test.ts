@@ -60,7 +60,7 @@ describe('Twilio', () => {
   })
 
   it('goes on after a lost media socket, and ends after a second one', { timeout: 60_000 }, async () => {
-    await open({ profile: GREETS })
+    await open({ profile: GREETS, telephony: { lostLine: 'We lost you & yours.' } })
     const call = await twilio.ring({ from: CALLER, to: CALLED })
     await call.connected
     await eventually('the greeting', () => call.queuedMs > 0)
@@ -72,7 +72,7 @@ describe('Twilio', () => {
     expect(lab.simulator.received).toHaveLength(1)
     call.loseMedia()
     expect(await call.ended).toEqual({ by: 'relay' })
-    expect(call.answers.at(-1)).toContain('<Hangup/>')
+    expect(call.answers.at(-1)).toContain('<Say>We lost you &amp; yours.</Say><Hangup/>')
   })
 
   it('is transferred by the model to a name of the list, without a key of Twilio', { timeout: 60_000 }, async () => {

@@ -117,6 +117,7 @@ export function createTwilioCall(setup: TwilioCallSetup): TwilioCall {
         return end('relay', `the relay refused the call as ${verb.reason}`)
       }
       if (verb.type === 'hangup') return end('relay', 'the relay hung up')
+      if (verb.type === 'say') continue
       if (verb.type === 'dial') return end('relay', 'transferred', verb.target)
       await talk(verb)
       if (isOver) return

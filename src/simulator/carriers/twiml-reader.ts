@@ -4,6 +4,7 @@ export type Verb =
   | { readonly type: 'stream'; readonly url: string; readonly parameters: Readonly<Record<string, string>>; readonly action: string | undefined }
   | { readonly type: 'dial'; readonly target: string }
   | { readonly type: 'reject'; readonly reason: string }
+  | { readonly type: 'say'; readonly text: string }
   | { readonly type: 'hangup' }
 
 interface Element {
@@ -46,6 +47,9 @@ function verbOf(element: Element): Verb {
     }
     case 'Reject':
       return { type: 'reject', reason: element.attributes.reason ?? 'rejected' }
+    case 'Say':
+      if (element.text.trim() === '' || element.children.length > 0) throw new Error('<Say> has a text')
+      return { type: 'say', text: element.text.trim() }
     case 'Hangup':
       return { type: 'hangup' }
     default:

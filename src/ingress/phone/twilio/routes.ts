@@ -15,13 +15,15 @@ import { carrierCallId, readCall, readForm, type TwilioForm } from './form.js'
 import { createTwilioFraming, type StreamStart } from './framing.js'
 import { createParcels } from './parcels.js'
 import { isSignedByTwilio } from './signature.js'
-import { connectStream, dial, hangUp, reject, type StreamAddress } from './twiml.js'
+import { connectStream, dial, hangUp, reject, type StreamAddress, sayAndHangUp } from './twiml.js'
 import { createWaiting } from './waiting.js'
 
 export interface TwilioRoutesDeps {
   readonly desk: PhoneDesk
   readonly config: NonNullable<TelephonyConfig['twilio']>
   readonly publicUrl: URL
+  /** Said if the media are lost for good. Absent: nothing is. */
+  readonly lostLine?: string | undefined
   /** Shared by all instances, or of this process alone. */
   readonly tickets: CallTickets
   /** Longest session, in milliseconds. */
@@ -41,7 +43,7 @@ const ELSEWHERE_POLL_MS = 250
 const LIVE = new Set(['in-progress', 'ringing', 'queued'])
 
 export function createTwilioRoutes(deps: TwilioRoutesDeps): PhoneRoutes {
-  const { desk, log, publicUrl } = deps
+  const { desk, log, publicUrl, lostLine } = deps
   const authTokens = deps.config.authTokens.map((token) => token.reveal())
   const parcels = createParcels(deps.tickets, authTokens, deps.maxCallMs)
   const calls = createTwilioCalls(parcels)
@@ -192,7 +194,10 @@ export function createTwilioRoutes(deps: TwilioRoutesDeps): PhoneRoutes {
       else await parcels.sayTransferred(id)
       return dial(next.target)
     }
-    return next && !here?.isHungUp ? await again(form.ring, here) : hangUp()
+    if (here?.isHungUp) return hangUp()
+    if (next) return await again(form.ring, here)
+    // Nobody ended the call, and its second media socket is gone.
+    return here ? sayAndHangUp(lostLine) : hangUp()
   }
 
   /** The media socket was lost, and nobody here had ended the call. With the instance that had it, if it is this one, the conversation goes on. */
@@ -202,7 +207,7 @@ export function createTwilioRoutes(deps: TwilioRoutesDeps): PhoneRoutes {
       return here?.answered ? await streamTo(here.answered, ring) : await connect(ring)
     } catch (error) {
       codeOf(error)
-      return hangUp()
+      return sayAndHangUp(lostLine)
     }
   }
 

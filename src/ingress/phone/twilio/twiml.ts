@@ -23,6 +23,11 @@ export function dial(target: string): string {
   return response(`<Dial>${escaped(target.replace(/^tel:/i, ''))}</Dial>`)
 }
 
+/** `line` is said by the carrier's own voice, since there is no socket for another. Absent: nothing is said. */
+export function sayAndHangUp(line: string | undefined): string {
+  return line === undefined ? hangUp() : response(`<Say>${escaped(line)}</Say><Hangup/>`)
+}
+
 export function hangUp(): string {
   return response('<Hangup/>')
 }
