@@ -88,12 +88,20 @@ const LOOK_MS = 250
 export function createGapWatch(now: () => number, everyMs = LOOK_MS): GapWatch {
   const watched = new Set<Watched>()
   let timer: NodeJS.Timeout | undefined
+  let lookedAt = 0
+  const look = () => {
+    const before = lookedAt
+    lookedAt = now()
+    // A process that was held up has frames to read which came in time: silence would tear what the caller said.
+    if (lookedAt - before > 2 * everyMs) return
+    for (const each of watched) each.look(lookedAt)
+  }
   return {
     add(one) {
       watched.add(one)
-      timer ??= setInterval(() => {
-        for (const each of watched) each.look(now())
-      }, everyMs).unref()
+      if (timer) return
+      lookedAt = now()
+      timer = setInterval(look, everyMs).unref()
     },
     remove(one) {
       watched.delete(one)

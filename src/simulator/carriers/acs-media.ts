@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { WebSocket } from 'ws'
 import { isObject, type Json, type JsonObject } from '../../core/protocol/events.js'
-import { FRAME_BYTES } from './caller-audio.js'
+import { FRAME_BYTES, FRAME_MS } from './caller-audio.js'
 import { CALLER_RATE } from './carrier.js'
 import type { Heard } from './heard.js'
 
@@ -35,6 +35,8 @@ export class MediaRefused extends Error {
 const DIAL_MS = 10_000
 /** Frames that wait because the relay does not read: more would be no telephone. */
 const MAX_BUFFERED_BYTES = 1_048_576
+/** Further behind, frames were left out. */
+const MOST_LATE_MS = 1000
 
 export function openMedia({ url, headers, heard, bothWays, onClose }: MediaSetup): Promise<MediaSocket> {
   return new Promise((resolve, reject) => {
@@ -54,10 +56,14 @@ export function openMedia({ url, headers, heard, bothWays, onClose }: MediaSetup
       socket.send(
         JSON.stringify({ kind: 'AudioMetadata', audioMetadata: { subscriptionId: randomUUID(), encoding: 'PCM', sampleRate: CALLER_RATE, channels: 1, length: FRAME_BYTES } }),
       )
+      let stamp = Date.now() - FRAME_MS
       resolve({
         sendAudio(frame) {
           if (socket.readyState !== WebSocket.OPEN || socket.bufferedAmount > MAX_BUFFERED_BYTES) return
-          const audioData = { timestamp: new Date().toISOString(), data: frame.toString('base64'), silent: frame.every((byte) => byte === 0) }
+          // The stamps are of the carrier's clock, which goes on evenly, however late this program sends.
+          const late = Date.now() - stamp
+          stamp = late > MOST_LATE_MS ? Date.now() : stamp + FRAME_MS
+          const audioData = { timestamp: new Date(stamp).toISOString(), data: frame.toString('base64'), silent: frame.every((byte) => byte === 0) }
           socket.send(JSON.stringify({ kind: 'AudioData', audioData }))
         },
         sendKey: (key) => socket.send(JSON.stringify({ kind: 'DtmfData', dtmfData: { data: key } }), () => undefined),

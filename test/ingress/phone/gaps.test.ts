@@ -110,4 +110,19 @@ describe('the watch', () => {
     expect(vi.getTimerCount()).toBe(1)
     watch.remove(one)
   })
+
+  it('looks at nothing when it comes late itself: frames that came meanwhile are not read yet', () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    let clock = 1000
+    const watch = createGapWatch(() => clock, 250)
+    const looks: number[] = []
+    const one = { look: (now: number) => void looks.push(now) }
+    watch.add(one)
+    for (const at of [1250, 1500, 2400, 2650]) {
+      clock = at
+      vi.advanceTimersByTime(250)
+    }
+    watch.remove(one)
+    expect(looks).toEqual([1250, 1500, 2650])
+  })
 })
