@@ -96,7 +96,7 @@ describe('a ring', () => {
     ['<Reject reason="busy"/>', 'refused the call as busy'],
     ['<Hangup/>', 'hung up'],
     ['', 'nothing more to say'],
-    ['<Say>hello</Say>', 'cannot be read: <Say> is not simulated'],
+    ['<Play>hello</Play>', 'cannot be read: <Play> is not simulated'],
   ])('answered with %s is not connected', async (verbs, why) => {
     answers = { [VOICE]: [xml(verbs)] }
     const call = await carrier.ring(NUMBERS)

@@ -45,7 +45,7 @@ describe('readTwiml', () => {
     [xml('<Dial>a & b</Dial>'), 'is no entity'],
     [xml('<Dial>&evil;</Dial>'), 'is no entity'],
     [xml('<Dial></Dial>'), 'names nobody'],
-    [xml('<Say>hello</Say>'), '<Say> is not simulated'],
+    [xml('<Play>hello</Play>'), '<Play> is not simulated'],
     [xml('<Connect></Connect>'), 'has one <Stream>'],
     [xml('<Connect><Stream url="wss://phone.example/media?ticket=1"/></Connect>'), 'without query'],
     [xml('<Connect><Stream url="https://phone.example/media"/></Connect>'), 'without query'],
