@@ -13,7 +13,8 @@ const TYPE = /^[a-z][a-z0-9_.]{0,79}$/
 export function differenceLines({ line, before, after, changed }: Difference, recorded: RecordedEvent | undefined, startsAt: number, content: boolean): readonly string[] {
   const clock = (at: number) => `${((at - startsAt) / 1000).toFixed(3)} s`
   const head = recorded ? `${clock(recorded.at).padStart(12)}  line ${line}  ${recorded.from} ${typeOf(recorded.event.type)}` : `${clock(startsAt).padStart(12)}  opening`
-  const said = (side: string, decisions: readonly Decision[]) => (decisions.length === 0 ? [`  ${side}  nothing`] : decisions.map((one) => `  ${side}  ${words(one, clock, content)}`))
+  const said = (side: string, decisions: readonly Decision[]) =>
+    decisions.length === 0 ? [`  ${side}  nothing`] : decisions.map((one) => `  ${side}  ${words(one, clock, content)}`)
   const sides = before.length === 0 && after.length === 0 ? [] : [...said('before', before), ...said('after ', after)]
   return [head, ...sides, ...changed.flatMap(({ what, fields }) => [`  both    ${shown(what)}, but not alike: ${paths(fields)}`, ...(content ? values(fields) : [])])]
 }

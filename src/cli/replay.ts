@@ -42,8 +42,8 @@ const MOST_SHOWN = 500
 /** True: both decide the same. Throws a `UsageError` or a `ConfigError` for what cannot be read. */
 export function replay(options: ReplayOptions, print: (line: string) => void): boolean {
   const recorded = readRecording(options.file)
-  const before = sideOf('before', options.beforeFile, options)
-  const after = sideOf('after', options.profilesFile, options)
+  const before = sideOf('before', options.beforeFile, options, print)
+  const after = sideOf('after', options.profilesFile, options, print)
   const unknown = [...new Set([...before.unknown, ...after.unknown])]
   if (unknown.length > 0) print(`left out: tools of MCP servers, which only their servers know (${unknown.join(', ')})`)
   const found = differences(decide(recorded, options.dialect, before.profile, undefined), decide(recorded, options.dialect, after.profile, undefined))
@@ -92,8 +92,8 @@ interface OneSide {
   readonly unknown: readonly string[]
 }
 
-function sideOf(side: 'before' | 'after', profilesFile: string | undefined, { profile: name, claims, phone }: ReplayOptions): OneSide {
-  const config = configWith(side, profilesFile)
+function sideOf(side: 'before' | 'after', profilesFile: string | undefined, { profile: name, claims, phone }: ReplayOptions, print: (line: string) => void): OneSide {
+  const config = configWith(side, profilesFile, print)
   const identity: Identity = {
     subject: 'replayed',
     issuer: undefined,
@@ -111,12 +111,12 @@ function sideOf(side: 'before' | 'after', profilesFile: string | undefined, { pr
   }
 }
 
-function configWith(side: 'before' | 'after', profilesFile: string | undefined): Config {
+function configWith(side: 'before' | 'after', profilesFile: string | undefined, print: (line: string) => void): Config {
   const environment = processEnvironment()
   try {
     return loadConfig(checkTools, profilesFile === undefined ? environment : { ...environment, PROFILES_FILE: resolve(profilesFile) })
   } catch (error) {
-    if (error instanceof ConfigError) throw new UsageError(`${side}: ${error.message}`, 'replay')
+    if (error instanceof ConfigError) print(`not readable: the configuration ${side} the change`)
     throw error
   }
 }

@@ -1,7 +1,7 @@
 // What a caller has left in a replay: the recorded session alone counts, as if nothing had been used before it.
-import { NO_AMOUNTS, quotaLeft, spentRule, type QuotaPolicy, type QuotaUsage } from '../policy/quota.js'
-import { tokenUsage } from '../protocol/token-usage.js'
+import { NO_AMOUNTS, type QuotaPolicy, type QuotaUsage, quotaLeft, spentRule } from '../policy/quota.js'
 import type { JsonObject } from '../protocol/events.js'
+import { tokenUsage } from '../protocol/token-usage.js'
 import type { QuotaReservation } from '../session/inputs.js'
 
 export interface Used {

@@ -39,7 +39,7 @@ export function parseRecording(text: string): Recording {
   return events.length > 0 ? { ok: true, events } : { ok: false, problem: 'has no event' }
 }
 
-function parseLine(content: string): Omit<RecordedEvent, 'line' | 'at'> & { readonly at: number | undefined } | string {
+function parseLine(content: string): (Omit<RecordedEvent, 'line' | 'at'> & { readonly at: number | undefined }) | string {
   const line = jsonOf(content)
   if (!isObject(line)) return 'is no JSON object'
   const { at, from, event } = line
