@@ -79,7 +79,7 @@ describe.skipIf(missingHelm !== '')(`the chart, rendered${missingHelm}`, () => {
   })
 
   it('is the same under any name of a release, but for the name', () => {
-    const other = JSON.stringify(render({}, 'voice')).replaceAll("voice-realtime-relay", "realtime-relay")
+    const other = JSON.stringify(render({}, 'voice')).replaceAll('voice-realtime-relay', 'realtime-relay')
     expect(JSON.parse(other)).toEqual(render())
     expect(render({}, 'a'.repeat(53)).every((one) => one.metadata.name.length <= 63)).toBe(true)
   })
