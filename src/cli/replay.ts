@@ -34,7 +34,7 @@ export interface ReplayOptions {
 }
 
 /** An hour of speech both ways, in base64, is less than half of it. */
-const MAX_BYTES = 512 * 1024 * 1024
+const MAX_BYTES = 256 * 1024 * 1024
 const MAX_PROFILE_TOOLS = 128
 /** Lines of the recording that are printed; all are counted. */
 const MOST_SHOWN = 500
@@ -55,11 +55,13 @@ function tell(found: readonly Difference[], recorded: readonly RecordedEvent[], 
   const byLine = new Map(recorded.map((one) => [one.line, one]))
   const startsAt = recorded[0]?.at ?? 0
   const toldAt = found.findIndex(({ toldOtherwise }) => toldOtherwise)
-  for (const [index, difference] of found.slice(0, MOST_SHOWN).entries()) {
+  const endsAt = found.findIndex(({ endsOne }) => endsOne)
+  const shown = found.slice(0, endsAt < 0 ? MOST_SHOWN : Math.min(MOST_SHOWN, endsAt + 1))
+  for (const [index, difference] of shown.entries()) {
     for (const line of differenceLines(difference, byLine.get(difference.line), startsAt, content)) print(line)
     if (index === toldAt) print('  From here on the service would have been told something else. What it says is still that of the recording.')
   }
-  if (found.length > MOST_SHOWN) print(`… and ${found.length - MOST_SHOWN} more`)
+  if (found.length > shown.length) print(endsAt >= 0 && endsAt < MOST_SHOWN ? '  From here on only one of the two sessions goes on.' : `… and ${found.length - shown.length} more`)
   const events = `${recorded.length} ${recorded.length === 1 ? 'event' : 'events'}`
   print(found.length === 0 ? `the same: ${events}` : `different: ${found.length} of ${events}${found[0]?.line === 0 ? ', the opening counted' : ''}`)
 }

@@ -9,7 +9,7 @@ export interface EventFile {
 }
 
 /** `replay` reads no more. */
-const MAX_BYTES = 512 * 1024 * 1024
+const MAX_BYTES = 256 * 1024 * 1024
 
 /** The first session is written to `file`, the others beside it: `calls.jsonl`, `calls-2.jsonl`. Readable by its owner alone. */
 export function createEventFile(file: string, number: number, full: () => void): EventFile {

@@ -76,6 +76,15 @@ describe('replay', () => {
     expect(output).not.toMatch(/canary|lighthouse/)
   })
 
+  it('of a session that ends in one alone, nothing more is printed', async () => {
+    const idle = JSON.stringify({ default: { limits: { idleTimeoutSeconds: 5 } } })
+    const clear = (at: number) => `${JSON.stringify({ at, from: 'client', event: { type: 'input_audio_buffer.clear' } })}\n`
+    const { code, output } = await replay(file('long.jsonl', clear(0) + clear(60_000) + clear(60_001) + clear(60_002)), '--profiles', file('idle.json', idle))
+    expect(output).toContain('at 5.000 s: session ends: idle (idle)')
+    expect(output).toContain('From here on only one of the two sessions goes on.\ndifferent: 3 of 4 events')
+    expect(code).toBe(1)
+  })
+
   it('with --content values as well', async () => {
     const { output } = await replay(events, '--profiles', changed, '--before', same, '--content')
     expect(output).toContain('session.instructions: "Keep the lighthouse secret." → "Tell of the canary."')

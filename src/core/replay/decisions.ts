@@ -14,9 +14,11 @@ export interface Decision {
   readonly event?: RealtimeEvent
   /** The service would be told this. */
   readonly isTold?: boolean
+  /** Nothing is decided any more. */
+  readonly isEnd?: boolean
 }
 
-type Said = Pick<Decision, 'what' | 'event' | 'isTold'>
+type Said = Pick<Decision, 'what' | 'event' | 'isTold' | 'isEnd'>
 
 /** `asked`: the event that was recorded. Undefined: nothing that is a decision. */
 export function decisionOf(action: Action, asked: RealtimeEvent | undefined): Said | undefined {
@@ -36,7 +38,7 @@ export function decisionOf(action: Action, asked: RealtimeEvent | undefined): Sa
       return { what: `caller is transferred: ${action.name}` }
     case 'park':
     case 'close':
-      return { what: `session ends: ${action.code} (${action.why})` }
+      return { what: `session ends: ${action.code} (${action.why})`, isEnd: true }
     case 'note':
       return noteOf(action.note)
     default:

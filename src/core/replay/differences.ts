@@ -13,6 +13,8 @@ export interface Difference {
   readonly changed: readonly { readonly what: string; readonly fields: readonly FieldChange[] }[]
   /** The service would have been told something else than settings: what it says from here on is only that of the recording. */
   readonly toldOtherwise: boolean
+  /** One session ends here, so that all that follows differs. */
+  readonly endsOne: boolean
 }
 
 export interface FieldChange {
@@ -39,7 +41,14 @@ function compare({ line, decisions }: Decided, others: readonly Decision[]): Dif
   const [before, after, pairs] = unmatched(one, other, wordsOf)
   const changed = pairs.map(([a, b]) => ({ what: a.what, fields: fieldChanges(a.event, b.event, '', 0) }))
   const told = [...before, ...after, ...pairs.flat()]
-  return { line, before, after, changed, toldOtherwise: told.some(({ isTold, event }) => isTold && event?.type !== 'session.update') }
+  return {
+    line,
+    before,
+    after,
+    changed,
+    toldOtherwise: told.some(({ isTold, event }) => isTold && event?.type !== 'session.update'),
+    endsOne: [...before, ...after].some(({ isEnd }) => isEnd),
+  }
 }
 
 type Pairs = readonly (readonly [Decision, Decision])[]

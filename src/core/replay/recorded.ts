@@ -1,5 +1,6 @@
 // Reads a recorded session: one event a line, when it came and from whom. What cannot be read is named by its line, and never quoted.
 import { isObject, type RealtimeEvent } from '../protocol/events.js'
+import { scanJson } from '../protocol/json-scan.js'
 
 export interface RecordedEvent {
   /** Of the file, from 1. */
@@ -17,6 +18,9 @@ export type Recording = { readonly ok: true; readonly events: readonly RecordedE
 const MAX_LINES = 500_000
 /** Ten days: more between two lines is a wrong clock, and would be an endless wait. */
 const MAX_MS = 10 * 86_400_000
+
+/** A little above what an upstream's event may have. */
+const LINE_LIMITS = { maxDepth: 100, maxNodes: 250_000 }
 
 /** A line without `at` comes when the one above it does. */
 export function parseRecording(text: string): Recording {
@@ -40,6 +44,7 @@ export function parseRecording(text: string): Recording {
 }
 
 function parseLine(content: string): (Omit<RecordedEvent, 'line' | 'at'> & { readonly at: number | undefined }) | string {
+  if (scanJson(Buffer.from(content), LINE_LIMITS)) return 'is nested too deeply, has too many values, or a key twice'
   const line = jsonOf(content)
   if (!isObject(line)) return 'is no JSON object'
   const { at, from, event } = line

@@ -1,5 +1,6 @@
 // Runs a recorded session through core under one configuration: what was decided at each of its events, at the times of the recording.
 import type { SessionProfile } from '../policy/profile.js'
+import { CLIENT_LIMITS, decodeEvent, encodeEvent, problemText } from '../protocol/codec.js'
 import type { DialectName } from '../protocol/dialect.js'
 import { dialectFor } from '../protocol/dialects.js'
 import { objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
@@ -74,6 +75,8 @@ function createRun(profile: SessionProfile, requestedModel: string | undefined, 
   let queue: Input[] = []
   /** Calls that the relay runs here, with the time of their start. */
   const running = new Map<string, number>()
+  /** Of those that did not begin yet: their results are known already. */
+  const early = new Set<string>()
   const player = createPlayer()
   const used = createUsed()
   const service = createService(created)
@@ -104,7 +107,8 @@ function createRun(profile: SessionProfile, requestedModel: string | undefined, 
         queue.push({ type: 'upstream.opened', leg: action.leg, privateWords: [] }, { type: 'upstream.event', leg: action.leg, event: service.created, frame: undefined })
         return
       case 'tool.start':
-        running.set(action.callId, now)
+        if (early.has(action.callId)) queue.push(finished(action.callId, now))
+        else running.set(action.callId, now)
         return
       case 'playback.clear':
         return player.clear(now)
@@ -132,6 +136,7 @@ function createRun(profile: SessionProfile, requestedModel: string | undefined, 
   }
 
   const usage = () => used.usage(now, { heard: heardBytes / media.inputBytesPerSecond, spoken: player.sentBytes() / media.outputBytesPerSecond })
+  const finished = (callId: string, since: number): Input => ({ type: 'tool.finished', callId, output: outputs.get(callId) ?? '', ok: true, durationMs: now - since })
   const upstreamEvent = (event: RealtimeEvent): Input => ({ type: 'upstream.event', leg: state.upstream.leg, event, frame: undefined })
 
   function wait(until: number): void {
@@ -146,19 +151,21 @@ function createRun(profile: SessionProfile, requestedModel: string | undefined, 
   }
 
   function clientEvent(event: RealtimeEvent): void {
-    const { callId, output } = outputOf(event)
-    const since = callId === undefined ? undefined : running.get(callId)
-    if (callId !== undefined && since !== undefined) {
+    const { callId } = outputOf(event)
+    if (callId !== undefined && state.calls.server.has(callId)) {
       asksItself = true
+      const since = running.get(callId)
+      if (since === undefined) return void early.add(callId)
       running.delete(callId)
-      return feed({ type: 'tool.finished', callId, output: outputs.get(callId) ?? output, ok: true, durationMs: now - since })
+      return feed(finished(callId, since))
     }
     // The relay asks for the answer to results of its own tools.
     if (event.type === 'response.create' && asksItself) {
       asksItself = false
       return
     }
-    feed({ type: 'client.event', event })
+    const read = decodeEvent(Buffer.from(encodeEvent(event)), CLIENT_LIMITS)
+    feed(read.ok ? { type: 'client.event', event: read.event } : { type: 'frame.refused', code: 'bad_event', message: problemText(read.problem) })
   }
 
   function serverEvent(event: RealtimeEvent): void {

@@ -76,6 +76,36 @@ describe('what is different', () => {
     expect(at(found, 8)?.after).toEqual([])
   })
 
+  it('a session that ends in one alone: said once, and what a client sends that is too deep is refused in both', () => {
+    const limits = profile().limits
+    const deep = JSON.parse(`{"type":"session.update","session":${'['.repeat(60)}${']'.repeat(60)}}`)
+    const lines = recorded(created, [10, 'client', deep], [120_000, 'client', { type: 'input_audio_buffer.clear' }], [120_001, 'client', { type: 'input_audio_buffer.clear' }])
+    const found = compared(lines, {}, { limits: { ...limits, idleTimeoutMs: 60_000 } })
+    expect(found.map(({ line, endsOne }) => [line, endsOne])).toEqual([
+      [3, true],
+      [4, false],
+    ])
+    expect(words(decide(lines, 'ga', profile(), undefined)[2]?.decisions ?? [])).toEqual(['refused: bad_event', 'client is told error bad_event'])
+  })
+
+  it('a call that has to wait for another gets its result when it begins', () => {
+    const calls = ['c1', 'c2'].map((id) => ev.call(id, 'get_weather'))
+    const output = (id: string, at: number): Line => [at, 'client', { type: 'conversation.item.create', item: { type: 'function_call_output', call_id: id, output: 'snow' } }]
+    const lines = recorded(
+      created,
+      [10, 'server', ev.created('r1')],
+      ...calls.map((call): Line => [20, 'server', ev.itemDone('r1', call)]),
+      [40, 'server', ev.done('r1', calls)],
+      output('c2', 50),
+      output('c1', 60),
+    )
+    const limits = { ...profile().limits, toolMaxConcurrent: 1 }
+    const decided = decide(lines, 'ga', profile({ limits }), undefined)
+    const all = decided.flatMap(({ decisions }) => words(decisions))
+    expect(all.filter((what) => what === 'tool get_weather runs')).toHaveLength(2)
+    expect(words(decided.at(-1)?.decisions ?? [])).toEqual(expect.arrayContaining(['service is told conversation.item.create', 'service is told response.create']))
+  })
+
   it('an answer that may not be interrupted any more', () => {
     const delta = { type: 'response.output_audio.delta', response_id: 'r1', item_id: 'm1', output_index: 0, content_index: 0, delta: audio(2000) }
     const lines = recorded(
@@ -159,12 +189,13 @@ describe('a file that is no recording', () => {
     ['\n\n', 'has no event'],
     ['[]', 'line 1: is no JSON object'],
     [`${line({})}\n{"canary`, 'line 2: is no JSON object'],
+    [`${'['.repeat(200_000)}`, 'line 1: is nested too deeply, has too many values, or a key twice'],
     [line({ from: 'canary' }), "line 1: 'from' must be client or server"],
     [line({ at: -1 }), "line 1: 'at' must be milliseconds of 0 or more"],
     [line({ event: { canary: 1 } }), "line 1: 'event' must be an object with a 'type'"],
     [`${line({ at: 5 })}\n${line({ at: 4 })}`, "line 2: 'at' is before that of the line above"],
     [`${line({ at: 5 })}\n${line({ at: 1e12 })}`, "line 2: 'at' is more than ten days after the first"],
-  ])('%j', (text, problem) => {
+  ])('%.60j', (text, problem) => {
     expect(parseRecording(text)).toEqual({ ok: false, problem })
   })
 
