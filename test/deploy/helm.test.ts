@@ -106,6 +106,14 @@ describe.skipIf(missingHelm !== '')(`the chart, rendered${missingHelm}`, () => {
     expect(JSON.stringify(find(all, 'NetworkPolicy'))).not.toContain('6379')
   })
 
+  it('replaces the pods when a setting changes, and not when a file does', () => {
+    const checksum = (values: Record<string, unknown>) =>
+      (find(render(values), 'Deployment') as unknown as { spec: { template: { metadata: { annotations: Record<string, string> } } } }).spec.template.metadata.annotations[CHECKSUM]
+    expect(checksum({})).toMatch(/^[0-9a-f]{64}$/)
+    expect(checksum({ files: { 'other.txt': 'x' } })).toBe(checksum({}))
+    expect(new Set([checksum({}), checksum({ 'settings.LOG_LEVEL': 'debug' }), checksum({ 'drain.seconds': 30 })]).size).toBe(3)
+  })
+
   it('without a workload identity says nothing of one', () => {
     expect(JSON.stringify(render({ 'workloadIdentity.clientId': '' }))).not.toContain('azure.workload.identity')
   })
@@ -183,8 +191,13 @@ describe.skipIf(missingHelm !== '')(`the chart, rendered${missingHelm}`, () => {
   })
 })
 
+/** Without Helm whoever changes a setting restarts the pods. */
+const CHECKSUM = 'checksum/settings'
+
 /** Labels of the chart's own on the manifests are what kustomize adds in another way. */
 function sorted(all: readonly Manifest[]): readonly unknown[] {
-  const bare = all.map(({ metadata: { labels: _, ...metadata }, ...rest }) => ({ ...rest, metadata }))
+  const bare = all.map(
+    ({ metadata: { labels: _, ...metadata }, ...rest }) => JSON.parse(JSON.stringify({ ...rest, metadata }, (key, value) => (key === CHECKSUM ? undefined : value))) as Manifest,
+  )
   return bare.sort((a, b) => `${String(a.kind)} ${a.metadata.name}`.localeCompare(`${String(b.kind)} ${b.metadata.name}`))
 }

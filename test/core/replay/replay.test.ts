@@ -36,6 +36,14 @@ describe('what is different', () => {
     expect(found[0]?.toldOtherwise).toBe(false)
   })
 
+  it('the same of a recording in the preview spelling', () => {
+    const preview: Line = [0, 'server', { type: 'session.created', event_id: 'e0', session: { id: 'sess_1', modalities: ['text', 'audio'], voice: 'alloy' } }]
+    const update = { type: 'session.update', session: { voice: 'marin' } }
+    const found = compared(recorded(preview, [10, 'client', update]), {}, { clientMaySet: new Set() }, 'preview')
+    expect(found.map(({ line }) => line)).toEqual([2])
+    expect(words(found[0]?.after ?? [])).toEqual(['fields of session.update are dropped: settings'])
+  })
+
   it('an event that is refused by a lower limit, at the time it came', () => {
     const limits = profile().limits
     const lines = recorded(created, ...Array.from({ length: 4 }, (_, index): Line => [1000 * index, 'client', { type: 'conversation.item.create', item: message(`i${index}`) }]))
