@@ -1,11 +1,12 @@
 // The Helm chart: its defaults are the plain manifests, every choice renders what Kubernetes takes, and wrong values are refused with their name.
-import { readdirSync, readFileSync, realpathSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load.js'
 import { VARIABLES } from '../../src/config/variables.js'
 import { checkTools } from '../../src/tools/check.js'
-import { againstSchemas, CHART, lint, type Manifest, missingHelm, missingSchemas, objection, render } from './helm.js'
+import { againstSchemas, CHART, lint, type Manifest, missingHelm, missingSchemas, objection, packaged, render } from './helm.js'
 import { readYaml } from './yaml.js'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -153,6 +154,17 @@ describe.skipIf(missingHelm !== '')(`the chart, rendered${missingHelm}`, () => {
     })
     expect(labels?.['app.kubernetes.io/component']).toBe('metrics')
     expect(find(all, 'Service', 'realtime-relay')?.metadata.labels?.['app.kubernetes.io/component']).toBeUndefined()
+  })
+
+  it('has them in its package too, and says so if a copy lost them', () => {
+    const place = mkdtempSync(join(tmpdir(), 'relay-chart-'))
+    try {
+      expect(render(EVERYTHING, 'realtime-relay', packaged(place))).toEqual(render(EVERYTHING))
+      cpSync(CHART, join(place, 'copy'), { recursive: true, filter: (source) => !source.endsWith('rules.yml') })
+      expect(objection(EVERYTHING, join(place, 'copy'))).toContain('files/rules.yml is not in this chart')
+    } finally {
+      rmSync(place, { recursive: true })
+    }
   })
 
   it('configures a relay that starts', () => {

@@ -1,6 +1,6 @@
 // Runs Helm on the chart, and Kubernetes' published schemas on what it renders, where both are installed.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
 
@@ -21,8 +21,8 @@ export const missingHelm = helm === undefined ? ' (skipped: Helm is not installe
 export const missingSchemas = existsSync(schemas) ? '' : ' (skipped: kubernetes-validate is not installed: test/deploy/helm-tools.sh)'
 
 /** `values`: as `--set-json` takes them, by path. */
-export function render(values: Readonly<Record<string, unknown>> = {}, release = 'realtime-relay'): readonly Manifest[] {
-  const { status, stdout, stderr } = run('template', values, release)
+export function render(values: Readonly<Record<string, unknown>> = {}, release = 'realtime-relay', chart = CHART): readonly Manifest[] {
+  const { status, stdout, stderr } = run('template', values, release, chart)
   if (status !== 0) throw new Error(stderr)
   return parseAllDocuments(stdout).flatMap((document) => {
     if (document.errors.length > 0) throw new Error(String(document.errors[0]))
@@ -31,8 +31,8 @@ export function render(values: Readonly<Record<string, unknown>> = {}, release =
 }
 
 /** What Helm says against these values; empty if nothing. */
-export function objection(values: Readonly<Record<string, unknown>>): string {
-  const { status, stderr } = run('template', values, 'realtime-relay')
+export function objection(values: Readonly<Record<string, unknown>>, chart = CHART): string {
+  const { status, stderr } = run('template', values, 'realtime-relay', chart)
   return status === 0 ? '' : stderr
 }
 
@@ -40,9 +40,15 @@ export function lint(): string {
   return execFileSync(helm ?? 'helm', ['lint', '--strict', CHART], { encoding: 'utf8' })
 }
 
-function run(word: string, values: Readonly<Record<string, unknown>>, release: string) {
+/** Packages the chart into that folder. Returns the file. */
+export function packaged(folder: string): string {
+  execFileSync(helm ?? 'helm', ['package', CHART, '--destination', folder], { stdio: 'ignore' })
+  return join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '')
+}
+
+function run(word: string, values: Readonly<Record<string, unknown>>, release: string, chart: string) {
   const set = Object.entries(values).flatMap(([path, value]) => ['--set-json', `${path}=${JSON.stringify(value)}`])
-  return spawnSync(helm ?? 'helm', [word, release, CHART, '--kube-version', KUBERNETES, ...set], { encoding: 'utf8', maxBuffer: 16 * 1024 * 1024 })
+  return spawnSync(helm ?? 'helm', [word, release, chart, '--kube-version', KUBERNETES, ...set], { encoding: 'utf8', maxBuffer: 16 * 1024 * 1024 })
 }
 
 const PROGRAM = `
