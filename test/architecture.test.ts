@@ -19,6 +19,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'core/upstreams': ['core/limits'],
   'core/policy': ['core/protocol'],
   'core/session': ['core/policy', 'core/protocol', 'core/limits'],
+  'core/replay': ['core/session', 'core/policy', 'core/protocol'],
   ports: ['core'],
   time: [],
   json: [],
