@@ -20,14 +20,18 @@ const WORDS: Readonly<Record<GuardFailure, string>> = {
 
 /** Rejects with a `ConfigError` for a module that cannot be used. */
 export async function checkGuards(config: Config): Promise<readonly (readonly [string, Line])[]> {
-  const registry = await openGuards(config)
+  const reasons = new Map<string, string>()
+  const registry = await openGuards(config, {
+    info: () => undefined,
+    warn: (fields) => void ('guard' in fields && 'reason' in fields && reasons.set(String(fields.guard), String(fields.reason))),
+  })
   if (!registry) return []
   try {
     return await Promise.all(
       config.guards.map(async (guard) => {
         const set = registry.guardSet()
         const ask = () => set.ask(guard.name, { side: guard.on[0] ?? 'input', text: TEXT }, { identity: CHECKER, sessionId: 'check', signal: new AbortController().signal })
-        return [`guard ${guard.name}`, lineOf(guard, await ask())] as const
+        return [`guard ${guard.name}`, lineOf(guard, await ask(), reasons.get(guard.name))] as const
       }),
     )
   } finally {
@@ -35,13 +39,13 @@ export async function checkGuards(config: Config): Promise<readonly (readonly [s
   }
 }
 
-function lineOf({ run, timeoutMs, whenUnsure }: GuardConfig, { answer, durationMs }: GuardOutcome): Line {
+function lineOf({ run, timeoutMs, whenUnsure }: GuardConfig, { answer, durationMs }: GuardOutcome, reason: string | undefined): Line {
   const where = run.kind === 'http' ? `, ${run.url.host}` : run.kind === 'azure' ? `, ${run.endpoint.host}` : ''
   const took = `${Math.round(durationMs)} of ${timeoutMs} ms${where}`
   if (answer.type === 'none')
     return {
       status: 'down',
-      detail: `GUARDS: ${WORDS[answer.why]} after ${took}`,
+      detail: `GUARDS: ${WORDS[answer.why]}${reason === undefined || reason === answer.why ? '' : ` (${reason})`} after ${took}`,
       advice: `Until it answers, what it should check is ${whenUnsure === 'block' ? 'blocked' : 'let through'} (whenUnsure).`,
     }
   if (answer.type === 'pass') return { status: 'ok', detail: `answered within ${took}` }

@@ -1,5 +1,5 @@
 // One guard with what is known of it over all sessions: its breaker, and the words it may put things into.
-import { afterFailure, afterNothing, beginDial, breakerState, closedBreaker, dialableFrom } from '../core/upstreams/breaker.js'
+import { afterFailure, afterNothing, beginDial, closedBreaker, dialableFrom } from '../core/upstreams/breaker.js'
 import type { Guard, GuardAnswer } from '../ports/guards.js'
 import type { Health } from '../ports/health.js'
 import { GuardFailed } from './guard-failed.js'
@@ -19,12 +19,15 @@ const CATEGORY = /^[a-z][a-z0-9_.-]{0,39}$/
 /** A service that invents words must not fill metrics with them. */
 const MOST_CATEGORIES = 32
 const OTHER = 'other'
+/** Between two lines of the log about one guard. */
+const TOLD_EVERY_MS = 10_000
 /** Twice the longest text. */
 const MOST_REDACTED = 16_384
 
 export function createGuarded(guard: Guard, timeoutMs: number, log: { warn(fields: object, message: string): void }, now: () => number): Guarded {
   const words = new Set<string>()
   let breaker = closedBreaker
+  let toldAt = Number.NEGATIVE_INFINITY
 
   function wordOf(category: unknown): string {
     const word = typeof category === 'string' ? category.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase() : ''
@@ -44,10 +47,11 @@ export function createGuarded(guard: Guard, timeoutMs: number, log: { warn(field
       return true
     },
     ended(how, reason) {
-      const before = breakerState(breaker, now())
       if (how === 'aborted') breaker = afterNothing(breaker)
       else breaker = how === 'answered' ? closedBreaker : afterFailure(breaker, now())
-      if (before === 'closed' && breaker.openUntil !== undefined) log.warn({ guard: guard.name, reason }, 'a guard does not answer, and is asked once a second until it does')
+      if (how !== 'failed' || now() - toldAt < TOLD_EVERY_MS) return
+      toldAt = now()
+      log.warn({ guard: guard.name, reason, open: breaker.openUntil !== undefined }, 'a guard gave no answer')
     },
     checked(answer) {
       if (answer.type === 'pass') return answer
