@@ -27,6 +27,7 @@ export function createGuardSet(guards: ReadonlyMap<string, Guarded>): GuardSet {
       const controller = new AbortController()
       let begun = false
       let over = false
+      let waited = false
       const settle = (answer: Answer, how: Parameters<Guarded['ended']>[0], reason?: string): void => {
         if (over) return
         over = true
@@ -51,11 +52,14 @@ export function createGuardSet(guards: ReadonlyMap<string, Guarded>): GuardSet {
         )
       }
       const onAbort = (): void => settle(none('aborted'), 'aborted')
-      const timer = setTimeout(() => settle(none('timeout'), 'failed', 'timeout'), guarded.timeoutMs)
+      const timer = setTimeout(() => settle(none('timeout'), waited ? 'aborted' : 'failed', 'timeout'), guarded.timeoutMs)
       context.signal.addEventListener('abort', onAbort, { once: true })
       if (atWork < MOST_AT_WORK) begin()
-      else if (waiting.size < MOST_WAITING) waiting.add(begin)
-      else settle(none('too_many'), 'aborted')
+      else if (waiting.size < MOST_WAITING) {
+        // If its time is then over, that says nothing of the guard.
+        waited = true
+        waiting.add(begin)
+      } else settle(none('too_many'), 'aborted')
     })
   }
 

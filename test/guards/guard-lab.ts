@@ -4,8 +4,8 @@ import { Agent } from 'undici'
 import { Secret } from '../../src/config/secret.js'
 import type { GuardOptions } from '../../src/guards/guard-options.js'
 import type { GuardContext } from '../../src/ports/guards.js'
-import { canReach } from '../../src/tools/http-probe.js'
 import { createSharedLookup } from '../../src/tools/host-lookup.js'
+import { canReach } from '../../src/tools/http-probe.js'
 import { createModuleHost } from '../../src/tools/module-host.js'
 
 export function guardOptions(change: Partial<GuardOptions> = {}): GuardOptions & { readonly logged: object[] } {
