@@ -14,7 +14,7 @@ const MAX_GUARDS = 32
 const MAX_PATTERNS = 500
 const NAME = /^[A-Za-z0-9_-]{1,40}$/
 /** It goes into metrics and to the client. */
-const CATEGORY = /^[a-z][a-z0-9_.-]{0,39}$/
+const CATEGORY = /^[a-z][a-z0-9_]{0,39}$/
 const MAX_REPLACEMENT = 64
 const SIDES: readonly GuardSide[] = ['input', 'output', 'tool_arguments', 'tool_output']
 const KINDS = ['patterns', 'http', 'module', 'azure'] as const
@@ -135,7 +135,7 @@ function listOf(fields: Fields, key: string): readonly Json[] {
 function readRule(fields: Fields, key: 'deny' | 'redact') {
   const pattern = fields.string('pattern')
   const category = fields.string('category') ?? 'pattern'
-  if (!CATEGORY.test(category)) fields.bad('category', 'must be a word of 1 to 40 small letters, digits, . - or _')
+  if (!CATEGORY.test(category)) fields.bad('category', 'must be a word of 1 to 40 small letters, digits or _')
   const replacement = key === 'redact' ? (fields.string('replacement') ?? REPLACEMENT) : REPLACEMENT
   if (replacement.length > MAX_REPLACEMENT) fields.bad('replacement', `must have at most ${MAX_REPLACEMENT} characters`)
   fields.done()

@@ -15,7 +15,7 @@ export interface Guarded {
   health(): Promise<Health>
 }
 
-const CATEGORY = /^[a-z][a-z0-9_.-]{0,39}$/
+const CATEGORY = /^[a-z][a-z0-9_]{0,39}$/
 /** A service that invents words must not fill metrics with them. */
 const MOST_CATEGORIES = 32
 const OTHER = 'other'
