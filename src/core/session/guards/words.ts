@@ -77,8 +77,8 @@ function follow(step: Step, words: Words, event: RealtimeEvent, itemId: string |
 
 /** After the event was sent: asks about what has come, and lets go what may. */
 export function followOn(step: Step, responseId: string): void {
-  for (const group of GROUPS) askOn(step, responseId, group)
   letGo(step, responseId)
+  for (const group of GROUPS) askOn(step, responseId, group)
 }
 
 function askOn(step: Step, responseId: string, group: Group): void {
