@@ -4,6 +4,8 @@ import { tickCall } from './call/sideband.js'
 import { callDueAt } from './call/state.js'
 import { close, closeNow } from './ending.js'
 import { isOpen } from './gate.js'
+import { guardsDueAt } from './guards/state.js'
+import { tickGuards } from './guards/verdicts.js'
 import type { Input } from './inputs.js'
 import { mannersDueAt, tickManners } from './manners/manners.js'
 import { leaveWhenQuiet, leavingDueAt } from './move/leaving.js'
@@ -39,6 +41,7 @@ export function dueAt(state: SessionState, before?: SessionState, known = 0): nu
     rolloverDueAt(state),
     callDueAt(state.call),
     mannersDueAt(state),
+    guardsDueAt(state),
     token.expiresAt,
     openedAt + limits.maxSessionMs,
     lastActive + limits.idleTimeoutMs,
@@ -68,6 +71,7 @@ function isAsDue(a: SessionState, b: SessionState): boolean {
     a.call === b.call &&
     a.playing === b.playing &&
     a.manners === b.manners &&
+    a.guards === b.guards &&
     a.calls === b.calls &&
     a.responses === b.responses
   )
@@ -97,6 +101,7 @@ export function tick(step: Step, { clientActiveAt, upstreamHeard, said, unheardM
       tickSilence(step, upstreamHeard, said)
       tickCall(step)
       tickManners(step, unheardMs)
+      tickGuards(step)
     }
     tickRollover(step, said)
     tickRestore(step)
