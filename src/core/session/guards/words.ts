@@ -133,7 +133,7 @@ export function letGo(step: Step, responseId: string): void {
 
 function isDone(step: Step, words: Words): boolean {
   const isAsked = GROUPS.every((group) => guardsOf(step, 'output', group).length === 0 || (!words.streams[group].asked && words.streams[group].at >= words.seen.length))
-  return isAsked && (!holds(step.state) || words.told >= words.mark)
+  return isAsked && (!holds(step.state) || words.told >= Math.max(1, words.mark))
 }
 
 /** The gate is full: the rest of this answer goes unchecked. */

@@ -79,6 +79,7 @@ function world(on: 'output' | 'both', whenUnsure: 'pass' | 'block') {
   }
   const place = (id: string) => ({ event_id: 'e', response_id: id, item_id: `m_${id}`, output_index: 0, content_index: 0 })
   function end(status: string) {
+    settled()
     if (active === undefined) return
     const id = active
     active = undefined
