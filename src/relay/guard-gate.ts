@@ -93,8 +93,9 @@ export class GuardGate {
     this.#flush(discarded)
   }
 
+  /** But what has no words: the client sees it end as it saw it begin. */
   #forget(responseId: string): void {
-    this.#queue = this.#queue.filter((one) => one.responseId !== responseId)
+    this.#queue = this.#queue.filter((one) => one.responseId !== responseId || one.mark === 0)
     this.#bytes = this.#queue.reduce((sum, { bytes }) => sum + bytes, 0)
   }
 

@@ -45,7 +45,7 @@ export type Action =
   | { readonly type: 'guard.check'; readonly id: number; readonly guard: string; readonly side: GuardSide; readonly text: string }
   /** What is held of this response up to the mark may go, its sound as well. */
   | { readonly type: 'output.release'; readonly responseId: string; readonly mark: number }
-  /** What is held of this response never goes, nor does any sound of it that comes later. */
+  /** What is held of this response never goes, but for what has no words; nor does any sound of it that comes later. */
   | { readonly type: 'output.drop'; readonly responseId: string }
   /** Answered by `token.verified`. The token goes to the authenticator and nowhere else. */
   | { readonly type: 'token.verify'; readonly token: string }

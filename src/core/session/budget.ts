@@ -4,7 +4,7 @@ import { tickCall } from './call/sideband.js'
 import { callDueAt } from './call/state.js'
 import { close, closeNow } from './ending.js'
 import { isOpen } from './gate.js'
-import { guardsDueAt } from './guards/state.js'
+import { guardsDueAt, holdsBack } from './guards/state.js'
 import { tickGuards } from './guards/verdicts.js'
 import type { Input } from './inputs.js'
 import { mannersDueAt, tickManners } from './manners/manners.js'
@@ -141,9 +141,9 @@ function turnOverAt({ responses }: SessionState): number {
 
 /** A sentence of the user, the answer, its tools and its follow-up finish first, until the deadline. */
 export function closeWhenDrained(step: Step): void {
-  const { life, drainUntil, responses, calls, gate, manners } = step.state
+  const { life, drainUntil, responses, calls, gate, manners, guards } = step.state
   if (life !== 'draining' || drainUntil === undefined) return
   const working =
-    !isFree(responses) || !isOpen(gate) || responses.unanswered.size > 0 || hasUnanswered(calls) || manners?.parting !== undefined || step.now < turnOverAt(step.state)
+    !isFree(responses) || !isOpen(gate) || responses.unanswered.size > 0 || hasUnanswered(calls) || manners?.parting !== undefined || holdsBack(guards) || step.now < turnOverAt(step.state)
   if (!working || step.now >= drainUntil) closeNow(step, 'draining', working ? 'drain_deadline' : 'drained')
 }

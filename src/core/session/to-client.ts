@@ -28,7 +28,7 @@ export function sendToClient(step: Step, received: UpstreamEvent): void {
 function guarded(step: Step, event: RealtimeEvent, frame: UpstreamEvent['frame']): void {
   const way = step.state.profile.guards && followsAnswers(step.state.profile.guards) ? wayOf(step, event) : undefined
   if (way?.type === 'drop') return
-  if (way?.type === 'replace') step.actions.push({ type: 'send', to: 'client', event: way.event })
+  if (way?.type === 'replace') step.actions.push({ type: 'send', to: 'client', event: way.event, gate: way.gate })
   else step.actions.push({ type: 'send', to: 'client', event, frame, gate: way?.gate })
   if (way?.type === 'send' && way.follows !== undefined) followOn(step, way.follows)
 }

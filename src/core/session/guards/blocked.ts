@@ -14,7 +14,7 @@ import { cancelTools } from '../tools/run.js'
 import { cancelFiller, sayAside } from '../tools/slow.js'
 import { changeGuards, forgetChecks } from './ask.js'
 import { holds, type Turn } from './state.js'
-import { asBlocked, dropWords, wordsOf } from './words.js'
+import { asBlocked, dropWords, withoutMark, wordsOf } from './words.js'
 
 const DEFAULT_MESSAGE = 'This content is not allowed here.'
 
@@ -52,7 +52,7 @@ export function blockAnswer(step: Step, responseId: string): void {
   changeGuards(step, { wantsLine: filler?.id !== responseId && step.state.profile.guards?.blockedLine !== undefined })
   if (!words?.over || !isHeld) return
   const done = asBlocked({ type: 'response.done', event_id: publicEventId(step), response: { object: 'realtime.response', id: responseId, usage: null } })
-  step.actions.push({ type: 'send', to: 'client', event: done })
+  step.actions.push({ type: 'send', to: 'client', event: done, gate: withoutMark(step, responseId) })
 }
 
 /** Words of the user that are in the conversation. */

@@ -157,6 +157,11 @@ export function holds({ profile, call }: { readonly profile: SessionProfile; rea
   return profile.guards !== undefined && !call && mayHold(profile.guards)
 }
 
+/** Words wait for their verdict: of an answer that may be over upstream, or of a turn that is not answered yet. */
+export function holdsBack(guards: GuardsState | undefined): boolean {
+  return guards !== undefined && (guards.words.length > 0 || guards.turns.length > 0)
+}
+
 /** Nothing is decided while there is no upstream. */
 export function guardsDueAt({ guards, upstream }: Pick<Guarded, 'guards'> & { readonly upstream: { readonly phase: string } }): number {
   let due = Number.POSITIVE_INFINITY

@@ -18,7 +18,8 @@ const UNASKED = { at: 0, asked: false }
 /** What becomes of an event of an answer. */
 export type Way =
   | { readonly type: 'send'; readonly gate: GatePlace | undefined; readonly follows: string | undefined }
-  | { readonly type: 'replace'; readonly event: RealtimeEvent }
+  /** Without the words, but in its place. */
+  | { readonly type: 'replace'; readonly event: RealtimeEvent; readonly gate: GatePlace | undefined }
   | { readonly type: 'drop' }
 
 const FREE: Way = { type: 'send', gate: undefined, follows: undefined }
@@ -68,11 +69,25 @@ function follow(step: Step, words: Words, event: RealtimeEvent, itemId: string |
   if (isOver && isUnwanted(event) && holds(step.state) && words.told < mark) {
     // Nobody waits for the rest, so that nothing of it has to be cleared.
     dropWords(step, words.responseId, { items: all, over: true })
-    return { type: 'replace', event: withoutWords(event) }
+    return replaced(step, words.responseId, withoutWords(event))
   }
-  changeWords(step, { ...words, seen, mark, items: all, flushTo, over: isOver })
+  // It had no words, so that nobody can say what its sound was, if it had any.
+  const isMute = isOver && mark === 0 && holds(step.state) && guardsOf(step, 'output', 'wait').length > 0
+  if (isMute && noteMute(step, event)) {
+    dropWords(step, words.responseId, { items: all, over: true })
+    return replaced(step, words.responseId, withoutWords(event))
+  }
+  changeWords(step, { ...words, seen, mark, items: all, flushTo, over: isOver, cleared: isMute ? ALL : words.cleared })
   const gate = holds(step.state) ? { responseId: words.responseId, mark: isSound ? Math.max(1, mark) : texts.length > 0 || isOver ? mark : 0 } : undefined
   return { type: 'send', gate, follows: words.responseId }
+}
+
+/** Of an answer whose end has come without a word. True: its sound, if there was any, does not go. */
+function noteMute(step: Step, event: RealtimeEvent): boolean {
+  const guards = guardsOf(step, 'output', 'wait')
+  const said = arrayAt(objectAt(event, 'response'), 'output').some((item) => isObject(item) && item.type === 'message')
+  if (said) for (const { name } of guards) note(step, { type: 'guard_failed', guard: name, why: 'no_transcript' })
+  return guards.some(({ whenUnsure }) => whenUnsure === 'block')
 }
 
 /** After the event was sent: asks about what has come, and lets go what may. */
@@ -118,7 +133,7 @@ export function letGo(step: Step, responseId: string): void {
 
 function isDone(step: Step, words: Words): boolean {
   const isAsked = GROUPS.every((group) => guardsOf(step, 'output', group).length === 0 || (!words.streams[group].asked && words.streams[group].at >= words.seen.length))
-  return isAsked && (!holds(step.state) || words.told >= words.mark)
+  return isAsked && (!holds(step.state) || words.told >= Math.max(1, words.mark))
 }
 
 /** The gate is full: the rest of this answer goes unchecked. */
@@ -147,10 +162,19 @@ function wayOfDropped(step: Step, dropped: Dropped, event: RealtimeEvent, itemId
   const wasOver = dropped.over
   const guards = step.state.guards as GuardsState
   changeGuards(step, { dropped: guards.dropped.map((one) => (one === dropped ? { responseId: one.responseId, items, over: wasOver || isEnd, keeps: one.keeps } : one)) })
-  if (event.type === 'response.created') return FREE
-  if (isEnd && !wasOver) return { type: 'replace', event: asBlocked(event) }
+  if (event.type === 'response.created') return { type: 'send', gate: withoutMark(step, dropped.responseId), follows: undefined }
+  if (isEnd && !wasOver) return replaced(step, dropped.responseId, asBlocked(event))
   note(step, { type: 'event_dropped', side: 'upstream', why: 'blocked' })
   return DROP
+}
+
+function replaced(step: Step, responseId: string, event: RealtimeEvent): Way {
+  return { type: 'replace', event, gate: withoutMark(step, responseId) }
+}
+
+/** Behind what came before, and free to go. */
+export function withoutMark({ state }: Step, responseId: string): GatePlace | undefined {
+  return holds(state) ? { responseId, mark: 0 } : undefined
 }
 
 /** As the client sees the end of an answer that was blocked. */
