@@ -68,6 +68,8 @@ function decisionOf(note: Note, profile: SessionProfile): Decision | undefined {
       return { kind: 'tool', fields: { name: name(note.tool), call: name(note.callId), outcome: note.outcome, ms: note.durationMs } }
     case 'quota_refused':
       return { kind: 'quota', fields: { rule: note.rule } }
+    case 'recording':
+      return { kind: 'recording', fields: { state: note.state } }
     case 'token_refreshed':
       return { kind: 'refreshed', fields: {} }
     case 'foreign_event':

@@ -109,6 +109,7 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
   const manners = readManners(fields.fields('manners'), knownTools(context.tools))
   const interruption = readInterruption(fields) ?? fallback.interruption
   const webrtc = fields.parsed('webrtc', oneOf('off', 'media-only', 'shared')) ?? fallback.webrtc
+  const record = fields.parsed('record', oneOf('none', 'transcript', 'audio')) ?? fallback.record
   const { limits, quota } = readLimits(fields.fields('limits'), context)
   fields.done()
   return {
@@ -125,6 +126,7 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
     interruption,
     webrtc,
     manners: manners?.manners,
+    record: record === 'none' ? undefined : record,
     transferTo: manners?.transferTo,
     limits,
     quota: quota ?? fallback.quota,

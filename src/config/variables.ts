@@ -24,6 +24,7 @@ import {
   trustedProxies,
   wholeNumber,
 } from './parse.js'
+import { RECORDS_VARIABLES } from './records-variables.js'
 import { TELEMETRY_VARIABLES } from './telemetry-variables.js'
 import { TELEPHONY_VARIABLES } from './telephony-variables.js'
 import { exact, optional, orFile, required } from './variable.js'
@@ -236,6 +237,7 @@ export const VARIABLES = {
   METRICS_FORMAT: required(oneOf('text', 'openmetrics'), 'text', 'Format of `/metrics`. `openmetrics` adds examples of traces to histograms.'),
 
   ...AUDIT_VARIABLES,
+  ...RECORDS_VARIABLES,
   ...TELEPHONY_VARIABLES,
   ...TELEMETRY_VARIABLES,
 } as const

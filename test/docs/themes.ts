@@ -113,5 +113,15 @@ export const THEMES = {
     'TRACE_TRUST_CLIENT',
   ],
   audit: ['AUDIT_DIR', 'AUDIT_KEY', 'AUDIT_ANCHOR_URL', 'AUDIT_SUBJECTS', 'SUBJECT_KEY', 'AUDIT_REQUIRED'],
+  records: [
+    'RECORDS_URL',
+    'RECORDS_KEY',
+    'RECORDS_RECIPIENTS',
+    'RECORDS_CONSENT',
+    'RECORDS_ANNOUNCEMENT',
+    'RECORDS_RETENTION_DAYS',
+    'RECORDS_SPOOL',
+    'RECORDS_SPOOL_BYTES',
+  ],
   redis: ['REDIS_URL', 'REDIS_KEY_PREFIX', 'USAGE_RETENTION_DAYS'],
 } as const satisfies Readonly<Record<string, readonly VariableName[]>>

@@ -10,6 +10,7 @@ import { type MannersState, mannersBegin } from './manners/state.js'
 import { noPlaying, type PlayingState } from './playing/state.js'
 import { noQuota, type QuotaState } from './quota/state.js'
 import { noRates, type Rates } from './rates.js'
+import { type Recording, recordingBegins } from './recording/state.js'
 import { noResponses, type Responses, type UpstreamEvent } from './responses/state.js'
 import { neverRestored, type Restore, type Restored, type Rollover, type Watch } from './restore/state.js'
 import { nothingUnderWay, type UnderWay } from './restore/under-way.js'
@@ -82,6 +83,7 @@ export interface SessionState {
   readonly call: CallState | undefined
   /** Absent: the profile has none. */
   readonly manners: MannersState | undefined
+  readonly recording: Recording
 }
 
 export interface SessionSeed {
@@ -138,6 +140,7 @@ export function openingState(seed: SessionSeed): SessionState {
     watch: undefined,
     call: seed.call && callBegins(seed.call),
     manners: mannersBegin(seed.profile, seed.call?.adopted === true),
+    recording: recordingBegins(seed.profile),
   }
 }
 
@@ -185,6 +188,7 @@ export function stateWith(state: SessionState, changes: Partial<SessionState>): 
     watch: state.watch,
     call: state.call,
     manners: state.manners,
+    recording: state.recording,
   }
   return Object.assign(copy, changes)
 }

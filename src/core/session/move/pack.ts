@@ -10,7 +10,7 @@ import { openingState, type SessionState, stateWith } from '../session-state.js'
 import type { Caller } from '../token-term.js'
 
 /** Raised with every change of what a state holds: an instance does not read what another version has written. */
-export const STATE_VERSION = 3
+export const STATE_VERSION = 4
 
 /** What an object says of itself that JSON has no form for. An object of the session that has this key itself is wrapped. */
 const TAG = '~'
