@@ -109,7 +109,7 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
   const manners = readManners(fields.fields('manners'), knownTools(context.tools))
   const interruption = readInterruption(fields) ?? fallback.interruption
   const webrtc = fields.parsed('webrtc', oneOf('off', 'media-only', 'shared')) ?? fallback.webrtc
-  const record = fields.parsed('record', oneOf('none', 'transcript', 'audio')) ?? fallback.record
+  const record = fields.parsed('record', oneOf('none', 'transcript')) ?? fallback.record
   const { limits, quota } = readLimits(fields.fields('limits'), context)
   fields.done()
   return {

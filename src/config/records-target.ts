@@ -18,7 +18,8 @@ export const recordsTarget: Parse<RecordsTarget> = (text) => {
   if (!/^[a-z0-9]+:\/\//i.test(text)) return { value: { type: 'folder', path: text } }
   if (!URL.canParse(text)) return { problem: 'must be a folder, or a URL that begins with file://, s3:// or https://' }
   const url = new URL(text)
-  if (url.protocol === 'file:') return url.host === '' ? { value: { type: 'folder', path: fileURLToPath(url) } } : { problem: 'names a host in a file URL: only a folder of this machine works' }
+  if (url.protocol === 'file:')
+    return url.host === '' ? { value: { type: 'folder', path: fileURLToPath(url) } } : { problem: 'names a host in a file URL: only a folder of this machine works' }
   if (url.protocol === 's3:') return s3(url)
   const parsed = httpUrl(text)
   if ('problem' in parsed) return parsed

@@ -112,7 +112,7 @@ export const VARIABLES = {
   CLIENT_MAY_SEED_HISTORY: required(boolean, 'false', 'Let clients add earlier assistant messages to the conversation.'),
   PROFILES_FILE: optional(
     plainText,
-    'JSON map of name to `{instructions, tools, session, clientMaySet, limits, relayEvents, clientTools, toolNoticeMs, toolFiller, onCutAnswer, bargeIn, protectMs, minSpeechMs, truncate, manners}`.',
+    'JSON map of name to `{instructions, tools, session, clientMaySet, limits, relayEvents, clientTools, toolNoticeMs, toolFiller, onCutAnswer, bargeIn, protectMs, minSpeechMs, truncate, manners, record}`.',
   ),
   PRICES_FILE: optional(plainText, 'JSON table of what models cost, by deployment or model, such as `deploy/examples/prices.json`. Unset: no money is counted.'),
   QUOTA_FAIL_OPEN: required(boolean, 'true', 'Let users with a quota go on while Redis is unreachable. `false` refuses their responses meanwhile.'),

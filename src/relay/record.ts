@@ -1,12 +1,28 @@
 // Tells what left the relay to whom keeps it: words as the client was shown them, and how much of an answer was heard.
 import { arrayAt, isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
 import type { Action } from '../core/session/actions.js'
+import type { Input } from '../core/session/inputs.js'
 import type { SessionState } from '../core/session/state.js'
+import type { Recorder } from '../ports/notes.js'
 import type { Recorded, RecordSink } from '../ports/records.js'
+import { tellContent } from './content.js'
 import type { PlaybackLedger } from './playback-ledger.js'
 
-/** Before the actions are performed. `now`: on the session's clock. */
-export function tellRecord(sink: RecordSink, state: SessionState, actions: readonly Action[], now: number, playback: PlaybackLedger | undefined): void {
+/** Before the actions are performed, so that a span hears of it while it is open. `now`: on the session's clock. */
+export function tellWords(
+  { content, record }: Recorder,
+  before: SessionState,
+  state: SessionState,
+  input: Input,
+  actions: readonly Action[],
+  now: number,
+  playback: PlaybackLedger | undefined,
+): void {
+  if (content) tellContent(content, before, state, input, actions)
+  if (record) tellRecord(record, state, actions, now, playback)
+}
+
+function tellRecord(sink: RecordSink, state: SessionState, actions: readonly Action[], now: number, playback: PlaybackLedger | undefined): void {
   if (state.recording === 'off') return
   const atMs = Math.max(0, Math.round(now - state.openedAt))
   for (const action of actions) {

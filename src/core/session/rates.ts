@@ -16,7 +16,16 @@ export interface Rates {
   readonly items: number
 }
 
-export const noRates: Rates = { responses: undefined, updates: undefined, refreshes: undefined, quotas: undefined, consents: undefined, toolCalls: undefined, violations: undefined, items: 0 }
+export const noRates: Rates = {
+  responses: undefined,
+  updates: undefined,
+  refreshes: undefined,
+  quotas: undefined,
+  consents: undefined,
+  toolCalls: undefined,
+  violations: undefined,
+  items: 0,
+}
 
 /** A conversation in a hurry, interruptions included. */
 const RESPONSE_BURST = 10
@@ -63,7 +72,7 @@ export function takeViolation(rates: Rates, { maxViolations }: SessionLimits, no
   return [after, refusal === undefined]
 }
 
-type Rate = 'responses' | 'updates' | 'refreshes' | 'quotas' | 'consents' | 'toolCalls' | 'violations'
+type Rate = 'responses' | 'updates' | 'refreshes' | 'quotas' | 'consents' | 'consents' | 'toolCalls' | 'violations'
 
 function take(rates: Rates, name: Rate, rule: BucketRule, message: string, now: number): readonly [Rates, Rejection | undefined] {
   const { bucket, ok, retryAfterMs } = takeTokens(rates[name], 1, rule, now)

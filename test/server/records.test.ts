@@ -1,0 +1,200 @@
+// Records of a real relay: nothing before consent, what was said and heard after it, encrypted if asked for, and nothing left lying in the spool.
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Decrypter, generateIdentity, identityToRecipient } from 'age-encryption'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { connectClient, type RealtimeClient } from '../support/realtime-client.js'
+import { type RunningRelay, runRelay } from '../support/running-relay.js'
+
+const SUBJECT_KEY = 'a key of the tests for digests of users'
+
+let folder: string
+let relay: RunningRelay | undefined
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'relay-records-'))
+  for (const name of ['store-', 'spool-']) renameSync(mkdtempSync(join(folder, name)), join(folder, name.slice(0, -1)))
+  writeFileSync(join(folder, 'profiles.json'), JSON.stringify({ default: { record: 'transcript', relayEvents: true } }))
+})
+afterEach(async () => {
+  await relay?.close()
+  relay = undefined
+  rmSync(folder, { recursive: true })
+})
+
+async function started(env: Record<string, string> = {}): Promise<RunningRelay> {
+  relay = await runRelay({
+    env: { RECORDS_URL: join(folder, 'store'), RECORDS_SPOOL: join(folder, 'spool'), SUBJECT_KEY, PROFILES_FILE: join(folder, 'profiles.json'), ...env },
+  })
+  return relay
+}
+
+async function stopped(): Promise<void> {
+  await relay?.close()
+  relay = undefined
+}
+
+async function connected(claims: Record<string, unknown> = {}): Promise<RealtimeClient> {
+  const running = relay ?? (await started())
+  const client = await connectClient(`${running.wsUrl}/v1/realtime`, await running.token('alice', claims))
+  await client.next('session.created')
+  return client
+}
+
+/** Names below the store, sorted. */
+function stored(under = join(folder, 'store')): readonly string[] {
+  return (
+    readdirSync(under, { recursive: true, withFileTypes: true })
+      .filter((one) => one.isFile())
+      .map((one) => join(one.parentPath, one.name).slice(under.length + 1)) as string[]
+  ).sort()
+}
+
+function turns(): readonly Record<string, unknown>[] {
+  const name = stored().find((one) => one.endsWith('turns.jsonl'))
+  return readFileSync(join(folder, 'store', name ?? ''), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+}
+
+function manifest(): Record<string, unknown> {
+  return JSON.parse(readFileSync(join(folder, 'store', stored().find((one) => one.endsWith('manifest.json')) ?? ''), 'utf8'))
+}
+
+async function left(client: RealtimeClient): Promise<void> {
+  client.close()
+  await client.closed()
+  await stopped()
+}
+
+describe('consent', () => {
+  it('is waited for: nothing is kept without it', async () => {
+    const client = await connected()
+    expect(await client.next('relay.recording')).toMatchObject({ state: 'waiting', keeps: 'transcript', remains: false })
+    await client.ask('the words before')
+    await left(client)
+    expect(stored()).toEqual([])
+    expect(stored(join(folder, 'spool'))).toEqual([])
+  })
+
+  it('given by an event holds from then on, and its withdrawal likewise', async () => {
+    const client = await connected()
+    await client.ask('the words before')
+    client.send({ type: 'relay.recording.consent', granted: true })
+    expect(await client.next('relay.recording', { from: client.events.length })).toMatchObject({ state: 'on' })
+    await client.ask('the words between')
+    client.send({ type: 'relay.recording.consent', granted: false })
+    expect(await client.next('relay.recording', { from: client.events.length })).toMatchObject({ state: 'stopped', remains: true })
+    await client.ask('the words after')
+    await left(client)
+    expect(turns()).toMatchObject([
+      { turn: 1, who: 'user', text: 'the words between' },
+      { turn: 2, who: 'assistant', item: expect.any(String), atMs: expect.any(Number) },
+    ])
+    expect(turns()).toHaveLength(2)
+    expect(JSON.stringify(turns())).not.toMatch(/before|after/)
+    expect(manifest()).toMatchObject({ end: 'complete', keeps: 'transcript', states: [{ state: 'on' }, { state: 'stopped' }] })
+    expect(stored(join(folder, 'spool'))).toEqual([])
+  })
+
+  it('given by a claim holds from the start, under a name that says nothing', async () => {
+    const client = await connected({ recording_consent: true })
+    expect(await client.next('relay.recording')).toMatchObject({ state: 'on' })
+    await client.ask('hello there')
+    await left(client)
+    expect(turns()[0]).toMatchObject({ who: 'user', text: 'hello there' })
+    expect(stored().join()).toMatch(/^\d{4}-\d{2}-\d{2}\/[0-9a-f]{32}\/[^/,]+\/manifest\.json,/)
+    expect(stored().join()).not.toContain('alice')
+  })
+
+  it('must be true or false, and is of no use in a session without a record', async () => {
+    const client = await connected()
+    client.send({ type: 'relay.recording.consent', granted: 'yes' })
+    expect(await client.next('error')).toMatchObject({ error: { code: 'bad_event', param: 'granted' } })
+    await left(client)
+    writeFileSync(join(folder, 'profiles.json'), JSON.stringify({ default: { relayEvents: true } }))
+    const other = await connected()
+    other.send({ type: 'relay.recording.consent', granted: true })
+    expect(await other.next('error')).toMatchObject({ error: { code: 'event_not_allowed' } })
+    expect(other.events.some(({ type }) => type === 'relay.recording')).toBe(false)
+    await left(other)
+  })
+
+  it('by announcement: the model says first that it is recorded', async () => {
+    await started({ RECORDS_CONSENT: 'announce', RECORDS_ANNOUNCEMENT: 'We record this.' })
+    const client = await connected()
+    const { response } = (await client.next('response.done')) as unknown as { response: { output: readonly { content: unknown }[] } }
+    expect(response.output).toHaveLength(1)
+    await left(client)
+    expect(turns()[0]).toMatchObject({ turn: 1, who: 'assistant' })
+  })
+})
+
+describe('what is kept', () => {
+  it('is readable by the recipients alone', async () => {
+    const identity = await generateIdentity()
+    await started({ RECORDS_RECIPIENTS: await identityToRecipient(identity) })
+    const client = await connected({ recording_consent: true })
+    await client.ask('a word in confidence')
+    await left(client)
+    const name = stored().find((one) => one.endsWith('turns.jsonl.age')) ?? ''
+    const sealed = readFileSync(join(folder, 'store', name))
+    expect(sealed.toString('latin1')).not.toContain('confidence')
+    const decrypter = new Decrypter()
+    decrypter.addIdentity(identity)
+    expect(await decrypter.decrypt(sealed, 'text')).toContain('a word in confidence')
+    expect(stored().some((one) => one.endsWith('.jsonl'))).toBe(false)
+  })
+
+  it('says how much of a truncated answer was heard, and which tools ran without what they were given', async () => {
+    const client = await connected({ recording_consent: true })
+    const events = await client.ask('call:get_weather {"city":"Bergen"}')
+    await client.ask('hello')
+    const answers = client.events.filter(({ type }) => type === 'response.output_audio_transcript.done') as unknown as { item_id: string; content_index: number }[]
+    const last = answers.at(-1)
+    expect(events.length).toBeGreaterThan(0)
+    expect(last).toBeDefined()
+    client.send({ type: 'conversation.item.truncate', item_id: last?.item_id, content_index: 0, audio_end_ms: 0 })
+    await client.next('conversation.item.truncated')
+    await left(client)
+    expect(turns().find(({ item }) => item === last?.item_id)).toMatchObject({ heard: 'none', heardMs: 0, heardText: '', by: 'truncated' })
+  })
+
+  it('waits while the store is away, and goes there when it is back, also by the next process', async () => {
+    renameSync(join(folder, 'store'), join(folder, 'store.away'))
+    await expect(started()).rejects.toThrow('RECORDS_URL names no folder')
+    renameSync(join(folder, 'store.away'), join(folder, 'store'))
+    await started()
+    renameSync(join(folder, 'store'), join(folder, 'store.away'))
+    writeFileSync(join(folder, 'store'), 'no folder')
+    await left(await connected({ recording_consent: true }).then(async (client) => ask(client, 'kept for later')))
+    expect(stored(join(folder, 'spool')).filter((name) => name.endsWith('turns.jsonl'))).toHaveLength(1)
+    rmSync(join(folder, 'store'))
+    renameSync(join(folder, 'store.away'), join(folder, 'store'))
+    await started()
+    await vi.waitFor(() => expect(turns()[0]).toMatchObject({ text: 'kept for later' }), 5000)
+    await stopped()
+    expect(existsSync(join(folder, 'spool')) && stored(join(folder, 'spool'))).toEqual([])
+  })
+})
+
+async function ask(client: RealtimeClient, text: string): Promise<RealtimeClient> {
+  await client.ask(text)
+  return client
+}
+
+describe('the settings of records', () => {
+  it.each([
+    [{ RECORDS_URL: '' }, 'record is transcript and RECORDS_URL is missing'],
+    [{ RECORDS_SPOOL: '' }, 'RECORDS_SPOOL is missing'],
+    [{ SUBJECT_KEY: '' }, 'SUBJECT_KEY is missing'],
+    [{ RECORDS_RECIPIENTS: 'age1no' }, 'RECORDS_RECIPIENTS entry 1 must be an age public key'],
+    [{ RECORDS_URL: 's3://x/' }, 'RECORDS_URL must name a bucket'],
+    [{ RECORDS_URL: 'http://example.com/hook' }, 'RECORDS_URL must be https'],
+    [{ RECORDS_CONSENT: 'maybe' }, 'RECORDS_CONSENT must be one of'],
+  ])('%j is a mistake at the start', async (env, problem) => {
+    await expect(started(env as Record<string, string>)).rejects.toThrow(problem)
+  })
+})
