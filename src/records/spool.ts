@@ -80,7 +80,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
 
   async function send(folder: string): Promise<void> {
     const dir = join(home, folder)
-    const files = (await readdir(dir)).filter((name) => !name.endsWith(PART))
+    const files = (await readdir(dir).catch(unlessMissing)).filter((name) => !name.endsWith(PART))
     const name = folder.replaceAll('~', '/')
     // A store that has the manifest has everything that it names.
     for (const file of [...files.filter((one) => one !== MANIFEST), ...files.filter((one) => one === MANIFEST)]) {
@@ -91,7 +91,8 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
     const manifest = await readFile(join(dir, MANIFEST)).catch(() => Buffer.alloc(0))
     await rm(dir, { recursive: true, force: true })
     counted(folder, 0)
-    options.onStored(name, manifest)
+    // An erased one is gone from here as well.
+    if (manifest.length > 0) options.onStored(name, manifest)
   }
 
   async function drain(): Promise<void> {
@@ -201,4 +202,10 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
       await rmdir(home).catch(() => undefined)
     },
   }
+}
+
+/** Somebody was erased meanwhile. */
+function unlessMissing(error: NodeJS.ErrnoException): readonly string[] {
+  if (error.code === 'ENOENT') return []
+  throw error
 }
