@@ -1,13 +1,29 @@
 // Records of a real relay: nothing before consent, what was said and heard after it, encrypted if asked for, and nothing left lying in the spool.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Decrypter, generateIdentity, identityToRecipient } from 'age-encryption'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { mintToken } from '../../src/auth/mint-token.js'
+import { loadConfig } from '../../src/config/load.js'
+import { startSimulator } from '../../src/simulator/simulator.js'
+import { checkTools } from '../../src/tools/check.js'
+import { startCommand } from '../support/built-relay.js'
 import { connectClient, type RealtimeClient } from '../support/realtime-client.js'
-import { type RunningRelay, runRelay } from '../support/running-relay.js'
+import { type RunningRelay, runRelay, SECRET } from '../support/running-relay.js'
+import { appendable, silence, tone } from '../support/speech.js'
 
 const SUBJECT_KEY = 'a key of the tests for digests of users'
+
+/** The first thing that is spoken is heard as `weather`. */
+const SCRIPT = {
+  hears: ['weather'],
+  answers: [
+    { on: { result: 'get_weather' }, reply: [{ say: 'It rains there.' }] },
+    { on: { says: 'weather' }, reply: [{ call: { name: 'get_weather', arguments: { city: 'Bergen' } } }] },
+    { on: { says: 'hello' }, reply: [{ say: 'Good morning to you.' }] },
+  ],
+}
 
 let folder: string
 let relay: RunningRelay | undefined
@@ -23,10 +39,12 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
+function settings(): Record<string, string> {
+  return { RECORDS_URL: join(folder, 'store'), RECORDS_SPOOL: join(folder, 'spool'), SUBJECT_KEY, PROFILES_FILE: join(folder, 'profiles.json') }
+}
+
 async function started(env: Record<string, string> = {}): Promise<RunningRelay> {
-  relay = await runRelay({
-    env: { RECORDS_URL: join(folder, 'store'), RECORDS_SPOOL: join(folder, 'spool'), SUBJECT_KEY, PROFILES_FILE: join(folder, 'profiles.json'), ...env },
-  })
+  relay = await runRelay({ env: { ...settings(), ...env } })
   return relay
 }
 
@@ -149,17 +167,23 @@ describe('what is kept', () => {
   })
 
   it('says how much of a truncated answer was heard, and which tools ran without what they were given', async () => {
+    relay = await runRelay({ env: { ...settings(), SESSION: JSON.stringify({ audio: { input: { transcription: { model: 'whisper-1' } } } }) }, simulator: { script: SCRIPT } })
     const client = await connected({ recording_consent: true })
-    const events = await client.ask('call:get_weather {"city":"Bergen"}')
+    const from = client.events.length
+    for (const audio of appendable(tone(600), silence(900))) client.send({ type: 'input_audio_buffer.append', audio })
+    await client.next('response.done', { from })
     await client.ask('hello')
     const answers = client.events.filter(({ type }) => type === 'response.output_audio_transcript.done') as unknown as { item_id: string; content_index: number }[]
     const last = answers.at(-1)
-    expect(events.length).toBeGreaterThan(0)
     expect(last).toBeDefined()
     client.send({ type: 'conversation.item.truncate', item_id: last?.item_id, content_index: 0, audio_end_ms: 0 })
     await client.next('conversation.item.truncated')
     await left(client)
     expect(turns().find(({ item }) => item === last?.item_id)).toMatchObject({ heard: 'none', heardMs: 0, heardText: '', by: 'truncated' })
+    expect(turns()).toContainEqual(expect.objectContaining({ who: 'user', text: 'weather' }))
+    expect(turns()).toContainEqual(expect.objectContaining({ who: 'assistant', text: 'It rains there.', heard: expect.stringMatching(/all|part|none/) }))
+    expect(turns().filter(({ who }) => who === 'tool')).toMatchObject([{ tool: 'get_weather', outcome: 'ok' }])
+    expect(JSON.stringify(turns().filter(({ who }) => who === 'tool'))).not.toMatch(/Bergen|sunny/)
   })
 
   it('waits while the store is away, and goes there when it is back, also by the next process', async () => {
@@ -197,4 +221,35 @@ describe('the settings of records', () => {
   ])('%j is a mistake at the start', async (env, problem) => {
     await expect(started(env as Record<string, string>)).rejects.toThrow(problem)
   })
+})
+
+describe('a process that is killed', () => {
+  it('leaves what was said in the spool, and the next process brings it to the store', async () => {
+    const simulator = await startSimulator({ apiKey: 'key', deployments: ['dep'], speed: Number.POSITIVE_INFINITY })
+    const env = {
+      ...{ HOST: '127.0.0.1', PORT: '0', ADMIN_PORT: '0', JWT_SECRET: SECRET, AZURE_OPENAI_ENDPOINT: simulator.url, AZURE_OPENAI_DEPLOYMENT: 'dep', AZURE_OPENAI_API_KEY: 'key' },
+      ...{ RECORDS_URL: join(folder, 'store'), RECORDS_SPOOL: join(folder, 'spool'), RECORDS_CONSENT: 'none', SUBJECT_KEY, PROFILES_FILE: join(folder, 'profiles.json') },
+    }
+    const command = await startCommand([], { env })
+    try {
+      const [, url = ''] = await command.says(/"url":"http(:[^"]+)"/)
+      const client = await connectClient(`ws${url}/v1/realtime`, await mintToken(loadConfig(checkTools, env).auth, { subject: 'alice', ttlSeconds: 600, claims: {} }))
+      await client.next('session.created')
+      await client.ask('said before the end')
+      await vi.waitFor(() => expect(stored(join(folder, 'spool')).some((name) => name.endsWith('manifest.json'))).toBe(true), 10_000)
+      command.child.kill('SIGKILL')
+      await command.ended
+      expect(stored()).toEqual([])
+      // As a minute later.
+      const [home = ''] = readdirSync(join(folder, 'spool'))
+      utimesSync(join(folder, 'spool', home, 'alive'), new Date(), new Date(Date.now() - 120_000))
+      await started()
+      await vi.waitFor(() => expect(stored().some((name) => name.endsWith('manifest.json'))).toBe(true), 5000)
+      expect(turns()[0]).toMatchObject({ who: 'user', text: 'said before the end' })
+      expect(manifest()).toMatchObject({ end: 'lost' })
+    } finally {
+      await command.stop()
+      await simulator.close()
+    }
+  }, 60_000)
 })
