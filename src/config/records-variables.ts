@@ -13,10 +13,7 @@ export const RECORDS_VARIABLES = {
     'Where [records](data-protection.md) go: a folder, `s3://bucket/prefix?endpoint=…&region=…`, `https://account.blob.core.windows.net/container/prefix`, or a hook by POST.',
   ),
   RECORDS_KEY: orFile(exact(secretToken, 'For Azure Blob an account key or a SAS, for a hook a bearer token. Unset: Entra, or no token. S3 takes its own `AWS_…` variables.')),
-  RECORDS_RECIPIENTS: optional(
-    list(recipient),
-    'Public keys of [age](https://age-encryption.org), with commas. Records are encrypted to them, and the relay cannot read them. Needed for audio.',
-  ),
+  RECORDS_RECIPIENTS: optional(list(recipient), 'Public keys of [age](https://age-encryption.org), with commas. Records are encrypted to them, and the relay cannot read them.'),
   RECORDS_CONSENT: required(
     oneOf('required', 'announce', 'none'),
     'required',

@@ -13,6 +13,8 @@ export interface SessionToRecord {
   readonly keeps: 'transcript'
   readonly consent: 'awaited' | 'given'
   readonly isMoved: boolean
+  /** Names of tools that pause what is kept. */
+  readonly pausing: ReadonlySet<string>
 }
 
 export interface RecordOptions {
@@ -37,6 +39,8 @@ export function createSessionRecord(session: SessionToRecord, options: RecordOpt
   const startedAt = options.now()
   const states: { readonly state: string; readonly atMs: number }[] = session.consent === 'given' ? [{ state: 'on', atMs: 0 }] : []
   let isOn = session.consent === 'given'
+  const pausedBy = new Set<string>()
+  let isPaused = false
   let record: SpooledRecord | undefined
   let isOver = false
   let isLost = false
@@ -95,6 +99,7 @@ export function createSessionRecord(session: SessionToRecord, options: RecordOpt
         return turns.skip(recorded.itemId)
       case 'said':
         isOn = true
+        if (isPaused) return passOver(recorded)
         if (turns.said(recorded)) changed()
         return
       case 'heard':
@@ -109,7 +114,21 @@ export function createSessionRecord(session: SessionToRecord, options: RecordOpt
     }
   }
 
+  /** The answer after the last such tool is the end of the pause, and itself not kept. */
+  function passOver({ itemId, who, atMs }: Extract<Recorded, { type: 'said' }>): void {
+    turns.skip(itemId)
+    if (who !== 'assistant' || pausedBy.size > 0) return
+    isPaused = false
+    states.push({ state: 'on', atMs })
+  }
+
   function note(note: Note): void {
+    if (note.type === 'tool_started' && session.pausing.has(note.tool)) {
+      if (!isPaused && isOn) states.push({ state: 'paused', atMs: atMs() })
+      isPaused = true
+      pausedBy.add(note.callId)
+    }
+    if (note.type === 'tool_finished') pausedBy.delete(note.callId)
     if (note.type === 'tool_finished' && isOn && !isOver && turns.tool({ tool: note.tool, outcome: note.outcome, atMs: atMs() })) changed()
   }
 

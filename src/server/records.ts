@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from '../config/config.js'
+import { ConfigError } from '../config/config-error.js'
+import type { SessionProfile } from '../core/policy/profile.js'
 import type { Metrics } from '../ops/metrics.js'
 import type { AuditBook } from '../ports/audit.js'
 import type { Recorder } from '../ports/notes.js'
@@ -41,7 +43,7 @@ export async function openRecords(
     import('../records/store.js'),
   ])
   const store = await openRecordStore(config)
-  const sealing = createSealing(config.recipients)
+  const sealing = sealingFor(() => createSealing(config.recipients))
   const person = createPersonNames(config.subjectKey)
   let failures = 0
   let lost = 0
@@ -74,7 +76,15 @@ export async function openRecords(
     recorders({ sessionId, profile, identity, continues }) {
       if (!profile.record) return []
       const { consent } = profile.record
-      const session = { sessionId, person: person(identity.subject), profile: profile.name, keeps: 'transcript', consent, isMoved: continues !== undefined } as const
+      const session = {
+        sessionId,
+        person: person(identity.subject),
+        profile: profile.name,
+        keeps: 'transcript',
+        consent,
+        isMoved: continues !== undefined,
+        pausing: pausingOf(profile),
+      } as const
       const onLost = () => {
         lost++
         log.error({ sessionId }, 'a session is not recorded: the spool takes no more')
@@ -92,6 +102,19 @@ export async function openRecords(
       await store.close()
     },
   }
+}
+
+/** The library alone knows whether a key's check digits are right. */
+function sealingFor<T>(create: () => T): T {
+  try {
+    return create()
+  } catch {
+    throw new ConfigError(['RECORDS_RECIPIENTS has an entry that is no age public key: a digit of it is wrong'])
+  }
+}
+
+function pausingOf({ tools }: SessionProfile): ReadonlySet<string> {
+  return new Set(tools.filter(({ pauseRecording }) => pauseRecording).map(({ definition }) => definition.name))
 }
 
 function sha256(bytes: Buffer): string {

@@ -186,6 +186,20 @@ describe('what is kept', () => {
     expect(JSON.stringify(turns().filter(({ who }) => who === 'tool'))).not.toMatch(/Bergen|sunny/)
   })
 
+  it('leaves out what follows a tool that pauses it, until the answer was given', async () => {
+    const parameters = { type: 'object', properties: { city: { type: 'string' } } }
+    relay = await runRelay({
+      env: settings(),
+      simulator: { script: SCRIPT },
+      tools: (url) => [{ type: 'function', name: 'get_weather', parameters, run: { http: { method: 'POST', url: `${url}/weather` }, pauseRecording: true } }],
+    })
+    const client = await connected({ recording_consent: true })
+    for (const text of ['weather', 'hello']) await client.ask(text)
+    await left(client)
+    expect(turns().map(({ text, tool }) => text ?? tool)).toEqual(['weather', 'get_weather', 'hello', 'Good morning to you.'])
+    expect(manifest()).toMatchObject({ states: [{ state: 'on' }, { state: 'paused' }, { state: 'on' }] })
+  })
+
   it('waits while the store is away, and goes there when it is back, also by the next process', async () => {
     renameSync(join(folder, 'store'), join(folder, 'store.away'))
     await expect(started()).rejects.toThrow('RECORDS_URL names no folder')
@@ -217,6 +231,7 @@ describe('the settings of records', () => {
     [{ RECORDS_RECIPIENTS: 'age1no' }, 'RECORDS_RECIPIENTS entry 1 must be an age public key'],
     [{ RECORDS_URL: 's3://x/' }, 'RECORDS_URL must name a bucket'],
     [{ RECORDS_URL: 'http://example.com/hook' }, 'RECORDS_URL must be https'],
+    [{ RECORDS_RECIPIENTS: `age1${'q'.repeat(58)}` }, 'RECORDS_RECIPIENTS has an entry that is no age public key'],
     [{ RECORDS_CONSENT: 'maybe' }, 'RECORDS_CONSENT must be one of'],
   ])('%j is a mistake at the start', async (env, problem) => {
     await expect(started(env as Record<string, string>)).rejects.toThrow(problem)

@@ -20,6 +20,8 @@ export interface ToolHandling {
   readonly onCancel?: 'abort' | 'finish' | undefined
   /** The model reads at once that the tool runs, and its result later. Cancelling a response does not stop it. */
   readonly background?: boolean | undefined
+  /** Nothing is kept from its start until the answer that follows it was spoken. */
+  readonly pauseRecording?: boolean | undefined
   /** Runs only after a client that asked for the relay's events has approved the call. */
   readonly approval?: 'client' | undefined
 }

@@ -381,7 +381,7 @@ describe('a move', () => {
     const p = movable()
     p.state = { ...p.state, quota: { ...p.state.quota, spentUntil: Number.POSITIVE_INFINITY } }
     const { version, state } = packed(suspended(p.state, [], 0).state)
-    expect(version).toBe(3)
+    expect(version).toBe(4)
     expect(state).toMatchObject({
       drainUntil: { '~': 'undefined' },
       quota: { spentUntil: { '~': 'number', value: 'Infinity' } },
