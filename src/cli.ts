@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line: init, serve, demo, check, call, token, explain, top, session, canary, audit, replay, simulate, simulate-call.
+// The command line: init, serve, demo, check, call, token, explain, top, session, canary, audit, erase, replay, simulate, simulate-call.
 import { type CommandName, failureText, help, isCommand, UsageError, unknownCommand } from './cli/commands.js'
 import { options, required, seconds } from './cli/options.js'
 import { VERSION } from './config/version.js'
@@ -101,6 +101,13 @@ const COMMAND_RUNS: Readonly<Record<CommandName, (args: string[]) => Promise<voi
   },
   async replay(args) {
     process.exit(await replay(args))
+  },
+  async erase(args) {
+    const { values } = options('erase', args, { sub: TEXT, ...ENV_FILE })
+    const subject = required('erase', values.sub, '--sub')
+    await withEnvFile(values)
+    const { eraseCommand } = await import('./cli/erase.js')
+    process.exit((await eraseCommand(subject, print)) ? 0 : 1)
   },
   async simulate(args) {
     if (args.includes('--script-schema')) return print(JSON.stringify((await import('./simulator/script.js')).scriptSchema(), null, 2))

@@ -33,14 +33,15 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   guards: ['core/policy', 'core/protocol', 'core/upstreams', 'ports', 'config/guard-config', 'config/config-error', 'config/secret'],
   store: ['time', 'core/limits', 'core/policy', 'ports', 'config/config', 'config/secret', 'config/redis-url'],
   audit: [...PLUG, 'config/audit'],
+  records: [...PLUG, 'config/records', 'config/records-target'],
   ops: PLUG,
   admin: ['time', 'core/policy', 'core/protocol', 'core/upstreams', 'ports', 'config/config'],
   ingress: [...PLUG, 'wire', 'seal', 'config/telephony-config', 'config/config-error', 'config/file-watch', 'config/tls-files'],
   upstream: [...PLUG, 'wire'],
   profiles: ['time', 'core', 'ports', 'config'],
-  server: ['time', 'core', 'ports', 'config', 'wire', 'relay', 'calls', 'auth', 'tools', 'guards', 'store', 'ops', 'admin', 'audit', 'ingress', 'upstream', 'profiles'],
+  server: ['time', 'core', 'ports', 'config', 'wire', 'relay', 'calls', 'auth', 'tools', 'guards', 'store', 'ops', 'admin', 'audit', 'records', 'ingress', 'upstream', 'profiles'],
   process: ['time', 'config', 'ports', 'ops', 'server'],
-  cli: ['time', 'json', 'core', 'ports', 'config', 'audit', 'auth', 'tools', 'store', 'ops', 'upstream', 'profiles', 'server', 'process', 'simulator', 'demo'],
+  cli: ['time', 'json', 'core', 'ports', 'config', 'audit', 'records', 'auth', 'tools', 'store', 'ops', 'upstream', 'profiles', 'server', 'process', 'simulator', 'demo'],
   simulator: ['time', 'core/protocol', 'wire/close-codes'],
   console: [],
   operator: [],
@@ -123,6 +124,9 @@ describe('who may import whom', () => {
       ['undici', /^src\/(tools\/|guards\/|upstream\/calls\/|server\/key-fetch\.ts$)/],
       ['@azure/communication-call-automation', /^src\/ingress\/phone\/acs\/control\.ts$/],
       ['re2js', /^src\/(guards\/patterns|config\/guard-patterns)\.ts$/],
+      ['age-encryption', /^src\/records\/sealing\.ts$/],
+      ['@aws-sdk/client-s3', /^src\/records\/stores\/s3\.ts$/],
+      ['@azure/storage-blob', /^src\/records\/stores\/blob\.ts$/],
       ['prom-client', /^src\/ops\//],
       ['node-datachannel', /^src\/simulator\/webrtc\/peer\.ts$/],
       ['@modelcontextprotocol/sdk', /^src\/(tools|simulator)\//],
@@ -189,7 +193,7 @@ describe('the process', () => {
 
 describe('secrets', () => {
   it('are revealed only in the rooms that use them', () => {
-    const homes = /^src\/(audit|upstream|auth|tools|guards|store\/redis|ops\/tracing|ingress\/phone)\//
+    const homes = /^src\/(audit|records|upstream|auth|tools|guards|store\/redis|ops\/tracing|ingress\/phone)\//
     expect(
       linesWith(
         FILES.filter((file) => !homes.test(file.path)),

@@ -72,6 +72,8 @@ function decisionOf(note: Note, profile: SessionProfile): Decision | undefined {
       return { kind: 'guard', fields: { name: name(note.guard), side: note.side, category: name(note.category), mode: note.mode } }
     case 'guard_failed':
       return { kind: 'guard_failed', fields: { name: name(note.guard), why: note.why } }
+    case 'recording':
+      return { kind: 'recording', fields: { state: note.state } }
     case 'token_refreshed':
       return { kind: 'refreshed', fields: {} }
     case 'foreign_event':

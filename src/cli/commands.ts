@@ -82,6 +82,11 @@ export const COMMANDS = {
       ...ENV_FILE,
     },
   },
+  erase: {
+    usage: 'erase --sub NAME',
+    does: 'remove what is stored of a user: records, usage; prints what remains and why; exit code 0 or 1',
+    options: { '--sub NAME': 'the user, as tokens name it', ...ENV_FILE },
+  },
   simulate: { usage: 'simulate --port N', does: 'the simulated Azure OpenAI Realtime alone' },
   'simulate-call': {
     usage: "simulate-call --say 'words'",

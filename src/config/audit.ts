@@ -39,7 +39,7 @@ export function readAudit(env: EnvReader, cwd: string, problems: Problems): Audi
   return key && { dir, key, ...rest }
 }
 
-function isWritableFolder(path: string): boolean {
+export function isWritableFolder(path: string): boolean {
   try {
     accessSync(path, constants.W_OK | constants.X_OK)
     return statSync(path).isDirectory()

@@ -9,6 +9,7 @@ import type { DialectName } from '../core/protocol/dialect.js'
 import type { JsonObject } from '../core/protocol/events.js'
 import type { AuditConfig } from './audit.js'
 import type { GuardConfig } from './guard-config.js'
+import type { RecordsConfig } from './records.js'
 import type { Secret } from './secret.js'
 import type { TelemetryConfig } from './telemetry-config.js'
 import type { TelephonyConfig } from './telephony-config.js'
@@ -107,6 +108,8 @@ export interface ProfileConfig {
   readonly manners?: Manners | undefined
   /** Absent: nobody checks what is said. */
   readonly guards?: GuardPolicy | undefined
+  /** What is kept of its sessions. Absent: nothing. */
+  readonly record?: 'transcript' | 'audio' | undefined
   /** Where callers may be transferred: the names of `manners`, with numbers and SIP addresses that nobody else learns of. */
   readonly transferTo?: Readonly<Record<string, string>> | undefined
   readonly limits: Partial<Pick<Config['limits'], ProfileLimit>>
@@ -198,6 +201,8 @@ export interface Config {
   readonly admin: { readonly host: string; readonly port: number }
   /** Absent: there is no audit. */
   readonly audit?: AuditConfig | undefined
+  /** Absent: nothing of any session is kept. */
+  readonly records?: RecordsConfig | undefined
   /** Absent: nothing is exported. */
   readonly telemetry?: TelemetryConfig | undefined
   /** Absent: nobody calls by telephone. */

@@ -13,6 +13,7 @@ import { reportUnknown } from './misspelt.js'
 import { readPrices } from './prices.js'
 import { readProfiles } from './profiles.js'
 import { proxyFor, readProxies } from './proxy.js'
+import { readRecords } from './records.js'
 import { Secret } from './secret.js'
 import { readTelemetry } from './telemetry.js'
 import { hasSharedSecret, readTelephony } from './telephony.js'
@@ -100,6 +101,7 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
     admin: { host: env.get('ADMIN_HOST'), port: env.get('ADMIN_PORT') },
     telemetry: readTelemetry(env, proxies, problems),
     audit: readAudit(env, options.cwd, problems),
+    records: readRecords(env, options.cwd, profiles, problems),
     metricsFormat: env.get('METRICS_FORMAT'),
   }
   if (settings.port !== 0 && settings.port === settings.admin.port) problems.add('ADMIN_PORT', `is ${settings.port}, as PORT is: metrics need a port of their own`)

@@ -115,9 +115,10 @@ function readHandling(fields: Fields, how: Fields): ToolHandling | undefined {
   const onCancel = how.parsed('onCancel', oneOf('abort', 'finish'))
   const background = how.boolean('background', false)
   if (background && onCancel === 'abort') how.bad('onCancel', 'must not be abort for a background tool: its response is over when it runs')
+  const pauseRecording = how.boolean('pauseRecording', false)
   const approval = readApproval(fields)
-  if (onCancel === undefined && !background && !approval) return undefined
-  return { ...(onCancel && { onCancel }), ...(background && { background }), ...approval }
+  if (onCancel === undefined && !background && !pauseRecording && !approval) return undefined
+  return { ...(onCancel && { onCancel }), ...(background && { background }), ...(pauseRecording && { pauseRecording }), ...approval }
 }
 
 function readApproval(fields: Fields): Pick<ToolHandling, 'approval'> | undefined {

@@ -24,6 +24,7 @@ import {
   trustedProxies,
   wholeNumber,
 } from './parse.js'
+import { RECORDS_VARIABLES } from './records-variables.js'
 import { TELEMETRY_VARIABLES } from './telemetry-variables.js'
 import { TELEPHONY_VARIABLES } from './telephony-variables.js'
 import { exact, optional, orFile, required } from './variable.js'
@@ -112,7 +113,7 @@ export const VARIABLES = {
   CLIENT_MAY_SEED_HISTORY: required(boolean, 'false', 'Let clients add earlier assistant messages to the conversation.'),
   PROFILES_FILE: optional(
     plainText,
-    'JSON map of name to `{instructions, tools, session, clientMaySet, limits, relayEvents, clientTools, toolNoticeMs, toolFiller, onCutAnswer, bargeIn, protectMs, minSpeechMs, truncate, manners, guards, blockedLine, blockedMessage, maxBlocks, tellModel}`.',
+    'JSON map of name to `{instructions, tools, session, clientMaySet, limits, relayEvents, clientTools, toolNoticeMs, toolFiller, onCutAnswer, bargeIn, protectMs, minSpeechMs, truncate, manners, record, guards, blockedLine, blockedMessage, maxBlocks, tellModel}`.',
   ),
   PRICES_FILE: optional(plainText, 'JSON table of what models cost, by deployment or model, such as `deploy/examples/prices.json`. Unset: no money is counted.'),
   QUOTA_FAIL_OPEN: required(boolean, 'true', 'Let users with a quota go on while Redis is unreachable. `false` refuses their responses meanwhile.'),
@@ -237,6 +238,7 @@ export const VARIABLES = {
   METRICS_FORMAT: required(oneOf('text', 'openmetrics'), 'text', 'Format of `/metrics`. `openmetrics` adds examples of traces to histograms.'),
 
   ...AUDIT_VARIABLES,
+  ...RECORDS_VARIABLES,
   ...TELEPHONY_VARIABLES,
   ...TELEMETRY_VARIABLES,
 } as const

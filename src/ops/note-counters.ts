@@ -152,6 +152,7 @@ export function createNoteCounters({ counter, histogram }: Series): NoteCounters
       // For logs and traces: what they would count is counted at their ends.
       case 'fields_locked':
       case 'token_refreshed':
+      case 'recording':
       case 'response_started':
       case 'first_audio':
       case 'tool_started':

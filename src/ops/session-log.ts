@@ -25,12 +25,14 @@ export function createLogRecorder(logger: SessionLogger, sessionId: string): Rec
 export function joinRecorders(...all: readonly Recorder[]): Recorder {
   const traceparent = all.find((recorder) => recorder.traceparent)?.traceparent
   const content = all.find((recorder) => recorder.content)?.content
+  const record = all.find((recorder) => recorder.record)?.record
   return {
     note(note) {
       for (const recorder of all) recorder.note(note)
     },
     ...(traceparent && { traceparent }),
     ...(content && { content }),
+    ...(record && { record }),
   }
 }
 
@@ -65,6 +67,7 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
       return logger.debug({ ...fields, why: plain(wordLabel(note.why)) }, name)
     case 'backpressure':
     case 'token_refreshed':
+    case 'recording':
     case 'quota_refused':
     case 'client_gone':
     case 'client_back':

@@ -6,6 +6,7 @@ import type { Side } from '../core/protocol/events.js'
 import type { DialReason } from '../core/session/actions.js'
 import type { SessionNote } from '../core/session/notes.js'
 import type { ContentSink } from './content.js'
+import type { RecordSink } from './records.js'
 import type { ToolOutcome } from './tools.js'
 import type { UpstreamService } from './upstream.js'
 
@@ -82,6 +83,8 @@ export interface Recorder {
   traceparent?(of: Traced): string | undefined
   /** Who hears what was said. Absent: nobody asked for it, and there is no way for it. */
   readonly content?: ContentSink
+  /** Who keeps what was said. Absent: nothing of this session is kept. */
+  readonly record?: RecordSink
 }
 
 /** What may have a span of its own when something is sent for it. */

@@ -139,6 +139,22 @@ export interface CheckpointBook {
   all(): Promise<readonly string[]>
 }
 
+/** What was removed of a user, and what stays. */
+export interface ErasedOfStore {
+  /** Keys, without the prefix. */
+  readonly removed: readonly string[]
+  /** Reports on limits that named the user. */
+  readonly reports: number
+  /** Places of sessions that run, or did a moment ago. */
+  readonly live: number
+  readonly isRevoked: boolean
+}
+
+export interface SubjectErasure {
+  /** Rejects if the store is unreachable; some of it may be removed by then. */
+  erase(subject: string): Promise<ErasedOfStore>
+}
+
 export interface Store {
   readonly limits: LimitsBook
   readonly usage: UsageBook
@@ -156,6 +172,8 @@ export interface Store {
   readonly live?: LiveBoard
   /** Absent: the instances share nothing. */
   readonly checkpoints?: CheckpointBook
+  /** Absent: what is kept goes with the process. */
+  readonly erasure?: SubjectErasure
   health(): Promise<Health>
   /** Writes what is queued, within `deadlineMs`, then disconnects. Never rejects. */
   close(deadlineMs: number): Promise<void>

@@ -38,13 +38,27 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
     toolNoticeMs: chosen.toolNoticeMs,
     toolFiller: chosen.toolFiller,
     onCutAnswer: chosen.onCutAnswer,
-    manners: chosen.manners,
+    manners: mannersFor(config, chosen),
     guards: chosen.guards,
     interruption: chosen.interruption,
+    record: recordFor(config, chosen, identity),
     relayEvents: chosen.relayEvents || identity.claims.relayEvents === true,
     limits: own.limits,
   }
   return { profile, tools }
+}
+
+/** The claim `recording_consent: true` counts as the client's word. */
+function recordFor({ records }: Config, { record }: ProfileConfig, { claims }: Identity): SessionProfile['record'] {
+  if (!record || !records) return undefined
+  return { keeps: record, consent: records.consent === 'required' && claims.recording_consent !== true ? 'awaited' : 'given' }
+}
+
+/** Who is recorded hears so first. */
+function mannersFor({ records }: Config, { record, manners }: ProfileConfig): SessionProfile['manners'] {
+  if (!record || records?.consent !== 'announce') return manners
+  const announced = `Say first, in the language of the conversation: ${records.announcement}`
+  return { ...manners, greeting: manners?.greeting === undefined ? announced : `${announced} Then: ${manners.greeting}` }
 }
 
 type OwnOfProfile = Pick<SessionProfile, 'clientMaySet' | 'limits'>

@@ -15,7 +15,7 @@ export interface PlayingSession {
 /** Undefined: nothing of this session depends on what is heard, or its sound does not pass here. */
 export function createPlaybackLedger(session: PlayingSession): PlaybackLedger | undefined {
   const { profile, phone, call } = session.opened
-  const isWanted = profile.interruption !== undefined || profile.manners !== undefined || phone !== undefined
+  const isWanted = profile.interruption !== undefined || profile.record !== undefined || profile.manners !== undefined || phone !== undefined
   return isWanted && !call ? new PlaybackLedger(session) : undefined
 }
 
@@ -30,6 +30,11 @@ export class PlaybackLedger implements Playing {
 
   constructor(session: PlayingSession) {
     this.#session = session
+  }
+
+  /** What is played is the link's own word; else a clock's. */
+  get isToldByLink(): boolean {
+    return this.#session.opened.client.playback !== undefined
   }
 
   /** A frame of audio on its way to the client. False: nobody is to hear it. */

@@ -14,7 +14,6 @@ import type { UpstreamConnection } from '../ports/upstream.js'
 import { Alarm } from './alarm.js'
 import { type AudioRing, createAudioRing } from './audio-ring.js'
 import { ClientRate } from './client-rate.js'
-import { tellContent } from './content.js'
 import type { SessionDeps } from './deps.js'
 import { firstState } from './first-state.js'
 import { frameRefused } from './frame-inputs.js'
@@ -26,6 +25,7 @@ import { createMeters, sampled } from './meters.js'
 import { NextLeg } from './next-leg.js'
 import { type Effects, perform } from './perform.js'
 import { createPlaybackLedger } from './playback-ledger.js'
+import { tellWords } from './record.js'
 import { endClient, Listing, recordBegin } from './session-report.js'
 import type { Timetable } from './timetable.js'
 import { TurnClock } from './turn-clock.js'
@@ -121,7 +121,7 @@ export class RelayedSession implements Effects, Sides {
     if (state.voice !== before.voice || state.detectsTurns !== before.detectsTurns) this.audio.keepFrom(wantedFromMs(state.voice, state.detectsTurns))
     if (state.resume !== before.resume) this.lane.playback?.follow(state.resume.awayUntil !== undefined)
     this.#alarm.setDue(dueAt(state, before, this.#alarm.dueAt))
-    if (this.opened.recorder.content) tellContent(this.opened.recorder.content, before, state, input, actions)
+    tellWords(this.opened.recorder, before, state, input, actions, now, this.lane.playback)
     for (const action of actions) this.#perform(action)
     if (!lanesMove) return actions
     // What a side sent while its lane was closed goes through the same rules, in order.

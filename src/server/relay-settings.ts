@@ -27,3 +27,8 @@ const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'
 export function randomId(): string {
   return Array.from({ length: 10 }, () => LETTERS[randomInt(LETTERS.length)]).join('')
 }
+
+/** The wall clock at the start, carried on by a clock that cannot be set. */
+export function steadyNow(): number {
+  return performance.timeOrigin + performance.now()
+}

@@ -39,7 +39,8 @@ import { countForOperators, shareLive } from './live.js'
 import { watchMemory } from './memory.js'
 import { startPhoneIfOn } from './phone-if-on.js'
 import { openPinned } from './pinned.js'
-import { randomId, relaySettings } from './relay-settings.js'
+import { openRecords } from './records.js'
+import { randomId, relaySettings, steadyNow } from './relay-settings.js'
 import { createStore } from './store.js'
 import { openTelemetry, type TracedSession } from './telemetry.js'
 import { toolRegistryOptions } from './tools.js'
@@ -98,8 +99,11 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     closers.push(() => store.close(FLUSH_MS))
     const audit = await openAudit(config, store, log, metrics)
     closers.push(() => audit.close())
+    const records = await openRecords(config, log, metrics, audit.book)
+    closers.push(() => records.close())
     const general = joinRecorders(recorder, ...audit.general)
-    const recorderOf = (session: TracedSession) => joinRecorders(recorder, createLogRecorder(log, session.sessionId), ...telemetry.recorders(session), ...audit.recorders(session))
+    const recorderOf = (session: TracedSession) =>
+      joinRecorders(recorder, createLogRecorder(log, session.sessionId), ...telemetry.recorders(session), ...audit.recorders(session), ...records.recorders(session))
     for (const warning of configWarnings(config)) log.warn(warning)
     const live = await createLiveConfig({
       config,
@@ -216,6 +220,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
         await relay.sessions.drain(Math.max(0, config.limits.drainMs - FLUSH_MS))
         await calls?.settled(CLOSING_MS)
         relay.sessions.stop()
+        await records.close()
         // Its last checkpoint goes by the store.
         await within(FLUSH_MS, audit.close(), () => undefined)
         const left = Math.min(Math.max(end - performance.now(), FLUSH_MS), CLOSING_MS)
@@ -239,11 +244,6 @@ async function quotaOf(config: Config, usage: UsageBook, identity: Identity): Pr
 
 function refuseSchemas(): never {
   throw new Error('routes of the relay have no schemas')
-}
-
-/** The wall clock at the start, carried on by a clock that cannot be set. */
-function steadyNow(): number {
-  return performance.timeOrigin + performance.now()
 }
 
 async function closeHttp(app: FastifyInstance): Promise<void> {

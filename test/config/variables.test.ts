@@ -20,6 +20,7 @@ describe('the table of variables', () => {
           'JWT_PUBLIC_KEY',
           'JWT_SECRET',
           'OPENAI_API_KEY',
+          'RECORDS_KEY',
           'REDIS_URL',
           'SESSION',
           'SUBJECT_KEY',

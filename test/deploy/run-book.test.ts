@@ -41,6 +41,7 @@ describe.each(DOCUMENTS)('%s', (path) => {
     const added = [
       'server/server.ts',
       'server/audit.ts',
+      'server/records.ts',
       'server/call-parts.ts',
       'server/phone.ts',
       'server/sip.ts',

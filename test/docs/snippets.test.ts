@@ -138,6 +138,7 @@ describe('JSON in the documents', () => {
       {
         ...(kind === 'UPSTREAMS' ? {} : { AZURE_OPENAI_ENDPOINT: 'https://r.openai.azure.com', AZURE_OPENAI_DEPLOYMENT: 'voice' }),
         ...(kind === 'PROFILES' ? {} : { [kind]: text }),
+        ...(text.includes('"record"') && { RECORDS_URL: folder, RECORDS_SPOOL: join(folder, 'tools'), SUBJECT_KEY: 'a key of the tests for digests of users' }),
         JWT_SECRET: 'x'.repeat(32),
         TOOL_IDENTITY_SECRET: 'x'.repeat(32),
         PROFILES_FILE: 'profiles.json',

@@ -20,6 +20,8 @@ export interface ToolHandling {
   readonly onCancel?: 'abort' | 'finish' | undefined
   /** The model reads at once that the tool runs, and its result later. Cancelling a response does not stop it. */
   readonly background?: boolean | undefined
+  /** Nothing is kept from its start until the answer that follows it was spoken. */
+  readonly pauseRecording?: boolean | undefined
   /** Runs only after a client that asked for the relay's events has approved the call. */
   readonly approval?: 'client' | undefined
 }
@@ -92,6 +94,12 @@ export interface Manners {
   readonly keys?: 'tools' | 'model' | undefined
 }
 
+/** `audio`: and the transcript. `awaited`: nothing is kept before the client consents; `given`: it has, or need not. */
+export interface RecordPolicy {
+  readonly keeps: 'transcript' | 'audio'
+  readonly consent: 'awaited' | 'given'
+}
+
 /** Fixed for the life of a session, except for tools that the client registers. */
 export interface SessionProfile {
   readonly name: string
@@ -124,6 +132,8 @@ export interface SessionProfile {
   readonly manners?: Manners | undefined
   /** Absent: nobody checks what is said. */
   readonly guards?: GuardPolicy | undefined
+  /** What is kept of the session. Absent: nothing. */
+  readonly record?: RecordPolicy | undefined
   /** Zones of upstreams that the conversation may go to. Absent: any. */
   readonly zones?: readonly string[] | undefined
 }

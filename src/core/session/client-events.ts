@@ -8,6 +8,7 @@ import { guardSent, waitsForGuards } from './guards/input.js'
 import { gateWaits } from './guards/state.js'
 import { alreadyTruncated, cancelledByClient, clearedByClient, stopsPlayback, truncatedByClient, withinSent } from './playing/interrupting.js'
 import { audioRefused, changeQuota, createWithinQuota, leaveAnsweringToRelay, quotaRequested } from './quota/gate.js'
+import { consentSaid } from './recording/consent.js'
 import { overRate, refuse } from './refuse.js'
 import { followUp } from './responses/follow-up.js'
 import { clientRequestDeferred, deferredRequestOver, hiddenResponseOver, itemTaken, nextRequestWanted } from './responses/machine.js'
@@ -33,6 +34,10 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
   }
   if (event.type === 'relay.quota.get' && step.state.profile.relayEvents) {
     quotaRequested(step, event)
+    return
+  }
+  if (event.type === 'relay.recording.consent' && step.state.profile.relayEvents) {
+    consentSaid(step, event)
     return
   }
   if (event.type === 'relay.resume.enable' && step.state.profile.relayEvents) {

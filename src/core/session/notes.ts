@@ -4,12 +4,15 @@ import type { GuardMode, GuardSide, GuardSilence } from '../policy/guards.js'
 import type { LockedKind } from '../policy/locked.js'
 import type { RefusalCode } from '../protocol/errors.js'
 import type { JsonObject, Side } from '../protocol/events.js'
+import type { Recording } from './recording/state.js'
 import type { Cut, LossCause } from './restore/cut.js'
 
 export type SessionNote =
   | { readonly type: 'event_refused'; readonly eventType: string; readonly code: RefusalCode }
   /** A client asked for settings that are the server's. Its event went on without them. */
   | { readonly type: 'fields_locked'; readonly eventType: 'session.update' | 'response.create'; readonly kinds: readonly LockedKind[] }
+  /** The client has consented to being recorded, or consents no more. */
+  | { readonly type: 'recording'; readonly state: Recording }
   /** Another token carries the session from now on. */
   | { readonly type: 'token_refreshed' }
   | { readonly type: 'event_dropped'; readonly side: Side; readonly why: string }

@@ -5,6 +5,7 @@ import { codeLabel } from '../policy/upstream-codes.js'
 import { objectAt, stringAt } from '../protocol/events.js'
 import { close } from './ending.js'
 import { asIfUpstreamAnswered, leaveAnsweringToRelay } from './quota/gate.js'
+import { tellRecording } from './recording/consent.js'
 import type { UpstreamEvent } from './responses/state.js'
 import { confirm, handleServerEvent } from './server-events.js'
 import { MAX_EARLY, note, planRollover, recordLimits, relayId, type Step } from './state.js'
@@ -49,6 +50,7 @@ function goLive(step: Step, received: UpstreamEvent): void {
   planRollover(step, session)
   confirm(step, session)
   sendToClient(step, { event: asIfUpstreamAnswered(step, { ...sessionCreated, type: 'session.created', session }), frame: undefined })
+  tellRecording(step)
   for (const one of early) handleServerEvent(step, one)
 }
 

@@ -9,13 +9,23 @@ export interface Rates {
   readonly updates: Bucket | undefined
   readonly refreshes: Bucket | undefined
   readonly quotas: Bucket | undefined
+  readonly consents: Bucket | undefined
   readonly toolCalls: Bucket | undefined
   readonly violations: Bucket | undefined
   /** Items the client has created, deleted ones included. */
   readonly items: number
 }
 
-export const noRates: Rates = { responses: undefined, updates: undefined, refreshes: undefined, quotas: undefined, toolCalls: undefined, violations: undefined, items: 0 }
+export const noRates: Rates = {
+  responses: undefined,
+  updates: undefined,
+  refreshes: undefined,
+  quotas: undefined,
+  consents: undefined,
+  toolCalls: undefined,
+  violations: undefined,
+  items: 0,
+}
 
 /** A conversation in a hurry, interruptions included. */
 const RESPONSE_BURST = 10
@@ -39,6 +49,8 @@ export function takeEvent(rates: Rates, type: string, limits: SessionLimits, now
     case 'relay.resume.enable':
     case 'relay.token.refresh':
       return take(rates, 'refreshes', REFRESH, 'Too many tokens were sent.', now)
+    case 'relay.recording.consent':
+      return take(rates, 'consents', REFRESH, 'Consent was changed too often.', now)
     case 'relay.quota.get':
       return take(rates, 'quotas', QUOTA, 'The quota was asked for too often.', now)
     case 'conversation.item.create':
@@ -60,7 +72,7 @@ export function takeViolation(rates: Rates, { maxViolations }: SessionLimits, no
   return [after, refusal === undefined]
 }
 
-type Rate = 'responses' | 'updates' | 'refreshes' | 'quotas' | 'toolCalls' | 'violations'
+type Rate = 'responses' | 'updates' | 'refreshes' | 'quotas' | 'consents' | 'consents' | 'toolCalls' | 'violations'
 
 function take(rates: Rates, name: Rate, rule: BucketRule, message: string, now: number): readonly [Rates, Rejection | undefined] {
   const { bucket, ok, retryAfterMs } = takeTokens(rates[name], 1, rule, now)

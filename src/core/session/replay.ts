@@ -110,7 +110,7 @@ function msOfFirstWord(text: string): number {
 }
 
 /** Cut at a word. */
-export function heardPart({ text, heardMs }: KeptItem): string {
+export function heardPart({ text, heardMs }: Pick<KeptItem, 'text' | 'heardMs'>): string {
   if (heardMs === undefined) return text
   const most = Math.floor((heardMs / 1000) * SPOKEN_CHARACTERS_PER_SECOND)
   if (text.length <= most) return text

@@ -11,6 +11,7 @@ import { type MannersState, mannersBegin } from './manners/state.js'
 import { noPlaying, type PlayingState } from './playing/state.js'
 import { noQuota, type QuotaState } from './quota/state.js'
 import { noRates, type Rates } from './rates.js'
+import { type Recording, recordingBegins } from './recording/state.js'
 import { noResponses, type Responses, type UpstreamEvent } from './responses/state.js'
 import { neverRestored, type Restore, type Restored, type Rollover, type Watch } from './restore/state.js'
 import { nothingUnderWay, type UnderWay } from './restore/under-way.js'
@@ -85,6 +86,7 @@ export interface SessionState {
   readonly manners: MannersState | undefined
   /** Absent: the profile has none. */
   readonly guards: GuardsState | undefined
+  readonly recording: Recording
 }
 
 export interface SessionSeed {
@@ -142,6 +144,7 @@ export function openingState(seed: SessionSeed): SessionState {
     call: seed.call && callBegins(seed.call),
     manners: mannersBegin(seed.profile, seed.call?.adopted === true),
     guards: guardsBegin(seed.profile),
+    recording: recordingBegins(seed.profile),
   }
 }
 
@@ -190,6 +193,7 @@ export function stateWith(state: SessionState, changes: Partial<SessionState>): 
     call: state.call,
     manners: state.manners,
     guards: state.guards,
+    recording: state.recording,
   }
   return Object.assign(copy, changes)
 }

@@ -13,6 +13,7 @@ import { createRedisCalls, createRedisOnce, createRedisTickets } from './calls.j
 import { createRedisCheckpoints } from './checkpoints.js'
 import { connectRedis, RedisAway, type RedisProblem } from './connection.js'
 import { createRedisDirectory } from './directory.js'
+import { createRedisErasure } from './erasure.js'
 import { createRedisHolds } from './holds.js'
 import { createRedisKeeper } from './keeper.js'
 import { redisKeys } from './keys.js'
@@ -226,6 +227,7 @@ export function createRedisStore(options: RedisStoreOptions): Store {
     keeper,
     live,
     checkpoints: createRedisCheckpoints(connection, keys),
+    erasure: createRedisErasure(connection, keys, options.keyPrefix),
     health,
     close,
   }

@@ -1,0 +1,95 @@
+// Tells what left the relay to whom keeps it: words as the client was shown them, and how much of an answer was heard.
+import { arrayAt, isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
+import type { Action } from '../core/session/actions.js'
+import type { Input } from '../core/session/inputs.js'
+import type { SessionState } from '../core/session/state.js'
+import type { Recorder } from '../ports/notes.js'
+import type { Recorded, RecordSink } from '../ports/records.js'
+import { tellContent } from './content.js'
+import type { PlaybackLedger } from './playback-ledger.js'
+
+/** Before the actions are performed, so that a span hears of it while it is open. `now`: on the session's clock. */
+export function tellWords(
+  { content, record }: Recorder,
+  before: SessionState,
+  state: SessionState,
+  input: Input,
+  actions: readonly Action[],
+  now: number,
+  playback: PlaybackLedger | undefined,
+): void {
+  if (content) tellContent(content, before, state, input, actions)
+  if (record) tellRecord(record, state, actions, now, playback)
+}
+
+function tellRecord(sink: RecordSink, state: SessionState, actions: readonly Action[], now: number, playback: PlaybackLedger | undefined): void {
+  if (state.recording === 'off') return
+  const atMs = Math.max(0, Math.round(now - state.openedAt))
+  for (const action of actions) {
+    if (action.type === 'note' && action.note.type === 'recording' && action.note.state !== 'off') sink({ type: 'state', state: action.note.state, atMs })
+    else if (action.type === 'close' || action.type === 'park') {
+      for (const { itemId, heardMs } of playback?.unheard(now) ?? []) sink({ type: 'heard', itemId, ms: heardMs, by: playback?.isToldByLink ? 'carrier' : 'estimated' })
+      sink({ type: 'over', atMs })
+    } else if (action.type === 'send') {
+      const told = state.recording === 'on' ? saidIn(action.event, atMs) : begunIn(action.event)
+      if (told) sink(told)
+    }
+  }
+}
+
+function saidIn(event: RealtimeEvent, atMs: number): Recorded | undefined {
+  switch (event.type) {
+    case 'conversation.item.input_audio_transcription.completed':
+      return said('user', stringAt(event, 'item_id'), stringAt(event, 'transcript'), true, atMs)
+    case 'conversation.item.added':
+    case 'conversation.item.created':
+    case 'conversation.item.done': {
+      const item = objectAt(event, 'item')
+      return item?.type === 'message' && item.role === 'user' ? said('user', stringAt(item, 'id'), textOf(item), isSpoken(item), atMs) : undefined
+    }
+    case 'response.output_item.done': {
+      const item = objectAt(event, 'item')
+      return item?.type === 'message' ? said('assistant', stringAt(item, 'id'), textOf(item), isSpoken(item), atMs) : undefined
+    }
+    // Of the client and of the relay, on their way upstream, and as the service confirms them.
+    case 'conversation.item.truncate':
+    case 'conversation.item.truncated': {
+      const { item_id: itemId, audio_end_ms: ms } = event
+      return typeof itemId === 'string' && typeof ms === 'number' ? { type: 'heard', itemId, ms, by: 'truncated' } : undefined
+    }
+    default:
+      return undefined
+  }
+}
+
+/** While nothing is kept: what is known of such an item later was said before. */
+function begunIn(event: RealtimeEvent): Recorded | undefined {
+  switch (event.type) {
+    case 'input_audio_buffer.speech_started':
+    case 'input_audio_buffer.committed':
+      return skipped(stringAt(event, 'item_id'))
+    case 'conversation.item.added':
+    case 'conversation.item.created':
+    case 'response.output_item.added':
+      return skipped(stringAt(objectAt(event, 'item'), 'id'))
+    default:
+      return undefined
+  }
+}
+
+function skipped(itemId: string | undefined): Recorded | undefined {
+  return itemId === undefined ? undefined : { type: 'skipped', itemId }
+}
+
+function said(who: 'user' | 'assistant', itemId: string | undefined, text: string | undefined, spoken: boolean, atMs: number): Recorded | undefined {
+  return itemId === undefined || text === undefined || text === '' ? undefined : { type: 'said', who, itemId, atMs, text, spoken }
+}
+
+function textOf(item: JsonObject): string {
+  const texts = arrayAt(item, 'content').map((part) => (isObject(part) ? (stringAt(part, 'text') ?? stringAt(part, 'transcript') ?? '') : ''))
+  return texts.filter((text) => text !== '').join(' ')
+}
+
+function isSpoken(item: JsonObject): boolean {
+  return arrayAt(item, 'content').some((part) => isObject(part) && typeof part.type === 'string' && part.type.includes('audio'))
+}
