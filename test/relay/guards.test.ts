@@ -88,6 +88,16 @@ describe('an answer that is held', () => {
     expect(await one.heard()).toEqual(['words r1', 'sound r1', 'response.done'])
   })
 
+  it('is held for a preview client in its own spelling', async () => {
+    const one = await guarded([{}], undefined, { clientDialect: 'preview' })
+    one.begins('r1')
+    one.words('r1', SENTENCE)
+    one.sound('r1')
+    expect(await one.client.types()).not.toContain('response.audio.delta')
+    one.asked.shift()?.answer(PASS)
+    expect(await one.client.types()).toEqual(['response.audio_transcript.delta', 'response.audio.delta'])
+  })
+
   it('reaches the client byte for byte as without guards', async () => {
     const one = await guarded([{}], () => PASS)
     one.begins('r1')
