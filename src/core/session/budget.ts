@@ -144,6 +144,12 @@ export function closeWhenDrained(step: Step): void {
   const { life, drainUntil, responses, calls, gate, manners, guards } = step.state
   if (life !== 'draining' || drainUntil === undefined) return
   const working =
-    !isFree(responses) || !isOpen(gate) || responses.unanswered.size > 0 || hasUnanswered(calls) || manners?.parting !== undefined || holdsBack(guards) || step.now < turnOverAt(step.state)
+    !isFree(responses) ||
+    !isOpen(gate) ||
+    responses.unanswered.size > 0 ||
+    hasUnanswered(calls) ||
+    manners?.parting !== undefined ||
+    holdsBack(guards) ||
+    step.now < turnOverAt(step.state)
   if (!working || step.now >= drainUntil) closeNow(step, 'draining', working ? 'drain_deadline' : 'drained')
 }

@@ -9,15 +9,41 @@ import { ev } from '../../../support/playbook.js'
 import { fc } from '../../../support/property.js'
 import { type Asked, guard, guardsPlay } from './guards-play.js'
 
-const COMMANDS = ['begin', 'say', 'say', 'say', 'sound', 'sound', 'done', 'cancelled', 'cancel', 'speech', 'call', 'pass', 'pass', 'pass', 'late pass', 'block', 'none', 'redact', 'time', 'type', 'turn'] as const
+const COMMANDS = [
+  'begin',
+  'say',
+  'say',
+  'say',
+  'sound',
+  'sound',
+  'done',
+  'cancelled',
+  'cancel',
+  'speech',
+  'call',
+  'pass',
+  'pass',
+  'pass',
+  'late pass',
+  'block',
+  'none',
+  'redact',
+  'time',
+  'type',
+  'turn',
+] as const
 type Command = (typeof COMMANDS)[number]
 
 const WORD = /w\d+x/g
 
 function world(on: 'output' | 'both', whenUnsure: 'pass' | 'block') {
-  const p = guardsPlay([guard('hold', on === 'both' ? ['input', 'output'] : ['output'], { whenUnsure })], { maxBlocks: 1e6, blockedLine: 'Say no.' }, {
-    limits: { idleTimeoutMs: 1e9, maxSessionMs: 1e9, toolCallsPerMinute: 1e6, maxViolations: 1e6, maxItems: 1e6 } as never,
-  })
+  const p = guardsPlay(
+    [guard('hold', on === 'both' ? ['input', 'output'] : ['output'], { whenUnsure })],
+    { maxBlocks: 1e6, blockedLine: 'Say no.' },
+    {
+      limits: { idleTimeoutMs: 1e9, maxSessionMs: 1e9, toolCallsPerMinute: 1e6, maxViolations: 1e6, maxItems: 1e6 } as never,
+    },
+  )
   const cleared = new Set<string>()
   const begun: string[] = []
   const heardBegin: string[] = []
@@ -132,7 +158,17 @@ function world(on: 'output' | 'both', whenUnsure: 'pass' | 'block') {
       else if (command === 'none') answer(p.open[0], { type: 'none', why: 'failed' })
       else if (command === 'redact') answer(p.open[0], { type: 'redact', category: 'card', text: '***' })
       else if (command === 'time') timedOut()
-      else if (command === 'type') take(p.input({ type: 'client.event', event: { type: 'conversation.item.create', event_id: 'c', item: { id: `t${++turns}`, type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hello' }] } } as never }))
+      else if (command === 'type')
+        take(
+          p.input({
+            type: 'client.event',
+            event: {
+              type: 'conversation.item.create',
+              event_id: 'c',
+              item: { id: `t${++turns}`, type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hello' }] },
+            } as never,
+          }),
+        )
       else if (command === 'turn') {
         const itemId = `u${++turns}`
         upstream({ type: 'input_audio_buffer.committed', event_id: 'e', item_id: itemId, previous_item_id: null })
