@@ -40,9 +40,10 @@ export function refuseTyped(step: Step, causeEventId: string | undefined): void 
 
 /** An answer that must not go on, or must not have been said. */
 export function blockAnswer(step: Step, responseId: string): void {
+  if (step.state.guards?.dropped.some((one) => one.responseId === responseId)) return
   const words = wordsOf(step, responseId)
   const { active, filler } = step.state.responses
-  const isHeld = words !== undefined && holds(step.state) && words.told < words.mark
+  const isHeld = words !== undefined && holds(step.state) && words.told < words.doneMark
   if (active?.id === responseId) {
     if (step.state.call) cutOff(step, responseId)
     else step.actions.push({ type: 'send', to: 'upstream', event: { type: 'response.cancel', event_id: relayId(step), response_id: responseId } })

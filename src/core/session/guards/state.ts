@@ -49,6 +49,8 @@ export interface Words {
   /** So much of it is asked about without waiting for more. */
   readonly flushTo: number
   readonly over: boolean
+  /** Where its end stands. */
+  readonly doneMark: number
   /** Pieces whose words have passed, and how far the relay has been told so. */
   readonly cleared: number
   readonly told: number

@@ -41,11 +41,24 @@ export function wayOf(step: Step, event: RealtimeEvent): Way {
   const isModels = item !== undefined && (item.role === 'assistant' || item.type === 'function_call')
   const responseId = known?.responseId ?? named ?? (isModels && event.type !== 'conversation.item.retrieved' ? active?.id : undefined)
   if (responseId === undefined || (named === undefined && !known && responseId !== active?.id)) return FREE
-  return follow(step, known ?? begin(step, responseId), event, itemId)
+  const ofDropped = guards.dropped.find((one) => one.responseId === responseId)
+  if (ofDropped) return wayOfDropped(step, ofDropped, event, itemId)
+  return follow(step, known ?? wordsOf(step, responseId) ?? begin(step, responseId), event, itemId)
 }
 
 function begin(step: Step, responseId: string): Words {
-  const words: Words = { responseId, items: [], mark: 0, seen: '', flushTo: 0, over: false, cleared: 0, told: 0, streams: { wait: UNASKED, cut: UNASKED, observe: UNASKED } }
+  const words: Words = {
+    responseId,
+    items: [],
+    mark: 0,
+    seen: '',
+    flushTo: 0,
+    over: false,
+    doneMark: 0,
+    cleared: 0,
+    told: 0,
+    streams: { wait: UNASKED, cut: UNASKED, observe: UNASKED },
+  }
   const { guards } = step.state
   const all = [...(guards?.words ?? []), words]
   changeGuards(step, { words: all })
@@ -77,7 +90,7 @@ function follow(step: Step, words: Words, event: RealtimeEvent, itemId: string |
     dropWords(step, words.responseId, { items: all, over: true })
     return replaced(step, words.responseId, withoutWords(event))
   }
-  changeWords(step, { ...words, seen, mark, items: all, flushTo, over: isOver, cleared: isMute ? ALL : words.cleared })
+  changeWords(step, { ...words, seen, mark, items: all, flushTo, over: words.over || isOver, doneMark: isOver ? mark : words.doneMark, cleared: isMute ? ALL : words.cleared })
   const gate = holds(step.state) ? { responseId: words.responseId, mark: isSound ? Math.max(1, mark) : texts.length > 0 || isOver ? mark : 0 } : undefined
   return { type: 'send', gate, follows: words.responseId }
 }

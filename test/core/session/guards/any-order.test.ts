@@ -7,6 +7,7 @@ import type { Input } from '../../../../src/core/session/inputs.js'
 import { createGuardGate } from '../../../../src/relay/guard-gate.js'
 import { ev } from '../../../support/playbook.js'
 import { fc } from '../../../support/property.js'
+import { comesBack, lose } from '../restore/lost-upstream.js'
 import { type Asked, guard, guardsPlay } from './guards-play.js'
 
 const COMMANDS = [
@@ -31,6 +32,7 @@ const COMMANDS = [
   'time',
   'type',
   'turn',
+  'lose',
 ] as const
 type Command = (typeof COMMANDS)[number]
 
@@ -41,7 +43,7 @@ function world(on: 'output' | 'both', whenUnsure: 'pass' | 'block') {
     [guard('hold', on === 'both' ? ['input', 'output'] : ['output'], { whenUnsure })],
     { maxBlocks: 1e6, blockedLine: 'Say no.' },
     {
-      limits: { idleTimeoutMs: 1e9, maxSessionMs: 1e9, toolCallsPerMinute: 1e6, maxViolations: 1e6, maxItems: 1e6 } as never,
+      limits: { idleTimeoutMs: 1e9, maxSessionMs: 1e9, toolCallsPerMinute: 1e6, maxViolations: 1e6, reconnectMs: 10_000, maxItems: 1e6 } as never,
     },
   )
   const cleared = new Set<string>()
@@ -53,11 +55,12 @@ function world(on: 'output' | 'both', whenUnsure: 'pass' | 'block') {
   let active: string | undefined
   let words = 0
   let turns = 0
+  let losses = 0
   let verdictAbout: string | undefined
   /** Whose words a question is about. */
   const about = new Map<string, string>()
 
-  const gate = createGuardGate({ opened: { profile: p.state.profile, call: undefined }, apply: (input: Input) => void take(p.input(input)) as never })
+  const gate = createGuardGate({ opened: { profile: p.state.profile, call: undefined }, apply: (input: Input) => p.input(input).length > 0 })
   if (!gate || !p.state.profile.guards || !mayHold(p.state.profile.guards)) throw new Error('nothing is held')
 
   function hears(event: RealtimeEvent) {
@@ -86,9 +89,15 @@ function world(on: 'output' | 'both', whenUnsure: 'pass' | 'block') {
     } else if (event.type === 'response.create' && active === undefined) begin()
   }
   function upstream(event: object) {
-    take(p.input({ type: 'upstream.event', leg: 1, event: event as RealtimeEvent, frame: undefined }))
+    p.input({ type: 'upstream.event', leg: p.state.upstream.leg, event: event as RealtimeEvent, frame: undefined })
   }
   const later: (() => void)[] = []
+  const feed = p.input
+  p.input = (input) => {
+    const actions = feed(input)
+    take(actions)
+    return actions
+  }
   function begin() {
     const id = `r${begun.length}`
     begun.push(id)
@@ -109,7 +118,7 @@ function world(on: 'output' | 'both', whenUnsure: 'pass' | 'block') {
     if (active === undefined) return
     const id = active
     active = undefined
-    const said = [...about].filter(([, one]) => one === id).map(([word]) => word)
+    const said = saidOf(id)
     upstream({ ...ev.itemDone(id, ev.message(`m_${id}`, said.join(' '))) })
     upstream(ev.done(id, [ev.message(`m_${id}`, said.join(' '))], status))
   }
@@ -121,15 +130,16 @@ function world(on: 'output' | 'both', whenUnsure: 'pass' | 'block') {
     if (known && (verdict.type === 'pass' || unsure)) for (const [word] of asked.text.matchAll(WORD)) cleared.add(word)
     const [first] = asked.text.match(WORD) ?? []
     verdictAbout = asked.side === 'output' ? about.get(first ?? '') : undefined
-    take(p.input({ type: 'guard.verdict', id: asked.id, verdict }))
+    p.input({ type: 'guard.verdict', id: asked.id, verdict })
     verdictAbout = undefined
   }
   const timedOut = () => {
     if (whenUnsure === 'pass') for (const asked of p.open) for (const [word] of asked.text.matchAll(WORD)) cleared.add(word)
     p.now += 16_000
-    take(p.input({ type: 'tick', clientActiveAt: p.now }))
+    p.input({ type: 'tick', clientActiveAt: p.now })
   }
 
+  const saidOf = (id: string) => [...about].filter(([, one]) => one === id).map(([word]) => word)
   const firstOf = (id: string) => [...about].find(([, one]) => one === id)?.[0]
   const isCleared = (word: string | undefined) => (word === undefined ? whenUnsure === 'pass' : cleared.has(word))
 
@@ -143,14 +153,22 @@ function world(on: 'output' | 'both', whenUnsure: 'pass' | 'block') {
         lastWord.set(id, word)
         upstream({ type: 'response.output_audio_transcript.delta', ...place(id), delta: `${word} is said here at some length${words % 3 === 0 ? '. ' : ' '}` })
       } else if (command === 'sound' && id) {
+        // Of an answer that goes on from another upstream the sound is read.
+        const event = { type: 'response.output_audio.delta', ...place(id), delta: lastWord.get(id) ?? 'AAAA' }
+        if (p.state.upstream.rewrites) upstream(event)
         const frame = Buffer.from(JSON.stringify({ type: 'response.output_audio.delta', ...place(id), delta: 'AAAA' }))
         const word = lastWord.get(id)
         // Of sound that comes before any word: the first.
-        gate?.sound(frame, () => expect(isCleared(word ?? firstOf(id)), `sound of ${word}`).toBe(true), undefined)
+        if (!p.state.upstream.rewrites) gate?.sound(frame, () => expect(isCleared(word ?? firstOf(id)), `sound of ${word}`).toBe(true), undefined)
       } else if (command === 'done') end('completed')
       else if (command === 'cancelled') end('cancelled')
-      else if (command === 'cancel') take(p.input({ type: 'client.event', event: { type: 'response.cancel', event_id: 'c' } }))
-      else if (command === 'speech') upstream({ type: 'input_audio_buffer.speech_started', event_id: 'e', item_id: `s${words}`, audio_start_ms: 0 })
+      else if (command === 'cancel') p.input({ type: 'client.event', event: { type: 'response.cancel', event_id: 'c' } })
+      else if (command === 'lose' && losses++ < 2) {
+        const said = id === undefined ? [] : [{ itemId: `m_${id}`, text: saidOf(id).join(' '), audioMs: 500 }]
+        active = undefined
+        lose(p, said)
+        comesBack(p)
+      } else if (command === 'speech') upstream({ type: 'input_audio_buffer.speech_started', event_id: 'e', item_id: `s${words}`, audio_start_ms: 0 })
       else if (command === 'call' && id) upstream(ev.itemDone(id, ev.call(`k${words}_${id}`, 'get_weather')))
       else if (command === 'pass') answer(p.open[0], { type: 'pass' })
       else if (command === 'late pass') answer(p.open.at(-1), { type: 'pass' })
@@ -159,16 +177,14 @@ function world(on: 'output' | 'both', whenUnsure: 'pass' | 'block') {
       else if (command === 'redact') answer(p.open[0], { type: 'redact', category: 'card', text: '***' })
       else if (command === 'time') timedOut()
       else if (command === 'type')
-        take(
-          p.input({
-            type: 'client.event',
-            event: {
-              type: 'conversation.item.create',
-              event_id: 'c',
-              item: { id: `t${++turns}`, type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hello' }] },
-            } as never,
-          }),
-        )
+        p.input({
+          type: 'client.event',
+          event: {
+            type: 'conversation.item.create',
+            event_id: 'c',
+            item: { id: `t${++turns}`, type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hello' }] },
+          } as never,
+        })
       else if (command === 'turn') {
         const itemId = `u${++turns}`
         upstream({ type: 'input_audio_buffer.committed', event_id: 'e', item_id: itemId, previous_item_id: null })
@@ -180,7 +196,7 @@ function world(on: 'output' | 'both', whenUnsure: 'pass' | 'block') {
       for (let round = 0; round < 200; round++) {
         end('completed')
         settled()
-        for (const call of p.state.calls.server.values()) if (call.atWork) take(p.input({ type: 'tool.finished', callId: call.callId, output: 'x', ok: true, durationMs: 1 }))
+        for (const call of p.state.calls.server.values()) if (call.atWork) p.input({ type: 'tool.finished', callId: call.callId, output: 'x', ok: true, durationMs: 1 })
         settled()
         while (p.open.length > 0) answer(p.open[0], { type: 'pass' })
         settled()
