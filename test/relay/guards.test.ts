@@ -2,8 +2,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { GuardMode, ProfileGuard } from '../../src/core/policy/guards.js'
 import type { GuardAnswer, GuardOutcome, GuardQuestion, GuardSet } from '../../src/ports/guards.js'
+import { createGuardGate } from '../../src/relay/guard-gate.js'
 import { settle } from '../support/memory-link.js'
-import { ev, updated } from '../support/playbook.js'
+import { ev, profile } from '../support/playbook.js'
 import { type Lab, type LabOptions, openLab } from '../support/relay-lab.js'
 
 afterEach(() => {
@@ -85,6 +86,16 @@ describe('an answer that is held', () => {
     expect(await one.heard()).toEqual([])
     one.asked.shift()?.answer(PASS)
     expect(await one.heard()).toEqual(['words r1', 'sound r1', 'response.done'])
+  })
+
+  it('is held for a preview client in its own spelling', async () => {
+    const one = await guarded([{}], undefined, { clientDialect: 'preview' })
+    one.begins('r1')
+    one.words('r1', SENTENCE)
+    one.sound('r1')
+    expect(await one.client.types()).not.toContain('response.audio.delta')
+    one.asked.shift()?.answer(PASS)
+    expect(await one.client.types()).toEqual(['response.audio_transcript.delta', 'response.audio.delta'])
   })
 
   it('reaches the client byte for byte as without guards', async () => {
@@ -213,12 +224,17 @@ describe('time added', () => {
   })
 })
 
-describe('without guards', () => {
-  it('frames take the fast lanes', async () => {
-    const lab = openLab({ profile: { tools: [] } })
-    await lab.live()
-    lab.upstream.say(updated(lab.owned))
-    await lab.client.rest()
-    expect(lab.noted('guard_failed')).toEqual([])
+describe('a gate', () => {
+  it.each([
+    ['no guards', undefined],
+    ['guards on what is typed and spoken that cut', [['input'], 'cut']],
+    ['guards on answers', [['output'], 'cut']],
+    ['guards that hold the answer to what is said', [['input'], 'hold']],
+  ] as const)('of a session with %s', (_, made) => {
+    const guards = made && [{ name: 'one', on: made[0], mode: made[1], whenUnsure: 'block' as const }]
+    const owned = profile(guards ? { guards: { guards, tellsModel: false, maxBlocks: 5 } } : {})
+    const gate = createGuardGate({ opened: { profile: owned, call: undefined }, apply: () => true })
+    // Where there is none, frames take the fast lanes.
+    expect(gate !== undefined).toBe(made !== undefined && (made[0].some((side) => side === ('output' as string)) || made[1] === 'hold'))
   })
 })

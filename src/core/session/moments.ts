@@ -14,6 +14,7 @@ export function tellMoments(step: Step, before: SessionState, input: Input): voi
     if (input.leg === before.upstream.leg) tellServerEvent(step, before, input.event)
   } else if (input.type === 'client.event') tellClientEvent(step, before, input.event)
   else if (input.type === 'quota.reserved' && before.gate.waiting && step.actions.some(isQuotaRefusal)) tell(step, { what: 'response_refused' })
+  else if (isRequestAtGuards(before) && step.actions.some(isBlocked)) tell(step, { what: 'response_refused' })
   if (state.calls !== before.calls) tellTools(step, before.calls, state.calls)
   const { active } = state.responses
   if (active && active.id !== before.responses.active?.id) tell(step, { what: 'response_created', responseId: active.id })
@@ -114,6 +115,15 @@ function sends(step: Step, type: string): boolean {
 
 function isQuotaRefusal(action: Step['actions'][number]): boolean {
   return action.type === 'note' && action.note.type === 'quota_refused'
+}
+
+/** The client's `response.create` waits for the verdict on the user's words. */
+function isRequestAtGuards({ gate: { waiting } }: SessionState): boolean {
+  return waiting?.why === 'guard' && typeof waiting.request !== 'string' && waiting.request.type === 'response.create'
+}
+
+function isBlocked(action: Step['actions'][number]): boolean {
+  return action.type === 'send' && action.to === 'client' && stringAt(objectAt(action.event, 'error'), 'code') === 'content_blocked'
 }
 
 function tell(step: Step, moment: Moment): void {

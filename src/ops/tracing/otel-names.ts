@@ -16,7 +16,7 @@ export const SPAN = {
   tool: 'execute_tool',
 } as const
 
-export const EVENT = { firstAudio: 'first_audio' } as const
+export const EVENT = { firstAudio: 'first_audio', guardTripped: 'guard_tripped', guardFailed: 'guard_failed' } as const
 
 export const ATTRIBUTE = {
   operation: 'gen_ai.operation.name',
@@ -49,6 +49,10 @@ export const ATTRIBUTE = {
   during: 'relay.restore.during',
   cut: 'relay.restore.cut',
   attempts: 'relay.restore.attempts',
+  guard: 'relay.guard.name',
+  guardSide: 'relay.guard.side',
+  guardCategory: 'relay.guard.category',
+  guardWhy: 'relay.guard.why',
 } as const
 
 /** Where the service's own account of a response has each number. */

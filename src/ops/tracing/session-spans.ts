@@ -3,7 +3,7 @@ import { type Attributes, ROOT_CONTEXT, SpanKind, type Tracer, trace } from '@op
 import type { Content, ContentSink } from '../../ports/content.js'
 import type { Note, Recorder, Traced } from '../../ports/notes.js'
 import type { UpstreamService } from '../../ports/upstream.js'
-import { ATTRIBUTE, PROVIDER, SPAN } from './otel-names.js'
+import { ATTRIBUTE, EVENT, PROVIDER, SPAN } from './otel-names.js'
 import { createSessionSaid } from './said.js'
 import { endSpan, type OpenSpan, plain, remoteContext, type SpanStart, startSpan, traceparentOf } from './spans.js'
 import { createTurnSpans } from './turn-spans.js'
@@ -154,6 +154,14 @@ function followed(session: TracedSession, { tracer, layout, trustsClient, conten
         return turns.toolStarted(note, at)
       case 'tool_finished':
         return turns.toolFinished(note, at)
+      case 'guard_tripped': {
+        const found = { [ATTRIBUTE.guard]: plain(note.guard), [ATTRIBUTE.guardSide]: note.side, [ATTRIBUTE.guardCategory]: plain(note.category) }
+        turns.current()?.span.addEvent(EVENT.guardTripped, found, at)
+        return
+      }
+      case 'guard_failed':
+        turns.current()?.span.addEvent(EVENT.guardFailed, { [ATTRIBUTE.guard]: plain(note.guard), [ATTRIBUTE.guardWhy]: note.why }, at)
+        return
       case 'session_closed':
         return over(at, note.code)
       case 'session_moved':

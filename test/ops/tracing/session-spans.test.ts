@@ -321,3 +321,15 @@ it('whatever is noted in whatever order: nothing throws, every span ends, none b
     }),
   )
 })
+
+describe('guards', () => {
+  it('are events of the turn, in fixed words', () => {
+    const trips: Note = { type: 'guard_tripped', guard: 'safety', side: 'output', category: 'not one word', mode: 'hold' }
+    const p = follow().at(100, speaks).at(900, stops).at(1000, started('r'), trips, { type: 'guard_failed', guard: 'safety', why: 'timeout' }).at(2000, done('r'))
+    p.at(3000, { type: 'session_closed', code: 'client_left', why: 'client_left', durationMs: 1, upMessages: 0, downMessages: 0, upBytes: 0, downBytes: 0 })
+    expect(p.spans().flatMap(({ events }) => events.map(({ name, attributes }) => [name, attributes]))).toEqual([
+      ['guard_tripped', { 'relay.guard.name': 'safety', 'relay.guard.side': 'output', 'relay.guard.category': 'other' }],
+      ['guard_failed', { 'relay.guard.name': 'safety', 'relay.guard.why': 'timeout' }],
+    ])
+  })
+})

@@ -2,7 +2,7 @@
 import type { GuardVerdict } from '../../policy/guards.js'
 import { type RealtimeEvent, stringAt } from '../../protocol/events.js'
 import { clientAddsItem, handleClientEvent } from '../client-events.js'
-import { openGate } from '../gate.js'
+import { isOpen, openGate } from '../gate.js'
 import { answerTurn, createWithinQuota } from '../quota/gate.js'
 import { followUp } from '../responses/follow-up.js'
 import { isReady, note, type SessionState, type Step } from '../state.js'
@@ -120,6 +120,8 @@ export function keepGuards(step: Step, before: SessionState): void {
     followUp(step)
   }
   requestMayGo(step)
+  // What waited for the gate, and not at it.
+  if (before.gate.waiting?.why === 'guard' && isOpen(step.state.gate)) followUp(step)
   if (step.state.quota.turnUnanswered) answerTurn(step)
   sayLine(step)
 }

@@ -1,6 +1,7 @@
 // Playbooks of guards that observe or cut: words flow, a block interrupts, and typed words that were blocked leave the conversation.
 import { describe, expect, it } from 'vitest'
 import { ev } from '../../../support/playbook.js'
+import { playingPlay, RELAY } from '../playing/playing-play.js'
 import { BLOCK, guard, guardsPlay, NONE, notes, PASS } from './guards-play.js'
 
 const SENTENCE = 'This is a sentence that is long enough to be asked about at once.'
@@ -112,5 +113,30 @@ describe('a guard that cuts answers', () => {
     expect(p.open.map((one) => one.guard)).toEqual(['one'])
     expect(p.says(PASS)).toEqual(['ask two output'])
     expect(p.says(BLOCK)).toContain('upstream response.cancel')
+  })
+})
+
+describe('an answer that is cut while it is played', () => {
+  it('is stopped and truncated where it was heard, and its item stays', () => {
+    const p = playingPlay(RELAY, { guards: { guards: [guard('cut', ['output'])], tellsModel: false, maxBlocks: 5 } })
+    p.now = 1000
+    p.begins('r1')
+    p.says('r1', 1000)
+    p.upstream({ type: 'response.output_audio_transcript.delta', event_id: 'e', response_id: 'r1', item_id: 'm_r1', output_index: 0, content_index: 0, delta: SENTENCE })
+    p.now += 400
+    const lines = p.feed({ type: 'guard.verdict', id: 1, verdict: BLOCK })
+    expect(p.did).toEqual(['cancel r1', 'clear', 'truncate m_r1 400', 'told m_r1 400'])
+    expect(lines).toContain('never r1')
+    p.ends('r1', 'cancelled')
+    expect(p.allTo('upstream').some(({ type }) => type === 'conversation.item.delete')).toBe(false)
+  })
+
+  it('is told to the model if the profile says so', () => {
+    const p = guardsPlay([guard('cut', ['output'])], { tellsModel: true })
+    p.begins('r1')
+    p.words('r1', SENTENCE)
+    p.says(BLOCK)
+    p.ends('r1', 'cancelled')
+    expect(p.lastTo('upstream')).toMatchObject({ type: 'conversation.item.create', item: { role: 'system' } })
   })
 })

@@ -41,7 +41,11 @@ describe('a spoken turn at the gate', () => {
     p.client({ type: 'response.create', event_id: 'c2' })
     p.turn('u1')
     p.heardAs('u1', 'bad words')
-    expect(p.says(BLOCK)).toEqual(['upstream conversation.item.delete', 'client relay.blocked', 'client error', 'upstream response.create'])
+    const [asked] = p.open
+    const actions = p.input({ type: 'guard.verdict', id: asked?.id ?? 0, verdict: BLOCK })
+    expect(actions.flatMap((one) => (one.type === 'send' ? [`${one.to} ${one.event.type}`] : one.type === 'moment' ? [one.what] : []))).toEqual([
+      ...['upstream conversation.item.delete', 'client relay.blocked', 'client error', 'upstream response.create', 'response_refused'],
+    ])
     expect(p.allTo('client').at(-1)).toMatchObject({ error: { code: 'content_blocked', event_id: 'c2' } })
   })
 

@@ -1,6 +1,7 @@
 // Playbooks of guards that hold answers, or the answer to what the user said: nothing goes whose words are not cleared, and what is blocked never does.
 import { describe, expect, it } from 'vitest'
 import type { Action } from '../../../../src/core/session/actions.js'
+import { guardsElsewhere, holds } from '../../../../src/core/session/guards/state.js'
 import { ev } from '../../../support/playbook.js'
 import { BLOCK, guard, guardsPlay, PASS } from './guards-play.js'
 
@@ -72,9 +73,10 @@ describe('an answer that is held', () => {
     }
   })
 
-  it('in a call, whose sound goes past the relay, is cut', () => {
-    const p = guardsPlay([guard('hold', ['output'])])
-    expect(p.state.call).toBeUndefined()
+  it('is none in a call, whose sound goes past the relay', () => {
+    const { profile } = guardsPlay([guard('hold', ['output'])]).state
+    expect(holds({ profile, call: undefined })).toBe(true)
+    expect(holds({ profile, call: {} })).toBe(false)
   })
 })
 
@@ -134,5 +136,19 @@ describe('words of the user that are held', () => {
     p.turn('u1')
     p.begins('r1')
     expect(p.tick(10_000, true)).toEqual(lines)
+  })
+})
+
+describe('a session that moves', () => {
+  it('takes along what waits for a verdict, which gets none there, and nothing that was held here', () => {
+    const p = guardsPlay([guard('hold', ['input', 'output'])])
+    p.begins('r1')
+    p.words('r1', SENTENCE)
+    p.types('good words')
+    const there = guardsElsewhere(p.state.guards, 500)
+    expect(there).toMatchObject({ words: [], turns: [], dropped: [], checks: [{ about: { type: 'typed' }, until: 500 }] })
+    p.state = { ...p.state, guards: there }
+    expect(p.tick(500)).toEqual(['client error', 'client relay.blocked'])
+    expect(p.state.gate.waiting).toBeUndefined()
   })
 })
