@@ -1,7 +1,6 @@
 // Reads which guards a profile has and what a block means there, and finds guards that could do nothing.
-import type { GuardPolicy } from '../core/policy/guards.js'
-import { isObject } from '../core/protocol/events.js'
-import { readPath } from '../core/protocol/paths.js'
+import { guardMistakes } from '../core/policy/guard-check.js'
+import { type GuardPolicy, mayHold } from '../core/policy/guards.js'
 import type { Config, TelephonyConfig, WebrtcMode } from './config.js'
 import type { Problems } from './environment.js'
 import type { GuardConfig } from './guard-config.js'
@@ -11,7 +10,6 @@ import { wholeNumber } from './parse.js'
 const MAX_LINE = 500
 const MAX_BLOCKS = 5
 const ONLY_WITH_GUARDS = ['blockedLine', 'blockedMessage', 'maxBlocks', 'tellModel'] as const
-const TRANSCRIPTION = 'audio.input.transcription'
 
 /** Of a profile that names none: all guards, as it has all tools. A guard that everybody forgot to name would do nothing. */
 export function allGuards(guards: readonly GuardConfig[]): GuardPolicy | undefined {
@@ -32,7 +30,7 @@ export function readGuardPolicy(fields: Fields, guards: readonly GuardConfig[]):
     maxBlocks: fields.number('maxBlocks', wholeNumber(1, 1000)) ?? MAX_BLOCKS,
   }
   return policyOf(
-    names.flatMap((name) => guards.find((guard) => guard.name === name) ?? []),
+    [...new Set(names)].flatMap((name) => guards.find((guard) => guard.name === name) ?? []),
     rest,
   )
 }
@@ -62,18 +60,11 @@ export function checkGuards(
   const bySip = elsewhere.telephony?.sip ? Object.values(elsewhere.telephony.profiles) : []
   for (const [name, profile] of Object.entries(profiles)) {
     const subject = `GUARDS in the profile ${quoted(name)}:`
-    const onInput = profile.guards?.guards.find(({ on }) => on.includes('input'))
-    if (onInput && !isObject(readPath(profile.session, TRANSCRIPTION)))
-      problems.add(subject, `${quoted(onInput.name)} reads what the user says, and session ${TRANSCRIPTION} is not set: without it nothing spoken is written down`)
-    if (onInput && profile.clientMaySet.some((path) => TRANSCRIPTION.startsWith(path) || path.startsWith(TRANSCRIPTION)))
-      problems.add(subject, `${quoted(onInput.name)} reads what the user says, and clientMaySet lets the client change ${TRANSCRIPTION}`)
-    const held = profile.guards?.guards.find(({ on, mode }) => mode === 'hold' && on.includes('output'))
+    for (const mistake of guardMistakes({ ...profile, clientMaySet: new Set(profile.clientMaySet) })) problems.add(subject, mistake)
+    const held = profile.guards && mayHold(profile.guards)
     if (held && elsewhere.webrtcOf(name) !== 'off')
-      problems.add(subject, `${quoted(held.name)} holds what the model says, and the sound of WebRTC calls goes past the relay: set "webrtc": "off" there, or the mode cut`)
+      problems.add(subject, 'answers are held, and the sound of WebRTC calls goes past the relay: set "webrtc": "off" there, or the mode cut')
     if (held && bySip.includes(name))
-      problems.add(
-        subject,
-        `${quoted(held.name)} holds what the model says, and the sound of calls by SIP goes past the relay: give TELEPHONY_PROFILE another profile, or the guard the mode cut`,
-      )
+      problems.add(subject, 'answers are held, and the sound of calls by SIP goes past the relay: give TELEPHONY_PROFILE another profile, or the guards the mode cut')
   }
 }

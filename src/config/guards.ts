@@ -57,7 +57,7 @@ function readGuard(entry: Json, subject: string, context: GuardContext): GuardCo
   if (name !== undefined && !NAME.test(name)) fields.bad('name', 'must be 1 to 40 letters, digits, - or _')
   const on = readSides(fields)
   const mode = fields.parsed('mode', oneOf('observe', 'cut', 'hold', 'gate')) ?? 'hold'
-  if (mode === 'gate' && on.includes('output')) fields.bad('mode', 'gate is for what the model has not answered yet: give "output" a guard of its own, with hold or cut')
+  if (mode === 'gate' && !on.includes('input')) fields.bad('mode', 'gate is for "input": it keeps the model from answering before the words passed')
   const timeoutMs = fields.number('timeoutMs', wholeNumber(50, 10_000)) ?? DEFAULT_TIMEOUT_MS
   const whenUnsure = fields.parsed('whenUnsure', oneOf('pass', 'block')) ?? 'block'
   const run = readRun(fields, on, context)

@@ -39,6 +39,8 @@ function mistakes(guards: unknown, rest: Parameters<typeof load>[1] = {}): reado
   }
   return []
 }
+/** As an admin writes it. */
+const filled = (name: string) => `\${${name}}`
 const patterns = (change: object = {}) => ({ name: 'cards', on: ['output'], run: { patterns: { deny: ['\\d{13,19}'] } }, ...change })
 const azure = (change: object = {}, run: object = {}) => ({
   name: 'safety',
@@ -62,9 +64,9 @@ describe('GUARDS', () => {
           mode: 'observe',
           timeoutMs: 300,
           whenUnsure: 'pass',
-          run: { http: { url: 'https://guard.internal/${PLACE}', headers: { authorization: 'Bearer ${GUARD_KEY}' }, subject: true } },
+          run: { http: { url: `https://guard.internal/${filled('PLACE')}`, headers: { authorization: `Bearer ${filled('GUARD_KEY')}` }, subject: true } },
         },
-        { name: 'module', on: ['tool_arguments'], mode: 'gate', run: { module: './ours.mjs' } },
+        { name: 'module', on: ['tool_arguments'], mode: 'cut', run: { module: './ours.mjs' } },
         azure({}, { severity: 2, blocklists: ['names'] }),
         { name: 'shield', on: ['tool_output'], run: { azure: { endpoint: 'http://localhost:8080', entra: true, promptShield: true, categories: { Hate: 6 } } } },
       ],
@@ -73,7 +75,7 @@ describe('GUARDS', () => {
     expect(guards.map(({ name, mode, timeoutMs, whenUnsure }) => [name, mode, timeoutMs, whenUnsure])).toEqual([
       ['cards', 'hold', 800, 'block'],
       ['ours', 'observe', 300, 'pass'],
-      ['module', 'gate', 800, 'block'],
+      ['module', 'cut', 800, 'block'],
       ['safety', 'hold', 800, 'block'],
       ['shield', 'hold', 800, 'block'],
     ])
@@ -114,7 +116,7 @@ describe('GUARDS', () => {
       azure({ name: 'az' }, { endpoint: 'http://not-loopback', entra: true, apiVersion: 'v1', severity: 9, categories: ['Rude'], promptShield: true }),
       azure({ name: 'nothing' }, { categories: [] }),
       azure({ name: 'shield', on: ['input', 'output'] }, { categories: [], promptShield: true }),
-      { name: 'http', on: ['output'], run: { http: { url: 'http://u:p@h', headers: { x: '${ABSENT}' } } } },
+      { name: 'http', on: ['output'], run: { http: { url: 'http://u:p@h', headers: { x: filled('ABSENT') } } } },
     ]).join('\n')
     for (const words of [
       'GUARDS entry 1: must be an object',
@@ -137,7 +139,7 @@ describe('GUARDS', () => {
       'run patterns deny 5 matches an empty text',
       'redact must be a list of patterns',
       'entry 6 ("empty"): run patterns deny or redact is needed',
-      'entry 7 ("gate"): mode gate is for what the model has not answered yet',
+      'entry 7 ("gate"): mode gate is for "input"',
       'endpoint must be https',
       'apiKey and entra are both set',
       'apiVersion must be a dated version',
@@ -193,9 +195,11 @@ describe('the guards of a profile', () => {
 
   it('read what the user says only with a transcription that the client cannot change', () => {
     const onInput = [patterns({ on: ['input', 'output'] })]
-    expect(mistakes(onInput)).toEqual([expect.stringContaining('"cards" reads what the user says, and session audio.input.transcription is not set')])
+    expect(mistakes(onInput)).toEqual([expect.stringContaining("the guard 'cards' is on 'input', so the profile's session must set audio.input.transcription")])
     expect(mistakes(onInput, { SESSION: JSON.stringify(TRANSCRIBED) })).toEqual([])
-    expect(mistakes(onInput, { SESSION: JSON.stringify(TRANSCRIBED), CLIENT_MAY_SET: 'audio.input.transcription' })).toEqual([expect.stringContaining('lets the client change')])
+    expect(mistakes(onInput, { SESSION: JSON.stringify(TRANSCRIBED), CLIENT_MAY_SET: 'audio.input.transcription' })).toEqual([
+      expect.stringContaining('a client must not be allowed to set audio.input.transcription'),
+    ])
     expect(mistakes(onInput, { profiles: { default: { guards: [] }, a: { session: TRANSCRIBED } } })).toEqual([])
   })
 
@@ -205,6 +209,7 @@ describe('the guards of a profile', () => {
     const bySip = { SIP_WEBHOOK_SECRET: `whsec_${Buffer.from('s'.repeat(32)).toString('base64')}`, PUBLIC_URL: 'https://relay.example.com', TELEPHONY_PROFILE: '{"*":"default"}' }
     expect(mistakes([patterns()], bySip)).toEqual([expect.stringContaining('the sound of calls by SIP goes past the relay')])
     expect(mistakes([patterns({ mode: 'cut' })], bySip)).toEqual([])
+    expect(mistakes([patterns({ on: ['input'] })], { WEBRTC: 'media-only', SESSION: JSON.stringify(TRANSCRIBED) })).toEqual([expect.stringContaining('answers are held')])
   })
 
   it('name users only with a secret that all relays share', () => {

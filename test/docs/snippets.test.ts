@@ -143,7 +143,11 @@ describe('JSON in the documents', () => {
         TOOL_IDENTITY_SECRET: 'x'.repeat(32),
         PROFILES_FILE: 'profiles.json',
         PRICES_FILE: 'prices.json',
+        // Guards read what is spoken.
+        ...(kind === 'GUARDS' && { SESSION: '{"audio":{"input":{"transcription":{"model":"whisper-1"}}}}' }),
         WEATHER_KEY: 'key',
+        SAFETY_KEY: 'key',
+        GUARD_KEY: 'key',
         DOCS_KEY: 'key',
         SWEDEN_KEY: 'key',
       },
@@ -153,6 +157,7 @@ describe('JSON in the documents', () => {
       TOOLS: config.tools,
       UPSTREAMS: config.upstreams,
       PROFILES: Object.keys(config.profiles).filter((name) => Object.hasOwn(value as object, name)),
+      GUARDS: config.guards,
       SESSION: Object.keys(config.profiles.default?.session ?? {}),
     }
     expect(read[kind].length).toBe(Object.keys(value as object).length)
@@ -160,7 +165,8 @@ describe('JSON in the documents', () => {
 })
 
 /** Which setting an example is for, by its shape. */
-function kindOf(value: unknown): 'TOOLS' | 'UPSTREAMS' | 'SESSION' | 'PROFILES' {
+function kindOf(value: unknown): 'TOOLS' | 'GUARDS' | 'UPSTREAMS' | 'SESSION' | 'PROFILES' {
+  if (Array.isArray(value) && value.every((entry) => Object.hasOwn(entry, 'on'))) return 'GUARDS'
   if (Array.isArray(value)) return value.every((entry) => Object.hasOwn(entry, 'deployment')) ? 'UPSTREAMS' : 'TOOLS'
   return Object.hasOwn(value as object, 'audio') ? 'SESSION' : 'PROFILES'
 }

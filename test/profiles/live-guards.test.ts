@@ -9,6 +9,7 @@ import { createGuardRegistry } from '../../src/guards/registry.js'
 import type { Identity } from '../../src/ports/caller.js'
 import type { GuardSet } from '../../src/ports/guards.js'
 import { createLiveConfig, type LiveConfig } from '../../src/profiles/live.js'
+import { openPinned, type Pinned } from '../../src/server/pinned.js'
 import { checkTools } from '../../src/tools/check.js'
 import { createToolRegistry } from '../../src/tools/registry.js'
 import { contextOf, guardOptions, output } from '../guards/guard-lab.js'
@@ -92,6 +93,35 @@ describe('guards', () => {
     expect(profileOf({ relay_profile: 'free', profile: 'free', [live.config.profileClaim]: 'free' }).guards).toBeUndefined()
     expect(live.pin(profileOf({ [live.config.profileClaim]: 'free' })).guards).toBeUndefined()
     expect(live.pin(profileOf({})).guards).toBeDefined()
+  })
+
+  it('are with the session that is opened, whatever way it came in, and are let go if it is not', async () => {
+    write('guards.json', words('bomb'))
+    const { live, closed } = await start()
+    const profile = live.profileFor(alice, undefined)
+    const opened: Pinned[] = []
+    const ended: string[] = []
+    openPinned(
+      live,
+      profile,
+      () => void ended.push('ended'),
+      (pinned) => void opened.push(pinned),
+    )
+    expect(() =>
+      openPinned(
+        live,
+        profile,
+        () => void ended.push('never'),
+        () => expect.fail('refused'),
+      ),
+    ).toThrow('refused')
+    expect(await blocks(opened[0]?.guards, 'bomb')).toBe('block')
+    write('guards.json', words('knife'))
+    await live.reload()
+    expect(closed).toEqual([])
+    opened[0]?.onEnd()
+    expect(ended).toEqual(['ended'])
+    await expect.poll(() => closed).toEqual(['bomb'])
   })
 
   it('that are mistaken or do not load change nothing, and leave nothing open', async () => {
