@@ -12,7 +12,6 @@ export interface SessionToRecord {
   readonly profile: string
   readonly keeps: 'transcript'
   readonly consent: 'awaited' | 'given'
-  readonly isMoved: boolean
   /** Names of tools that pause what is kept. */
   readonly pausing: ReadonlySet<string>
 }
@@ -52,7 +51,7 @@ export function createSessionRecord(session: SessionToRecord, options: RecordOpt
   async function write(end: 'lost' | 'complete'): Promise<void> {
     if (turns.count === 0 || isLost) return
     try {
-      record ??= await options.spool.begin({ person: session.person, session: session.sessionId, startedAt, isMoved: session.isMoved })
+      record ??= await options.spool.begin({ person: session.person, session: session.sessionId, startedAt })
       const name = `turns.jsonl${options.sealing.ending}`
       const sealed = await options.sealing.seal(Buffer.from(turns.lines()))
       await record.write(name, sealed)

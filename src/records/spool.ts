@@ -28,7 +28,7 @@ export interface SpooledRecord {
 
 export interface Spool {
   /** Rejects if there is no place. */
-  begin(record: { readonly person: string; readonly session: string; readonly startedAt: number; readonly isMoved: boolean }): Promise<SpooledRecord>
+  begin(record: { readonly person: string; readonly session: string; readonly startedAt: number }): Promise<SpooledRecord>
   readonly waiting: number
   readonly bytes: number
   /** Takes over what processes that are gone have left. */
@@ -162,9 +162,10 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
 
   await adopt()
   return {
-    async begin({ person, session, startedAt, isMoved }) {
+    async begin({ person, session, startedAt }) {
       if (closed || bytes >= options.mostBytes || sizes.size >= MOST_RECORDS) throw new Error('no place')
-      const own = isMoved ? `${session}.${instance}` : session
+      // A session that moves, or a call that is adopted, is kept by several processes.
+      const own = `${session}.${instance}`
       const folder = `${new Date(startedAt).toISOString().slice(0, 10)}~${person}~${own.replace(/[^A-Za-z0-9_.-]/g, '_')}`
       await mkdir(join(home, folder), { mode: 0o700 })
       const written = new Map<string, number>()

@@ -7,6 +7,12 @@ import type { Recorder } from '../ports/notes.js'
 import type { Recorded, RecordSink } from '../ports/records.js'
 import { tellContent } from './content.js'
 import type { PlaybackLedger } from './playback-ledger.js'
+import type { SaidSoFar } from './said.js'
+
+interface RecordedLane {
+  readonly playback: PlaybackLedger | undefined
+  readonly said: Pick<SaidSoFar, 'sayings'>
+}
 
 /** Before the actions are performed, so that a span hears of it while it is open. `now`: on the session's clock. */
 export function tellWords(
@@ -16,25 +22,33 @@ export function tellWords(
   input: Input,
   actions: readonly Action[],
   now: number,
-  playback: PlaybackLedger | undefined,
+  lane: RecordedLane,
 ): void {
   if (content) tellContent(content, before, state, input, actions)
-  if (record) tellRecord(record, state, actions, now, playback)
+  if (record) tellRecord(record, state, actions, now, lane)
 }
 
-function tellRecord(sink: RecordSink, state: SessionState, actions: readonly Action[], now: number, playback: PlaybackLedger | undefined): void {
+function tellRecord(sink: RecordSink, state: SessionState, actions: readonly Action[], now: number, lane: RecordedLane): void {
   if (state.recording === 'off') return
   const atMs = Math.max(0, Math.round(now - state.openedAt))
   for (const action of actions) {
     if (action.type === 'note' && action.note.type === 'recording' && action.note.state !== 'off') sink({ type: 'state', state: action.note.state, atMs })
     else if (action.type === 'close' || action.type === 'park') {
-      for (const { itemId, heardMs } of playback?.unheard(now) ?? []) sink({ type: 'heard', itemId, ms: heardMs, by: playback?.isToldByLink ? 'carrier' : 'estimated' })
+      tellUnheard(sink, state, now, atMs, lane)
       sink({ type: 'over', atMs })
     } else if (action.type === 'send') {
       const told = state.recording === 'on' ? saidIn(action.event, atMs) : begunIn(action.event)
       if (told) sink(told)
     }
   }
+}
+
+/** What the session's end cut off: its words so far, and how much of them was heard. */
+function tellUnheard(sink: RecordSink, { recording }: SessionState, now: number, atMs: number, { playback, said }: RecordedLane): void {
+  // Sound was sent of it: so it is no call, whose arguments are not kept.
+  for (const [itemId, text] of recording === 'on' ? said.sayings() : [])
+    if (text !== '' && playback?.sentMs(itemId, 0) !== undefined) sink({ type: 'said', who: 'assistant', itemId, atMs, text, spoken: true })
+  for (const { itemId, heardMs } of playback?.unheard(now) ?? []) sink({ type: 'heard', itemId, ms: heardMs, by: playback?.isToldByLink ? 'carrier' : 'estimated' })
 }
 
 function saidIn(event: RealtimeEvent, atMs: number): Recorded | undefined {

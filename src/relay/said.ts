@@ -35,6 +35,11 @@ export class SaidSoFar {
     else if (event.type === 'response.output_item.done') this.#end(stringAt(objectAt(event, 'item'), 'id') ?? '', audioBytes)
   }
 
+  /** Items that are still being said, with their words; a call's are its arguments. */
+  sayings(): readonly (readonly [itemId: string, text: string])[] {
+    return [...(this.#items ?? [])].map(([itemId, { text }]) => [itemId, text])
+  }
+
   add(itemId: string | undefined, words: string): void {
     const saying = itemId === undefined ? undefined : this.#items?.get(itemId)
     if (saying && saying.text.length < MOST_CHARACTERS) saying.text += words

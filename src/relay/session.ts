@@ -121,7 +121,7 @@ export class RelayedSession implements Effects, Sides {
     if (state.voice !== before.voice || state.detectsTurns !== before.detectsTurns) this.audio.keepFrom(wantedFromMs(state.voice, state.detectsTurns))
     if (state.resume !== before.resume) this.lane.playback?.follow(state.resume.awayUntil !== undefined)
     this.#alarm.setDue(dueAt(state, before, this.#alarm.dueAt))
-    tellWords(this.opened.recorder, before, state, input, actions, now, this.lane.playback)
+    tellWords(this.opened.recorder, before, state, input, actions, now, this.lane)
     for (const action of actions) this.#perform(action)
     if (!lanesMove) return actions
     // What a side sent while its lane was closed goes through the same rules, in order.

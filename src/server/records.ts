@@ -10,7 +10,7 @@ import type { Recorder } from '../ports/notes.js'
 import type { NewSession } from '../ports/session.js'
 import { within } from '../time/within.js'
 
-type RecordedSession = Pick<NewSession, 'sessionId' | 'profile' | 'identity'> & Partial<Pick<NewSession, 'continues'>>
+type RecordedSession = Pick<NewSession, 'sessionId' | 'profile' | 'identity'>
 
 export interface ServerRecords {
   /** One more recorder for a session whose profile has a record, or none. */
@@ -56,7 +56,7 @@ export async function openRecords(
       failures++
       log.error({ failure }, 'the store does not take records: they wait in the spool')
     },
-    onStored: (name, manifest) => audit?.record('recorded', { session: name.slice(name.lastIndexOf('/') + 1), manifest: sha256(manifest) }),
+    onStored: (name, manifest) => audit?.record('recorded', { session: name.slice(name.lastIndexOf('/') + 1, name.lastIndexOf('.')), manifest: sha256(manifest) }),
   })
   const open = new Set<{ close(): Promise<void> }>()
   metrics.gauge('relay_records_waiting', 'Records of ended sessions that their store has not confirmed.', () => spool.waiting)
@@ -73,7 +73,7 @@ export async function openRecords(
   expire()
   const daily = setInterval(expire, DAY_MS / 24).unref()
   return {
-    recorders({ sessionId, profile, identity, continues }) {
+    recorders({ sessionId, profile, identity }) {
       if (!profile.record) return []
       const { consent } = profile.record
       const session = {
@@ -82,7 +82,6 @@ export async function openRecords(
         profile: profile.name,
         keeps: 'transcript',
         consent,
-        isMoved: continues !== undefined,
         pausing: pausingOf(profile),
       } as const
       const onLost = () => {
