@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line: init, serve, demo, check, call, token, explain, top, session, canary, audit, simulate, simulate-call.
+// The command line: init, serve, demo, check, call, token, explain, top, session, canary, audit, replay, simulate, simulate-call.
 import { type CommandName, failureText, help, isCommand, UsageError, unknownCommand } from './cli/commands.js'
 import { options, required, seconds } from './cli/options.js'
 import { VERSION } from './config/version.js'
@@ -99,6 +99,9 @@ const COMMAND_RUNS: Readonly<Record<CommandName, (args: string[]) => Promise<voi
     const asked = { dir: required('audit', words[1], 'DIR'), keyFile: required('audit', values.key, '--key'), anchorFile: values.anchors, redis: loadRedisConfig() }
     process.exit({ whole: 0, broken: 1, unanchored: 2 }[await verifyCommand(asked, print)])
   },
+  async replay(args) {
+    process.exit(await replay(args))
+  },
   async simulate(args) {
     if (args.includes('--script-schema')) return print(JSON.stringify((await import('./simulator/script.js')).scriptSchema(), null, 2))
     return runUntilSignal(
@@ -158,6 +161,17 @@ async function token(args: string[]): Promise<string> {
   if (auth.key.kind !== 'secret') throw new UsageError(cannotSign(auth.key.kind), 'token')
   const { mintToken } = await import('./auth/mint-token.js')
   return mintToken(auth, asked)
+}
+
+/** 0: decided the same, 1: not the same, 2: something cannot be read, a mistyped option included. */
+async function replay(args: string[]): Promise<0 | 1 | 2> {
+  try {
+    const { replayCommand } = await import('./cli/replay-options.js')
+    return (await replayCommand(args, print)) ? 0 : 1
+  } catch (error) {
+    console.error(failureText(error))
+    return 2
+  }
 }
 
 function cannotSign(kind: 'jwks' | 'public'): string {

@@ -19,6 +19,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'core/upstreams': ['core/limits'],
   'core/policy': ['core/protocol'],
   'core/session': ['core/policy', 'core/protocol', 'core/limits'],
+  'core/replay': ['core/session', 'core/policy', 'core/protocol'],
   ports: ['core'],
   time: [],
   json: [],
@@ -29,6 +30,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   calls: ['time', 'core', 'ports', 'seal'],
   auth: ['time', 'json', 'core/protocol', 'ports', 'config/config', 'config/key-strength', 'config/secret'],
   tools: ['time', 'json', 'core/policy', 'core/protocol', 'ports', 'config/config', 'config/config-error', 'config/secret'],
+  guards: ['core/policy', 'core/protocol', 'core/upstreams', 'ports', 'config/guard-config', 'config/config-error', 'config/secret'],
   store: ['time', 'core/limits', 'core/policy', 'ports', 'config/config', 'config/secret', 'config/redis-url'],
   audit: [...PLUG, 'config/audit'],
   ops: PLUG,
@@ -36,7 +38,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ingress: [...PLUG, 'wire', 'seal', 'config/telephony-config', 'config/config-error', 'config/file-watch', 'config/tls-files'],
   upstream: [...PLUG, 'wire'],
   profiles: ['time', 'core', 'ports', 'config'],
-  server: ['time', 'core', 'ports', 'config', 'wire', 'relay', 'calls', 'auth', 'tools', 'store', 'ops', 'admin', 'audit', 'ingress', 'upstream', 'profiles'],
+  server: ['time', 'core', 'ports', 'config', 'wire', 'relay', 'calls', 'auth', 'tools', 'guards', 'store', 'ops', 'admin', 'audit', 'ingress', 'upstream', 'profiles'],
   process: ['time', 'config', 'ports', 'ops', 'server'],
   cli: ['time', 'json', 'core', 'ports', 'config', 'audit', 'auth', 'tools', 'store', 'ops', 'upstream', 'profiles', 'server', 'process', 'simulator', 'demo'],
   simulator: ['time', 'core/protocol', 'wire/close-codes'],
@@ -118,8 +120,9 @@ describe('who may import whom', () => {
       ['jose', /^src\/auth\//],
       ['lossless-json', /^src\/json\//],
       ['https-proxy-agent', /^src\/(upstream\/|ops\/tracing\/way\.ts$)/],
-      ['undici', /^src\/(tools\/|upstream\/calls\/|server\/key-fetch\.ts$)/],
+      ['undici', /^src\/(tools\/|guards\/|upstream\/calls\/|server\/key-fetch\.ts$)/],
       ['@azure/communication-call-automation', /^src\/ingress\/phone\/acs\/control\.ts$/],
+      ['re2js', /^src\/(guards\/patterns|config\/guard-patterns)\.ts$/],
       ['prom-client', /^src\/ops\//],
       ['node-datachannel', /^src\/simulator\/webrtc\/peer\.ts$/],
       ['@modelcontextprotocol/sdk', /^src\/(tools|simulator)\//],
@@ -186,7 +189,7 @@ describe('the process', () => {
 
 describe('secrets', () => {
   it('are revealed only in the rooms that use them', () => {
-    const homes = /^src\/(audit|upstream|auth|tools|store\/redis|ops\/tracing|ingress\/phone)\//
+    const homes = /^src\/(audit|upstream|auth|tools|guards|store\/redis|ops\/tracing|ingress\/phone)\//
     expect(
       linesWith(
         FILES.filter((file) => !homes.test(file.path)),

@@ -68,6 +68,10 @@ function decisionOf(note: Note, profile: SessionProfile): Decision | undefined {
       return { kind: 'tool', fields: { name: name(note.tool), call: name(note.callId), outcome: note.outcome, ms: note.durationMs } }
     case 'quota_refused':
       return { kind: 'quota', fields: { rule: note.rule } }
+    case 'guard_tripped':
+      return { kind: 'guard', fields: { name: name(note.guard), side: note.side, category: name(note.category), mode: note.mode } }
+    case 'guard_failed':
+      return { kind: 'guard_failed', fields: { name: name(note.guard), why: note.why } }
     case 'token_refreshed':
       return { kind: 'refreshed', fields: {} }
     case 'foreign_event':

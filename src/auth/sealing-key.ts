@@ -5,6 +5,7 @@ import type { Secret } from '../config/secret.js'
 
 const CALLS = 'realtime relay: calls 1'
 const CALLERS = 'realtime relay: callers 1'
+const GUARDS = 'realtime relay: guards 1'
 const KEY_BYTES = 32
 
 type Shared = Pick<Config, 'webrtc' | 'auth' | 'upstreams'>
@@ -17,6 +18,11 @@ export function sealingKey(config: Shared): Buffer | undefined {
 /** Makes a caller's name of a telephone number. Undefined: the relays share no secret. */
 export function callerKey(config: Shared): Buffer | undefined {
   return keyOf(sharedSecret(config), CALLERS)
+}
+
+/** Makes the names that guards know users by. Undefined: the relays share no secret. */
+export function guardKey(config: Shared): Buffer | undefined {
+  return keyOf(sharedSecret(config), GUARDS)
 }
 
 function sharedSecret({ webrtc, auth, upstreams }: Shared): Secret | undefined {

@@ -17,6 +17,7 @@ import { redisNodes } from '../store/redis/nodes.js'
 import { checkTools } from '../tools/check.js'
 import { createToolRegistry } from '../tools/registry.js'
 import type { NamedUpstream } from '../upstream/fail-over.js'
+import { checkGuards } from './check-guards.js'
 import { failureWords, tryConnect } from './reach.js'
 import { type FailedDial, findingOf } from './upstream-advice.js'
 
@@ -55,6 +56,7 @@ export async function check(print: (line: string) => void): Promise<boolean> {
   report(config.redis ? 'Redis' : 'store in process', await checkStore(store, config))
   await store.close(1000)
   for (const [part, line] of await checkToolSources(config)) report(part, line)
+  for (const [part, line] of await checkGuards(config)) report(part, line)
   print(allWell ? 'All parts work.' : 'Some parts do not work.')
   return allWell
 }

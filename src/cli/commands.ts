@@ -68,6 +68,20 @@ export const COMMANDS = {
       ...ENV_FILE,
     },
   },
+  replay: {
+    usage: 'replay FILE --profiles new.json',
+    does: 'what changed profiles would have decided differently in a recorded session; 0 nothing, 1 something, 2 not readable',
+    options: {
+      '--profiles FILE': 'takes the place of PROFILES_FILE after the change',
+      '--before FILE': 'takes its place before the change; without it the environment says',
+      '--profile NAME': 'the profile of the caller, default if you name none',
+      "--claims '{…}'": 'what else the token of the caller says',
+      '--dialect ga|preview|voice-live': 'how the recording is spelled, ga if you name none',
+      '--phone': 'the caller telephones, so can be transferred',
+      '--content': 'print values too: instructions, words, arguments',
+      ...ENV_FILE,
+    },
+  },
   simulate: { usage: 'simulate --port N', does: 'the simulated Azure OpenAI Realtime alone' },
   'simulate-call': {
     usage: "simulate-call --say 'words'",

@@ -56,6 +56,8 @@ const WORDS: Readonly<Record<string, (fields: Fields) => string | undefined>> = 
   rollover_failed: (f) => `move to a fresh upstream failed: ${word(f.why)}`,
   item_not_replayed: () => 'the new upstream refused an item of the conversation',
   drifted: () => 'the model wrote although it should speak; asked again',
+  guard_tripped: (f) => `guard ${word(f.guard)} found ${word(f.category)} (${word(f.side)}, ${word(f.mode)})`,
+  guard_failed: (f) => `guard ${word(f.guard)} gave no answer: ${word(f.why)}`,
   quota_refused: (f) => `quota refused an answer: ${word(f.rule)}`,
   client_gone: () => "the client's socket is gone; waits for it",
   client_back: (f) => `the client is back after ${ms(f.awayMs)} (${word(f.from)}), ${f.recovered === true ? `${number(f.missed)} missed messages sent` : 'only items recovered'}`,

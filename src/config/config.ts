@@ -1,12 +1,14 @@
 // The shape of a valid configuration: what every part is built from. Durations are milliseconds, sizes bytes.
 
 import type { KeyObject } from 'node:crypto'
+import type { GuardPolicy } from '../core/policy/guards.js'
 import type { PriceTable } from '../core/policy/price.js'
 import type { Interruption, Manners } from '../core/policy/profile.js'
 import type { QuotaSetting } from '../core/policy/quota-claims.js'
 import type { DialectName } from '../core/protocol/dialect.js'
 import type { JsonObject } from '../core/protocol/events.js'
 import type { AuditConfig } from './audit.js'
+import type { GuardConfig } from './guard-config.js'
 import type { Secret } from './secret.js'
 import type { TelemetryConfig } from './telemetry-config.js'
 import type { TelephonyConfig } from './telephony-config.js'
@@ -103,6 +105,8 @@ export interface ProfileConfig {
   /** Absent: as the setting says. */
   readonly webrtc?: WebrtcMode | undefined
   readonly manners?: Manners | undefined
+  /** Absent: nobody checks what is said. */
+  readonly guards?: GuardPolicy | undefined
   /** Where callers may be transferred: the names of `manners`, with numbers and SIP addresses that nobody else learns of. */
   readonly transferTo?: Readonly<Record<string, string>> | undefined
   readonly limits: Partial<Pick<Config['limits'], ProfileLimit>>
@@ -130,6 +134,7 @@ export interface Config {
   readonly quotaFailOpen: boolean
   readonly profiles: Readonly<Record<string, ProfileConfig>>
   readonly tools: readonly ToolConfig[]
+  readonly guards: readonly GuardConfig[]
   /** The files of tools, profiles and instructions, as they were when read. Their content may change while the relay runs. */
   readonly liveFiles?: ReadonlyMap<string, string>
   readonly clientMaySeedHistory: boolean

@@ -1,6 +1,7 @@
 // Describes a configuration to an operator: a summary without secrets, and warnings for the start.
 import { openingTexts } from './client-may-set.js'
 import type { Config, ToolConfig, UpstreamConfig } from './config.js'
+import type { GuardConfig } from './guard-config.js'
 import { webrtcIsOn, webrtcMode } from './webrtc.js'
 
 /** Rows of name and value for `check`, without credentials and without the text of instructions. */
@@ -18,6 +19,7 @@ export function describeConfig(config: Config): readonly (readonly [name: string
       return [`profile ${name}`, text] as const
     }),
     ...config.tools.map((tool) => [`tool ${tool.kind === 'mcp' ? tool.label : tool.definition.name}`, describeTool(tool)] as const),
+    ...config.guards.map((guard) => [`guard ${guard.name}`, describeGuard(guard)] as const),
     [
       'WebRTC',
       Object.keys(config.profiles)
@@ -38,6 +40,8 @@ export function configWarnings(config: Config): readonly string[] {
   const plain = config.tools
     .filter((tool) => urlOf(tool)?.protocol === 'http:')
     .map((tool) => (tool.kind === 'mcp' ? tool.label : tool.kind === 'http' ? tool.definition.name : ''))
+  const plainGuards = config.guards.flatMap(({ name, run }) => (run.kind === 'http' && run.url.protocol === 'http:' ? [name] : []))
+  const unused = config.guards.filter(({ name }) => !Object.values(config.profiles).some(({ guards }) => guards?.guards.some((one) => one.name === name))).map(({ name }) => name)
   const warnings: readonly (readonly [boolean, string])[] = [
     [config.redis === undefined, 'REDIS_URL is not set: limits and revocations hold for this process only'],
     [config.allowedOrigins === undefined, 'ALLOWED_ORIGINS is not set: browser pages from elsewhere are refused'],
@@ -63,6 +67,8 @@ export function configWarnings(config: Config): readonly string[] {
       config.telemetry?.content === true && config.telemetry.traces !== undefined,
       'OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT is on: traces hold what users, model and tools say',
     ],
+    [unused.length > 0, `Guards that no profile has: ${unused.join(', ')}`],
+    [plainGuards.length > 0, `Guards reached over plain http: ${plainGuards.join(', ')}`],
     [plain.length > 0, `Tools reached over plain http: ${plain.join(', ')}`],
   ]
   return warnings.filter(([applies]) => applies).map(([, text]) => text)
@@ -94,6 +100,16 @@ function describeTelephony({ telephony }: Config): string {
 function describeAuth({ auth }: Config): string {
   const how = auth.key.kind === 'jwks' ? `key set ${auth.key.url.origin}` : auth.key.kind === 'public' ? 'public key' : 'shared secret'
   return `${how}, ${auth.algorithms.join(', ')}, issuer ${auth.issuer ?? 'any'}, audience ${auth.audience ?? (auth.clientId === undefined ? 'any' : 'none')}${auth.clientId === undefined ? '' : `, client ${auth.clientId}`}`
+}
+
+function describeGuard({ run, on, mode, timeoutMs, whenUnsure }: GuardConfig): string {
+  const how = {
+    patterns: 'patterns',
+    http: run.kind === 'http' ? run.url.origin : '',
+    module: run.kind === 'module' ? run.file : '',
+    azure: run.kind === 'azure' ? run.endpoint.origin : '',
+  }[run.kind]
+  return `${how}, on ${on.join(', ')}, ${mode}${run.kind === 'patterns' ? '' : `, ${timeoutMs} ms, then ${whenUnsure}`}`
 }
 
 function describeTool(tool: ToolConfig): string {

@@ -7,17 +7,19 @@ import type { AuthConfig, CheckTools, Config } from './config.js'
 import { ConfigError } from './config-error.js'
 import { createEnvReader, createProblemList, type Environment, type EnvReader, type Problems } from './environment.js'
 import { seeFiles } from './file-watch.js'
+import { checkGuards } from './guard-policy.js'
+import { readGuards } from './guards.js'
 import { reportUnknown } from './misspelt.js'
 import { readPrices } from './prices.js'
 import { readProfiles } from './profiles.js'
 import { proxyFor, readProxies } from './proxy.js'
 import { Secret } from './secret.js'
 import { readTelemetry } from './telemetry.js'
-import { readTelephony } from './telephony.js'
+import { hasSharedSecret, readTelephony } from './telephony.js'
 import { readTlsPair } from './tls-files.js'
 import { readTools } from './tools.js'
 import { readUpstreams } from './upstreams.js'
-import { checkWebrtc, readWebrtc } from './webrtc.js'
+import { checkWebrtc, readWebrtc, webrtcMode } from './webrtc.js'
 
 interface LoadOptions {
   /** `demo` does not report unknown variables, since a developer's shell holds many. */
@@ -31,7 +33,7 @@ export function processEnvironment(): Environment {
   return process.env
 }
 
-const LIVE_FILES = ['TOOLS_FILE', 'PROFILES_FILE', 'INSTRUCTIONS_FILE', 'SESSION_FILE'] as const
+const LIVE_FILES = ['TOOLS_FILE', 'GUARDS_FILE', 'PROFILES_FILE', 'INSTRUCTIONS_FILE', 'SESSION_FILE'] as const
 
 /** Throws `ConfigError`. Reads the files that the environment names and dials nothing. `checkTools` comes from the part that runs tools. */
 export function loadConfig(checkTools: CheckTools, environment: Environment = process.env, options: LoadOptions = { mode: 'serve', cwd: process.cwd() }): Config {
@@ -43,11 +45,13 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
   const tools = readTools(env, options.cwd, checkTools, problems)
   const proxies = readProxies(env, environment, problems)
   checkPinnedTools(tools, proxies, problems)
+  const guards = readGuards({ env, problems, cwd: options.cwd })
   const profiles = readProfiles({
     env,
     problems,
     cwd: options.cwd,
     tools,
+    guards,
     zones: upstreams.flatMap(({ zone }) => (zone === undefined ? [] : [zone])),
     voiceLive: upstreams.some((upstream) => upstream.provider === 'voice-live'),
     withPrices: env.isSet('PRICES_FILE'),
@@ -71,6 +75,7 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
     quotaFailOpen: env.get('QUOTA_FAIL_OPEN'),
     profiles,
     tools,
+    guards,
     liveFiles,
     clientMaySeedHistory: env.get('CLIENT_MAY_SEED_HISTORY'),
     forwardRateLimits: env.get('FORWARD_RATE_LIMITS'),
@@ -102,6 +107,7 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
   checkResume(settings, problems)
   const telephony = readTelephony(env, { ...settings, auth }, problems)
   checkWebrtc(settings, env.get('WEBRTC_CONFIDENTIAL_TOOLS') === 'allow', problems)
+  checkGuards(settings, { webrtcOf: (name) => webrtcMode(settings, name), telephony, hasSharedSecret: hasSharedSecret({ ...settings, auth }) }, problems)
   if (options.mode === 'serve') reportUnknown(environment, env.freeNames, problems)
   if (problems.found.length > 0 || !auth) throw new ConfigError(problems.found)
   return deepFreeze({ ...settings, auth, telephony })

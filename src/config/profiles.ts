@@ -5,6 +5,8 @@ import { isObject, type JsonObject } from '../core/protocol/events.js'
 import { type ClientMaySet, joinOpenings, parseOpening } from './client-may-set.js'
 import type { ProfileConfig, ToolConfig } from './config.js'
 import { type EnvReader, type Problems, readTextFile } from './environment.js'
+import type { GuardConfig } from './guard-config.js'
+import { allGuards, readGuardPolicy } from './guard-policy.js'
 import { readInterruption } from './interruption.js'
 import { type Fields, fieldsOf, parseJson, quoted } from './json-fields.js'
 import { readManners } from './manners.js'
@@ -26,6 +28,7 @@ interface ProfileContext {
   readonly problems: Problems
   readonly cwd: string
   readonly tools: readonly ToolConfig[]
+  readonly guards: readonly GuardConfig[]
   /** With a Voice Live upstream, session fields that OpenAI does not have are let through. */
   readonly voiceLive: boolean
   /** Of all upstreams. */
@@ -44,6 +47,7 @@ export function readProfiles(context: ProfileContext): Readonly<Record<string, P
     ...openingsOf(env.get('CLIENT_MAY_SET')),
     relayEvents: false,
     clientTools: false,
+    guards: allGuards(context.guards),
     limits: {},
   }
   const entries = readFile(context)
@@ -109,6 +113,7 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
   const manners = readManners(fields.fields('manners'), knownTools(context.tools))
   const interruption = readInterruption(fields) ?? fallback.interruption
   const webrtc = fields.parsed('webrtc', oneOf('off', 'media-only', 'shared')) ?? fallback.webrtc
+  const guards = readGuardPolicy(fields, context.guards)
   const { limits, quota } = readLimits(fields.fields('limits'), context)
   fields.done()
   return {
@@ -126,6 +131,7 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
     webrtc,
     manners: manners?.manners,
     transferTo: manners?.transferTo,
+    guards,
     limits,
     quota: quota ?? fallback.quota,
   }

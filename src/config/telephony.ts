@@ -58,7 +58,7 @@ export function readTelephony(env: EnvReader, config: Known, problems: Problems)
 }
 
 /** The one that names callers: see `auth/sealing-key.ts`. */
-function hasSharedSecret({ webrtc, auth, upstreams }: Known): boolean {
+export function hasSharedSecret({ webrtc, auth, upstreams }: Pick<Known, 'webrtc' | 'auth' | 'upstreams'>): boolean {
   return webrtc.secret !== undefined || auth?.key.kind === 'secret' || upstreams.some(({ apiKey }) => apiKey !== undefined) || auth === undefined
 }
 

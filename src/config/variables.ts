@@ -102,6 +102,7 @@ export const VARIABLES = {
 
   INSTRUCTIONS: orFile(optional(plainText, 'Instructions for the model. `{{claims.name}}` is filled from the verified token.')),
   TOOLS: orFile(optional(plainText, 'JSON list of tools.')),
+  GUARDS: orFile(optional(plainText, 'JSON list of guards, which check what users, model and tools say.')),
   SESSION: orFile(optional(plainText, 'JSON session fields in GA form that the server sets.')),
   CLIENT_MAY_SET: required(
     openings,
@@ -111,7 +112,7 @@ export const VARIABLES = {
   CLIENT_MAY_SEED_HISTORY: required(boolean, 'false', 'Let clients add earlier assistant messages to the conversation.'),
   PROFILES_FILE: optional(
     plainText,
-    'JSON map of name to `{instructions, tools, session, clientMaySet, limits, relayEvents, clientTools, toolNoticeMs, toolFiller, onCutAnswer, bargeIn, protectMs, minSpeechMs, truncate, manners}`.',
+    'JSON map of name to `{instructions, tools, session, clientMaySet, limits, relayEvents, clientTools, toolNoticeMs, toolFiller, onCutAnswer, bargeIn, protectMs, minSpeechMs, truncate, manners, guards, blockedLine, blockedMessage, maxBlocks, tellModel}`.',
   ),
   PRICES_FILE: optional(plainText, 'JSON table of what models cost, by deployment or model, such as `deploy/examples/prices.json`. Unset: no money is counted.'),
   QUOTA_FAIL_OPEN: required(boolean, 'true', 'Let users with a quota go on while Redis is unreachable. `false` refuses their responses meanwhile.'),

@@ -8,6 +8,8 @@ export interface HealthDeps {
   readonly upstream: () => Promise<Health>
   readonly limits: () => Promise<Health>
   readonly tools: () => Promise<Health>
+  /** Undefined while there are none. */
+  readonly guards?: () => Promise<Health> | undefined
   readonly memory: () => Promise<Health>
   /** True after the first SIGTERM. */
   readonly draining: () => boolean
@@ -15,7 +17,7 @@ export interface HealthDeps {
 
 export interface Readiness {
   readonly status: 'ok' | 'degraded' | 'down' | 'draining'
-  readonly checks: Readonly<Record<'auth' | 'upstream' | 'limits' | 'tools' | 'memory', Health>>
+  readonly checks: Readonly<Record<'auth' | 'upstream' | 'limits' | 'tools' | 'memory', Health>> & { readonly guards?: Health }
 }
 
 /** Longest wait for one part. Probes give up after one second or a few. */
@@ -56,8 +58,10 @@ export function createReadiness(deps: HealthDeps, now: () => number = () => perf
 }
 
 async function askAll(deps: HealthDeps): Promise<Readiness['checks']> {
-  const [auth, upstream, limits, tools, memory] = await Promise.all([ask(deps.auth), ask(deps.upstream), ask(deps.limits), ask(deps.tools), ask(deps.memory)])
-  return { auth, upstream, limits, tools, memory }
+  const guarding = deps.guards?.()
+  const asked = [ask(deps.auth), ask(deps.upstream), ask(deps.limits), ask(deps.tools), ask(deps.memory)] as const
+  const [auth, upstream, limits, tools, memory] = await Promise.all(asked)
+  return { auth, upstream, limits, tools, memory, ...(guarding && { guards: await ask(() => guarding) }) }
 }
 
 async function ask(check: () => Promise<Health>): Promise<Health> {

@@ -33,6 +33,12 @@ export function createNoteCounters({ counter, histogram }: Series): NoteCounters
   const configured = histogram('relay_configured_seconds', 'Time from upgrade to a session configured as the server wants.', SECONDS)
   const responses = counter('relay_responses_total', 'Responses done, by status.', ['status'])
   const quotaRefusals = counter('relay_quota_refusals_total', 'Responses that a quota did not let start, by rule.', ['rule'])
+  const guardTrips = counter('relay_guard_trips_total', 'What guards found, by guard, side, category and mode.', ['guard', 'side', 'category', 'mode'])
+  const guardFailures = counter('relay_guard_failures_total', 'Questions that guards did not answer, by guard and reason: the words went or not, as its whenUnsure says.', [
+    'guard',
+    'why',
+  ])
+  const filtered = counter('relay_content_filtered_total', 'Responses that the model service itself ended for their content.')
   const backpressure = counter('relay_backpressure_total', 'Times a side was paused because the other did not read, by the side that did not read.', ['side'])
   const clientsGone = counter('relay_clients_gone_total', 'Sockets lost of clients that may come back.', [])
   const resumes = counter(
@@ -69,6 +75,8 @@ export function createNoteCounters({ counter, histogram }: Series): NoteCounters
     tool: createBoundedLabel(),
     code: createBoundedLabel(),
     status: createBoundedLabel(),
+    guard: createBoundedLabel(),
+    category: createBoundedLabel(),
   }
 
   function count(note: Counted): void {
@@ -105,7 +113,12 @@ export function createNoteCounters({ counter, histogram }: Series): NoteCounters
         return upstreamErrors.inc({ code: label.code(note.code) })
       case 'configured':
         return configured.observe(note.durationMs / 1000)
+      case 'guard_tripped':
+        return guardTrips.inc({ guard: label.guard(note.guard), side: note.side, category: label.category(note.category), mode: note.mode })
+      case 'guard_failed':
+        return guardFailures.inc({ guard: label.guard(note.guard), why: note.why })
       case 'response_done':
+        if (note.reason === 'content_filter') filtered.inc()
         return responses.inc({ status: label.status(note.status) })
       case 'quota_refused':
         return quotaRefusals.inc({ rule: note.rule })

@@ -76,6 +76,8 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
       return logger.info(fields, name)
     case 'foreign_event':
       return note.mode === 'media-only' ? logger.warn(fields, name) : logger.info(fields, name)
+    case 'guard_tripped':
+    case 'guard_failed':
     case 'upstream_lost':
     case 'restore_failed':
     case 'rollover_failed':

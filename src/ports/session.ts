@@ -3,6 +3,7 @@ import type { SessionProfile } from '../core/policy/profile.js'
 import type { DialectName } from '../core/protocol/dialect.js'
 import type { Identity } from './caller.js'
 import type { SessionCall } from './calls.js'
+import type { GuardSet } from './guards.js'
 import type { Link } from './link.js'
 import type { Recorder } from './notes.js'
 import type { SessionPhone } from './phone.js'
@@ -17,6 +18,8 @@ export interface NewSession {
   readonly identity: Identity
   readonly profile: SessionProfile
   readonly tools: ToolSet
+  /** Those that the profile names. */
+  readonly guards?: GuardSet | undefined
   /** Model name the client asked for; echoed to it, never sent upstream. */
   readonly requestedModel: string | undefined
   /** When its upgrade was asked for, in epoch milliseconds. */

@@ -39,6 +39,7 @@ export function chooseProfile(config: Config, toolSet: (names: readonly string[]
     toolFiller: chosen.toolFiller,
     onCutAnswer: chosen.onCutAnswer,
     manners: chosen.manners,
+    guards: chosen.guards,
     interruption: chosen.interruption,
     relayEvents: chosen.relayEvents || identity.claims.relayEvents === true,
     limits: own.limits,

@@ -1,10 +1,11 @@
-// Keeps the versions of what changes while the relay runs: tools, profiles, instructions. New sessions get the newest, running ones keep theirs.
+// Keeps the versions of what changes while the relay runs: tools, guards, profiles, instructions. New sessions get the newest, running ones keep theirs.
 
 import type { Config } from '../config/config.js'
 import { configWarnings } from '../config/describe.js'
 import { watchFiles } from '../config/file-watch.js'
 import type { SessionProfile } from '../core/policy/profile.js'
 import type { Identity } from '../ports/caller.js'
+import type { GuardRegistry, GuardSet } from '../ports/guards.js'
 import type { ToolRegistry, ToolSet } from '../ports/tools.js'
 import { chooseProfile } from './choose.js'
 
@@ -14,6 +15,8 @@ interface LiveConfigOptions {
   readonly load: (() => Config) | undefined
   /** Rejects with such an error for tools that cannot be used. */
   readonly createTools: (config: Config) => Promise<ToolRegistry>
+  /** As `createTools`. Resolves to undefined if there are no guards. */
+  readonly createGuards?: (config: Config) => Promise<GuardRegistry | undefined>
   readonly log: Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>
   readonly count: (result: 'reloaded' | 'refused') => void
   /** Time between two looks at the files, in milliseconds. */
@@ -23,11 +26,13 @@ interface LiveConfigOptions {
 export interface LiveConfig {
   readonly config: Config
   readonly tools: ToolRegistry
+  /** Absent: there are none. */
+  readonly guards: GuardRegistry | undefined
   /** Throws what `chooseProfile` throws. The profile stays with the version it came from. */
   profileFor(identity: Identity, requestedModel: string | undefined): SessionProfile
   toolsFor(profile: SessionProfile): ToolSet
-  /** Keeps the version that this profile came from, with its tools, until `release` is called. */
-  pin(profile: SessionProfile): { release(): void }
+  /** Keeps the version that this profile came from, with its tools and guards, until `release` is called. The set is that of one session. */
+  pin(profile: SessionProfile): { readonly guards: GuardSet | undefined; release(): void }
   /** Takes up what the files say now, or logs every mistake and keeps what is in force. Looks again if it is called meanwhile. Never rejects. */
   reload(): Promise<void>
   close(): Promise<void>
@@ -36,6 +41,7 @@ export interface LiveConfig {
 interface Version {
   readonly config: Config
   readonly tools: ToolRegistry
+  readonly guards: GuardRegistry | undefined
   sessions: number
   retired: boolean
 }
@@ -51,26 +57,35 @@ export async function createLiveConfig(options: LiveConfigOptions): Promise<Live
     if (building) again = true
     else void reload()
   })
-  const tools = await createTools(options.config).catch((error: unknown) => {
+  let current = await build(options.config).catch((error: unknown) => {
     stopWatching()
     throw error
   })
   building = false
-  let current: Version = { config: options.config, tools, sessions: 0, retired: false }
   const open = new Set([current])
   const chosen = new WeakMap<SessionProfile, { readonly version: Version; readonly tools: ToolSet }>()
   let reloading: Promise<void> | undefined
   let closed = false
 
-  async function takeUp(loadNow: () => Config): Promise<void> {
-    let tools: ToolRegistry | undefined
+  async function build(config: Config): Promise<Version> {
+    const tools = await createTools(config)
     try {
-      const { tools: toolConfigs, profiles } = loadNow()
-      const config: Config = { ...options.config, tools: toolConfigs, profiles }
-      tools = await createTools(config)
-      if (closed) return await tools.close()
+      return { config, tools, guards: await options.createGuards?.(config), sessions: 0, retired: false }
+    } catch (error) {
+      await tools.close()
+      throw error
+    }
+  }
+
+  async function takeUp(loadNow: () => Config): Promise<void> {
+    try {
+      const { tools: toolConfigs, guards, profiles } = loadNow()
+      const config: Config = { ...options.config, tools: toolConfigs, guards, profiles }
+      const version = await build(config)
+      if (closed) return await closeParts(version)
+      const { tools } = version
       const before = current
-      current = { config, tools, sessions: 0, retired: false }
+      current = version
       open.add(current)
       retire(before)
       for (const warning of configWarnings(config)) log.warn({}, warning)
@@ -92,7 +107,7 @@ export async function createLiveConfig(options: LiveConfigOptions): Promise<Live
   }
 
   function closeUnused(version: Version): void {
-    if (version.retired && version.sessions === 0 && open.delete(version)) version.tools.close().catch(() => undefined)
+    if (version.retired && version.sessions === 0 && open.delete(version)) closeParts(version).catch(() => undefined)
   }
 
   async function reload(): Promise<void> {
@@ -117,6 +132,9 @@ export async function createLiveConfig(options: LiveConfigOptions): Promise<Live
     get tools() {
       return current.tools
     },
+    get guards() {
+      return current.guards
+    },
     profileFor(identity, requestedModel) {
       const version = current
       const { profile, tools } = chooseProfile(version.config, (names) => version.tools.toolSet(names), identity, requestedModel)
@@ -126,10 +144,11 @@ export async function createLiveConfig(options: LiveConfigOptions): Promise<Live
     toolsFor: (profile) => chosen.get(profile)?.tools ?? current.tools.toolSet([]),
     pin(profile) {
       const version = chosen.get(profile)?.version
-      if (!version) return { release: () => undefined }
+      if (!version) return { guards: undefined, release: () => undefined }
       version.sessions++
       let pinned = true
       return {
+        guards: profile.guards && version.guards?.guardSet(),
         release() {
           if (pinned) version.sessions--
           pinned = false
@@ -141,10 +160,14 @@ export async function createLiveConfig(options: LiveConfigOptions): Promise<Live
     async close() {
       closed = true
       stopWatching()
-      await Promise.all([...open].map((version) => version.tools.close()))
+      await Promise.all([...open].map(closeParts))
       await reloading
     },
   }
+}
+
+async function closeParts({ tools, guards }: Version): Promise<void> {
+  await Promise.all([tools.close(), guards?.close()])
 }
 
 /** Our own words, if the error is about the configuration or its tools. Of any other error, only its kind. */

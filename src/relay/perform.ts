@@ -4,12 +4,15 @@ import type { Side } from '../core/protocol/events.js'
 import type { Action } from '../core/session/actions.js'
 import type { Input } from '../core/session/inputs.js'
 import type { QuotaCause } from '../core/session/quota/state.js'
+import type { SessionState } from '../core/session/state.js'
 import type { TokenOutcome } from '../core/session/token-term.js'
 import type { Identity } from '../ports/caller.js'
 import type { NewSession } from '../ports/session.js'
 import { within } from '../time/within.js'
 import type { AudioRing } from './audio-ring.js'
 import type { SessionDeps } from './deps.js'
+import type { GuardGate } from './guard-gate.js'
+import { askGuard } from './guards.js'
 import type { SessionLedger } from './ledger.js'
 import type { Leg } from './leg.js'
 import type { PlaybackLedger } from './playback-ledger.js'
@@ -23,7 +26,8 @@ export interface Effects {
   readonly ledger: SessionLedger
   readonly toolAborts: Map<string, AbortController>
   readonly audio: AudioRing
-  readonly lane: { readonly turns: Pick<TurnClock, 'moment'>; readonly playback: Pick<PlaybackLedger, 'clear' | 'drops'> | undefined }
+  readonly lane: { readonly turns: Pick<TurnClock, 'moment'>; readonly playback: Pick<PlaybackLedger, 'clear' | 'drops'> | undefined; readonly gate: GuardGate | undefined }
+  readonly state: SessionState
   /** Name under which limits are recorded. Empty until the upstream is reached. */
   readonly deployment: string
   /** The session rests on this token. */
@@ -60,6 +64,12 @@ export function perform(session: Effects, action: PlugAction): void {
       return
     case 'client.drop':
       return session.deps.resume?.drop(session.opened.sessionId)
+    case 'guard.check':
+      return askGuard(session, action)
+    case 'output.release':
+      return session.lane.gate?.release(action.responseId, action.mark, session.state.playing.discarded)
+    case 'output.drop':
+      return session.lane.gate?.drop(action.responseId, session.state.playing.discarded)
     case 'token.verify':
       return verifyToken(session, action.token)
     case 'token.use':

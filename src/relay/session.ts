@@ -18,6 +18,7 @@ import { tellContent } from './content.js'
 import type { SessionDeps } from './deps.js'
 import { firstState } from './first-state.js'
 import { frameRefused } from './frame-inputs.js'
+import { createGuardGate } from './guard-gate.js'
 import { SessionLedger } from './ledger.js'
 import { Leg, type Sides } from './leg.js'
 import { closedInput, eventInputs, stalledInput, tickInput } from './loss-inputs.js'
@@ -68,7 +69,7 @@ export class RelayedSession implements Effects, Sides {
     this.#alarm = new Alarm(timetable, this, dueAt(this.state))
     this.client = this.#leg('client', opened.client, opened.dialect, 0, '')
     this.audio = createAudioRing(opened.profile.limits, deps.audio, this.state.voice.openFromMs)
-    this.lane = new UpstreamLane(this.client, this.meters, opened.recorder, new TurnClock(this, timetable), createPlaybackLedger(this))
+    this.lane = new UpstreamLane(this.client, this.meters, opened.recorder, new TurnClock(this, timetable), createPlaybackLedger(this), createGuardGate(this))
   }
 
   #leg(side: Side, link: Link, dialect: DialectName, number: number, deployment: string): Leg {
@@ -132,7 +133,7 @@ export class RelayedSession implements Effects, Sides {
   #perform(action: Action): void {
     switch (action.type) {
       case 'send':
-        if (action.to === 'client') return this.lane.deliver(action.event, action.frame)
+        if (action.to === 'client') return this.lane.send(action)
         this.audio.sent(action.event)
         return void (action.leg === undefined ? this.#upstream : this.#next.leg)?.sendEvent(action.event)
       case 'note':

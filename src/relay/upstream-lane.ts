@@ -5,6 +5,7 @@ import type { NoReading } from '../core/protocol/wire.js'
 import type { Action } from '../core/session/actions.js'
 import type { SessionState } from '../core/session/state.js'
 import type { Recorder } from '../ports/notes.js'
+import type { GuardGate } from './guard-gate.js'
 import { type Outcome, outcomeOf, rewritten } from './lane-outcome.js'
 import type { Leg } from './leg.js'
 import type { Meters } from './meters.js'
@@ -37,28 +38,30 @@ export class UpstreamLane {
   readonly parts = new PartLane()
   /** Absent: nobody follows what the client plays. */
   readonly playback: PlaybackLedger | undefined
+  /** Absent: no guard looks at answers. Else all but their sound is read. */
+  readonly gate: GuardGate | undefined
   /** What is known holds for this state alone: any change of it may change what becomes of a frame. */
   #state: SessionState | undefined
   #known: readonly Known[] = NOTHING
 
-  constructor(client: Leg, meters: Meters, recorder: Recorder, turns: TurnClock, playback?: PlaybackLedger) {
+  constructor(client: Leg, meters: Meters, recorder: Recorder, turns: TurnClock, playback?: PlaybackLedger, gate?: GuardGate) {
     this.#client = client
     this.#meters = meters
     this.#recorder = recorder
     this.turns = turns
     this.playback = playback
+    this.gate = gate
   }
 
   /** True: the frame has gone on, or was dropped, as `step` would have had it. */
   passes(leg: Leg, frame: Frame, state: SessionState): boolean {
     const audioBytes = leg.wire.audioIn(frame)
     if (audioBytes >= 0) {
-      if (this.playback !== undefined && !this.playback.passes(frame, state.playing.discarded)) return true
-      this.#meters.serverAudioBytes += audioBytes
-      this.#client.send(this.#client.wire.audioOut(frame, leg.wire))
-      if (this.turns.awaitsAudio) this.turns.audio(audioBytes)
+      if (this.gate !== undefined) this.#gated(this.gate, leg, frame, audioBytes, state.playing.discarded)
+      else if (this.playback === undefined || this.playback.passes(frame, state.playing.discarded)) this.#sound(this.#client.wire.audioOut(frame, leg.wire), audioBytes)
       return true
     }
+    if (this.gate !== undefined) return false
     if (state !== this.#state) {
       this.#known = NOTHING
       this.#state = undefined
@@ -72,6 +75,20 @@ export class UpstreamLane {
     return leg.wire.name === 'ga' && this.#passesPart(frame, state)
   }
 
+  #sound(frame: Frame, audioBytes: number): void {
+    this.#meters.serverAudioBytes += audioBytes
+    this.#client.send(frame)
+    if (this.turns.awaitsAudio) this.turns.audio(audioBytes)
+  }
+
+  /** Spelled for the client as it comes, since it may go when another frame has been looked at. */
+  #gated(gate: GuardGate, leg: Leg, frame: Frame, audioBytes: number, discarded: string | undefined): void {
+    const go = (out: Frame, now: string | undefined) => {
+      if (this.playback === undefined || this.playback.passes(out, now)) this.#sound(out, audioBytes)
+    }
+    gate.sound(this.#client.wire.audioOut(frame, leg.wire), go, discarded)
+  }
+
   #passesPart(frame: Frame, state: SessionState): boolean {
     const shape = this.parts.match(frame, state, spans)
     if (!shape) return false
@@ -83,7 +100,16 @@ export class UpstreamLane {
     return true
   }
 
-  /** An event of the upstream, or of the relay, that was read. `frame`: its bytes, if they are to be sent. */
+  /** An event of the upstream, or of the relay, that was read: it goes at once, or waits behind the gate of guards. */
+  send({ event, frame, gate: mark }: Extract<Action, { type: 'send' }>): void {
+    const { gate } = this
+    if (!gate || !mark || gate.passes(mark)) return this.deliver(event, frame)
+    // The frame may be a view of a larger read.
+    const kept = frame && Buffer.from(frame)
+    gate.hold(mark, kept?.length ?? JSON.stringify(event).length, () => this.deliver(event, kept))
+  }
+
+  /** `frame`: the event's bytes, if they are to be sent. */
   deliver(event: RealtimeEvent, frame: Frame | undefined): void {
     this.playback?.sends(event)
     if (frame) this.#client.send(frame)
@@ -100,6 +126,7 @@ export class UpstreamLane {
    * time, any other if the state is as it was.
    */
   learn(leg: Leg, frame: Frame, events: readonly RealtimeEvent[], before: SessionState, state: SessionState, actions: readonly Action[]): void {
+    if (this.gate !== undefined) return
     const [event, ...others] = events
     const [action, ...more] = actions
     if (!event || !action || others.length > 0 || more.length > 0) return

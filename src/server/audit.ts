@@ -16,7 +16,7 @@ export interface ServerAudit {
   /** For what concerns no session. */
   readonly general: readonly Recorder[]
   /** The tools, profiles and instructions in force from now on. */
-  configured(config: Pick<Config, 'tools' | 'profiles'>): void
+  configured(config: Pick<Config, 'tools' | 'guards' | 'profiles'>): void
   /** True: no session may be opened, since it would not be written. */
   refuses(): boolean
   close(): Promise<void>
@@ -53,7 +53,7 @@ export async function openAudit({ audit }: Pick<Config, 'audit'>, store: Pick<St
     book,
     recorders: (session) => [createSessionAudit(book, session)],
     general: [createRefusalAudit(book)],
-    configured: ({ tools, profiles }) => book.record('configured', { configuration: digest({ tools, profiles }) }),
+    configured: ({ tools, guards, profiles }) => book.record('configured', { configuration: digest({ tools, guards, profiles }) }),
     refuses: () => audit.isRequired && !journal.writable,
     close: () => journal.close(),
   }

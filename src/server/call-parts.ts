@@ -107,7 +107,7 @@ export function startCallParts(deps: CallsDeps): CallParts {
   })
 
   function openCall({ chosen, ...session }: CallSession): void {
-    openPinned(live, chosen, session.onEnd, (onEnd) => relay.openCall({ ...session, onEnd, recorder: deps.recorderOf(session) }))
+    openPinned(live, chosen, session.onEnd, (pinned) => relay.openCall({ ...session, ...pinned, recorder: deps.recorderOf(session) }))
   }
 
   function phoneOf({ name }: SessionProfile, placed: PlacedCall): SessionPhone {

@@ -38,7 +38,7 @@ export async function startPhone(deps: PhoneDeps): Promise<Phone> {
       const used = quota && (await quotaUsage(store.usage, identity.subject, quota, Date.now()))
       return quota ? used && quotaLeft(quota, used) : []
     },
-    openSession: (session, chosen) => openPinned(live, chosen, session.onEnd, (onEnd) => relay.openSession({ ...session, onEnd, recorder: deps.recorderOf(session) })),
+    openSession: (session, chosen) => openPinned(live, chosen, session.onEnd, (pinned) => relay.openSession({ ...session, ...pinned, recorder: deps.recorderOf(session) })),
     draining: deps.draining,
     overloaded: deps.overloaded,
     sessionCount: () => relay.sessions.count,

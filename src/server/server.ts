@@ -32,6 +32,7 @@ import { createAdminServer } from './admin-port.js'
 import { metricsOfAll } from './all-metrics.js'
 import { openAudit } from './audit.js'
 import { startCallsIfOn } from './calls-if-on.js'
+import { guardsHealth, openGuards } from './guards.js'
 import { keyFetch } from './key-fetch.js'
 import { listenOn } from './listen.js'
 import { countForOperators, shareLive } from './live.js'
@@ -108,16 +109,16 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
         audit.configured(version)
         return createToolRegistry(version.tools, toolRegistryOptions(version, log))
       },
+      createGuards: (version) => openGuards(version, log, extras.credential),
       log,
       count: metrics.counter('relay_config_reloads_total', 'Changed configurations taken up or refused.', 'result', ['reloaded', 'refused']),
     })
     closers.push(() => live.close())
-    const { upstreamConnectTimeoutMs: connectTimeoutMs } = config.limits
     const provider = createFailOver(createWarmUpstreams(createUpstreams(config, log, extras.credential), live, log, metrics), {
       limits: store.limits,
       now: Date.now,
       random: Math.random,
-      connectTimeoutMs,
+      connectTimeoutMs: config.limits.upstreamConnectTimeoutMs,
       log,
       onDialled: dialled,
     })
@@ -161,6 +162,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       upstream: () => provider.health(),
       limits: () => store.health(),
       tools: () => live.tools.health(),
+      guards: () => live.guards && guardsHealth(live.guards),
       memory: memory.health,
       draining: () => draining,
     })
@@ -174,7 +176,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       profileFor: (identity, requestedModel) => live.profileFor(identity, requestedModel),
       toolsFor: (profile) => live.toolsFor(profile),
       sessionsAllowed: (identity) => maxSessionsPerUser(live.config, profileName(live.config, identity, undefined)),
-      openSession: (session) => openPinned(live, session.profile, session.onEnd, (onEnd) => relay.openSession({ ...session, onEnd, recorder: recorderOf(session) })),
+      openSession: (session) => openPinned(live, session.profile, session.onEnd, (pinned) => relay.openSession({ ...session, ...pinned, recorder: recorderOf(session) })),
       recorder: general,
       ...watched,
       sessionCount: () => relay.sessions.count,

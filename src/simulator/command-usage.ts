@@ -11,6 +11,7 @@ what it says      --script FILE (YAML or JSON)   --script-schema prints the sche
 what it hears     --heard TEXT   and how it speaks   --voice tones|espeak
 time              --speed N   --latency MS --jitter MS   --seed N
 how to record it  --upstream URL --record FILE stands before a real upstream and writes a script of what it says
+                  --record-events FILE and every event with its time, for realtime-relay replay
 how you see it    --control PORT (sessions, events, faults, scripts, and a page)   --control-listen HOST
 how it fails      --dials-per-minute N   --session-seconds N   --session-end error-close|close-error|error|close|server-error
                   --faults JSON (src/simulator/README.md lists them)

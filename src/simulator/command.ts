@@ -34,6 +34,7 @@ const OPTIONS = {
   script: { type: 'string' },
   upstream: { type: 'string' },
   record: { type: 'string' },
+  'record-events': { type: 'string' },
   'webrtc-port': { type: 'string' },
   control: { type: 'string' },
   'control-listen': { type: 'string' },
@@ -60,13 +61,17 @@ export async function simulateCommand(argv: readonly string[], print: (line: str
 
 function recordingOptions(argv: readonly string[], print: (line: string) => void): RecordingOptions | undefined {
   const { values } = parseArgs({ args: [...argv], options: OPTIONS })
-  const { upstream, record } = values
-  if (upstream === undefined && record === undefined) return undefined
+  const { upstream, record, 'record-events': events } = values
+  if (upstream === undefined && record === undefined) {
+    if (events !== undefined) throw new Error('--record-events belongs to --upstream and --record')
+    return undefined
+  }
   if (upstream === undefined || record === undefined) throw new Error('--upstream and --record belong together')
   if (!/^(https?|wss?):\/\/[^/]/.test(upstream) || !URL.canParse(upstream)) throw new Error('--upstream must be a URL such as https://my-resource.openai.azure.com')
   return given<RecordingOptions>({
     upstream,
     file: record,
+    events,
     port: number('--port', values.port, 0, 65_535),
     host: values.listen ?? values.host,
     log: values.verbose ? print : undefined,

@@ -7,6 +7,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { stringify } from 'yaml'
 import type { DialectName } from '../core/protocol/dialect.js'
 import { isObject, type RealtimeEvent } from '../core/protocol/events.js'
+import { createEventFile, type EventFile } from './event-file.js'
 import { refuseUpgrade } from './http-answers.js'
 import { createTranscript, joined, type Transcript } from './transcript.js'
 import { offered } from './upgrade.js'
@@ -16,6 +17,8 @@ export interface RecordingOptions {
   readonly upstream: string
   /** Where the script goes, in YAML. */
   readonly file: string
+  /** Where the events of the first session go, as JSONL; those of others go beside it. */
+  readonly events?: string
   readonly port?: number
   readonly host?: string
   readonly log?: (line: string) => void
@@ -39,6 +42,13 @@ export async function startRecording(options: RecordingOptions): Promise<Running
   const base = new URL(options.upstream)
   base.protocol = base.protocol.replace('http', 'ws')
   const transcripts: Transcript[] = []
+  const eventFiles: EventFile[] = []
+  const openEvents = () => {
+    if (options.events === undefined) return undefined
+    const file = createEventFile(options.events, eventFiles.length + 1, () => options.log?.('events: the file is full, the rest is left out'))
+    eventFiles.push(file)
+    return file
+  }
   const pairs = new Set<readonly [WebSocket, WebSocket]>()
   const write = () => writeFileSync(options.file, HEAD + stringify(joined(transcripts.map((one) => one.document())), { lineWidth: 0 }), { mode: 0o600 })
   const server = createServer((_request, response) => void response.writeHead(404).end())
@@ -70,11 +80,13 @@ export async function startRecording(options: RecordingOptions): Promise<Running
       webSockets.handleUpgrade(request, socket, head, (client) => {
         const transcript = createTranscript(dialectOf(target.pathname))
         transcripts.push(transcript)
+        const events = openEvents()
         const pair = [client, upstream] as const
         pairs.add(pair)
-        join(client, upstream, (text) => note(transcript, 'client', text))
-        join(upstream, client, (text) => note(transcript, 'server', text))
+        join(client, upstream, (text) => note([transcript, events], 'client', text))
+        join(upstream, client, (text) => note([transcript, events], 'server', text))
         upstream.once('close', () => {
+          events?.close()
           if (pairs.delete(pair)) write()
         })
         upstream.resume()
@@ -90,6 +102,7 @@ export async function startRecording(options: RecordingOptions): Promise<Running
     async close() {
       for (const socket of [...pairs].flat()) socket.terminate()
       pairs.clear()
+      for (const file of eventFiles) file.close()
       write()
       await new Promise<void>((resolve) => {
         server.close(() => resolve())
@@ -117,10 +130,10 @@ function join(from: WebSocket, to: WebSocket, look: (text: string) => void): voi
   })
 }
 
-function note(transcript: Transcript, from: 'client' | 'server', text: string): void {
+function note(listeners: readonly (Pick<Transcript, 'passed'> | undefined)[], from: 'client' | 'server', text: string): void {
   try {
     const event: unknown = JSON.parse(text)
-    if (isObject(event) && typeof event.type === 'string') transcript.passed(from, event as RealtimeEvent)
+    if (isObject(event) && typeof event.type === 'string') for (const one of listeners) one?.passed(from, event as RealtimeEvent)
   } catch {
     // A frame that is no JSON says nothing that a script could say.
   }

@@ -15,6 +15,7 @@ describe('the table of variables', () => {
           'AUDIT_KEY',
           'AZURE_OPENAI_API_KEY',
           'CALLS_SECRET',
+          'GUARDS',
           'INSTRUCTIONS',
           'JWT_PUBLIC_KEY',
           'JWT_SECRET',

@@ -43,6 +43,11 @@ export const REFUSAL_NOTES: Readonly<Record<RefusalCode, RefusalNote>> = {
     operator: 'use one of the four realtime paths; a call that is over is not found',
   },
   upgrade_required: { when: 'before', happened: 'a realtime path was asked for without WebSocket', operator: 'look for a proxy that drops `Upgrade`, or a browser tab' },
+  content_blocked: {
+    when: 'after',
+    happened: 'guards blocked what was typed; the session ends only at `maxBlocks`',
+    operator: '`relay_guard_trips_total` shows guard and category; the log has them by session',
+  },
   event_not_allowed: {
     when: 'after',
     happened: 'policy does not allow a client’s event or field; the session closes only after many of them',

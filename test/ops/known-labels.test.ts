@@ -33,7 +33,7 @@ describe('a relay that has just started', () => {
     metrics.expect(config)
     const text = await metrics.text()
     const empty = [...text.matchAll(/^# TYPE (\w+) (?:counter|histogram)$/gm)].map(([, name]) => name ?? '').filter((name) => !series(text).some((line) => line.startsWith(name)))
-    expect(empty).toEqual(['relay_events_refused_total', 'relay_events_dropped_total'])
+    expect(empty).toEqual(['relay_events_refused_total', 'relay_events_dropped_total', 'relay_guard_trips_total', 'relay_guard_failures_total'])
   })
 
   it('counts at 0 what its configuration names', async () => {

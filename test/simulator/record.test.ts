@@ -119,6 +119,7 @@ it('reads a spoken turn by its transcription, also if that comes after the answe
 
 it.each([
   [['--record', 'x.yaml'], 'belong together'],
+  [['--record-events', 'x.jsonl'], '--record-events belongs to'],
   [['--upstream', 'nonsense', '--record', 'x.yaml'], '--upstream must be a URL'],
 ])('says which flag is wrong: %j', async (argv, words) => {
   await expect(simulateCommand(argv, () => undefined)).rejects.toThrow(words)

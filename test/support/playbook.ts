@@ -132,6 +132,12 @@ function lines(actions: readonly Action[]): readonly string[] {
         return ['drop']
       case 'switch':
         return [`switch ${action.leg}`]
+      case 'guard.check':
+        return [`ask ${action.guard} ${action.side}`]
+      case 'output.release':
+        return [`release ${action.responseId} ${action.mark === Number.MAX_SAFE_INTEGER ? 'all' : action.mark}`]
+      case 'output.drop':
+        return [`never ${action.responseId}`]
       case 'call.live':
         return ['live']
       case 'phone.transfer':

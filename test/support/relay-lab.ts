@@ -7,6 +7,7 @@ import { RefusalError } from '../../src/core/protocol/errors.js'
 import type { RealtimeEvent } from '../../src/core/protocol/events.js'
 import { withBuiltIns } from '../../src/core/session/manners/built-in.js'
 import type { Identity } from '../../src/ports/caller.js'
+import type { GuardSet } from '../../src/ports/guards.js'
 import type { Link } from '../../src/ports/link.js'
 import type { Note, Recorder } from '../../src/ports/notes.js'
 import type { SessionPhone } from '../../src/ports/phone.js'
@@ -30,6 +31,8 @@ export interface LabOptions {
   readonly upstreamName?: string
   readonly requestedModel?: string
   readonly trace?: string
+  /** Answers what the profile's guards are asked. Default: nobody does. */
+  readonly guards?: GuardSet
   /** The client is a telephone, whose keys `press` presses. */
   readonly phone?: SessionPhone
   /** Default: a recorder that makes no spans. */
@@ -198,6 +201,7 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
           tools.push({ call, context, finish: (outcome = {}) => resolve({ output: 'result', outcome: 'ok', durationMs: 5, cut: false, ...outcome }), fail: reject })
         }),
     },
+    guards: options.guards,
     requestedModel: options.requestedModel,
     trace: options.trace,
     phone: options.phone,

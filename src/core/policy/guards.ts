@@ -29,3 +29,27 @@ export interface GuardPolicy {
   /** So many blocks end the session as `content_blocked`. */
   readonly maxBlocks: number
 }
+
+/** Why there is no answer of a guard. */
+export type GuardSilence = 'timeout' | 'failed' | 'breaker_open' | 'too_many' | 'aborted'
+
+export type GuardVerdict =
+  | { readonly type: 'pass' }
+  | { readonly type: 'block'; readonly category: string }
+  | { readonly type: 'redact'; readonly category: string; readonly text: string }
+  | { readonly type: 'none'; readonly why: GuardSilence }
+
+/** What of an answer goes to the client passes the relay's gate, which can hold it. */
+export function mayHold({ guards }: GuardPolicy): boolean {
+  return guards.some(({ mode, on }) => (mode === 'hold' && (on.includes('output') || on.includes('input'))) || (mode === 'gate' && on.includes('output')))
+}
+
+/** The words of answers are looked at, so that none of them goes on unread. */
+export function followsAnswers(policy: GuardPolicy): boolean {
+  return mayHold(policy) || policy.guards.some(({ on }) => on.includes('output'))
+}
+
+/** The answer is asked for by the relay, once the user's words have passed. */
+export function gatesInput(policy: GuardPolicy | undefined): boolean {
+  return policy?.guards.some(({ mode, on }) => mode === 'gate' && on.includes('input')) === true
+}

@@ -37,6 +37,7 @@ const CATALOGUE = {
   superseded: { httpStatus: 409, closeCode: 4409, errorType: 'invalid_request_error', advice: 'stop', message: 'Another connection has taken the session over.' },
   budget_spent: { httpStatus: 402, closeCode: 4402, errorType: 'rate_limit_error', advice: 'stop', message: 'The budget for this session is spent.' },
   foreign_control: { httpStatus: 403, closeCode: 4403, errorType: 'permission_error', advice: 'stop', message: 'The call was controlled past the relay.' },
+  content_blocked: { httpStatus: 403, closeCode: 4403, errorType: 'permission_error', advice: 'stop', message: 'This content is not allowed here.' },
   slow_client: { httpStatus: 413, closeCode: 4413, errorType: 'invalid_request_error', advice: 'reconnect', message: 'The client did not read fast enough.' },
   message_too_big: { httpStatus: 413, closeCode: 1009, errorType: 'invalid_request_error', advice: 'fix_client', message: 'The message is too big.' },
   upstream_refused: { httpStatus: 502, closeCode: 4502, errorType: 'server_error', advice: 'back_off', message: 'The model service refused the session.' },

@@ -1,6 +1,7 @@
 // Everything a session may want done. The relay performs actions at once and in order.
 
 import type { LimitSource, ReportedLimit } from '../limits/merge.js'
+import type { GuardSide } from '../policy/guards.js'
 import type { RefusalCode } from '../protocol/errors.js'
 import type { Frame, JsonObject, RealtimeEvent, Side } from '../protocol/events.js'
 import type { Media } from './media.js'
@@ -9,8 +10,11 @@ import type { SessionNote } from './notes.js'
 import type { QuotaCause } from './quota/state.js'
 
 export type Action =
-  /** `frame`: goes out instead of the event's encoding. `leg`: goes to the leg that was dialled, and is not switched to yet. */
-  | { readonly type: 'send'; readonly to: Side; readonly event: RealtimeEvent; readonly frame?: Frame | undefined; readonly leg?: number }
+  /**
+   * `frame`: goes out instead of the event's encoding. `leg`: goes to the leg that was dialled, and is not switched to yet. `gate`: waits for
+   * `output.release`.
+   */
+  | { readonly type: 'send'; readonly to: Side; readonly event: RealtimeEvent; readonly frame?: Frame | undefined; readonly leg?: number; readonly gate?: GatePlace | undefined }
   /**
    * Opens an upstream socket under this number. Answered by `upstream.opened` or `upstream.failed`, and by `dial.waits` and `dial.begins` if others are
    * before it. `urgent`: somebody speaks or waits for an answer, or there is little time.
@@ -37,6 +41,12 @@ export type Action =
   /** `keys`: what the caller has pressed. Never in a note. */
   | { readonly type: 'tool.start'; readonly callId: string; readonly name: string; readonly arguments: string; readonly keys?: string }
   | { readonly type: 'tool.cancel'; readonly callId: string }
+  /** Asks this guard. Answered by `guard.verdict`. Never in a note. */
+  | { readonly type: 'guard.check'; readonly id: number; readonly guard: string; readonly side: GuardSide; readonly text: string }
+  /** What is held of this response up to the mark may go, its sound as well. */
+  | { readonly type: 'output.release'; readonly responseId: string; readonly mark: number }
+  /** What is held of this response never goes, but for what has no words; nor does any sound of it that comes later. */
+  | { readonly type: 'output.drop'; readonly responseId: string }
   /** Answered by `token.verified`. The token goes to the authenticator and nowhere else. */
   | { readonly type: 'token.verify'; readonly token: string }
   /** The session rests on this token from now on: revoking it ends the session, revoking the one before does not. */
@@ -85,4 +95,10 @@ export interface Ending {
   readonly code: EndCode
   readonly why: string
   readonly retryAfterSeconds?: number | undefined
+}
+
+/** Where an event stands in its response: behind so many pieces of words. */
+export interface GatePlace {
+  readonly responseId: string
+  readonly mark: number
 }

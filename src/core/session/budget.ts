@@ -4,6 +4,8 @@ import { tickCall } from './call/sideband.js'
 import { callDueAt } from './call/state.js'
 import { close, closeNow } from './ending.js'
 import { isOpen } from './gate.js'
+import { guardsDueAt, holdsBack } from './guards/state.js'
+import { tickGuards } from './guards/verdicts.js'
 import type { Input } from './inputs.js'
 import { mannersDueAt, tickManners } from './manners/manners.js'
 import { leaveWhenQuiet, leavingDueAt } from './move/leaving.js'
@@ -39,6 +41,7 @@ export function dueAt(state: SessionState, before?: SessionState, known = 0): nu
     rolloverDueAt(state),
     callDueAt(state.call),
     mannersDueAt(state),
+    guardsDueAt(state),
     token.expiresAt,
     openedAt + limits.maxSessionMs,
     lastActive + limits.idleTimeoutMs,
@@ -68,6 +71,7 @@ function isAsDue(a: SessionState, b: SessionState): boolean {
     a.call === b.call &&
     a.playing === b.playing &&
     a.manners === b.manners &&
+    a.guards === b.guards &&
     a.calls === b.calls &&
     a.responses === b.responses
   )
@@ -97,6 +101,7 @@ export function tick(step: Step, { clientActiveAt, upstreamHeard, said, unheardM
       tickSilence(step, upstreamHeard, said)
       tickCall(step)
       tickManners(step, unheardMs)
+      tickGuards(step)
     }
     tickRollover(step, said)
     tickRestore(step)
@@ -136,9 +141,15 @@ function turnOverAt({ responses }: SessionState): number {
 
 /** A sentence of the user, the answer, its tools and its follow-up finish first, until the deadline. */
 export function closeWhenDrained(step: Step): void {
-  const { life, drainUntil, responses, calls, gate, manners } = step.state
+  const { life, drainUntil, responses, calls, gate, manners, guards } = step.state
   if (life !== 'draining' || drainUntil === undefined) return
   const working =
-    !isFree(responses) || !isOpen(gate) || responses.unanswered.size > 0 || hasUnanswered(calls) || manners?.parting !== undefined || step.now < turnOverAt(step.state)
+    !isFree(responses) ||
+    !isOpen(gate) ||
+    responses.unanswered.size > 0 ||
+    hasUnanswered(calls) ||
+    manners?.parting !== undefined ||
+    holdsBack(guards) ||
+    step.now < turnOverAt(step.state)
   if (!working || step.now >= drainUntil) closeNow(step, 'draining', working ? 'drain_deadline' : 'drained')
 }

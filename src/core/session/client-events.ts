@@ -3,7 +3,9 @@ import { CLIENT_RULES, judgeClientEvent } from '../policy/client-rules.js'
 import { withToolsOf } from '../policy/client-tools.js'
 import { lockedKinds } from '../policy/locked.js'
 import { arrayAt, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
-import { queueBehind } from './gate.js'
+import { closeGate, queueBehind } from './gate.js'
+import { guardSent, waitsForGuards } from './guards/input.js'
+import { gateWaits } from './guards/state.js'
 import { alreadyTruncated, cancelledByClient, clearedByClient, stopsPlayback, truncatedByClient, withinSent } from './playing/interrupting.js'
 import { audioRefused, changeQuota, createWithinQuota, leaveAnsweringToRelay, quotaRequested } from './quota/gate.js'
 import { overRate, refuse } from './refuse.js'
@@ -73,7 +75,7 @@ export function handleClientEvent(step: Step, event: RealtimeEvent): void {
       cancelledByClient(step, rebuilt)
       return
     case 'conversation.item.create':
-      clientAddsItem(step, rebuilt)
+      if (!step.state.guards || !waitsForGuards(step, rebuilt)) clientAddsItem(step, rebuilt)
       return
     case 'session.update':
       step.actions.push({ type: 'send', to: 'upstream', event: leaveAnsweringToRelay(step, rebuilt, false) })
@@ -139,7 +141,8 @@ function clientCreates(step: Step, event: RealtimeEvent): void {
     return
   }
   cancelFiller(step)
-  createWithinQuota(step, event)
+  if (gateWaits(step.state)) step.set({ gate: closeGate(step.state.gate, 'guard', event) })
+  else createWithinQuota(step, event)
 }
 
 /** Of a `session.update` as it goes upstream: calls of the tools beside the server's are the client's from now on. */
@@ -187,7 +190,8 @@ function clientTruncates(step: Step, event: RealtimeEvent): void {
   truncatedByClient(step, truncate)
 }
 
-function clientAddsItem(step: Step, event: RealtimeEvent): void {
+export function clientAddsItem(step: Step, asked: RealtimeEvent): void {
+  const event = step.state.guards ? guardSent(step, asked) : asked
   const item = objectAt(event, 'item')
   // In a call an item is known by its id when it comes back, and one that is sent twice is refused.
   const named = step.state.call && item && stringAt(item, 'id') === undefined ? { ...event, item: { id: publicItemId(step), ...item } } : event

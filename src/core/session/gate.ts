@@ -1,12 +1,12 @@
 // A response that waits for an answer from outside core, and the client's events behind it, in order.
 import type { RealtimeEvent } from '../protocol/events.js'
 
-/** The client's `response.create`, the answer to a spoken turn, or a line of the profile. */
+/** The client's `response.create`, the answer to a spoken turn, or a line of the profile; for guards, any event of the client's that waits for a verdict. */
 export type GatedRequest = RealtimeEvent | 'turn' | 'line'
 
 export interface Gate {
   /** `why`: whose answer lets it through. */
-  readonly waiting: { readonly why: 'quota'; readonly request: GatedRequest } | undefined
+  readonly waiting: { readonly why: 'quota' | 'guard'; readonly request: GatedRequest } | undefined
   /** What the client sent after it, at most `MAX_QUEUED`. */
   readonly queue: readonly RealtimeEvent[]
 }
@@ -19,7 +19,7 @@ export function isOpen({ waiting }: Gate): boolean {
   return waiting === undefined
 }
 
-export function closeGate(gate: Gate, why: 'quota', request: GatedRequest): Gate {
+export function closeGate(gate: Gate, why: 'quota' | 'guard', request: GatedRequest): Gate {
   return { ...gate, waiting: { why, request } }
 }
 

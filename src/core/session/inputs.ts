@@ -1,4 +1,5 @@
 // Everything that may happen to a session.
+import type { GuardVerdict } from '../policy/guards.js'
 import type { QuotaAmounts, QuotaUsage } from '../policy/quota.js'
 import type { RefusalCode } from '../protocol/errors.js'
 import type { Frame, RealtimeEvent, Side } from '../protocol/events.js'
@@ -42,6 +43,10 @@ export type Input =
   | { readonly type: 'stalled'; readonly side: Side; readonly said?: readonly Said[] }
   | { readonly type: 'tool.finished'; readonly callId: string; readonly output: string; readonly ok: boolean; readonly durationMs: number }
   | { readonly type: 'token.verified'; readonly outcome: TokenOutcome }
+  /** Answers `guard.check`, soon and once. */
+  | { readonly type: 'guard.verdict'; readonly id: number; readonly verdict: GuardVerdict }
+  /** What is held of this response is more than the gate may hold. */
+  | { readonly type: 'output.full'; readonly responseId: string }
   /** Answers `quota.ask`. Undefined: the store did not answer in time. */
   | { readonly type: 'quota.left'; readonly usage: QuotaUsage | undefined; readonly cause: QuotaCause }
   /** Answers `quota.reserve`. Undefined: the store did not answer in time. */

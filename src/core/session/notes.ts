@@ -1,5 +1,6 @@
 // What core finds worth counting, logging or tracing. Label values come from fixed sets; ids are the upstream's, and never a label.
 import type { CallMode } from '../policy/enforcement.js'
+import type { GuardMode, GuardSide, GuardSilence } from '../policy/guards.js'
 import type { LockedKind } from '../policy/locked.js'
 import type { RefusalCode } from '../protocol/errors.js'
 import type { JsonObject, Side } from '../protocol/events.js'
@@ -45,3 +46,7 @@ export type SessionNote =
   | { readonly type: 'foreign_event'; readonly kind: 'session' | 'response' | 'item'; readonly mode: CallMode }
   /** `rule` as `responses_per_day`; `unknown`: the store could not say what is left. */
   | { readonly type: 'quota_refused'; readonly rule: string }
+  /** A guard found something. `category`: a fixed word of the guard's. */
+  | { readonly type: 'guard_tripped'; readonly guard: string; readonly side: GuardSide; readonly category: string; readonly mode: GuardMode }
+  /** A guard did not answer: its words are treated as its `whenUnsure` says. */
+  | { readonly type: 'guard_failed'; readonly guard: string; readonly why: GuardSilence | 'gate_full' | 'no_transcript' }

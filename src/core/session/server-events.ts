@@ -8,6 +8,7 @@ import { isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } fro
 import { pastForeign } from './call/foreign.js'
 import { type Conversation, itemBefore, remembered } from './conversation.js'
 import { close } from './ending.js'
+import { answerBegins, transcriptCame, turnSpoken } from './guards/input.js'
 import { type Items, itemDeleted, itemInserted } from './items.js'
 import { keyPressed } from './manners/keys.js'
 import { lineRefused } from './manners/lines.js'
@@ -51,6 +52,7 @@ function handle(step: Step, told: Told): void {
     case 'response.created':
       if (fillerSeen(step, received)) return
       cancelFiller(step)
+      if (step.state.guards) answerBegins(step, event)
       responseCreated(step, received)
       return
     case 'response.done':
@@ -73,6 +75,10 @@ function handle(step: Step, told: Told): void {
       break
     case 'conversation.item.input_audio_transcription.completed':
       recordTranscription(step, event)
+      if (step.state.guards) transcriptCame(step, event)
+      break
+    case 'conversation.item.input_audio_transcription.failed':
+      if (step.state.guards) transcriptCame(step, event)
       break
     case 'rate_limits.updated':
       recordLimits(step, event)
@@ -102,7 +108,10 @@ function handle(step: Step, told: Told): void {
       break
   }
   sendToClient(step, received)
-  if (event.type === 'input_audio_buffer.committed') turnCommitted(step)
+  if (event.type === 'input_audio_buffer.committed') {
+    if (step.state.guards) turnSpoken(step, event)
+    turnCommitted(step)
+  }
   if (event.type === 'response.output_item.done') startCalls(step)
   else if (event.type === 'input_audio_buffer.cleared') followUp(step)
 }

@@ -4,6 +4,7 @@ import type { JsonObject, RealtimeEvent } from '../protocol/events.js'
 import { type CallSeed, type CallState, callBegins } from './call/state.js'
 import { type Conversation, noConversation } from './conversation.js'
 import { type Gate, openGate } from './gate.js'
+import { type GuardsState, guardsBegin } from './guards/state.js'
 import { type Items, noItems } from './items.js'
 import type { Life, UpstreamPhase } from './lanes.js'
 import { type MannersState, mannersBegin } from './manners/state.js'
@@ -82,6 +83,8 @@ export interface SessionState {
   readonly call: CallState | undefined
   /** Absent: the profile has none. */
   readonly manners: MannersState | undefined
+  /** Absent: the profile has none. */
+  readonly guards: GuardsState | undefined
 }
 
 export interface SessionSeed {
@@ -138,6 +141,7 @@ export function openingState(seed: SessionSeed): SessionState {
     watch: undefined,
     call: seed.call && callBegins(seed.call),
     manners: mannersBegin(seed.profile, seed.call?.adopted === true),
+    guards: guardsBegin(seed.profile),
   }
 }
 
@@ -185,6 +189,7 @@ export function stateWith(state: SessionState, changes: Partial<SessionState>): 
     watch: state.watch,
     call: state.call,
     manners: state.manners,
+    guards: state.guards,
   }
   return Object.assign(copy, changes)
 }

@@ -5,6 +5,7 @@ import { outgoingOfCall } from './call/outgoing.js'
 import { clientJoined, configuringCall } from './call/sideband.js'
 import { handleClientEvent } from './client-events.js'
 import { close, closeNow, settle } from './ending.js'
+import { keepGuards, outputFull, verdictGiven } from './guards/verdicts.js'
 import type { Input } from './inputs.js'
 import { keyPressed } from './manners/keys.js'
 import { keepManners } from './manners/manners.js'
@@ -39,6 +40,7 @@ export function step(state: SessionState, input: Input, now: number, heard: Hear
   const step = new Step(state, now, heard, playing)
   handle(step, input)
   if (state.profile.interruption) followPlaying(step, state, input)
+  if (step.state.guards) keepGuards(step, state)
   if (step.state.manners) keepManners(step, state, input)
   if (step.state.resume.isOffered) keepForOthers(step, state, input)
   if (step.state.quota.holds) releaseWhenIdle(step)
@@ -134,6 +136,11 @@ function handle(step: Step, input: Input): void {
       if (step.state.restore) return keepReserved(step, input.answer)
       for (const event of quotaReserved(step, input.answer)) handleClientEvent(step, event)
       return closeWhenDrained(step)
+    case 'guard.verdict':
+      verdictGiven(step, input.id, input.verdict)
+      return closeWhenDrained(step)
+    case 'output.full':
+      return outputFull(step, input.responseId)
     case 'key':
       return keyPressed(step, input.key)
     case 'phone.transferred':

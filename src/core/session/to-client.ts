@@ -1,6 +1,8 @@
 // Passes server events through policy to the client. A deferred `response.created` goes out when something visible follows it.
+import { followsAnswers } from '../policy/guards.js'
 import { judgeServerEvent } from '../policy/server-rules.js'
 import { objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
+import { followOn, wayOf } from './guards/words.js'
 import { shown } from './responses/machine.js'
 import type { Responses, UpstreamEvent } from './responses/state.js'
 import { note, type Step } from './state.js'
@@ -16,8 +18,19 @@ export function sendToClient(step: Step, received: UpstreamEvent): void {
   if (verdict.type === 'drop') note(step, { type: 'event_dropped', side: 'upstream', why: verdict.why })
   if (verdict.type !== 'forward' && verdict.type !== 'replace') return
   if (belongsToActive(step, received.event)) sendDeferred(step)
-  if (verdict.type === 'forward') step.actions.push({ type: 'send', to: 'client', event: received.event, frame: received.frame })
-  else step.actions.push({ type: 'send', to: 'client', event: verdict.event })
+  const frame = verdict.type === 'forward' ? received.frame : undefined
+  const event = verdict.type === 'forward' ? received.event : verdict.event
+  if (step.state.guards) guarded(step, event, frame)
+  else if (verdict.type === 'forward') step.actions.push({ type: 'send', to: 'client', event, frame })
+  else step.actions.push({ type: 'send', to: 'client', event })
+}
+
+function guarded(step: Step, event: RealtimeEvent, frame: UpstreamEvent['frame']): void {
+  const way = step.state.profile.guards && followsAnswers(step.state.profile.guards) ? wayOf(step, event) : undefined
+  if (way?.type === 'drop') return
+  if (way?.type === 'replace') step.actions.push({ type: 'send', to: 'client', event: way.event, gate: way.gate })
+  else step.actions.push({ type: 'send', to: 'client', event, frame, gate: way?.gate })
+  if (way?.type === 'send' && way.follows !== undefined) followOn(step, way.follows)
 }
 
 export function sendDeferred(step: Step): void {

@@ -9,6 +9,7 @@ const CATALOGUE: readonly (readonly [RefusalCode, number, number, string, string
   ['ambiguous_credentials', 401, 4401, 'authentication_error', 'fix_client'],
   ['forbidden', 403, 4403, 'permission_error', 'stop'],
   ['foreign_control', 403, 4403, 'permission_error', 'stop'],
+  ['content_blocked', 403, 4403, 'permission_error', 'stop'],
   ['not_found', 404, 4404, 'invalid_request_error', 'fix_client'],
   ['upgrade_required', 426, 4426, 'invalid_request_error', 'fix_client'],
   ['event_not_allowed', 403, 4400, 'invalid_request_error', 'fix_client'],

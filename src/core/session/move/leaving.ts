@@ -1,6 +1,7 @@
 // Decides when a session leaves this instance for another: at once if another asks for it, at a quiet point if this one drains.
 import { close } from '../ending.js'
 import { isOpen } from '../gate.js'
+import { holdsBack } from '../guards/state.js'
 import { isFree } from '../responses/floor.js'
 import type { Said } from '../restore/cut.js'
 import { isQuiet } from '../restore/rollover.js'
@@ -56,7 +57,7 @@ function maySetOut(step: Step): boolean {
   const { leaving } = state.resume
   if (!leaving) return false
   if (now >= leaving.lastAt || state.restore) return true
-  if (state.responses.unanswered.size > 0 || hasUnanswered(state.calls)) return false
+  if (state.responses.unanswered.size > 0 || hasUnanswered(state.calls) || holdsBack(state.guards)) return false
   return isQuiet(step) || (leaving.relaxed && isStill(state))
 }
 

@@ -2,6 +2,7 @@
 import { withClientTools } from '../../policy/client-tools.js'
 import type { SessionProfile, SessionTool } from '../../policy/profile.js'
 import { isObject, type Json, type JsonObject } from '../../protocol/events.js'
+import { guardsBegin, guardsElsewhere } from '../guards/state.js'
 import { mannersBegin, mannersElsewhere } from '../manners/state.js'
 import type { Rates } from '../rates.js'
 import { responsesWith } from '../responses/state.js'
@@ -10,7 +11,7 @@ import { openingState, type SessionState, stateWith } from '../session-state.js'
 import type { Caller } from '../token-term.js'
 
 /** Raised with every change of what a state holds: an instance does not read what another version has written. */
-export const STATE_VERSION = 3
+export const STATE_VERSION = 4
 
 /** What an object says of itself that JSON has no form for. An object of the session that has this key itself is wrapped. */
 const TAG = '~'
@@ -55,6 +56,7 @@ export function unpacked({ version, state, tools }: JsonObject, { profile, now, 
     lastActive: now,
     resume: { isOffered: true, awayUntil: now + (profile.limits.resumeMs ?? 0), leaving: undefined },
     restore: next,
+    guards: guardsBegin(profile) && (guardsElsewhere(found.guards, now) ?? guardsBegin(profile)),
     manners: profile.manners && (mannersElsewhere(found.manners, shift) ?? mannersBegin(profile, true)),
   })
 }

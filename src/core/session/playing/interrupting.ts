@@ -93,6 +93,17 @@ function interrupt(step: Step, cancels: boolean): void {
   truncate(step, parts)
 }
 
+/** Nothing more of this answer is to be heard. What is played of others goes on. Returns the items that were truncated where they were heard. */
+export function stopAnswer(step: Step, responseId: string): readonly string[] {
+  const unheard = step.playing.unheard(step.now)
+  const parts = unheard.filter((part) => part.responseId === responseId)
+  if (parts.length === 0) return []
+  if (parts.length === unheard.length) step.actions.push({ type: 'playback.clear' })
+  if (!relayTruncates(step.state)) return []
+  truncate(step, parts)
+  return parts.map(({ itemId }) => itemId)
+}
+
 /** True: the client cancels what is only played on, and the relay has stopped it. The service has nothing to cancel any more, and would say so. */
 export function stopsPlayback(step: Step, event: RealtimeEvent): boolean {
   const { responses } = step.state

@@ -1,4 +1,6 @@
 // Gates responses on the caller's quota, and reports what is left of it to a client that wants to know.
+
+import { gatesInput } from '../../policy/guards.js'
 import type { Rejection } from '../../policy/policy.js'
 import { outputCap } from '../../policy/profile.js'
 import { type QuotaLeft, type QuotaPolicy, type QuotaUsage, quotaLeft, spentRule } from '../../policy/quota.js'
@@ -6,6 +8,7 @@ import { arrayAt, isObject, type JsonObject, objectAt, type RealtimeEvent, strin
 import { cutOffForeign } from '../call/cancel.js'
 import { close } from '../ending.js'
 import { closeGate, type GatedRequest, isOpen, openGate } from '../gate.js'
+import { gateWaits } from '../guards/state.js'
 import type { QuotaReservation } from '../inputs.js'
 import { interruptsItself, playingWith } from '../playing/state.js'
 import { overRate, refuse } from '../refuse.js'
@@ -28,7 +31,7 @@ export function changeQuota(step: Step, change: Partial<QuotaState>): void {
  * speech does not interrupt, since an upstream that answers at its end would meet the answer that goes on.
  */
 export function answersItself(state: Pick<SessionState, 'profile' | 'call'>): boolean {
-  return state.profile.quota !== undefined || state.call !== undefined || interruptsItself(state)
+  return state.profile.quota !== undefined || state.call !== undefined || interruptsItself(state) || gatesInput(state.profile.guards)
 }
 
 /** A `session.update` on its way upstream, with the answering of turns left to us. */
@@ -80,7 +83,7 @@ export function commitRefused(step: Step): void {
 
 /** Once nothing is active: the answer to a turn that was spoken meanwhile. */
 export function answerTurn(step: Step): void {
-  if (!step.state.quota.turnUnanswered || !mayStart(step.state, 'turn')) return
+  if (!step.state.quota.turnUnanswered || !mayStart(step.state, 'turn') || gateWaits(step.state)) return
   changeQuota(step, { turnUnanswered: false })
   if (step.state.profile.quota) ask(step, 'turn')
   else createForTurn(step)

@@ -2,6 +2,8 @@
 import type { ToolHandling } from '../../policy/profile.js'
 import { isVisibleItem } from '../../policy/server-rules.js'
 import { isObject, type JsonObject, stringAt } from '../../protocol/events.js'
+import { ask, forgetChecks } from '../guards/ask.js'
+import { inputWaits } from '../guards/state.js'
 import type { Input } from '../inputs.js'
 import { addClientCallItem, hideItem } from '../items.js'
 import { isBuiltIn } from '../manners/built-in.js'
@@ -46,9 +48,9 @@ export function registerCall(step: Step, item: JsonObject, responseId: string, p
   step.set({ calls: addServerCall(step.state.calls, { callId, responseId, name: name ?? '', arguments: stringAt(item, 'arguments') ?? '' }) })
 }
 
-/** None while the client is away: whether it comes back is not known. */
+/** None while the client is away: whether it comes back is not known. Nor while the user's words wait for a verdict. */
 export function startCalls(step: Step): void {
-  if (isAway(step.state)) return
+  if (isAway(step.state) || inputWaits(step.state)) return
   const most = step.state.profile.limits.toolMaxConcurrent
   for (let call = nextToStart(step.state.calls, most); call; call = nextToStart(step.state.calls, most)) start(step, call)
 }
@@ -69,9 +71,16 @@ function start(step: Step, call: ServerCall): void {
   step.set({ calls: changeServerCall(step.state.calls, call.callId, { status: 'running', atWork: true, startedAt: step.now }) })
   // Announce at once if the client knows the call already or the profile sets no delay; otherwise only when it is slow.
   if (step.state.profile.toolNoticeMs === undefined || call.publicId !== undefined) noticeStarted(step, call)
+  const about = { type: 'arguments', callId: call.callId } as const
+  ask(step, 'tool_arguments', 'observe', about, call.arguments)
+  if (!ask(step, 'tool_arguments', 'wait', about, call.arguments)) begin(step, call, call.arguments)
+}
+
+/** Its guards, if there are any, have let it. */
+export function begin(step: Step, call: ServerCall, args: string): void {
   const keys = keysForTools(step.state)
-  step.actions.push({ type: 'tool.start', callId: call.callId, name: call.name, arguments: call.arguments, ...(keys !== undefined && { keys }) })
-  if (handling?.background) handOver(step, call.callId, IN_BACKGROUND)
+  step.actions.push({ type: 'tool.start', callId: call.callId, name: call.name, arguments: args, ...(keys !== undefined && { keys }) })
+  if (handlingOf(step, call.name)?.background) handOver(step, call.callId, IN_BACKGROUND)
 }
 
 /** Calls of a cancelled or failed response that had not begun: the client is not asked about them any longer. */
@@ -83,7 +92,11 @@ export function dropWaiting(step: Step, responseId: string): void {
 /** Stops the running ones of these calls, except those declared to be finished whatever happens to their response. */
 export function abortRunning(step: Step, calls: Iterable<ServerCall>): void {
   for (const call of calls) {
-    if (call.status === 'running' && call.atWork && handlingOf(step, call.name)?.onCancel !== 'finish') step.actions.push({ type: 'tool.cancel', callId: call.callId })
+    if (call.status !== 'running' || !call.atWork || handlingOf(step, call.name)?.onCancel === 'finish') continue
+    if (isAboutToBegin(step, call)) {
+      forgetChecks(step, (about) => about.type === 'arguments' && about.callId === call.callId)
+      finish(step, call, CANCELLED, false, 0)
+    } else step.actions.push({ type: 'tool.cancel', callId: call.callId })
   }
 }
 
@@ -95,12 +108,29 @@ function handlingOf(step: Step, name: string): ToolHandling | undefined {
 export function toolFinished(step: Step, { callId, output, ok, durationMs }: Extract<Input, { type: 'tool.finished' }>): void {
   const call = step.state.calls.server.get(callId)
   if (!call?.atWork) return
-  step.set({ calls: changeServerCall(step.state.calls, callId, { atWork: false }) })
-  noticeFinished(step, call, ok, durationMs)
-  if (call.status === 'running') handOver(step, callId, output)
-  else handOverLate(step, call, output)
+  const about = { type: 'result', callId, output, ok, durationMs } as const
+  ask(step, 'tool_output', 'observe', about, output)
+  if (ask(step, 'tool_output', 'wait', about, output)) return
+  resultReady(step, call, output, ok, durationMs)
+}
+
+/** Its guards, if there are any, have let it: as it was, redacted, or in words of ours. */
+export function resultReady(step: Step, call: ServerCall, output: string, ok: boolean, durationMs: number): void {
+  finish(step, call, output, ok, durationMs)
   startCalls(step)
   followUp(step)
+}
+
+function finish(step: Step, call: ServerCall, output: string, ok: boolean, durationMs: number): void {
+  step.set({ calls: changeServerCall(step.state.calls, call.callId, { atWork: false }) })
+  noticeFinished(step, call, ok, durationMs)
+  if (call.status === 'running') handOver(step, call.callId, output)
+  else handOverLate(step, call, output)
+}
+
+/** Its guards are asked about what the model wants of it. */
+function isAboutToBegin({ state }: Step, { callId }: ServerCall): boolean {
+  return state.guards?.checks.some(({ about, group }) => about.type === 'arguments' && group === 'wait' && about.callId === callId) === true
 }
 
 /** A message in the system's name: a call takes one result only, and a background call has had it. */

@@ -1,5 +1,5 @@
 // While a server-run tool takes long: announces it to a client that asked for such events, and has the model say a line, so that the user does not listen to silence.
-import { type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
+import { type Json, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
 import { answerTurn } from '../quota/gate.js'
 import { mayStart } from '../responses/floor.js'
 import { followUp } from '../responses/follow-up.js'
@@ -56,11 +56,15 @@ function wantsFiller({ toolFiller }: SessionState['profile'], { filledFor }: Ses
 /** Out of band: the model reads the conversation, and what it says is no part of it. Only while neither side speaks or is about to. */
 function sayFiller(step: Step, { responseId }: ServerCall): void {
   if (!mayStart(step.state, 'filler')) return
+  sayAside(step, step.state.profile.toolFiller ?? '', step.state.responses.unanswered.get(responseId)?.request?.output_modalities, responseId)
+}
+
+/** `responseId`: the response for which it is said. */
+export function sayAside(step: Step, instructions: string, modalities: Json | undefined, responseId: string): void {
   const eventId = relayId(step)
-  const modalities = step.state.responses.unanswered.get(responseId)?.request?.output_modalities
   const response: JsonObject = {
     conversation: 'none',
-    instructions: step.state.profile.toolFiller ?? '',
+    instructions,
     tools: [],
     tool_choice: 'none',
     metadata: { [MARK]: eventId },

@@ -381,7 +381,7 @@ describe('a move', () => {
     const p = movable()
     p.state = { ...p.state, quota: { ...p.state.quota, spentUntil: Number.POSITIVE_INFINITY } }
     const { version, state } = packed(suspended(p.state, [], 0).state)
-    expect(version).toBe(3)
+    expect(version).toBe(4)
     expect(state).toMatchObject({
       drainUntil: { '~': 'undefined' },
       quota: { spentUntil: { '~': 'number', value: 'Infinity' } },
@@ -412,6 +412,6 @@ it('what a state holds has not changed since its version was given', () => {
   const seed = { profile: profile(), relayIdPrefix: 'relay_', requestedModel: undefined, now: 0, caller: { subject: 'a', issuer: undefined }, expiresAt: 1 }
   // If this fails, raise STATE_VERSION in core/session/move/pack.ts, and look at the times in it that have to be moved.
   expect(Object.keys(openingState(seed)).sort().join(' ')).toBe(
-    'answersTurns call caller calls conversation conversationId detectsTurns drainUntil early gate idsUsed inForce items lastActive life manners model openedAt parkedUntil playing privateWords profile quota rates relayIdPrefix requestedModel responses restore restored resume rollover sessionCreated sessionId token underWay upstream voice watch',
+    'answersTurns call caller calls conversation conversationId detectsTurns drainUntil early gate guards idsUsed inForce items lastActive life manners model openedAt parkedUntil playing privateWords profile quota rates relayIdPrefix requestedModel responses restore restored resume rollover sessionCreated sessionId token underWay upstream voice watch',
   )
 })
