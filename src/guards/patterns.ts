@@ -31,6 +31,21 @@ export function createPatternGuard(name: string, { deny, redact, ignoreCase }: P
   }
 }
 
+/** In place of a text with more matches than a person would say. */
+const ALL_REDACTED = '[redacted]'
+
+/** What becomes of a text that is kept: each match of the `redact` lists is replaced, in their order. What is denied was not said. */
+export function createRedaction(runs: readonly PatternRun[]): (text: string) => string {
+  const rules = runs.flatMap(({ redact, ignoreCase }) =>
+    redact.map(({ pattern, ...rest }): Redaction => ({ expression: RE2JS.compile(pattern, ignoreCase ? RE2JS.CASE_INSENSITIVE : 0), ...rest })),
+  )
+  return (text) => {
+    let left: string | undefined = text
+    for (const rule of rules) left = left === undefined ? undefined : withoutMatches(left, rule)
+    return left ?? ALL_REDACTED
+  }
+}
+
 function judge(text: string, denied: readonly Compiled[], redacted: readonly Redaction[]): GuardAnswer {
   for (const { expression, category } of denied) if (expression.test(text)) return { type: 'block', category }
   let category: string | undefined

@@ -9,6 +9,7 @@ import type { AuditBook } from '../ports/audit.js'
 import type { Recorder } from '../ports/notes.js'
 import type { NewSession } from '../ports/session.js'
 import { within } from '../time/within.js'
+import { createRedactions } from './redactions.js'
 
 type RecordedSession = Pick<NewSession, 'sessionId' | 'profile' | 'identity'>
 
@@ -17,22 +18,23 @@ export interface ServerRecords {
   recorders(session: RecordedSession): readonly Recorder[]
   /** What is said by now goes to the spool, and from there to the store within some seconds, or waits for the next process. */
   close(): Promise<void>
+  /** The guards in force from now on: their patterns hold for sessions that open later. */
+  configured(version: Pick<Config, 'guards'>): void
 }
 
-const OFF: ServerRecords = { recorders: () => [], close: async () => undefined }
+const OFF: ServerRecords = { recorders: () => [], close: async () => undefined, configured: () => undefined }
 const DAY_MS = 86_400_000
 /** Encrypting anew costs some milliseconds each time. */
 const WRITE_MS = 2000
 const SEALED_WRITE_MS = 15_000
 const CLOSE_MS = 3000
 
-/** Rejects if the spool cannot be written. `redact`: what becomes of each text before it is kept anywhere. */
+/** Rejects if the spool cannot be written. */
 export async function openRecords(
-  { records: config }: Pick<Config, 'records'>,
+  { records: config, guards }: Pick<Config, 'records' | 'guards'>,
   log: FastifyBaseLogger,
   metrics: Metrics,
   audit: AuditBook | undefined,
-  redact: (text: string) => string = (text) => text,
 ): Promise<ServerRecords> {
   if (!config) return OFF
   const [{ openSpool }, { createSealing }, { createSessionRecord }, { createPersonNames }, { openRecordStore }] = await Promise.all([
@@ -43,6 +45,9 @@ export async function openRecords(
     import('../records/store.js'),
   ])
   const store = await openRecordStore(config)
+  const redactions = createRedactions(guards)
+  // Loaded before the first session, if any pattern is configured.
+  await redactions.ready
   const sealing = sealingFor(() => createSealing(config.recipients))
   const person = createPersonNames(config.subjectKey)
   let failures = 0
@@ -89,10 +94,12 @@ export async function openRecords(
         log.error({ sessionId }, 'a session is not recorded: the spool takes no more')
       }
       const writeMs = config.recipients.length > 0 ? SEALED_WRITE_MS : WRITE_MS
+      const redact = redactions.for(profile)
       const record = createSessionRecord(session, { spool, sealing, redact, now: Date.now, writeMs, onLost }, () => open.delete(record))
       open.add(record)
       return [record.recorder]
     },
+    configured: redactions.configured,
     async close() {
       clearInterval(daily)
       await within(CLOSE_MS, Promise.all([...open].map((record) => record.close())), () => undefined)

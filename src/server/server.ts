@@ -110,7 +110,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       load: extras.load,
       createTools(version) {
         metrics.expect(version)
-        audit.configured(version)
+        for (const part of [audit, records]) part.configured(version)
         return createToolRegistry(version.tools, toolRegistryOptions(version, log))
       },
       createGuards: (version) => openGuards(version, log, extras.credential),

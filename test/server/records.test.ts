@@ -166,6 +166,16 @@ describe('what is kept', () => {
     expect(stored().some((one) => one.endsWith('.jsonl'))).toBe(false)
   })
 
+  it('has no match of a pattern that a guard of its profile redacts, whatever the guard’s mode', async () => {
+    const run = { patterns: { redact: [{ pattern: '\\b\\d(?:[ -]?\\d){12,18}\\b', replacement: '[card]' }] } }
+    await started({ GUARDS: JSON.stringify([{ name: 'cards', on: ['output'], mode: 'observe', run }]) })
+    const client = await connected({ recording_consent: true })
+    await client.ask('Charge 4111 1111 1111 1111 please.')
+    await left(client)
+    expect(turns()[0]).toMatchObject({ who: 'user', text: 'Charge [card] please.' })
+    expect(JSON.stringify(turns())).not.toMatch(/\d{4} \d{4}/)
+  })
+
   it('says how much of a truncated answer was heard, and which tools ran without what they were given', async () => {
     relay = await runRelay({ env: { ...settings(), SESSION: JSON.stringify({ audio: { input: { transcription: { model: 'whisper-1' } } } }) }, simulator: { script: SCRIPT } })
     const client = await connected({ recording_consent: true })
