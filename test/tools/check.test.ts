@@ -53,6 +53,7 @@ it.each<[string, string, readonly string[] | undefined, readonly string[]]>([
 it.each<[string, boolean]>([
   ['{{claims.team}} {id}', false],
   ['{"a":{"b":"{id}"}}', false],
+  ['{{keys}}', false],
   ['{{subject}}', true],
   ['{{id}}', true],
   ['{{claims}} {{claims.x y}}', true],
@@ -60,7 +61,7 @@ it.each<[string, boolean]>([
 ])('a header with %s is a mistake: %s', (value, wrong) => {
   const http = { method: 'GET' as const, url: 'https://h/', headers: { 'x-a': new Secret(value) }, timeoutMs: undefined, idempotent: false, denyPrivateAddresses: false }
   const problems = checkTools([{ name: 'a', parameters: { type: 'object', properties: { id: {} } }, http }]).map(({ problem }) => problem)
-  expect(problems.includes('run http header x-a: two braces that are not {{claims.name}}')).toBe(wrong)
+  expect(problems.includes('run http header x-a: two braces that are not {{claims.name}} or {{keys}}')).toBe(wrong)
 })
 
 it('judges a template by the parameters of its tool, and only if it was read', () => {
