@@ -26,6 +26,8 @@ async function frontThat(attaches: (link: Link) => boolean, deps: object = {}): 
   return asked
 }
 const greet = (link: Link) => {
+  // A link begins paused: unread, it would not hear that its client leaves.
+  link.resume()
   link.send('{"type":"relay.resumed"}')
   return true
 }
