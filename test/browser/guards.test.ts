@@ -56,10 +56,7 @@ describe.skipIf(!chromiumPath())(`an answer that a guard blocks, on the demo pag
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'relay-guards-page-'))
     const script = {
-      answers: [
-        { times: 1, reply: [{ say: HARMFUL }] },
-        { reply: [{ say: LINE }] },
-      ],
+      answers: [{ times: 1, reply: [{ say: HARMFUL }] }, { reply: [{ say: LINE }] }],
     }
     simulator = await startSimulator({ apiKey: 'k', deployments: ['voice'], script })
     browser = await openBrowser()
