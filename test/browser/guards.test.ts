@@ -39,7 +39,25 @@ const LISTEN_IN = `
     let text = ''
     for (const byte of bytes) text += String.fromCharCode(byte)
     return btoa(text)
-  }`
+  }
+  const peers = []
+  globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(...given) {
+      super(...given)
+      peers.push(this)
+    }
+  }
+  /** Of calls, in steps: how long there was sound. */
+  globalThis.audibleMs = 0
+  let [energy, before] = [0, performance.now()]
+  setInterval(async () => {
+    let sum = 0
+    for (const peer of peers) for (const report of (await peer.getStats()).values()) if (report.type === 'inbound-rtp') sum += report.totalAudioEnergy ?? 0
+    const now = performance.now()
+    if (sum > energy + 1e-5) audibleMs += now - before
+    energy = sum
+    before = now
+  }, 100)`
 
 const answer = speakInTones(HARMFUL, VOICE)
 const LINE_SOUND = speakInTones(LINE, VOICE).pcm
@@ -72,7 +90,7 @@ describe.skipIf(!chromiumPath())(`an answer that a guard blocks, on the demo pag
   })
 
   /** Asks on a page whose answers are guarded in this mode, and waits until all is said. */
-  async function ask(mode: 'cut' | 'hold'): Promise<Buffer> {
+  async function ask(mode: 'cut' | 'hold', isCall = false): Promise<Buffer> {
     const profiles = join(folder, `${mode}.json`)
     const session = { audio: { input: { transcription: { model: 'whisper-1' } }, output: { voice: VOICE.voice } } }
     writeFileSync(profiles, JSON.stringify({ default: { session, blockedLine: 'Say that you speak about something else.', blockedMessage: MESSAGE } }))
@@ -83,16 +101,22 @@ describe.skipIf(!chromiumPath())(`an answer that a guard blocks, on the demo pag
         AZURE_OPENAI_DEPLOYMENT: 'voice',
         AZURE_OPENAI_API_KEY: 'k',
         PROFILES_FILE: profiles,
+        ...(isCall && { WEBRTC: 'media-only' }),
         GUARDS: JSON.stringify([{ name: 'words', on: ['output'], mode, run: { patterns: { deny: [{ pattern: 'bomb', category: 'weapons' }] } } }]),
       },
     })
     page = await browser.context.newPage()
     await page.addInitScript({ content: LISTEN_IN })
     await page.goto((await demo.says(/http:\/\/\S+#token=\S+/))[0])
+    if (isCall) await page.getByLabel('WebRTC').check()
     await page.getByLabel('Your message').fill('Tell me about the tower.')
     await page.getByRole('button', { name: 'Send' }).click()
     await page.locator('#conversation .assistant', { hasText: LINE }).waitFor({ timeout: 15_000 })
     await expect.poll(() => page.locator('#events summary', { hasText: 'response.done' }).count(), { timeout: 15_000 }).toBe(2)
+    if (isCall) {
+      await expect.poll(() => page.locator('#events summary', { hasText: 'output_audio_buffer.stopped' }).count(), { timeout: 30_000 }).toBe(1)
+      return Buffer.alloc(0)
+    }
     await expect.poll(() => page.evaluate<boolean>('isQuiet()'), { timeout: 30_000 }).toBe(true)
     return Buffer.from(await page.evaluate<string>('heard()'), 'base64')
   }
@@ -118,6 +142,16 @@ describe.skipIf(!chromiumPath())(`an answer that a guard blocks, on the demo pag
     expect(answer.pcm.subarray(0, line).equals(heard.subarray(0, line))).toBe(true)
     expect(line).toBeLessThanOrEqual(placeOf(HARM))
     expect(await page.content()).not.toMatch(/bomb|sugar/)
+    expect(await page.locator('#conversation .problem').allTextContents()).toEqual([MESSAGE])
+  })
+
+  it('is heard to stop in a WebRTC call if it is cut, and the line is said after it', async () => {
+    await ask('cut', true)
+    const audible = await page.evaluate<number>('audibleMs')
+    console.log(`of an answer of ${answer.pcm.length / 48} ms and a line of ${LINE_SOUND.length / 48} ms, sound was heard for ${audible.toFixed(0)} ms`)
+    expect(audible).toBeGreaterThan(LINE_SOUND.length / 96)
+    expect(audible).toBeLessThan((placeOf(TAIL) + LINE_SOUND.length) / 48)
+    expect(await page.locator('#conversation').textContent()).not.toContain('The end.')
     expect(await page.locator('#conversation .problem').allTextContents()).toEqual([MESSAGE])
   })
 })
