@@ -84,6 +84,9 @@ function handle(event) {
     case 'relay.session':
       way.tell(event.enforcement)
       break
+    case 'relay.blocked':
+      withheld(event)
+      break
     case 'response.output_audio.delta':
       sound.play(event.item_id, event.delta)
       break
@@ -118,6 +121,13 @@ function handle(event) {
 function interrupt() {
   const cut = sound.cut()
   if (cut) relay.send({ type: 'conversation.item.truncate', item_id: cut.itemId, content_index: 0, audio_end_ms: cut.heardMs })
+}
+
+/** A guard stopped it. Sound comes faster than it is heard: what is here must not be played on. */
+function withheld({ event_id: id, side, message }) {
+  if (side === 'input' || side === 'output') sound.cut()
+  // What was typed and refused is told as an error.
+  if (side !== 'input' || unanswered === '') line(id, 'problem', message)
 }
 
 /** Runs the page's own tool. All other tools are the server's, and their calls never arrive here. */

@@ -24,8 +24,8 @@ export interface HostileHttp {
 
 export type Misbehave = (text: string, response: ServerResponse) => boolean
 
-/** `answer` gets what was asked honestly, and returns status and body. */
-export async function startHostileHttp(answer: (asked: Received, text: string) => { readonly status?: number; readonly body: unknown }): Promise<HostileHttp> {
+/** `answer` gets what was asked honestly, and returns status and body. It is sent after `delayMs`. */
+export async function startHostileHttp(answer: (asked: Received, text: string) => { readonly status?: number; readonly body: unknown }, delayMs = 0): Promise<HostileHttp> {
   const received: Received[] = []
   const waiting: { readonly count: number; readonly done: () => void }[] = []
   let abandoned = 0
@@ -48,7 +48,9 @@ export async function startHostileHttp(answer: (asked: Received, text: string) =
       const text = textOf(body)
       if (misbehave(text, response)) return
       const { status = 200, body: told } = answer(asked, text)
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(told))
+      const tell = () => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(told))
+      if (delayMs > 0) setTimeout(tell, delayMs)
+      else tell()
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
