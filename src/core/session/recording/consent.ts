@@ -39,8 +39,10 @@ function after(recording: Recording, granted: boolean): Recording {
 
 /** As soon as the session is live, and at every change. */
 export function tellRecording(step: Step): void {
-  const { recording, profile } = step.state
+  const { recording, profile, call } = step.state
   if (recording === 'off' || !profile.relayEvents) return
-  const event = { type: 'relay.recording', event_id: publicEventId(step), state: recording, keeps: profile.record?.keeps ?? 'transcript', remains: recording === 'stopped' }
+  // The sound of a call goes past the relay.
+  const keeps = call ? 'transcript' : (profile.record?.keeps ?? 'transcript')
+  const event = { type: 'relay.recording', event_id: publicEventId(step), state: recording, keeps, remains: recording === 'stopped' }
   step.actions.push({ type: 'send', to: 'client', event })
 }
