@@ -8,7 +8,7 @@ export interface SoundFilesOptions {
   readonly sealing: Sealing
   readonly write: (name: string, bytes: Uint8Array) => Promise<void>
   /** All that waited is written. */
-  readonly onFiles: () => void
+  readonly onFiles: () => unknown
 }
 
 export interface SoundFiles {

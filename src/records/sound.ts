@@ -3,7 +3,7 @@
 import type { Frame } from '../core/protocol/events.js'
 import type { Media } from '../core/session/media.js'
 import type { SoundSink } from '../ports/records.js'
-import { createTrack, type Track } from './track.js'
+import { createTrack, SETTLED_MS, type Track } from './track.js'
 import { type SoundFormat, sampleBytes } from './wav.js'
 
 export type SoundSide = 'user' | 'assistant'
@@ -41,8 +41,6 @@ export interface Sound {
 }
 
 const SEGMENT_MS = 10_000
-/** What was played so long ago is not taken back any more. */
-const SETTLED_MS = 1000
 /** Of one side, sent faster than it is played: two minutes of PCM. */
 export const MOST_AHEAD_BYTES = 6 * 1024 * 1024
 const MOST_SKIPPED = 1024
@@ -110,7 +108,7 @@ export function createSound({ clock, onSegment, onFull }: SoundOptions): Sound {
       const late = waiting?.reduce((sum, one) => sum + one.length, 0) ?? 0
       if (waiting) waiting = []
       waitingBytes = 0
-      tracks?.assistant.drop(Math.max(0, bytes - late))
+      tracks?.assistant.drop(Math.max(0, bytes - late), clock())
     },
     away(isAway) {
       if (isAway) {

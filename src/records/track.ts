@@ -17,8 +17,8 @@ export interface Track {
   readonly heldBytes: number
   /** Behind what is there, or at `atMs` if that is over. `bytes` undefined: so much that is not kept. */
   push(bytes: Buffer | undefined, length: number, atMs: number, item: string): void
-  /** The last bytes that were pushed are never played. What is written stays. */
-  drop(bytes: number): void
+  /** The last bytes that were pushed are never played. What is written stays, and what was over a second ago. */
+  drop(bytes: number, atMs: number): void
   /** Nothing from this time on is kept. */
   mute(fromMs: number): void
   /** No more than this was heard of the item. */
@@ -29,6 +29,8 @@ export interface Track {
 
 /** Frames that come a little late belong to each other without a gap. */
 const LATE_MS = 200
+/** What was played so long ago is not taken back any more. */
+export const SETTLED_MS = 1000
 /** Of these it is known how much is written. */
 const MOST_ITEMS = 16
 const MOST_PIECES = 20_000
@@ -37,10 +39,13 @@ export function createTrack(format: SoundFormat, beginsMs: number): Track {
   const size = sampleBytes(format)
   const byteAt = (ms: number) => Math.max(0, Math.round(((ms - beginsMs) * format.rate) / 1000)) * size
   const late = byteAt(beginsMs + LATE_MS)
+  const settled = byteAt(beginsMs + SETTLED_MS)
   const written = new Map<string, number>()
   let pieces: Piece[] = []
   let done = 0
   let end = 0
+  /** Where the last piece ended, whatever became of it: a truncation may be told before the same piece is dropped. */
+  let pushed = 0
   let held = 0
 
   function keep(piece: Piece, bytes: number): void {
@@ -91,9 +96,10 @@ export function createTrack(format: SoundFormat, beginsMs: number): Track {
       else pieces.push({ at, length: whole, bytes: kept, item })
       held += kept?.length ?? 0
       end = at + whole
+      pushed = end
     },
-    drop(bytes) {
-      const from = Math.max(done, end - bytes)
+    drop(bytes, atMs) {
+      const from = Math.max(done, pushed - bytes, byteAt(atMs) - settled)
       muteFrom(from)
       pieces = pieces.filter(({ at }) => at < from)
       end = Math.min(end, from)

@@ -132,11 +132,12 @@ describe('the clock', () => {
 })
 
 describe('what was not heard', () => {
-  it('is not there after an interruption', () => {
+  it.each([false, true])('is not there after an interruption (truncation told first: %s)', (told) => {
     const one = lab()
     one.sound.begin()
     one.answer(5000, 7)
     one.now = 1200
+    if (told) one.sound.truncated('a', 1200)
     one.sound.sink.cleared(3800 * 48)
     one.answer(300, 8, 'b')
     one.now = 3000

@@ -97,6 +97,6 @@ describe('the audio of the session in force', () => {
     const p = play({}, 'connecting')
     p.upstream({ type: 'session.created', event_id: 'e', session: {} })
     const actions = p.input({ type: 'upstream.event', leg: 1, event: session({ input: { format: { type: 'audio/pcma' } } }) as never, frame: undefined })
-    expect(actions).toContainEqual({ type: 'media', media: { inputBytesPerSecond: 8_000, outputBytesPerSecond: 48_000, transcriptionModel: undefined, inputLaw: 'pcmu' } })
+    expect(actions).toContainEqual({ type: 'media', media: { inputBytesPerSecond: 8_000, outputBytesPerSecond: 48_000, transcriptionModel: undefined, inputLaw: 'pcma' } })
   })
 })
