@@ -59,7 +59,11 @@ export function createSessionRecord(session: SessionToRecord, options: RecordOpt
 
   const beganAt = options.clock()
   const clock = () => options.clock() - beganAt
-  const files = createSoundFiles({ sealing: options.sealSound, write: async (name, bytes) => (await begun()).write(name, bytes), onFiles: () => isOver || enqueue(() => write('lost')) })
+  const files = createSoundFiles({
+    sealing: options.sealSound,
+    write: async (name, bytes) => (await begun()).write(name, bytes),
+    onFiles: () => isOver || enqueue(() => write('lost')),
+  })
   const sound = session.keeps === 'audio' ? createSound({ clock, onSegment: (segment) => enqueue(files.add(segment)), onFull: files.lose }) : undefined
   if (isOn) sound?.begin()
   const ticks = sound && setInterval(sound.tick, TICK_MS).unref()

@@ -88,9 +88,10 @@ export function createSound({ clock, onSegment, onFull }: SoundOptions): Sound {
     if (law === format.law && rate === format.rate) return
     formats[side] = format
     if (!tracks) return
-    // A file has one format.
-    write(side, clock())
-    tracks = { ...tracks, [side]: createTrack(format, clock()) }
+    // A file has one format. The first is told before there is any sound.
+    const now = tracks[side].isNew ? tracks[side].fromMs : clock()
+    write(side, now)
+    tracks = { ...tracks, [side]: createTrack(format, now) }
   }
 
   const sink: SoundSink = {

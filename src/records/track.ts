@@ -15,6 +15,8 @@ export interface Track {
   readonly fromMs: number
   /** Bytes of sound that wait for their time. */
   readonly heldBytes: number
+  /** Nothing was pushed or written. */
+  readonly isNew: boolean
   /** Behind what is there, or at `atMs` if that is over. `bytes` undefined: so much that is not kept. */
   push(bytes: Buffer | undefined, length: number, atMs: number, item: string): void
   /** The last bytes that were pushed are never played. What is written stays, and what was over a second ago. */
@@ -82,6 +84,9 @@ export function createTrack(format: SoundFormat, beginsMs: number): Track {
     format,
     get fromMs() {
       return beginsMs + (done / size / format.rate) * 1000
+    },
+    get isNew() {
+      return done === 0 && pushed === 0
     },
     get heldBytes() {
       return held

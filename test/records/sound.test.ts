@@ -119,14 +119,16 @@ describe('the clock', () => {
   it('begins another file if the format changes', () => {
     const one = lab()
     one.sound.begin()
+    one.sound.sink.media({ ...PCM, outputBytesPerSecond: 8000, outputLaw: 'pcma' })
+    one.speak(100, 1)
     one.now = 500
-    one.sound.sink.media({ ...PCM, inputBytesPerSecond: 8000, inputLaw: 'pcmu' })
+    one.sound.sink.media({ ...PCM, inputBytesPerSecond: 8000, inputLaw: 'pcmu', outputBytesPerSecond: 8000, outputLaw: 'pcma' })
     one.now = 1000
     one.sound.end()
     expect(one.segments.map(({ side, fromMs, ms, format }) => [side, fromMs, ms, format.law])).toEqual([
       ['user', 0, 500, 'pcm16'],
       ['user', 500, 500, 'pcmu'],
-      ['assistant', 0, 1000, 'pcm16'],
+      ['assistant', 0, 1000, 'pcma'],
     ])
   })
 })

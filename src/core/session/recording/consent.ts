@@ -27,7 +27,7 @@ export function consentSaid(step: Step, event: RealtimeEvent): void {
   const next = after(recording, granted)
   if (next !== recording) {
     step.set({ recording: next })
-    note(step, { type: 'recording', state: next })
+    note(step, { type: 'recording', state: next, keeps: keepsOf(step.state) })
   }
   tellRecording(step)
 }
@@ -39,10 +39,13 @@ function after(recording: Recording, granted: boolean): Recording {
 
 /** As soon as the session is live, and at every change. */
 export function tellRecording(step: Step): void {
-  const { recording, profile, call } = step.state
+  const { recording, profile } = step.state
   if (recording === 'off' || !profile.relayEvents) return
-  // The sound of a call goes past the relay.
-  const keeps = call ? 'transcript' : (profile.record?.keeps ?? 'transcript')
-  const event = { type: 'relay.recording', event_id: publicEventId(step), state: recording, keeps, remains: recording === 'stopped' }
+  const event = { type: 'relay.recording', event_id: publicEventId(step), state: recording, keeps: keepsOf(step.state), remains: recording === 'stopped' }
   step.actions.push({ type: 'send', to: 'client', event })
+}
+
+/** The sound of a call by WebRTC or SIP goes past the relay. */
+function keepsOf({ call, profile }: Step['state']): 'transcript' | 'audio' {
+  return call ? 'transcript' : (profile.record?.keeps ?? 'transcript')
 }
