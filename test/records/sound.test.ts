@@ -133,6 +133,32 @@ describe('the clock', () => {
   })
 })
 
+describe('a frame', () => {
+  const audio = pcm(20, 5).toString('base64')
+  it.each([
+    `{"type":"input_audio_buffer.append","audio":"${audio}"}`,
+    `{ "event_id" : "audio", "audio" : "${audio}" , "type" : "input_audio_buffer.append" }`,
+    `{"audio":\n"${audio}","type":"input_audio_buffer.append"}`,
+    `{"type":"input_audio_buffer.append","audio":"${audio.replaceAll('A', '\\u0041')}"}`,
+  ])('gives its sound however it is spelled: %.40s', (text) => {
+    const one = lab()
+    one.sound.begin()
+    one.sound.sink.spoken(Buffer.from(text))
+    one.now = 20
+    one.sound.end()
+    expect(runs(one.samples('user'))).toEqual([[5, 20]])
+  })
+
+  it('that has none is none', () => {
+    const one = lab()
+    one.sound.begin()
+    for (const text of ['{"type":"input_audio_buffer.append"}', '{"audio":7}', 'no']) one.sound.sink.spoken(Buffer.from(text))
+    one.now = 20
+    one.sound.end()
+    expect(runs(one.samples('user'))).toEqual([[0, 20]])
+  })
+})
+
 describe('what was not heard', () => {
   it.each([false, true])('is not there after an interruption (truncation told first: %s)', (told) => {
     const one = lab()
