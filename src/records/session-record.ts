@@ -64,7 +64,7 @@ export function createSessionRecord(session: SessionToRecord, options: RecordOpt
     write: async (name, bytes) => (await begun()).write(name, bytes),
     onFiles: () => isOver || enqueue(() => write('lost')),
   })
-  const sound = session.keeps === 'audio' ? createSound({ clock, onSegment: (segment) => enqueue(files.add(segment)), onFull: files.lose }) : undefined
+  const sound = session.keeps === 'audio' ? createSound({ clock, onSegment: (segment) => isLost || enqueue(files.add(segment)), onFull: files.lose }) : undefined
   if (isOn) sound?.begin()
   const ticks = sound && setInterval(sound.tick, TICK_MS).unref()
 

@@ -20,7 +20,7 @@ export interface Segment {
 export interface SoundOptions {
   /** Milliseconds of the session, on a steady clock. */
   readonly clock: () => number
-  readonly onSegment: (segment: Segment) => void
+  readonly onSegment: (segment: Segment) => unknown
   /** So many bytes of sound found no place in memory, and are silence. */
   readonly onFull: (side: SoundSide, atMs: number, bytes: number) => void
 }

@@ -1,7 +1,6 @@
 // The sound of a session on its clock: what was heard and nothing else, in files whose sizes are right, and bounded whatever comes.
 import { describe, expect, it } from 'vitest'
 import type { Frame } from '../../src/core/protocol/events.js'
-import type { SoundSink } from '../../src/ports/records.js'
 import { createSessionRecord } from '../../src/records/session-record.js'
 import { createSound, MOST_AHEAD_BYTES, type Segment, type Sound, type SoundSide } from '../../src/records/sound.js'
 import { createSoundFiles, MOST_WAITING_BYTES } from '../../src/records/sound-files.js'
@@ -338,27 +337,87 @@ describe('bounds', () => {
   })
 })
 
-describe('a record with a disk that hangs', () => {
-  it('says in the manifest what is missing, and never keeps anybody waiting', async () => {
-    let now = 0
-    const written = new Map<string, string>()
-    const write = async (name: string, bytes: Uint8Array) => {
-      if (name.startsWith('user-')) throw new Error('no place')
-      written.set(name, Buffer.from(bytes).toString('latin1'))
+interface Kept {
+  readonly files: Map<string, Buffer>
+  manifest(): { readonly gaps: readonly object[]; readonly files: readonly { readonly name: string }[] }
+}
+
+function kept(change: object, refuses: (name: string) => boolean = () => false) {
+  const files = new Map<string, Buffer>()
+  const self = { now: 0, lost: 0 }
+  const write = async (name: string, bytes: Uint8Array) => {
+    if (refuses(name)) throw new Error('no place')
+    files.set(name, Buffer.from(bytes))
+  }
+  const session = { sessionId: 's', person: 'p', profile: 'default', keeps: 'audio', consent: 'given', pausing: new Set(['pay']), ...change } as const
+  const sealing = { ending: '.age', seal: async (bytes: Buffer) => bytes } as const
+  const clock = () => self.now
+  const spool = { begin: async () => ({ write, finish: () => undefined }) }
+  const options = { spool, sealing, sealSound: sealing, redact: (text: string) => text, now: clock, clock, writeMs: 1000, onLost: () => void self.lost++ }
+  const record = createSessionRecord(session, options, () => undefined)
+  const manifest = (): ReturnType<Kept['manifest']> => JSON.parse(String(files.get('manifest.json')))
+  return Object.assign(self, { record, files, manifest } satisfies Kept & { record: unknown })
+}
+
+describe('a record', () => {
+  it('on a disk that refuses says in the manifest what is missing', async () => {
+    const one = kept({}, (name) => name.startsWith('user-'))
+    one.record.recorder.sound?.answered(pcm(500, 3).toString('base64'), 'a')
+    one.now = 2000
+    await one.record.close()
+    expect(one.manifest()).toMatchObject({ keeps: 'audio', end: 'complete', gaps: [{ what: 'sound', side: 'user', fromMs: 0, ms: 2000, why: 'disk' }] })
+    expect(one.manifest().files.map(({ name }) => name)).toEqual(['turns.jsonl.age', 'assistant-0001.wav.age'])
+    expect(one.lost).toBe(0)
+  })
+
+  it('is silent from a tool that pauses it until the answer that follows', async () => {
+    const one = kept({})
+    const { recorder } = one.record
+    const speak = (value: number) => {
+      recorder.sound?.spoken(frame('audio', pcm(100, value)))
+      one.now += 500
     }
-    const session = { sessionId: 's', person: 'p', profile: 'default', keeps: 'audio', consent: 'given', pausing: new Set<string>() } as const
-    const sealing = { ending: '.age', seal: async (bytes: Buffer) => bytes } as const
-    const spool = { begin: async () => ({ write, finish: () => undefined }) }
-    const lost: string[] = []
-    const options = { spool, sealing, sealSound: sealing, redact: (text: string) => text, now: () => now, clock: () => now, writeMs: 1000, onLost: () => void lost.push('s') }
-    const record = createSessionRecord(session, options, () => undefined)
-    const sink = record.recorder.sound as SoundSink
-    sink.answered(pcm(500, 3).toString('base64'), 'a')
-    now = 2000
-    await record.close()
-    const manifest = JSON.parse(written.get('manifest.json') ?? '{}')
-    expect(manifest).toMatchObject({ keeps: 'audio', end: 'complete', gaps: [{ what: 'sound', side: 'user', fromMs: 0, ms: 2000, why: 'disk' }] })
-    expect(manifest.files.map(({ name }: { name: string }) => name)).toEqual(['turns.jsonl.age', 'assistant-0001.wav.age'])
-    expect(lost).toEqual([])
+    speak(1)
+    recorder.note({ type: 'tool_started', callId: 'c', tool: 'pay' })
+    speak(2)
+    recorder.note({ type: 'tool_finished', callId: 'c', tool: 'pay', outcome: 'ok', durationMs: 1, cut: false })
+    speak(3)
+    recorder.record?.({ type: 'said', who: 'assistant', itemId: 'a', atMs: 1500, text: 'Paid.', spoken: true })
+    speak(4)
+    await one.record.close()
+    const sound = one.files.get('user-0001.wav.age')?.subarray(44) ?? Buffer.alloc(0)
+    expect(runs(new Int16Array(sound.buffer.slice(sound.byteOffset, sound.byteOffset + sound.length)))).toEqual([
+      [1, 100],
+      [0, 1400],
+      [4, 100],
+      [0, 400],
+    ])
+  })
+
+  it('follows consent: files begin with it and end with its withdrawal', async () => {
+    const one = kept({ consent: 'awaited' })
+    const { recorder } = one.record
+    const speak = () => recorder.sound?.spoken(frame('audio', pcm(100, 1)))
+    for (const state of ['on', 'stopped'] as const) {
+      speak()
+      one.now += 1000
+      recorder.record?.({ type: 'state', state, atMs: one.now })
+    }
+    speak()
+    one.now += 1000
+    await one.record.close()
+    expect(one.manifest().files.slice(1)).toMatchObject([
+      { name: 'user-0001.wav.age', fromMs: 1000, ms: 1000 },
+      { name: 'assistant-0001.wav.age', fromMs: 1000, ms: 1000 },
+    ])
+  })
+
+  it('of a call whose sound goes past the relay says so', async () => {
+    const one = kept({ keeps: 'transcript', soundPasses: true })
+    expect(one.record.recorder.sound).toBeUndefined()
+    one.record.recorder.record?.({ type: 'said', who: 'user', itemId: 'a', atMs: 0, text: 'Hello.', spoken: true })
+    await one.record.close()
+    expect(one.manifest()).toMatchObject({ keeps: 'transcript', gaps: [{ what: 'sound', why: 'not_through_relay' }] })
+    expect([...one.files.keys()]).toEqual(['turns.jsonl.age', 'manifest.json'])
   })
 })
