@@ -143,7 +143,7 @@ export function createSessionRecord(session: SessionToRecord, options: RecordOpt
       case 'state':
         isOn = recorded.state === 'on'
         if (isOn) sound?.begin()
-        else sound?.end()
+        else sound?.stop()
         states.push({ state: recorded.state, atMs: recorded.atMs })
         return changed()
       case 'over':

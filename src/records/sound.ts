@@ -34,7 +34,9 @@ export interface Sound {
   go(): void
   skip(itemId: string): void
   truncated(itemId: string, heardMs: number): void
-  /** What is not played by now was not heard. */
+  /** Nothing from now on is kept. */
+  stop(): void
+  /** What is not played by now was not heard. What the user sent faster than it is spoken is there all the same. */
   end(): void
   /** Now and then. */
   tick(): void
@@ -124,9 +126,9 @@ export function createSound({ clock, onSegment, onFull }: SoundOptions): Sound {
     },
   }
 
-  function end(): void {
-    const now = clock()
-    for (const side of SIDES) write(side, now)
+  function end(toMs: number): void {
+    tracks?.assistant.mute(clock())
+    for (const side of SIDES) write(side, toMs)
     tracks = undefined
   }
 
@@ -149,7 +151,8 @@ export function createSound({ clock, onSegment, onFull }: SoundOptions): Sound {
       if (skipped.size < MOST_SKIPPED) skipped.add(itemId)
     },
     truncated: (itemId, heardMs) => tracks?.assistant.truncate(itemId, heardMs),
-    end,
+    stop: () => end(clock()),
+    end: () => end(Math.max(clock(), tracks?.user.endsMs ?? 0)),
     tick() {
       const settled = clock() - SETTLED_MS
       for (const side of SIDES) for (let track = tracks?.[side]; track && track.fromMs + SEGMENT_MS <= settled; track = tracks?.[side]) write(side, track.fromMs + SEGMENT_MS)

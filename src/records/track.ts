@@ -13,6 +13,8 @@ export interface Track {
   readonly format: SoundFormat
   /** Milliseconds of the session at which what is not written begins. */
   readonly fromMs: number
+  /** Where everything that was pushed is over. */
+  readonly endsMs: number
   /** Bytes of sound that wait for their time. */
   readonly heldBytes: number
   /** Nothing was pushed or written. */
@@ -84,6 +86,9 @@ export function createTrack(format: SoundFormat, beginsMs: number): Track {
     format,
     get fromMs() {
       return beginsMs + (done / size / format.rate) * 1000
+    },
+    get endsMs() {
+      return beginsMs + (end / size / format.rate) * 1000
     },
     get isNew() {
       return done === 0 && pushed === 0

@@ -79,15 +79,14 @@ it('the sound of a call in μ-law, as it was on the line', { timeout: 60_000 }, 
     expect(said.length).toBeGreaterThan(2000)
     const [user, assistant] = [await opened('user-0001.wav.age'), await opened('assistant-0001.wav.age')]
     for (const wav of [user, assistant]) expect([wav.readUInt16LE(20), wav.readUInt32LE(24), wav.readUInt32LE(40)]).toEqual([7, 8000, wav.length - 44])
-    expect(user.indexOf(said)).toBeGreaterThan(44)
+    expect(voiced(user.subarray(44)).equals(said)).toBe(true)
     expect(assistant.subarray(44).some((byte) => byte !== 0xff)).toBe(true)
   } finally {
     await twilio.close()
   }
 })
 
-/** Without the silence before and after. */
+/** A busy machine may leave holes of silence in it. */
 function voiced(sound: Buffer): Buffer {
-  const from = sound.findIndex((byte) => byte !== 0xff && byte !== 0x7f)
-  return sound.subarray(from, sound.findLastIndex((byte) => byte !== 0xff && byte !== 0x7f) + 1)
+  return sound.filter((byte) => byte !== 0xff && byte !== 0x7f) as Buffer
 }
