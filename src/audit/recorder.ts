@@ -73,7 +73,7 @@ function decisionOf(note: Note, profile: SessionProfile): Decision | undefined {
     case 'guard_failed':
       return { kind: 'guard_failed', fields: { name: name(note.guard), why: note.why } }
     case 'recording':
-      return { kind: 'recording', fields: { state: note.state } }
+      return { kind: 'recording', fields: { state: note.state, keeps: note.keeps } }
     case 'token_refreshed':
       return { kind: 'refreshed', fields: {} }
     case 'foreign_event':

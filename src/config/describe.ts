@@ -67,6 +67,10 @@ export function configWarnings(config: Config): readonly string[] {
       config.telemetry?.content === true && config.telemetry.traces !== undefined,
       'OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT is on: traces hold what users, model and tools say',
     ],
+    [
+      Object.values(config.profiles).some(({ record }) => record === 'audio') && (webrtcIsOn(config) || config.telephony?.sip !== undefined),
+      'record is audio in a profile, and calls by WebRTC or SIP are on: their sound goes past the relay, and only their transcript is kept',
+    ],
     [unused.length > 0, `Guards that no profile has: ${unused.join(', ')}`],
     [plainGuards.length > 0, `Guards reached over plain http: ${plainGuards.join(', ')}`],
     [plain.length > 0, `Tools reached over plain http: ${plain.join(', ')}`],

@@ -114,7 +114,7 @@ function readProfile(fields: Fields, fallback: ProfileConfig, context: ProfileCo
   const interruption = readInterruption(fields) ?? fallback.interruption
   const webrtc = fields.parsed('webrtc', oneOf('off', 'media-only', 'shared')) ?? fallback.webrtc
   const guards = readGuardPolicy(fields, context.guards)
-  const record = fields.parsed('record', oneOf('none', 'transcript')) ?? fallback.record
+  const record = fields.parsed('record', oneOf('none', 'transcript', 'audio')) ?? fallback.record
   const { limits, quota } = readLimits(fields.fields('limits'), context)
   fields.done()
   return {

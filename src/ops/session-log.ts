@@ -26,6 +26,7 @@ export function joinRecorders(...all: readonly Recorder[]): Recorder {
   const traceparent = all.find((recorder) => recorder.traceparent)?.traceparent
   const content = all.find((recorder) => recorder.content)?.content
   const record = all.find((recorder) => recorder.record)?.record
+  const sound = all.find((recorder) => recorder.sound)?.sound
   return {
     note(note) {
       for (const recorder of all) recorder.note(note)
@@ -33,6 +34,7 @@ export function joinRecorders(...all: readonly Recorder[]): Recorder {
     ...(traceparent && { traceparent }),
     ...(content && { content }),
     ...(record && { record }),
+    ...(sound && { sound }),
   }
 }
 

@@ -6,7 +6,7 @@ import type { Side } from '../core/protocol/events.js'
 import type { DialReason } from '../core/session/actions.js'
 import type { SessionNote } from '../core/session/notes.js'
 import type { ContentSink } from './content.js'
-import type { RecordSink } from './records.js'
+import type { RecordSink, SoundSink } from './records.js'
 import type { ToolOutcome } from './tools.js'
 import type { UpstreamService } from './upstream.js'
 
@@ -85,6 +85,8 @@ export interface Recorder {
   readonly content?: ContentSink
   /** Who keeps what was said. Absent: nothing of this session is kept. */
   readonly record?: RecordSink
+  /** Who keeps its sound. Absent: nobody. */
+  readonly sound?: SoundSink
 }
 
 /** What may have a span of its own when something is sent for it. */

@@ -1,4 +1,6 @@
 // What is told of a session that is recorded, and where records are kept.
+import type { Frame } from '../core/protocol/events.js'
+import type { Media } from '../core/session/media.js'
 
 export type Recorded =
   /** An item has begun while nothing was kept: neither are its words. */
@@ -13,6 +15,20 @@ export type Recorded =
 
 /** Never blocks, never throws. It exists only for a session whose profile has a record. */
 export type RecordSink = (recorded: Recorded) => void
+
+/** Who keeps the sound of a session. Never blocks, never throws. Times are its own: it is told of everything as it happens. */
+export interface SoundSink {
+  /** From now on sound has this format. */
+  media(media: Media): void
+  /** An append of the client that goes upstream. The frame's bytes are used again. */
+  spoken(frame: Frame): void
+  /** A delta that goes to the client, as a frame or as its base64. */
+  answered(delta: Frame | string, itemId: string): void
+  /** These bytes of what was sent are not played any more. */
+  cleared(bytes: number): void
+  /** What is sent to a client that is away is played when it is back. */
+  away(isAway: boolean): void
+}
 
 /** A finished file on this machine's disk. */
 export interface SpooledFile {

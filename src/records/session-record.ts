@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto'
 import type { Note, Recorder } from '../ports/notes.js'
 import type { Recorded } from '../ports/records.js'
 import type { Sealing } from './sealing.js'
+import { createSound } from './sound.js'
+import { createSoundFiles } from './sound-files.js'
 import type { Spool, SpooledRecord } from './spool.js'
 import { createTurns } from './turns.js'
 
@@ -10,7 +12,9 @@ export interface SessionToRecord {
   readonly sessionId: string
   readonly person: string
   readonly profile: string
-  readonly keeps: 'transcript'
+  readonly keeps: 'transcript' | 'audio'
+  /** Sound is wanted too, and goes past the relay. */
+  readonly soundPasses?: boolean
   readonly consent: 'awaited' | 'given'
   /** Names of tools that pause what is kept. */
   readonly pausing: ReadonlySet<string>
@@ -19,8 +23,12 @@ export interface SessionToRecord {
 export interface RecordOptions {
   readonly spool: Pick<Spool, 'begin'>
   readonly sealing: Sealing
+  /** For sound, off the event loop. */
+  readonly sealSound: Sealing
   readonly redact: (text: string) => string
   readonly now: () => number
+  /** Steady, in milliseconds. */
+  readonly clock: () => number
   /** A killed process loses what was said since then. */
   readonly writeMs: number
   /** Told once of a session that could not be written. */
@@ -32,6 +40,9 @@ export interface SessionRecord {
   /** Ends it as a session does, and resolves when it is in the spool. */
   close(): Promise<void>
 }
+
+/** Sound is looked at so often. */
+const TICK_MS = 2000
 
 export function createSessionRecord(session: SessionToRecord, options: RecordOptions, onOver: () => void): SessionRecord {
   const turns = createTurns(options.redact)
@@ -46,16 +57,36 @@ export function createSessionRecord(session: SessionToRecord, options: RecordOpt
   let timer: NodeJS.Timeout | undefined
   let work: Promise<void> = Promise.resolve()
 
+  const beganAt = options.clock()
+  const clock = () => options.clock() - beganAt
+  const files = createSoundFiles({
+    sealing: options.sealSound,
+    write: async (name, bytes) => (await begun()).write(name, bytes),
+    onFiles: () => isOver || enqueue(() => write('lost')),
+  })
+  const sound = session.keeps === 'audio' ? createSound({ clock, onSegment: (segment) => isLost || enqueue(files.add(segment)), onFull: files.lose }) : undefined
+  if (isOn) sound?.begin()
+  const ticks = sound && setInterval(sound.tick, TICK_MS).unref()
+
   const atMs = () => Math.max(0, Math.round(options.now() - startedAt))
 
+  function enqueue(next: () => Promise<void>): void {
+    work = work.then(next)
+  }
+
+  async function begun(): Promise<SpooledRecord> {
+    record ??= await options.spool.begin({ person: session.person, session: session.sessionId, startedAt })
+    return record
+  }
+
   async function write(end: 'lost' | 'complete'): Promise<void> {
-    if (turns.count === 0 || isLost) return
+    if ((turns.count === 0 && files.count === 0) || isLost) return
     try {
-      record ??= await options.spool.begin({ person: session.person, session: session.sessionId, startedAt })
+      const into = await begun()
       const name = `turns.jsonl${options.sealing.ending}`
       const sealed = await options.sealing.seal(Buffer.from(turns.lines()))
-      await record.write(name, sealed)
-      await record.write('manifest.json', Buffer.from(manifest(end, name, sealed)))
+      await into.write(name, sealed)
+      await into.write('manifest.json', Buffer.from(manifest(end, name, sealed)))
     } catch {
       isLost = true
       options.onLost()
@@ -65,10 +96,11 @@ export function createSessionRecord(session: SessionToRecord, options: RecordOpt
   /** The session's own words for itself; nothing that was said. `end`: `lost` stays if the process is killed. */
   function manifest(end: 'lost' | 'complete', name: string, sealed: Uint8Array): string {
     const { sessionId, person, profile, keeps } = session
-    const files = [{ name, bytes: sealed.length, sha256: createHash('sha256').update(sealed).digest('hex') }]
-    const gaps = turns.lost > 0 ? [{ what: 'turns', count: turns.lost }] : []
+    const all = [{ name, bytes: sealed.length, sha256: createHash('sha256').update(sealed).digest('hex') }, ...files.list]
+    const past = session.soundPasses ? [{ what: 'sound', why: 'not_through_relay' }] : []
+    const gaps = [...(turns.lost > 0 ? [{ what: 'turns', count: turns.lost }] : []), ...past, ...files.gaps]
     const times = { startedAt: new Date(startedAt).toISOString(), ...(end === 'complete' && { endedAt: new Date(options.now()).toISOString() }) }
-    return `${JSON.stringify({ v: 1, session: sessionId, person, profile, keeps, ...times, end, states, gaps, files }, undefined, 2)}\n`
+    return `${JSON.stringify({ v: 1, session: sessionId, person, profile, keeps, ...times, end, states, gaps, files: all }, undefined, 2)}\n`
   }
 
   function changed(): void {
@@ -84,6 +116,8 @@ export function createSessionRecord(session: SessionToRecord, options: RecordOpt
     if (isOver) return work
     isOver = true
     clearTimeout(timer)
+    clearInterval(ticks)
+    sound?.end()
     work = work.then(async () => {
       await write('complete')
       record?.finish()
@@ -95,6 +129,7 @@ export function createSessionRecord(session: SessionToRecord, options: RecordOpt
   function told(recorded: Recorded): void {
     switch (recorded.type) {
       case 'skipped':
+        sound?.skip(recorded.itemId)
         return turns.skip(recorded.itemId)
       case 'said':
         isOn = true
@@ -102,10 +137,13 @@ export function createSessionRecord(session: SessionToRecord, options: RecordOpt
         if (turns.said(recorded)) changed()
         return
       case 'heard':
+        if (recorded.by === 'truncated') sound?.truncated(recorded.itemId, recorded.ms)
         if (turns.heard(recorded)) changed()
         return
       case 'state':
         isOn = recorded.state === 'on'
+        if (isOn) sound?.begin()
+        else sound?.stop()
         states.push({ state: recorded.state, atMs: recorded.atMs })
         return changed()
       case 'over':
@@ -118,6 +156,7 @@ export function createSessionRecord(session: SessionToRecord, options: RecordOpt
     turns.skip(itemId)
     if (who !== 'assistant' || pausedBy.size > 0) return
     isPaused = false
+    sound?.go()
     states.push({ state: 'on', atMs })
   }
 
@@ -125,11 +164,12 @@ export function createSessionRecord(session: SessionToRecord, options: RecordOpt
     if (note.type === 'tool_started' && session.pausing.has(note.tool)) {
       if (!isPaused && isOn) states.push({ state: 'paused', atMs: atMs() })
       isPaused = true
+      sound?.pause()
       pausedBy.add(note.callId)
     }
     if (note.type === 'tool_finished') pausedBy.delete(note.callId)
     if (note.type === 'tool_finished' && isOn && !isOver && turns.tool({ tool: note.tool, outcome: note.outcome, atMs: atMs() })) changed()
   }
 
-  return { recorder: { note, record: (recorded) => void (isOver || told(recorded)) }, close: over }
+  return { recorder: { note, record: (recorded) => void (isOver || told(recorded)), ...(sound && { sound: sound.sink }) }, close: over }
 }

@@ -2,6 +2,7 @@
 import type { RealtimeEvent } from '../core/protocol/events.js'
 import { defaultMedia } from '../core/session/media.js'
 import type { Heard } from '../core/session/voice.js'
+import type { SoundSink } from '../ports/records.js'
 
 /** What all rings of a process hold together, in bytes. */
 export interface AudioBudget {
@@ -57,9 +58,12 @@ export class AudioRing implements Heard {
   #bytesPerMs: number
   #wantedFromMs = Number.POSITIVE_INFINITY
   totalMs = 0
+  /** Who keeps it for good. */
+  readonly #sound: SoundSink | undefined
 
   /** `mostBytes` 0: nothing is kept, and the clock runs all the same. */
-  constructor(mostBytes: number, budget: AudioBudget, bytesPerSecond: number) {
+  constructor(mostBytes: number, budget: AudioBudget, bytesPerSecond: number, sound?: SoundSink) {
+    this.#sound = sound
     this.#mostBytes = mostBytes
     this.#budget = budget
     this.#bytesPerMs = bytesPerSecond / 1000
@@ -88,6 +92,7 @@ export class AudioRing implements Heard {
 
   /** A frame that is one `input_audio_buffer.append`. `audioBytes`: of its audio, decoded. */
   push(frame: Buffer, audioBytes: number): void {
+    if (this.#sound !== undefined) this.#sound.spoken(frame)
     let last = this.#chunks[this.#chunks.length - 1]
     if (last === undefined || last.used + frame.length > last.bytes.length) {
       last = this.#next(frame.length)
@@ -177,8 +182,8 @@ export class AudioRing implements Heard {
 }
 
 /** Nothing is kept for a session that ends with its upstream. `totalMs`: what the client had sent elsewhere, if the session was moved. */
-export function createAudioRing(limits: { readonly reconnectMs?: number | undefined }, { ringBytes, budget }: AudioSettings, totalMs: number): AudioRing {
-  const ring = new AudioRing(limits.reconnectMs ? ringBytes : 0, budget, defaultMedia.inputBytesPerSecond)
+export function createAudioRing(limits: { readonly reconnectMs?: number | undefined }, { ringBytes, budget }: AudioSettings, totalMs: number, sound?: SoundSink): AudioRing {
+  const ring = new AudioRing(limits.reconnectMs ? ringBytes : 0, budget, defaultMedia.inputBytesPerSecond, sound)
   ring.totalMs = totalMs
   return ring
 }

@@ -93,6 +93,7 @@ export function perform(session: Effects, action: PlugAction): void {
       return session.ledger.transcription(action.itemId, action.contentIndex, action.usage)
     case 'media':
       session.audio.setRate(action.media.inputBytesPerSecond)
+      session.opened.recorder.sound?.media(action.media)
       return session.ledger.setMedia(action.media)
     case 'playback.clear':
       return session.lane.playback?.clear()

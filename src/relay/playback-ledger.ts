@@ -3,11 +3,12 @@ import { audioDeltaIn, audioDeltaOf } from '../core/protocol/audio-delta.js'
 import type { Frame, RealtimeEvent } from '../core/protocol/events.js'
 import { dropped, type Ledger, nothingSent, type Part, playedMs, sent, sentMs, stopped, unheard, unheardMs } from '../core/session/playing/ledger.js'
 import type { Playing } from '../core/session/playing/playing.js'
+import type { SoundSink } from '../ports/records.js'
 import type { NewSession } from '../ports/session.js'
 
 /** Of one session. */
 export interface PlayingSession {
-  readonly opened: Pick<NewSession, 'client' | 'profile' | 'phone' | 'call'>
+  readonly opened: Pick<NewSession, 'client' | 'profile' | 'phone' | 'call' | 'recorder'>
   readonly ledger: { readonly media: { readonly outputBytesPerSecond: number } }
   clock(): number
 }
@@ -21,6 +22,7 @@ export function createPlaybackLedger(session: PlayingSession): PlaybackLedger | 
 
 export class PlaybackLedger implements Playing {
   readonly #session: PlayingSession
+  readonly #sound: SoundSink | undefined
   #ledger: Ledger = nothingSent
   /** So much was played when the clock began to run. */
   #playedBytes = 0
@@ -30,6 +32,7 @@ export class PlaybackLedger implements Playing {
 
   constructor(session: PlayingSession) {
     this.#session = session
+    this.#sound = session.opened.recorder.sound
   }
 
   /** What is played is the link's own word; else a clock's. */
@@ -46,13 +49,16 @@ export class PlaybackLedger implements Playing {
       return false
     }
     this.#send(delta)
+    if (this.#sound !== undefined) this.#sound.answered(frame, delta.itemId)
     return true
   }
 
   /** An event that goes to the client. */
   sends(event: RealtimeEvent): void {
     const delta = event.type === 'response.output_audio.delta' ? audioDeltaIn(event) : undefined
-    if (delta) this.#send(delta)
+    if (!delta) return
+    this.#send(delta)
+    if (this.#sound !== undefined && typeof event.delta === 'string') this.#sound.answered(event.delta, delta.itemId)
   }
 
   /** An event that does not, since nobody is to hear it. */
@@ -63,7 +69,9 @@ export class PlaybackLedger implements Playing {
 
   /** What was sent and is not played is thrown away. */
   clear(): void {
-    this.#ledger = stopped(this.#ledger, this.#doneBytes(this.#session.clock()))
+    const done = this.#doneBytes(this.#session.clock())
+    this.#sound?.cleared(this.#ledger.sentBytes - done)
+    this.#ledger = stopped(this.#ledger, done)
     this.#session.opened.client.playback?.clear()
     this.#playedBytes = this.#ledger.sentBytes
     if (this.#awayBytes !== undefined) this.#awayBytes = this.#playedBytes
@@ -71,6 +79,7 @@ export class PlaybackLedger implements Playing {
 
   /** What is sent while the client is away reaches it when it is back. */
   follow(isAway: boolean): void {
+    this.#sound?.away(isAway)
     if (isAway) {
       this.#awayBytes ??= this.#ledger.sentBytes
       return

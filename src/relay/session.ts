@@ -68,7 +68,7 @@ export class RelayedSession implements Effects, Sides {
     this.#lanes = lanesOf(this.state)
     this.#alarm = new Alarm(timetable, this, dueAt(this.state))
     this.client = this.#leg('client', opened.client, opened.dialect, 0, '')
-    this.audio = createAudioRing(opened.profile.limits, deps.audio, this.state.voice.openFromMs)
+    this.audio = createAudioRing(opened.profile.limits, deps.audio, this.state.voice.openFromMs, opened.recorder.sound)
     this.lane = new UpstreamLane(this.client, this.meters, opened.recorder, new TurnClock(this, timetable), createPlaybackLedger(this), createGuardGate(this))
   }
 

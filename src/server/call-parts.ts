@@ -44,7 +44,7 @@ export interface CallsDeps {
   readonly relay: CallRelay
   readonly upstreams: Pick<FailOver, 'each' | 'named'>
   readonly metrics: Metrics
-  readonly recorderOf: (session: Pick<NewSession, 'sessionId' | 'profile' | 'identity' | 'trace'>) => Recorder
+  readonly recorderOf: (session: Pick<NewSession, 'sessionId' | 'profile' | 'identity' | 'trace' | 'call'>) => Recorder
   readonly log: Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'level'>
   readonly draining: () => boolean
   readonly overloaded: () => boolean

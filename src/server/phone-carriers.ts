@@ -19,7 +19,7 @@ export interface PhoneDeps {
   readonly store: Store
   readonly relay: { readonly openSession: OpenSession; readonly sessions: { readonly count: number } }
   readonly metrics: Pick<Metrics, 'counter' | 'gauge'>
-  readonly recorderOf: (session: Pick<NewSession, 'sessionId' | 'profile' | 'identity' | 'trace'>) => Recorder
+  readonly recorderOf: (session: Pick<NewSession, 'sessionId' | 'profile' | 'identity' | 'trace' | 'call'>) => Recorder
   readonly log: Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'error' | 'level'>
   readonly draining: () => boolean
   readonly overloaded: () => boolean

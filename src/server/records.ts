@@ -11,7 +11,7 @@ import type { NewSession } from '../ports/session.js'
 import { within } from '../time/within.js'
 import { createRedactions } from './redactions.js'
 
-type RecordedSession = Pick<NewSession, 'sessionId' | 'profile' | 'identity'>
+type RecordedSession = Pick<NewSession, 'sessionId' | 'profile' | 'identity'> & Partial<Pick<NewSession, 'call'>>
 
 export interface ServerRecords {
   /** One more recorder for a session whose profile has a record, or none. */
@@ -37,9 +37,10 @@ export async function openRecords(
   audit: AuditBook | undefined,
 ): Promise<ServerRecords> {
   if (!config) return OFF
-  const [{ openSpool }, { createSealing }, { createSessionRecord }, { createPersonNames }, { openRecordStore }] = await Promise.all([
+  const [{ openSpool }, { createSealing }, { createSealingThread }, { createSessionRecord }, { createPersonNames }, { openRecordStore }] = await Promise.all([
     import('../records/spool.js'),
     import('../records/sealing.js'),
+    import('../records/sealing-thread.js'),
     import('../records/session-record.js'),
     import('../records/person.js'),
     import('../records/store.js'),
@@ -49,6 +50,7 @@ export async function openRecords(
   // Loaded before the first session, if any pattern is configured.
   await redactions.ready
   const sealing = sealingFor(() => createSealing(config.recipients))
+  const sealSound = createSealingThread(config.recipients)
   const person = createPersonNames(config.subjectKey)
   let failures = 0
   let lost = 0
@@ -78,14 +80,16 @@ export async function openRecords(
   expire()
   const daily = setInterval(expire, DAY_MS / 24).unref()
   return {
-    recorders({ sessionId, profile, identity }) {
+    recorders({ sessionId, profile, identity, call }) {
       if (!profile.record) return []
-      const { consent } = profile.record
+      const { consent, keeps } = profile.record
+      const soundPasses = keeps === 'audio' && call !== undefined
       const session = {
         sessionId,
         person: person(identity.subject),
         profile: profile.name,
-        keeps: 'transcript',
+        keeps: soundPasses ? 'transcript' : keeps,
+        soundPasses,
         consent,
         pausing: pausingOf(profile),
       } as const
@@ -95,7 +99,7 @@ export async function openRecords(
       }
       const writeMs = config.recipients.length > 0 ? SEALED_WRITE_MS : WRITE_MS
       const redact = redactions.for(profile)
-      const record = createSessionRecord(session, { spool, sealing, redact, now: Date.now, writeMs, onLost }, () => open.delete(record))
+      const record = createSessionRecord(session, { spool, sealing, sealSound, redact, now: Date.now, clock: () => performance.now(), writeMs, onLost }, () => open.delete(record))
       open.add(record)
       return [record.recorder]
     },
@@ -105,6 +109,7 @@ export async function openRecords(
       await within(CLOSE_MS, Promise.all([...open].map((record) => record.close())), () => undefined)
       await within(CLOSE_MS, spool.settled(), () => undefined)
       await within(CLOSE_MS, spool.close(), () => undefined)
+      await sealSound.close()
       await store.close()
     },
   }

@@ -9,7 +9,7 @@ import type { Recorder } from '../ports/notes.js'
 import type { NewSession } from '../ports/session.js'
 
 /** Of a call, whose dialect is GA, only the first three. */
-export type TracedSession = Pick<NewSession, 'sessionId' | 'profile' | 'identity' | 'trace'> & Partial<Pick<NewSession, 'dialect' | 'arrivedAt' | 'continues'>>
+export type TracedSession = Pick<NewSession, 'sessionId' | 'profile' | 'identity' | 'trace'> & Partial<Pick<NewSession, 'dialect' | 'arrivedAt' | 'continues' | 'call'>>
 
 export interface ServerTelemetry {
   /** What the log is written to. */

@@ -32,7 +32,7 @@ function lab(linkSays = false): Lab {
   const self = { now: 1000, played: linkSays ? 0 : undefined, clears: 0 } as { -readonly [K in keyof Lab]: Lab[K] }
   const playback = linkSays ? { doneBytes: () => self.played ?? 0, clear: () => void self.clears++ } : undefined
   const session = {
-    opened: { client: { playback }, profile: profile({ interruption: INTERRUPTION }), phone: undefined, call: undefined },
+    opened: { client: { playback }, profile: profile({ interruption: INTERRUPTION }), phone: undefined, call: undefined, recorder: { note: () => undefined } },
     ledger: { media: { outputBytesPerSecond: 48_000 } },
     clock: () => self.now,
   } as unknown as PlayingSession

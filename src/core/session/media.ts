@@ -5,6 +5,9 @@ export interface Media {
   readonly inputBytesPerSecond: number
   readonly outputBytesPerSecond: number
   readonly transcriptionModel: string | undefined
+  /** Absent: PCM. */
+  readonly inputLaw?: 'pcmu' | 'pcma'
+  readonly outputLaw?: 'pcmu' | 'pcma'
 }
 
 /** 24 kHz, 16 bits, one channel: the service's default. */
@@ -17,16 +20,25 @@ export const defaultMedia: Media = { inputBytesPerSecond: PCM_BYTES_PER_SECOND, 
 export function mediaOf(session: JsonObject | undefined): Media {
   const audio = objectAt(session, 'audio')
   const input = objectAt(audio, 'input')
+  const inputFormat = objectAt(input, 'format')
+  const outputFormat = objectAt(objectAt(audio, 'output'), 'format')
+  const [inputLaw, outputLaw] = [lawOf(inputFormat), lawOf(outputFormat)]
   return {
-    inputBytesPerSecond: bytesPerSecond(objectAt(input, 'format')),
-    outputBytesPerSecond: bytesPerSecond(objectAt(objectAt(audio, 'output'), 'format')),
+    inputBytesPerSecond: bytesPerSecond(inputFormat),
+    outputBytesPerSecond: bytesPerSecond(outputFormat),
     transcriptionModel: stringAt(objectAt(input, 'transcription'), 'model'),
+    ...(inputLaw && { inputLaw }),
+    ...(outputLaw && { outputLaw }),
   }
 }
 
-function bytesPerSecond(format: JsonObject | undefined): number {
+function lawOf(format: JsonObject | undefined): 'pcmu' | 'pcma' | undefined {
   const type = stringAt(format, 'type')
-  if (type === 'audio/pcmu' || type === 'audio/pcma') return G711_BYTES_PER_SECOND
+  return type === 'audio/pcmu' ? 'pcmu' : type === 'audio/pcma' ? 'pcma' : undefined
+}
+
+function bytesPerSecond(format: JsonObject | undefined): number {
+  if (lawOf(format)) return G711_BYTES_PER_SECOND
   const rate = format?.rate
   return typeof rate === 'number' && rate >= 8_000 && rate <= 192_000 ? rate * 2 : PCM_BYTES_PER_SECOND
 }

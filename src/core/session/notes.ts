@@ -12,7 +12,7 @@ export type SessionNote =
   /** A client asked for settings that are the server's. Its event went on without them. */
   | { readonly type: 'fields_locked'; readonly eventType: 'session.update' | 'response.create'; readonly kinds: readonly LockedKind[] }
   /** The client has consented to being recorded, or consents no more. */
-  | { readonly type: 'recording'; readonly state: Recording }
+  | { readonly type: 'recording'; readonly state: Recording; readonly keeps: 'transcript' | 'audio' }
   /** Another token carries the session from now on. */
   | { readonly type: 'token_refreshed' }
   | { readonly type: 'event_dropped'; readonly side: Side; readonly why: string }

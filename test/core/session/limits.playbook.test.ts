@@ -86,7 +86,7 @@ describe('the audio of the session in force', () => {
     expect(media(p, {})).toEqual([{ inputBytesPerSecond: 48_000, outputBytesPerSecond: 48_000, transcriptionModel: undefined }])
     const input = { format: { type: 'audio/pcmu' }, transcription: { model: 'whisper-1' } }
     expect(media(p, { input, output: { format: { type: 'audio/pcm', rate: 16_000 } } })).toEqual([
-      { inputBytesPerSecond: 8_000, outputBytesPerSecond: 32_000, transcriptionModel: 'whisper-1' },
+      { inputBytesPerSecond: 8_000, outputBytesPerSecond: 32_000, transcriptionModel: 'whisper-1', inputLaw: 'pcmu' },
     ])
     expect(media(p, { input: { transcription: null }, output: { format: { type: 'audio/pcm', rate: -1 } } })).toEqual([
       { inputBytesPerSecond: 48_000, outputBytesPerSecond: 48_000, transcriptionModel: undefined },
@@ -97,6 +97,6 @@ describe('the audio of the session in force', () => {
     const p = play({}, 'connecting')
     p.upstream({ type: 'session.created', event_id: 'e', session: {} })
     const actions = p.input({ type: 'upstream.event', leg: 1, event: session({ input: { format: { type: 'audio/pcma' } } }) as never, frame: undefined })
-    expect(actions).toContainEqual({ type: 'media', media: { inputBytesPerSecond: 8_000, outputBytesPerSecond: 48_000, transcriptionModel: undefined } })
+    expect(actions).toContainEqual({ type: 'media', media: { inputBytesPerSecond: 8_000, outputBytesPerSecond: 48_000, transcriptionModel: undefined, inputLaw: 'pcma' } })
   })
 })

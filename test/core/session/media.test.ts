@@ -20,6 +20,6 @@ it.each([
 
 it('each direction has a format of its own, and the transcription its model', () => {
   const audio = { input: { format: { type: 'audio/pcmu' }, transcription: { model: 'whisper-1' } }, output: { format: { type: 'audio/pcm', rate: 16_000 } } }
-  expect(mediaOf({ audio })).toEqual({ inputBytesPerSecond: 8_000, outputBytesPerSecond: 32_000, transcriptionModel: 'whisper-1' })
+  expect(mediaOf({ audio })).toEqual({ inputBytesPerSecond: 8_000, outputBytesPerSecond: 32_000, transcriptionModel: 'whisper-1', inputLaw: 'pcmu' })
   expect(mediaOf(undefined)).toEqual(defaultMedia)
 })

@@ -1,5 +1,8 @@
 // Playbooks for consent to being recorded: who may give it, what is told, and that it can always be withdrawn.
 import { describe, expect, it } from 'vitest'
+import type { Action } from '../../../src/core/session/actions.js'
+import { tellRecording } from '../../../src/core/session/recording/consent.js'
+import type { Step } from '../../../src/core/session/state.js'
 import { type Play, play } from '../../support/playbook.js'
 
 const record = (consent: 'awaited' | 'given') => ({ keeps: 'transcript' as const, consent })
@@ -24,6 +27,16 @@ describe('consent', () => {
     expect(states(p)).toBe('on')
     say(p, false)
     expect(states(p)).toBe('stopped')
+  })
+
+  it.each([
+    [undefined, 'audio'],
+    [{ mode: 'shared' }, 'transcript'],
+  ] as const)('is to what is kept in fact: of call %j %s', (call, keeps) => {
+    const p = play({ relayEvents: true, record: { keeps: 'audio', consent: 'awaited' } })
+    const actions: Action[] = []
+    tellRecording({ state: { ...p.state, recording: 'on', call }, set: () => undefined, actions } as unknown as Step)
+    expect(actions).toMatchObject([{ event: { type: 'relay.recording', state: 'on', keeps } }])
   })
 
   it('cannot be changed without end, but withdrawn at any time', () => {

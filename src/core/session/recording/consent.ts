@@ -27,7 +27,7 @@ export function consentSaid(step: Step, event: RealtimeEvent): void {
   const next = after(recording, granted)
   if (next !== recording) {
     step.set({ recording: next })
-    note(step, { type: 'recording', state: next })
+    note(step, { type: 'recording', state: next, keeps: keepsOf(step.state) })
   }
   tellRecording(step)
 }
@@ -41,6 +41,11 @@ function after(recording: Recording, granted: boolean): Recording {
 export function tellRecording(step: Step): void {
   const { recording, profile } = step.state
   if (recording === 'off' || !profile.relayEvents) return
-  const event = { type: 'relay.recording', event_id: publicEventId(step), state: recording, keeps: profile.record?.keeps ?? 'transcript', remains: recording === 'stopped' }
+  const event = { type: 'relay.recording', event_id: publicEventId(step), state: recording, keeps: keepsOf(step.state), remains: recording === 'stopped' }
   step.actions.push({ type: 'send', to: 'client', event })
+}
+
+/** The sound of a call by WebRTC or SIP goes past the relay. */
+function keepsOf({ call, profile }: Step['state']): 'transcript' | 'audio' {
+  return call ? 'transcript' : (profile.record?.keeps ?? 'transcript')
 }
