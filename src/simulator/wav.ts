@@ -25,8 +25,8 @@ export function fromWav(wav: Buffer): Buffer | undefined {
   return undefined
 }
 
-/** `pcm`: mono PCM16 at 24 kHz. */
-export function toWav(pcm: Buffer): Buffer {
+/** `pcm`: mono PCM16. */
+export function toWav(pcm: Buffer, rate = RATE): Buffer {
   const head = Buffer.alloc(44)
   head.write('RIFF', 0, 'latin1')
   head.writeUInt32LE(36 + pcm.length, 4)
@@ -34,8 +34,8 @@ export function toWav(pcm: Buffer): Buffer {
   head.writeUInt32LE(16, 16)
   head.writeUInt16LE(1, 20)
   head.writeUInt16LE(1, 22)
-  head.writeUInt32LE(RATE, 24)
-  head.writeUInt32LE(RATE * 2, 28)
+  head.writeUInt32LE(rate, 24)
+  head.writeUInt32LE(rate * 2, 28)
   head.writeUInt16LE(2, 32)
   head.writeUInt16LE(16, 34)
   head.write('data', 36, 'latin1')

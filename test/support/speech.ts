@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { toWav } from '../../src/simulator/wav.js'
 
 const RATE = 24_000
 
@@ -41,7 +42,7 @@ export function speechFile(text: string, { beforeMs = 300, afterMs = 1500 } = {}
   const before = new Int16Array(Math.round((beforeMs * rate48) / 1000))
   const after = new Int16Array(Math.round((afterMs * rate48) / 1000))
   const file = join(folder, 'microphone.wav')
-  writeFileSync(file, wav(Buffer.concat([before, speech, after].map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength))), rate48))
+  writeFileSync(file, toWav(Buffer.concat([before, speech, after].map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength))), rate48))
   return { folder, file }
 }
 
@@ -76,21 +77,4 @@ function resampled(samples: Int16Array, from: number, to: number): Int16Array<Ar
     const first = samples[low] ?? 0
     return first + ((samples[low + 1] ?? first) - first) * (at - low)
   })
-}
-
-function wav(pcm: Buffer, rate: number): Buffer {
-  const head = Buffer.alloc(44)
-  head.write('RIFF', 0, 'latin1')
-  head.writeUInt32LE(36 + pcm.length, 4)
-  head.write('WAVEfmt ', 8, 'latin1')
-  head.writeUInt32LE(16, 16)
-  head.writeUInt16LE(1, 20)
-  head.writeUInt16LE(1, 22)
-  head.writeUInt32LE(rate, 24)
-  head.writeUInt32LE(rate * 2, 28)
-  head.writeUInt16LE(2, 32)
-  head.writeUInt16LE(16, 34)
-  head.write('data', 36, 'latin1')
-  head.writeUInt32LE(pcm.length, 40)
-  return Buffer.concat([head, pcm])
 }

@@ -47,6 +47,10 @@ class Microphone(MediaStreamTrack):
         return frame
 
 
+# Frames with sound in them that show that the answer is heard.
+LEAST_FRAMES = 10
+
+
 class Talker:
     def __init__(self, client, microphone):
         self.client = client
@@ -54,8 +58,8 @@ class Talker:
         self.events = client.receive()
 
     async def answer(self):
-        """The channel shows no `response.done`: an answer is complete with its words."""
-        text, audio, heard = "", 0, None
+        """The channel shows no `response.done`: an answer is complete with its words, which are written sooner than said, and with some of its sound."""
+        text, audio, heard, written = "", 0, None, False
         async for event in self.events:
             match event:
                 case RealtimeTextEvent(service_type="response.output_audio_transcript.delta"):
@@ -65,7 +69,9 @@ class Talker:
                 case RealtimeEvent(service_type="conversation.item.input_audio_transcription.completed"):
                     heard = event.service_event.transcript
                 case RealtimeEvent(service_type="response.output_audio_transcript.done"):
-                    break
+                    written = True
+            if written and audio > LEAST_FRAMES:
+                break
         return {"text": text, "audioBytes": audio, **({"heard": heard} if heard is not None else {})}
 
     async def ask(self, text):

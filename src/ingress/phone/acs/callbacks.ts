@@ -1,5 +1,6 @@
 // Reads what the service calls back: an array of CloudEvents, of which those that change a call have a meaning here.
-import { isObject, type JsonObject, objectAt, stringAt } from '../../../core/protocol/events.js'
+import { type JsonObject, objectAt, stringAt } from '../../../core/protocol/events.js'
+import { readEventList } from './event-list.js'
 
 export interface CallbackEvent {
   readonly type: 'disconnected' | 'answer_failed' | 'media_failed' | 'media_started' | 'media_stopped' | 'transferred' | 'transfer_failed' | 'other'
@@ -12,7 +13,6 @@ export interface CallbackEvent {
   readonly subCode: number | undefined
 }
 
-const MAX_EVENTS = 100
 const PREFIX = 'Microsoft.Communication.'
 const TYPES: Readonly<Record<string, CallbackEvent['type']>> = {
   CallDisconnected: 'disconnected',
@@ -26,15 +26,7 @@ const TYPES: Readonly<Record<string, CallbackEvent['type']>> = {
 
 /** The events of one request that name a call; undefined if it is no array of events, or too long. Their order says nothing. */
 export function readCallbacks(body: string): readonly CallbackEvent[] | undefined {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(body)
-  } catch {
-    return undefined
-  }
-  const events: readonly unknown[] = Array.isArray(parsed) ? parsed : [parsed]
-  if (events.length === 0 || events.length > MAX_EVENTS || !events.every(isObject)) return undefined
-  return (events as readonly JsonObject[]).flatMap(readEvent)
+  return readEventList(body)?.flatMap(readEvent)
 }
 
 function readEvent(event: JsonObject): readonly CallbackEvent[] {

@@ -1,7 +1,8 @@
 // Reads what Event Grid delivers: its handshake, and incoming calls in both of its schemas. Bounded, pure, and fetches nothing.
 import { createHash } from 'node:crypto'
-import { isObject, type Json, type JsonObject, objectAt, stringAt } from '../../../core/protocol/events.js'
+import { type Json, type JsonObject, objectAt, stringAt } from '../../../core/protocol/events.js'
 import type { Ring } from '../../../ports/phone.js'
+import { readEventList } from './event-list.js'
 
 export type GridEvent =
   /** Answered with the code. Its `validationUrl` is for people, and fetching it would make the relay ask where it is told to. */
@@ -15,7 +16,6 @@ export type GridEvent =
 const VALIDATION = 'Microsoft.EventGrid.SubscriptionValidationEvent'
 const INCOMING = 'Microsoft.Communication.IncomingCall'
 
-const MAX_EVENTS = 100
 const MAX_ID = 256
 const MAX_CODE = 512
 const MAX_CONTEXT = 65_536
@@ -29,15 +29,7 @@ const RAW_NUMBER = /^4:(\+\d+)$/
 
 /** The events of one request, or undefined if it is none: no JSON, no event in it, or too many. */
 export function readDelivery(body: string): readonly GridEvent[] | undefined {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(body)
-  } catch {
-    return undefined
-  }
-  const events: readonly unknown[] = Array.isArray(parsed) ? parsed : [parsed]
-  if (events.length === 0 || events.length > MAX_EVENTS || !events.every(isObject)) return undefined
-  return (events as readonly JsonObject[]).map(readEvent)
+  return readEventList(body)?.map(readEvent)
 }
 
 /** Event Grid's schema says `eventType` and `eventTime`, CloudEvents `type` and `time`. */
