@@ -112,12 +112,32 @@ export function createPhoneDesk(deps: PhoneDeskDeps): RunningPhoneDesk {
   async function isElsewhere({ tickets: names }: Answered): Promise<boolean> {
     for (const name of names) {
       try {
-        if (!(await tickets.withdraw(name))) return true
+        if (!(await tickets.withdraw(name)) && names.has(name)) return true
       } catch {
         // Nobody else could ask the store either.
       }
     }
     return false
+  }
+
+  /** Its own call forgets the name before the store is asked: whoever looks for it meanwhile would take it for used elsewhere. */
+  async function redeem(ticket: string): Promise<{ readonly ring: Ring; readonly here: Answered | undefined } | undefined> {
+    const name = tickets.nameOf(ticket)
+    const here = byTicket.get(name)
+    const wasOpen = here?.tickets.delete(name)
+    let found: Awaited<ReturnType<typeof tickets.redeem>>
+    try {
+      found = await tickets.redeem(ticket)
+    } finally {
+      if (found) {
+        here?.tickets.delete(name)
+        byTicket.delete(name)
+      } else if (here && wasOpen && byTicket.has(name) && bySession.has(here.answered.sessionId)) {
+        here.tickets.add(name)
+        followTicket(name, here)
+      }
+    }
+    return found && { ring: found.ring, here }
   }
 
   /** So that a call which goes on elsewhere does not go on here as well until its time is over. */
@@ -147,11 +167,9 @@ export function createPhoneDesk(deps: PhoneDeskDeps): RunningPhoneDesk {
       return ticket
     },
     async redeem(ticket, make) {
-      const found = await tickets.redeem(ticket)
+      const found = await redeem(ticket)
       if (!found) return undefined
-      const { ring, name } = found
-      const here = byTicket.get(name)
-      here?.tickets.delete(name)
+      const { ring, here } = found
       if (here) return { ring, call: here.answered }
       const { line, framing } = make(ring)
       try {

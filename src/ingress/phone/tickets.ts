@@ -13,6 +13,8 @@ const MOST_CHARS = 256
 const CARRIERS: readonly string[] = ['acs', 'twilio', 'sip'] satisfies readonly Carrier[]
 
 export interface MediaTickets {
+  /** What the store knows a ticket by. */
+  nameOf(ticket: string): string
   issue(ring: Ring): Promise<{ readonly ticket: string; readonly name: string }>
   redeem(ticket: string): Promise<{ readonly ring: Ring; readonly name: string } | undefined>
   /** Nobody can redeem it any more. False: somebody has. Rejects if the store is unreachable. */
@@ -26,6 +28,7 @@ export function createMediaTickets(store: CallTickets, lifeMs: number, keptMs: n
   const nameOf = (ticket: string) => createHash('sha256').update(ticket).digest('hex')
   const keyOf = (ticket: string, name: string) => Buffer.from(hkdfSync('sha256', ticket, name, PURPOSE, KEY_BYTES))
   return {
+    nameOf,
     async issue(ring) {
       const ticket = randomBytes(TICKET_BYTES).toString('base64url')
       const name = nameOf(ticket)

@@ -316,6 +316,72 @@ describe('a ticket', () => {
     }
   })
 
+  it('whose use here the store has not told yet is not taken for used elsewhere', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
+    try {
+      const store = memoryStore()
+      const lab = openDesk(store, { lookMs: 20 })
+      const call = await lab.desk.answer(ring(), fakeLine(), fakeFraming())
+      const ticket = await lab.desk.ticketFor(call, ring())
+      let told: () => void = () => undefined
+      const { take } = store.tickets
+      const slow = async (name: string) => {
+        const found = await take(name)
+        await new Promise<void>((resolve) => {
+          told = resolve
+        })
+        return found
+      }
+      Object.assign(store.tickets, { take: slow })
+      const redeemed = lab.desk.redeem(ticket, never)
+      await vi.advanceTimersByTimeAsync(100)
+      told()
+      expect((await redeemed)?.call.attach(memoryPair().link)).toBe(true)
+      lab.opened[0]?.onEnd()
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('used here while nobody has come for long enough does not make the call one of elsewhere', async () => {
+    const store = memoryStore()
+    const lab = openDesk(store, { waitMs: 20, lookMs: 10_000 })
+    const line = fakeLine()
+    const call = await lab.desk.answer(ring(), line, fakeFraming())
+    const ticket = await lab.desk.ticketFor(call, ring())
+    lab.opened[0]?.client.onClose(() => lab.opened[0]?.onEnd())
+    const { has } = store.tickets
+    let redeemed: Promise<unknown> = Promise.resolve()
+    const overtaken = async (name: string) => {
+      const isThere = await has(name)
+      redeemed = lab.desk.redeem(ticket, never)
+      await redeemed
+      return isThere
+    }
+    Object.assign(store.tickets, { has: overtaken })
+    await vi.waitFor(() => expect(lab.desk.size).toBe(0), { timeout: 5_000 })
+    expect(await redeemed).toBeDefined()
+    expect(line.asked).toEqual(['hang up'])
+  })
+
+  it('that is of no use here, since another has it, is followed again', async () => {
+    const store = memoryStore()
+    const [here, there] = [openDesk(store, { lookMs: 20 }), openDesk(store)]
+    const line = fakeLine()
+    const call = await here.desk.answer(ring(), line, fakeFraming())
+    const ticket = await here.desk.ticketFor(call, ring())
+    const left = new Promise<number>((resolve) =>
+      here.opened[0]?.client.onClose((code) => {
+        here.opened[0]?.onEnd()
+        resolve(code)
+      }),
+    )
+    const found = await Promise.all([there.desk.redeem(ticket, () => ({ line: fakeLine(), framing: fakeFraming() })), here.desk.redeem(ticket, never)])
+    expect(found.map((one) => one !== undefined)).toEqual([true, false])
+    expect([await left, line.asked]).toEqual([1000, []])
+    there.opened[0]?.onEnd()
+  })
+
   it('that nobody used and the store forgot does not end a call', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] })
     try {
