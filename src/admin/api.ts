@@ -43,7 +43,11 @@ export async function createAdminApi(deps: AdminApiDeps): Promise<FastifyInstanc
   app.addHook('onRequest', async (request, reply) => {
     reply.header('cache-control', 'no-store')
     const { method, headers } = request
-    callers.set(request, await authorize(deps, headers.authorization, method === 'GET' || method === 'HEAD'))
+    // Only this header counts: a foreign page in an operator's browser cannot send it.
+    const identity = await deps.authenticator.authenticate({ headers: { authorization: headers.authorization }, query: new URLSearchParams() })
+    // Also of one who may not: the audit says who tried.
+    callers.set(request, identity)
+    await mayCome(deps, identity, method === 'GET' || method === 'HEAD')
   })
   app.addHook('onResponse', async (request, { statusCode: status }) => {
     const { method, routeOptions } = request
@@ -83,12 +87,9 @@ export async function createAdminApi(deps: AdminApiDeps): Promise<FastifyInstanc
   return app
 }
 
-/** Only the `Authorization` header counts: a foreign page in an operator's browser cannot send it. */
-async function authorize({ authenticator, store }: AdminApiDeps, authorization: string | undefined, reads: boolean): Promise<Identity> {
-  const identity = await authenticator.authenticate({ headers: { authorization }, query: new URLSearchParams() })
+async function mayCome({ store }: AdminApiDeps, identity: Identity, reads: boolean): Promise<void> {
   if (!(reads ? mayRead(identity) : mayAct(identity))) throw new RefusalError('forbidden', reads ? 'no_read_scope' : 'no_admin_scope')
   if (await store.revocations.isRevoked(identity)) throw new RefusalError('unauthenticated', 'revoked')
-  return identity
 }
 
 /** An empty body counts as none: clients set the content type even if they send nothing. */

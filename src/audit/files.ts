@@ -26,14 +26,20 @@ export function splitNotes(text: string): readonly string[] {
   return text.match(/^realtime-relay\/relay-[0-9a-f]+\/\d+\n\d+\n[A-Za-z0-9+/=]+\n\n(?:\u2014 \S+ [A-Za-z0-9+/=]+\n)+/gm) ?? []
 }
 
-/** The last whole line of the file that was written last. Undefined: there is none. */
+/** The last whole line of the file that was written last and has one. Undefined: there is none. */
 export async function lastHeadIn(dir: string): Promise<{ readonly chain: string; readonly hash: string } | undefined> {
   const files = await chainFiles(dir)
   const times = await Promise.all(files.map(async (file) => ({ file, at: (await stat(`${file}${LINES}`)).mtimeMs })))
-  const newest = times.sort((a, b) => b.at - a.at || (basename(b.file) < basename(a.file) ? -1 : 1))[0]
-  if (!newest) return undefined
-  const { text } = await readChain(newest.file)
-  const line = text.slice(0, text.lastIndexOf('\n')).split('\n').pop() ?? ''
-  const chain = readLine(line)?.chain
-  return typeof chain === 'string' ? { chain, hash: hashOf(line) } : undefined
+  // A crash, or a disk that was full, may have left an empty file: the one before it has the head then.
+  for (const { file } of times.sort((a, b) => b.at - a.at || (basename(b.file) < basename(a.file) ? -1 : 1))) {
+    const { text } = await readChain(file)
+    const line =
+      text
+        .slice(0, Math.max(0, text.lastIndexOf('\n')))
+        .split('\n')
+        .pop() ?? ''
+    const chain = readLine(line)?.chain
+    if (typeof chain === 'string') return { chain, hash: hashOf(line) }
+  }
+  return undefined
 }

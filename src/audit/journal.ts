@@ -1,6 +1,6 @@
 // Writes one chain of the audit to files: lines in order behind a bounded queue, and checkpoints that are signed and sent elsewhere.
 import { type KeyObject, randomBytes } from 'node:crypto'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { originOf, signCheckpoint } from './checkpoint.js'
 import { lastHeadIn } from './files.js'
@@ -45,6 +45,8 @@ const RETRY_MS = 1000
 interface ChainFile {
   readonly lines: FileHandle
   readonly notes: FileHandle
+  /** Path of both, without their endings. */
+  readonly name: string
   readonly chain: string
   /** Bytes of whole lines. What a failed write left behind them is cut off before the next one. */
   bytes: number
@@ -86,7 +88,13 @@ export async function openJournal(options: JournalOptions): Promise<AuditJournal
       await lines.close()
       throw error
     })
-    return { lines, notes, chain: `relay-${relay}/${number}`, bytes: 0, notesBytes: 0 }
+    return { lines, notes, name, chain: `relay-${relay}/${number}`, bytes: 0, notesBytes: 0 }
+  }
+
+  /** Nothing was written into it. */
+  async function discard({ lines, notes, name }: ChainFile): Promise<void> {
+    await Promise.all([lines.close(), notes.close()])
+    await Promise.all([unlink(`${name}.jsonl`), unlink(`${name}.checkpoints`)])
   }
 
   /** A chain begins with where the one before stood, so that whole files cannot be taken away unseen. */
@@ -107,12 +115,18 @@ export async function openJournal(options: JournalOptions): Promise<AuditJournal
 
   async function write(): Promise<void> {
     if (!file || waiting.length === 0) return
+    // What is recorded meanwhile waits in a list of its own.
     const batch = waiting
-    const bytes = Buffer.from(batch.map((line) => `${line}\n`).join(''))
-    await file.lines.truncate(file.bytes)
-    await file.lines.appendFile(bytes)
-    file.bytes += bytes.length
-    waiting = waiting.slice(batch.length)
+    waiting = []
+    try {
+      const bytes = Buffer.from(batch.map((line) => `${line}\n`).join(''))
+      await file.lines.truncate(file.bytes)
+      await file.lines.appendFile(bytes)
+      file.bytes += bytes.length
+    } catch (error) {
+      waiting = [...batch, ...waiting]
+      throw error
+    }
     for (const line of batch) tree = withLeaf(tree, line)
   }
 
@@ -139,9 +153,14 @@ export async function openJournal(options: JournalOptions): Promise<AuditJournal
   /** What is recorded meanwhile still belongs to the file that is full. */
   async function rotate(full: ChainFile): Promise<void> {
     const next = await create()
-    while (waiting.length > 0 || tree.size > checkpointed) {
-      await write()
-      await sign(full)
+    try {
+      while (waiting.length > 0 || tree.size > checkpointed) {
+        await write()
+        await sign(full)
+      }
+    } catch (error) {
+      await discard(next)
+      throw error
     }
     use(next, { chain: full.chain, hash: head.hash })
     await Promise.all([full.lines.close(), full.notes.close()])
@@ -154,9 +173,8 @@ export async function openJournal(options: JournalOptions): Promise<AuditJournal
       try {
         await task()
         tell(true, '')
-        if (untold > 0) {
-          chained('lost', { records: untold })
-          untold = 0
+        if (untold > 0 && !closed) {
+          tellLost()
           await write()
         }
       } catch (error) {
@@ -165,6 +183,11 @@ export async function openJournal(options: JournalOptions): Promise<AuditJournal
       }
     })
     return work
+  }
+
+  function tellLost(): void {
+    if (untold > 0) chained('lost', { records: untold })
+    untold = 0
   }
 
   function again(): void {
@@ -202,6 +225,7 @@ export async function openJournal(options: JournalOptions): Promise<AuditJournal
     flush: () => run(write),
     async close() {
       if (closed) return
+      tellLost()
       chained('closed', {})
       closed = true
       clearInterval(timer)

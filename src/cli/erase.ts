@@ -3,17 +3,18 @@ import { openJournal } from '../audit/journal.js'
 import { createAuditBook, subjectKeyOf } from '../audit/recorder.js'
 import type { Config } from '../config/config.js'
 import { loadConfig } from '../config/load.js'
-import type { ErasedOfStore } from '../ports/store.js'
+import type { ErasedOfStore, Store } from '../ports/store.js'
 import { eraseSpool } from '../records/erase-spool.js'
 import { createPersonNames } from '../records/person.js'
 import { openRecordStore } from '../records/store.js'
+import { auditAnchors } from '../server/audit-anchors.js'
 import { createRedisStore } from '../store/redis/store.js'
 import { checkTools } from '../tools/check.js'
 
 const READY_MS = 5000
 
 interface Outcome {
-  readonly counts: { readonly records: number; readonly keys: number; readonly reports: number }
+  readonly counts: { readonly records: number; readonly keys: number }
   readonly remains: readonly string[]
   readonly failures: readonly string[]
 }
@@ -34,7 +35,7 @@ const ELSEWHERE = [
   'the log: session ids and addresses of clients, as long as it is kept; the relay has no hand in it',
   'traces and metrics at your collectors, and what the model’s service, tools and carriers keep',
 ]
-const NOTHING: Outcome = { counts: { records: 0, keys: 0, reports: 0 }, remains: [], failures: [] }
+const NOTHING: Outcome = { counts: { records: 0, keys: 0 }, remains: [], failures: [] }
 
 async function eraseRecords({ records: config }: Config, subject: string, print: (line: string) => void): Promise<Outcome> {
   if (!config) return { ...NOTHING, remains: ['records, if there are any: RECORDS_URL is not set, so nothing was looked for'] }
@@ -56,25 +57,30 @@ async function eraseRecords({ records: config }: Config, subject: string, print:
     failures.push('the store of records does not answer, or refuses')
   }
   for (const name of removed) print(`removed  ${name}`)
-  return { counts: { records: removed.length, keys: 0, reports: 0 }, remains, failures }
+  return { counts: { records: removed.length, keys: 0 }, remains, failures }
 }
 
 async function eraseRedis({ redis, usageRetentionDays }: Config, subject: string, print: (line: string) => void): Promise<Outcome> {
   if (!redis) return { ...NOTHING, remains: ['usage in the memory of running relays: it goes with their processes, since REDIS_URL is not set'] }
   const store = createRedisStore({ ...redis, usageRetentionDays })
   try {
-    const end = performance.now() + READY_MS
-    while ((await store.health()).status !== 'ok' && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 50))
+    await ready(store)
     const erased = await store.erasure?.erase(subject)
     if (!erased) return NOTHING
     for (const key of erased.removed) print(`removed  redis    ${key}`)
     if (erased.reports > 0) print(`removed  redis    ${erased.reports} reports on limits that named the user`)
-    return { counts: { records: 0, keys: erased.removed.length, reports: erased.reports }, remains: remainsOf(erased), failures: [] }
+    return { counts: { records: 0, keys: erased.removed.length }, remains: remainsOf(erased), failures: [] }
   } catch {
     return { ...NOTHING, failures: ['Redis does not answer: usage stays there'] }
   } finally {
     await store.close(0)
   }
+}
+
+/** A store connects in the background. */
+async function ready(store: Pick<Store, 'health'>): Promise<void> {
+  const end = performance.now() + READY_MS
+  while ((await store.health()).status !== 'ok' && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 50))
 }
 
 function remainsOf({ live, isRevoked }: ErasedOfStore): readonly string[] {
@@ -86,22 +92,35 @@ function remainsOf({ live, isRevoked }: ErasedOfStore): readonly string[] {
 }
 
 /** Its chain stays whole: what it says of the user are digests. */
-async function tellAudit({ audit }: Config, subject: string, counts: Readonly<Record<string, number>>): Promise<Pick<Outcome, 'remains' | 'failures'>> {
+async function tellAudit({ audit, redis, usageRetentionDays }: Config, subject: string, counts: Readonly<Record<string, number>>): Promise<Pick<Outcome, 'remains' | 'failures'>> {
   if (!audit) return { remains: [], failures: [] }
   const remains = [
     audit.subjects === 'plain'
       ? 'lines of the audit, with the user’s name: AUDIT_SUBJECTS is plain, and a line that was removed would break the chain'
       : 'lines of the audit: a digest of the user, no words. Destroying SUBJECT_KEY makes all of them nobody’s',
   ]
+  const store = redis && createRedisStore({ ...redis, usageRetentionDays })
   try {
-    const journal = await openJournal({ dir: audit.dir, key: audit.key, anchors: [], now: Date.now, onWritable: () => undefined, onUnanchored: () => undefined })
+    // As of a relay's chain, its checkpoint goes where whoever holds the folder cannot take it away.
+    let unanchored = 0
+    const journal = await openJournal({
+      dir: audit.dir,
+      key: audit.key,
+      anchors: auditAnchors({ anchorUrl: audit.anchorUrl, checkpoints: store?.checkpoints }),
+      now: Date.now,
+      onWritable: () => undefined,
+      onUnanchored: () => unanchored++,
+    })
     const book = createAuditBook(journal, subjectKeyOf(audit))
     book.record('erased', { sub: book.subject(subject), ...counts })
     await journal.flush()
     const { writable } = journal
+    await (store && ready(store))
     await journal.close()
-    return { remains, failures: writable ? [] : ['the audit could not be written'] }
+    return { remains, failures: [...(writable ? [] : ['the audit could not be written']), ...(unanchored > 0 ? ['the checkpoint of the audit could not be kept elsewhere'] : [])] }
   } catch {
     return { remains, failures: ['the audit could not be written'] }
+  } finally {
+    await store?.close(0)
   }
 }

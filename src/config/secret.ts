@@ -1,6 +1,6 @@
 // Carries a secret from the configuration to the part that uses it. Anything that prints it prints [secret].
 
-/** Only `audit/`, `upstream/`, `auth/`, `tools/`, `guards/`, `store/redis/`, `ops/tracing/` and `ingress/phone/` call `.reveal()`: `test/architecture.test.ts` checks that. */
+/** Only `audit/`, `records/`, `upstream/`, `auth/`, `tools/`, `guards/`, `store/redis/`, `ops/tracing/` and `ingress/phone/` call `.reveal()`: `test/architecture.test.ts` checks that. */
 export class Secret {
   readonly #value: string
   constructor(value: string) {

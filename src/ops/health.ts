@@ -59,9 +59,9 @@ export function createReadiness(deps: HealthDeps, now: () => number = () => perf
 
 async function askAll(deps: HealthDeps): Promise<Readiness['checks']> {
   const guarding = deps.guards?.()
-  const asked = [ask(deps.auth), ask(deps.upstream), ask(deps.limits), ask(deps.tools), ask(deps.memory)] as const
-  const [auth, upstream, limits, tools, memory] = await Promise.all(asked)
-  return { auth, upstream, limits, tools, memory, ...(guarding && { guards: await ask(() => guarding) }) }
+  const asked = [ask(deps.auth), ask(deps.upstream), ask(deps.limits), ask(deps.tools), ask(deps.memory), guarding && ask(() => guarding)] as const
+  const [auth, upstream, limits, tools, memory, guards] = await Promise.all(asked)
+  return { auth, upstream, limits, tools, memory, ...(guards && { guards }) }
 }
 
 async function ask(check: () => Promise<Health>): Promise<Health> {

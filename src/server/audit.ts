@@ -7,6 +7,7 @@ import type { Metrics } from '../ops/metrics.js'
 import type { AuditBook } from '../ports/audit.js'
 import type { Recorder } from '../ports/notes.js'
 import type { Store } from '../ports/store.js'
+import { auditAnchors } from './audit-anchors.js'
 
 export interface ServerAudit {
   /** Absent: there is no audit. */
@@ -23,7 +24,6 @@ export interface ServerAudit {
 }
 
 const OFF: ServerAudit = { recorders: () => [], general: [], configured: () => undefined, refuses: () => false, close: async () => undefined }
-const ANCHOR_MS = 10_000
 
 /** Rejects if the folder cannot be written. */
 export async function openAudit({ audit }: Pick<Config, 'audit'>, store: Pick<Store, 'checkpoints'>, log: FastifyBaseLogger, metrics: Metrics): Promise<ServerAudit> {
@@ -36,11 +36,7 @@ export async function openAudit({ audit }: Pick<Config, 'audit'>, store: Pick<St
   const journal = await openJournal({
     dir: audit.dir,
     key: audit.key,
-    anchors: [
-      async (checkpoint) => log.info({ checkpoint }, 'audit checkpoint'),
-      ...(store.checkpoints ? [store.checkpoints.keep] : []),
-      ...(audit.anchorUrl ? [posting(audit.anchorUrl)] : []),
-    ],
+    anchors: [async (checkpoint) => log.info({ checkpoint }, 'audit checkpoint'), ...auditAnchors({ anchorUrl: audit.anchorUrl, checkpoints: store.checkpoints })],
     now: Date.now,
     onWritable: (writable, code) => (writable ? log.info({}, 'the audit is written again') : log.error({ code }, 'the audit cannot be written')),
     onUnanchored: () => unanchored++,
@@ -62,12 +58,4 @@ export async function openAudit({ audit }: Pick<Config, 'audit'>, store: Pick<St
 /** Secrets are no part of it: they show themselves as a fixed word. */
 function digest(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex')
-}
-
-function posting(url: URL): (checkpoint: string) => Promise<void> {
-  return async (checkpoint) => {
-    const answer = await fetch(url, { method: 'POST', body: checkpoint, headers: { 'content-type': 'text/plain' }, redirect: 'error', signal: AbortSignal.timeout(ANCHOR_MS) })
-    await answer.body?.cancel()
-    if (!answer.ok) throw new Error('not taken')
-  }
 }

@@ -63,6 +63,27 @@ describe('a journal', () => {
     expect(await verdict()).toEqual({ records: 52, chains: 1, findings: [] })
   })
 
+  it('keeps what is recorded while it writes, in order', async () => {
+    const journal = await opened()
+    for (let n = 0; n < 600; n++) {
+      journal.record('tool', { n })
+      if (n % 3 === 0) await new Promise(setImmediate)
+    }
+    await journal.close()
+    expect((await linesOf()).filter(({ kind }) => kind === 'tool').map(({ n }) => n)).toEqual([...Array(600).keys()])
+    expect((await verdict()).findings).toEqual([])
+  })
+
+  it('goes on from the last chain that has a line, also past an empty file that a crash left behind', async () => {
+    const first = await opened()
+    await first.close()
+    await writeFile(join(dir, '9999-01-01-relay-00000000-1.jsonl'), '')
+    const second = await opened()
+    await second.close()
+    const begun = (await Promise.all((await chainFiles(dir)).map(async (file) => (await readChain(file)).text.split('\n')[0] ?? ''))).filter((line) => line !== '')
+    expect(begun.filter((line) => (JSON.parse(line) as { afterChain: string }).afterChain !== '')).toHaveLength(1)
+  })
+
   it('is whole and unanchored without the checkpoints that went elsewhere', async () => {
     const journal = await opened()
     journal.record('refused', { code: 'unauthenticated' })

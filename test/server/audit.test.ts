@@ -152,7 +152,7 @@ describe('an audited relay', () => {
     const acts = records().filter(({ kind }) => kind === 'operator')
     const sub = records().find(({ kind }) => kind === 'opened')?.sub
     expect(acts).toMatchObject([
-      { act: 'endUser', status: 403, subject: sub },
+      { act: 'endUser', status: 403, subject: sub, by: expect.stringMatching(/^h:/) },
       { act: 'endUser', status: 200, subject: sub, by: expect.stringMatching(/^h:/) },
     ])
     expect(records().find(({ kind }) => kind === 'ended')).toMatchObject({ code: 'session_over', why: 'ended_by_operator' })

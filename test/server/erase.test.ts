@@ -18,6 +18,7 @@ let env: Record<string, string>
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'relay-erase-'))
   for (const name of ['store', 'spool', 'audit']) mkdirSync(join(folder, name))
+  writeFileSync(join(folder, 'key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
   writeFileSync(join(folder, 'profiles.json'), JSON.stringify({ default: { record: 'transcript' } }))
   env = {
     RECORDS_URL: join(folder, 'store'),
@@ -33,9 +34,11 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-async function erase(subject: string, over: Record<string, string> = {}): Promise<{ readonly code: number; readonly text: string }> {
+const erase = (subject: string, over: Record<string, string> = {}) => command(['erase', '--sub', subject], over)
+
+async function command(words: readonly string[], over: Record<string, string> = {}): Promise<{ readonly code: number; readonly text: string }> {
   const own = { AZURE_OPENAI_ENDPOINT: 'https://r.openai.azure.com', AZURE_OPENAI_DEPLOYMENT: 'voice', AZURE_OPENAI_API_KEY: 'key', JWT_SECRET: 'x'.repeat(32) }
-  const args = ['--import', 'tsx', 'src/cli.ts', 'erase', '--sub', subject]
+  const args = ['--import', 'tsx', 'src/cli.ts', ...words]
   return run(process.execPath, args, { env: { PATH: process.env.PATH, HOME: process.env.HOME, ...own, ...env, ...over } }).then(
     ({ stdout }) => ({ code: 0, text: stdout }),
     (error: { code: number; stdout: string; stderr: string }) => ({ code: error.code, text: `${error.stdout}${error.stderr}` }),
@@ -76,6 +79,8 @@ describe('erase', () => {
       .join('')
     expect(lines).toMatch(/"keys":[1-9]\d*,"kind":"erased".*"records":1.*"sub":"h:[0-9a-f]{32}".*"whole":1/)
     expect(lines).not.toContain('alice')
+    // By the checkpoints in Redis, the one of the erasure included.
+    expect(await command(['audit', 'verify', join(folder, 'audit'), '--key', join(folder, 'key.pem')])).toMatchObject({ code: 0, text: expect.stringContaining('whole') })
   }, 60_000)
 
   it('fails, with what it could not ask, if Redis is away', async () => {
