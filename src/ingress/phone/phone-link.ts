@@ -41,6 +41,7 @@ export class PhoneLink implements Link, Watched {
   #isQuiet = false
   #paused = true
   #ended = false
+  /** Of this socket. */
   #bad = 0
   #kept: { readonly frame: Frame; readonly ms: number }[] = []
   #keptMs = 0
@@ -69,6 +70,7 @@ export class PhoneLink implements Link, Watched {
     this.#socket = socket
     this.#framing = framing
     this.#gaps = new Gaps(this.#now())
+    this.#bad = 0
     const isCurrent = () => this.#socket === socket && !this.#ended
     socket.onFrame((frame, isBinary) => {
       if (isCurrent()) this.#fromCarrier(frame, isBinary)

@@ -169,6 +169,19 @@ describe('a caller’s audio', () => {
     expect(heard).toEqual([])
   })
 
+  it('bad frames of a second socket are counted from the first', async () => {
+    const { told, attach } = rig()
+    for (const losses of [1, 2]) {
+      const peer = attach()
+      for (let i = 0; i < 19; i++) peer.send('{"kind":"nothing"}')
+      await settle()
+      expect(told).toHaveLength(losses - 1)
+      peer.send('x')
+      await settle()
+      expect(told).toHaveLength(losses)
+    }
+  })
+
   it('pings of the carrier are told', async () => {
     const { link, attach } = rig()
     const extra: number[] = []
