@@ -87,8 +87,11 @@ export interface AdmittedPhoneCaller {
 export interface PhoneDesk {
   /** Numbers, lists, limits, profile, places: rejects with a `RefusalError`, and nothing is dialled. `format` absent: the carrier and the upstream agree on it. */
   admit(ring: Ring, format?: MediaFraming['format']): Promise<AdmittedPhoneCaller>
-  /** `admit`, and the session is opened: its upstream is dialled at once. `line` is asked to hang up when the session ends by itself. */
-  answer(ring: Ring, line: Line, framing: MediaFraming): Promise<AnsweredPhoneCall>
+  /**
+   * `admit`, and the session is opened: its upstream is dialled at once. `line` is asked to hang up when the session ends by itself. `moved`: another
+   * instance had the call, which is no new one to the limits of its caller.
+   */
+  answer(ring: Ring, line: Line, framing: MediaFraming, moved?: boolean): Promise<AnsweredPhoneCall>
   /** A single-use name for the media socket of this call, which another instance can redeem if they share Redis. Unguessable, for use in a path. Of a call that is over it opens nothing. */
   ticketFor(call: AnsweredPhoneCall, ring: Ring): Promise<string>
   /** Once. Undefined: unknown, used, too old. A call answered elsewhere is opened here, and `line` and `framing` are made for it. */

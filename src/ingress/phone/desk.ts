@@ -156,7 +156,7 @@ export function createPhoneDesk(deps: PhoneDeskDeps): RunningPhoneDesk {
       return admission.size
     },
     admit: (ring, format) => admission.admit(ring, format, false),
-    answer: async (ring, line, framing) => (await open(ring, line, framing, false)).answered,
+    answer: async (ring, line, framing, moved = false) => (await open(ring, line, framing, moved)).answered,
     async ticketFor({ sessionId }, ring) {
       const { ticket, name } = await tickets.issue(ring)
       const entry = bySession.get(sessionId)

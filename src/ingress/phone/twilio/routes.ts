@@ -115,7 +115,7 @@ export function createTwilioRoutes(deps: TwilioRoutesDeps): PhoneRoutes {
     if (!(await desk.isFirst(`twilio:${id}`, SEEN_MS))) return (await answerGivenElsewhere(id)) ?? reject('busy')
     let twiml: string
     try {
-      twiml = await connect(form.ring)
+      twiml = await connect(form.ring, false)
       await parcels.keepNext(id, { type: 'again' })
     } catch (error) {
       twiml = reject(rejectionOf(codeOf(error)))
@@ -137,12 +137,12 @@ export function createTwilioRoutes(deps: TwilioRoutesDeps): PhoneRoutes {
     return undefined
   }
 
-  /** Opens a session for the call, so that its upstream is there when the media are. */
-  async function connect(ring: Ring): Promise<string> {
+  /** Opens a session for the call, so that its upstream is there when the media are. `moved`: it had one elsewhere. */
+  async function connect(ring: Ring, moved: boolean): Promise<string> {
     const id = ring.carrierCallId
     const here = calls.add(id)
     try {
-      const opening = desk.answer(ring, here.line, here.framing)
+      const opening = desk.answer(ring, here.line, here.framing, moved)
       const answered = await within(ANSWER_MS, opening, () => {
         opening.then(
           (late) => late.over(),
@@ -204,7 +204,7 @@ export function createTwilioRoutes(deps: TwilioRoutesDeps): PhoneRoutes {
   async function again(ring: Ring, here: TwilioCall | undefined): Promise<string> {
     log.info({ carrier: 'twilio', sessionId: here?.answered?.sessionId }, 'media socket lost: asked for another')
     try {
-      return here?.answered ? await streamTo(here.answered, ring) : await connect(ring)
+      return here?.answered ? await streamTo(here.answered, ring) : await connect(ring, true)
     } catch (error) {
       codeOf(error)
       return sayAndHangUp(lostLine)

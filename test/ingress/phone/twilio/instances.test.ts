@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { afterEach, expect, it, vi } from 'vitest'
 import { Secret } from '../../../../src/config/secret.js'
 import { createRedisStore } from '../../../../src/store/redis/store.js'
-import { type DeskLab, openDesk } from '../../../support/phone-lab.js'
+import { type DeskLab, type DeskOptions, openDesk } from '../../../support/phone-lab.js'
 import { uniquePrefix } from '../../../support/redis.js'
 import { eventually } from '../../front.js'
 import { type Lab, mediaFrame, ringForm, startFrame, startLab, ticketIn } from './lab.js'
@@ -20,13 +20,13 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-async function instances(): Promise<readonly [Instance, Instance]> {
+async function instances(options: DeskOptions = {}): Promise<readonly [Instance, Instance]> {
   const keyPrefix = uniquePrefix()
   const start = async (): Promise<Instance> => {
     const store = createRedisStore({ url: new Secret(process.env.REDIS_URL ?? ''), keyPrefix, usageRetentionDays: 2 })
     closers.push(() => store.close(1000))
     await vi.waitFor(async () => expect((await store.health()).status).toBe('ok'), { timeout: 5000, interval: 10 })
-    const phone = openDesk(store, { lookMs: 20 })
+    const phone = openDesk(store, { lookMs: 20, ...options })
     const lab = await startLab({ deps: { desk: phone.desk, tickets: store.tickets } })
     closers.push(() => lab.close())
     return { ...lab, phone }
@@ -97,6 +97,15 @@ it('one ring to both at once is one session, and one lost socket is one new stre
   const next = await Promise.all([one.post(AFTER, inProgress(form)), two.post(AFTER, inProgress(form))])
   expect(next.map(({ text }) => text.includes('<Stream')).sort()).toEqual([false, true])
   expect(next.filter(({ text }) => text.includes('<Hangup/>'))).toHaveLength(1)
+})
+
+it('a lost socket that comes back to the other is the same call to the limits of its caller', async () => {
+  const [one, two] = await instances({ config: { limits: { perCaller: 1, withheld: 1, perNumber: 1, total: 1, perCallerPerHour: 1 } } })
+  const form = ringForm()
+  expect((await one.post(VOICE, form)).text).toContain('<Stream')
+  expect((await two.post(AFTER, inProgress(form))).text).toContain('<Stream')
+  expect(two.phone.counted).toEqual(['call twilio'])
+  expect((await two.post(VOICE, ringForm({ From: form.From ?? '' }))).text).toContain('<Reject')
 })
 
 it('a transfer that one asks for is answered by the other, once', async () => {
