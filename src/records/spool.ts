@@ -62,15 +62,40 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   let retry: NodeJS.Timeout | undefined
   let work: Promise<void> = Promise.resolve()
   let closed = false
+  let sign: Promise<void> | undefined
 
-  // Under another name until it says that its process lives, so that nobody takes it for a dead one's.
-  await mkdir(`${home}${NEW}`, { mode: 0o700 })
-  await writeFile(join(`${home}${NEW}`, ALIVE), '')
-  await rename(`${home}${NEW}`, home)
+  await settle()
   const beat = setInterval(() => {
-    utimes(join(home, ALIVE), new Date(), new Date()).catch(() => undefined)
-    adopt().catch(() => undefined)
+    living()
+      .then(adopt)
+      .catch(() => undefined)
   }, goneMs / 3).unref()
+
+  /** Under another name until it says that its process lives, so that nobody takes it for a dead one's. */
+  async function settle(): Promise<void> {
+    await mkdir(`${home}${NEW}`, { recursive: true, mode: 0o700 })
+    await writeFile(join(`${home}${NEW}`, ALIVE), '')
+    await rename(`${home}${NEW}`, home)
+  }
+
+  /** Another process may have taken this one for dead, home and all, while it was frozen or its disk was. */
+  function living(): Promise<void> {
+    sign ??= utimes(join(home, ALIVE), new Date(), new Date())
+      .catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' && !closed ? resettle() : undefined))
+      .catch(() => undefined)
+      .finally(() => {
+        sign = undefined
+      })
+    return sign
+  }
+
+  async function resettle(): Promise<void> {
+    await settle().catch(async () => {
+      // The folder is there, and its sign alone was gone.
+      await rm(`${home}${NEW}`, { recursive: true, force: true })
+      await writeFile(join(home, ALIVE), '')
+    })
+  }
 
   function counted(name: string, now: number): void {
     bytes += now - (sizes.get(name) ?? 0)
@@ -164,6 +189,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   return {
     async begin({ person, session, startedAt }) {
       if (closed || bytes >= options.mostBytes || sizes.size >= MOST_RECORDS) throw new Error('no place')
+      await living()
       // A session that moves, or a call that is adopted, is kept by several processes.
       const own = `${session}.${instance}`
       const folder = `${new Date(startedAt).toISOString().slice(0, 10)}~${person}~${own.replace(/[^A-Za-z0-9_.-]/g, '_')}`
@@ -197,6 +223,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
       closed = true
       clearInterval(beat)
       clearTimeout(retry)
+      await sign
       await work
       // Without it the next process does not wait to take over.
       await rm(join(home, ALIVE), { force: true })

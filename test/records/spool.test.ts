@@ -1,5 +1,5 @@
 // The spool of records: what a killed process leaves is taken over once, what a store refuses waits, and nothing half-written is confirmed.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Secret } from '../../src/config/secret.js'
 import type { RecordStore } from '../../src/ports/records.js'
+import { eraseSpool } from '../../src/records/erase-spool.js'
 import { RecordStoreError } from '../../src/records/failure.js'
 import { openSpool, type Spool, type SpoolOptions } from '../../src/records/spool.js'
 import { createFolderStore } from '../../src/records/stores/folder.js'
@@ -122,6 +123,61 @@ describe('a spool', () => {
     await Promise.all([other.settled(), third.settled()])
     expect(to.names.map(plain)).toEqual(WHOLE)
     expect(readdirSync(dir)).not.toContain(home)
+  })
+
+  it('records on after another process has taken it for dead', async () => {
+    const to = store()
+    const taken = await opened(to)
+    const [home = ''] = readdirSync(dir)
+    utimesSync(join(dir, home, 'alive'), new Date(), new Date(Date.now() - 120_000))
+    const other = await opened(to)
+    await other.settled()
+    expect(existsSync(join(dir, home))).toBe(false)
+    await Promise.all([put(taken), put(taken, 's2')])
+    expect(existsSync(join(dir, home, 'alive'))).toBe(true)
+    await taken.settled()
+    expect(to.names.map(plain)).toEqual(expect.arrayContaining(WHOLE))
+    expect(to.names).toHaveLength(4)
+  })
+
+  it('says again that it lives, at the next beat, and takes over what others left', async () => {
+    const to = store()
+    await opened(to, { goneMs: 90 })
+    const [home = ''] = readdirSync(dir)
+    rmSync(join(dir, home), { recursive: true })
+    const left = join(dir, '0123456789ab', `2026-12-01~${'a'.repeat(32)}~s1`)
+    mkdirSync(left, { recursive: true })
+    for (const name of ['turns.jsonl', 'manifest.json']) writeFileSync(join(left, name), '{}')
+    await vi.waitFor(() => expect(to.names).toEqual(WHOLE), 5000)
+    expect(existsSync(join(dir, home, 'alive'))).toBe(true)
+  })
+
+  it('is not there again after its end', async () => {
+    const spool = await opened(store())
+    const [home = ''] = readdirSync(dir)
+    rmSync(join(dir, home), { recursive: true })
+    const begins = spool.begin(SESSION)
+    await Promise.all([spool.close(), begins.catch(() => undefined)])
+    expect(readdirSync(dir)).toEqual([])
+  })
+})
+
+describe('erasing', () => {
+  const record = (process: string, person: string) => join(dir, process, `2026-12-01~${person}~s1`)
+
+  it('removes what is of the person, and passes over what is no folder', async () => {
+    for (const person of ['p', 'q']) mkdirSync(record('0123456789ab', person), { recursive: true })
+    writeFileSync(join(dir, 'file'), '')
+    expect(await eraseSpool(dir, 'p')).toEqual(['2026-12-01/p/s1'])
+    expect(readdirSync(join(dir, '0123456789ab'))).toEqual(['2026-12-01~q~s1'])
+  })
+
+  it('fails if a part cannot be read, and removes the others all the same', async () => {
+    // Refused to root as well.
+    symlinkSync('0123456789aa', join(dir, '0123456789aa'))
+    mkdirSync(record('0123456789ab', 'p'), { recursive: true })
+    await expect(eraseSpool(dir, 'p')).rejects.toMatchObject({ code: 'ELOOP' })
+    expect(readdirSync(join(dir, '0123456789ab'))).toEqual([])
   })
 })
 
