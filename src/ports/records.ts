@@ -9,6 +9,7 @@ export type Recorded =
   | { readonly type: 'said'; readonly who: 'user' | 'assistant'; readonly itemId: string; readonly atMs: number; readonly text: string; readonly spoken: boolean }
   /** `text`: cut as the relay cuts it for the next upstream. `by`: who says so; the relay's clock may be wrong by what a client buffers. */
   | { readonly type: 'heard'; readonly itemId: string; readonly ms: number; readonly by: 'truncated' | 'carrier' | 'estimated' }
+  /** Told at the start, before any sound, and at every change. */
   | { readonly type: 'state'; readonly state: 'waiting' | 'on' | 'stopped'; readonly atMs: number }
   /** The session ends here, or goes on elsewhere. */
   | { readonly type: 'over'; readonly atMs: number }

@@ -15,7 +15,6 @@ export interface SessionToRecord {
   readonly keeps: 'transcript' | 'audio'
   /** Sound is wanted too, and goes past the relay. */
   readonly soundPasses?: boolean
-  readonly consent: 'awaited' | 'given'
   /** Names of tools that pause what is kept. */
   readonly pausing: ReadonlySet<string>
 }
@@ -47,8 +46,9 @@ const TICK_MS = 2000
 export function createSessionRecord(session: SessionToRecord, options: RecordOptions, onOver: () => void): SessionRecord {
   const turns = createTurns(options.redact)
   const startedAt = options.now()
-  const states: { readonly state: string; readonly atMs: number }[] = session.consent === 'given' ? [{ state: 'on', atMs: 0 }] : []
-  let isOn = session.consent === 'given'
+  const states: { readonly state: string; readonly atMs: number }[] = []
+  // Nothing is kept before the session says so itself: one that moved here may have been told otherwise than its token says.
+  let isOn = false
   const pausedBy = new Set<string>()
   let isPaused = false
   let record: SpooledRecord | undefined
@@ -65,7 +65,6 @@ export function createSessionRecord(session: SessionToRecord, options: RecordOpt
     onFiles: () => isOver || enqueue(() => write('lost')),
   })
   const sound = session.keeps === 'audio' ? createSound({ clock, onSegment: (segment) => isLost || enqueue(files.add(segment)), onFull: files.lose }) : undefined
-  if (isOn) sound?.begin()
   const ticks = sound && setInterval(sound.tick, TICK_MS).unref()
 
   const atMs = () => Math.max(0, Math.round(options.now() - startedAt))
@@ -132,7 +131,6 @@ export function createSessionRecord(session: SessionToRecord, options: RecordOpt
         sound?.skip(recorded.itemId)
         return turns.skip(recorded.itemId)
       case 'said':
-        isOn = true
         if (isPaused) return passOver(recorded)
         if (turns.said(recorded)) changed()
         return
@@ -144,6 +142,7 @@ export function createSessionRecord(session: SessionToRecord, options: RecordOpt
         isOn = recorded.state === 'on'
         if (isOn) sound?.begin()
         else sound?.stop()
+        if (recorded.state === 'waiting') return
         states.push({ state: recorded.state, atMs: recorded.atMs })
         return changed()
       case 'over':

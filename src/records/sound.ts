@@ -48,10 +48,17 @@ export const MOST_AHEAD_BYTES = 6 * 1024 * 1024
 const MOST_SKIPPED = 1024
 const DEFAULT: SoundFormat = { law: 'pcm16', rate: 24_000 }
 
-interface Waiting {
+export interface Waiting {
   readonly bytes: Buffer | undefined
   readonly length: number
   readonly itemId: string
+}
+
+/** What is not kept is bounded by no count of bytes: it is one piece for each item. */
+export function putOff(waiting: Waiting[], next: Waiting): void {
+  const last = waiting.at(-1)
+  if (last && !last.bytes && !next.bytes && last.itemId === next.itemId) waiting[waiting.length - 1] = { ...last, length: last.length + next.length }
+  else waiting.push(next)
 }
 
 export function createSound({ clock, onSegment, onFull }: SoundOptions): Sound {
@@ -78,11 +85,11 @@ export function createSound({ clock, onSegment, onFull }: SoundOptions): Sound {
     const now = clock()
     const padding = base64.endsWith('==') ? 2 : base64.endsWith('=') ? 1 : 0
     const length = Math.floor(((base64.length - padding) * 3) / 4)
-    const isFull = track.heldBytes + waitingBytes + length > MOST_AHEAD_BYTES
+    const isFull = track.heldBytes + (side === 'assistant' ? waitingBytes : 0) + length > MOST_AHEAD_BYTES
     if (isFull && isKept && !isPaused) onFull(side, Math.round(now), length)
     const bytes = isKept && !isPaused && !isFull ? Buffer.from(base64, 'base64') : undefined
     if (side === 'user' || !waiting) return track.push(bytes, bytes?.length ?? length, now, item)
-    waiting.push({ bytes, length: bytes?.length ?? length, itemId: item })
+    putOff(waiting, { bytes, length: bytes?.length ?? length, itemId: item })
     waitingBytes += bytes?.length ?? 0
   }
 

@@ -2,6 +2,7 @@
 import { enforcementOf } from '../core/policy/enforcement.js'
 import type { Ending } from '../core/session/actions.js'
 import type { SessionNote } from '../core/session/notes.js'
+import type { SessionState } from '../core/session/state.js'
 import type { UpstreamHistory } from '../ports/directory.js'
 import type { NewSession } from '../ports/session.js'
 import type { SessionDeps } from './deps.js'
@@ -10,7 +11,9 @@ import type { Leg } from './leg.js'
 import type { Meters } from './meters.js'
 import type { TurnClock } from './turn-clock.js'
 
-export function recordBegin({ dialect, profile, call, recorder }: NewSession): void {
+/** Before any of its sound. Whether it is recorded is the session's own: one that moved here brings what its client said. */
+export function recordBegin({ dialect, profile, call, recorder }: NewSession, { recording, openedAt }: Pick<SessionState, 'recording' | 'openedAt'>, now: number): void {
+  if (recording !== 'off') recorder.record?.({ type: 'state', state: recording, atMs: Math.max(0, Math.round(now - openedAt)) })
   recorder.note({ type: 'session_opened', dialect, profile: profile.name, enforcement: enforcementOf(call?.mode), ...(call && { call: call.mode }) })
 }
 

@@ -91,7 +91,7 @@ export class RelayedSession implements Effects, Sides {
     link.onExtra?.((bytes) => this.#rate.extra(bytes) || reader.pause('rate'))
     // The client is read while the upstream is dialled: what comes early is held, and a client that leaves is noticed.
     reader.resume('held')
-    recordBegin(this.opened)
+    recordBegin(this.opened, this.state, this.#startedAt)
     this.apply({ type: 'client.attached' })
   }
 

@@ -82,7 +82,7 @@ export async function openRecords(
   return {
     recorders({ sessionId, profile, identity, call }) {
       if (!profile.record) return []
-      const { consent, keeps } = profile.record
+      const { keeps } = profile.record
       const soundPasses = keeps === 'audio' && call !== undefined
       const session = {
         sessionId,
@@ -90,7 +90,6 @@ export async function openRecords(
         profile: profile.name,
         keeps: soundPasses ? 'transcript' : keeps,
         soundPasses,
-        consent,
         pausing: pausingOf(profile),
       } as const
       const onLost = () => {

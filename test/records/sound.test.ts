@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Frame } from '../../src/core/protocol/events.js'
 import { createSessionRecord } from '../../src/records/session-record.js'
-import { createSound, MOST_AHEAD_BYTES, type Segment, type Sound, type SoundSide } from '../../src/records/sound.js'
+import { createSound, MOST_AHEAD_BYTES, putOff, type Segment, type Sound, type SoundSide, type Waiting } from '../../src/records/sound.js'
 import { createSoundFiles, MOST_WAITING_BYTES } from '../../src/records/sound-files.js'
 import { fc } from '../support/property.js'
 
@@ -300,6 +300,38 @@ describe('what may not be kept', () => {
 })
 
 describe('bounds', () => {
+  it('of what waits for a client that is away are the answer’s alone: the user is kept all the same', () => {
+    const one = lab()
+    one.sound.begin()
+    one.sound.sink.away(true)
+    for (let at = 0; at < 131; at++) one.answer(1000, 7)
+    expect(one.full).toEqual([])
+    one.speak(2000, 5)
+    expect(one.full).toEqual([])
+    one.now = 2000
+    one.sound.end()
+    expect(runs(one.samples('user'))).toEqual([[5, 2000]])
+  })
+
+  it('hold of what is not kept while the client is away: it is one piece for each item', () => {
+    const waiting: Waiting[] = []
+    for (const [itemId, bytes] of [
+      ['a', undefined],
+      ['a', undefined],
+      ['a', pcm(1, 1)],
+      ['a', undefined],
+      ['b', undefined],
+      ['b', undefined],
+    ] as const)
+      putOff(waiting, { bytes, length: 48, itemId })
+    expect(waiting.map(({ bytes, length, itemId }) => [itemId, length, bytes?.length])).toEqual([
+      ['a', 96, undefined],
+      ['a', 48, 48],
+      ['a', 48, undefined],
+      ['b', 96, undefined],
+    ])
+  })
+
   it('hold of what is sent ahead: the rest is silence, and told', () => {
     const one = lab()
     one.sound.begin()
@@ -357,19 +389,21 @@ interface Kept {
   manifest(): { readonly gaps: readonly object[]; readonly files: readonly { readonly name: string }[] }
 }
 
-function kept(change: object, refuses: (name: string) => boolean = () => false) {
+/** As told at the start: `on`, if nothing else is said. */
+function kept(change: object, refuses: (name: string) => boolean = () => false, state: 'waiting' | 'on' = 'on') {
   const files = new Map<string, Buffer>()
   const self = { now: 0, lost: 0 }
   const write = async (name: string, bytes: Uint8Array) => {
     if (refuses(name)) throw new Error('no place')
     files.set(name, Buffer.from(bytes))
   }
-  const session = { sessionId: 's', person: 'p', profile: 'default', keeps: 'audio', consent: 'given', pausing: new Set(['pay']), ...change } as const
+  const session = { sessionId: 's', person: 'p', profile: 'default', keeps: 'audio', pausing: new Set(['pay']), ...change } as const
   const sealing = { ending: '.age', seal: async (bytes: Buffer) => bytes } as const
   const clock = () => self.now
   const spool = { begin: async () => ({ write, finish: () => undefined }) }
   const options = { spool, sealing, sealSound: sealing, redact: (text: string) => text, now: clock, clock, writeMs: 1000, onLost: () => void self.lost++ }
   const record = createSessionRecord(session, options, () => undefined)
+  record.recorder.record?.({ type: 'state', state, atMs: 0 })
   const manifest = (): ReturnType<Kept['manifest']> => JSON.parse(String(files.get('manifest.json')))
   return Object.assign(self, { record, files, manifest } satisfies Kept & { record: unknown })
 }
@@ -410,7 +444,7 @@ describe('a record', () => {
   })
 
   it('follows consent: files begin with it and end with its withdrawal', async () => {
-    const one = kept({ consent: 'awaited' })
+    const one = kept({}, undefined, 'waiting')
     const { recorder } = one.record
     const speak = () => recorder.sound?.spoken(frame('audio', pcm(100, 1)))
     for (const state of ['on', 'stopped'] as const) {
