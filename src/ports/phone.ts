@@ -68,6 +68,8 @@ export interface AnsweredPhoneCall {
   readonly sessionId: string
   /** Gives the call its media socket, whose proofs were checked. It may be lost once: another may come soon after. False: the call is over, or has one already. */
   attach(link: Link, media?: MediaSocket): boolean
+  /** Resolves once its session is over, whoever ended it. */
+  readonly ended: Promise<void>
   /** The carrier says that the call is over. May be repeated. */
   over(): void
 }

@@ -68,7 +68,11 @@ export function createPhoneDesk(deps: PhoneDeskDeps): RunningPhoneDesk {
       ...(deps.waitMs !== undefined && { waitMs: deps.waitMs }),
       ...(deps.graceMs !== undefined && { graceMs: deps.graceMs }),
     })
-    const entry: Answered = { call, answered: { sessionId, attach: call.attach, over: call.over }, tickets: new Set() }
+    let sayEnded: () => void = () => undefined
+    const ended = new Promise<void>((resolve) => {
+      sayEnded = resolve
+    })
+    const entry: Answered = { call, answered: { sessionId, attach: call.attach, ended, over: call.over }, tickets: new Set() }
     let isOpen = false
     let isOver = false
     const onEnd = () => {
@@ -81,6 +85,7 @@ export function createPhoneDesk(deps: PhoneDeskDeps): RunningPhoneDesk {
       // A call that was refused is not answered, and its carrier is told so.
       if (isOpen) call.ended()
       else call.letGo()
+      sayEnded()
     }
     const phone = { carrier: ring.carrier, line: call.line, transferTo: deps.transferTo(chosen.name) }
     const session = { client: call.link, dialect: 'ga', sessionId, identity, profile, tools, requestedModel: undefined, arrivedAt: deps.now(), phone, onEnd } as const

@@ -29,6 +29,7 @@ const KEPT_MS = 5_000
 const SILENCE_MS = 999
 const MOST_BAD = 20
 const KEY = /^[0-9*#A-D]$/
+const ignore = () => undefined
 
 export class PhoneLink implements Link, Watched {
   #socket: Link | undefined
@@ -41,16 +42,15 @@ export class PhoneLink implements Link, Watched {
   #isQuiet = false
   #paused = true
   #ended = false
-  /** Of this socket. */
   #bad = 0
   #kept: { readonly frame: Frame; readonly ms: number }[] = []
   #keptMs = 0
   readonly #waiting: Waiting
-  #onFrame: (frame: Frame, isBinary: boolean) => void = () => undefined
+  #onFrame: ((frame: Frame, isBinary: boolean) => void) | undefined
   #onExtra: ((bytes: number) => void) | undefined
   #onDrain: (() => void) | undefined
-  #onClose: (code: number) => void = () => undefined
-  #onKey: (key: string) => void = () => undefined
+  #onClose: (code: number) => void = ignore
+  #onKey: (key: string) => void = ignore
   readonly playback: LinkPlayback
 
   /** `now`: the session's own clock. */
@@ -91,9 +91,10 @@ export class PhoneLink implements Link, Watched {
   /** The call is over without a word of the session, which hears of it as of any client that leaves. */
   end(code: number): void {
     if (this.#ended) return
+    const onClose = this.#onClose
     const socket = this.#over()
     socket?.close(1000, '')
-    this.#onClose(code)
+    onClose(code)
   }
 
   look(now: number): void {
@@ -146,7 +147,7 @@ export class PhoneLink implements Link, Watched {
   #say(audio: string, ms: number): void {
     if (this.#ended) return
     const frame = appendOf(audio)
-    if (!this.#paused && this.#kept.length === 0) return this.#onFrame(frame, false)
+    if (!this.#paused && this.#kept.length === 0) return this.#onFrame?.(frame, false)
     this.#kept.push({ frame, ms })
     this.#keptMs += ms
     while (this.#keptMs > KEPT_MS && this.#kept.length > 1) this.#keptMs -= this.#kept.shift()?.ms ?? 0
@@ -204,6 +205,10 @@ export class PhoneLink implements Link, Watched {
     this.#kept = []
     this.#keptMs = 0
     this.#waiting.take()
+    // Whoever still knows the call does not keep its session alive by that.
+    socket?.onDrain(undefined)
+    this.#onFrame = this.#onExtra = this.#onDrain = undefined
+    this.#onClose = this.#onKey = ignore
     return socket
   }
 
@@ -218,7 +223,7 @@ export class PhoneLink implements Link, Watched {
       const next = this.#kept.shift()
       if (!next) return
       this.#keptMs -= next.ms
-      this.#onFrame(next.frame, false)
+      this.#onFrame?.(next.frame, false)
     }
   }
 
@@ -231,23 +236,24 @@ export class PhoneLink implements Link, Watched {
   }
 
   onFrame(callback: (frame: Frame, isBinary: boolean) => void): void {
-    this.#onFrame = callback
+    if (!this.#ended) this.#onFrame = callback
   }
 
   onExtra(callback: (bytes: number) => void): void {
-    this.#onExtra = callback
+    if (!this.#ended) this.#onExtra = callback
   }
 
   onDrain(callback: (() => void) | undefined): void {
+    if (this.#ended) return
     this.#onDrain = callback
     this.#socket?.onDrain(callback)
   }
 
   onClose(callback: (code: number) => void): void {
-    this.#onClose = callback
+    if (!this.#ended) this.#onClose = callback
   }
 
   onKey(callback: (key: string) => void): void {
-    this.#onKey = callback
+    if (!this.#ended) this.#onKey = callback
   }
 }

@@ -220,6 +220,7 @@ describe('an answered call', () => {
     session?.client.close(4410, 'over')
     session?.onEnd()
     expect([lab.desk.size, line.asked]).toEqual([0, ['hang up']])
+    await call.ended
     expect(call.attach(memoryPair().link)).toBe(false)
   })
 

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { appendOf, audioBytes, audioOf, isBase64 } from '../../../src/ingress/phone/delta.js'
 import { PhoneLink } from '../../../src/ingress/phone/phone-link.js'
+import { collected } from '../../support/collected.js'
 import { type MemoryPeer, memoryPair, settle } from '../../support/memory-link.js'
 import { fakeFraming } from '../../support/phone-lab.js'
 import { fc } from '../../support/property.js'
@@ -190,6 +191,27 @@ describe('a caller’s audio', () => {
     await settle()
     expect(extra).toEqual([6])
   })
+})
+
+it('a link that is over keeps nothing of its session alive', async () => {
+  for (const end of [(link: PhoneLink) => link.end(1000), (link: PhoneLink) => link.close()]) {
+    const { link, attach } = rig()
+    attach()
+    const bind = () => {
+      const session = { heard: 0 }
+      link.onFrame(() => session.heard++)
+      link.onKey(() => session.heard++)
+      link.onExtra(() => session.heard++)
+      link.onDrain(() => session.heard++)
+      link.onClose(() => session.heard++)
+      return new WeakRef(session)
+    }
+    const session = bind()
+    end(link)
+    await collected(session)
+    await collected(bind())
+    expect(link.bufferedBytes).toBe(0)
+  }
 })
 
 describe('an answer’s audio', () => {

@@ -36,9 +36,8 @@ export interface AcsTimes {
 }
 
 const TIMES: AcsTimes = { answerMs: 5000, graceMs: 1000 }
-/** A call whose answer failed here may have been answered there: until then its media are waited for, to hang it up. */
-const LOST_ANSWER_MS = 60_000
-/** Names of calls that nobody ended. The service's own tokens live for a day. */
+/** After the end of its session, wherever that is heard of. A call whose answer failed here may have been answered there: its media are hung up. */
+const FORGET_MS = 60_000
 const MAX_NAMES = 20_000
 
 /** Refusals after which the caller may try again: the telephone says busy. */
@@ -63,7 +62,12 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
   const calls = new Map<string, LiveCall>()
 
   function keep(name: string, call: LiveCall): void {
+    if (calls.get(name) === call) return
     calls.set(name, call)
+    const forget = () => {
+      if (calls.get(name) === call) calls.delete(name)
+    }
+    void call.phone?.ended.then(() => setTimeout(forget, FORGET_MS).unref())
     const [oldest] = calls.keys()
     if (calls.size > MAX_NAMES && oldest !== undefined) calls.delete(oldest)
   }
@@ -173,7 +177,6 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
         answered(undefined)
         over(call)
         log.warn({ sessionId, ...factsOf(error) }, 'telephone call not answered at the carrier')
-        setTimeout(() => calls.delete(name), LOST_ANSWER_MS).unref()
       }
     },
 

@@ -26,6 +26,8 @@ export interface DeskCall {
   readonly keys: string[]
   readonly links: Link[]
   overs: number
+  /** Its session is over. */
+  end(): void
 }
 
 export interface FakeDesk extends PhoneDesk {
@@ -41,12 +43,17 @@ export interface FakeDesk extends PhoneDesk {
 export function fakeDesk(): FakeDesk {
   const asked = new Set<string>()
   const open = (ring: Ring, line: Line, framing: MediaFraming): AnsweredPhoneCall => {
-    const call: DeskCall = { ring, line, framing, sessionId: randomUUID(), keys: [], links: [], overs: 0 }
+    let end: () => void = () => undefined
+    const ended = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    const call: DeskCall = { ring, line, framing, sessionId: randomUUID(), keys: [], links: [], overs: 0, end }
     desk.calls.push(call)
     let hasLink = false
     let losses = 0
     return {
       sessionId: call.sessionId,
+      ended,
       attach(link, media) {
         if (hasLink || call.overs > 0) return false
         hasLink = true
@@ -69,6 +76,7 @@ export function fakeDesk(): FakeDesk {
       },
       over() {
         call.overs++
+        end()
       },
     }
   }

@@ -50,6 +50,7 @@ export function fakeDesk(books = createBooks(), refuse?: (ring: Ring) => Refusal
       frames: [],
       closes: [],
       isOver: false,
+      ended: new Promise(() => undefined),
       attach(link, media) {
         if (call.isOver || call.links.length > call.closes.length) return false
         call.framing = media?.framing ?? framing
