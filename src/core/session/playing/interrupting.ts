@@ -71,7 +71,8 @@ function interruptWhenDue(step: Step): void {
   if (playing.speechAt === undefined || (playing.dueAt !== undefined && now < playing.dueAt)) return
   const { protectMs = 0, minSpeechMs = 0 } = profile.interruption ?? {}
   const isPlaying = step.playing.unheard(now).length > 0
-  if (!responses.active && !isPlaying) return
+  // A time that has passed would make every frame a tick.
+  if (!responses.active && !isPlaying) return playing.dueAt === undefined ? undefined : change(step, { dueAt: undefined })
   const open = isPlaying ? now + Math.max(0, Math.ceil(protectMs - step.playing.playedMs(now))) : now
   // Only a silence tells that speech was shorter.
   const lasted = minSpeechMs > 0 ? playing.speechAt + minSpeechMs + playing.silenceMs : playing.speechAt

@@ -296,6 +296,15 @@ describe('minSpeechMs and protectMs', () => {
     expect(p.did).toEqual(['create'])
   })
 
+  it('speech that goes on after all was heard leaves no time behind at which anything is due', () => {
+    const p = saying(900, late)
+    p.speech('speech_started')
+    p.ends('r1')
+    p.tick(2200)
+    expect(p.did).toEqual([])
+    expect(p.state.playing).toMatchObject({ speechAt: 1900, dueAt: undefined })
+  })
+
   it('speech of which the upstream knows the end only after a silence may have been shorter by that', () => {
     const p = playingPlay(late, {}, { type: 'server_vad', silence_duration_ms: 200 })
     p.now = 1000
