@@ -27,10 +27,10 @@ function groupOf(mode: ProfileGuard['mode'], side: GuardSide, isCall: boolean): 
   return mode === 'cut' || (side === 'output' && isCall) ? 'cut' : 'wait'
 }
 
-/** False: this group has nobody to ask. */
+/** False: this group has nobody to ask, or nothing to ask about. */
 export function ask(step: Step, side: GuardSide, group: Group, about: About, text: string): boolean {
   const { guards } = step.state
-  if (!guards || guardsOf(step, side, group).length === 0) return false
+  if (!guards || text === '' || guardsOf(step, side, group).length === 0) return false
   question(step, { id: 0, side, group, about, pieces: piecesOf(text), piece: 0, guard: 0, redacted: undefined, until: 0 })
   return true
 }
@@ -76,7 +76,7 @@ export function answered(step: Step, id: number, verdict: GuardVerdict): Outcome
   const redacted = decides && redacts ? verdict.text : check.redacted
   const pieces = decides && redacts ? [verdict.text] : check.pieces
   if (check.piece + 1 < pieces.length) question(step, { ...check, piece: check.piece + 1 })
-  else if (check.guard + 1 < asked.length) question(step, { ...check, pieces: redacts ? piecesOf(verdict.text) : pieces, piece: 0, guard: check.guard + 1, redacted })
+  else if (check.guard + 1 < asked.length) question(step, { ...check, pieces: decides && redacts ? piecesOf(verdict.text) : pieces, piece: 0, guard: check.guard + 1, redacted })
   else return { check, blocked: undefined, redacted }
   return undefined
 }

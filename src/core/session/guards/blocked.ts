@@ -5,15 +5,17 @@ import type { JsonObject } from '../../protocol/events.js'
 import { cutOff } from '../call/cancel.js'
 import { close } from '../ending.js'
 import { hideItem } from '../items.js'
+import type { SessionNote } from '../notes.js'
 import { stopAnswer } from '../playing/interrupting.js'
 import { changeQuota } from '../quota/gate.js'
 import { mayStart } from '../responses/floor.js'
 import { deletedByRelay } from '../restore/truncating.js'
-import { publicEventId, relayId, type Step } from '../state.js'
+import { note, publicEventId, relayId, type Step } from '../state.js'
 import { cancelTools } from '../tools/run.js'
 import { cancelFiller, sayAside } from '../tools/slow.js'
-import { changeGuards, forgetChecks } from './ask.js'
+import { changeGuards, forgetChecks, guardsOf, UNCHECKED } from './ask.js'
 import { holds, type Turn } from './state.js'
+import { turnPassed } from './turns.js'
 import { asBlocked, dropWords, withoutMark, wordsOf } from './words.js'
 
 const DEFAULT_MESSAGE = 'This content is not allowed here.'
@@ -73,6 +75,14 @@ export function blockTurn(step: Step, turn: Turn, category: string): void {
   if (turn.typed) refuseTyped(step, undefined)
   else changeGuards(step, { wantsLine: step.state.profile.guards?.blockedLine !== undefined })
   blocked(step, 'input', category)
+}
+
+/** As the profile says for words without a verdict. */
+export function turnUndecided(step: Step, turn: Turn, why: Extract<SessionNote, { type: 'guard_failed' }>['why']): void {
+  const guards = turn.open.flatMap((group) => guardsOf(step, 'input', group))
+  for (const { name } of guards) note(step, { type: 'guard_failed', guard: name, why })
+  if (guards.some(({ whenUnsure }) => whenUnsure === 'block')) blockTurn(step, turn, UNCHECKED)
+  else turnPassed(step, turn, turn.open)
 }
 
 /** After each input: items of answers that were blocked go as soon as those are over, since the service does not delete what is being said. */

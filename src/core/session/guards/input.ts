@@ -3,12 +3,12 @@ import { arrayAt, isObject, type JsonObject, objectAt, type RealtimeEvent, strin
 import { closeGate } from '../gate.js'
 import { publicItemId, relayId, type Step } from '../state.js'
 import { ask, changeGuards, guardsOf } from './ask.js'
-import type { Group, Turn } from './state.js'
+import type { Group } from './state.js'
+import { addTurn, turnPassed } from './turns.js'
 import { dropWords } from './words.js'
 
 /** A transcript comes within some seconds of its turn, or not at all. */
 const TRANSCRIPT_MS = 10_000
-const MOST_TURNS = 32
 const DECIDING: readonly Group[] = ['wait', 'cut']
 
 /** True: the item waits for a verdict at the gate, and what the client sends after it waits too. */
@@ -48,6 +48,7 @@ export function transcriptCame(step: Step, event: RealtimeEvent): void {
   if (text !== undefined) ask(step, 'input', 'observe', { type: 'item', itemId }, text)
   const turn = guards.turns.find((one) => one.itemId === itemId && !one.typed)
   if (!turn) return
+  if (text?.trim() === '') return turnPassed(step, turn, turn.open)
   // The deadline of a transcript that failed is now.
   changeGuards(step, { turns: guards.turns.map((one) => (one === turn ? { ...one, until: text === undefined ? step.now : Number.POSITIVE_INFINITY } : one)) })
   if (text !== undefined) for (const group of turn.open) ask(step, 'input', group, { type: 'item', itemId }, text)
@@ -68,11 +69,6 @@ export function answerBegins(step: Step, event: RealtimeEvent): void {
   if (!isAnswer) return
   dropWords(step, responseId, { keeps: [] })
   step.actions.push({ type: 'send', to: 'upstream', event: { type: 'response.cancel', event_id: relayId(step), response_id: responseId } })
-}
-
-function addTurn(step: Step, turn: Turn): void {
-  const { guards } = step.state
-  if (guards) changeGuards(step, { turns: [...guards.turns, turn].slice(-MOST_TURNS) })
 }
 
 /** Of a message its texts, of the result of a client's tool the result. */

@@ -130,13 +130,11 @@ export function guardsWith(g: GuardsState, changes: Partial<GuardsState>): Guard
 }
 
 /**
- * What goes on elsewhere. What was held there is gone with its relay, and so is who was asked: what waits for a verdict gets none, which is decided as
- * the profile says.
+ * What goes on elsewhere. What was held there is gone with its relay, and so is who was asked: typed words that wait are asked about again, and a tool at
+ * work has words of the relay's own for a result.
  */
-export function guardsElsewhere(guards: GuardsState | undefined, now: number): GuardsState | undefined {
-  if (!guards) return undefined
-  const checks = guards.checks.flatMap((check) => (check.about.type === 'words' || check.about.type === 'item' ? [] : [{ ...check, until: now }]))
-  return guardsWith(guards, { checks, words: [], turns: [], dropped: [], cutsNext: undefined, turnBlocked: false, early: [] })
+export function guardsElsewhere(guards: GuardsState | undefined): GuardsState | undefined {
+  return guards && guardsWith(guards, { checks: [], words: [], turns: [], dropped: [], cutsNext: undefined, turnBlocked: false, early: [] })
 }
 
 interface Guarded {

@@ -8,10 +8,11 @@ import { followUp } from '../responses/follow-up.js'
 import { isReady, note, type SessionState, type Step } from '../state.js'
 import { begin, resultReady, startCalls } from '../tools/run.js'
 import { answered, changeGuards, guardsOf, type Outcome, UNCHECKED } from './ask.js'
-import { blockAnswer, blocked, blockTurn, deleteBlocked, refuseTyped, sayLine } from './blocked.js'
+import { blockAnswer, blocked, blockTurn, deleteBlocked, refuseTyped, sayLine, turnUndecided } from './blocked.js'
 import { withText } from './input.js'
-import { type Group, gateWaits, inputWaits, type Turn } from './state.js'
-import { letAllGo, letGo, windowPassed } from './words.js'
+import { gateWaits, inputWaits } from './state.js'
+import { MOST_TURNS, turnPassed } from './turns.js'
+import { letAllGo, windowPassed } from './words.js'
 
 const WITHHELD = 'The call was withheld: its content is not allowed.'
 /** As many as are asked at once. */
@@ -60,7 +61,8 @@ function decide(step: Step, outcome: Outcome): void {
 /** The gate opens for the item, and for what the client has sent after it. */
 function typedDecided(step: Step, event: RealtimeEvent, { blocked: block, redacted }: Outcome): void {
   const { waiting, queue } = step.state.gate
-  if (waiting?.why !== 'guard') return
+  // What was asked before a loss is about what waited then.
+  if (waiting?.why !== 'guard' || waiting.request !== event) return
   step.set({ gate: openGate })
   if (block) {
     refuseTyped(step, stringAt(event, 'event_id'))
@@ -77,20 +79,15 @@ function itemDecided(step: Step, itemId: string, { check, blocked: block, redact
   else turnPassed(step, turn, [check.group])
 }
 
-function turnPassed(step: Step, turn: Turn, groups: readonly Group[]): void {
-  const { guards } = step.state
-  if (!guards) return
-  const open = turn.open.filter((group) => !groups.includes(group))
-  changeGuards(step, { turns: guards.turns.flatMap((one) => (one !== turn ? [one] : open.length > 0 ? [{ ...one, open }] : [])) })
-  if (turn.responseId !== undefined) letGo(step, turn.responseId)
-}
-
 /** More is held of an answer than may be, and there is no verdict. */
 export function outputFull(step: Step, responseId: string): void {
   if (!step.state.guards?.words.some((one) => one.responseId === responseId)) return
   const guards = [...guardsOf(step, 'output', 'wait'), ...guardsOf(step, 'input', 'wait')]
   for (const { name } of guards.slice(0, 1)) note(step, { type: 'guard_failed', guard: name, why: 'gate_full' })
-  if (!guards.some(({ whenUnsure }) => whenUnsure === 'block')) return letAllGo(step, responseId)
+  if (!guards.some(({ whenUnsure }) => whenUnsure === 'block')) {
+    for (const turn of step.state.guards.turns) if (turn.responseId === responseId) turnPassed(step, turn, ['wait'])
+    return letAllGo(step, responseId)
+  }
   blockAnswer(step, responseId)
   blocked(step, 'output', UNCHECKED)
 }
@@ -98,12 +95,7 @@ export function outputFull(step: Step, responseId: string): void {
 /** At each tick. */
 export function tickGuards(step: Step): void {
   for (const { id } of step.state.guards?.checks.filter(({ until }) => step.now >= until) ?? []) verdictGiven(step, id, { type: 'none', why: 'timeout' })
-  for (const turn of step.state.guards?.turns.filter(({ until }) => step.now >= until) ?? []) {
-    const guards = turn.open.flatMap((group) => guardsOf(step, 'input', group))
-    for (const { name } of guards) note(step, { type: 'guard_failed', guard: name, why: 'no_transcript' })
-    if (guards.some(({ whenUnsure }) => whenUnsure === 'block')) blockTurn(step, turn, UNCHECKED)
-    else turnPassed(step, turn, turn.open)
-  }
+  for (const turn of step.state.guards?.turns.filter(({ until }) => step.now >= until) ?? []) turnUndecided(step, turn, 'no_transcript')
 }
 
 /** After each input. */
@@ -114,6 +106,7 @@ export function keepGuards(step: Step, before: SessionState): void {
     changeGuards(step, { early: [] })
     for (const { id, verdict } of early) verdictGiven(step, id, verdict)
   }
+  for (const turn of step.state.guards?.turns.slice(0, -MOST_TURNS) ?? []) turnUndecided(step, turn, 'too_many')
   deleteBlocked(step)
   if (inputWaits(before) && !inputWaits(step.state)) {
     startCalls(step)

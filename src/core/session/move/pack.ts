@@ -56,7 +56,7 @@ export function unpacked({ version, state, tools }: JsonObject, { profile, now, 
     lastActive: now,
     resume: { isOffered: true, awayUntil: now + (profile.limits.resumeMs ?? 0), leaving: undefined },
     restore: next,
-    guards: guardsBegin(profile) && (guardsElsewhere(found.guards, now) ?? guardsBegin(profile)),
+    guards: guardsBegin(profile) && (guardsElsewhere(found.guards) ?? guardsBegin(profile)),
     manners: profile.manners && (mannersElsewhere(found.manners, shift) ?? mannersBegin(profile, true)),
   })
 }

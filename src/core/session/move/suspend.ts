@@ -10,7 +10,7 @@ import { outgoing } from '../restore/outgoing.js'
 import { beginRestore } from '../restore/state.js'
 import { type SessionState, stateWith } from '../session-state.js'
 import { Step } from '../state.js'
-import { toolFinished } from '../tools/run.js'
+import { resultReady } from '../tools/run.js'
 import { type Heard, heardNothing, noVoice } from '../voice.js'
 
 /** In place of the result of a tool that was at work: it may have done what it was for, and is never run again by the relay. */
@@ -59,8 +59,10 @@ export function suspended(before: SessionState, said: readonly Said[], now: numb
     }),
     now,
   )
-  for (const { callId, atWork, startedAt } of before.calls.server.values())
-    if (atWork) toolFinished(step, { type: 'tool.finished', callId, output: INTERRUPTED, ok: false, durationMs: now - startedAt })
+  for (const { callId, startedAt } of before.calls.server.values()) {
+    const call = step.state.calls.server.get(callId)
+    if (call?.atWork) resultReady(step, call, INTERRUPTED, false, now - startedAt)
+  }
   callOff(step, STOPPED)
   step.set({ manners: mannersElsewhere(step.state.manners, 0) })
   const told = outgoing(step).filter((action) => action.type === 'send' && action.to === 'client')

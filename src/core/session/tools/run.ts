@@ -89,14 +89,14 @@ export function dropWaiting(step: Step, responseId: string): void {
   step.set({ calls: forgetWaiting(step.state.calls, responseId) })
 }
 
-/** Stops the running ones of these calls, except those declared to be finished whatever happens to their response. */
+/** Stops the running ones of these calls, except those declared to be finished whatever happens to their response. What only waits for its guards does not begin. */
 export function abortRunning(step: Step, calls: Iterable<ServerCall>): void {
   for (const call of calls) {
-    if (call.status !== 'running' || !call.atWork || handlingOf(step, call.name)?.onCancel === 'finish') continue
+    if (call.status !== 'running' || !call.atWork) continue
     if (isAboutToBegin(step, call)) {
       forgetChecks(step, (about) => about.type === 'arguments' && about.callId === call.callId)
       finish(step, call, CANCELLED, false, 0)
-    } else step.actions.push({ type: 'tool.cancel', callId: call.callId })
+    } else if (handlingOf(step, call.name)?.onCancel !== 'finish') step.actions.push({ type: 'tool.cancel', callId: call.callId })
   }
 }
 
