@@ -50,7 +50,7 @@ async function twilioRoutes({ config, telephony, desk, store, log }: CarrierDeps
   return { routes: createTwilioRoutes({ desk, config: twilio, publicUrl: telephony.publicUrl, lostLine: telephony.lostLine, tickets: store.tickets, maxCallMs, log }) }
 }
 
-async function acsRoutes({ config, telephony, desk, log }: CarrierDeps, acs: NonNullable<TelephonyConfig['acs']>): Promise<CarrierRoutes> {
+async function acsRoutes({ config, telephony, desk, log, draining, overloaded }: CarrierDeps, acs: NonNullable<TelephonyConfig['acs']>): Promise<CarrierRoutes> {
   const [{ createAcsRoutes }, { createAcsControl }, { createCarrierTokens }] = await Promise.all([
     import('../ingress/phone/acs/routes.js'),
     import('../ingress/phone/acs/control.js'),
@@ -58,7 +58,7 @@ async function acsRoutes({ config, telephony, desk, log }: CarrierDeps, acs: Non
   ])
   const tokens = createCarrierTokens(acs, { fetch: fetchOf(config), now: Date.now })
   const control = createAcsControl(acs)
-  return { routes: createAcsRoutes({ desk, publicUrl: telephony.publicUrl, tokens, control, log, now: Date.now }), close: control.idle }
+  return { routes: createAcsRoutes({ desk, publicUrl: telephony.publicUrl, tokens, control, log, isOpen: () => !draining() && !overloaded(), now: Date.now }), close: control.idle }
 }
 
 async function sipRoutes({ calls, desk, store, metrics, log, draining, overloaded }: CarrierDeps, sip: NonNullable<TelephonyConfig['sip']>): Promise<CarrierRoutes> {

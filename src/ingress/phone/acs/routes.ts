@@ -18,8 +18,12 @@ export interface AcsRoutesDeps {
   readonly tokens: CarrierTokens
   readonly control: AcsControl
   readonly log: AcsLog
+  /** Whether calls are taken now. While it drains, another instance gets them. */
+  readonly isOpen: () => boolean
   /** Epoch milliseconds. */
   readonly now: () => number
+  /** Most calls that are being answered at once; 500 if absent. */
+  readonly most?: number
   /** Shorter in tests. */
   readonly times?: Partial<AcsTimes>
 }
@@ -32,14 +36,14 @@ const MAX_BODY_BYTES = 262_144
 const MAX_EVENT_AGE_MS = 180_000
 /** Longer than an event with the same name could still be taken. */
 const REMEMBERED_MS = 2 * MAX_EVENT_AGE_MS + 60_000
-/** Calls that are being answered at once. Event Grid delivers again what is refused beyond them. */
+/** Event Grid delivers again what is refused beyond them. */
 const MAX_ANSWERING = 500
 const RETRY_SECONDS = 5
 const TICKET = /^[\w.~-]{1,100}$/
 const CONNECTION_ID = /^[\x21-\x7e]{1,256}$/
 const JSON_TYPES = /^application\/(json|cloudevents(-batch)?\+json)\b/i
 
-export function createAcsRoutes({ desk, publicUrl, tokens, control, log, now, times = {} }: AcsRoutesDeps): PhoneRoutes {
+export function createAcsRoutes({ desk, publicUrl, tokens, control, log, isOpen, now, most = MAX_ANSWERING, times = {} }: AcsRoutesDeps): PhoneRoutes {
   const callbackBase = new URL(PHONE_PATHS.acsCallbacks.replace(':name', ''), publicUrl)
   const mediaBase = new URL(PHONE_PATHS.acsMedia.replace(':ticket', ''), publicUrl)
   // Plain http is for tests on one machine; elsewhere the public address is https.
@@ -112,7 +116,7 @@ export function createAcsRoutes({ desk, publicUrl, tokens, control, log, now, ti
     try {
       for (const event of events) {
         if (event.type === 'bad') log.warn({ why: event.why }, 'event dropped')
-        else if (event.type === 'incoming' && (await isNew(event))) answer(event)
+        else if (event.type === 'incoming') await take(event)
       }
     } catch (error) {
       return refuse(reply, error instanceof RefusalError ? error : new RefusalError('overloaded', 'store_unreachable', RETRY_SECONDS))
@@ -120,25 +124,29 @@ export function createAcsRoutes({ desk, publicUrl, tokens, control, log, now, ti
     return reply.code(200).send()
   }
 
-  /** Events come at least once. The same call may also come under another event's name. */
-  async function isNew({ id, at, context }: Incoming): Promise<boolean> {
-    if (Math.abs(now() - at) > MAX_EVENT_AGE_MS) {
-      log.info({ why: 'too_old' }, 'event dropped')
-      return false
-    }
-    if (answering >= MAX_ANSWERING) throw new RefusalError('overloaded', 'too_many_calls_at_once', RETRY_SECONDS)
-    const isFirst = (await desk.isFirst(`acs:event:${digestOf(id)}`, REMEMBERED_MS)) && (await desk.isFirst(`acs:call:${digestOf(context)}`, REMEMBERED_MS))
-    if (!isFirst) log.debug({ why: 'delivered_twice' }, 'event dropped')
-    return isFirst
-  }
-
-  /** Event Grid hears its 200 meanwhile: it would deliver again what takes long. */
-  function answer(event: Incoming): void {
+  /** Refused before it is marked as taken: Event Grid delivers it again, perhaps to another instance. */
+  async function take(event: Incoming): Promise<void> {
+    if (Math.abs(now() - event.at) > MAX_EVENT_AGE_MS) return log.info({ why: 'too_old' }, 'event dropped')
+    if (!isOpen()) throw new RefusalError('draining', 'acs_draining', RETRY_SECONDS)
+    if (answering >= most) throw new RefusalError('overloaded', 'too_many_calls_at_once', RETRY_SECONDS)
     answering++
+    let isTaken = false
+    try {
+      isTaken = await isNew(event)
+    } finally {
+      if (!isTaken) answering--
+    }
+    if (!isTaken) return log.debug({ why: 'delivered_twice' }, 'event dropped')
+    // Not awaited: Event Grid would deliver again what takes long.
     calls
       .answer(event)
       .catch((error: unknown) => log.error({ err: error }, 'telephone call failed'))
       .finally(() => answering--)
+  }
+
+  /** Events come at least once. The same call may also come under another event's name. */
+  async function isNew({ id, context }: Incoming): Promise<boolean> {
+    return (await desk.isFirst(`acs:event:${digestOf(id)}`, REMEMBERED_MS)) && (await desk.isFirst(`acs:call:${digestOf(context)}`, REMEMBERED_MS))
   }
 
   /** Every name is answered the same, so an answer says nothing of which calls there are. */

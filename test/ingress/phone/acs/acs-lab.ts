@@ -175,6 +175,7 @@ export async function startLab({
           tokens,
           control,
           log: app.log as never,
+          isOpen: () => true,
           now: Date.now,
           times: { graceMs: 30, answerMs: 1000, ...times },
           ...deps,

@@ -114,6 +114,46 @@ describe('a call', () => {
     await call.connected
   })
 
+  it('that rings while calls are not taken is left to another relay, unmarked', async () => {
+    let isOpen = false
+    const { acs, desk } = await start({ deps: { isOpen: () => isOpen } })
+    const { call, event } = acs.prepare({ from: CALLER, to: CALLED })
+    expect((await acs.deliver([event])).status).toBe(503)
+    expect((await acs.subscribe()).status).toBe(200)
+    expect([desk.calls, operations()]).toEqual([[], []])
+    isOpen = true
+    expect((await acs.deliver([event])).status).toBe(200)
+    await call.connected
+  })
+
+  it('beyond those that may be answered at once is left to be delivered again, also while the store is asked', async () => {
+    const { acs, desk, logs } = await start({ deps: { most: 1 } })
+    const { isFirst } = desk
+    let go: () => void = () => undefined
+    const gate = new Promise<void>((resolve) => {
+      go = resolve
+    })
+    let asked = 0
+    desk.isFirst = async (key, ms) => {
+      asked++
+      await gate
+      return isFirst(key, ms)
+    }
+    const [one, two] = [acs.prepare({ from: CALLER, to: CALLED }), acs.prepare({ from: '+14255550101', to: CALLED })]
+    const first = acs.deliver([one.event])
+    await until('a question to the store', () => asked === 1)
+    const second = acs.deliver([two.event])
+    await Promise.race([second, until('a second question', () => asked === 2)])
+    go()
+    expect([(await first).status, (await second).status]).toEqual([200, 503])
+    await one.call.connected
+    await until('an answer', () => logs().includes('telephone call answered'))
+    // Neither one that is delivered twice nor one that is answered takes room.
+    expect((await acs.deliver([one.event])).status).toBe(200)
+    expect((await acs.deliver([two.event])).status).toBe(200)
+    await two.call.connected
+  })
+
   it('is refused as busy if it gets no ticket', async () => {
     const { acs, desk } = await start()
     desk.failing = 'ticket'
