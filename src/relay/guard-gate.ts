@@ -6,8 +6,15 @@ import type { GatePlace } from '../core/session/actions.js'
 import type { Input } from '../core/session/inputs.js'
 import type { NewSession } from '../ports/session.js'
 
+/** Words of a delta that waits. */
+export interface HeldWords {
+  readonly itemId: string | undefined
+  readonly characters: number
+}
+
 interface Held extends GatePlace {
   readonly bytes: number
+  readonly words: HeldWords | undefined
   /** `discarded`: the response that was interrupted meanwhile. */
   readonly go: (discarded: string | undefined) => void
 }
@@ -52,6 +59,11 @@ export class GuardGate {
     return this.#bytes
   }
 
+  /** So many of the last words of an item have not gone. */
+  heldCharacters(itemId: string): number {
+    return this.#queue.reduce((sum, { words }) => (words?.itemId === itemId ? sum + words.characters : sum), 0)
+  }
+
   /** True: the event goes at once, behind nothing that waits. Else it is to be held. */
   passes({ responseId, mark }: GatePlace): boolean {
     const known = this.#knownOf(responseId)
@@ -59,8 +71,8 @@ export class GuardGate {
     return this.#queue.length === 0 && mark <= known.cleared
   }
 
-  hold(place: GatePlace, bytes: number, go: Held['go']): void {
-    this.#queue.push({ responseId: place.responseId, mark: place.mark, bytes, go })
+  hold(place: GatePlace, bytes: number, go: Held['go'], words?: HeldWords): void {
+    this.#queue.push({ responseId: place.responseId, mark: place.mark, bytes, go, words })
     this.#bytes += bytes
     if (this.#bytes <= this.#mostBytes || this.#toldFull) return
     // Core may be at work on the event that filled it.

@@ -6,12 +6,20 @@ import type { SessionState } from '../core/session/state.js'
 import type { Recorder } from '../ports/notes.js'
 import type { Recorded, RecordSink } from '../ports/records.js'
 import { tellContent } from './content.js'
+import type { GuardGate } from './guard-gate.js'
 import type { PlaybackLedger } from './playback-ledger.js'
-import type { SaidSoFar } from './said.js'
+import { isWords, type SaidSoFar } from './said.js'
 
 interface RecordedLane {
   readonly playback: PlaybackLedger | undefined
   readonly said: Pick<SaidSoFar, 'sayings'>
+  readonly gate: Pick<GuardGate, 'heldCharacters'> | undefined
+}
+
+/** Who knows the session when something goes that was held. */
+export interface Going {
+  readonly state: SessionState
+  clock(): number
 }
 
 /** Before the actions are performed, so that a span hears of it while it is open. `now`: on the session's clock. */
@@ -30,25 +38,48 @@ export function tellWords(
 
 function tellRecord(sink: RecordSink, state: SessionState, actions: readonly Action[], now: number, lane: RecordedLane): void {
   if (state.recording === 'off') return
-  const atMs = Math.max(0, Math.round(now - state.openedAt))
+  const atMs = atOf(state, now)
   for (const action of actions) {
     if (action.type === 'note' && action.note.type === 'recording' && action.note.state !== 'off') sink({ type: 'state', state: action.note.state, atMs })
     else if (action.type === 'close' || action.type === 'park') {
-      tellUnheard(sink, state, now, atMs, lane)
+      tellUnheard(sink, state, actions, now, atMs, lane)
       sink({ type: 'over', atMs })
     } else if (action.type === 'send') {
-      const told = state.recording === 'on' ? saidIn(action.event, atMs) : begunIn(action.event)
+      // What guards may hold is told when it goes, if it does.
+      const told = state.recording !== 'on' ? begunIn(action.event) : action.gate ? undefined : saidIn(action.event, atMs)
       if (told) sink(told)
     }
   }
 }
 
-/** What the session's end cut off: its words so far, and how much of them was heard. */
-function tellUnheard(sink: RecordSink, { recording }: SessionState, now: number, atMs: number, { playback, said }: RecordedLane): void {
-  // Sound was sent of it: so it is no call, whose arguments are not kept.
-  for (const [itemId, text] of recording === 'on' ? said.sayings() : [])
-    if (text !== '' && playback?.sentMs(itemId, 0) !== undefined) sink({ type: 'said', who: 'assistant', itemId, atMs, text, spoken: true })
+/** An event that guards may hold goes to the client now. */
+export function tellGone({ record }: Recorder, event: RealtimeEvent, going: Going): void {
+  const told = record && going.state.recording === 'on' ? saidIn(event, atOf(going.state, going.clock())) : undefined
+  if (told) record?.(told)
+}
+
+function atOf({ openedAt }: SessionState, now: number): number {
+  return Math.max(0, Math.round(now - openedAt))
+}
+
+/** What the session's end cut off: its words so far that had gone, and how much of them was heard. Of what was blocked nothing is kept. */
+function tellUnheard(sink: RecordSink, { recording, guards }: SessionState, actions: readonly Action[], now: number, atMs: number, { playback, said, gate }: RecordedLane): void {
+  for (const [itemId, words] of recording === 'on' ? said.sayings() : []) {
+    // Sound was sent of it: so it is no call, whose arguments are not kept.
+    if (playback?.sentMs(itemId, 0) === undefined || guards?.dropped.some(({ items }) => items.includes(itemId))) continue
+    const held = (gate?.heldCharacters(itemId) ?? 0) + heldNow(actions, itemId)
+    const text = words.slice(0, Math.max(0, words.length - held))
+    if (text !== '') sink({ type: 'said', who: 'assistant', itemId, atMs, text, spoken: true })
+  }
   for (const { itemId, heardMs } of playback?.unheard(now) ?? []) sink({ type: 'heard', itemId, ms: heardMs, by: playback?.isToldByLink ? 'carrier' : 'estimated' })
+}
+
+/** What has just come, and has not reached the gate yet. */
+function heldNow(actions: readonly Action[], itemId: string): number {
+  let held = 0
+  for (const action of actions)
+    if (action.type === 'send' && action.gate && isWords(action.event.type) && action.event.item_id === itemId) held += stringAt(action.event, 'delta')?.length ?? 0
+  return held
 }
 
 function saidIn(event: RealtimeEvent, atMs: number): Recorded | undefined {

@@ -133,7 +133,7 @@ export class RelayedSession implements Effects, Sides {
   #perform(action: Action): void {
     switch (action.type) {
       case 'send':
-        if (action.to === 'client') return this.lane.send(action)
+        if (action.to === 'client') return this.lane.send(action, this)
         this.audio.sent(action.event)
         return void (action.leg === undefined ? this.#upstream : this.#next.leg)?.sendEvent(action.event)
       case 'note':

@@ -11,7 +11,8 @@ import type { Leg } from './leg.js'
 import type { Meters } from './meters.js'
 import { PartLane } from './part-lane.js'
 import type { PlaybackLedger } from './playback-ledger.js'
-import { SaidSoFar } from './said.js'
+import { type Going, tellGone } from './record.js'
+import { isWords, SaidSoFar } from './said.js'
 import type { TurnClock } from './turn-clock.js'
 
 interface Known {
@@ -101,12 +102,18 @@ export class UpstreamLane {
   }
 
   /** An event of the upstream, or of the relay, that was read: it goes at once, or waits behind the gate of guards. */
-  send({ event, frame, gate: mark }: Extract<Action, { type: 'send' }>): void {
+  send({ event, frame, gate: mark }: Extract<Action, { type: 'send' }>, going: Going): void {
     const { gate } = this
-    if (!gate || !mark || gate.passes(mark)) return this.deliver(event, frame)
+    if (!gate || !mark) return this.deliver(event, frame)
+    const go = (bytes: Frame | undefined) => {
+      tellGone(this.#recorder, event, going)
+      this.deliver(event, bytes)
+    }
+    if (gate.passes(mark)) return go(frame)
     // The frame may be a view of a larger read.
     const kept = frame && Buffer.from(frame)
-    gate.hold(mark, kept?.length ?? JSON.stringify(event).length, () => this.deliver(event, kept))
+    const words = isWords(event.type) ? { itemId: stringAt(event, 'item_id'), characters: stringAt(event, 'delta')?.length ?? 0 } : undefined
+    gate.hold(mark, kept?.length ?? JSON.stringify(event).length, () => go(kept), words)
   }
 
   /** `frame`: the event's bytes, if they are to be sent. */

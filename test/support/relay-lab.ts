@@ -35,8 +35,9 @@ export interface LabOptions {
   readonly guards?: GuardSet
   /** The client is a telephone, whose keys `press` presses. */
   readonly phone?: SessionPhone
-  /** Default: a recorder that makes no spans. */
+  /** Default: a recorder that makes no spans, and keeps nothing. */
   readonly traceparent?: Recorder['traceparent']
+  readonly record?: Recorder['record']
   /** Default: an authenticator that refuses every token. */
   readonly verify?: (token: string) => Promise<Identity>
   readonly isRevoked?: (identity: Identity) => boolean
@@ -93,7 +94,6 @@ export interface Lab {
   revoke(target: { tokenId?: string; subject?: string }): void
   /** Another session on the same relay. */
   another(options?: LabOptions): Lab
-  /** The notes of one kind. */
   /** What was noted so far is not looked at any more. */
   forget(): void
   noted<N extends Note['type']>(kind: N): readonly Extract<Note, { type: N }>[]
@@ -205,7 +205,7 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
     requestedModel: options.requestedModel,
     trace: options.trace,
     phone: options.phone,
-    recorder: { note: (note) => void notes.push(note), ...(options.traceparent && { traceparent: options.traceparent }) },
+    recorder: { note: (note) => void notes.push(note), ...(options.traceparent && { traceparent: options.traceparent }), ...(options.record && { record: options.record }) },
     onEnd: () => ended++,
   })
   const self: Lab = {
