@@ -113,6 +113,13 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
     }
   }
 
+  /** Nobody would say a word until the desk gives up. The first word of it, however late, is of the first stream: that the second is awaited it does not change. */
+  function mediaFailed(call: LiveCall): void {
+    const isLate = call.isAwaited && !call.hasFailed
+    call.hasFailed = true
+    if (!call.hasMedia && !isLate) void (call.wasRestarted ? end(call) : mediaLost(call))
+  }
+
   /** The callback that tells of a transfer may come to another instance. Media that end during one are a reason to ask. */
   async function askIfTransferred(call: LiveCall): Promise<void> {
     if (!call.transfers.areUnderWay) return
@@ -136,9 +143,7 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
         return over(call)
       case 'media_failed':
         log.warn(facts, 'MediaStreamingFailed: ACS could not reach the media socket')
-        // Nobody would say a word until the desk gives up.
-        if (!call.hasMedia) void (call.wasRestarted ? end(call) : mediaLost(call))
-        return
+        return mediaFailed(call)
       case 'transferred':
         return call.transfers.settle(operation, true)
       case 'transfer_failed':

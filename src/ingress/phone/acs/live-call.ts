@@ -14,6 +14,8 @@ export interface LiveCall {
   hasMedia: boolean
   /** The media were asked for a second time. There is no third. */
   wasRestarted: boolean
+  /** The service has said that its first stream failed. */
+  hasFailed: boolean
   /** Its address may be dialled once more, though its ticket is used. */
   isAwaited: boolean
 }
@@ -47,7 +49,17 @@ export function createLiveCall(
     if (id !== undefined) await control.hangUp(id)
   }
 
-  const call: LiveCall = { line: { hangUp, transfer }, transfers, connection, phone: undefined, isOver: false, hasMedia: false, wasRestarted: false, isAwaited: false }
+  const call: LiveCall = {
+    line: { hangUp, transfer },
+    transfers,
+    connection,
+    phone: undefined,
+    isOver: false,
+    hasMedia: false,
+    wasRestarted: false,
+    hasFailed: false,
+    isAwaited: false,
+  }
   return { call, answered }
 }
 
