@@ -1,5 +1,5 @@
 // Guards: what checks the words of users, answers and tools before or while others have them. Types only.
-import type { GuardSide } from '../core/policy/guards.js'
+import type { GuardSide, GuardSilence, GuardVerdict } from '../core/policy/guards.js'
 import type { Identity } from './caller.js'
 import type { Health } from './health.js'
 
@@ -9,12 +9,8 @@ export interface GuardQuestion {
   readonly text: string
 }
 
-/** `pass`: nothing is wrong. `block`: it must not be heard or done. `redact`: it may, in this form. */
-export type GuardAnswer =
-  | { readonly type: 'pass' }
-  /** `category`: a fixed word of the guard's, fit for metrics. */
-  | { readonly type: 'block'; readonly category: string }
-  | { readonly type: 'redact'; readonly category: string; readonly text: string }
+/** `pass`: nothing is wrong. `block`: it must not be heard or done. `redact`: it may, in this form. `category`: a fixed word of the guard's, fit for metrics. */
+export type GuardAnswer = Exclude<GuardVerdict, { readonly type: 'none' }>
 
 export interface GuardContext {
   readonly identity: Pick<Identity, 'subject' | 'issuer'>
@@ -36,10 +32,10 @@ export interface Guard {
 }
 
 /** Why there is no answer. */
-export type GuardFailure = 'timeout' | 'failed' | 'breaker_open' | 'too_many' | 'aborted'
+export type GuardFailure = GuardSilence
 
 export interface GuardOutcome {
-  readonly answer: GuardAnswer | { readonly type: 'none'; readonly why: GuardFailure }
+  readonly answer: GuardVerdict
   readonly durationMs: number
 }
 

@@ -139,9 +139,9 @@ export interface SessionProfile {
 }
 
 /** All lines that the relay has the model say, beside the instructions. */
-export function linesOf({ manners }: Pick<SessionProfile, 'manners'>): readonly string[] {
+export function linesOf({ manners, guards, toolFiller }: Pick<SessionProfile, 'manners' | 'guards' | 'toolFiller'>): readonly string[] {
   const { greeting, silence, ending } = manners ?? {}
-  return [greeting, silence?.question, silence?.goodbye, ending?.warning, ending?.goodbye].filter((line) => line !== undefined)
+  return [greeting, silence?.question, silence?.goodbye, ending?.warning, ending?.goodbye, guards?.blockedLine, toolFiller].filter((line) => line !== undefined)
 }
 
 /** Of one response (source: OpenAI's API reference, `max_output_tokens`, 1 to 4096 or `inf`). */

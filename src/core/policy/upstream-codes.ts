@@ -1,8 +1,11 @@
 // The upstream's error codes, one row each: whether its text speaks of the client's own doing, so that the client may read it.
 
+/** Another response runs, so that the one that was asked for does not begin. */
+export const BUSY = 'conversation_already_has_active_response'
+
 /** `public`: the text may reach the client if it is harmless. `private`: it speaks of the server's key, model or account. */
 const CODES: Readonly<Record<string, 'public' | 'private'>> = {
-  conversation_already_has_active_response: 'public',
+  [BUSY]: 'public',
   response_cancel_not_active: 'public',
   input_audio_buffer_commit_empty: 'public',
   item_retrieve_invalid_item_id: 'public',

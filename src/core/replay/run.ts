@@ -125,6 +125,9 @@ function createRun(profile: SessionProfile, requestedModel: string | undefined, 
       case 'quota.ask':
         queue.push({ type: 'quota.left', usage: usage(), cause: action.cause })
         return
+      case 'guard.check':
+        queue.push({ type: 'guard.verdict', id: action.id, verdict: { type: 'pass' } })
+        return
       case 'token.verify':
         queue.push({ type: 'token.verified', outcome: { ok: true, caller, expiresAt: Number.POSITIVE_INFINITY, tokenId: undefined } })
         return

@@ -72,7 +72,7 @@ export function takeViolation(rates: Rates, { maxViolations }: SessionLimits, no
   return [after, refusal === undefined]
 }
 
-type Rate = 'responses' | 'updates' | 'refreshes' | 'quotas' | 'consents' | 'consents' | 'toolCalls' | 'violations'
+type Rate = 'responses' | 'updates' | 'refreshes' | 'quotas' | 'consents' | 'toolCalls' | 'violations'
 
 function take(rates: Rates, name: Rate, rule: BucketRule, message: string, now: number): readonly [Rates, Rejection | undefined] {
   const { bucket, ok, retryAfterMs } = takeTokens(rates[name], 1, rule, now)

@@ -3,7 +3,7 @@
 import { requestedInForce } from '../policy/requested.js'
 import { isVisibleItem } from '../policy/server-rules.js'
 import { serverPartInForce } from '../policy/session-update.js'
-import { codeLabel } from '../policy/upstream-codes.js'
+import { BUSY, codeLabel } from '../policy/upstream-codes.js'
 import { isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { pastForeign } from './call/foreign.js'
 import { type Conversation, itemBefore, remembered } from './conversation.js'
@@ -201,13 +201,13 @@ function errorEvent(step: Step, received: UpstreamEvent, said: readonly Said[] =
     uncertainFollowUpRefused(step, code)
     return
   }
-  if (ourRequest && (cause === ourRequest.eventId || (cause === undefined && !clientRequest && code === 'conversation_already_has_active_response'))) {
+  if (ourRequest && (cause === ourRequest.eventId || (cause === undefined && !clientRequest && code === BUSY))) {
     followUpRefused(step, code)
     return
   }
   if (cause?.startsWith(step.state.relayIdPrefix)) return againRefused(step, cause)
   sendToClient(step, received)
-  if (clientRequest && (cause === clientRequest.eventId || code === 'conversation_already_has_active_response')) {
+  if (clientRequest && (cause === clientRequest.eventId || code === BUSY)) {
     changeResponses(step, clientRequestOver(step.state.responses))
     followUp(step)
     answerTurn(step)

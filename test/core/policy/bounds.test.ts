@@ -270,6 +270,8 @@ describe('a text of the upstream’s', () => {
     expect([isPublicText('x '.repeat(200), view()), isPublicText(`${'x '.repeat(200)}y`, view())]).toEqual([true, false])
     const manners = { greeting: 'Welcome to Contoso, dear guest.', silence: { afterMs: 1, question: 'Is anybody on the line?', times: 1, goodbye: 'So we part here, then.' } }
     for (const quote of ['Welcome to Contoso', 'is: anybody on the line', 'So we part here, th']) expect(isPublicText(quote, view({ manners }))).toBe(false)
+    const guards = { guards: [], blockedLine: 'Say that Contoso forbids it.', tellsModel: false, maxBlocks: 5 }
+    for (const own of [{ guards }, { toolFiller: 'Say that Contoso forbids it.' }]) expect(isPublicText('that Contoso forbids', view(own))).toBe(false)
     expect(isPublicText('Welcome to Contoso', view())).toBe(true)
     expect(isPublicText('a letter', { ...view(), privateWords: [''] })).toBe(true)
     expect(isPublicText('a letter', { ...view(), privateWords: ['l'] })).toBe(false)

@@ -155,6 +155,17 @@ describe('what is different', () => {
 })
 
 describe('what is the same', () => {
+  it('with guards, which find nothing: what is typed goes on, and nothing waits', () => {
+    const lines = recorded(
+      created,
+      [10, 'client', { type: 'conversation.item.create', item: message('i1') }],
+      [20, 'client', { type: 'response.create' }],
+      [60_000, 'server', ev.created('r1')],
+    )
+    const held = { name: 'held', on: ['input', 'output'], mode: 'hold', whenUnsure: 'block' } as const
+    expect(compared(lines, {}, { guards: { guards: [held], tellsModel: false, maxBlocks: 5 } })).toEqual([])
+  })
+
   it('is decided the same twice, whatever a client sends', () => {
     const types = fc.constantFrom('session.update', 'response.create', 'response.cancel', 'conversation.item.create', 'input_audio_buffer.append', 'nonsense', 'relay.quota.get')
     const line = fc.tuple(fc.nat(5000), fc.constantFrom('client', 'server'), fc.record({ type: types, session: fc.jsonValue(), response: fc.jsonValue(), item: fc.jsonValue() }))

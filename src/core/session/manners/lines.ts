@@ -1,5 +1,6 @@
 // When a line of the profile may be said, and what its end or its refusal means. An answer to the user always goes first.
 
+import { BUSY } from '../../policy/upstream-codes.js'
 import { isOpen } from '../gate.js'
 import { answerTurn, askForLine } from '../quota/gate.js'
 import { isFree, mayStart } from '../responses/floor.js'
@@ -69,8 +70,6 @@ export function lineRefused(step: Step, cause: string | undefined, code: string)
   answerTurn(step)
   return true
 }
-
-const BUSY = 'conversation_already_has_active_response'
 
 function isGoodbye(what: Line): boolean {
   return what === 'silence_goodbye' || what === 'ending_goodbye'

@@ -1,4 +1,5 @@
 // Decides when our own `response.create` for tool results may go: once for all of them, never while another response is active.
+import { BUSY } from '../../policy/upstream-codes.js'
 import { objectAt } from '../../protocol/events.js'
 import { isOpen } from '../gate.js'
 import { changeQuota, createWithinQuota } from '../quota/gate.js'
@@ -49,13 +50,13 @@ function giveUp(step: Step): void {
 export function followUpRefused(step: Step, code: string): void {
   const { active, hiddenResponse, ourRequest } = step.state.responses
   // Begun while there was no sideband. It is waited for, without asking in a circle.
-  if (step.state.call && !active && code === 'conversation_already_has_active_response') {
+  if (step.state.call && !active && code === BUSY) {
     step.set({ call: { ...step.state.call, busyUntil: step.now + UNSEEN_MS } })
     if (ourRequest?.covers.length === 0) changeQuota(step, { turnUnanswered: true })
   }
   const covered = active?.coversOutputs === true
   changeResponses(step, ourRequestRefused(step.state.responses))
-  if (code === 'conversation_already_has_active_response' && !covered) {
+  if (code === BUSY && !covered) {
     followUp(step)
     return
   }
@@ -71,7 +72,7 @@ export function followUpRefused(step: Step, code: string): void {
 /** The response taken for the answer of our follow-up was another: that one was refused. Its results want an answer again, unless the active response has them in view. */
 export function uncertainFollowUpRefused(step: Step, code: string): void {
   const { active, uncertainAnswer } = step.state.responses
-  const again = code === 'conversation_already_has_active_response' && !active?.coversOutputs && uncertainAnswer !== undefined
+  const again = code === BUSY && !active?.coversOutputs && uncertainAnswer !== undefined
   changeResponses(step, uncertainAnswerRefused(step.state.responses, again))
   if (again) followUp(step)
 }
