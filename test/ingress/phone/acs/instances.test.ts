@@ -138,17 +138,6 @@ it('a lost media socket comes back to the relay that has the call', async () => 
   expect(await call.ended).toEqual({ by: 'relay' })
 })
 
-it('a late word that the first stream failed does not end a call whose media were asked for again', async () => {
-  const call = await answered()
-  const { socket } = await dial(one, call)
-  socket.terminate()
-  await until('the wish for another', () => operations().includes('startMediaStreaming'))
-  await acs.callBack(call.addresses?.callbackUri ?? '', [callbackEvent('MediaStreamingFailed', call.names, { resultInformation: { code: 500, subCode: 8581 } })])
-  await until('a line in the log', () => one.front.logs().includes('8581'))
-  expect((await dial(one, call)).status).toBe(101)
-  expect(operations()).toEqual(['answer', 'startMediaStreaming'])
-})
-
 it('a transfer is known to be done though another relay was told of it', async () => {
   const call = await answered()
   const { socket } = await dial(one, call)

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { RefusalError } from '../../../../src/core/protocol/errors.js'
 import { AcsError } from '../../../../src/ingress/phone/acs/control.js'
+import { callbackEvent } from '../../../../src/simulator/carriers/acs-events.js'
 import { CALLED, CALLER, type Lab, type LabOptions, samplesIn, startLab, tone, until } from './acs-lab.js'
 
 let lab: Lab
@@ -266,6 +267,30 @@ describe('a lost media socket', () => {
     call.loseMedia()
     expect(await call.ended).toEqual({ by: 'relay' })
     expect(operations()).toEqual(['answer', 'startMediaStreaming', 'terminate'])
+  })
+
+  it('comes back though a late word says that the first stream failed', async () => {
+    let late: () => Promise<unknown> = async () => undefined
+    const wrapControl: LabOptions['wrapControl'] = (control) => ({
+      ...control,
+      async startMedia(id) {
+        await late()
+        await until('the word in the log', () => lab.logs().includes('8581'))
+        await control.startMedia(id)
+      },
+    })
+    const { acs } = await start({ wrapControl })
+    const call = await acs.ring({ from: CALLER, to: CALLED })
+    const failed = callbackEvent('MediaStreamingFailed', call.names, { resultInformation: { code: 400, subCode: 8581 } })
+    late = () => acs.callBack(call.addresses?.callbackUri ?? '', [failed])
+    await call.connected
+    call.loseMedia()
+    await until('a second socket', () => call.sockets === 2)
+    await call.say(tone(55, 200))
+    await until('the echo', () => samplesIn(call.heard()).has(55))
+    expect(operations()).toEqual(['answer', 'startMediaStreaming'])
+    call.loseMedia()
+    expect(await call.ended).toEqual({ by: 'relay' })
   })
 
   it('that cannot be asked for ends the call', async () => {
