@@ -138,7 +138,7 @@ export function createPhoneAdmission(deps: PhoneAdmissionDeps): PhoneAdmission {
   function refused(error: unknown, carrier: Carrier): RefusalError {
     const refusal = error instanceof RefusalError ? error : new RefusalError('internal', 'admission_failed')
     counted.refused(refusal.code)
-    log.info({ code: refusal.code, why: refusal.why, carrier }, 'telephone call refused')
+    log.info({ code: refusal.code, why: refusal.why, carrier, ...refusal.details.log }, 'telephone call refused')
     return refusal
   }
 

@@ -72,10 +72,10 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
     if (calls.size > MAX_NAMES && oldest !== undefined) calls.delete(oldest)
   }
 
+  /** The desk has told of its refusals. */
   async function refuse(context: string, error: unknown): Promise<void> {
     const code = error instanceof RefusalError ? error.code : 'internal'
-    if (error instanceof RefusalError) log.info({ code, why: error.why, ...error.details.log }, 'telephone call refused')
-    else log.error({ err: error }, 'telephone call refused: it could not be opened')
+    if (!(error instanceof RefusalError)) log.error({ err: error }, 'telephone call refused: it could not be opened')
     await control.reject(context, BUSY.has(code) ? 'busy' : 'forbidden').catch((problem: unknown) => log.warn(factsOf(problem), 'caller not refused at the carrier'))
   }
 
@@ -170,6 +170,7 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
       if (ticket === undefined) {
         answered(undefined)
         over(call)
+        log.info({ sessionId, code: 'internal', why: 'no_ticket' }, 'telephone call refused')
         return refuse(context, new RefusalError('internal', 'no_ticket'))
       }
       const name = nameOf(ticket)
