@@ -1,6 +1,6 @@
 // Keeps what guards have not cleared of an answer, its sound as well, in the order in which it came. Core says what may go and what never does.
 import { followsAnswers, mayHold } from '../core/policy/guards.js'
-import { audioDeltaOf } from '../core/protocol/audio-delta.js'
+import { type AudioDelta, audioDeltaOf } from '../core/protocol/audio-delta.js'
 import type { Frame } from '../core/protocol/events.js'
 import type { GatePlace } from '../core/session/actions.js'
 import type { Input } from '../core/session/inputs.js'
@@ -81,15 +81,16 @@ export class GuardGate {
   }
 
   /** Sound stands where the last words of its response stand, and behind the first: words come before their sound. */
-  sound(frame: Frame, go: (frame: Frame, discarded: string | undefined) => void, discarded: string | undefined): void {
-    const responseId = audioDeltaOf(frame)?.responseId
+  sound(frame: Frame, go: (frame: Frame, discarded: string | undefined, delta: AudioDelta | undefined) => void, discarded: string | undefined): void {
+    const delta = audioDeltaOf(frame)
+    const responseId = delta?.responseId
     if (responseId === undefined ? this.#holds : this.#dropped.has(responseId)) return
-    if (!this.#holds || responseId === undefined) return go(frame, discarded)
+    if (!this.#holds || responseId === undefined) return go(frame, discarded, delta)
     const place = { responseId, mark: Math.max(1, this.#knownOf(responseId).mark) }
-    if (this.passes(place)) return go(frame, discarded)
+    if (this.passes(place)) return go(frame, discarded, delta)
     // The frame may be a view of a larger read.
     const copy = Buffer.from(frame)
-    this.hold(place, copy.length, (now) => go(copy, now))
+    this.hold(place, copy.length, (now) => go(copy, now, delta))
   }
 
   release(responseId: string, mark: number, discarded: string | undefined): void {

@@ -40,9 +40,8 @@ export class PlaybackLedger implements Playing {
     return this.#session.opened.client.playback !== undefined
   }
 
-  /** A frame of audio on its way to the client. False: nobody is to hear it. */
-  passes(frame: Frame, discarded: string | undefined): boolean {
-    const delta = audioDeltaOf(frame)
+  /** A frame of audio on its way to the client; `delta`: as it was read. False: nobody is to hear it. */
+  passes(frame: Frame, discarded: string | undefined, delta = audioDeltaOf(frame)): boolean {
     if (!delta) return true
     if (discarded !== undefined && delta.responseId === discarded) {
       this.#ledger = dropped(this.#ledger, delta)

@@ -1,4 +1,5 @@
 // The upstream's frames that go on without `step`: audio, and those that repeat an earlier one but for texts that no rule looks at.
+import type { AudioDelta } from '../core/protocol/audio-delta.js'
 import { type Frame, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
 import { type FramePattern, isRepeated, matchesPattern, patternOf, textAt } from '../core/protocol/repeated-frame.js'
 import type { NoReading } from '../core/protocol/wire.js'
@@ -84,8 +85,8 @@ export class UpstreamLane {
 
   /** Spelled for the client as it comes, since it may go when another frame has been looked at. */
   #gated(gate: GuardGate, leg: Leg, frame: Frame, audioBytes: number, discarded: string | undefined): void {
-    const go = (out: Frame, now: string | undefined) => {
-      if (this.playback === undefined || this.playback.passes(out, now)) this.#sound(out, audioBytes)
+    const go = (out: Frame, now: string | undefined, delta: AudioDelta | undefined) => {
+      if (this.playback === undefined || this.playback.passes(out, now, delta)) this.#sound(out, audioBytes)
     }
     gate.sound(this.#client.wire.audioOut(frame, leg.wire), go, discarded)
   }
