@@ -1,7 +1,7 @@
 // Takes calls that ring by SIP: each is admitted, accepted with the server's session, recorded, and held by a session over its sideband; or it is rejected.
 import { randomBytes } from 'node:crypto'
 import type { SessionProfile } from '../core/policy/profile.js'
-import { type RefusalCode, RefusalError } from '../core/protocol/errors.js'
+import { mayTryAgain, RefusalError } from '../core/protocol/errors.js'
 import type { CallRecord, CallRecords } from '../ports/call-records.js'
 import type { CallProvider, PlacedCall } from '../ports/calls.js'
 import type { AdmittedPhoneCaller, PhoneDesk, Ring, SessionPhone } from '../ports/phone.js'
@@ -30,15 +30,9 @@ export interface SipCallsDeps {
 
 const BUSY = 486
 const DECLINE = 603
-/** The caller may try again later. */
-const BUSY_CODES: ReadonlySet<RefusalCode> = new Set(['rate_limited', 'too_many_sessions', 'overloaded', 'draining', 'budget_spent'])
 const RETRY_SECONDS = 5
 /** A call is accepted while its other end still rings: its sideband may be there a moment later. */
 const PATIENCE_MS = 2000
-
-export function sipStatusOf(code: RefusalCode): number {
-  return BUSY_CODES.has(code) ? BUSY : DECLINE
-}
 
 /** Resolves once the call is held, or is nobody's. Never rejects. */
 export function createSipCalls(deps: SipCallsDeps): (ring: Ring) => Promise<void> {
@@ -73,7 +67,7 @@ export function createSipCalls(deps: SipCallsDeps): (ring: Ring) => Promise<void
       onRing('gone')
       return log.info({ sessionId }, 'SIP caller left before the call was accepted')
     }
-    const sipStatus = sipStatusOf(code)
+    const sipStatus = mayTryAgain(code) ? BUSY : DECLINE
     onRing('rejected')
     log.info({ sessionId, code, why, sipStatus }, 'SIP call rejected')
     await provider.reject(carrierCallId, sipStatus)

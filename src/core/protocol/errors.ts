@@ -54,6 +54,13 @@ export function refusalEntry(code: RefusalCode): Entry {
   return CATALOGUE[code]
 }
 
+const AGAIN: ReadonlySet<Advice> = new Set(['back_off', 'reconnect', 'new_session', 'on_user_action'])
+
+/** Whether whoever was refused may try again with no other credentials and no other request. A caller on the telephone hears busy then, and else is declined. */
+export function mayTryAgain(code: RefusalCode): boolean {
+  return AGAIN.has(CATALOGUE[code].advice)
+}
+
 export function refusalCodes(): readonly RefusalCode[] {
   return Object.keys(CATALOGUE) as RefusalCode[]
 }

@@ -1,6 +1,6 @@
 // The catalogue of refusals as clients know it. A changed status, close code, type or advice would break clients that act on it.
 import { describe, expect, it } from 'vitest'
-import { cutToBytes, type RefusalCode, RefusalError, refusalCodes, refusalEntry, toErrorBody, toErrorEvent, toWireClose } from '../../../src/core/protocol/errors.js'
+import { cutToBytes, mayTryAgain, type RefusalCode, RefusalError, refusalCodes, refusalEntry, toErrorBody, toErrorEvent, toWireClose } from '../../../src/core/protocol/errors.js'
 
 const CATALOGUE: readonly (readonly [RefusalCode, number, number, string, string])[] = [
   ['bad_request', 400, 4400, 'invalid_request_error', 'fix_client'],
@@ -31,7 +31,17 @@ const CATALOGUE: readonly (readonly [RefusalCode, number, number, string, string
   ['internal', 500, 4500, 'server_error', 'back_off'],
 ]
 
+/** What another try of the same would not change. */
+const IN_VAIN = [
+  ...['bad_request', 'subprotocol_required', 'not_found', 'upgrade_required', 'event_not_allowed', 'bad_event', 'message_too_big'],
+  ...['unauthenticated', 'ambiguous_credentials', 'forbidden', 'foreign_control', 'content_blocked', 'superseded', 'budget_spent'],
+]
+
 describe('catalogue', () => {
+  it.each(refusalCodes())('%s says whether another try is of use', (code) => {
+    expect(mayTryAgain(code)).toBe(!IN_VAIN.includes(code))
+  })
+
   it.each(CATALOGUE)('%s: HTTP %i, close %i, %s, %s', (code, httpStatus, closeCode, errorType, advice) => {
     expect(refusalEntry(code)).toMatchObject({ httpStatus, closeCode, errorType, advice })
     expect(toErrorBody(code).error).toEqual({ type: errorType, code, message: refusalEntry(code).message })

@@ -1,7 +1,7 @@
 // The ACS calls of this process: answered, bound to their media socket and their callbacks, given their media again once, ended.
 import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type RefusalCode, RefusalError, toWireClose } from '../../../core/protocol/errors.js'
+import { mayTryAgain, RefusalError, toWireClose } from '../../../core/protocol/errors.js'
 import type { Link } from '../../../ports/link.js'
 import type { AnsweredPhoneCall, PhoneDesk } from '../../../ports/phone.js'
 import { within } from '../../../time/within.js'
@@ -40,12 +40,6 @@ const TIMES: AcsTimes = { answerMs: 5000, graceMs: 1000 }
 const FORGET_MS = 60_000
 const MAX_NAMES = 20_000
 
-/** Refusals after which the caller may try again: the telephone says busy. */
-const BUSY = new Set<RefusalCode>([
-  ...(['overloaded', 'too_many_sessions', 'rate_limited', 'budget_spent', 'draining', 'internal'] as const),
-  ...(['upstream_refused', 'upstream_lost', 'upstream_timeout'] as const),
-])
-
 export interface AcsCalls {
   /** Never rejects: whatever goes wrong ends the call. */
   answer(incoming: Extract<GridEvent, { type: 'incoming' }>): Promise<void>
@@ -76,7 +70,7 @@ export function createAcsCalls({ desk, control, addresses, log, times }: AcsCall
   async function refuse(context: string, error: unknown): Promise<void> {
     const code = error instanceof RefusalError ? error.code : 'internal'
     if (!(error instanceof RefusalError)) log.error({ err: error }, 'telephone call refused: it could not be opened')
-    await control.reject(context, BUSY.has(code) ? 'busy' : 'forbidden').catch((problem: unknown) => log.warn(factsOf(problem), 'caller not refused at the carrier'))
+    await control.reject(context, mayTryAgain(code) ? 'busy' : 'forbidden').catch((problem: unknown) => log.warn(factsOf(problem), 'caller not refused at the carrier'))
   }
 
   /** Ends what is left of a call at both ends. */

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { TelephonyConfig } from '../../../config/telephony-config.js'
-import { type RefusalCode, RefusalError } from '../../../core/protocol/errors.js'
+import { mayTryAgain, type RefusalCode, RefusalError } from '../../../core/protocol/errors.js'
 import type { CallTickets } from '../../../ports/call-records.js'
 import type { Link } from '../../../ports/link.js'
 import type { AnsweredPhoneCall, PhoneDesk, Ring } from '../../../ports/phone.js'
@@ -118,7 +118,7 @@ export function createTwilioRoutes(deps: TwilioRoutesDeps): PhoneRoutes {
       twiml = await connect(form.ring, false)
       await parcels.keepNext(id, { type: 'again' })
     } catch (error) {
-      twiml = reject(rejectionOf(codeOf(error)))
+      twiml = reject(mayTryAgain(codeOf(error)) ? 'busy' : 'rejected')
     }
     await parcels.keepAnswer(id, twiml)
     return twiml
@@ -215,10 +215,6 @@ export function createTwilioRoutes(deps: TwilioRoutesDeps): PhoneRoutes {
     if (!(error instanceof RefusalError)) log.error({ carrier: 'twilio', err: error }, 'call not answered')
     return error instanceof RefusalError ? error.code : 'internal'
   }
-}
-
-function rejectionOf(code: RefusalCode): 'busy' | 'rejected' {
-  return code === 'forbidden' || code === 'unauthenticated' || code === 'not_found' || code === 'budget_spent' ? 'rejected' : 'busy'
 }
 
 /** Twilio names each of its questions, and repeats the name when it repeats the question. */

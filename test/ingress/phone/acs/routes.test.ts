@@ -168,6 +168,9 @@ describe('a call', () => {
     ['too_many_sessions', 'busy'],
     ['rate_limited', 'busy'],
     ['upstream_refused', 'busy'],
+    ['internal', 'busy'],
+    ['draining', 'busy'],
+    ['budget_spent', 'forbidden'],
     ['forbidden', 'forbidden'],
     ['bad_request', 'forbidden'],
   ] as const)('refused as %s hears %s', async (code, reason) => {

@@ -1,7 +1,7 @@
 // Twilio's webhook and its question what next, over real sockets: who is answered, with what, and who is not.
 import { afterEach, describe, expect, it } from 'vitest'
 import { Secret } from '../../../../src/config/secret.js'
-import { RefusalError, refusalCodes } from '../../../../src/core/protocol/errors.js'
+import { mayTryAgain, RefusalError, refusalCodes } from '../../../../src/core/protocol/errors.js'
 import { raw } from '../../front.js'
 import { ACCOUNT, createBooks, fakeDesk, type Lab, PUBLIC, ringForm, sign, startLab, TOKEN, ticketIn } from './lab.js'
 
@@ -90,13 +90,12 @@ describe('the webhook', () => {
   })
 
   it('refuses a call in words of Twilio, never over HTTP, whatever the reason', async () => {
-    const rejected = new Set(['forbidden', 'unauthenticated', 'not_found', 'budget_spent'])
     let code: RefusalError | undefined
     const { post, desk } = await lab({ refuse: () => code })
     for (const each of refusalCodes()) {
       code = new RefusalError(each, 'test')
       const answer = await post(VOICE, ringForm())
-      expect(answer, each).toMatchObject({ status: 200, text: `${XML}<Response><Reject reason="${rejected.has(each) ? 'rejected' : 'busy'}"/></Response>` })
+      expect(answer, each).toMatchObject({ status: 200, text: `${XML}<Response><Reject reason="${mayTryAgain(each) ? 'busy' : 'rejected'}"/></Response>` })
     }
     expect(desk.calls).toEqual([])
   })
