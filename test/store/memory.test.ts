@@ -38,6 +38,20 @@ describe('memory store bounds', () => {
     expect(await store.usage.usageOf(user('alice'), '2026-11-27')).toEqual({ responses: 1 })
   })
 
+  it('drops every ticket that is too old before one that is not, also behind one that lives long', async () => {
+    let now = T
+    const { tickets } = createMemoryStore({ now: () => now })
+    const sealed = Buffer.from('x')
+    await tickets.keep('long', sealed, DAY_MS)
+    for (let i = 0; i < 9_998; i++) await tickets.keep(`short ${i}`, sealed, 1_000)
+    now += 1_000
+    // Twice as many as there is room for, had those before them not made room.
+    for (let i = 0; i < 9_999; i++) await tickets.keep(`next ${i}`, sealed, 60_000)
+    expect(await Promise.all([tickets.has('long'), tickets.has('next 0'), tickets.has('next 9998')])).toEqual([true, true, true])
+    await tickets.keep('one too many', sealed, 60_000)
+    expect(await Promise.all([tickets.has('long'), tickets.has('next 0'), tickets.has('one too many')])).toEqual([false, true, true])
+  })
+
   it('bounds users, limit names and deployments', async () => {
     const store = createMemoryStore({ now: () => T })
     for (let i = 0; i <= 20_000; i++) store.usage.recordUsage({ subject: `u${i}`, deployment: 'd', at: T, counters: { responses: 1 } })
