@@ -87,8 +87,8 @@ export interface AdmittedPhoneCaller {
 }
 
 export interface PhoneDesk {
-  /** Numbers, lists, limits, profile, places: rejects with a `RefusalError`, and nothing is dialled. `format` absent: the carrier and the upstream agree on it. */
-  admit(ring: Ring, format?: MediaFraming['format']): Promise<AdmittedPhoneCaller>
+  /** Numbers, lists, limits, profile, places: rejects with a `RefusalError`, and nothing is dialled. The carrier and the upstream agree on a format. */
+  admit(ring: Ring): Promise<AdmittedPhoneCaller>
   /**
    * `admit`, and the session is opened: its upstream is dialled at once. `line` is asked to hang up when the session ends by itself. `moved`: another
    * instance had the call, which is no new one to the limits of its caller.

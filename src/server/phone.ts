@@ -6,13 +6,12 @@ import { createPhoneDesk } from '../ingress/phone/desk.js'
 import type { PhoneRoutes } from '../ingress/phone/door.js'
 import { LOSS_ENDS } from '../ingress/phone/phone-call.js'
 import { GAP_KINDS } from '../ingress/phone/phone-link.js'
-import type { Carrier, PhoneDesk } from '../ports/phone.js'
+import type { Carrier } from '../ports/phone.js'
 import { quotaUsage } from '../relay/quota.js'
 import { carrierRoutes, type PhoneDeps } from './phone-carriers.js'
 import { openPinned } from './pinned.js'
 
 export interface Phone {
-  readonly desk: PhoneDesk
   readonly routes: PhoneRoutes
   close(): Promise<void>
 }
@@ -60,7 +59,6 @@ export async function startPhone(deps: PhoneDeps): Promise<Phone> {
   metrics.gauge('relay_phone_calls', 'Telephone calls that are open here.', () => desk.size)
   const carriers = await carrierRoutes({ ...deps, desk })
   return {
-    desk,
     routes(app, door) {
       for (const { routes } of carriers) routes(app, door)
     },

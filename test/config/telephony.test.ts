@@ -106,11 +106,12 @@ const rows: readonly (readonly [why: string, env: Record<string, string>, ...say
   ['an address with a path', { ...twilio, PUBLIC_URL: 'https://relay.example.com/relay' }, /^PUBLIC_URL must be scheme, host and port alone/],
   [
     'rules without a carrier',
-    { TELEPHONY_PROFILE: '{"*":"default"}', TELEPHONY_CALLERS: '{}', TELEPHONY_LIMITS: '{}', TELEPHONY_CLAIMS: '{}' },
+    { TELEPHONY_PROFILE: '{"*":"default"}', TELEPHONY_CALLERS: '{}', TELEPHONY_LIMITS: '{}', TELEPHONY_CLAIMS: '{}', TELEPHONY_LOST_LINE: 'Sorry.' },
     /^TELEPHONY_PROFILE is set and no carrier is/,
     /^TELEPHONY_CALLERS is set and no carrier/,
     /^TELEPHONY_LIMITS is set and no carrier/,
     /^TELEPHONY_CLAIMS is set and no carrier/,
+    /^TELEPHONY_LOST_LINE is set and no carrier/,
   ],
   [
     'ACS alone by its id',

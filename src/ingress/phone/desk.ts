@@ -160,7 +160,7 @@ export function createPhoneDesk(deps: PhoneDeskDeps): RunningPhoneDesk {
     get size() {
       return admission.size
     },
-    admit: (ring, format) => admission.admit(ring, format, false),
+    admit: (ring) => admission.admit(ring, undefined, false),
     answer: async (ring, line, framing, moved = false) => (await open(ring, line, framing, moved)).answered,
     async ticketFor({ sessionId }, ring) {
       const { ticket, name } = await tickets.issue(ring)

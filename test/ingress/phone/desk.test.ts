@@ -7,9 +7,11 @@ import type { Store } from '../../../src/ports/store.js'
 import { createMemoryStore } from '../../../src/store/memory/store.js'
 import { createRedisStore } from '../../../src/store/redis/store.js'
 import { memoryPair, settle } from '../../support/memory-link.js'
-import { type DeskOptions, fakeFraming, fakeLine, openDesk, ring } from '../../support/phone-lab.js'
+import { type DeskLab, type DeskOptions, fakeFraming, fakeLine, openDesk, ring } from '../../support/phone-lab.js'
 import { profile, tool } from '../../support/playbook.js'
 import { uniquePrefix } from '../../support/redis.js'
+
+type Opened = DeskLab['opened'][number]
 
 const closers: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -62,8 +64,10 @@ describe('admission', () => {
       tools: [tool('weather'), tool('screen', 'client')],
     }
     const session = { output_modalities: ['audio'], audio: { input: { format: { type: 'audio/pcma' }, turn_detection: { type: 'server_vad' } }, output: { voice: 'marin' } } }
-    const { desk: phone } = desk({ profile: { ...own, session } })
-    const [pcm, ulaw, any] = await Promise.all([phone.admit(ring(), 'pcm'), phone.admit(ring(), 'pcmu'), phone.admit(ring({ from: '+4930999' }))])
+    const { desk: phone, opened } = desk({ profile: { ...own, session } })
+    for (const format of ['pcm', 'pcmu'] as const) await phone.answer(ring(), fakeLine(), fakeFraming(format))
+    const [pcm, ulaw] = opened as [Opened, Opened]
+    const any = await phone.admit(ring({ from: '+4930999' }))
     expect(pcm.profile.session).toEqual({
       output_modalities: ['audio'],
       audio: {
@@ -73,12 +77,13 @@ describe('admission', () => {
     })
     expect(ulaw.profile.session).toMatchObject({ audio: { input: { format: { type: 'audio/pcmu' } }, output: { format: { type: 'audio/pcmu' } } } })
     expect(any.profile.session).toEqual(session)
-    expect(pcm.chosen.session).toEqual(session)
+    expect(any.chosen.session).toEqual(session)
     expect(pcm.profile).toMatchObject({ relayEvents: false, clientTools: false, clientMaySeedHistory: false, interruption: { bargeIn: 'allow', truncate: 'relay' } })
     expect(any.profile.interruption).toBeUndefined()
     expect(pcm.profile.limits.resumeMs).toBe(0)
     expect(pcm.profile.clientMaySet.size).toBe(0)
     expect(pcm.profile.tools.map(({ definition }) => definition.name)).toEqual(['weather'])
+    for (const { onEnd } of opened) onEnd()
   })
 
   it('refuses by the first reason of its order', async () => {
