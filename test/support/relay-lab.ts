@@ -206,7 +206,12 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
     requestedModel: options.requestedModel,
     trace: options.trace,
     phone: options.phone,
-    recorder: { note: (note) => void notes.push(note), ...(options.traceparent && { traceparent: options.traceparent }), ...(options.record && { record: options.record }), ...(options.content && { content: options.content }) },
+    recorder: {
+      note: (note) => void notes.push(note),
+      ...(options.traceparent && { traceparent: options.traceparent }),
+      ...(options.record && { record: options.record }),
+      ...(options.content && { content: options.content }),
+    },
     onEnd: () => ended++,
   })
   const self: Lab = {
