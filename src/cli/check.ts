@@ -136,11 +136,12 @@ async function checkUpstream({ config: upstream, provider }: NamedUpstream, conf
 
 /** Waits a while, since a store connects in the background. Sessions can do without it, a check cannot. */
 async function checkStore(store: Store, { redis }: Config): Promise<Line> {
-  const end = performance.now() + (redis?.entra ? ENTRA_STORE_MS : STORE_MS)
+  const since = performance.now()
   for (;;) {
     const health = await store.health()
     if (!redis) return health
-    if (health.status !== 'ok' && performance.now() < end) {
+    const patienceMs = redis.entra && health.detail !== 'redis refuses the credentials' ? ENTRA_STORE_MS : STORE_MS
+    if (health.status !== 'ok' && performance.now() < since + patienceMs) {
       await delay(50)
       continue
     }

@@ -1,6 +1,5 @@
 // Signing in to a real Redis with tokens that change: while commands and subscriptions go on, after a lost connection, with none yet, and with one that is refused.
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Secret } from '../../src/config/secret.js'
@@ -8,6 +7,7 @@ import type { Store } from '../../src/ports/store.js'
 import { redisTokens } from '../../src/server/redis-tokens.js'
 import { keepSignedIn, type SignInTokens } from '../../src/store/redis/sign-in.js'
 import { createRedisStore } from '../../src/store/redis/store.js'
+import { type IdentityEndpoint, startIdentityEndpoint } from '../support/identity-endpoint.js'
 import { type OwnRedis, startRedis, uniquePrefix } from '../support/redis.js'
 
 /** As an object id of a managed identity. */
@@ -158,6 +158,17 @@ describe('Redis with Entra ID', () => {
     expect(logged).toEqual(['redis waits for an Entra ID token', 'redis is connected'])
   })
 
+  it('does not ask at every look for a token that there is not', async () => {
+    const tokens = changing(undefined, 20)
+    const asked = vi.spyOn(tokens, 'get')
+    const store = storeWith(tokens)
+    await eventually(() => expect(asked.mock.calls.length).toBeGreaterThan(4))
+    const [before, since] = [asked.mock.calls.length, performance.now()]
+    await eventually(() => expect(asked.mock.calls.length).toBeGreaterThan(before + 8))
+    expect(performance.now() - since, 'two connections, each 80 ms at least').toBeGreaterThan(300)
+    await store.close(0)
+  })
+
   it('keeps its connections if the next token is refused, and tries it again', async () => {
     const tokens = changing('token-1', 20)
     const store = storeWith(tokens)
@@ -175,29 +186,15 @@ describe('Redis with Entra ID', () => {
 })
 
 describe('the tokens of a managed identity', () => {
-  let endpoint: Server
-  const asked: URL[] = []
+  let endpoint: IdentityEndpoint
 
   beforeAll(async () => {
-    // What Container Apps and App Service give an app: an address on its own machine, and a header.
-    endpoint = createServer((request, response) => {
-      const url = new URL(request.url ?? '/', 'http://localhost')
-      asked.push(url)
-      const known = request.headers['x-identity-header'] === 'header-1'
-      response.writeHead(known ? 200 : 401, { 'content-type': 'application/json' })
-      const expires = Math.floor(Date.now() / 1000) + 86_400
-      response.end(JSON.stringify(known ? { access_token: 'token-1', expires_on: expires, resource: url.searchParams.get('resource'), token_type: 'Bearer' } : { error: 'no' }))
-    }).listen(0, '127.0.0.1')
-    await once(endpoint, 'listening')
-    const { port } = endpoint.address() as { port: number }
-    vi.stubEnv('IDENTITY_ENDPOINT', `http://127.0.0.1:${port}/msi/token`)
-    vi.stubEnv('IDENTITY_HEADER', 'header-1')
-    vi.stubEnv('AZURE_CLIENT_ID', '11111111-2222-3333-4444-555555555555')
+    endpoint = await startIdentityEndpoint('token-1')
+    for (const [name, value] of Object.entries({ ...endpoint.env, AZURE_CLIENT_ID: '11111111-2222-3333-4444-555555555555' })) vi.stubEnv(name, value)
   })
   afterAll(async () => {
     vi.unstubAllEnvs()
-    endpoint.close()
-    await once(endpoint, 'close')
+    await endpoint.stop()
   })
 
   it('sign in to Redis, asked for with the scope of Redis and the client id of the identity', async () => {
@@ -205,7 +202,7 @@ describe('the tokens of a managed identity', () => {
     const tokens = redisTokens({ redis }, { warn: () => undefined })
     if (!tokens) throw new Error('no tokens')
     await isOk(storeWith(tokens))
-    expect(asked.map((url) => [url.pathname, url.searchParams.get('resource'), url.searchParams.get('client_id')])).toContainEqual([
+    expect(endpoint.asked.map((url) => [url.pathname, url.searchParams.get('resource'), url.searchParams.get('client_id')])).toContainEqual([
       '/msi/token',
       'https://redis.azure.com',
       '11111111-2222-3333-4444-555555555555',

@@ -11,6 +11,8 @@ export interface SignInTokens {
 }
 
 const LOOK_MS = 5_000
+/** Each question that finds no token asks the identity service, so after one it is left alone for so many looks. */
+const LOOKS_LEFT_OUT = 4
 const TOKEN_TIMEOUT_MS = 30_000
 
 /**
@@ -19,10 +21,12 @@ const TOKEN_TIMEOUT_MS = 30_000
  */
 export function keepSignedIn(client: Redis, tokens: SignInTokens, on: { none: () => void; refused: (error: unknown) => void }): () => void {
   const closing = new AbortController()
-  const timer = setInterval(() => void look(), tokens.lookMs ?? LOOK_MS).unref()
+  const lookMs = tokens.lookMs ?? LOOK_MS
+  const timer = setInterval(() => void look(), lookMs).unref()
   /** What this connection was opened with, or was last told. */
   let shown: string | undefined
   let looking = false
+  let pausedUntil = 0
 
   client.on('connecting', () => {
     shown = client.options.password
@@ -33,7 +37,7 @@ export function keepSignedIn(client: Redis, tokens: SignInTokens, on: { none: ()
   client.on('close', () => void look())
 
   async function look(): Promise<void> {
-    if (looking) return
+    if (looking || performance.now() < pausedUntil) return
     looking = true
     try {
       const token = (await tokens.get(closing.signal, TOKEN_TIMEOUT_MS)).reveal()
@@ -42,6 +46,7 @@ export function keepSignedIn(client: Redis, tokens: SignInTokens, on: { none: ()
       if (client.status === 'wait') client.connect().catch(() => undefined)
       else if (client.status === 'ready' && token !== shown) await show(token)
     } catch {
+      pausedUntil = performance.now() + LOOKS_LEFT_OUT * lookMs
       if (!closing.signal.aborted) on.none()
     } finally {
       looking = false
