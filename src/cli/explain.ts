@@ -7,6 +7,7 @@ import type { Config, WebrtcMode } from '../config/config.js'
 import { loadConfig, processEnvironment } from '../config/load.js'
 import type { VariableName } from '../config/variables.js'
 import { webrtcMode } from '../config/webrtc.js'
+import { claimAt, claimValues } from '../core/policy/claim-values.js'
 import { enforcementOf } from '../core/policy/enforcement.js'
 import { type QuotaSource, ruleFor } from '../core/policy/quota-claims.js'
 import { RefusalError } from '../core/protocol/errors.js'
@@ -33,7 +34,7 @@ export async function explain(token: string, print: (line: string) => void): Pro
     const rows = [
       row('subject', identity.subject, 'claim sub'),
       row('token expires', new Date(identity.expiresAtMs).toISOString(), 'claim exp; the session ends then, unless a new token of the same caller comes'),
-      row('profile', profile.name, identity.claims[config.profileClaim] === undefined ? `no claim ${config.profileClaim}` : `claim ${config.profileClaim}`),
+      row('profile', profile.name, profileWhy(config, identity.claims)),
       row('instructions', `sha256 ${hash}…, ${profile.instructions.length} characters`, own('instructions', 'INSTRUCTIONS')),
       ...withBuiltIns(profile, true).tools.map((tool) =>
         row('tool', tool.definition.name, `answered by the ${tool.owner === 'server' ? 'relay, hidden from the client' : 'client'}`),
@@ -67,6 +68,13 @@ export async function explain(token: string, print: (line: string) => void): Pro
   } finally {
     await registry.close()
   }
+}
+
+function profileWhy({ profileClaim, profileValues }: Config, claims: Identity['claims']): string {
+  if (claimAt(claims, profileClaim) === undefined) return `no claim ${profileClaim}`
+  if (!profileValues) return `claim ${profileClaim}`
+  const fits = claimValues(claims, profileClaim).some((value) => Object.hasOwn(profileValues, String(value)))
+  return fits ? `claim ${profileClaim}, by JWT_PROFILE_MAP` : `claim ${profileClaim} has no value of JWT_PROFILE_MAP`
 }
 
 function quotaRows({ profiles, prices }: Config, profileName: string, claims: Identity['claims']): readonly string[] {

@@ -103,7 +103,10 @@ function describeTelephony({ telephony }: Config): string {
 
 function describeAuth({ auth }: Config): string {
   const how = auth.key.kind === 'jwks' ? `key set ${auth.key.url.origin}` : auth.key.kind === 'public' ? 'public key' : 'shared secret'
-  return `${how}, ${auth.algorithms.join(', ')}, issuer ${auth.issuer ?? 'any'}, audience ${auth.audience ?? (auth.clientId === undefined ? 'any' : 'none')}${auth.clientId === undefined ? '' : `, client ${auth.clientId}`}`
+  const audience = auth.audience ?? (auth.clientId === undefined ? 'any' : 'none')
+  const required = Object.keys(auth.requiredClaims ?? {})
+  const more = [...(auth.clientId === undefined ? [] : [`client ${auth.clientId}`]), ...(required.length === 0 ? [] : [`required claims ${required.join(', ')}`])]
+  return [how, ...auth.algorithms, `issuer ${auth.issuer ?? 'any'}`, `audience ${audience}`, ...more].join(', ')
 }
 
 function describeGuard({ run, on, mode, timeoutMs, whenUnsure }: GuardConfig): string {
