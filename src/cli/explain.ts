@@ -19,6 +19,7 @@ import { toolRegistryOptions } from '../server/tools.js'
 import { checkTools } from '../tools/check.js'
 import { createToolRegistry } from '../tools/registry.js'
 import { refusalWords } from './refusal-words.js'
+import { refusedClaims } from './refused-claims.js'
 
 /** False if the token is refused. Prints only a hash of the instructions, which the holder of a token need not know. Rejects with a `ConfigError`. */
 export async function explain(token: string, print: (line: string) => void): Promise<boolean> {
@@ -64,6 +65,7 @@ export async function explain(token: string, print: (line: string) => void): Pro
   } catch (error) {
     if (!(error instanceof RefusalError)) throw error
     print(row('refused', error.code, `${error.why}: ${refusalWords(error.why)}`))
+    for (const [what, value, why] of refusedClaims(token, error.why, config)) print(row(what, value, why))
     return false
   } finally {
     await registry.close()

@@ -332,7 +332,9 @@ describe('what check says of a part that does not work', () => {
 
   it.each([
     ['another status', (answer: ServerResponse) => answer.writeHead(503).end(), 'answers HTTP 503'],
-    ['no key set', (answer: ServerResponse) => answer.writeHead(200).end('<html>'), 'answers HTTP 200, but not with a key set'],
+    ['no key set', (answer: ServerResponse) => answer.writeHead(200).end('<html>'), 'answers with a web page, not with a key set'],
+    ['a redirect', (answer: ServerResponse) => answer.writeHead(302, { location: '/login' }).end(), 'answers with a redirect, which is not followed'],
+    ['other JSON', (answer: ServerResponse) => answer.writeHead(200).end('{"error":"x"}'), 'answers HTTP 200, but not with a key set'],
   ])('names the host of a key set and %s', async (_what, respond, says) => {
     const host = createServer((_request, answer) => respond(answer)).listen(0, '127.0.0.1')
     await once(host, 'listening')
