@@ -1,5 +1,6 @@
 // Every bound of a token's claims at its edge: the last value that passes, and the first that does not.
 import { describe, expect, it } from 'vitest'
+import type { AuthConfig } from '../../src/config/config.js'
 import { authenticator, good, sign, signText, whyOf } from './tokens.js'
 
 describe('claims', () => {
@@ -44,6 +45,19 @@ describe('claims', () => {
     ['no audience, as ever', { audience: 'relay' }, { client_id: 'relay' }, 'wrong_audience'],
   ])('%s', async (_what, config, claims, outcome) => {
     const attempt = authenticator(config).verify(await sign({ ...good, ...claims }))
+    if (outcome === 'accepted') expect((await attempt).subject).toBe('alice')
+    else expect(await whyOf(attempt)).toBe(outcome)
+  })
+
+  it.each<[string, Required<AuthConfig>['requiredClaims'], object, string]>([
+    ['what is required', { scp: ['Talk'], 'realm.roles': ['a', 'staff'] }, { scp: 'Read Talk', realm: { roles: ['staff'] } }, 'accepted'],
+    ['a number beyond 2^53, digit by digit', { org: ['9007199254740993'] }, { org: '9007199254740993' }, 'accepted'],
+    ['one of two', { scp: ['Talk'], typ: ['Bearer'] }, { scp: 'Talk' }, 'claim_required'],
+    ['another spelling', { typ: ['Bearer'] }, { typ: 'bearer' }, 'claim_required'],
+    ['nothing', { typ: ['Bearer'] }, {}, 'claim_required'],
+    ['a wrong audience, which is told first', { typ: ['Bearer'] }, { aud: 'other' }, 'wrong_audience'],
+  ])('%s', async (_what, requiredClaims, claims, outcome) => {
+    const attempt = authenticator({ audience: 'relay', requiredClaims }).verify(await sign({ ...good, aud: 'relay', ...claims }))
     if (outcome === 'accepted') expect((await attempt).subject).toBe('alice')
     else expect(await whyOf(attempt)).toBe(outcome)
   })

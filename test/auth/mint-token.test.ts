@@ -47,6 +47,12 @@ it('names the client that is configured, whatever the claims say, and is accepte
   expect(await createAuthenticator(config).verify(token)).toMatchObject({ subject: 'alice' })
 })
 
+it.each([{}, { scp: 'Read' }, { scp: ['Talk'], typ: 'ID' }])('says what is required, whatever the claims %j say, and is accepted', async (claims) => {
+  const config = { ...auth, requiredClaims: { scp: ['Talk', 'Speak'], typ: ['Bearer'], 'realm.roles': ['staff'], checked: [true] } }
+  const token = await mintToken(config, { subject: 'alice', ttlSeconds: 60, claims })
+  expect(await createAuthenticator(config).verify(token)).toMatchObject({ subject: 'alice', claims: { checked: true, 'realm.roles': 'staff' } })
+})
+
 it('cannot be made if the relay has no key that signs', async () => {
   const config: AuthConfig = { ...auth, key: { kind: 'public', key: generateKeyPairSync('ed25519').publicKey }, algorithms: ['EdDSA'] }
   await expect(mintToken(config, { subject: 'alice', ttlSeconds: 60 })).rejects.toThrow('JWT_SECRET is required to sign a token')
