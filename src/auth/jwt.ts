@@ -57,9 +57,9 @@ export function verifyWithKeys(token: string, key: KeyObject | JWTVerifyGetKey, 
 }
 
 /** A token for another service may name the same client, so without an audience to compare only a token that names none is taken. */
-function checkClient(payload: JWTPayload, { audience, clientId }: AuthConfig): void {
-  if (clientId === undefined) return
-  if (payload.client_id !== clientId) throw new RefusalError('unauthenticated', 'wrong_client')
+function checkClient(payload: JWTPayload, { audience, clientIds }: AuthConfig): void {
+  if (!clientIds) return
+  if (typeof payload.client_id !== 'string' || !clientIds.includes(payload.client_id)) throw new RefusalError('unauthenticated', 'wrong_client')
   if (audience === undefined && payload.aud !== undefined) throw new RefusalError('unauthenticated', 'wrong_audience')
 }
 

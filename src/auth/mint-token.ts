@@ -14,7 +14,7 @@ export interface MintOptions {
 export async function mintToken(auth: AuthConfig, options: MintOptions): Promise<string> {
   if (auth.key.kind !== 'secret') throw new Error('JWT_SECRET is required to sign a token')
   const algorithm = auth.algorithms.find((name) => name.startsWith('HS')) ?? 'HS256'
-  const jwt = new SignJWT({ ...withRequired(options.claims ?? {}, auth), ...(auth.clientId !== undefined && { client_id: auth.clientId }) })
+  const jwt = new SignJWT({ ...withRequired(options.claims ?? {}, auth), ...(auth.clientIds && { client_id: auth.clientIds[0] }) })
     .setProtectedHeader({ alg: algorithm, typ: 'JWT' })
     .setSubject(options.subject)
     .setIssuedAt()

@@ -12,7 +12,7 @@ export function refusedClaims(token: string, why: string, { auth, profileClaim }
   if (why === 'wrong_issuer') return [one('iss', `JWT_ISSUER is ${shown(auth.issuer)}`)]
   if (why === 'wrong_audience')
     return [one('aud', auth.audience === undefined ? 'only JWT_CLIENT_ID is set, so the token may have none' : `JWT_AUDIENCE is ${shown(auth.audience)}`)]
-  if (why === 'wrong_client') return [one('client_id', `JWT_CLIENT_ID is ${shown(auth.clientId)}`)]
+  if (why === 'wrong_client') return [one('client_id', `JWT_CLIENT_ID is ${shown(auth.clientIds)}`)]
   if (why === 'unknown_profile') return [one(profileClaim, 'each value must be the name of a profile, unless JWT_PROFILE_MAP is set')]
   if (why !== 'claim_required') return []
   const { requiredClaims = {} } = auth

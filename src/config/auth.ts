@@ -19,7 +19,7 @@ type Key = AuthConfig['key']
 export function readAuth(env: EnvReader, problems: Problems): AuthConfig | undefined {
   const issuer = env.get('JWT_ISSUER')
   const audience = env.get('JWT_AUDIENCE')
-  const clientId = env.get('JWT_CLIENT_ID')
+  const clientIds = env.get('JWT_CLIENT_ID')
   const requiredClaims = readRequiredClaims(env, problems)
   const scopeClaim = env.get('JWT_SCOPE_CLAIM')
   const asked = env.get('JWT_ALGORITHMS')
@@ -33,9 +33,7 @@ export function readAuth(env: EnvReader, problems: Problems): AuthConfig | undef
     return undefined
   }
   const found = env.isSet('JWT_SECRET') ? readSecret(env, asked, problems) : env.isSet('JWKS_URL') ? readKeySet(env, asked, problems) : readPublicKey(env, asked, problems)
-  return (
-    found && { ...found, issuer, audience, ...(clientId !== undefined && { clientId }), ...(requiredClaims && { requiredClaims }), scopeClaim, clockToleranceMs, allowQueryToken }
-  )
+  return found && { ...found, issuer, audience, ...(clientIds && { clientIds }), ...(requiredClaims && { requiredClaims }), scopeClaim, clockToleranceMs, allowQueryToken }
 }
 
 interface Found {

@@ -63,7 +63,7 @@ export interface AuthConfig {
   readonly issuer: string | undefined
   readonly audience: string | undefined
   /** Without an audience beside it, only tokens that name no audience are accepted. */
-  readonly clientId?: string | undefined
+  readonly clientIds?: readonly string[] | undefined
   /** Absent: none. */
   readonly requiredClaims?: RequiredClaims | undefined
   /** The claim that has an operator's scopes. Absent: `scope`. */

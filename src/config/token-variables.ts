@@ -10,7 +10,10 @@ export const TOKEN_VARIABLES = {
   JWKS_URL: optional(httpUrl, 'Key set that verifies tokens. Needs `JWT_ISSUER`, and `JWT_AUDIENCE` or `JWT_CLIENT_ID`.'),
   JWT_ISSUER: optional(plainText, 'Required `iss`, compared exactly.'),
   JWT_AUDIENCE: optional(plainText, 'Required `aud`, compared exactly.'),
-  JWT_CLIENT_ID: optional(plainText, 'Required `client_id`, compared exactly. For access tokens without `aud`, such as Amazon Cognito’s.'),
+  JWT_CLIENT_ID: optional(
+    list(plainText),
+    'Required `client_id`, or a comma list of which it must be one, compared exactly. For access tokens without `aud`, such as Amazon Cognito’s.',
+  ),
   JWT_REQUIRED_CLAIMS: optional(
     plainText,
     'JSON map of claim to the value that a token must have there, or a list of values of which it must have one. A nested claim goes by its path: `realm_access.roles`.',

@@ -41,7 +41,7 @@ it.each([
 })
 
 it('names the client that is configured, whatever the claims say, and is accepted', async () => {
-  const config = { ...auth, clientId: 'app' }
+  const config = { ...auth, clientIds: ['app'] }
   const token = await mintToken(config, { subject: 'alice', ttlSeconds: 60, claims: { client_id: 'other' } })
   expect(decodeJwt(token).client_id).toBe('app')
   expect(await createAuthenticator(config).verify(token)).toMatchObject({ subject: 'alice' })

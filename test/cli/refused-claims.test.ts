@@ -7,7 +7,7 @@ const auth = {
   key: { kind: 'secret', secret: new Secret('s') },
   issuer: 'https://sts.example/',
   audience: 'relay',
-  clientId: 'app',
+  clientIds: ['app'],
   requiredClaims: { scp: ['Realtime.Talk'], 'realm.roles': ['talk', 'staff'] },
   algorithms: ['HS256'],
   clockToleranceMs: 0,
@@ -20,7 +20,7 @@ const claims = { iss: 'https://sts.example', aud: ['a', 'b'], client_id: 'b', sc
 it.each<[string, readonly (readonly string[])[]]>([
   ['wrong_issuer', [['claim iss', '"https://sts.example"', 'JWT_ISSUER is "https://sts.example/"']]],
   ['wrong_audience', [['claim aud', '["a","b"]', 'JWT_AUDIENCE is "relay"']]],
-  ['wrong_client', [['claim client_id', '"b"', 'JWT_CLIENT_ID is "app"']]],
+  ['wrong_client', [['claim client_id', '"b"', 'JWT_CLIENT_ID is ["app"]']]],
   ['unknown_profile', [['claim profile', '"https://a.example?"', 'each value must be the name of a profile, unless JWT_PROFILE_MAP is set']]],
   [
     'claim_required',

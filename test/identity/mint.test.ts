@@ -1,7 +1,7 @@
 // The token services of deploy/identity.md, each as a process of its own: what they give, to whom, and what the relay makes of it.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -77,6 +77,7 @@ const hasMono = runs('mcs', '--version') && runs('mono', '--version')
 
 function compiled(): readonly string[] {
   const program = join(folder, 'Token.exe')
+  if (existsSync(program)) return [program]
   const { status, stderr } = spawnSync('mcs', [`-out:${program}`, join(MINT, 'Token.cs')], { encoding: 'utf8' })
   if (status !== 0) throw new Error(stderr)
   return [program]
@@ -90,9 +91,14 @@ const SERVICES: readonly (readonly [language: string, missing: string | undefine
 
 describe.each(SERVICES)('a back end in %s', (_language, missing, command, args) => {
   const skipped = missing === undefined ? '' : ` (skipped: ${missing})`
+  let started: Promise<Service> | undefined
+  const running = () => {
+    started ??= serve(command, args())
+    return started
+  }
 
   it.skipIf(missing !== undefined)(`gives the signed-in user a token of minutes, which the relay takes${skipped}`, async () => {
-    const service = await serve(command, args())
+    const service = await running()
     const answer = await ask(service)
     const body = (await answer.json()) as { readonly token: string; readonly expires_at: number }
     expect([answer.status, answer.headers.get('content-type'), answer.headers.get('cache-control')]).toEqual([200, 'application/json', 'no-store'])
@@ -119,7 +125,7 @@ describe.each(SERVICES)('a back end in %s', (_language, missing, command, args) 
   })
 
   it.skipIf(missing !== undefined)(`gives nobody else one${skipped}`, async () => {
-    const service = await serve(command, args())
+    const service = await running()
     const tries = [ask(service, {}), ask(service, { cookie: 'session=other' }), ask(service, undefined, '/token/x'), ask(service, undefined, '/token', 'GET')]
     const answers = await Promise.all(tries)
     expect(answers.slice(0, 3).map(({ status }) => status)).toEqual([401, 401, 404])
