@@ -45,6 +45,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   simulator: ['time', 'core/protocol', 'wire/close-codes'],
   console: [],
   operator: [],
+  events: [],
   demo: ['tools/tool'],
 }
 
