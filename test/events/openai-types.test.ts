@@ -26,7 +26,10 @@ const SURE: Reason = {
   words: /'object' is optional in type 'RealtimeResponse'/,
 }
 
-const SESSION: Reason = { because: 'openai types a session in force as a request for one, without id', words: /missing the following properties|is missing in type|'type' is optional/ }
+const SESSION: Reason = {
+  because: 'openai types a session in force as a request for one, without id',
+  words: /missing the following properties|is missing in type|'type' is optional/,
+}
 
 const ITEMS = [
   'conversation.item.created',
