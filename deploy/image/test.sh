@@ -36,6 +36,10 @@ image() { buildah --root "$work/storage" --runroot "$work/run" --storage-driver 
 clean() {
   local code=$? id
   trap - EXIT
+  if [ -n "$trial" ]; then
+    kill "$trial" 2>/dev/null || true
+    wait "$trial" 2>/dev/null || true
+  fi
   for id in $(runc --root "$work/containers" list --quiet 2>/dev/null); do runc --root "$work/containers" delete --force "$id" || true; done
   if [ -d "$work/storage" ]; then
     image umount --all >/dev/null 2>&1 || true
@@ -46,6 +50,7 @@ clean() {
   exit "$code"
 }
 driver=overlay
+trial=
 trap clean EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
@@ -86,5 +91,8 @@ image images
 step 'Contents and runs'
 # A network of its own, so that no port of this machine is taken and nothing outside is reached, as the containers join it.
 unshare --net bash -c 'ip link set lo up && exec "$@"' - \
-  node --import tsx test/deploy/image/try-image.ts --rootfs "$rootfs" --image "$work/image.json" --work "$work" --stand-ins "${stand_ins[*]-}"
+  node --import tsx test/deploy/image/try-image.ts --rootfs "$rootfs" --image "$work/image.json" --work "$work" --stand-ins "${stand_ins[*]-}" &
+trial=$!
+wait "$trial"
+trial=
 step 'The image holds'

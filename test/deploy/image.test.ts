@@ -114,7 +114,7 @@ describe('what lies in an image', () => {
     expect(bytesBelow(files)).toBe(20)
   })
 
-  it.each<readonly [why: string, path: string, more?: Partial<ImageFile>]>([
+  const rows: readonly (readonly [why: string, path: string, more?: Partial<ImageFile>])[] = [
     ['a source map', 'app/dist/main.js.map'],
     ['a source map', 'app/node_modules/x/lib/a.js.map'],
     ['a source or a declaration', 'app/dist/main.d.ts'],
@@ -130,9 +130,11 @@ describe('what lies in an image', () => {
     ['code that the relay could change', 'app', { folder: true, uid: 65_532 }],
     ['code that the relay could change', 'app/dist/cli.js', { mode: 0o100666 }],
     ['code that the relay could change', 'nodejs/bin/node', { gid: 65_532, mode: 0o100775 }],
-  ])('may not be %s: %s', (why, path, more) => {
-    expect(unwanted([file(path, more)], USER)).toEqual([`${why}: ${path}`])
-  })
+  ]
+  for (const [why, path, more] of rows)
+    it(`may not be ${why}: ${path}`, () => {
+      expect(unwanted([file(path, more)], USER)).toEqual([`${why}: ${path}`])
+    })
 
   it('names no machine, and has the packages of production alone', () => {
     put('app/dist/a.js', "import '/home/someone/project/x.js'")

@@ -34,17 +34,17 @@ export interface Runtime {
 const SAYS_MS = 20_000
 const EXEC_MS = 60_000
 
-/** `folder` holds bundles and runc's own state. */
-export function createRuntime(folder: string): Runtime {
-  const root = join(folder, 'containers')
+/** `folder` holds bundles and runc's own state. Without `counted` runc goes on if it can make no control groups. */
+export function createRuntime(folder: string, counted: boolean): Runtime {
+  const global = ['--root', join(folder, 'containers'), '--rootless', String(!counted)]
   const started: { readonly name: string; readonly child: ChildProcess }[] = []
-  const runc = (args: readonly string[]) => finished(args, root)
+  const runc = (args: readonly string[]) => finished([...global, ...args])
 
   function start(name: string, bundle: object): Container {
     const place = join(folder, 'bundles', name)
     mkdirSync(place, { recursive: true })
     writeFileSync(join(place, 'config.json'), JSON.stringify(bundle))
-    const child = spawn('runc', ['--root', root, 'run', '--bundle', place, name], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn('runc', [...global, 'run', '--bundle', place, name], { stdio: ['ignore', 'pipe', 'pipe'] })
     started.push({ name, child })
     let output = ''
     const waiting = new Set<() => void>()
@@ -106,9 +106,9 @@ export function createRuntime(folder: string): Runtime {
   }
 }
 
-function finished(args: readonly string[], root: string): Promise<Finished> {
+function finished(args: readonly string[]): Promise<Finished> {
   return new Promise((resolve) => {
-    execFile('runc', ['--root', root, ...args], { timeout: EXEC_MS }, (error, out, err) => {
+    execFile('runc', [...args], { timeout: EXEC_MS }, (error, out, err) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 128
       resolve({ code, output: `${out}${err}` })
     })

@@ -11,7 +11,7 @@ export interface Trial {
   readonly runtime: Runtime
   readonly image: ImageConfig
   readonly pod: Pod
-  bundle(name: string, choice: Partial<Choice>): ReturnType<typeof bundleOf> | object
+  bundle(name: string, choice: Partial<Choice>): ReturnType<typeof bundleOf>
   /** Whether the kernel counts and bounds the memory of containers here. */
   readonly counted: boolean
   readonly seccomp: boolean

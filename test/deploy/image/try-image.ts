@@ -12,7 +12,7 @@ import { bytesBelow, imageFiles, machinePaths, packageDifferences, packagesIn, u
 import { podOf } from './pod.js'
 import { seccompOf } from './seccomp.js'
 import { SIZE_BOUNDS } from './size.js'
-import { API_KEY, tryCommands, tryRelay } from './trials.js'
+import { API_KEY, type Trial, tryCommands, tryRelay } from './trials.js'
 
 const PROJECT = join(import.meta.dirname, '../../..')
 const { values } = parseArgs({ options: { rootfs: { type: 'string' }, image: { type: 'string' }, work: { type: 'string' }, 'stand-ins': { type: 'string' } } })
@@ -30,6 +30,8 @@ const manifests = ['deployment', 'configmap'].flatMap((name) => readYaml(`deploy
 const manifest = (kind: string, name = 'realtime-relay') => manifests.find((one) => one.kind === kind && one.metadata.name === name)
 const pod = podOf(manifest('Deployment') as unknown as Parameters<typeof podOf>[0], manifest('ConfigMap')?.data ?? {})
 
+// Redis is ended at the exit of this process, which a signal would otherwise pass over.
+process.once('SIGTERM', () => process.exit(143))
 tryContents()
 await tryRuns()
 
@@ -54,25 +56,16 @@ function tryContents() {
 }
 
 async function tryRuns() {
-  const runtime = createRuntime(work)
-  const binary = redisBinary()
-  const redis: OwnRedis | undefined = binary === undefined ? undefined : await startRedis()
+  const redis: OwnRedis | undefined = redisBinary() === undefined ? undefined : await startRedis()
   if (!redis) note('no redis-server here: the relay runs with its store in process')
+  const folders = podFolders(redis?.url)
+  const seccomp = seccompProfile()
+  const bundleWith = (counted: boolean) => (name: string, choice: Partial<Choice>) =>
+    bundleOf(image, pod, { rootfs, folders, env: {}, ...(counted && { cgroup: `/relay-image-${process.pid}-${name}` }), ...(seccomp && { seccomp }), ...choice })
+  const counted = await canCount(bundleWith(true))
+  const runtime = createRuntime(work, counted)
   try {
-    const folders = podFolders(redis?.url)
-    const seccomp = seccompProfile()
-    const cgroup = (name: string) => `/relay-image-${process.pid}-${name}`
-    const choose = (name: string, choice: Partial<Choice>) => bundleOf(image, pod, { rootfs, folders, env: {}, cgroup: cgroup(name), ...(seccomp && { seccomp }), ...choice })
-    // Some machines let nobody make control groups.
-    const first = await runtime.run('first', choose('first', { args: ['--version'] }))
-    const counted = first.code === 0
-    if (!counted) {
-      const uncounted = { ...choose('uncounted', { args: ['--version'] }) }
-      assert.equal((await runtime.run('uncounted', withoutCgroup(uncounted))).code, 0, first.output)
-      note(`no memory limit: control groups cannot be made here (${first.output.trim().split('\n').at(-1)})`)
-    }
-    const bundle = (name: string, choice: Partial<Choice>) => (counted ? choose(name, choice) : withoutCgroup(choose(name, choice)))
-    const trial = { runtime, image, pod, bundle, counted, seccomp: seccomp !== undefined, redis: redis !== undefined, ok }
+    const trial = { runtime, image, pod, bundle: bundleWith(counted), counted, seccomp: seccomp !== undefined, redis: redis !== undefined, ok }
     await tryCommands(trial)
     await tryRelay(trial)
   } finally {
@@ -81,9 +74,15 @@ async function tryRuns() {
   }
 }
 
-function withoutCgroup(bundle: ReturnType<typeof bundleOf>): object {
-  const { cgroupsPath: _path, resources: _resources, ...linux } = bundle.linux as Record<string, unknown>
-  return { ...bundle, mounts: bundle.mounts.filter(({ type }) => type !== 'cgroup'), linux }
+/** Some machines let nobody make control groups. */
+async function canCount(bundle: Trial['bundle']): Promise<boolean> {
+  const runtime = createRuntime(work, true)
+  const { code, output } = await runtime.run('first', bundle('first', { args: ['--version'] }))
+  await runtime.close()
+  if (code === 0) return true
+  assert.match(output, /cgroup/, output)
+  note(`NO MEMORY LIMIT, and none was tried: ${output.trim().split('\n').at(-1)}`)
+  return false
 }
 
 /** Files as the kubelet writes them: a ConfigMap is for all, a Secret for the pod's group alone. */
