@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a root file system in place of a base image that cannot be pulled: `stand-ins.sh node|runtime FOLDER WORK`, from Debian's and npm's packages.
+# Fills a root file system in place of a base image that cannot be pulled: `stand-ins.sh node|runtime FOLDER WORK`, from Debian's and npm's packages.
 set -euo pipefail
 kind=$1 folder=$2 work=$3
 debian="$work/debian"
@@ -20,7 +20,7 @@ if [ ! -d "$debian" ]; then
 fi
 
 if [ "$kind" = node ]; then
-  cp -a "$debian" "$folder"
+  cp -a "$debian/." "$folder"
   install -m 755 "$work/node/bin/node" "$folder/usr/local/bin/node"
   mkdir -p "$folder/usr/local/lib/node_modules" "$folder/usr/local/etc"
   cp -a "$work/npm" "$folder/usr/local/lib/node_modules/npm"

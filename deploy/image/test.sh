@@ -30,51 +30,64 @@ runc --version | head -n 1
 buildah --version
 
 work=$(mktemp -d)
+mkdir "$work/tmp"
+export TMPDIR="$work/tmp"
 export CONTAINERS_REGISTRIES_CONF="$work/registries.conf"
 echo 'unqualified-search-registries = ["docker.io"]' >"$CONTAINERS_REGISTRIES_CONF"
-image() { buildah --root "$work/storage" --runroot "$work/run" --storage-driver "$driver" "$@"; }
+use() { driver=$1 storage=(buildah --root "$work/storage" --runroot "$work/run" --storage-driver "$1"); }
+use overlay
+image() { "${storage[@]}" "$@"; }
+# Runs what takes long beside the shell, which hears signals meanwhile.
+attend() {
+  "$@" &
+  child=$!
+  wait "$child"
+  child=
+}
+# The storage mounts its own folder too, for as long as it is used.
+unmount() {
+  awk -v below="$work/" 'index($2, below) == 1 { print $2 }' /proc/self/mounts | sort -r | while read -r place; do umount "$place" || true; done
+}
 clean() {
   local code=$? id
   trap - EXIT
-  if [ -n "$trial" ]; then
-    kill "$trial" 2>/dev/null || true
-    wait "$trial" 2>/dev/null || true
+  if [ -n "$child" ]; then
+    kill "$child" 2>/dev/null || true
+    wait "$child" 2>/dev/null || true
   fi
   for id in $(runc --root "$work/containers" list --quiet 2>/dev/null); do runc --root "$work/containers" delete --force "$id" || true; done
-  if [ -d "$work/storage" ]; then
-    image umount --all >/dev/null 2>&1 || true
-    # The storage mounts its own folder for as long as it is used.
-    umount "$work/storage/overlay" 2>/dev/null || true
-  fi
+  unmount
   rm -rf --one-file-system "$work"
   exit "$code"
 }
-driver=overlay
-trial=
+child=
 trap clean EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 # Overlay does not work on every file system, above all not on another overlay.
-probe=$(image from scratch 2>/dev/null) && image mount "$probe" >/dev/null 2>&1 || { rm -rf "$work/storage" "$work/run"; driver=vfs; }
-[ "$driver" = vfs ] || image rm "$probe" >/dev/null
+probe=$(image from scratch 2>/dev/null) && image mount "$probe" >/dev/null 2>&1 || use vfs
+if [ "$driver" = overlay ]; then image rm "$probe" >/dev/null
+else
+  unmount
+  rm -rf "$work/storage" "$work/run"
+fi
 
 step 'Base images, under the names of the Dockerfile'
 stand_ins=()
 base() { # kind, name in the Dockerfile
   local name=$2 container
   [[ "${name%%/*}" == *.* ]] || name="docker.io/library/$name"
-  if timeout "$PULL_SECONDS" buildah --root "$work/storage" --runroot "$work/run" --storage-driver "$driver" pull -q "$name" >/dev/null 2>&1; then
+  if timeout "$PULL_SECONDS" "${storage[@]}" pull -q "$name" >/dev/null 2>&1; then
     echo "$name: pulled"
     return
   fi
-  deploy/image/stand-ins.sh "$1" "$work/$1-root" "$work"
   container=$(image from scratch)
-  image add -q "$container" "$work/$1-root" / >/dev/null
+  attend deploy/image/stand-ins.sh "$1" "$(image mount "$container")" "$work"
+  image umount "$container" >/dev/null
   if [ "$1" = node ]; then image config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$container"
   else image config --user 65532 --workingdir /home/nonroot --entrypoint '["/nodejs/bin/node"]' "$container"; fi
   image commit -q --rm "$container" "$name" >/dev/null
-  rm -rf "$work/$1-root"
   stand_ins+=("$name")
   echo "$name: could not be pulled, STAND-IN of packages of Debian and npm"
 }
@@ -82,7 +95,7 @@ base node "$(sed -n 's/^ARG NODE_IMAGE=//p' Dockerfile)"
 base runtime "$(sed -n 's/^ARG RUNTIME_IMAGE=//p' Dockerfile)"
 
 step 'Build'
-image build --isolation chroot --format docker --pull=never --layers=false --quiet -t "$IMAGE" . >/dev/null
+attend "${storage[@]}" build --isolation chroot --format docker --pull=never --layers=false --quiet -t "$IMAGE" . >/dev/null
 image inspect --type image "$IMAGE" >"$work/image.json"
 container=$(image from --pull-never "$IMAGE")
 rootfs=$(image mount "$container")
@@ -90,9 +103,6 @@ image images
 
 step 'Contents and runs'
 # A network of its own, so that no port of this machine is taken and nothing outside is reached, as the containers join it.
-unshare --net bash -c 'ip link set lo up && exec "$@"' - \
-  node --import tsx test/deploy/image/try-image.ts --rootfs "$rootfs" --image "$work/image.json" --work "$work" --stand-ins "${stand_ins[*]-}" &
-trial=$!
-wait "$trial"
-trial=
+attend unshare --net bash -c 'ip link set lo up && exec "$@"' - \
+  node --import tsx test/deploy/image/try-image.ts --rootfs "$rootfs" --image "$work/image.json" --work "$work" --stand-ins "${stand_ins[*]-}"
 step 'The image holds'
