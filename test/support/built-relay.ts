@@ -33,6 +33,7 @@ async function translate(): Promise<string> {
   for (const page of ['console', 'operator']) cpSync(join(ROOT, 'src', page), join(folder, page), { recursive: true })
   cpSync(join(ROOT, 'package.json'), join(project, 'package.json'))
   symlinkSync(join(ROOT, 'node_modules'), join(project, 'node_modules'), 'dir')
+  cpSync(join(ROOT, 'test/apps'), join(project, 'test/apps'), { recursive: true })
   return folder
 }
 
