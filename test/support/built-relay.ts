@@ -1,9 +1,10 @@
 // The installed relay: compiled once per test worker into its own folder, and run as a process with exactly the given environment.
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
@@ -66,6 +67,11 @@ export async function startCommand(words: readonly string[], options: CommandOpt
     env: { ...(PATH && { PATH }), ...(HOME && { HOME }), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  return watched(child, started)
+}
+
+/** What a process of the test writes, and its end. It is killed with the test if it is left. */
+export function watched(child: ChildProcessByStdio<null, Readable, Readable>, started = performance.now()): RunningCommand {
   const killNow = () => void child.kill('SIGKILL')
   process.on('exit', killNow)
   let output = ''
