@@ -46,6 +46,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   console: [],
   operator: [],
   events: [],
+  browser: ['events'],
   demo: ['tools/tool'],
 }
 
