@@ -1,7 +1,7 @@
 // The installed relay: compiled once per test worker into its own folder, and run as a process with exactly the given environment.
 import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -34,7 +34,8 @@ async function translate(): Promise<string> {
   for (const page of ['console', 'operator']) cpSync(join(ROOT, 'src', page), join(folder, page), { recursive: true })
   cpSync(join(ROOT, 'package.json'), join(project, 'package.json'))
   symlinkSync(join(ROOT, 'node_modules'), join(project, 'node_modules'), 'dir')
-  cpSync(join(ROOT, 'test/apps'), join(project, 'test/apps'), { recursive: true })
+  mkdirSync(join(project, 'test'))
+  symlinkSync(join(ROOT, 'test/apps'), join(project, 'test/apps'), 'dir')
   return folder
 }
 
