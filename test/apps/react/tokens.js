@@ -19,10 +19,8 @@ export async function tokens(request, response, next) {
       response.setHeader('set-cookie', `session=${cookie}; HttpOnly; SameSite=Strict; Path=/; Max-Age=28800${secure}`)
       return answer(response, 200, { name, relay: process.env.RELAY_URL })
     }
-    case 'GET /me': {
-      const name = await userOf(request)
-      return name ? answer(response, 200, { name, relay: process.env.RELAY_URL }) : answer(response, 401, { error: 'Not signed in.' })
-    }
+    case 'GET /me':
+      return answer(response, 200, { name: await userOf(request), relay: process.env.RELAY_URL })
     case 'POST /token': {
       const name = await userOf(request)
       if (!name) return answer(response, 401, { error: 'Not signed in.' })

@@ -6,14 +6,14 @@ const post = (path, body) => fetch(path, { method: 'POST', body })
 
 at('sign-in').onsubmit = async (event) => {
   event.preventDefault()
-  show(await post('/sign-in', new FormData(event.target).get('name')))
+  show(await (await post('/sign-in', new FormData(event.target).get('name'))).json())
 }
-show(await fetch('/me'))
+show(await (await fetch('/me')).json())
 
-async function show(answer) {
-  at('sign-in').hidden = answer.ok
-  document.querySelector('main').hidden = !answer.ok
-  if (answer.ok) talkTo((await answer.json()).relay)
+function show({ name, relay }) {
+  at('sign-in').hidden = name !== undefined
+  document.querySelector('main').hidden = name === undefined
+  if (name !== undefined) talkTo(relay)
 }
 
 function talkTo(url) {
@@ -25,6 +25,9 @@ function talkTo(url) {
       return (await answer.json()).token
     },
   })
+  const tell = (words) => {
+    at('problem').textContent = words
+  }
   const rows = new Map()
   const row = (id, role, text) => {
     if (!rows.has(id)) rows.set(id, at('lines').appendChild(Object.assign(document.createElement('li'), { className: role })))
@@ -33,36 +36,26 @@ function talkTo(url) {
   const told = () => {
     at('state').textContent = relay.state
     at('talk').textContent = relay.listening ? 'Mute' : 'Talk'
+    at('stop').disabled = !relay.speaking
   }
   told()
-  relay.on('state', (state) => {
-    if (state === 'open') at('problem').textContent = ''
-    told()
-  })
-  relay.on('problem', ({ message, advice }) => {
-    at('problem').textContent = `${message} ${advice}`
-    told()
-  })
-  relay.on('speaking', (speaking) => {
-    at('stop').disabled = !speaking
-  })
+  for (const what of ['state', 'listening', 'speaking']) relay.on(what, told)
+  relay.on('problem', ({ message, advice }) => tell(`${message} ${advice}`))
   relay.on('conversation.item.added', ({ item }) => {
     if (item.type === 'message') row(item.id, item.role, item.content.map((part) => part.text ?? part.transcript ?? '').join(''))
   })
   relay.on('conversation.item.input_audio_transcription.completed', (event) => row(event.item_id, 'user', event.transcript))
   relay.on('response.output_audio_transcript.delta', (event) => row(event.item_id, 'assistant', (rows.get(event.item_id)?.textContent ?? '') + event.delta))
 
-  at('talk').onclick = async () => {
-    if (relay.listening) relay.mute()
-    else await relay.talk()
-    told()
+  at('talk').onclick = () => {
+    tell('')
+    relay.listening ? relay.mute() : relay.talk()
   }
-  at('stop').onclick = () => relay.interrupt()
-  at('say').onsubmit = async (event) => {
+  at('stop').onclick = relay.interrupt
+  at('say').onsubmit = (event) => {
     event.preventDefault()
-    const text = new FormData(event.target).get('text')
+    tell('')
+    relay.say(new FormData(event.target).get('text'))
     event.target.reset()
-    await relay.open()
-    relay.say(text)
   }
 }

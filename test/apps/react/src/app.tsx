@@ -3,23 +3,21 @@ import { type FormEvent, useEffect, useState } from 'react'
 import { Talk } from './talk'
 
 interface User {
-  readonly name: string
+  readonly name?: string
   readonly relay: string
 }
 
-const signed = async (answer: Response): Promise<User | 'nobody'> => (answer.ok ? answer.json() : 'nobody')
+const ask = async (path: string, init?: RequestInit): Promise<User> => (await fetch(path, init)).json()
 
 export function App() {
-  const [user, setUser] = useState<User | 'unknown' | 'nobody'>('unknown')
-  useEffect(() => void fetch('/me').then(signed).then(setUser), [])
+  const [user, setUser] = useState<User>()
+  useEffect(() => void ask('/me').then(setUser), [])
   const signIn = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
-    void fetch('/sign-in', { method: 'POST', body: String(new FormData(event.currentTarget).get('name')) })
-      .then(signed)
-      .then(setUser)
+    void ask('/sign-in', { method: 'POST', body: String(new FormData(event.currentTarget).get('name')) }).then(setUser)
   }
-  if (user === 'unknown') return null
-  if (user !== 'nobody') return <Talk url={user.relay} />
+  if (!user) return null
+  if (user.name !== undefined) return <Talk url={user.relay} />
   return (
     <form onSubmit={signIn}>
       <input name="name" aria-label="Your name" placeholder="Your name" required /> <button type="submit">Sign in</button>
