@@ -15,15 +15,15 @@ const because = why === undefined ? '' : ` (skipped: ${why})`
 
 /** `served`: what a page may get of the app. */
 const APPS = [
-  { name: 'page', builds: false, served: 'public' },
-  { name: 'react', builds: true, served: 'dist' },
-  { name: 'next', builds: true, served: '.next/static' },
+  { name: 'page', builds: false, served: 'public', ready: /localhost:/ },
+  { name: 'react', builds: true, served: 'dist', ready: /localhost:/ },
+  { name: 'next', builds: true, served: '.next/static', ready: /Ready/ },
 ]
 const STORY = Array.from({ length: 40 }, (_, index) => `Lighthouse number ${index} burns.`)
   .join(' ')
   .slice(0, 290)
 
-describe.skipIf(why !== undefined).each(APPS)(`$name${because}`, { timeout: 90_000 }, ({ name, builds, served }) => {
+describe.skipIf(why !== undefined).each(APPS)(`$name${because}`, { timeout: 90_000 }, ({ name, builds, served, ready }) => {
   let relay: StartedRelay
   let app: RunningCommand
   let browser: Browser
@@ -38,12 +38,12 @@ describe.skipIf(why !== undefined).each(APPS)(`$name${because}`, { timeout: 90_0
     if (builds) await runScript(name, 'build')
     const port = await freePort()
     app = startScript(name, 'start', { PORT: port, RELAY_URL: relay.url })
-    await app.says(/localhost:\d+[\s\S]*/, 30_000)
+    await app.says(ready, 30_000)
     browser = await openBrowser({ microphoneFile: speech.file })
     page = await browser.context.newPage()
     complaints = complaintsOf(page)
     page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => void sent.push(String(payload))))
-    await expect.poll(() => page.goto(`http://localhost:${port}`).then((answer) => answer?.status(), String), { timeout: 20_000 }).toBe(200)
+    await page.goto(`http://localhost:${port}`)
   })
   afterAll(async () => {
     await browser?.close()
@@ -113,9 +113,28 @@ describe.skipIf(why !== undefined).each(APPS)(`$name${because}`, { timeout: 90_0
     ).toBe('')
   })
 
+  it.runIf(builds)('works as well while it is developed, if it is built (else skipped)', async () => {
+    const port = await freePort()
+    const developed = startScript(name, 'dev', { PORT: port, RELAY_URL: relay.url }, name === 'react' ? `--port ${port}` : '')
+    try {
+      await developed.says(/ready/i, 30_000)
+      await page.goto(`http://localhost:${port}`)
+      await page.getByLabel('Your name').or(page.getByLabel('Your message')).waitFor({ timeout: 30_000 })
+      if (await page.getByLabel('Your name').isVisible()) {
+        await page.getByLabel('Your name').fill('alice')
+        await button('Sign in').click()
+      }
+      await type('What is the weather in Lisbon?')
+      await page.locator('.assistant', { hasText: 'Lisbon' }).waitFor({ timeout: 30_000 })
+    } finally {
+      await developed.stop()
+    }
+  })
+
   it('complains of nothing, and has no secret in what a page gets', async () => {
-    // The one answer that was asked for without a cookie.
-    expect(complaints.filter((line) => !line.includes('401'))).toEqual([])
+    // The one answer that was asked for without a cookie; and Next ends the answer of its own sign-in once it has the new page.
+    const expected = name === 'next' ? /401|^failed: http:\/\/localhost:\d+\/$/ : /401/
+    expect(complaints.filter((line) => !expected.test(line))).toEqual([])
     const secrets = Object.values(secretsOf(name))
     expect(secrets.map((secret) => secret.length >= 32)).toEqual([true, true])
     const folder = join(appFolder(name), served)
