@@ -2,78 +2,69 @@
 import type { ClientEvent, ServerEvent } from '../events/events.js'
 import { createAnswers, OWN_ID } from './answers.js'
 import { calling } from './calling.js'
+import { isLost, type TalkState } from './line.js'
 import { createHub } from './listeners.js'
 import type { Relay, RelayOptions, RelayState } from './relay.js'
-import { ENABLE_ID, type Heard, resuming, type Talk, type TalkState } from './resuming.js'
+import { ENABLE_ID, resuming, type Talk } from './resuming.js'
 import { createSound } from './sound.js'
-import { createToken } from './token.js'
 import { type Problem, problemIn, problemOf } from './trouble.js'
 import { watchPage } from './watching.js'
 
 export type { ClientEvent, ServerEvent, ServerEvents } from '../events/events.js'
 export type { Listeners, Relay, RelayOptions, RelayState } from './relay.js'
-export { resuming, type Socket, type Talk, type TalkOptions } from './resuming.js'
 export type { Problem } from './trouble.js'
 
 /** The relay restarted, or does not know the session that this page came back to. */
 const BEGIN_ANEW: readonly number[] = [1012, 4410]
-/** No answer yet, still going, or full: worth another try. */
-const TRY_AGAIN: readonly number[] = [1006, 1012, 1013]
-const PAUSES_MS = [0, 500, 1000, 2000, 4000, 8000, 8000, 8000]
-/** For the first word of a relay, which dials the model before. */
-const DIAL_MS = 30_000
+/** So often a next session is tried; the pauses double from half a second to eight. */
+const MOST_TRIES = 8
+const TOKEN_MS = 10_000
+const REFRESH_MS = 5000
 const MOST_PENDING = 1000
 /** So much that a socket has not sent says that it is dead: twenty seconds of sound. */
 const MOST_BUFFERED = 1_300_000
 /** What makes sense in that session alone, or in that moment. */
 const OF_ITS_SESSION = /"(item|call|response|previous_item)_id"|"(in|out)put_audio_buffer|"response.cancel"/
 
-interface Opening {
-  readonly promise: Promise<void>
-  resolve(): void
-  reject(problem: Problem): void
-}
-
 /** Nothing happens before `open`, `talk` or `say`, so it can be called while a page is built, also on a server. */
 export function connect(options: RelayOptions): Relay {
-  const isCall = options.transport === 'webrtc'
   const { on, emit } = createHub()
   const tell = (problem: Problem) => emit('problem', problem)
-  const token = createToken(options.token)
   let state: RelayState = 'closed'
   let speaking = false
   let talk: Talk | undefined
   let socket: WebSocket | undefined
-  let opening: Opening | undefined
+  /** Who waits for a live session. */
+  let waiting: [resolve: () => void, reject: (problem: Problem) => void][] = []
+  /** What waits for one. */
+  let pending: ClientEvent[] = []
   /** Counts sessions, and what was asked of the microphone: the last one holds. */
   let [session, asked] = [0, 0]
   /** Whether there was a live session since `open`, and how often a next one was tried. */
   let [wasLive, tries] = [false, 0]
-  let timer: ReturnType<typeof setTimeout> | undefined
-  let unwatch: (() => void) | undefined
-  /** The relay's own, before it closed. */
-  let words = ''
+  /** The last token, and what the relay said before it closed. */
+  let [bearer, words] = ['', '']
   /** Why the last dial was none. */
   let failed: Problem | undefined
-  let pending: ClientEvent[] = []
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let unwatch: (() => void) | undefined
 
-  const onSpeaking = (speaks: boolean) => {
-    if (speaks === speaking) return
-    speaking = speaks
-    emit('speaking', speaks)
-  }
-  const sound = createSound({
-    isCall,
-    workletUrl: options.workletUrl,
-    onPart(audio) {
+  const hooks = {
+    send,
+    tell,
+    onPart(audio: string) {
       if (socket && socket.bufferedAmount > MOST_BUFFERED) talk?.doubt()
       else send({ type: 'input_audio_buffer.append', audio })
     },
-    onSpeaking,
-    onListening: (listens) => emit('listening', listens),
-    onLost: () => tell(problemOf('device_lost')),
-  })
-  const answers = createAnswers({ isCall, byRelay: options.interruptedBy === 'relay', sound, send, onSpeaking, onProblem: tell })
+    onSpeaking(speaks: boolean) {
+      if (speaks === speaking) return
+      speaking = speaks
+      emit('speaking', speaks)
+    },
+    onListening: (listens: boolean) => emit('listening', listens),
+  }
+  const sound = createSound(options, hooks)
+  const answers = createAnswers(options, hooks, sound)
 
   function set(next: RelayState) {
     if (next === state) return
@@ -82,31 +73,30 @@ export function connect(options: RelayOptions): Relay {
   }
 
   function open(): Promise<void> {
-    if (!opening) {
-      opening = promised()
+    const promise = new Promise<void>((resolve, reject) => {
+      if (state === 'open') resolve()
+      else waiting.push([resolve, reject])
+    })
+    if (state === 'closed') {
       unwatch = watchPage(() => talk?.doubt(), close)
-      // A page that nobody has clicked gets a warning for it.
-      if (navigator.userActivation?.hasBeenActive !== false) sound.wake()
       set('connecting')
       begin()
     }
-    return opening?.promise ?? Promise.resolve()
+    return quiet(promise)
   }
 
   function begin() {
     const mine = ++session
-    const onEvent = (event: Heard) => mine === session && heard(event as ServerEvent)
-    const onState = (next: TalkState, detail?: boolean | number, reason?: string) => {
-      if (mine !== session) return
-      if (next === 'over') ended(Number(detail), reason)
-      else if (next === 'away') away()
-      else live(next === 'open', detail === true)
-    }
     failed = undefined
     words = ''
+    const common = {
+      connect: dial,
+      onEvent: (event: object) => mine === session && heard(event as ServerEvent),
+      onState: (next: TalkState, detail?: boolean | number) => mine === session && changed(next, detail),
+    }
     try {
-      const common = { connect: dial, onEvent, onState }
-      talk = isCall ? calling({ ...common, ...sound.ends(), url: options.url, token: fresh }) : resuming(common)
+      const ends = sound.ends()
+      talk = ends ? calling({ ...common, ...ends, url: options.url, token: fresh }) : resuming(common)
     } catch {
       failed = problemOf('address')
       ended(1006)
@@ -115,27 +105,23 @@ export function connect(options: RelayOptions): Relay {
 
   async function fresh(): Promise<string> {
     try {
-      return await token.fresh()
-    } catch (problem) {
-      failed = problem as Problem
-      throw problem
+      const late = new Promise<never>((_, reject) => void setTimeout(reject, TOKEN_MS))
+      bearer = await Promise.race([options.token(), late])
+      return bearer
+    } catch (cause) {
+      failed = Object.assign(problemOf('token'), { cause })
+      throw failed
     }
   }
 
   async function dial(protocols: string[], callId?: string): Promise<WebSocket> {
     failed = undefined
-    const bearer = await fresh()
+    await fresh()
     try {
       const address = new URL(options.url)
       if (callId) address.searchParams.set('call_id', callId)
-      const dialled = new WebSocket(address, [...protocols, `openai-insecure-api-key.${bearer}`])
-      const deadline = setTimeout(() => {
-        dialled.onclose?.(new CloseEvent('close', { code: 1006 }))
-        dialled.close()
-      }, DIAL_MS)
-      for (const type of ['message', 'close']) dialled.addEventListener(type, () => clearTimeout(deadline))
-      socket = dialled
-      return dialled
+      socket = new WebSocket(address, [...protocols, `openai-insecure-api-key.${bearer}`])
+      return socket
     } catch (error) {
       failed = problemOf('address')
       throw error
@@ -145,33 +131,35 @@ export function connect(options: RelayOptions): Relay {
   function heard(event: ServerEvent) {
     if (event.type === 'error') {
       const { code, event_id: about, message } = event.error
-      if (state !== 'open') words = message
+      if (state !== 'open' || event.event_id === 'event_relay_close') words = message
       else if (about !== ENABLE_ID && about !== OWN_ID && code !== 'response_cancel_not_active') tell(problemIn(event.error))
-    } else if (event.type === 'relay.token.expiring') refresh(session, event.expires_at * 1000)
+    } else if (event.type === 'relay.token.expiring') refresh(session)
     else answers.heard(event)
     emit(event.type, event as never)
     emit('*', event)
   }
 
-  /** Until there is another token, or the end. */
-  async function refresh(mine: number, endsAt: number) {
-    const old = token.last
+  /** Until there is another token, or the session's end. */
+  async function refresh(mine: number) {
+    const old = bearer
     try {
       // Not told as `sent`: it is nobody's business.
-      if ((await token.fresh()) !== old && mine === session) talk?.send({ type: 'relay.token.refresh', token: token.last })
+      if ((await fresh()) !== old && mine === session) talk?.send({ type: 'relay.token.refresh', token: bearer })
     } catch (problem) {
       if (mine !== session) return
       tell(problem as Problem)
-      if (Date.now() < endsAt) timer = setTimeout(refresh, 5000, mine, endsAt)
+      timer = setTimeout(refresh, REFRESH_MS, mine)
     }
   }
 
-  function live(isNew: boolean, isWhole: boolean) {
-    if (isNew && wasLive) {
+  function changed(next: TalkState, detail?: boolean | number) {
+    if (next === 'over') return ended(detail as number)
+    if (next === 'away') return set('away')
+    if (next === 'open' && wasLive) {
       pending = pending.filter((event) => !OF_ITS_SESSION.test(JSON.stringify(event)))
       tell(problemOf('new_session'))
     }
-    if (!isNew && !isWhole) {
+    if (next === 'back' && !detail) {
       answers.missed()
       tell(problemOf('missed'))
     }
@@ -179,25 +167,18 @@ export function connect(options: RelayOptions): Relay {
     tries = 0
     set('open')
     for (const event of pending.splice(0)) talk?.send(event)
-    opening?.resolve()
+    for (const [resolve] of waiting.splice(0)) resolve()
   }
 
-  function away() {
-    if (state === 'open') opening = promised()
-    set('away')
-  }
-
-  function ended(code: number, reason?: string) {
-    const pause = PAUSES_MS[tries]
-    if (wasLive && (tries > 0 ? TRY_AGAIN : BEGIN_ANEW).includes(code) && pause !== undefined) {
-      tries++
+  function ended(code: number) {
+    if (wasLive && (tries > 0 ? isLost(code) && tries < MOST_TRIES : BEGIN_ANEW.includes(code))) {
       answers.forget()
-      away()
-      timer = setTimeout(begin, pause)
+      set('away')
+      timer = setTimeout(begin, tries && Math.min(250 * 2 ** tries, 8000))
+      tries++
       return
     }
-    const isLost = wasLive && tries === 0 && code === 1006
-    const problem = Object.assign(failed ?? problemOf(code, words || wordsIn(reason), true, isLost ? 'lost' : code), { fatal: true })
+    const problem = Object.assign(failed ?? problemOf(wasLive && tries === 0 && code === 1006 ? 'lost' : code, words), { fatal: true })
     finish(problem)
     tell(problem)
   }
@@ -212,11 +193,10 @@ export function connect(options: RelayOptions): Relay {
     pending = []
     wasLive = false
     tries = 0
-    talk = undefined
-    const waiting = opening
-    opening = undefined
+    // A listener may open again.
+    const late = waiting.splice(0)
     set('closed')
-    waiting?.reject(problem)
+    for (const [, reject] of late) reject(problem)
   }
 
   function send(event: ClientEvent) {
@@ -230,7 +210,6 @@ export function connect(options: RelayOptions): Relay {
 
   function close() {
     const old = talk
-    session++
     if (state !== 'closed') finish(problemOf(1000))
     old?.close()
   }
@@ -241,7 +220,7 @@ export function connect(options: RelayOptions): Relay {
     await open()
     if (mine !== asked) return
     try {
-      await sound.listen()
+      await sound.listen(() => mine === asked)
     } catch (problem) {
       tell(problem as Problem)
       throw problem
@@ -278,23 +257,8 @@ export function connect(options: RelayOptions): Relay {
   }
 }
 
-/** A close reason is for machines, but for a call's refusal. */
-function wordsIn(reason: string | undefined): string {
-  return reason && !/^\w+: \w+(;|$)/.test(reason) ? reason : ''
-}
-
 /** Who does not wait for it hears of a problem all the same, by `problem`. */
 function quiet(promise: Promise<void>): Promise<void> {
   promise.catch(() => undefined)
   return promise
-}
-
-function promised(): Opening {
-  let resolve: Opening['resolve'] = () => undefined
-  let reject: Opening['reject'] = () => undefined
-  const promise = new Promise<void>((yes, no) => {
-    resolve = yes
-    reject = no
-  })
-  return { promise: quiet(promise), resolve, reject }
 }

@@ -54,3 +54,13 @@ export interface Relay {
   interrupt(): void
   close(): void
 }
+
+/** What the kit's parts have to say to the whole. */
+export interface Hooks {
+  readonly send: (event: ClientEvent) => void
+  readonly tell: (problem: Problem) => void
+  /** 50 ms of what is said, as base64. */
+  readonly onPart: (base64: string) => void
+  readonly onSpeaking: (speaks: boolean) => void
+  readonly onListening: (listens: boolean) => void
+}

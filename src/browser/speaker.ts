@@ -9,95 +9,94 @@ const LEAD_S = 0.02
 
 /** How much was heard of an item's part that was cut. */
 export interface Cut {
-  readonly itemId: string
-  readonly contentIndex: number
-  readonly heardMs: number
+  readonly item: string
+  readonly content: number
+  readonly ms: number
 }
 
 interface Part {
-  readonly itemId: string
-  readonly contentIndex: number
-  /** Of what was played to its end, in samples. */
-  heard: number
-  /** In samples. */
-  received: number
-  readonly playing: Map<AudioBufferSourceNode, number>
+  readonly item: string
+  readonly content: number
+  /** When each piece begins, by the context's clock, and how many samples it has. */
+  readonly pieces: { source?: AudioBufferSourceNode; readonly start: number; readonly samples: number }[]
+  /** Pieces that have not ended. */
+  left: number
   /** Nothing of it is to come. */
   isDone: boolean
 }
 
 export interface Speaker {
   /** False: too much waits already, and this is not played. */
-  play(itemId: string, contentIndex: number, base64: string): boolean
+  play(item: string, content: number, base64: string): boolean
   /** Nothing of this item comes any more; without an item, of none. */
-  done(itemId?: string): void
+  done(item?: string): void
   /** Stops at once. What was not heard to its end, in the order in which it was to be heard. */
   cut(): readonly Cut[]
 }
 
 /** `onSpeaking` hears when an answer begins to sound, and when it has ended: a pause because sound comes late is no end. */
-export function createSpeaker(context: BaseAudioContext, onSpeaking: (speaks: boolean) => void): Speaker {
-  const parts = new Map<string, Part>()
+export function createSpeaker(context: () => BaseAudioContext, onSpeaking: (speaks: boolean) => void): Speaker {
+  let parts: Part[] = []
   let next = 0
 
   function settle() {
-    for (const [key, part] of parts) if (part.isDone && part.playing.size === 0 && parts.delete(key) && parts.size === 0) onSpeaking(false)
+    const had = parts.length
+    parts = parts.filter(({ isDone, left }) => !isDone || left > 0)
+    if (had > parts.length && parts.length === 0) onSpeaking(false)
   }
 
-  function partOf(itemId: string, contentIndex: number): Part {
-    const key = `${itemId} ${contentIndex}`
-    const known = parts.get(key)
-    if (known) return known
+  function partOf(item: string, content: number): Part {
+    const last = parts.at(-1)
+    if (last?.item === item && last.content === content) return last
     // Parts come one after another: none goes on behind the next.
-    for (const part of parts.values()) part.isDone = true
-    const part = { itemId, contentIndex, heard: 0, received: 0, playing: new Map(), isDone: false }
-    if (parts.size === 0) onSpeaking(true)
-    parts.set(key, part)
-    settle()
+    if (last) last.isDone = true
+    const part = { item, content, pieces: [], left: 0, isDone: false }
+    if (parts.push(part) === 1) onSpeaking(true)
     return part
   }
 
   return {
-    play(itemId, contentIndex, base64) {
-      const samples = pcmOf(base64)
-      if (samples.length === 0) return true
-      if (next - context.currentTime > MOST_QUEUED_S) return false
-      const part = partOf(itemId, contentIndex)
-      const source = new AudioBufferSourceNode(context, { buffer: new AudioBuffer({ length: samples.length, sampleRate: RATE }) })
-      source.buffer?.copyToChannel(
-        Float32Array.from(samples, (sample) => sample / 32768),
-        0,
-      )
-      source.connect(context.destination)
-      const start = next > context.currentTime ? next : context.currentTime + LEAD_S
+    play(item, content, base64) {
+      const pcm = pcmOf(base64)
+      const samples = pcm.length
+      const at = context()
+      if (samples === 0) return true
+      if (next - at.currentTime > MOST_QUEUED_S) return false
+      const part = partOf(item, content)
+      const buffer = new AudioBuffer({ length: samples, sampleRate: RATE })
+      buffer.copyToChannel(Float32Array.from(pcm, (sample) => sample / 32768), 0)
+      const source = new AudioBufferSourceNode(at, { buffer })
+      const start = next > at.currentTime ? next : at.currentTime + LEAD_S
+      source.connect(at.destination)
       source.start(start)
-      next = start + samples.length / RATE
-      part.received += samples.length
-      part.playing.set(source, start)
+      next = start + samples / RATE
+      const piece: Part['pieces'][number] = { source, start, samples }
+      part.pieces.push(piece)
+      part.left++
       source.onended = () => {
-        if (!part.playing.delete(source)) return
-        part.heard += samples.length
+        delete piece.source
+        part.left--
         settle()
       }
       return true
     },
-    done(itemId) {
-      for (const part of parts.values()) if (itemId === undefined || part.itemId === itemId) part.isDone = true
+    done(item = parts.at(-1)?.item) {
+      for (const part of parts) if (part.item === item) part.isDone = true
       settle()
     },
     cut() {
       const cuts: Cut[] = []
-      for (const { itemId, contentIndex, heard, received, playing, isDone } of parts.values()) {
-        let samples = heard
-        for (const [source, start] of playing) {
-          source.stop()
-          samples += Math.min(Math.max(0, Math.round((context.currentTime - start) * RATE)), source.buffer?.length ?? 0)
+      for (const { item, content, pieces, isDone } of parts) {
+        let [heard, received] = [0, 0]
+        for (const { source, start, samples } of pieces) {
+          source?.stop()
+          received += samples
+          heard += Math.min(Math.max(0, Math.round((context().currentTime - start) * RATE)), samples)
         }
-        playing.clear()
-        if (samples < received || !isDone) cuts.push({ itemId, contentIndex, heardMs: Math.floor((samples * 1000) / RATE) })
+        if (heard < received || !isDone) cuts.push({ item, content, ms: Math.floor((heard * 1000) / RATE) })
       }
-      if (parts.size > 0) onSpeaking(false)
-      parts.clear()
+      if (parts.length > 0) onSpeaking(false)
+      parts = []
       next = 0
       return cuts
     },

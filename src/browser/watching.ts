@@ -6,19 +6,17 @@ const SLEPT_MS = 90_000
 
 /** Returns what ends the watching. */
 export function watchPage(onDoubt: () => void, onLeave: () => void): () => void {
-  const watching = new AbortController()
-  const on = (target: EventTarget, type: string, listener: (event: Event) => void) => target.addEventListener(type, listener, { signal: watching.signal })
+  // A page that may be shown again comes back to its session then.
+  const onHide = ({ persisted }: PageTransitionEvent) => persisted || onLeave()
   let last = Date.now()
   const tick = setInterval(() => {
-    const now = Date.now()
-    if (now - last > SLEPT_MS) onDoubt()
-    last = now
+    if (Date.now() - last > SLEPT_MS) onDoubt()
+    last = Date.now()
   }, TICK_MS)
-  on(window, 'online', onDoubt)
-  on(window, 'offline', onDoubt)
-  on(document, 'resume', onDoubt)
-  // A page that may be shown again comes back to its session then.
-  on(window, 'pagehide', (event) => (event as PageTransitionEvent).persisted || onLeave())
+  const watching = new AbortController()
+  addEventListener('online', onDoubt, watching)
+  addEventListener('offline', onDoubt, watching)
+  addEventListener('pagehide', onHide, watching)
   return () => {
     clearInterval(tick)
     watching.abort()

@@ -22,7 +22,7 @@ const INSTRUCTIONS = 'You are the friendly voice of a small shop by the sea. Ans
 const TOKEN_SECONDS = 12 * 3600
 const NO_CALLS = { peer: 'off: the simulator needs the package node-datachannel for it', setting: 'off: set WEBRTC=media-only or shared' }
 const CONSOLE_HEADERS = {
-  'content-security-policy': "default-src 'self'; connect-src 'self' http: https: ws: wss:; img-src data:",
+  'content-security-policy': "default-src 'self'; connect-src 'self' http: https: ws: wss:; img-src data:; script-src 'self' blob:",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
 }

@@ -21,7 +21,7 @@ async function translate(): Promise<string> {
   const project = mkdtempSync(join(tmpdir(), 'relay-built-'))
   const folder = join(project, 'dist')
   process.on('exit', () => rmSync(project, { recursive: true, force: true }))
-  const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
+  const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts') && !name.startsWith('browser/'))
   await build({
     entryPoints: sources.map((name) => join(ROOT, 'src', name)),
     outbase: join(ROOT, 'src'),
@@ -31,7 +31,8 @@ async function translate(): Promise<string> {
     target: 'node20',
     logLevel: 'error',
   })
-  for (const page of ['console', 'operator']) cpSync(join(ROOT, 'src', page), join(folder, page), { recursive: true })
+  const { buildPages } = (await import(new URL('../../src/browser/build.js', import.meta.url).href)) as { buildPages: (folder: string) => Promise<void> }
+  await buildPages(folder)
   cpSync(join(ROOT, 'package.json'), join(project, 'package.json'))
   symlinkSync(join(ROOT, 'node_modules'), join(project, 'node_modules'), 'dir')
   mkdirSync(join(project, 'test'))
