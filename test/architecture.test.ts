@@ -109,8 +109,8 @@ describe('who may import whom', () => {
     expect(forbidden(FILES, ({ target }) => !ENTRIES.includes(target))).toEqual([])
   })
 
-  it('ports and the shape of the configuration hold types only', () => {
-    const files = FILES.filter((file) => file.path.startsWith('src/ports/') || file.path === 'src/config/config.ts')
+  it('ports, the published events and the shape of the configuration hold types only', () => {
+    const files = FILES.filter((file) => /^src\/(ports\/|events\/|config\/config\.ts$)/.test(file.path))
     expect(files.length).toBeGreaterThan(5)
     expect(forbidden(files, ({ typeOnly }) => typeOnly)).toEqual([])
     expect(linesWith(files, /^(export )?(const|let|function|class|default)\b/)).toEqual([])
