@@ -1,6 +1,7 @@
 // The apps with a page, built and used in a real Chromium: signing in, a typed and a spoken turn, a tool of the server, an interruption. No secret is in what a page gets.
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import type { RunningCommand } from '../support/built-relay.js'
@@ -8,6 +9,7 @@ import { type Browser, chromiumPath, complaintsOf, openBrowser } from '../suppor
 import { hasEspeak, speechFile } from '../support/speech.js'
 import { appFolder, freePort, runScript, type StartedRelay, secretsOf, startRelay, startScript } from './app-scripts.js'
 
+const APPS_SOURCE = fileURLToPath(new URL('../apps/', import.meta.url))
 const { away } = inject('apps')
 const missing = [...(chromiumPath() ? [] : ['Chromium']), ...(hasEspeak() ? [] : ['espeak-ng'])]
 const why = away ?? (missing.length > 0 ? `${missing.join(' and ')} not installed` : undefined)
@@ -129,6 +131,16 @@ describe.skipIf(why !== undefined).each(APPS)(`$name${because}`, { timeout: 90_0
     } finally {
       await developed.stop()
     }
+  })
+
+  it('is as it was copied, whatever its tools did', () => {
+    const copied = readdirSync(join(APPS_SOURCE, name), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile() && entry.name !== 'package.json')
+    const changed = copied.filter((entry) => {
+      const path = join(entry.parentPath, entry.name)
+      return readFileSync(path, 'utf8') !== readFileSync(join(appFolder(name), path.slice(join(APPS_SOURCE, name).length)), 'utf8')
+    })
+    expect(copied.length).toBeGreaterThan(5)
+    expect(changed.map((entry) => entry.name)).toEqual([])
   })
 
   it('complains of nothing, and has no secret in what a page gets', async () => {

@@ -230,6 +230,6 @@ describe('the hook', () => {
       target: 'es2022',
       external: ['react', '../browser/browser.js'],
     })
-    expect(gzipSync(outputFiles[0]?.contents ?? '').length).toBeLessThanOrEqual(1400)
+    expect(gzipSync(outputFiles[0]?.contents ?? '').length).toBeLessThanOrEqual(1250)
   })
 })
