@@ -57,6 +57,7 @@ export async function explain(token: string, print: (line: string) => void): Pro
       ...quotaRows(config, profile.name, identity.claims),
       ...enforcementRows(webrtcMode(config, profile.name), own('webrtc', 'WEBRTC')),
       row('tool rounds', String(limits.toolMaxRounds), variable('TOOL_MAX_ROUNDS')),
+      ...config.renamed.map(({ from, to, until }) => row('renamed setting', `${from} is ${to}`, `the old name is read until version ${until}`)),
     ]
     for (const line of rows) print(line)
     return true

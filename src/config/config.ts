@@ -10,6 +10,7 @@ import type { JsonObject } from '../core/protocol/events.js'
 import type { AuditConfig } from './audit.js'
 import type { GuardConfig } from './guard-config.js'
 import type { RecordsConfig } from './records.js'
+import type { RenamedInUse } from './renamed.js'
 import type { Secret } from './secret.js'
 import type { TelemetryConfig } from './telemetry-config.js'
 import type { TelephonyConfig } from './telephony-config.js'
@@ -208,4 +209,6 @@ export interface Config {
   /** Absent: nobody calls by telephone. */
   readonly telephony?: TelephonyConfig | undefined
   readonly metricsFormat: 'text' | 'openmetrics'
+  /** Settings that are given by a name that they no longer have. */
+  readonly renamed: readonly RenamedInUse[]
 }

@@ -2,6 +2,7 @@
 import { openingTexts } from './client-may-set.js'
 import type { Config, ToolConfig, UpstreamConfig } from './config.js'
 import type { GuardConfig } from './guard-config.js'
+import { renamedSentence } from './renamed.js'
 import { webrtcIsOn, webrtcMode } from './webrtc.js'
 
 /** Rows of name and value for `check`, without credentials and without the text of instructions. */
@@ -28,6 +29,7 @@ export function describeConfig(config: Config): readonly (readonly [name: string
     ],
     ['telephone', describeTelephony(config)],
     ['telemetry', describeTelemetry(config)],
+    ...config.renamed.map(({ from, to, until }) => [`renamed ${from}`, `read as ${to}, until version ${until}`] as const),
     ['limits store', config.redis ? `Redis, keys under ${config.redis.keyPrefix}` : 'in process'],
     ['sessions', `${limits.maxSessions} at once, ${limits.maxSessionsPerUser} a user, ${limits.maxSessionMs / 1000} s long, ${limits.idleTimeoutMs / 1000} s idle`],
     ['messages', `${limits.maxMessageBytes} bytes, ${limits.messagesPerSecond} a second, ${limits.clientBufferBytes} bytes buffered`],
@@ -75,7 +77,7 @@ export function configWarnings(config: Config): readonly string[] {
     [plainGuards.length > 0, `Guards reached over plain http: ${plainGuards.join(', ')}`],
     [plain.length > 0, `Tools reached over plain http: ${plain.join(', ')}`],
   ]
-  return warnings.filter(([applies]) => applies).map(([, text]) => text)
+  return [...config.renamed.map(renamedSentence), ...warnings.filter(([applies]) => applies).map(([, text]) => text)]
 }
 
 function describeUpstream(upstream: UpstreamConfig): string {

@@ -1,4 +1,5 @@
 // The documents' tables, made from the code they describe, so that neither can drift from the other.
+import { RENAMED } from '../../src/config/renamed.js'
 import type { Variable } from '../../src/config/variable.js'
 import { VARIABLES, type VariableName } from '../../src/config/variables.js'
 import { CLIENT_RULE_SAYS, CLIENT_RULES } from '../../src/core/policy/client-rules.js'
@@ -31,6 +32,13 @@ export const GENERATED: Readonly<Record<string, Tables>> = {
       settablePaths()
         .map((path) => `- \`${path}\``)
         .join('\n'),
+    renamed: () =>
+      RENAMED.length === 0
+        ? 'No setting has another name than it had.'
+        : table(
+            ['old name', 'new name', 'since', 'the old one is not read from'],
+            RENAMED.map(({ from, to, since, until }) => [`\`${from}\``, `\`${to}\``, since, until]),
+          ),
   },
   'src/core/policy/README.md': {
     'client-events': () => table(['from the client', 'what happens'], rows(CLIENT_RULES, CLIENT_RULE_SAYS)),
