@@ -1,17 +1,13 @@
 // Packs the relay, copies every app out of the package by `init --app`, and installs them, once for all suites of this folder.
-import { type ExecFileException, execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { basename, join } from 'node:path'
 import type { TestProject } from 'vitest/node'
+import { isAway, pack, type Ran, removeAll, run } from '../package/installed.js'
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const NAMES = ['page', 'react', 'next', 'node', 'python', 'phone']
 /** Both downloads, on a slow line. */
 const INSTALL_MS = 300_000
-const AWAY = /ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH|NewConnectionError|Name or service not known/
 
 export interface InstalledApps {
   /** Each app has a folder of its name in it, and all share one `node_modules`. */
@@ -32,21 +28,31 @@ export async function setup(project: TestProject): Promise<() => unknown> {
   const kept = process.env.APPS_FOLDER
   const folder = kept ?? mkdtempSync(join(tmpdir(), 'first-apps-'))
   if (kept !== undefined) clear(kept)
+  const remove = () => kept === undefined && rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+  try {
+    project.provide('apps', { folder, ...(await install(folder)) })
+  } catch (error) {
+    remove()
+    throw error
+  }
+  return remove
+}
+
+async function install(folder: string): Promise<Omit<InstalledApps, 'folder'>> {
   const began = performance.now()
   const step = (what: string) => console.log(`${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s  ${what}`)
-  await run('npm', ['run', '-s', 'build'], ROOT, 120_000)
-  await run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], ROOT, 60_000)
-  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? 'none'
+  const tarball = await pack()
+  cpSync(tarball, join(folder, basename(tarball)))
   const unpacked = join(folder, 'unpacked')
   mkdirSync(unpacked)
-  await run('tar', ['xzf', join(folder, tarball), '-C', unpacked], folder, 60_000)
-  for (const name of NAMES) await run(process.execPath, [join(unpacked, 'package/dist/cli.js'), 'init', '--app', name, name], folder, 20_000)
+  orThrow(await run('tar', ['xzf', tarball, '-C', unpacked], folder))
+  for (const name of NAMES) orThrow(await run(process.execPath, [join(unpacked, 'package/dist/cli.js'), 'init', '--app', name, name], folder))
   rmSync(unpacked, { recursive: true })
+  removeAll()
   step('packed, and copied by init --app')
-  const [away, noPython] = await Promise.all([installNode(folder, tarball), installPython(join(folder, 'python'))])
-  step(`installed${away ? `, but not from npm: ${away}` : ''}${noPython ? `, but not from PyPI: ${noPython}` : ''}`)
-  project.provide('apps', { folder, ...(away !== undefined && { away }), ...(noPython !== undefined && { noPython }) })
-  return () => kept === undefined && rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+  const [noNode, noPython] = await Promise.all([installNode(folder, basename(tarball)), installPython(join(folder, 'python'))])
+  step(`installed${noNode ? `, but not from npm: ${noNode}` : ''}${noPython ? `, but not from PyPI: ${noPython}` : ''}`)
+  return { ...(noNode !== undefined && { away: noNode }), ...(noPython !== undefined && { noPython }) }
 }
 
 /** Of a run before only the packages of others stay. */
@@ -67,31 +73,24 @@ async function installNode(folder: string, tarball: string): Promise<string | un
   }
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, workspaces }))
   const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error', '--fetch-retries=1', '--fetch-retry-mintimeout=1000']
-  return reachable(run('npm', ['install', ...flags], folder, INSTALL_MS))
+  return away(await run('npm', ['install', ...flags], folder, { ms: INSTALL_MS }))
 }
 
 async function installPython(folder: string): Promise<string | undefined> {
-  try {
-    await run('python3', ['-c', 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))'], folder, 20_000)
-  } catch {
-    return 'there is no python3 of 3.10 or newer with venv'
-  }
-  await run('python3', ['-m', 'venv', '.venv'], folder, 60_000)
+  const { code } = await run('python3', ['-c', 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))'], folder)
+  if (code !== 0) return 'there is no python3 of 3.10 or newer with venv'
+  orThrow(await run('python3', ['-m', 'venv', '.venv'], folder))
   const flags = ['--quiet', '--disable-pip-version-check', '--retries', '1', '--timeout', '20']
-  return reachable(run('.venv/bin/pip', ['install', ...flags, '-r', 'requirements.txt'], folder, INSTALL_MS))
+  return away(await run('.venv/bin/pip', ['install', ...flags, '-r', 'requirements.txt'], folder, { ms: INSTALL_MS }))
 }
 
-async function reachable(installing: Promise<unknown>): Promise<string | undefined> {
-  try {
-    await installing
-    return undefined
-  } catch (error) {
-    const { stderr = '' } = error as ExecFileException
-    if (AWAY.test(stderr)) return 'the registry cannot be reached'
-    throw error
-  }
+/** Why nothing could be installed, if the registry is to blame. */
+function away(ran: Ran): string | undefined {
+  if (ran.code !== 0 && isAway(ran.errors)) return 'the registry cannot be reached'
+  orThrow(ran)
+  return undefined
 }
 
-function run(file: string, words: readonly string[], cwd: string, timeout: number): Promise<unknown> {
-  return promisify(execFile)(file, words, { cwd, timeout, maxBuffer: 10_000_000 })
+function orThrow({ code, output, errors }: Ran): void {
+  if (code !== 0) throw new Error(`ended with ${code}: ${output}${errors}`)
 }
