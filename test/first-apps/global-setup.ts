@@ -1,5 +1,6 @@
 // Packs the relay, copies every app out of the package by `init --app`, and installs them, once for all suites of this folder.
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { TestProject } from 'vitest/node'
@@ -28,11 +29,12 @@ export async function setup(project: TestProject): Promise<() => unknown> {
   const kept = process.env.APPS_FOLDER
   const folder = kept ?? mkdtempSync(join(tmpdir(), 'first-apps-'))
   if (kept !== undefined) clear(kept)
-  const remove = () => kept === undefined && rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+  // Not at once: vitest has to hear its workers end meanwhile.
+  const remove = async () => kept === undefined && rm(folder, { recursive: true, force: true, maxRetries: 3 })
   try {
     project.provide('apps', { folder, ...(await install(folder)) })
   } catch (error) {
-    remove()
+    await remove()
     throw error
   }
   return remove
