@@ -2,6 +2,7 @@
 import type { ClientEvent, ServerEvent } from '../events/events.js'
 import { createAnswers, OWN_ID } from './answers.js'
 import { calling } from './calling.js'
+import { createDialler } from './dialling.js'
 import { isLost, type TalkState } from './line.js'
 import { createHub } from './listeners.js'
 import type { Relay, RelayOptions, RelayState } from './relay.js'
@@ -18,34 +19,29 @@ export type { Problem } from './trouble.js'
 const BEGIN_ANEW: readonly number[] = [1012, 4410]
 /** So often a next session is tried; the pauses double from half a second to eight. */
 const MOST_TRIES = 8
-const TOKEN_MS = 10_000
-const REFRESH_MS = 5000
+const REFRESH_MS = 2000
 const MOST_PENDING = 1000
-/** So much that a socket has not sent says that it is dead: twenty seconds of sound. */
-const MOST_BUFFERED = 1_300_000
 /** What makes sense in that session alone, or in that moment. */
 const OF_ITS_SESSION = /"(item|call|response|previous_item)_id"|"(in|out)put_audio_buffer|"response.cancel"/
 
 /** Nothing happens before `open`, `talk` or `say`, so it can be called while a page is built, also on a server. */
 export function connect(options: RelayOptions): Relay {
   const { on, emit } = createHub()
+  const dialler = createDialler(options)
   const tell = (problem: Problem) => emit('problem', problem)
   let state: RelayState = 'closed'
   let speaking = false
   let talk: Talk | undefined
-  let socket: WebSocket | undefined
   /** Who waits for a live session. */
-  let waiting: [resolve: () => void, reject: (problem: Problem) => void][] = []
+  const waiting: [resolve: () => void, reject: (problem: Problem) => void][] = []
   /** What waits for one. */
   let pending: ClientEvent[] = []
   /** Counts sessions, and what was asked of the microphone: the last one holds. */
   let [session, asked] = [0, 0]
   /** Whether there was a live session since `open`, and how often a next one was tried. */
   let [wasLive, tries] = [false, 0]
-  /** The last token, and what the relay said before it closed. */
-  let [bearer, words] = ['', '']
-  /** Why the last dial was none. */
-  let failed: Problem | undefined
+  /** What the relay said before it closed. */
+  let words = ''
   let timer: ReturnType<typeof setTimeout> | undefined
   let unwatch: (() => void) | undefined
 
@@ -53,7 +49,7 @@ export function connect(options: RelayOptions): Relay {
     send,
     tell,
     onPart(audio: string) {
-      if (socket && socket.bufferedAmount > MOST_BUFFERED) talk?.doubt()
+      if (dialler.isStuck()) talk?.doubt()
       else send({ type: 'input_audio_buffer.append', audio })
     },
     onSpeaking(speaks: boolean) {
@@ -87,44 +83,19 @@ export function connect(options: RelayOptions): Relay {
 
   function begin() {
     const mine = ++session
-    failed = undefined
+    dialler.failed = undefined
     words = ''
     const common = {
-      connect: dial,
+      connect: dialler.dial,
       onEvent: (event: object) => mine === session && heard(event as ServerEvent),
       onState: (next: TalkState, detail?: boolean | number) => mine === session && changed(next, detail),
     }
     try {
       const ends = sound.ends()
-      talk = ends ? calling({ ...common, ...ends, url: options.url, token: fresh }) : resuming(common)
+      talk = ends ? calling({ ...common, ...ends, url: options.url, token: dialler.fresh }) : resuming(common)
     } catch {
-      failed = problemOf('address')
+      dialler.failed = problemOf('address')
       ended(1006)
-    }
-  }
-
-  async function fresh(): Promise<string> {
-    try {
-      const late = new Promise<never>((_, reject) => void setTimeout(reject, TOKEN_MS))
-      bearer = await Promise.race([options.token(), late])
-      return bearer
-    } catch (cause) {
-      failed = Object.assign(problemOf('token'), { cause })
-      throw failed
-    }
-  }
-
-  async function dial(protocols: string[], callId?: string): Promise<WebSocket> {
-    failed = undefined
-    await fresh()
-    try {
-      const address = new URL(options.url)
-      if (callId) address.searchParams.set('call_id', callId)
-      socket = new WebSocket(address, [...protocols, `openai-insecure-api-key.${bearer}`])
-      return socket
-    } catch (error) {
-      failed = problemOf('address')
-      throw error
     }
   }
 
@@ -141,10 +112,11 @@ export function connect(options: RelayOptions): Relay {
 
   /** Until there is another token, or the session's end. */
   async function refresh(mine: number) {
-    const old = bearer
+    const old = dialler.bearer
     try {
       // Not told as `sent`: it is nobody's business.
-      if ((await fresh()) !== old && mine === session) talk?.send({ type: 'relay.token.refresh', token: bearer })
+      const token = await dialler.fresh()
+      if (token !== old && mine === session) talk?.send({ type: 'relay.token.refresh', token })
     } catch (problem) {
       if (mine !== session) return
       tell(problem as Problem)
@@ -178,7 +150,7 @@ export function connect(options: RelayOptions): Relay {
       tries++
       return
     }
-    const problem = Object.assign(failed ?? problemOf(wasLive && tries === 0 && code === 1006 ? 'lost' : code, words), { fatal: true })
+    const problem = Object.assign(dialler.failed ?? problemOf(wasLive && tries === 0 && code === 1006 ? 'lost' : code, words), { fatal: true })
     finish(problem)
     tell(problem)
   }

@@ -34,7 +34,7 @@ const TEXTS: Readonly<Record<number | string, readonly [advice: string, message?
   4408: [ANEW],
   4409: ['Use the other connection.'],
   4410: [ANEW],
-  4413: [ANEW],
+  4413: ['Open again, and send less or read faster.'],
   4429: [LATER],
   lost: [`${ANEW} With the claim relayEvents it comes back.`, 'The connection was lost.'],
   address: ['Check url and token().', 'This address or token cannot be used.'],
