@@ -2,13 +2,13 @@
 import type { ClientEvent, ServerEvent } from '../events/events.js'
 import { createAnswers, OWN_ID } from './answers.js'
 import { calling } from './calling.js'
-import { createDialler } from './dialling.js'
+import { socketTo, tokenOf } from './dialling.js'
 import { isLost, type TalkState } from './line.js'
 import { createHub } from './listeners.js'
 import type { Relay, RelayOptions, RelayState } from './relay.js'
 import { ENABLE_ID, resuming, type Talk } from './resuming.js'
 import { createSound } from './sound.js'
-import { type Problem, problemIn, problemOf } from './trouble.js'
+import { isProblem, type Problem, problemIn, problemOf } from './trouble.js'
 import { watchPage } from './watching.js'
 
 export type { ClientEvent, ServerEvent, ServerEvents } from '../events/events.js'
@@ -20,18 +20,20 @@ const BEGIN_ANEW: readonly number[] = [1012, 4410]
 /** So often a next session is tried; the pauses double from half a second to eight. */
 const MOST_TRIES = 8
 const REFRESH_MS = 2000
+/** So much that a socket has not sent says that it is dead: twenty seconds of sound. */
+const MOST_BUFFERED = 1_300_000
 const MOST_PENDING = 1000
 /** What makes sense in that session alone, or in that moment. */
-const OF_ITS_SESSION = /"(item|call|response|previous_item)_id"|"(in|out)put_audio_buffer|"response.cancel"/
+const OF_ITS_SESSION = /"(?!event)\w+_id":|:"((in|out)put_audio_buffer|response.cancel")/
 
 /** Nothing happens before `open`, `talk` or `say`, so it can be called while a page is built, also on a server. */
 export function connect(options: RelayOptions): Relay {
   const { on, emit } = createHub()
-  const dialler = createDialler(options)
   const tell = (problem: Problem) => emit('problem', problem)
   let state: RelayState = 'closed'
   let speaking = false
   let talk: Talk | undefined
+  let socket: WebSocket | undefined
   /** Who waits for a live session. */
   const waiting: [resolve: () => void, reject: (problem: Problem) => void][] = []
   /** What waits for one. */
@@ -40,8 +42,8 @@ export function connect(options: RelayOptions): Relay {
   let [session, asked] = [0, 0]
   /** Whether there was a live session since `open`, and how often a next one was tried. */
   let [wasLive, tries] = [false, 0]
-  /** What the relay said before it closed. */
-  let words = ''
+  /** The last token, and what the relay said before it closed. */
+  let [bearer, words] = ['', '']
   let timer: ReturnType<typeof setTimeout> | undefined
   let unwatch: (() => void) | undefined
 
@@ -49,7 +51,7 @@ export function connect(options: RelayOptions): Relay {
     send,
     tell,
     onPart(audio: string) {
-      if (dialler.isStuck()) talk?.doubt()
+      if (socket && socket.bufferedAmount > MOST_BUFFERED) talk?.doubt()
       else send({ type: 'input_audio_buffer.append', audio })
     },
     onSpeaking(speaks: boolean) {
@@ -83,20 +85,28 @@ export function connect(options: RelayOptions): Relay {
 
   function begin() {
     const mine = ++session
-    dialler.failed = undefined
     words = ''
     const common = {
-      connect: dialler.dial,
+      connect: dial,
       onEvent: (event: object) => mine === session && heard(event as ServerEvent),
-      onState: (next: TalkState, detail?: boolean | number) => mine === session && changed(next, detail),
+      onState: (next: TalkState, detail?: boolean | number, reason?: unknown) => mine === session && changed(next, detail, reason),
     }
     try {
       const ends = sound.ends()
-      talk = ends ? calling({ ...common, ...ends, url: options.url, token: dialler.fresh }) : resuming(common)
+      talk = ends ? calling({ ...common, ...ends, url: options.url, token: fresh }) : resuming(common)
     } catch {
-      dialler.failed = problemOf('address')
-      ended(1006)
+      ended(1006, problemOf('address'))
     }
+  }
+
+  async function fresh(): Promise<string> {
+    bearer = await tokenOf(options)
+    return bearer
+  }
+
+  async function dial(protocols: string[], callId?: string): Promise<WebSocket> {
+    socket = socketTo(options.url, await fresh(), protocols, callId)
+    return socket
   }
 
   function heard(event: ServerEvent) {
@@ -112,10 +122,10 @@ export function connect(options: RelayOptions): Relay {
 
   /** Until there is another token, or the session's end. */
   async function refresh(mine: number) {
-    const old = dialler.bearer
+    const old = bearer
     try {
       // Not told as `sent`: it is nobody's business.
-      const token = await dialler.fresh()
+      const token = await fresh()
       if (token !== old && mine === session) talk?.send({ type: 'relay.token.refresh', token })
     } catch (problem) {
       if (mine !== session) return
@@ -124,8 +134,8 @@ export function connect(options: RelayOptions): Relay {
     }
   }
 
-  function changed(next: TalkState, detail?: boolean | number) {
-    if (next === 'over') return ended(detail as number)
+  function changed(next: TalkState, detail?: boolean | number, reason?: unknown) {
+    if (next === 'over') return ended(detail as number, reason)
     if (next === 'away') return set('away')
     if (next === 'open' && wasLive) {
       pending = pending.filter((event) => !OF_ITS_SESSION.test(JSON.stringify(event)))
@@ -142,7 +152,7 @@ export function connect(options: RelayOptions): Relay {
     for (const [resolve] of waiting.splice(0)) resolve()
   }
 
-  function ended(code: number) {
+  function ended(code: number, reason: unknown) {
     if (wasLive && (tries > 0 ? isLost(code) && tries < MOST_TRIES : BEGIN_ANEW.includes(code))) {
       answers.forget()
       set('away')
@@ -150,7 +160,8 @@ export function connect(options: RelayOptions): Relay {
       tries++
       return
     }
-    const problem = Object.assign(dialler.failed ?? problemOf(wasLive && tries === 0 && code === 1006 ? 'lost' : code, words), { fatal: true })
+    const isGone = wasLive && tries === 0 && code === 1006
+    const problem = Object.assign(isProblem(reason) ? reason : problemOf(isGone ? 'lost' : code, words), { fatal: true })
     finish(problem)
     tell(problem)
   }

@@ -253,6 +253,27 @@ describe.skipIf(!chromiumPath())(`the browser kit${reason}`, { timeout: 25_000 }
     expect(JSON.stringify(last)).not.toContain('old words')
   })
 
+  it('calls by WebRTC from a page of another origin: is heard, hangs up, and says what to do if it may not', async () => {
+    await open(`transport: 'webrtc',`)
+    expect(await run('relay.open().catch(({ code, fatal }) => [code, fatal])')).toEqual([expect.any(Number), true])
+    expect((await seen('problem'))[0]?.advice).toMatch(/Check url/)
+    await page.close()
+
+    const calls = await runRelay({ env: { ALLOWED_ORIGINS: pages.origin, REFUSE_AFTER_UPGRADE: 'true', WEBRTC: 'media-only' } })
+    await open(`transport: 'webrtc', url: '${calls.wsUrl.replace('127.0.0.1', 'localhost')}/v1/realtime',`)
+    await run(`relay.say('Good morning')`)
+    await run(`until('speaking', ({ speaking }) => speaking)`)
+    await run(`until('speaking', ({ speaking }) => !speaking)`)
+    await answered('Good morning')
+    expect(await run('[relay.state, document.querySelectorAll("audio").length]')).toEqual(['open', 0])
+    expect(calls.simulator.calls()).toHaveLength(1)
+    await run('relay.close()')
+    await expect.poll(() => calls.simulator.calls(), { timeout: 5000 }).toEqual([])
+    expect(await problems()).toEqual([])
+    await page.close()
+    await calls.close()
+  })
+
   /** As an operator does. */
   async function endSessions(): Promise<void> {
     const headers = { authorization: `Bearer ${await running.token('operator', { scope: 'relay:admin' })}`, 'content-type': 'application/json' }
