@@ -2,12 +2,13 @@
 import type { ClientEvent, ServerEvent } from '../events/events.js'
 import { createAnswers, OWN_ID } from './answers.js'
 import { calling } from './calling.js'
+import { socketTo, tokenOf } from './dialling.js'
 import { isLost, type TalkState } from './line.js'
 import { createHub } from './listeners.js'
 import type { Relay, RelayOptions, RelayState } from './relay.js'
 import { ENABLE_ID, resuming, type Talk } from './resuming.js'
 import { createSound } from './sound.js'
-import { type Problem, problemIn, problemOf } from './trouble.js'
+import { isProblem, type Problem, problemIn, problemOf } from './trouble.js'
 import { watchPage } from './watching.js'
 
 export type { ClientEvent, ServerEvent, ServerEvents } from '../events/events.js'
@@ -18,13 +19,12 @@ export type { Problem } from './trouble.js'
 const BEGIN_ANEW: readonly number[] = [1012, 4410]
 /** So often a next session is tried; the pauses double from half a second to eight. */
 const MOST_TRIES = 8
-const TOKEN_MS = 10_000
-const REFRESH_MS = 5000
-const MOST_PENDING = 1000
+const REFRESH_MS = 2000
 /** So much that a socket has not sent says that it is dead: twenty seconds of sound. */
 const MOST_BUFFERED = 1_300_000
+const MOST_PENDING = 1000
 /** What makes sense in that session alone, or in that moment. */
-const OF_ITS_SESSION = /"(item|call|response|previous_item)_id"|"(in|out)put_audio_buffer|"response.cancel"/
+const OF_ITS_SESSION = /"(?!event)\w+_id":|:"((in|out)put_audio_buffer|response.cancel")/
 
 /** Nothing happens before `open`, `talk` or `say`, so it can be called while a page is built, also on a server. */
 export function connect(options: RelayOptions): Relay {
@@ -35,7 +35,7 @@ export function connect(options: RelayOptions): Relay {
   let talk: Talk | undefined
   let socket: WebSocket | undefined
   /** Who waits for a live session. */
-  let waiting: [resolve: () => void, reject: (problem: Problem) => void][] = []
+  const waiting: [resolve: () => void, reject: (problem: Problem) => void][] = []
   /** What waits for one. */
   let pending: ClientEvent[] = []
   /** Counts sessions, and what was asked of the microphone: the last one holds. */
@@ -44,8 +44,6 @@ export function connect(options: RelayOptions): Relay {
   let [wasLive, tries] = [false, 0]
   /** The last token, and what the relay said before it closed. */
   let [bearer, words] = ['', '']
-  /** Why the last dial was none. */
-  let failed: Problem | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
   let unwatch: (() => void) | undefined
 
@@ -87,45 +85,28 @@ export function connect(options: RelayOptions): Relay {
 
   function begin() {
     const mine = ++session
-    failed = undefined
     words = ''
     const common = {
       connect: dial,
       onEvent: (event: object) => mine === session && heard(event as ServerEvent),
-      onState: (next: TalkState, detail?: boolean | number) => mine === session && changed(next, detail),
+      onState: (next: TalkState, detail?: boolean | number, reason?: unknown) => mine === session && changed(next, detail, reason),
     }
     try {
       const ends = sound.ends()
       talk = ends ? calling({ ...common, ...ends, url: options.url, token: fresh }) : resuming(common)
     } catch {
-      failed = problemOf('address')
-      ended(1006)
+      ended(1006, problemOf('address'))
     }
   }
 
   async function fresh(): Promise<string> {
-    try {
-      const late = new Promise<never>((_, reject) => void setTimeout(reject, TOKEN_MS))
-      bearer = await Promise.race([options.token(), late])
-      return bearer
-    } catch (cause) {
-      failed = Object.assign(problemOf('token'), { cause })
-      throw failed
-    }
+    bearer = await tokenOf(options)
+    return bearer
   }
 
   async function dial(protocols: string[], callId?: string): Promise<WebSocket> {
-    failed = undefined
-    await fresh()
-    try {
-      const address = new URL(options.url)
-      if (callId) address.searchParams.set('call_id', callId)
-      socket = new WebSocket(address, [...protocols, `openai-insecure-api-key.${bearer}`])
-      return socket
-    } catch (error) {
-      failed = problemOf('address')
-      throw error
-    }
+    socket = socketTo(options.url, await fresh(), protocols, callId)
+    return socket
   }
 
   function heard(event: ServerEvent) {
@@ -144,7 +125,8 @@ export function connect(options: RelayOptions): Relay {
     const old = bearer
     try {
       // Not told as `sent`: it is nobody's business.
-      if ((await fresh()) !== old && mine === session) talk?.send({ type: 'relay.token.refresh', token: bearer })
+      const token = await fresh()
+      if (token !== old && mine === session) talk?.send({ type: 'relay.token.refresh', token })
     } catch (problem) {
       if (mine !== session) return
       tell(problem as Problem)
@@ -152,8 +134,8 @@ export function connect(options: RelayOptions): Relay {
     }
   }
 
-  function changed(next: TalkState, detail?: boolean | number) {
-    if (next === 'over') return ended(detail as number)
+  function changed(next: TalkState, detail?: boolean | number, reason?: unknown) {
+    if (next === 'over') return ended(detail as number, reason)
     if (next === 'away') return set('away')
     if (next === 'open' && wasLive) {
       pending = pending.filter((event) => !OF_ITS_SESSION.test(JSON.stringify(event)))
@@ -170,7 +152,7 @@ export function connect(options: RelayOptions): Relay {
     for (const [resolve] of waiting.splice(0)) resolve()
   }
 
-  function ended(code: number) {
+  function ended(code: number, reason: unknown) {
     if (wasLive && (tries > 0 ? isLost(code) && tries < MOST_TRIES : BEGIN_ANEW.includes(code))) {
       answers.forget()
       set('away')
@@ -178,7 +160,8 @@ export function connect(options: RelayOptions): Relay {
       tries++
       return
     }
-    const problem = Object.assign(failed ?? problemOf(wasLive && tries === 0 && code === 1006 ? 'lost' : code, words), { fatal: true })
+    const isGone = wasLive && tries === 0 && code === 1006
+    const problem = Object.assign(isProblem(reason) ? reason : problemOf(isGone ? 'lost' : code, words), { fatal: true })
     finish(problem)
     tell(problem)
   }

@@ -24,8 +24,10 @@ export async function buildPages(folder) {
   for (const page of ['console', 'operator']) cpSync(`${SOURCE}${page}`, `${folder}/${page}`, { recursive: true })
   const kit = { ...SMALL, entryPoints: [`${SOURCE}browser/browser.ts`], bundle: true, charset: 'utf8', logLevel: 'error', plugins: [smallWorklet] }
   // The demo serves its page's folder alone.
-  for (const room of ['browser', 'console']) await build({ ...kit, outfile: `${folder}/${room}/kit.min.js` })
-  writeFileSync(`${folder}/browser/microphone-worklet.js`, worklet.code)
+  for (const room of ['browser', 'console']) {
+    await build({ ...kit, outfile: `${folder}/${room}/kit.min.js` })
+    writeFileSync(`${folder}/${room}/microphone-worklet.js`, worklet.code)
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await buildPages(fileURLToPath(new URL('../../dist', import.meta.url)))

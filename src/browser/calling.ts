@@ -83,6 +83,6 @@ export function calling({ url, token, connect, stream, player, onEvent, onState 
       .finally(() => peer.close())
   }
 
-  place().catch(() => line.over(1006))
+  place().catch((reason) => line.over(1006, reason))
   return { send: (event) => line.send(JSON.stringify(event)), doubt: line.doubt, close: () => line.over(1000) }
 }

@@ -26,8 +26,8 @@ export interface TalkOptions {
   readonly connect: (protocols: string[]) => Socket | Promise<Socket>
   /** Gets every event once, in order. */
   readonly onEvent: (event: Heard) => void
-  /** `open`, `away`, `back` (true: with all that was missed; else the items come again), `over` with the close code and its reason. */
-  readonly onState: (state: TalkState, detail?: boolean | number, reason?: string) => void
+  /** `open`, `away`, `back` (true: with all that was missed; else the items come again), `over` with the close code, and its reason or what `connect` threw. */
+  readonly onState: (state: TalkState, detail?: boolean | number, reason?: unknown) => void
 }
 
 export interface LineOptions {
@@ -38,7 +38,7 @@ export interface LineOptions {
   readonly awayMs: () => number
   readonly onAway: () => void
   /** Once. */
-  readonly onOver: (code: number, reason?: string) => void
+  readonly onOver: (code: number, reason?: unknown) => void
 }
 
 export interface Line {
@@ -49,7 +49,7 @@ export interface Line {
   send(text: string): void
   /** The socket may be dead without knowing: it is given up for the next, now, if the session waits. */
   doubt(): void
-  over(code: number, reason?: string): void
+  over(code: number, reason?: unknown): void
 }
 
 /** If `connect` throws, that is a socket lost with 1006. */
@@ -64,7 +64,7 @@ export function createLine({ connect, onEvent, awayMs, onAway, onOver }: LineOpt
     const mine = ++attempt
     waits = false
     clearTimeout(timer)
-    const onclose = ({ code, reason }: { code: number; reason?: string }) => mine === attempt && lost(code, reason)
+    const onclose = ({ code, reason }: { code: number; reason?: unknown }) => mine === attempt && lost(code, reason)
     timer = setTimeout(onclose, DIAL_MS, { code: 1006 })
     try {
       const dialled = await connect()
@@ -75,8 +75,8 @@ export function createLine({ connect, onEvent, awayMs, onAway, onOver }: LineOpt
       }
       if (mine === attempt) socket = Object.assign(dialled, { onmessage, onclose, onerror: () => undefined })
       else dialled.close(4000)
-    } catch {
-      onclose({ code: 1006 })
+    } catch (reason) {
+      onclose({ code: 1006, reason })
     }
   }
 
@@ -87,7 +87,7 @@ export function createLine({ connect, onEvent, awayMs, onAway, onOver }: LineOpt
     socket = undefined
   }
 
-  function lost(code: number, reason?: string) {
+  function lost(code: number, reason?: unknown) {
     const away = awayMs()
     if (isLive) backBy = Date.now() + away
     if (!away || !isLost(code) || Date.now() > backBy) return over(code, reason)
@@ -101,7 +101,7 @@ export function createLine({ connect, onEvent, awayMs, onAway, onOver }: LineOpt
     pauseMs = Math.min(2 * pauseMs + 500, 8000)
   }
 
-  function over(code: number, reason?: string) {
+  function over(code: number, reason?: unknown) {
     if (isOver) return
     isOver = true
     leave(1000)

@@ -15,7 +15,8 @@ export function createHub(): Hub {
       return () => void some.delete(listener)
     },
     emit(type, value) {
-      for (const listener of [...(listeners.get(type) ?? [])])
+      // Those of now: one may take itself off.
+      for (const listener of new Set(listeners.get(type)))
         try {
           listener(value as never)
         } catch (error) {

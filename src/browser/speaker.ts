@@ -64,7 +64,10 @@ export function createSpeaker(context: () => BaseAudioContext, onSpeaking: (spea
       if (next - at.currentTime > MOST_QUEUED_S) return false
       const part = partOf(item, content)
       const buffer = new AudioBuffer({ length: samples, sampleRate: RATE })
-      buffer.copyToChannel(Float32Array.from(pcm, (sample) => sample / 32768), 0)
+      buffer.copyToChannel(
+        Float32Array.from(pcm, (sample) => sample / 32768),
+        0,
+      )
       const source = new AudioBufferSourceNode(at, { buffer })
       const start = next > at.currentTime ? next : at.currentTime + LEAD_S
       source.connect(at.destination)

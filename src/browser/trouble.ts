@@ -25,7 +25,7 @@ const MEND = 'Mend what the page sends.'
 const TEXTS: Readonly<Record<number | string, readonly [advice: string, message?: string]>> = {
   1000: [ANEW],
   1006: ['Check url, network and relay: with REFUSE_AFTER_UPGRADE it tells more.', 'The relay does not answer.'],
-  1012: [LATER, 'The relay went away.'],
+  1012: [LATER],
   1013: [LATER],
   4401: ['Let token() return a new one.'],
   4402: ['Ask for a higher quota, or wait.'],
@@ -34,7 +34,7 @@ const TEXTS: Readonly<Record<number | string, readonly [advice: string, message?
   4408: [ANEW],
   4409: ['Use the other connection.'],
   4410: [ANEW],
-  4413: [ANEW],
+  4413: ['Open again, and send less or read faster.'],
   4429: [LATER],
   lost: [`${ANEW} With the claim relayEvents it comes back.`, 'The connection was lost.'],
   address: ['Check url and token().', 'This address or token cannot be used.'],
@@ -57,6 +57,8 @@ export function problemOf(code: number | string, words?: string, speaksFor = cod
   const [advice, message] = TEXTS[speaksFor] ?? [Number(speaksFor) < 4500 ? MEND : LATER]
   return Object.assign(new Error(words || message || `The session was closed (${code}).`), { code, advice, fatal: false })
 }
+
+export const isProblem = (error: unknown): error is Problem => (error as Problem | undefined)?.advice !== undefined
 
 /** Of an `error` event in a session that goes on. */
 export function problemIn(error: { readonly type: string; readonly code?: string | null; readonly message: string }): Problem {

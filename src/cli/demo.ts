@@ -22,7 +22,7 @@ const INSTRUCTIONS = 'You are the friendly voice of a small shop by the sea. Ans
 const TOKEN_SECONDS = 12 * 3600
 const NO_CALLS = { peer: 'off: the simulator needs the package node-datachannel for it', setting: 'off: set WEBRTC=media-only or shared' }
 const CONSOLE_HEADERS = {
-  'content-security-policy': "default-src 'self'; connect-src 'self' http: https: ws: wss:; img-src data:; script-src 'self' blob:",
+  'content-security-policy': "default-src 'self'; connect-src 'self' http: https: ws: wss:; img-src data:",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
 }
@@ -72,7 +72,11 @@ export async function startDemo(speech: DemoSpeech, print: (line: string) => voi
       await app.register(fastifyStatic, {
         root: fileURLToPath(new URL('../console/', import.meta.url)),
         prefix: '/console/',
-        setHeaders: (reply) => void Object.entries(CONSOLE_HEADERS).map(([name, value]) => reply.header(name, value)),
+        setHeaders(reply, path) {
+          for (const [name, value] of Object.entries(CONSOLE_HEADERS)) reply.header(name, value)
+          // The kit says nothing of this relay, and README's page on another port loads it from here.
+          if (path.endsWith('kit.min.js')) reply.header('access-control-allow-origin', '*')
+        },
       })
       app.get('/console/about.json', (_request, reply) => reply.headers(CONSOLE_HEADERS).send(about))
       // Across the redirect a browser keeps the fragment, which has the token.

@@ -32,7 +32,6 @@ const way = wayChoice(at('way'), at('promise'), () => {
   hangUp()
   relay = newRelay()
 })
-let answering = false
 /** An answer is still needed. It can be requested only after the current response. */
 let goOn = false
 /** What was typed, until it has an answer: if the conversation is lost, it goes back into its field. */
@@ -46,6 +45,8 @@ function newRelay() {
       return at('url').value.trim()
     },
     token: () => tokenOf(at('token').value),
+    // The demo's policy allows its own files alone.
+    workletUrl: 'microphone-worklet.js',
     transport: way.isCall() ? 'webrtc' : 'websocket',
   })
   made.on('*', (event) => {
@@ -102,9 +103,6 @@ function handle(event) {
     case 'response.function_call_arguments.done':
       answerCall(event)
       break
-    case 'response.created':
-      answering = true
-      break
     case 'response.done':
       responseDone(event.response)
       break
@@ -126,7 +124,6 @@ function responseDone({ id, status, status_details: details }) {
 }
 
 function responseOver() {
-  answering = false
   if (!goOn) return
   goOn = false
   relay.send({ type: 'response.create' })
@@ -138,7 +135,6 @@ function sayWhatNow() {
 
 /** Whatever comes next begins without an answer under way. */
 function sessionOver() {
-  answering = false
   goOn = false
   if (at('text').value === '') at('text').value = unanswered
   unanswered = ''

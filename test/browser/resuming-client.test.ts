@@ -61,7 +61,8 @@ async function talking() {
       await attached()
       current().readyState = 1
     },
-    greeted: (received: number, more: object = {}) => hears({ type: 'relay.resumed', cause: 'client', recovered: true, sent: 9, token: 'id.other', seconds: 60, received, ...more }),
+    greeted: (received: number, more: object = {}) =>
+      hears({ type: 'relay.resumed', cause: 'client', recovered: true, sent: 9, token: 'id.other', seconds: 60, received, ...more }),
   }
 }
 
