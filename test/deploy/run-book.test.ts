@@ -10,6 +10,7 @@ import { DOCUMENTS, ROOT, readDocument } from '../docs/documents.js'
 const OTHERS = [
   ...[
     'AZURE_CLIENT_ID',
+    'NPM_TOKEN',
     'NO_CONTENT',
     'SPAN_ONLY',
     'RELAY_CONFIG_DIR',

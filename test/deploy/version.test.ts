@@ -1,4 +1,4 @@
-// One version of the relay: every file that names one has that of package.json.
+// What is published: every file that names a version has that of package.json, and the workflow that publishes it may do nothing else.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -22,4 +22,19 @@ it.each(['docker-compose.yml', 'deploy/README.md', 'deploy/run-book.md'])('every
 
 it('the change log begins with it', () => {
   expect(/^## (\S+)/m.exec(text('CHANGELOG.md'))?.[1]).toBe(version)
+})
+
+it('the workflow publishes a tagged version with provenance, and may do nothing else', () => {
+  const flow = readYaml('.github/workflows/publish.yml')[0] as {
+    on: object
+    permissions: object
+    jobs: { publish: { permissions: object; steps: readonly { run?: string; uses?: string }[] } }
+  }
+  expect(flow).toMatchObject({ on: { push: { tags: ['v*'] } }, permissions: {} })
+  const { permissions, steps } = flow.jobs.publish
+  expect(permissions).toEqual({ contents: 'read', 'id-token': 'write' })
+  expect(steps.at(-1)?.run).toBe('npm publish --provenance --access public')
+  for (const { uses } of steps) expect(uses ?? 'actions/none@v1').toMatch(/^actions\/[a-z-]+@v\d+$/)
+  expect(JSON.parse(text('package.json'))).toMatchObject({ publishConfig: { access: 'public', provenance: true } })
+  expect(JSON.parse(text('package.json'))).not.toHaveProperty('private')
 })
