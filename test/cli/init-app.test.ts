@@ -1,7 +1,8 @@
 // `init --app` as it is typed: what is copied, what is refused, and that nothing is ever overwritten.
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseEnv } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -127,6 +128,35 @@ describe('the apps', () => {
       )
     expect(packages.filter((one) => !Object.hasOwn(own, one))).toEqual([])
     if (name !== 'phone') expect(packages.length).toBeGreaterThan(0)
+  })
+
+  it('are packed without what a run of them left in a clone, secrets above all', () => {
+    const { files } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { files: readonly string[] }
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'packed', version: '1.0.0', files }))
+    cpSync(join(APPS, 'next'), join(folder, 'test/apps/next'), { recursive: true })
+    const packed = () =>
+      (JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: folder, encoding: 'utf8' })) as [{ files: { path: string }[] }])[0].files.map(
+        ({ path }) => path,
+      )
+    const before = packed()
+    expect(before).toContain('test/apps/next/.env.example')
+    const left = [
+      '.env',
+      '.next/server/app.js',
+      'dist/app.js',
+      'node_modules/x/x.js',
+      '.venv/bin/pip',
+      '__pycache__/ask.pyc',
+      'answer.wav',
+      'package-lock.json',
+      'next-env.d.ts',
+      'tsconfig.tsbuildinfo',
+    ]
+    for (const path of left) {
+      mkdirSync(dirname(join(folder, 'test/apps/next', path)), { recursive: true })
+      writeFileSync(join(folder, 'test/apps/next', path), '')
+    }
+    expect(packed()).toEqual(before)
   })
 
   it('page and react have one server and one sign-in', () => {
