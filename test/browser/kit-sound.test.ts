@@ -315,6 +315,50 @@ describe.skipIf(!chromiumPath())(`the kit's microphone and interruptions${reason
     expect(await problems()).toEqual([])
   })
 
+  it('plays nothing more of an answer that was cut, and the next one again', async () => {
+    await open(WORKLET, `${PLAYED}; globalThis.WebSocket = class extends WebSocket { constructor(...given) { super(...given); globalThis.socket = this } }`)
+    await run(`relay.open().then(() => { globalThis.hears = (event) => socket.onmessage({ data: JSON.stringify(event) }) })`)
+    const delta = (response: string) =>
+      run(`hears({ type: 'response.output_audio.delta', response_id: '${response}', item_id: 'item_${response}', content_index: 0, delta: btoa('\\0'.repeat(48000)) })`)
+    const played = () => run('sources.length')
+    for (const [how, cut] of [
+      ['a', 'relay.interrupt()'],
+      ['b', `hears({ type: 'input_audio_buffer.speech_started' })`],
+      ['c', `hears({ type: 'relay.interrupted', item_id: 'item_c', heard_ms: 0 })`],
+      ['d', `hears({ type: 'relay.blocked', side: 'output', category: 'x', message: 'y' })`],
+    ] as const) {
+      await run(`hears({ type: 'response.created', response: { id: '${how}' } })`)
+      await delta(how)
+      const before = await played()
+      await run(cut)
+      expect(await run('relay.speaking')).toBe(false)
+      await delta(how)
+      expect(await played(), cut).toBe(before)
+      await run(`hears({ type: 'response.done', response: { id: '${how}' } })`)
+    }
+    expect(await played()).toBe(4)
+    expect(await run(`seen('sent', ({ type }) => type === 'conversation.item.truncate').map(({ item_id }) => item_id)`)).toEqual(['item_a', 'item_b'])
+    expect(await problems()).toEqual([])
+  })
+
+  it('says once that the browser lets nothing sound before a click, and sounds after one', async () => {
+    // What a test runs in a page counts as a click, so the browser's rule is made here.
+    await open(
+      WORKLET,
+      `globalThis.clicked = false
+      addEventListener('click', () => { clicked = true }, true)
+      const { resume } = AudioContext.prototype
+      AudioContext.prototype.resume = function () { return clicked ? resume.call(this) : this.suspend().then(() => new Promise(() => undefined)) }`,
+    )
+    await run(`relay.say('${LONG}')`)
+    expect(await problem('autoplay')).toMatchObject({ fatal: false, advice: 'Call talk() in a click.' })
+    await talk()
+    await run(`until('listening')`)
+    await run(`relay.say('Again')`)
+    await run(`until('speaking', ({ speaking }) => !speaking)`)
+    expect(await problems()).toEqual(['autoplay'])
+  })
+
   it('stops when its user speaks, and sends no truncation twice', async () => {
     await open()
     await run(`relay.say('${LONG}')`)
