@@ -23,6 +23,8 @@ import { type FailedDial, findingOf } from './upstream-advice.js'
 
 const DIAL_MS = 15_000
 const STORE_MS = 3000
+/** A token comes first, and the chain of credentials may try several ways. */
+const ENTRA_STORE_MS = 15_000
 
 interface Line extends Health {
   readonly advice?: string
@@ -134,19 +136,23 @@ async function checkUpstream({ config: upstream, provider }: NamedUpstream, conf
 
 /** Waits a while, since a store connects in the background. Sessions can do without it, a check cannot. */
 async function checkStore(store: Store, { redis }: Config): Promise<Line> {
-  const end = performance.now() + STORE_MS
+  const since = performance.now()
   for (;;) {
     const health = await store.health()
     if (!redis) return health
-    if (health.status !== 'ok' && performance.now() < end) {
+    const patienceMs = redis.entra && health.detail !== 'redis refuses the credentials' ? ENTRA_STORE_MS : STORE_MS
+    if (health.status !== 'ok' && performance.now() < since + patienceMs) {
       await delay(50)
       continue
     }
-    const nodes = redisNodes(redis.url)
+    const nodes = redisNodes(redis)
     if (health.status === 'ok') return { status: 'ok', detail: `REDIS_URL: ${nodes.map(({ host, port }) => `${host}:${port}`).join(', ')} reached` }
     const found = await Promise.all(nodes.map(async ({ host, port }) => `${host}:${port} ${await tryConnect(host, port)}`))
     const accepts = found.some((one) => one.endsWith('accepts connections'))
-    const advice = accepts ? 'Check user and password, and redis:// against rediss:// (TLS).' : 'Check host and port; Redis is reached directly, never through a proxy.'
+    const credentials = redis.entra
+      ? 'Check that the identity may use this Redis, and that the user in REDIS_URL is its object id.'
+      : 'Check user and password, and redis:// against rediss:// (TLS).'
+    const advice = accepts ? credentials : 'Check host and port; Redis is reached directly, never through a proxy.'
     return { status: 'down', detail: `REDIS_URL: ${found.join('; ')}; ${health.detail}`, advice }
   }
 }

@@ -143,7 +143,8 @@ export interface Config {
   readonly liveFiles?: ReadonlyMap<string, string>
   readonly clientMaySeedHistory: boolean
   readonly forwardRateLimits: boolean
-  readonly redis: { readonly url: Secret; readonly keyPrefix: string } | undefined
+  /** `entra`: the password is a token of the relay's identity. */
+  readonly redis: { readonly url: Secret; readonly keyPrefix: string; readonly entra: boolean } | undefined
   readonly usageRetentionDays: number
   /** Bytes of all processes together. `auto` goes by the container's limit. */
   readonly maxMemory: number | 'auto' | 'off'

@@ -84,7 +84,7 @@ export function loadConfig(checkTools: CheckTools, given: Environment = process.
     liveFiles,
     clientMaySeedHistory: env.get('CLIENT_MAY_SEED_HISTORY'),
     forwardRateLimits: env.get('FORWARD_RATE_LIMITS'),
-    redis: redisOf(env),
+    redis: redisOf(env, problems),
     usageRetentionDays: env.get('USAGE_RETENTION_DAYS'),
     maxMemory: env.get('MAX_MEMORY_BYTES'),
     limits: readLimits(env),
@@ -163,15 +163,17 @@ export function loadAuthConfig(environment: Environment = process.env, cwd: stri
 export function loadRedisConfig(environment: Environment = process.env, cwd: string = process.cwd()): Config['redis'] {
   const problems = createProblemList()
   const env = createEnvReader(withNewNames(environment, problems).environment, cwd, problems)
-  const redis = redisOf(env)
+  const redis = redisOf(env, problems)
   if (problems.found.length > 0) throw new ConfigError(problems.found)
   return redis
 }
 
-function redisOf(env: ReturnType<typeof createEnvReader>): Config['redis'] {
-  const url = env.get('REDIS_URL')
-  const keyPrefix = env.get('REDIS_KEY_PREFIX')
-  return url && { url, keyPrefix }
+function redisOf(env: ReturnType<typeof createEnvReader>, problems: Problems): Config['redis'] {
+  const [address, keyPrefix, entra] = [env.get('REDIS_URL'), env.get('REDIS_KEY_PREFIX'), env.get('REDIS_ENTRA')]
+  const objection = address?.objections[entra ? 'entra' : 'password']
+  if (objection !== undefined) problems.add('REDIS_URL', objection)
+  if (entra && !env.isSet('REDIS_URL')) problems.add('REDIS_ENTRA', 'is true and REDIS_URL is missing')
+  return address && { url: address.url, keyPrefix, entra }
 }
 
 function readLimits(env: EnvReader): Config['limits'] {

@@ -17,7 +17,6 @@ import {
   plainText,
   processes,
   proxyAddress,
-  redisUrl,
   seconds,
   secretToken,
   sharedSecret,
@@ -25,6 +24,7 @@ import {
   wholeNumber,
 } from './parse.js'
 import { RECORDS_VARIABLES } from './records-variables.js'
+import { REDIS_VARIABLES } from './redis-variables.js'
 import { TELEMETRY_VARIABLES } from './telemetry-variables.js'
 import { TELEPHONY_VARIABLES } from './telephony-variables.js'
 import { exact, optional, orFile, required } from './variable.js'
@@ -119,14 +119,7 @@ export const VARIABLES = {
   QUOTA_FAIL_OPEN: required(boolean, 'true', 'Let users with a quota go on while Redis is unreachable. `false` refuses their responses meanwhile.'),
   FORWARD_RATE_LIMITS: required(boolean, 'false', 'Pass `rate_limits.updated` on to clients.'),
 
-  REDIS_URL: orFile(
-    optional(
-      redisUrl,
-      'Redis for limits shared by several relays: `redis://` or `rediss://` (TLS), with `+cluster` or `+sentinel` and a comma list of hosts. Unset: limits per process.',
-    ),
-  ),
-  REDIS_KEY_PREFIX: required(matching(/^[A-Za-z0-9:_.-]{1,64}$/, '1 to 64 letters, digits, or : _ . -'), 'relay:', 'Begins every Redis key.'),
-  USAGE_RETENTION_DAYS: required(wholeNumber(1, 3660), '35', 'Days after which usage records expire.'),
+  ...REDIS_VARIABLES,
 
   MAX_SESSIONS: required(wholeNumber(1, 1_000_000), '1000', 'Most sessions at once in this relay. Divided among its `WORKERS`.'),
   MAX_MEMORY_BYTES: required(

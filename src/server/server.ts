@@ -94,7 +94,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
   const closers: (() => Promise<unknown>)[] = [() => telemetry.close()]
   try {
     const authenticator = createAuthenticator(config.auth, keyFetch(config))
-    const uncounted = await createStore(config, log)
+    const uncounted = await createStore(config, log, extras.credential)
     const store = { ...uncounted, usage: metrics.upstreams.counted(uncounted.usage) }
     closers.push(() => store.close(FLUSH_MS))
     const audit = await openAudit(config, store, log, metrics)
