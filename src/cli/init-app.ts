@@ -46,6 +46,8 @@ export function initApp(name: string, folder: string | undefined, print: (line: 
   print(`  1. cd ${target}`)
   print(`  2. ${relay}`)
   print(`  3. ${run}${address === undefined ? '   (in another terminal)' : `   (in another terminal), and open ${address}`}`)
+  print('')
+  print(`${join(target, 'README.md')} says how to use a model of yours, and a relay from a tarball.`)
 }
 
 function isApp(name: string): name is AppName {

@@ -39,7 +39,7 @@ describe('init --app', () => {
     expect(env.JWT_SECRET).not.toBe(env.COOKIE_SECRET)
     for (const secret of Object.entries(env).flatMap(([key, value]) => (/_(SECRET|TOKEN)$/.test(key) ? [value ?? ''] : []))) expect(output).not.toContain(secret)
     expect(readFileSync(join(folder, 'mine', '.gitignore'), 'utf8').split('\n')).toContain('.env')
-    expect(output).toMatch(/^Next:\n {2}1\. cd mine\n {2}2\. \S.+\n {2}3\. \S.+\n$/m)
+    expect(output).toMatch(/^Next:\n {2}1\. cd mine\n {2}2\. \S.+\n {2}3\. \S.+\n\nmine\/README\.md says .+\n$/m)
   })
 
   it('gives every copy its own secrets, and a folder of its own name if none is named', async () => {

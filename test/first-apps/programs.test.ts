@@ -50,6 +50,15 @@ describe.each(kinds)('$name', ({ name, why, ask }) => {
   })
 })
 
+it.skipIf(away !== undefined)(`node says so if the relay goes in the middle${because(away)}`, async () => {
+  relay = await startRelay('node')
+  const asking = startScript('node', 'start', { RELAY_URL: relay.url })
+  await asking.says(/found/)
+  await relay.stop()
+  expect((await asking.ended).code).toBe(1)
+  expect(asking.errors).toMatch(/^The relay ended it: 1006/)
+})
+
 describe('phone', () => {
   it.skipIf(away !== undefined)(`rings, asks, breaks in, and keeps what was heard${because(away)}`, async () => {
     relay = await startRelay('phone')

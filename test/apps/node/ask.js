@@ -1,5 +1,4 @@
 // Asks one question by text, prints the answer, and keeps its sound in answer.wav. Usage: node ask.js [question]
-// @ts-check
 import { existsSync, writeFileSync } from 'node:fs'
 import { SignJWT } from 'jose'
 import WebSocket from 'ws'
@@ -8,27 +7,15 @@ if (existsSync('.env')) process.loadEnvFile()
 const question = process.argv[2] ?? 'What is the weather in Lisbon?'
 const RATE = 24_000
 
-/** PCM of 16 bits and one channel, as any player takes it. @param {Buffer} pcm */
+/** PCM of 16 bits and one channel, as any player takes it. */
 function wav(pcm) {
   const head = Buffer.alloc(44)
   head.write('RIFF')
-  head.writeUInt32LE(36 + pcm.length, 4)
   head.write('WAVEfmt ', 8)
-  for (const [at, value] of [
-    [16, 16],
-    [24, RATE],
-    [28, RATE * 2],
-    [40, pcm.length],
-  ])
-    head.writeUInt32LE(value, at)
-  for (const [at, value] of [
-    [20, 1],
-    [22, 1],
-    [32, 2],
-    [34, 16],
-  ])
-    head.writeUInt16LE(value, at)
   head.write('data', 36)
+  // Two small numbers share a place: kind and channels, bytes and bits of a sample.
+  const numbers = { 4: 36 + pcm.length, 16: 16, 20: 1 + (1 << 16), 24: RATE, 28: RATE * 2, 32: 2 + (16 << 16), 40: pcm.length }
+  for (const [at, number] of Object.entries(numbers)) head.writeUInt32LE(number, Number(at))
   return Buffer.concat([head, pcm])
 }
 
@@ -37,11 +24,12 @@ const token = await new SignJWT().setProtectedHeader({ alg: 'HS256' }).setSubjec
 const socket = new WebSocket(process.env.RELAY_URL ?? '', { headers: { authorization: `Bearer ${token}` } })
 /** @param {import('realtime-relay/events').ClientEvent} event */
 const send = (event) => socket.send(JSON.stringify(event))
-/** @type {Buffer[]} */
 const sound = []
+let over = false
 
-/** @param {string} why */
-const fail = (why) => {
+function fail(why) {
+  if (over) return
+  over = true
   console.error(why)
   process.exitCode = 1
   socket.terminate()
@@ -62,10 +50,11 @@ socket.on('message', (data) => {
       return fail(event.error.message)
     case 'response.done':
       if (event.response.status !== 'completed') return fail(`The answer ended as ${event.response.status}.`)
+      over = true
       console.log()
       writeFileSync('answer.wav', wav(Buffer.concat(sound)))
       return socket.close()
   }
 })
 socket.on('error', ({ message }) => fail(`${message}. Does the relay run at ${process.env.RELAY_URL}, and has it the same JWT_SECRET?`))
-socket.on('close', (code, reason) => code !== 1000 && code !== 1005 && code !== 1006 && fail(`The relay ended it: ${code} ${reason}`))
+socket.on('close', (code, reason) => fail(`The relay ended it: ${code} ${reason}`))
