@@ -28,7 +28,7 @@ async def ask(question):
     async with client.realtime.connect(model="any") as relay:
         await relay.conversation.item.create(item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": question}]})
         await relay.response.create()
-        sound = b""
+        sound, status = b"", "lost"
         async for event in relay:
             if event.type == "error":
                 sys.exit(event.error.message)
@@ -37,10 +37,11 @@ async def ask(question):
             elif event.type == "response.output_audio.delta":
                 sound += base64.b64decode(event.delta)
             elif event.type == "response.done":
+                status = event.response.status
                 break
         print()
-        if event.response.status != "completed":
-            sys.exit(f"The answer ended as {event.response.status}.")
+        if status != "completed":
+            sys.exit(f"The answer ended as {status}.")
         with wave.open("answer.wav", "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
