@@ -2,7 +2,7 @@
 import { defineConfig, mergeConfig } from 'vitest/config'
 import suite from './vitest.config.js'
 
-const WHOLE = ['admin', 'browser', 'cli', 'contract', 'deploy', 'process', 'server', 'store', 'telephony', 'wire']
+const WHOLE = ['admin', 'browser', 'cli', 'contract', 'deploy', 'identity', 'process', 'server', 'store', 'telephony', 'wire']
 const FILES = [
   'auth/remote-keys*',
   'core/session/interleavings*',

@@ -28,7 +28,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   seal: [],
   relay: ['time', 'core', 'ports', 'seal'],
   calls: ['time', 'core', 'ports', 'seal'],
-  auth: ['time', 'json', 'core/protocol', 'ports', 'config/config', 'config/key-strength', 'config/secret'],
+  auth: ['time', 'json', 'core/protocol', 'core/policy/claim-values', 'ports', 'config/config', 'config/key-strength', 'config/secret'],
   tools: ['time', 'json', 'core/policy', 'core/protocol', 'ports', 'config/config', 'config/config-error', 'config/secret'],
   guards: ['core/policy', 'core/protocol', 'core/upstreams', 'ports', 'config/guard-config', 'config/config-error', 'config/secret'],
   store: ['time', 'core/limits', 'core/policy', 'ports', 'config/config', 'config/secret', 'config/redis-url'],

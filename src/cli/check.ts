@@ -1,15 +1,12 @@
 // The command `check`: reaches everything that the relay depends on, prints a table, and says whether it would work.
 import { setTimeout as delay } from 'node:timers/promises'
-import { type AuthenticatorDeps, createAuthenticator } from '../auth/authenticator.js'
-import type { Config, ProxyConfig, ToolConfig } from '../config/config.js'
+import type { Config, ToolConfig } from '../config/config.js'
 import { configWarnings, describeConfig } from '../config/describe.js'
 import { readTextFile } from '../config/environment.js'
 import { loadConfig, processEnvironment } from '../config/load.js'
 import { proxyFor } from '../config/proxy.js'
 import { RefusalError } from '../core/protocol/errors.js'
-import type { Health } from '../ports/health.js'
 import type { Store } from '../ports/store.js'
-import { keyFetch } from '../server/key-fetch.js'
 import { createStore } from '../server/store.js'
 import { toolRegistryOptions } from '../server/tools.js'
 import { createUpstreams } from '../server/upstreams.js'
@@ -18,17 +15,14 @@ import { checkTools } from '../tools/check.js'
 import { createToolRegistry } from '../tools/registry.js'
 import type { NamedUpstream } from '../upstream/fail-over.js'
 import { checkGuards } from './check-guards.js'
-import { failureWords, tryConnect } from './reach.js'
+import { checkKeys, type Line, way } from './check-keys.js'
+import { tryConnect } from './reach.js'
 import { type FailedDial, findingOf } from './upstream-advice.js'
 
 const DIAL_MS = 15_000
 const STORE_MS = 3000
 /** A token comes first, and the chain of credentials may try several ways. */
 const ENTRA_STORE_MS = 15_000
-
-interface Line extends Health {
-  readonly advice?: string
-}
 
 /** Prints one line per part, and an advice under each that does not work. False if any part is down. Rejects with a `ConfigError`. */
 export async function check(print: (line: string) => void): Promise<boolean> {
@@ -48,7 +42,7 @@ export async function check(print: (line: string) => void): Promise<boolean> {
   })
   const authorities = ownAuthorities()
   if (authorities) report('own authorities', authorities)
-  report('token keys', await checkKeys(config))
+  for (const [part, line] of await checkKeys(config)) report(part, line)
   const silent = { debug() {}, info() {}, warn() {}, error() {} }
   const listed = ['UPSTREAMS', 'UPSTREAMS_FILE'].some((name) => processEnvironment()[name]?.trim())
   const failed = new Map<string, Partial<FailedDial>>()
@@ -63,10 +57,6 @@ export async function check(print: (line: string) => void): Promise<boolean> {
   return allWell
 }
 
-function way(proxy: ProxyConfig | undefined): string {
-  return proxy ? `through ${proxy.setting} (${proxy.address})` : 'directly'
-}
-
 /** Node says nothing on its own if it cannot use the file. */
 function ownAuthorities(): Line | undefined {
   const file = processEnvironment().NODE_EXTRA_CA_CERTS
@@ -77,32 +67,6 @@ function ownAuthorities(): Line | undefined {
   const count = content.value.split('-----BEGIN CERTIFICATE-----').length - 1
   if (count === 0) return { status: 'down', detail: 'NODE_EXTRA_CA_CERTS names a file without a certificate', advice: 'It must be PEM: -----BEGIN CERTIFICATE-----.' }
   return { status: 'ok', detail: `${count} certificate(s) from NODE_EXTRA_CA_CERTS` }
-}
-
-async function checkKeys(config: Config): Promise<Line> {
-  if (config.auth.key.kind !== 'jwks') return createAuthenticator(config.auth).health()
-  const { url } = config.auth.key
-  let answer = 'does not answer'
-  const ask: NonNullable<AuthenticatorDeps['fetch']> = keyFetch(config).fetch ?? ((to, init) => fetch(to, init))
-  const health = await createAuthenticator(config.auth, {
-    fetch: async (to, init) => {
-      try {
-        const response = await ask(to, init)
-        answer = response.status === 200 ? 'answers HTTP 200, but not with a key set' : `answers HTTP ${response.status}`
-        return response
-      } catch (error) {
-        answer = failureWords(error)
-        throw error
-      }
-    },
-  }).health()
-  const route = way(proxyFor(url, config.proxies))
-  if (health.status === 'ok') return { status: 'ok', detail: `JWKS_URL: keys from ${url.host}, ${route}` }
-  return {
-    ...health,
-    detail: `JWKS_URL: ${url.host} ${answer}, ${route}`,
-    advice: 'It must be the address of the key set itself, which the issuer’s /.well-known/openid-configuration names as jwks_uri.',
-  }
 }
 
 /** The provider logs what a client must not hear. */

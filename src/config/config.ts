@@ -1,6 +1,7 @@
 // The shape of a valid configuration: what every part is built from. Durations are milliseconds, sizes bytes.
 
 import type { KeyObject } from 'node:crypto'
+import type { RequiredClaims } from '../core/policy/claim-values.js'
 import type { GuardPolicy } from '../core/policy/guards.js'
 import type { PriceTable } from '../core/policy/price.js'
 import type { Interruption, Manners } from '../core/policy/profile.js'
@@ -63,7 +64,11 @@ export interface AuthConfig {
   readonly issuer: string | undefined
   readonly audience: string | undefined
   /** Without an audience beside it, only tokens that name no audience are accepted. */
-  readonly clientId?: string | undefined
+  readonly clientIds?: readonly string[] | undefined
+  /** Absent: none. */
+  readonly requiredClaims?: RequiredClaims | undefined
+  /** The claim that has an operator's scopes. Absent: `scope`. */
+  readonly scopeClaim?: string | undefined
   readonly algorithms: readonly string[]
   readonly clockToleranceMs: number
   readonly allowQueryToken: boolean
@@ -131,6 +136,8 @@ export interface Config {
   readonly refuseAfterUpgrade: boolean
   readonly clientDialect: DialectName
   readonly profileClaim: string
+  /** By value of that claim, in order of precedence. Absent: its values are names of profiles. */
+  readonly profileValues?: Readonly<Record<string, string>> | undefined
   readonly tenantClaim: string
   /** If undefined, no money is counted. */
   readonly prices: PriceTable | undefined

@@ -49,7 +49,7 @@ export function configWarnings(config: Config): readonly string[] {
     [config.allowedOrigins === undefined, 'ALLOWED_ORIGINS is not set: browser pages from elsewhere are refused'],
     [config.auth.allowQueryToken, 'ALLOW_QUERY_TOKEN is on: tokens may end in the logs of proxies and browsers'],
     [
-      config.auth.issuer === undefined || (config.auth.audience === undefined && config.auth.clientId === undefined),
+      config.auth.issuer === undefined || (config.auth.audience === undefined && config.auth.clientIds === undefined),
       'JWT_ISSUER or JWT_AUDIENCE is not set: a token made for another service with the same key is accepted here',
     ],
     [config.trustProxy === true, 'TRUST_PROXY is true: any peer can claim any address'],
@@ -105,7 +105,10 @@ function describeTelephony({ telephony }: Config): string {
 
 function describeAuth({ auth }: Config): string {
   const how = auth.key.kind === 'jwks' ? `key set ${auth.key.url.origin}` : auth.key.kind === 'public' ? 'public key' : 'shared secret'
-  return `${how}, ${auth.algorithms.join(', ')}, issuer ${auth.issuer ?? 'any'}, audience ${auth.audience ?? (auth.clientId === undefined ? 'any' : 'none')}${auth.clientId === undefined ? '' : `, client ${auth.clientId}`}`
+  const audience = auth.audience ?? (auth.clientIds ? 'none' : 'any')
+  const required = Object.keys(auth.requiredClaims ?? {})
+  const more = [...(auth.clientIds ? [`client ${auth.clientIds.join(' or ')}`] : []), ...(required.length === 0 ? [] : [`required claims ${required.join(', ')}`])]
+  return [how, ...auth.algorithms, `issuer ${auth.issuer ?? 'any'}`, `audience ${audience}`, ...more].join(', ')
 }
 
 function describeGuard({ run, on, mode, timeoutMs, whenUnsure }: GuardConfig): string {

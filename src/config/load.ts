@@ -19,6 +19,7 @@ import { Secret } from './secret.js'
 import { readTelemetry } from './telemetry.js'
 import { hasSharedSecret, readTelephony } from './telephony.js'
 import { readTlsPair } from './tls-files.js'
+import { readProfileValues } from './token-claims.js'
 import { readTools } from './tools.js'
 import { readUpstreams } from './upstreams.js'
 import { checkWebrtc, readWebrtc, webrtcMode } from './webrtc.js'
@@ -75,6 +76,7 @@ export function loadConfig(checkTools: CheckTools, given: Environment = process.
     refuseAfterUpgrade: env.get('REFUSE_AFTER_UPGRADE'),
     clientDialect: env.get('CLIENT_DIALECT'),
     profileClaim: env.get('JWT_PROFILE_CLAIM'),
+    profileValues: readProfileValues(env, profiles, problems),
     tenantClaim: env.get('JWT_TENANT_CLAIM'),
     prices: readPrices(env, options.cwd, problems),
     quotaFailOpen: env.get('QUOTA_FAIL_OPEN'),

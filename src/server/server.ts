@@ -196,7 +196,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       { loggerInstance: log as FastifyBaseLogger, ...quiet },
       readiness,
       { metrics: metricsOfAll(metrics, peers, config.metricsFormat), sessionCount: () => relay.sessions.count },
-      { authenticator, store, upstreams: provider.views, live: operators, audit: audit.book, now: Date.now, log },
+      { authenticator, scopeClaim: config.auth.scopeClaim, store, upstreams: provider.views, live: operators, audit: audit.book, now: Date.now, log },
     )
     closers.push(() => closeHttp(admin))
 

@@ -9,6 +9,7 @@ import { dialectFor } from '../../src/core/protocol/dialects.js'
 import { type Advice, refusalCodes, refusalEntry } from '../../src/core/protocol/errors.js'
 import { NO_COUNTERPART } from '../../src/core/protocol/preview/gaps.js'
 import { matrixMarkdown } from '../matrix/matrix.js'
+import { readDocument } from './documents.js'
 import { REFUSAL_NOTES } from './refusals.js'
 import { THEMES } from './themes.js'
 
@@ -65,6 +66,12 @@ export const GENERATED: Readonly<Record<string, Tables>> = {
       ),
   },
   'test/matrix/README.md': { matrix: () => matrixMarkdown() },
+  'deploy/identity.md': {
+    'mint-node': () => codeOf('test/identity/mint/token.mjs', 'js'),
+    'mint-python': () => codeOf('test/identity/mint/token.py', 'python'),
+    'mint-csharp': () => codeOf('test/identity/mint/Token.cs', 'csharp'),
+    'keep-token': () => codeOf('test/identity/mint/keep-token.js', 'js'),
+  },
 }
 
 /** The document's text with its tables as they are now. */
@@ -130,4 +137,9 @@ function previewName(type: string): string {
 function table(head: string[], body: string[][]): string {
   const line = (cells: string[]) => `| ${cells.join(' | ')} |`
   return [line(head), line(head.map(() => '---')), ...body.map(line)].join('\n')
+}
+
+/** A file that tests run, as the document shows it. */
+function codeOf(path: string, language: string): string {
+  return `\`\`\`${language}\n${readDocument(path)}\`\`\``
 }
