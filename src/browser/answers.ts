@@ -101,7 +101,7 @@ export function createAnswers({ interruptedBy }: RelayOptions, { send, tell, onS
     missed,
     forget() {
       cut()
-      missed()
+      going.clear()
       cutOff.clear()
       plays = warned = false
       onSpeaking(false)

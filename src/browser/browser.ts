@@ -40,8 +40,8 @@ export function connect(options: RelayOptions): Relay {
   let pending: ClientEvent[] = []
   /** Counts sessions, and what was asked of the microphone: the last one holds. */
   let [session, asked] = [0, 0]
-  /** Whether there was a live session since `open`, and how often a next one was tried. */
-  let [wasLive, tries] = [false, 0]
+  /** Whether there was a live session since `open`, how often a next one was tried, and whether too much waits for it. */
+  let [wasLive, tries, told] = [false, 0, false]
   /** The last token, and what the relay said before it closed. */
   let [bearer, words] = ['', '']
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -146,7 +146,9 @@ export function connect(options: RelayOptions): Relay {
       tell(problemOf('missed'))
     }
     wasLive = true
+    told = false
     tries = 0
+    words = ''
     set('open')
     for (const event of pending.splice(0)) talk?.send(event)
     for (const [resolve] of waiting.splice(0)) resolve()
@@ -186,7 +188,8 @@ export function connect(options: RelayOptions): Relay {
     if (state === 'open') talk?.send(event)
     else if (pending.push(event) > MOST_PENDING) {
       pending.shift()
-      tell(problemOf('full'))
+      if (!told) tell(problemOf('full'))
+      told = true
     }
     emit('sent', event)
   }

@@ -95,10 +95,11 @@ export function createLine({ connect, onEvent, awayMs, onAway, onOver }: LineOpt
     if (isLive) onAway()
     isLive = false
     waits = true
+    const pause = pauseMs
+    pauseMs = Math.min(2 * pause + 500, 8000)
     // After a relay's end not all of its clients should come at once.
-    if (pauseMs > 0) timer = setTimeout(dial, pauseMs * (0.5 + Math.random() / 2))
+    if (pause > 0) timer = setTimeout(dial, pause * (0.5 + Math.random() / 2))
     else dial()
-    pauseMs = Math.min(2 * pauseMs + 500, 8000)
   }
 
   function over(code: number, reason?: unknown) {

@@ -143,7 +143,9 @@ describe.skipIf(!chromiumPath())(`the kit's microphone and interruptions${reason
   beforeAll(async () => {
     pages = await serveKit()
     sound = await toneFile(440)
-    running = await runRelay({ env: { ALLOWED_ORIGINS: pages.origin, REFUSE_AFTER_UPGRADE: 'true' } })
+    const profiles = join(sound.folder, 'profiles.json')
+    writeFileSync(profiles, JSON.stringify({ default: {}, thin: { truncate: 'relay' } }))
+    running = await runRelay({ env: { ALLOWED_ORIGINS: pages.origin, REFUSE_AFTER_UPGRADE: 'true', PROFILES_FILE: profiles } })
     browser = await openBrowser({ microphoneFile: sound.file })
   })
   afterEach(async () => {
@@ -160,9 +162,9 @@ describe.skipIf(!chromiumPath())(`the kit's microphone and interruptions${reason
   const LONG = 'a quiet little harbour with seven boats in it and a lighthouse on the far side of the bay'
   const WORKLET = `workletUrl: '/microphone-worklet.js',`
 
-  async function open(options = WORKLET, before = ''): Promise<void> {
+  async function open(options = WORKLET, before = '', profile = 'default'): Promise<void> {
     const user = `user-${Math.random()}`
-    pages.token = () => running.token(user, { relayEvents: true })
+    pages.token = () => running.token(user, { relayEvents: true, profile })
     page = await pages.open(browser, `{ url: '${running.wsUrl.replace('127.0.0.1', 'localhost')}/v1/realtime', ${options} }`, before)
   }
   const run = <T>(script: string) => page.evaluate<T>(script)
@@ -369,6 +371,21 @@ describe.skipIf(!chromiumPath())(`the kit's microphone and interruptions${reason
     expect(await run('relay.speaking')).toBe(false)
     await run('relay.interrupt()')
     expect(await countSent('conversation.item.truncate')).toBe(1)
+  })
+
+  it('agrees with a relay that truncates by itself', async () => {
+    await open(WORKLET, '', 'thin')
+    await run(`relay.say('${LONG}')`)
+    await run(`until('event', ({ type }) => type === 'response.done')`)
+    await talk()
+    const { item_id: item, audio_end_ms: heardMs } = await sent('conversation.item.truncate')
+    await run(`until('event', ({ type }) => type === 'conversation.item.truncated')`)
+    await run(`relay.mute(); relay.say('What now?')`)
+    await run(`until('event', ({ type, transcript }) => type === 'response.output_audio_transcript.done' && transcript.includes('What now'))`)
+    expect(await problems()).toEqual([])
+    const last = running.simulator.received.at(-1)?.events.filter(({ type, item_id }) => type === 'conversation.item.truncate' && item_id === item)
+    expect(last?.length).toBeGreaterThan(0)
+    for (const { audio_end_ms: ms } of last ?? []) expect(Math.abs(Number(ms) - Number(heardMs))).toBeLessThan(500)
   })
 
   it.each([

@@ -208,4 +208,71 @@ describe('the client that comes back', () => {
     expect(one.states).toEqual(['open', 'over'])
     expect(one.events).toEqual(['session.created', 'error'])
   })
+
+  it('is over with what `connect` threw if there is no session yet, and tries again if there is one', async () => {
+    const problem = new Error('no token')
+    const states: unknown[] = []
+    resuming({ connect: () => Promise.reject(problem), onEvent: () => undefined, onState: (...given) => void states.push(given) })
+    await attached()
+    expect(states).toEqual([['over', 1006, problem]])
+    let dials = 0
+    let first: Fake | undefined
+    const again = new Promise<void>((resolve) => {
+      resuming({
+        connect() {
+          if (++dials === 3) resolve()
+          if (dials > 1) throw problem
+          first = { protocols: [], sent: [], readyState: 1, send: () => undefined, close: () => undefined } as unknown as Fake
+          return first
+        },
+        onEvent: () => undefined,
+        onState: () => undefined,
+      })
+    })
+    await attached()
+    first?.onmessage({ data: JSON.stringify({ type: 'session.created' }) })
+    first?.onmessage({ data: JSON.stringify({ type: 'relay.resume.ready', token: 'id.secret', seconds: 60 }) })
+    first?.onclose({ code: 1006 })
+    await again
+  })
+
+  it('gives up a relay that says nothing for thirty seconds, and a socket that comes too late', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const one = await talking()
+    one.current().readyState = 1
+    vi.advanceTimersByTime(29_000)
+    expect(one.states).toEqual([])
+    vi.advanceTimersByTime(2000)
+    expect(one.states).toEqual(['over'])
+
+    const closed: number[] = []
+    let give: (socket: object) => void = () => undefined
+    const connect = () =>
+      new Promise<never>((resolve) => {
+        give = resolve as typeof give
+      })
+    const talk = resuming({ connect, onEvent: () => undefined, onState: () => undefined })
+    talk.close()
+    give({ readyState: 0, send: () => undefined, close: (code: number) => void closed.push(code) })
+    await attached()
+    expect(closed).toEqual([4000])
+  })
+
+  it('gives up a socket in doubt at once, and waits no longer for the next', async () => {
+    const one = await talking()
+    one.begins()
+    const first = one.current()
+    one.talk.doubt()
+    await attached()
+    expect(one.states).toEqual(['open', 'away'])
+    expect(one.current()).not.toBe(first)
+    first.onmessage({ data: JSON.stringify({ type: 'late' }) })
+    expect(one.events).not.toContain('late')
+    const second = one.current()
+    second.onclose({ code: 1006 })
+    expect(one.current()).toBe(second)
+    one.talk.doubt()
+    expect(one.current()).not.toBe(second)
+    one.talk.close()
+  })
 })
