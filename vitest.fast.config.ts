@@ -9,6 +9,7 @@ const FILES = [
   'docs/snippets',
   'events/{fitting,openai-types}',
   'profiles/live',
+  'react/hook',
   'simulator/webrtc',
   'tools/{mcp,module}',
   'ops/log',

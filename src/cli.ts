@@ -30,8 +30,12 @@ async function run(word: string | undefined, args: string[]): Promise<void> {
 /** Each command loads its own parts only: a token is made in the time of one, not of the whole relay. */
 const COMMAND_RUNS: Readonly<Record<CommandName, (args: string[]) => Promise<void>>> = {
   async init(args) {
+    const { values, words } = options('init', args, { app: TEXT, file: TEXT, force: FLAG }, 1)
+    if (values.app !== undefined) {
+      if (values.file !== undefined || values.force) throw new UsageError('--app takes neither --file nor --force: it writes into an empty folder.', 'init')
+      return (await import('./cli/init-app.js')).initApp(values.app, words[0], print)
+    }
     const { INIT_KINDS, init } = await import('./cli/init.js')
-    const { values, words } = options('init', args, { file: TEXT, force: FLAG }, 1)
     const kind = INIT_KINDS.find((one) => one === (words[0] ?? 'azure'))
     if (!kind) throw new UsageError(`${JSON.stringify(words[0])} is none of ${INIT_KINDS.join(', ')}.`, 'init')
     init({ kind, file: values.file ?? '.env', force: values.force ?? false }, print)

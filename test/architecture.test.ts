@@ -46,6 +46,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   console: [],
   operator: [],
   events: [],
+  browser: ['events'],
+  react: ['browser', 'events'],
   demo: ['tools/tool'],
 }
 
@@ -129,6 +131,7 @@ describe('who may import whom', () => {
       ['@aws-sdk/client-s3', /^src\/records\/stores\/s3\.ts$/],
       ['@azure/storage-blob', /^src\/records\/stores\/blob\.ts$/],
       ['prom-client', /^src\/ops\//],
+      ['react', /^src\/react\/react\.ts$/],
       ['node-datachannel', /^src\/simulator\/webrtc\/peer\.ts$/],
       ['@modelcontextprotocol/sdk', /^src\/(tools|simulator)\//],
     ]

@@ -23,8 +23,12 @@ const CALLER = { '--sub NAME': 'the user', "--claims '{…}'": 'further claims, 
 export const COMMANDS = {
   init: {
     usage: 'init [azure|openai|simulator]',
-    does: 'write a commented .env to start from (azure if you name none)',
-    options: { '--file FILE': 'instead of .env', '--force': 'overwrite the file' },
+    does: 'write a commented .env to start from (azure if you name none); with --app a first app',
+    options: {
+      '--file FILE': 'instead of .env',
+      '--force': 'overwrite the file',
+      '--app NAME [FOLDER]': 'copy an app instead: page, react, next, node, python or phone, into an empty folder (relay-NAME if you name none)',
+    },
   },
   serve: { usage: 'serve', does: 'start the relay (as npm start does)', options: ENV_FILE },
   demo: {

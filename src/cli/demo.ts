@@ -72,7 +72,11 @@ export async function startDemo(speech: DemoSpeech, print: (line: string) => voi
       await app.register(fastifyStatic, {
         root: fileURLToPath(new URL('../console/', import.meta.url)),
         prefix: '/console/',
-        setHeaders: (reply) => void Object.entries(CONSOLE_HEADERS).map(([name, value]) => reply.header(name, value)),
+        setHeaders(reply, path) {
+          for (const [name, value] of Object.entries(CONSOLE_HEADERS)) reply.header(name, value)
+          // The kit says nothing of this relay, and README's page on another port loads it from here.
+          if (path.endsWith('kit.min.js')) reply.header('access-control-allow-origin', '*')
+        },
       })
       app.get('/console/about.json', (_request, reply) => reply.headers(CONSOLE_HEADERS).send(about))
       // Across the redirect a browser keeps the fragment, which has the token.

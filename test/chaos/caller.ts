@@ -1,16 +1,12 @@
 // A caller who talks over the example client: asks one thing after another, may lose its socket at any time, and knows what must be true at the end.
 import { WebSocket } from 'ws'
+import { resuming } from '../../src/browser/resuming.js'
 import type { Simulator } from '../../src/simulator/simulator.js'
 
 interface Event {
   readonly type: string
   readonly event_id?: string
   readonly response?: { readonly status?: string }
-}
-
-// The page's own file, which has no types.
-const { resuming } = (await import(new URL('../../src/console/resuming.js', import.meta.url).href)) as {
-  resuming: (options: object) => { send(event: object): void; close(): void }
 }
 
 export interface Caller {
@@ -68,11 +64,12 @@ export function caller({ name, url, bearer, words = () => '', dropAfterMs = () =
     if (dropMs !== undefined) setTimeout(() => isOver || hasHungUp || socket?.terminate(), dropMs)
   }
   const talk = resuming({
-    connect(protocols: string[]) {
+    connect(protocols) {
       socket = new WebSocket(`${url()}/v1/realtime`, protocols, { headers: { authorization: `Bearer ${bearer}` } })
       return socket
     },
-    onEvent(event: Event) {
+    onEvent(heard) {
+      const event = heard as Event
       if (event.event_id !== undefined) ids.push(event.event_id)
       if (event.type === 'error') wrong.push(JSON.stringify(event))
       if (event.type === 'response.created' && silentSince !== undefined) {
@@ -86,7 +83,7 @@ export function caller({ name, url, bearer, words = () => '', dropAfterMs = () =
       }
       look()
     },
-    onState(state: string) {
+    onState(state) {
       if (state === 'open') ask()
       if (state === 'away') {
         awayAt = performance.now()

@@ -34,6 +34,8 @@ describe('the documents', () => {
 describe.each(DOCUMENTS)('%s', (path) => {
   const text = readDocument(path)
   const prose = proseOf(text)
+  /** An app is copied: its page speaks of its own files and scripts. */
+  const home = join(ROOT, /^test\/apps\/\w+\//.exec(path)?.[0] ?? '')
 
   it('links to files and headings that exist', () => {
     for (const { target, anchor, written } of linksOf(path)) {
@@ -44,7 +46,7 @@ describe.each(DOCUMENTS)('%s', (path) => {
 
   it('names files that exist', () => {
     const named = [...prose.matchAll(/`((?:src|test|deploy|kubernetes)\/[\w./*-]*|Dockerfile|docker-compose\.yml|\.ci\/run)`/g)].map(([, name]) => name ?? '')
-    const missing = named.filter((name) => !existsSync(join(ROOT, name.startsWith('kubernetes/') ? `deploy/${name}` : name)))
+    const missing = named.filter((name) => !existsSync(join(home, name.startsWith('kubernetes/') ? `deploy/${name}` : name)))
     expect(missing).toEqual([])
   })
 
@@ -54,7 +56,9 @@ describe.each(DOCUMENTS)('%s', (path) => {
   })
 
   it('names only scripts that exist', () => {
-    const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
+    const { scripts } = JSON.parse(readFileSync(join(home, existsSync(join(home, 'package.json')) ? '' : '../../..', 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>
+    }
     for (const [, name = ''] of text.matchAll(/npm run (?:-s )?([\w:]+)/g)) expect(Object.keys(scripts)).toContain(name)
   })
 

@@ -50,7 +50,7 @@ describe('README’s clients', { timeout: 90_000 }, () => {
         request.url === '/call.html'
           ? [CALL_PAGE, 'http://localhost:8080/v1/realtime', address.replace('ws:', 'http:')]
           : [blocksOf(README, 'html')[0], 'ws://localhost:8080/v1/realtime', address]
-      const page = shown?.replace(placeholder, real)
+      const page = shown?.replace(placeholder, real).replace('http://localhost:8080/console/', new URL('/console/', address.replace('ws:', 'http:')).href)
       response.writeHead(200, { 'content-type': 'text/html' }).end(`<!doctype html><link rel="icon" href="data:," />${page}`)
     }).listen(0, '127.0.0.1')
     await once(pages, 'listening')

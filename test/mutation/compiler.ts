@@ -10,7 +10,7 @@ export async function refusedByCompiler(root: string, folder: string, numbers: r
   mkdirSync(project)
   cpSync(join(root, 'src'), join(project, 'src'), { recursive: true })
   for (const name of ['tsconfig.json', 'package.json']) cpSync(join(root, name), join(project, name))
-  writeFileSync(join(project, 'tsconfig.one.json'), JSON.stringify({ extends: './tsconfig.json', include: ['src'], exclude: ['src/console'] }))
+  writeFileSync(join(project, 'tsconfig.one.json'), JSON.stringify({ extends: './tsconfig.json', include: ['src'], exclude: ['src/browser', 'src/console', 'src/operator'] }))
   symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'), 'dir')
 
   const refused = new Set<number>()

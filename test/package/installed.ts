@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
-const PACKED = ['src', 'deploy', 'package.json', 'package-lock.json', '.npmrc', 'tsconfig.json', 'tsconfig.build.json', 'README.md', 'CHANGELOG.md', 'LICENSE']
+const PACKED = ['src', 'deploy', 'test/apps', 'package.json', 'package-lock.json', '.npmrc', 'tsconfig.json', 'tsconfig.build.json', 'README.md', 'CHANGELOG.md', 'LICENSE']
 const INSTALL_MS = 300_000
 
 export interface Ran {
@@ -58,7 +58,7 @@ export function environment(path = ''): Record<string, string> {
 }
 
 /** The tarball: the project is copied, since packing builds anew and others may be using what is built. */
-async function pack(): Promise<string> {
+export async function pack(): Promise<string> {
   const copy = folder('project')
   for (const name of PACKED) cpSync(join(PROJECT, name), join(copy, name), { recursive: true })
   symlinkSync(join(PROJECT, 'node_modules'), join(copy, 'node_modules'), 'dir')
@@ -112,6 +112,6 @@ function alone(program: string, major: number): string {
   return path
 }
 
-function isAway(errors: string): boolean {
-  return /ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|ended after/.test(errors)
+export function isAway(errors: string): boolean {
+  return /ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|NewConnectionError|NameResolutionError|ended after/.test(errors)
 }

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { resuming } from '../../src/browser/resuming.js'
 import type { ServerEvents } from '../../src/events/events.js'
 import { connectClient, type RealtimeClient, Refused } from '../support/realtime-client.js'
 import { type RunningRelay, runRelay } from '../support/running-relay.js'
@@ -184,10 +185,6 @@ describe('a client that comes back', () => {
 
 describe('the example client', () => {
   it('goes on after every loss, and no message of either side is lost or doubled', async () => {
-    // The page's own file, which has no types.
-    const { resuming } = (await import(new URL('../../src/console/resuming.js', import.meta.url).href)) as {
-      resuming: (options: object) => { send(event: object): void; close(): void }
-    }
     const token = await tokenOf('example')
     const sockets: WebSocket[] = []
     const events: { type: string; event_id: string; item?: { content?: { text?: string }[] } }[] = []
@@ -202,16 +199,16 @@ describe('the example client', () => {
         look()
       })
     const talk = resuming({
-      connect(protocols: string[]) {
+      connect(protocols) {
         const socket = new WebSocket(url(), protocols, { headers: { authorization: `Bearer ${token}` } })
         sockets.push(socket)
         return socket
       },
-      onEvent(event: (typeof events)[number]) {
-        events.push(event)
+      onEvent(event) {
+        events.push(event as (typeof events)[number])
         look()
       },
-      onState(state: string) {
+      onState(state) {
         states.push(state)
         look()
       },

@@ -1,9 +1,10 @@
 // The installed relay: compiled once per test worker into its own folder, and run as a process with exactly the given environment.
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
@@ -20,7 +21,7 @@ async function translate(): Promise<string> {
   const project = mkdtempSync(join(tmpdir(), 'relay-built-'))
   const folder = join(project, 'dist')
   process.on('exit', () => rmSync(project, { recursive: true, force: true }))
-  const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
+  const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts') && !name.startsWith('browser/'))
   await build({
     entryPoints: sources.map((name) => join(ROOT, 'src', name)),
     outbase: join(ROOT, 'src'),
@@ -30,9 +31,12 @@ async function translate(): Promise<string> {
     target: 'node20',
     logLevel: 'error',
   })
-  for (const page of ['console', 'operator']) cpSync(join(ROOT, 'src', page), join(folder, page), { recursive: true })
+  const { buildPages } = (await import(new URL('../../src/browser/build.js', import.meta.url).href)) as { buildPages: (folder: string) => Promise<void> }
+  await buildPages(folder)
   cpSync(join(ROOT, 'package.json'), join(project, 'package.json'))
   symlinkSync(join(ROOT, 'node_modules'), join(project, 'node_modules'), 'dir')
+  mkdirSync(join(project, 'test'))
+  symlinkSync(join(ROOT, 'test/apps'), join(project, 'test/apps'), 'dir')
   return folder
 }
 
@@ -65,6 +69,11 @@ export async function startCommand(words: readonly string[], options: CommandOpt
     env: { ...(PATH && { PATH }), ...(HOME && { HOME }), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  return watched(child, started)
+}
+
+/** What a process of the test writes, and its end. It is killed with the test if it is left. */
+export function watched(child: ChildProcessByStdio<null, Readable, Readable>, started = performance.now()): RunningCommand {
   const killNow = () => void child.kill('SIGKILL')
   process.on('exit', killNow)
   let output = ''
