@@ -100,7 +100,7 @@ const COMMAND_RUNS: Readonly<Record<CommandName, (args: string[]) => Promise<voi
     if (words[0] !== 'verify') throw new UsageError('audit verify DIR, or audit key.', 'audit')
     await withEnvFile(values)
     const { loadRedisConfig } = await import('./config/load.js')
-    const asked = { dir: required('audit', words[1], 'DIR'), keyFile: required('audit', values.key, '--key'), anchorFile: values.anchors, redis: loadRedisConfig() }
+    const asked = { dir: required('audit', words[1], 'DIR'), keyFile: required('audit', values.key, '--key'), anchorFile: values.anchors, ...loadRedisConfig() }
     process.exit({ whole: 0, broken: 1, unanchored: 2 }[await verifyCommand(asked, print)])
   },
   async replay(args) {

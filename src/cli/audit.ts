@@ -18,6 +18,7 @@ export interface VerifyOptions {
   readonly anchorFile: string | undefined
   /** Redis of the relays, which keeps checkpoints as well. */
   readonly redis: Config['redis']
+  readonly proxies?: Config['proxies']
 }
 
 /** `whole`: anchored as well. `broken`: something was changed. `unanchored`: nobody vouches for a part of it. */
@@ -32,13 +33,13 @@ export function printKey(print: (line: string) => void): void {
   print(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString().trimEnd())
 }
 
-export async function verifyCommand({ dir, keyFile, anchorFile, redis }: VerifyOptions, print: (line: string) => void): Promise<AuditOutcome> {
+export async function verifyCommand({ dir, keyFile, anchorFile, redis, proxies }: VerifyOptions, print: (line: string) => void): Promise<AuditOutcome> {
   const key = keyFrom(keyFile)
   const files = await chainFiles(dir).catch(() => {
     throw new UsageError(`${dir} is no folder that can be read.`, 'audit')
   })
   const chains = await Promise.all(files.map(async (file) => ({ name: `${relative(dir, file)}.jsonl`, ...(await readChain(file)) })))
-  const anchors = [...(anchorFile === undefined ? [] : splitNotes(unescaped(readText(anchorFile)))), ...(redis ? await anchorsIn(redis) : [])]
+  const anchors = [...(anchorFile === undefined ? [] : splitNotes(unescaped(readText(anchorFile)))), ...(redis ? await anchorsIn(redis, proxies) : [])]
   const verdict = verifyAudit(chains, anchors, key)
   for (const line of told(verdict, anchors.length)) print(line)
   return outcomeOf(verdict.findings)
@@ -77,8 +78,8 @@ function unescaped(text: string): string {
   return text.replace(/"checkpoint":("(?:[^"\\]|\\.)*")/g, (_all, json: string) => `\n${JSON.parse(json)}\n`)
 }
 
-async function anchorsIn(redis: NonNullable<Config['redis']>): Promise<readonly string[]> {
-  const store = createRedisStore({ ...redis, tokens: redisTokens({ redis }, { warn: () => undefined }), usageRetentionDays: 1 })
+async function anchorsIn(redis: NonNullable<Config['redis']>, proxies: VerifyOptions['proxies']): Promise<readonly string[]> {
+  const store = createRedisStore({ ...redis, tokens: redisTokens({ redis, ...(proxies && { proxies }) }, { warn: () => undefined }), usageRetentionDays: 1 })
   try {
     const end = performance.now() + (redis.entra ? ENTRA_READ_MS : READ_MS)
     while ((await store.health()).status !== 'ok' && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 50))

@@ -162,12 +162,13 @@ export function loadAuthConfig(environment: Environment = process.env, cwd: stri
 }
 
 /** Where the relays keep what they share. Throws `ConfigError`. */
-export function loadRedisConfig(environment: Environment = process.env, cwd: string = process.cwd()): Config['redis'] {
+export function loadRedisConfig(environment: Environment = process.env, cwd: string = process.cwd()): Pick<Config, 'redis' | 'proxies'> {
   const problems = createProblemList()
   const env = createEnvReader(withNewNames(environment, problems).environment, cwd, problems)
   const redis = redisOf(env, problems)
+  const proxies = readProxies(env, environment, problems)
   if (problems.found.length > 0) throw new ConfigError(problems.found)
-  return redis
+  return { redis, proxies }
 }
 
 function redisOf(env: ReturnType<typeof createEnvReader>, problems: Problems): Config['redis'] {

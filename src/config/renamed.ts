@@ -40,7 +40,7 @@ export function withNewNames(environment: Environment, problems: Problems, table
       delete changed[old]
       const set = forms.map(([, one]) => one).find(given)
       if (isReached(version, until)) problems.add(old, `is not read any more: since version ${since} its name is ${name}`)
-      else if (set !== undefined && (set !== name || environment[set] !== environment[old]))
+      else if ((set !== undefined && (set !== name || environment[set] !== environment[old])) || (changed[name] ?? environment[old]) !== environment[old])
         problems.add(old, `and ${set} are both set and differ: ${old} is the old name of ${name}, so remove it`)
       else {
         changed[name] = environment[old]

@@ -29,7 +29,7 @@ export function readProfileValues(env: EnvReader, profiles: Readonly<Record<stri
   if (!map) return undefined
   const found: [string, string][] = []
   for (const [value, profile] of Object.entries(map)) {
-    // JSON's own order is kept for every name but these, and the first that fits wins.
+    // JSON's own order is kept for every name but these, and the first that fits wins unless the client names another that does.
     if (/^\d{1,10}$/.test(value) || value === '__proto__') problems.add(setting, `${quoted(value)} cannot be a value here: it would lose its place in the order`)
     else if (typeof profile !== 'string' || !Object.hasOwn(profiles, profile)) problems.add(setting, `${quoted(value)} names no profile that PROFILES_FILE has`)
     else found.push([value, profile])

@@ -26,7 +26,7 @@ export const TOKEN_VARIABLES = {
   JWT_PROFILE_CLAIM: required(claim, 'profile', 'Claim that chooses the profile, by its name or path.'),
   JWT_PROFILE_MAP: optional(
     plainText,
-    'JSON map of a value of that claim, such as a role or a group, to a profile. The first that fits wins; other values count for nothing. Unset: the values are names of profiles.',
+    'JSON map of a value of that claim, such as a role or a group, to a profile. The first that fits wins, unless `model` in the query names another that does; other values count for nothing. Unset: the values are names of profiles.',
   ),
   JWT_TENANT_CLAIM: required(claim, 'tenant', 'Claim that names the tenant, by its name or path. A user’s usage counts for the tenant as well.'),
   JWT_SCOPE_CLAIM: required(claim, 'scope', 'Claim that has `relay:read` or `relay:admin` for operators, by its name or path.'),

@@ -122,7 +122,7 @@ export function profileName(config: Config, identity: Identity, requestedModel: 
   const claim = identity.profile ?? claimAt(identity.claims, config.profileClaim)
   if (claim === undefined || claim === null) return 'default'
   if (config.profileValues && identity.profile === undefined) {
-    const said = claimValues(identity.claims, config.profileClaim)
+    const said = claimValues(identity.claims, config.profileClaim).map(String)
     const mapped = Object.entries(config.profileValues).flatMap(([value, profile]) => (said.includes(value) ? [profile] : []))
     return mapped.find((one) => one === requestedModel) ?? mapped[0] ?? 'default'
   }

@@ -9,8 +9,8 @@ const FIN_TEXT = 0x81
 const MASKED = 0x80
 /** Pieces of up to this average size are copied into one buffer: a copy costs less than another entry in a gathered write. */
 const GATHERED_BYTES = 8192
-/** For writes of up to this size there is a buffer each. The larger one takes all that a shared read brings. */
-const SCRATCH_BYTES = [64 * 1024, 272 * 1024] as const
+/** For writes of up to this size there is a buffer each: a socket that keeps one keeps little more than it needs. The largest takes all that a shared read brings. */
+const SCRATCH_BYTES = [64, 96, 136, 192, 272].map((kilobytes) => kilobytes * 1024)
 const POOL_BYTES = 8192
 
 /** Size of a text frame's header, including the four bytes of the mask if `masked`. */

@@ -1,5 +1,6 @@
 // Reads dialled sockets into one piece of memory, which the next read overwrites, of whatever socket it is.
 import { connect, isIP, type NetConnectOpts, type Socket } from 'node:net'
+import { Readable } from 'node:stream'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 
 /** Of one read. Measured: of half the size messages of 32 kB cost a tenth more, and twice the size gains nothing. */
@@ -26,13 +27,15 @@ function reading(open: (onread: { buffer: () => Buffer; callback: (bytes: number
     buffer: theMemory,
     callback: (bytes) => {
       const chunk = theMemory().subarray(0, bytes)
-      // What was put back is read first.
-      if (!reader.reads || socket.readableLength > 0) return socket.push(Buffer.from(chunk))
+      // A paused socket keeps what still comes, and what was put back is read first.
+      if (!reader.reads || socket.isPaused() || socket.readableLength > 0) return socket.push(Buffer.from(chunk))
       reader.reads(chunk)
       if (wipes) chunk.fill(0)
       return true
     },
   })
+  // With memory of its own, Node would stop at once, and a paused socket would not hear that its peer is gone. As any other, it reads a little more.
+  socket.pause = () => Readable.prototype.pause.call(socket) as Socket
   readers.set(socket, reader)
   return socket
 }

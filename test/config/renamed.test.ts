@@ -49,6 +49,20 @@ describe('an old name', () => {
     expect(JSON.stringify([configWarnings(config), describeConfig(config)])).not.toContain(secret)
   })
 
+  it('and an even older one that says something else are a mistake', () => {
+    const table = [...TABLE, { from: 'OLDER_PORT', to: 'PORT', since: '99.1.0', until: '99.3.0' } as const]
+    const problems = createProblemList()
+    withNewNames({ LISTEN_PORT: '1', OLDER_PORT: '2' }, problems, table, '99.2.0')
+    expect(problems.found.join()).toMatch(/OLDER_PORT/)
+    const same = createProblemList()
+    expect(withNewNames({ LISTEN_PORT: '1', OLDER_PORT: '1' }, same, table, '99.2.0').environment).toEqual({ PORT: '1' })
+    expect(same.found).toEqual([])
+  })
+
+  it('of what a health check reads is not in the table: it reads the environment as it is', () => {
+    expect(RENAMED.map(({ to }) => to).filter((name) => ['PORT', 'HOST', 'ADMIN_PORT', 'ADMIN_HOST', 'TLS_CERT_FILE'].includes(name))).toEqual([])
+  })
+
   it('says nothing where only new names are used', () => {
     const config = load({ PORT: '8123', JWT_SECRET: secret })
     expect(config.renamed).toEqual([])
@@ -114,7 +128,7 @@ describe('this version', () => {
 
   it('reads the environment by it wherever it is read', () => {
     expect(loadAuthConfig({ JWT_SECRET: secret }, folder).key.kind).toBe('secret')
-    expect(loadRedisConfig({ REDIS_URL: 'redis://127.0.0.1' }, folder)?.url).toBeDefined()
+    expect(loadRedisConfig({ REDIS_URL: 'redis://127.0.0.1' }, folder).redis?.url).toBeDefined()
     expect(processEnvironment().PATH).toBe(process.env.PATH)
   })
 })

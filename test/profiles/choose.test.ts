@@ -47,6 +47,11 @@ describe('with a map', () => {
     ['names of Object', roles('constructor', '__proto__', 'toString'), undefined, 'default'],
   ])('%s', (_what, claims, model, name) => expect(profileName(configWith(env), identity(claims), model)).toBe(name))
 
+  it('true and false are values of a map by their names', () => {
+    const vip = configWith({ JWT_PROFILE_CLAIM: 'vip', JWT_PROFILE_MAP: '{"true":"plus"}' })
+    expect([{ vip: true }, { vip: false }].map((claims) => profileName(vip, identity(claims), undefined))).toEqual(['plus', 'default'])
+  })
+
   it('a way in that decides is not asked for a role', () => {
     expect(profileName(configWith(env), identity(roles('Plus'), 'phone'), undefined)).toBe('phone')
   })

@@ -116,6 +116,16 @@ describe.each([true, false])('frames written past ws, masked: %s', (masked) => {
     for (const chunk of own) expect(chunk.buffer.byteLength).toBe(chunk.length)
   })
 
+  it('of more than 64 KiB keep little more than their size in a socket that takes them late', () => {
+    for (const length of [66_000, 90_000, 100_000, 130_000, 150_000, 190_000, 200_000, 270_000]) {
+      const socket = new Holding(true)
+      write(socket, [Buffer.alloc(length - 10, 0x61), Buffer.from('x')], masked)
+      socket.release()
+      const kept = socket.held.reduce((bytes, chunk) => bytes + chunk.buffer.byteLength, 0)
+      expect(kept).toBeLessThan(length * 1.6)
+    }
+  })
+
   it('allocate no memory if the system takes them at once', () => {
     const socket = new Holding(false)
     const given: ArrayBufferLike[] = []

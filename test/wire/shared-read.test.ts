@@ -128,6 +128,35 @@ describe.each(['TCP', 'TLS'])('over %s', (transport) => {
     socket.destroy()
   })
 
+  it('a link that was never resumed delivers nothing, and loses nothing that came early', async () => {
+    const { link, socket } = await open()
+    const heard: string[] = []
+    socket.write(frameBytes(0x81, Buffer.from('early'), false))
+    // The bytes have arrived by the time another socket's answer to a later write has.
+    const other = await open()
+    const later = collect(other.link, 1)
+    other.socket.write(frameBytes(0x81, Buffer.from('later'), false))
+    link.onFrame((frame) => heard.push(frame.toString()))
+    other.link.resume()
+    await later
+    for (let turn = 0; turn < 20; turn++) await settled()
+    expect(heard).toEqual([])
+    link.resume()
+    await expect.poll(() => heard).toEqual(['early'])
+    socket.destroy()
+    other.socket.destroy()
+  })
+
+  // Node resets no TLS socket.
+  it.each((['end', 'destroy', 'resetAndDestroy'] as const).slice(0, tls ? 2 : 3))('a paused link hears that its peer is gone: %s', async (how) => {
+    const { link, socket } = await open()
+    link.resume()
+    link.pause()
+    const gone = new Promise<number>((resolve) => link.onClose(resolve))
+    socket[how]()
+    expect(await gone).toBe(1006)
+  })
+
   it('a frame is a view of the shared memory, which is other bytes soon; a copy is not', async () => {
     const { link, socket } = await open()
     const frames: { view: Buffer; own: Buffer; shared: boolean }[] = []
