@@ -5,6 +5,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/clients/**/node_modules/**', 'test/faults/**', 'test/bench/**', 'test/chaos/**'],
     globalSetup: ['test/support/global-setup.ts'],
+    setupFiles: ['test/support/wipe-reads.ts'],
     testTimeout: 20_000,
     hookTimeout: 60_000,
     pool: 'forks',

@@ -2,7 +2,16 @@
 import { defineConfig, mergeConfig } from 'vitest/config'
 import suite from './vitest.config.js'
 
-const WHOLE = ['admin', 'browser', 'cli', 'contract', 'deploy', 'process', 'server', 'store', 'telephony', 'wire']
-const FILES = ['auth/remote-keys*', 'core/session/interleavings*', 'docs/snippets', 'profiles/live', 'simulator/webrtc', 'tools/{mcp,module}', 'ops/log']
+const WHOLE = ['admin', 'browser', 'cli', 'contract', 'deploy', 'identity', 'process', 'server', 'store', 'telephony', 'wire']
+const FILES = [
+  'auth/remote-keys*',
+  'core/session/interleavings*',
+  'docs/snippets',
+  'events/{fitting,openai-types}',
+  'profiles/live',
+  'simulator/webrtc',
+  'tools/{mcp,module}',
+  'ops/log',
+]
 
 export default mergeConfig(suite, defineConfig({ test: { exclude: [...WHOLE.map((folder) => `test/${folder}/**`), ...FILES.map((file) => `test/${file}.test.ts`)] } }))

@@ -15,6 +15,8 @@ import { mayAct, mayRead } from './scopes.js'
 
 export interface AdminApiDeps extends AdminActions {
   readonly authenticator: Pick<Authenticator, 'authenticate'>
+  /** Absent: `scope`. */
+  readonly scopeClaim?: string | undefined
   /** Absent: there is no audit. */
   readonly audit?: AuditBook | undefined
   /** What the relays say of themselves. */
@@ -23,7 +25,8 @@ export interface AdminApiDeps extends AdminActions {
 }
 
 const PREFIX = '/v1/admin'
-const SCOPES = 'A token the relay would accept from a user. `relay:read` in its `scope` lets it read, `relay:admin` lets it end and revoke as well.'
+const SCOPES =
+  'A token the relay would accept from a user. `relay:read` in its `scope` (or the claim of JWT_SCOPE_CLAIM) lets it read, `relay:admin` lets it end and revoke as well.'
 /** A subject of 256 characters, percent-encoded. */
 const MAX_PATH_PARAMETER = 2304
 /** Input is checked and never changed. All errors are collected, since the size of the body is bounded. */
@@ -87,8 +90,8 @@ export async function createAdminApi(deps: AdminApiDeps): Promise<FastifyInstanc
   return app
 }
 
-async function mayCome({ store }: AdminApiDeps, identity: Identity, reads: boolean): Promise<void> {
-  if (!(reads ? mayRead(identity) : mayAct(identity))) throw new RefusalError('forbidden', reads ? 'no_read_scope' : 'no_admin_scope')
+async function mayCome({ store, scopeClaim }: AdminApiDeps, identity: Identity, reads: boolean): Promise<void> {
+  if (!(reads ? mayRead(identity, scopeClaim) : mayAct(identity, scopeClaim))) throw new RefusalError('forbidden', reads ? 'no_read_scope' : 'no_admin_scope')
   if (await store.revocations.isRevoked(identity)) throw new RefusalError('unauthenticated', 'revoked')
 }
 

@@ -15,6 +15,7 @@ export interface LiveRouteDeps {
   readonly live: Live
   readonly store: { readonly directory: SessionDirectory; readonly revocations: Revocations }
   readonly callerOf: (request: object) => Identity | undefined
+  readonly scopeClaim?: string | undefined
   /** Epoch milliseconds. */
   readonly now: () => number
 }
@@ -22,12 +23,12 @@ export interface LiveRouteDeps {
 /** 50,000 sessions. */
 const MOST_PAGES = 100
 
-export function addLiveRoutes(app: FastifyInstance, { live, store, callerOf, now }: LiveRouteDeps): void {
+export function addLiveRoutes(app: FastifyInstance, { live, store, callerOf, now, scopeClaim }: LiveRouteDeps): void {
   app.get('/live', { schema: LIVE_SCHEMAS.live, exposeHeadRoute: false }, (request, reply) => {
     const caller = callerOf(request)
     if (!caller) throw new Error('nobody was let in')
     let leave: (() => void) | undefined
-    const rights = { acts: mayAct(caller), expiresAtMs: caller.expiresAtMs, isRevoked: () => store.revocations.isKnown(caller) }
+    const rights = { acts: mayAct(caller, scopeClaim), expiresAtMs: caller.expiresAtMs, isRevoked: () => store.revocations.isKnown(caller) }
     // Whoever is one too many hears so before the stream begins.
     if (!live.hasRoom()) throw new TooManyWatchersError()
     reply.hijack()

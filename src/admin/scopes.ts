@@ -1,19 +1,18 @@
-// Which words of a token's `scope` let an operator read, and which let one act.
+// Which words of a token's scopes let an operator read, and which let one act.
+import { claimValues } from '../core/policy/claim-values.js'
 import type { Identity } from '../ports/caller.js'
 
 export const READ_SCOPE = 'relay:read'
 export const ADMIN_SCOPE = 'relay:admin'
+const SCOPE_CLAIM = 'scope'
 
-export function mayRead(identity: Pick<Identity, 'claims'>): boolean {
-  return hasScope(identity, READ_SCOPE) || mayAct(identity)
+type Caller = Pick<Identity, 'claims'>
+
+/** `claim` is the name or path of the claim that has the scopes. */
+export function mayRead({ claims }: Caller, claim: string | undefined): boolean {
+  return claimValues(claims, claim ?? SCOPE_CLAIM).includes(READ_SCOPE) || mayAct({ claims }, claim)
 }
 
-export function mayAct(identity: Pick<Identity, 'claims'>): boolean {
-  return hasScope(identity, ADMIN_SCOPE)
-}
-
-function hasScope({ claims }: Pick<Identity, 'claims'>, wanted: string): boolean {
-  const scope = Object.hasOwn(claims, 'scope') ? claims.scope : undefined
-  const words: readonly unknown[] = typeof scope === 'string' ? scope.split(' ') : Array.isArray(scope) ? scope : []
-  return words.includes(wanted)
+export function mayAct({ claims }: Caller, claim: string | undefined): boolean {
+  return claimValues(claims, claim ?? SCOPE_CLAIM).includes(ADMIN_SCOPE)
 }

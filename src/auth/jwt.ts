@@ -3,6 +3,7 @@ import type { KeyObject, webcrypto } from 'node:crypto'
 import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, type JWTVerifyResult, jwtVerify } from 'jose'
 import type { AuthConfig } from '../config/config.js'
 import type { Secret } from '../config/secret.js'
+import { unmetClaims } from '../core/policy/claim-values.js'
 import { RefusalError } from '../core/protocol/errors.js'
 import type { Identity } from '../ports/caller.js'
 import type { Health } from '../ports/health.js'
@@ -40,7 +41,9 @@ function createVerify(config: AuthConfig, key: KeyObject | JWTVerifyGetKey, now:
       const dated = { ...options, currentDate: new Date(now()) }
       const { payload } = await verifyWithKeys(token, key, dated)
       checkClient(payload, config)
-      return identityOf(payload, token)
+      const identity = identityOf(payload, token)
+      if (unmetClaims(identity.claims, config.requiredClaims ?? {}).length > 0) throw new RefusalError('unauthenticated', 'claim_required')
+      return identity
     } catch (error) {
       throw error instanceof RefusalError ? error : new RefusalError('unauthenticated', causeOf(error))
     }
@@ -54,9 +57,9 @@ export function verifyWithKeys(token: string, key: KeyObject | JWTVerifyGetKey, 
 }
 
 /** A token for another service may name the same client, so without an audience to compare only a token that names none is taken. */
-function checkClient(payload: JWTPayload, { audience, clientId }: AuthConfig): void {
-  if (clientId === undefined) return
-  if (payload.client_id !== clientId) throw new RefusalError('unauthenticated', 'wrong_client')
+function checkClient(payload: JWTPayload, { audience, clientIds }: AuthConfig): void {
+  if (!clientIds) return
+  if (typeof payload.client_id !== 'string' || !clientIds.includes(payload.client_id)) throw new RefusalError('unauthenticated', 'wrong_client')
   if (audience === undefined && payload.aud !== undefined) throw new RefusalError('unauthenticated', 'wrong_audience')
 }
 

@@ -32,9 +32,9 @@ export function openParcel(id: string, sealed: Buffer, key: Buffer): CallParcel 
 
 function identityIn(value: Json | undefined): Identity | undefined {
   if (!isObject(value)) return undefined
-  const { subject, issuer, tokenId, expiresAtMs, claims } = value
+  const { subject, issuer, tokenId, expiresAtMs, claims, profile } = value
   if (typeof subject !== 'string' || typeof expiresAtMs !== 'number' || !isObject(claims)) return undefined
-  return { subject, issuer: textIn(issuer), tokenId: textIn(tokenId), expiresAtMs, claims }
+  return { subject, issuer: textIn(issuer), tokenId: textIn(tokenId), expiresAtMs, claims, ...(typeof profile === 'string' && { profile }) }
 }
 
 function textIn(value: Json | undefined): string | undefined {

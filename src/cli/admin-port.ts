@@ -44,7 +44,7 @@ async function tokenOf(command: CommandName, options: AdminPortOptions): Promise
     )
   }
   const { mintToken } = await import('../auth/mint-token.js')
-  return mintToken(auth, { subject: `realtime-relay ${command}`, ttlSeconds: TOKEN_SECONDS, claims: { scope: 'relay:read' } })
+  return mintToken(auth, { subject: `realtime-relay ${command}`, ttlSeconds: TOKEN_SECONDS, claims: { [auth.scopeClaim ?? 'scope']: 'relay:read' } })
 }
 
 /** Undefined: the settings have no secret to sign with. */

@@ -5,7 +5,8 @@ import { relative } from 'node:path'
 import { verifyingKey } from '../audit/checkpoint.js'
 import { chainFiles, readChain, splitNotes } from '../audit/files.js'
 import { type Finding, type Verdict, verifyAudit } from '../audit/verify.js'
-import type { Secret } from '../config/secret.js'
+import type { Config } from '../config/config.js'
+import { redisTokens } from '../server/redis-tokens.js'
 import { createRedisStore } from '../store/redis/store.js'
 import { UsageError } from './commands.js'
 
@@ -16,13 +17,15 @@ export interface VerifyOptions {
   /** Checkpoints that were kept elsewhere, among whatever else. */
   readonly anchorFile: string | undefined
   /** Redis of the relays, which keeps checkpoints as well. */
-  readonly redis: { readonly url: Secret; readonly keyPrefix: string } | undefined
+  readonly redis: Config['redis']
 }
 
 /** `whole`: anchored as well. `broken`: something was changed. `unanchored`: nobody vouches for a part of it. */
 export type AuditOutcome = 'whole' | 'broken' | 'unanchored'
 
 const READ_MS = 5000
+/** With Entra ID a token comes first. */
+const ENTRA_READ_MS = 15_000
 
 export function printKey(print: (line: string) => void): void {
   const { privateKey } = generateKeyPairSync('ed25519')
@@ -74,10 +77,10 @@ function unescaped(text: string): string {
   return text.replace(/"checkpoint":("(?:[^"\\]|\\.)*")/g, (_all, json: string) => `\n${JSON.parse(json)}\n`)
 }
 
-async function anchorsIn({ url, keyPrefix }: NonNullable<VerifyOptions['redis']>): Promise<readonly string[]> {
-  const store = createRedisStore({ url, keyPrefix, usageRetentionDays: 1 })
+async function anchorsIn(redis: NonNullable<Config['redis']>): Promise<readonly string[]> {
+  const store = createRedisStore({ ...redis, tokens: redisTokens({ redis }, { warn: () => undefined }), usageRetentionDays: 1 })
   try {
-    const end = performance.now() + READ_MS
+    const end = performance.now() + (redis.entra ? ENTRA_READ_MS : READ_MS)
     while ((await store.health()).status !== 'ok' && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 50))
     return (await store.checkpoints?.all()) ?? []
   } catch {

@@ -1,15 +1,12 @@
 // The command `check`: reaches everything that the relay depends on, prints a table, and says whether it would work.
 import { setTimeout as delay } from 'node:timers/promises'
-import { type AuthenticatorDeps, createAuthenticator } from '../auth/authenticator.js'
-import type { Config, ProxyConfig, ToolConfig } from '../config/config.js'
+import type { Config, ToolConfig } from '../config/config.js'
 import { configWarnings, describeConfig } from '../config/describe.js'
 import { readTextFile } from '../config/environment.js'
 import { loadConfig, processEnvironment } from '../config/load.js'
 import { proxyFor } from '../config/proxy.js'
 import { RefusalError } from '../core/protocol/errors.js'
-import type { Health } from '../ports/health.js'
 import type { Store } from '../ports/store.js'
-import { keyFetch } from '../server/key-fetch.js'
 import { createStore } from '../server/store.js'
 import { toolRegistryOptions } from '../server/tools.js'
 import { createUpstreams } from '../server/upstreams.js'
@@ -18,15 +15,14 @@ import { checkTools } from '../tools/check.js'
 import { createToolRegistry } from '../tools/registry.js'
 import type { NamedUpstream } from '../upstream/fail-over.js'
 import { checkGuards } from './check-guards.js'
-import { failureWords, tryConnect } from './reach.js'
+import { checkKeys, type Line, way } from './check-keys.js'
+import { tryConnect } from './reach.js'
 import { type FailedDial, findingOf } from './upstream-advice.js'
 
 const DIAL_MS = 15_000
 const STORE_MS = 3000
-
-interface Line extends Health {
-  readonly advice?: string
-}
+/** A token comes first, and the chain of credentials may try several ways. */
+const ENTRA_STORE_MS = 15_000
 
 /** Prints one line per part, and an advice under each that does not work. False if any part is down. Rejects with a `ConfigError`. */
 export async function check(print: (line: string) => void): Promise<boolean> {
@@ -46,7 +42,7 @@ export async function check(print: (line: string) => void): Promise<boolean> {
   })
   const authorities = ownAuthorities()
   if (authorities) report('own authorities', authorities)
-  report('token keys', await checkKeys(config))
+  for (const [part, line] of await checkKeys(config)) report(part, line)
   const silent = { debug() {}, info() {}, warn() {}, error() {} }
   const listed = ['UPSTREAMS', 'UPSTREAMS_FILE'].some((name) => processEnvironment()[name]?.trim())
   const failed = new Map<string, Partial<FailedDial>>()
@@ -61,10 +57,6 @@ export async function check(print: (line: string) => void): Promise<boolean> {
   return allWell
 }
 
-function way(proxy: ProxyConfig | undefined): string {
-  return proxy ? `through ${proxy.setting} (${proxy.address})` : 'directly'
-}
-
 /** Node says nothing on its own if it cannot use the file. */
 function ownAuthorities(): Line | undefined {
   const file = processEnvironment().NODE_EXTRA_CA_CERTS
@@ -75,32 +67,6 @@ function ownAuthorities(): Line | undefined {
   const count = content.value.split('-----BEGIN CERTIFICATE-----').length - 1
   if (count === 0) return { status: 'down', detail: 'NODE_EXTRA_CA_CERTS names a file without a certificate', advice: 'It must be PEM: -----BEGIN CERTIFICATE-----.' }
   return { status: 'ok', detail: `${count} certificate(s) from NODE_EXTRA_CA_CERTS` }
-}
-
-async function checkKeys(config: Config): Promise<Line> {
-  if (config.auth.key.kind !== 'jwks') return createAuthenticator(config.auth).health()
-  const { url } = config.auth.key
-  let answer = 'does not answer'
-  const ask: NonNullable<AuthenticatorDeps['fetch']> = keyFetch(config).fetch ?? ((to, init) => fetch(to, init))
-  const health = await createAuthenticator(config.auth, {
-    fetch: async (to, init) => {
-      try {
-        const response = await ask(to, init)
-        answer = response.status === 200 ? 'answers HTTP 200, but not with a key set' : `answers HTTP ${response.status}`
-        return response
-      } catch (error) {
-        answer = failureWords(error)
-        throw error
-      }
-    },
-  }).health()
-  const route = way(proxyFor(url, config.proxies))
-  if (health.status === 'ok') return { status: 'ok', detail: `JWKS_URL: keys from ${url.host}, ${route}` }
-  return {
-    ...health,
-    detail: `JWKS_URL: ${url.host} ${answer}, ${route}`,
-    advice: 'It must be the address of the key set itself, which the issuer’s /.well-known/openid-configuration names as jwks_uri.',
-  }
 }
 
 /** The provider logs what a client must not hear. */
@@ -134,19 +100,23 @@ async function checkUpstream({ config: upstream, provider }: NamedUpstream, conf
 
 /** Waits a while, since a store connects in the background. Sessions can do without it, a check cannot. */
 async function checkStore(store: Store, { redis }: Config): Promise<Line> {
-  const end = performance.now() + STORE_MS
+  const since = performance.now()
   for (;;) {
     const health = await store.health()
     if (!redis) return health
-    if (health.status !== 'ok' && performance.now() < end) {
+    const patienceMs = redis.entra && health.detail !== 'redis refuses the credentials' ? ENTRA_STORE_MS : STORE_MS
+    if (health.status !== 'ok' && performance.now() < since + patienceMs) {
       await delay(50)
       continue
     }
-    const nodes = redisNodes(redis.url)
+    const nodes = redisNodes(redis)
     if (health.status === 'ok') return { status: 'ok', detail: `REDIS_URL: ${nodes.map(({ host, port }) => `${host}:${port}`).join(', ')} reached` }
     const found = await Promise.all(nodes.map(async ({ host, port }) => `${host}:${port} ${await tryConnect(host, port)}`))
     const accepts = found.some((one) => one.endsWith('accepts connections'))
-    const advice = accepts ? 'Check user and password, and redis:// against rediss:// (TLS).' : 'Check host and port; Redis is reached directly, never through a proxy.'
+    const credentials = redis.entra
+      ? 'Check that the identity may use this Redis, and that the user in REDIS_URL is its object id.'
+      : 'Check user and password, and redis:// against rediss:// (TLS).'
+    const advice = accepts ? credentials : 'Check host and port; Redis is reached directly, never through a proxy.'
     return { status: 'down', detail: `REDIS_URL: ${found.join('; ')}; ${health.detail}`, advice }
   }
 }

@@ -8,10 +8,14 @@ import { eraseSpool } from '../records/erase-spool.js'
 import { createPersonNames } from '../records/person.js'
 import { openRecordStore } from '../records/store.js'
 import { auditAnchors } from '../server/audit-anchors.js'
+import { redisTokens } from '../server/redis-tokens.js'
 import { createRedisStore } from '../store/redis/store.js'
 import { checkTools } from '../tools/check.js'
 
 const READY_MS = 5000
+/** With Entra ID a token comes first. */
+const ENTRA_READY_MS = 15_000
+const QUIET = { warn: () => undefined }
 
 interface Outcome {
   readonly counts: { readonly records: number; readonly keys: number }
@@ -60,11 +64,12 @@ async function eraseRecords({ records: config }: Config, subject: string, print:
   return { counts: { records: removed.length, keys: 0 }, remains, failures }
 }
 
-async function eraseRedis({ redis, usageRetentionDays }: Config, subject: string, print: (line: string) => void): Promise<Outcome> {
+async function eraseRedis(config: Config, subject: string, print: (line: string) => void): Promise<Outcome> {
+  const { redis, usageRetentionDays } = config
   if (!redis) return { ...NOTHING, remains: ['usage in the memory of running relays: it goes with their processes, since REDIS_URL is not set'] }
-  const store = createRedisStore({ ...redis, usageRetentionDays })
+  const store = createRedisStore({ ...redis, tokens: redisTokens(config, QUIET), usageRetentionDays })
   try {
-    await ready(store)
+    await ready(store, redis.entra)
     const erased = await store.erasure?.erase(subject)
     if (!erased) return NOTHING
     for (const key of erased.removed) print(`removed  redis    ${key}`)
@@ -78,8 +83,8 @@ async function eraseRedis({ redis, usageRetentionDays }: Config, subject: string
 }
 
 /** A store connects in the background. */
-async function ready(store: Pick<Store, 'health'>): Promise<void> {
-  const end = performance.now() + READY_MS
+async function ready(store: Pick<Store, 'health'>, entra: boolean): Promise<void> {
+  const end = performance.now() + (entra ? ENTRA_READY_MS : READY_MS)
   while ((await store.health()).status !== 'ok' && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 50))
 }
 
@@ -92,14 +97,15 @@ function remainsOf({ live, isRevoked }: ErasedOfStore): readonly string[] {
 }
 
 /** Its chain stays whole: what it says of the user are digests. */
-async function tellAudit({ audit, redis, usageRetentionDays }: Config, subject: string, counts: Readonly<Record<string, number>>): Promise<Pick<Outcome, 'remains' | 'failures'>> {
+async function tellAudit(config: Config, subject: string, counts: Readonly<Record<string, number>>): Promise<Pick<Outcome, 'remains' | 'failures'>> {
+  const { audit, redis, usageRetentionDays } = config
   if (!audit) return { remains: [], failures: [] }
   const remains = [
     audit.subjects === 'plain'
       ? 'lines of the audit, with the user’s name: AUDIT_SUBJECTS is plain, and a line that was removed would break the chain'
       : 'lines of the audit: a digest of the user, no words. Destroying SUBJECT_KEY makes all of them nobody’s',
   ]
-  const store = redis && createRedisStore({ ...redis, usageRetentionDays })
+  const store = redis && createRedisStore({ ...redis, tokens: redisTokens(config, QUIET), usageRetentionDays })
   try {
     // As of a relay's chain, its checkpoint goes where whoever holds the folder cannot take it away.
     let unanchored = 0
@@ -115,7 +121,7 @@ async function tellAudit({ audit, redis, usageRetentionDays }: Config, subject: 
     book.record('erased', { sub: book.subject(subject), ...counts })
     await journal.flush()
     const { writable } = journal
-    await (store && ready(store))
+    await (store && ready(store, redis.entra))
     await journal.close()
     return { remains, failures: [...(writable ? [] : ['the audit could not be written']), ...(unanchored > 0 ? ['the checkpoint of the audit could not be kept elsewhere'] : [])] }
   } catch {

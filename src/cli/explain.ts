@@ -7,6 +7,7 @@ import type { Config, WebrtcMode } from '../config/config.js'
 import { loadConfig, processEnvironment } from '../config/load.js'
 import type { VariableName } from '../config/variables.js'
 import { webrtcMode } from '../config/webrtc.js'
+import { claimAt, claimValues } from '../core/policy/claim-values.js'
 import { enforcementOf } from '../core/policy/enforcement.js'
 import { type QuotaSource, ruleFor } from '../core/policy/quota-claims.js'
 import { RefusalError } from '../core/protocol/errors.js'
@@ -18,6 +19,7 @@ import { toolRegistryOptions } from '../server/tools.js'
 import { checkTools } from '../tools/check.js'
 import { createToolRegistry } from '../tools/registry.js'
 import { refusalWords } from './refusal-words.js'
+import { refusedClaims } from './refused-claims.js'
 
 /** False if the token is refused. Prints only a hash of the instructions, which the holder of a token need not know. Rejects with a `ConfigError`. */
 export async function explain(token: string, print: (line: string) => void): Promise<boolean> {
@@ -33,7 +35,7 @@ export async function explain(token: string, print: (line: string) => void): Pro
     const rows = [
       row('subject', identity.subject, 'claim sub'),
       row('token expires', new Date(identity.expiresAtMs).toISOString(), 'claim exp; the session ends then, unless a new token of the same caller comes'),
-      row('profile', profile.name, identity.claims[config.profileClaim] === undefined ? `no claim ${config.profileClaim}` : `claim ${config.profileClaim}`),
+      row('profile', profile.name, profileWhy(config, identity.claims)),
       row('instructions', `sha256 ${hash}…, ${profile.instructions.length} characters`, own('instructions', 'INSTRUCTIONS')),
       ...withBuiltIns(profile, true).tools.map((tool) =>
         row('tool', tool.definition.name, `answered by the ${tool.owner === 'server' ? 'relay, hidden from the client' : 'client'}`),
@@ -57,16 +59,25 @@ export async function explain(token: string, print: (line: string) => void): Pro
       ...quotaRows(config, profile.name, identity.claims),
       ...enforcementRows(webrtcMode(config, profile.name), own('webrtc', 'WEBRTC')),
       row('tool rounds', String(limits.toolMaxRounds), variable('TOOL_MAX_ROUNDS')),
+      ...config.renamed.map(({ from, to, until }) => row('renamed setting', `${from} is ${to}`, `the old name is read until version ${until}`)),
     ]
     for (const line of rows) print(line)
     return true
   } catch (error) {
     if (!(error instanceof RefusalError)) throw error
     print(row('refused', error.code, `${error.why}: ${refusalWords(error.why)}`))
+    for (const [what, value, why] of refusedClaims(token, error.why, config)) print(row(what, value, why))
     return false
   } finally {
     await registry.close()
   }
+}
+
+function profileWhy({ profileClaim, profileValues }: Config, claims: Identity['claims']): string {
+  if (claimAt(claims, profileClaim) === undefined) return `no claim ${profileClaim}`
+  if (!profileValues) return `claim ${profileClaim}`
+  const fits = claimValues(claims, profileClaim).some((value) => Object.hasOwn(profileValues, String(value)))
+  return fits ? `claim ${profileClaim}, by JWT_PROFILE_MAP` : `claim ${profileClaim} has no value of JWT_PROFILE_MAP`
 }
 
 function quotaRows({ profiles, prices }: Config, profileName: string, claims: Identity['claims']): readonly string[] {

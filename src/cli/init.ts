@@ -63,7 +63,7 @@ ${UPSTREAM[kind]}
 # --- Who may come in ---
 # The secret that signs your users' tokens (HS256). Your back end needs the same. This one was made for this file.
 JWT_SECRET=${randomBytes(36).toString('base64url')}
-# For tokens of an identity provider, leave JWT_SECRET empty and set these three instead.
+# For tokens of an identity provider, leave JWT_SECRET empty and set these three instead; deploy/identity.md has them for several.
 #JWKS_URL=https://login.example.com/keys
 #JWT_ISSUER=https://login.example.com/
 #JWT_AUDIENCE=realtime-relay

@@ -19,6 +19,7 @@ export function tryConnect(host: string, port: number): Promise<string> {
 
 /** Completes "host …". Looks for the system's code in the causes of an error, and quotes no foreign text. */
 export function failureWords(error: unknown): string {
+  if (/unexpected redirect/i.test(messages(error))) return 'answers with a redirect, which is not followed'
   const proxied = /Proxy response \((\d{3})\)/.exec(messages(error))?.[1]
   if (proxied !== undefined) return `is refused by the proxy (HTTP ${proxied})`
   const code = codeOf(error)

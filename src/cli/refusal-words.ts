@@ -12,6 +12,7 @@ const WORDS: Readonly<Record<string, string>> = {
   wrong_issuer: 'The claim iss is not what JWT_ISSUER says, letter for letter.',
   wrong_audience: 'The claim aud does not name what JWT_AUDIENCE says.',
   wrong_client: 'The claim client_id is not what JWT_CLIENT_ID says.',
+  claim_required: 'A claim that JWT_REQUIRED_CLAIMS names is missing, or says something else.',
   algorithm_not_allowed: 'The token’s header names an algorithm that JWT_ALGORITHMS does not allow.',
   unknown_key: 'The key set of JWKS_URL has no key that the token’s header (kid) names.',
   ambiguous_key: 'Several keys of JWKS_URL fit the token, and its header names none (kid).',

@@ -102,6 +102,7 @@ function sideOf(side: 'before' | 'after', profilesFile: string | undefined, { pr
     tokenId: undefined,
     expiresAtMs: Number.POSITIVE_INFINITY,
     claims: { ...claims, ...(name !== undefined && { [config.profileClaim]: name }) },
+    profile: name,
   }
   const unknown: string[] = []
   try {

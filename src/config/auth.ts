@@ -3,6 +3,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { AuthConfig } from './config.js'
 import type { EnvReader, Problems } from './environment.js'
 import { HMAC_BYTES, MIN_RSA_BITS } from './key-strength.js'
+import { readRequiredClaims } from './token-claims.js'
 import type { VariableName } from './variables.js'
 
 const KEYS: readonly VariableName[] = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWKS_URL']
@@ -18,7 +19,9 @@ type Key = AuthConfig['key']
 export function readAuth(env: EnvReader, problems: Problems): AuthConfig | undefined {
   const issuer = env.get('JWT_ISSUER')
   const audience = env.get('JWT_AUDIENCE')
-  const clientId = env.get('JWT_CLIENT_ID')
+  const clientIds = env.get('JWT_CLIENT_ID')
+  const requiredClaims = readRequiredClaims(env, problems)
+  const scopeClaim = env.get('JWT_SCOPE_CLAIM')
   const asked = env.get('JWT_ALGORITHMS')
   const clockToleranceMs = env.get('JWT_CLOCK_TOLERANCE_S')
   const allowQueryToken = env.get('ALLOW_QUERY_TOKEN')
@@ -30,7 +33,7 @@ export function readAuth(env: EnvReader, problems: Problems): AuthConfig | undef
     return undefined
   }
   const found = env.isSet('JWT_SECRET') ? readSecret(env, asked, problems) : env.isSet('JWKS_URL') ? readKeySet(env, asked, problems) : readPublicKey(env, asked, problems)
-  return found && { ...found, issuer, audience, ...(clientId !== undefined && { clientId }), clockToleranceMs, allowQueryToken }
+  return found && { ...found, issuer, audience, ...(clientIds && { clientIds }), ...(requiredClaims && { requiredClaims }), scopeClaim, clockToleranceMs, allowQueryToken }
 }
 
 interface Found {

@@ -1,6 +1,7 @@
 // The shape of a valid configuration: what every part is built from. Durations are milliseconds, sizes bytes.
 
 import type { KeyObject } from 'node:crypto'
+import type { RequiredClaims } from '../core/policy/claim-values.js'
 import type { GuardPolicy } from '../core/policy/guards.js'
 import type { PriceTable } from '../core/policy/price.js'
 import type { Interruption, Manners } from '../core/policy/profile.js'
@@ -10,6 +11,7 @@ import type { JsonObject } from '../core/protocol/events.js'
 import type { AuditConfig } from './audit.js'
 import type { GuardConfig } from './guard-config.js'
 import type { RecordsConfig } from './records.js'
+import type { RenamedInUse } from './renamed.js'
 import type { Secret } from './secret.js'
 import type { TelemetryConfig } from './telemetry-config.js'
 import type { TelephonyConfig } from './telephony-config.js'
@@ -62,7 +64,11 @@ export interface AuthConfig {
   readonly issuer: string | undefined
   readonly audience: string | undefined
   /** Without an audience beside it, only tokens that name no audience are accepted. */
-  readonly clientId?: string | undefined
+  readonly clientIds?: readonly string[] | undefined
+  /** Absent: none. */
+  readonly requiredClaims?: RequiredClaims | undefined
+  /** The claim that has an operator's scopes. Absent: `scope`. */
+  readonly scopeClaim?: string | undefined
   readonly algorithms: readonly string[]
   readonly clockToleranceMs: number
   readonly allowQueryToken: boolean
@@ -130,6 +136,8 @@ export interface Config {
   readonly refuseAfterUpgrade: boolean
   readonly clientDialect: DialectName
   readonly profileClaim: string
+  /** By value of that claim, in order of precedence. Absent: its values are names of profiles. */
+  readonly profileValues?: Readonly<Record<string, string>> | undefined
   readonly tenantClaim: string
   /** If undefined, no money is counted. */
   readonly prices: PriceTable | undefined
@@ -142,7 +150,8 @@ export interface Config {
   readonly liveFiles?: ReadonlyMap<string, string>
   readonly clientMaySeedHistory: boolean
   readonly forwardRateLimits: boolean
-  readonly redis: { readonly url: Secret; readonly keyPrefix: string } | undefined
+  /** `entra`: the password is a token of the relay's identity. */
+  readonly redis: { readonly url: Secret; readonly keyPrefix: string; readonly entra: boolean } | undefined
   readonly usageRetentionDays: number
   /** Bytes of all processes together. `auto` goes by the container's limit. */
   readonly maxMemory: number | 'auto' | 'off'
@@ -208,4 +217,6 @@ export interface Config {
   /** Absent: nobody calls by telephone. */
   readonly telephony?: TelephonyConfig | undefined
   readonly metricsFormat: 'text' | 'openmetrics'
+  /** Settings that are given by a name that they no longer have. */
+  readonly renamed: readonly RenamedInUse[]
 }

@@ -2,6 +2,7 @@
 import { openingTexts } from './client-may-set.js'
 import type { Config, ToolConfig, UpstreamConfig } from './config.js'
 import type { GuardConfig } from './guard-config.js'
+import { renamedSentence } from './renamed.js'
 import { webrtcIsOn, webrtcMode } from './webrtc.js'
 
 /** Rows of name and value for `check`, without credentials and without the text of instructions. */
@@ -28,6 +29,7 @@ export function describeConfig(config: Config): readonly (readonly [name: string
     ],
     ['telephone', describeTelephony(config)],
     ['telemetry', describeTelemetry(config)],
+    ...config.renamed.map(({ from, to, until }) => [`renamed ${from}`, `read as ${to}, until version ${until}`] as const),
     ['limits store', config.redis ? `Redis, keys under ${config.redis.keyPrefix}` : 'in process'],
     ['sessions', `${limits.maxSessions} at once, ${limits.maxSessionsPerUser} a user, ${limits.maxSessionMs / 1000} s long, ${limits.idleTimeoutMs / 1000} s idle`],
     ['messages', `${limits.maxMessageBytes} bytes, ${limits.messagesPerSecond} a second, ${limits.clientBufferBytes} bytes buffered`],
@@ -47,7 +49,7 @@ export function configWarnings(config: Config): readonly string[] {
     [config.allowedOrigins === undefined, 'ALLOWED_ORIGINS is not set: browser pages from elsewhere are refused'],
     [config.auth.allowQueryToken, 'ALLOW_QUERY_TOKEN is on: tokens may end in the logs of proxies and browsers'],
     [
-      config.auth.issuer === undefined || (config.auth.audience === undefined && config.auth.clientId === undefined),
+      config.auth.issuer === undefined || (config.auth.audience === undefined && config.auth.clientIds === undefined),
       'JWT_ISSUER or JWT_AUDIENCE is not set: a token made for another service with the same key is accepted here',
     ],
     [config.trustProxy === true, 'TRUST_PROXY is true: any peer can claim any address'],
@@ -75,7 +77,7 @@ export function configWarnings(config: Config): readonly string[] {
     [plainGuards.length > 0, `Guards reached over plain http: ${plainGuards.join(', ')}`],
     [plain.length > 0, `Tools reached over plain http: ${plain.join(', ')}`],
   ]
-  return warnings.filter(([applies]) => applies).map(([, text]) => text)
+  return [...config.renamed.map(renamedSentence), ...warnings.filter(([applies]) => applies).map(([, text]) => text)]
 }
 
 function describeUpstream(upstream: UpstreamConfig): string {
@@ -103,7 +105,10 @@ function describeTelephony({ telephony }: Config): string {
 
 function describeAuth({ auth }: Config): string {
   const how = auth.key.kind === 'jwks' ? `key set ${auth.key.url.origin}` : auth.key.kind === 'public' ? 'public key' : 'shared secret'
-  return `${how}, ${auth.algorithms.join(', ')}, issuer ${auth.issuer ?? 'any'}, audience ${auth.audience ?? (auth.clientId === undefined ? 'any' : 'none')}${auth.clientId === undefined ? '' : `, client ${auth.clientId}`}`
+  const audience = auth.audience ?? (auth.clientIds ? 'none' : 'any')
+  const required = Object.keys(auth.requiredClaims ?? {})
+  const more = [...(auth.clientIds ? [`client ${auth.clientIds.join(' or ')}`] : []), ...(required.length === 0 ? [] : [`required claims ${required.join(', ')}`])]
+  return [how, ...auth.algorithms, `issuer ${auth.issuer ?? 'any'}`, `audience ${audience}`, ...more].join(', ')
 }
 
 function describeGuard({ run, on, mode, timeoutMs, whenUnsure }: GuardConfig): string {

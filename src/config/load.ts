@@ -14,10 +14,12 @@ import { readPrices } from './prices.js'
 import { readProfiles } from './profiles.js'
 import { proxyFor, readProxies } from './proxy.js'
 import { readRecords } from './records.js'
+import { type Renamed, withNewNames } from './renamed.js'
 import { Secret } from './secret.js'
 import { readTelemetry } from './telemetry.js'
 import { hasSharedSecret, readTelephony } from './telephony.js'
 import { readTlsPair } from './tls-files.js'
+import { readProfileValues } from './token-claims.js'
 import { readTools } from './tools.js'
 import { readUpstreams } from './upstreams.js'
 import { checkWebrtc, readWebrtc, webrtcMode } from './webrtc.js'
@@ -27,18 +29,21 @@ interface LoadOptions {
   readonly mode: 'serve' | 'demo'
   /** Relative file names start from this folder. */
   readonly cwd: string
+  /** Settings whose names have changed. Default: those of this version. */
+  readonly renamed?: readonly Renamed[]
 }
 
-/** The process's own environment, for `demo` to build upon. */
+/** The process's own environment, by the names of this version, for `demo` to build upon. */
 export function processEnvironment(): Environment {
-  return process.env
+  return withNewNames(process.env, createProblemList()).environment
 }
 
 const LIVE_FILES = ['TOOLS_FILE', 'GUARDS_FILE', 'PROFILES_FILE', 'INSTRUCTIONS_FILE', 'SESSION_FILE'] as const
 
 /** Throws `ConfigError`. Reads the files that the environment names and dials nothing. `checkTools` comes from the part that runs tools. */
-export function loadConfig(checkTools: CheckTools, environment: Environment = process.env, options: LoadOptions = { mode: 'serve', cwd: process.cwd() }): Config {
+export function loadConfig(checkTools: CheckTools, given: Environment = process.env, options: LoadOptions = { mode: 'serve', cwd: process.cwd() }): Config {
   const problems = createProblemList()
+  const { environment, inUse } = withNewNames(given, problems, options.renamed)
   const env = createEnvReader(environment, options.cwd, problems)
   const liveFiles = seeFiles(LIVE_FILES.flatMap((name) => (environment[name]?.trim() ? [resolve(options.cwd, environment[name])] : [])))
   const upstreams = readUpstreams(env, environment, problems)
@@ -71,6 +76,7 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
     refuseAfterUpgrade: env.get('REFUSE_AFTER_UPGRADE'),
     clientDialect: env.get('CLIENT_DIALECT'),
     profileClaim: env.get('JWT_PROFILE_CLAIM'),
+    profileValues: readProfileValues(env, profiles, problems),
     tenantClaim: env.get('JWT_TENANT_CLAIM'),
     prices: readPrices(env, options.cwd, problems),
     quotaFailOpen: env.get('QUOTA_FAIL_OPEN'),
@@ -80,7 +86,7 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
     liveFiles,
     clientMaySeedHistory: env.get('CLIENT_MAY_SEED_HISTORY'),
     forwardRateLimits: env.get('FORWARD_RATE_LIMITS'),
-    redis: redisOf(env),
+    redis: redisOf(env, problems),
     usageRetentionDays: env.get('USAGE_RETENTION_DAYS'),
     maxMemory: env.get('MAX_MEMORY_BYTES'),
     limits: readLimits(env),
@@ -103,6 +109,7 @@ export function loadConfig(checkTools: CheckTools, environment: Environment = pr
     audit: readAudit(env, options.cwd, problems),
     records: readRecords(env, options.cwd, profiles, problems),
     metricsFormat: env.get('METRICS_FORMAT'),
+    renamed: inUse,
   }
   if (settings.port !== 0 && settings.port === settings.admin.port) problems.add('ADMIN_PORT', `is ${settings.port}, as PORT is: metrics need a port of their own`)
   checkWorkers(settings.workers, settings.limits.maxSessions, env.isSet('REDIS_URL'), problems)
@@ -149,7 +156,7 @@ function checkResume({ resume, redis, limits }: Pick<Config, 'resume' | 'redis' 
 /** Only the settings that verify tokens, which is all that the command `token` needs. Throws `ConfigError`. */
 export function loadAuthConfig(environment: Environment = process.env, cwd: string = process.cwd()): AuthConfig {
   const problems = createProblemList()
-  const auth = readAuth(createEnvReader(environment, cwd, problems), problems)
+  const auth = readAuth(createEnvReader(withNewNames(environment, problems).environment, cwd, problems), problems)
   if (problems.found.length > 0 || !auth) throw new ConfigError(problems.found)
   return deepFreeze(auth)
 }
@@ -157,16 +164,18 @@ export function loadAuthConfig(environment: Environment = process.env, cwd: stri
 /** Where the relays keep what they share. Throws `ConfigError`. */
 export function loadRedisConfig(environment: Environment = process.env, cwd: string = process.cwd()): Config['redis'] {
   const problems = createProblemList()
-  const env = createEnvReader(environment, cwd, problems)
-  const redis = redisOf(env)
+  const env = createEnvReader(withNewNames(environment, problems).environment, cwd, problems)
+  const redis = redisOf(env, problems)
   if (problems.found.length > 0) throw new ConfigError(problems.found)
   return redis
 }
 
-function redisOf(env: ReturnType<typeof createEnvReader>): Config['redis'] {
-  const url = env.get('REDIS_URL')
-  const keyPrefix = env.get('REDIS_KEY_PREFIX')
-  return url && { url, keyPrefix }
+function redisOf(env: ReturnType<typeof createEnvReader>, problems: Problems): Config['redis'] {
+  const [address, keyPrefix, entra] = [env.get('REDIS_URL'), env.get('REDIS_KEY_PREFIX'), env.get('REDIS_ENTRA')]
+  const objection = address?.objections[entra ? 'entra' : 'password']
+  if (objection !== undefined) problems.add('REDIS_URL', objection)
+  if (entra && !env.isSet('REDIS_URL')) problems.add('REDIS_ENTRA', 'is true and REDIS_URL is missing')
+  return address && { url: address.url, keyPrefix, entra }
 }
 
 function readLimits(env: EnvReader): Config['limits'] {

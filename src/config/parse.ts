@@ -161,11 +161,22 @@ export const proxyAddress: Parse<{ readonly url: Secret; readonly address: strin
 }
 
 /** Kept secret because it may carry a password. */
-export const redisUrl: Parse<Secret> = (text) => {
+export interface RedisAddress {
+  readonly url: Secret
+  /** What is wrong with it for a Redis that wants a password or nothing, and for one that wants Entra ID tokens. One of both is undefined. */
+  readonly objections: { readonly password: string | undefined; readonly entra: string | undefined }
+}
+
+export const redisUrl: Parse<RedisAddress> = (text) => {
+  const objections = { password: objectionTo(text, false), entra: objectionTo(text, true) }
+  return objections.password !== undefined && objections.entra !== undefined ? { problem: objections.password } : { value: { url: new Secret(text), objections } }
+}
+
+function objectionTo(text: string, entra: boolean): string | undefined {
   try {
-    parseRedisUrl(text)
-    return { value: new Secret(text) }
+    parseRedisUrl(text, entra)
+    return undefined
   } catch (error) {
-    return { problem: `is not usable: ${error instanceof Error ? error.message : 'it cannot be read'}` }
+    return `is not usable: ${error instanceof Error ? error.message : 'it cannot be read'}`
   }
 }

@@ -3,6 +3,7 @@
 /**
  * The forms. `s` after `redis` means TLS. User and password are percent-decoded. Both may be left out, the password alone may not:
  * - `redis[s]://[[user]:password@]host[:6379][/db]`
+ * - `rediss://<object id>@host[:6379][/db]` for Entra ID, whose token is the password
  * - `redis[s]+cluster://[[user]:password@]host[:6379][,host[:6379]…]`
  * - `redis[s]+sentinel://[[user]:password@]host[:26379][,host[:26379]…]/<master>[/db]`. User and password are the master's; sentinels are asked without.
  */
@@ -24,8 +25,10 @@ export interface RedisNode {
 
 const FORM = /^redis(s?)(\+cluster|\+sentinel)?:\/\/(?:(.*)@)?([^/?#@]+)((?:\/[^/?#]*){0,2})$/s
 
-/** Throws an Error that says what is wrong without repeating any part of the URL. */
-export function parseRedisUrl(url: string): RedisTarget {
+const LOOPBACK = /^(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1)$/
+
+/** Throws an Error that says what is wrong without repeating any part of the URL. With `entra` the URL names who signs in, and no password. */
+export function parseRedisUrl(url: string, entra = false): RedisTarget {
   const match = FORM.exec(url)
   if (!match) throw new Error('the Redis URL must read redis[s]://, redis[s]+cluster:// or redis[s]+sentinel://, then hosts, without a query')
   const [, secure, variant, credentials, hosts = '', path = ''] = match
@@ -37,7 +40,17 @@ export function parseRedisUrl(url: string): RedisTarget {
   const master = kind === 'sentinel' ? words.shift() : undefined
   if (kind === 'sentinel' && !master) throw new Error('the Redis URL names no master: redis+sentinel://host:port/<master>')
   if (words.length > 1 || (kind === 'cluster' && words.some((word) => word !== ''))) throw new Error('the Redis URL has a path that means nothing')
-  return { kind, tls: secure === 's', nodes: [first, ...rest], ...parseCredentials(credentials), db: parseDb(words[0]), master }
+  const target = {
+    kind,
+    tls: secure === 's',
+    nodes: [first, ...rest] as const,
+    ...(entra ? parseSignIn(credentials) : parseCredentials(credentials)),
+    db: parseDb(words[0]),
+    master,
+  } as const
+  if (entra && kind !== 'single') throw new Error('the Redis URL names a cluster or sentinels: with REDIS_ENTRA it must be one address')
+  if (entra && !target.tls && !LOOPBACK.test(first.host)) throw new Error('the Redis URL must begin with rediss://: a token would go over the network as plain text')
+  return target
 }
 
 function parseNode(text: string, defaultPort: number): RedisNode {
@@ -53,6 +66,13 @@ function parseCredentials(text: string | undefined): { username: string | undefi
   const colon = text.indexOf(':')
   if (colon === -1 || colon === text.length - 1) throw new Error('the Redis URL has a user without a password')
   return { username: colon === 0 ? undefined : decode(text.slice(0, colon)), password: decode(text.slice(colon + 1)) }
+}
+
+function parseSignIn(text: string | undefined): { username: string; password: undefined } {
+  if (text?.includes(':')) throw new Error('the Redis URL has a password: with REDIS_ENTRA the token takes its place')
+  const username = decode(text ?? '')
+  if (!/^[\x21-\x7e]{1,128}$/.test(username)) throw new Error('the Redis URL names nobody who signs in: rediss://<object id of the identity>@host:port')
+  return { username, password: undefined }
 }
 
 function parseDb(text: string | undefined): number {

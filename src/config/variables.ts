@@ -7,7 +7,6 @@ import {
   boolean,
   bytes,
   decimal,
-  httpUrl,
   list,
   matching,
   memory,
@@ -17,7 +16,6 @@ import {
   plainText,
   processes,
   proxyAddress,
-  redisUrl,
   seconds,
   secretToken,
   sharedSecret,
@@ -25,8 +23,10 @@ import {
   wholeNumber,
 } from './parse.js'
 import { RECORDS_VARIABLES } from './records-variables.js'
+import { REDIS_VARIABLES } from './redis-variables.js'
 import { TELEMETRY_VARIABLES } from './telemetry-variables.js'
 import { TELEPHONY_VARIABLES } from './telephony-variables.js'
+import { TOKEN_VARIABLES } from './token-variables.js'
 import { exact, optional, orFile, required } from './variable.js'
 
 const MAX_SECONDS = 7 * 86_400
@@ -36,7 +36,6 @@ const openings: Parse<ClientMaySet> = (text) => {
   const parsed = text === 'none' ? { value: [] } : list(parseOpening)(text)
   return 'value' in parsed ? { value: joinOpenings(parsed.value) } : parsed
 }
-const claim = matching(/^[\u0021-\u007e]{1,256}$/, 'a claim name of printable ASCII without blanks')
 const scope = matching(/^[\u0021-\u007e]{1,512}$/, 'a token scope such as https://cognitiveservices.azure.com/.default')
 const host = matching(/^[A-Za-z0-9_.:[\]-]{1,253}$/, 'a host name or address to listen on')
 
@@ -82,19 +81,7 @@ export const VARIABLES = {
     'Comma list of hosts that are dialled directly: a name with its subdomains, a name with a port, an address, a range (10.0.0.0/8), or `*`. `no_proxy` wins over it.',
   ),
 
-  JWT_SECRET: orFile(exact(sharedSecret, 'Shared secret that verifies tokens (HS256: at least 32 bytes, HS384: 48, HS512: 64).')),
-  JWT_PUBLIC_KEY: orFile(optional(plainText, 'PEM public key or certificate that verifies tokens: RSA, RSA-PSS, P-256, P-384, P-521 or Ed25519.')),
-  JWKS_URL: optional(httpUrl, 'Key set that verifies tokens. Needs `JWT_ISSUER`, and `JWT_AUDIENCE` or `JWT_CLIENT_ID`.'),
-  JWT_ISSUER: optional(plainText, 'Required `iss`, compared exactly.'),
-  JWT_AUDIENCE: optional(plainText, 'Required `aud`, compared exactly.'),
-  JWT_CLIENT_ID: optional(plainText, 'Required `client_id`, compared exactly. For access tokens without `aud`, such as Amazon Cognito’s.'),
-  JWT_ALGORITHMS: optional(
-    list(matching(/^[A-Za-z0-9]{2,10}$/, 'an algorithm name such as RS256')),
-    'Comma list of accepted algorithms. Unset: HS256 for a secret, RS256 for a key set, for a public key the first that fits (RSA: RS256, RSA-PSS: PS256).',
-  ),
-  JWT_CLOCK_TOLERANCE_S: required(seconds(0, 60), '5', 'Seconds of clock skew accepted on `exp` and `nbf`.'),
-  JWT_PROFILE_CLAIM: required(claim, 'profile', 'Claim that chooses the profile.'),
-  JWT_TENANT_CLAIM: required(claim, 'tenant', 'Claim that names the tenant. A user’s usage counts for the tenant as well.'),
+  ...TOKEN_VARIABLES,
   ALLOW_QUERY_TOKEN: required(boolean, 'false', 'Accept tokens in the query string. Proxies and browsers may log them there.'),
   ALLOWED_ORIGINS: optional(
     list(origin),
@@ -119,14 +106,7 @@ export const VARIABLES = {
   QUOTA_FAIL_OPEN: required(boolean, 'true', 'Let users with a quota go on while Redis is unreachable. `false` refuses their responses meanwhile.'),
   FORWARD_RATE_LIMITS: required(boolean, 'false', 'Pass `rate_limits.updated` on to clients.'),
 
-  REDIS_URL: orFile(
-    optional(
-      redisUrl,
-      'Redis for limits shared by several relays: `redis://` or `rediss://` (TLS), with `+cluster` or `+sentinel` and a comma list of hosts. Unset: limits per process.',
-    ),
-  ),
-  REDIS_KEY_PREFIX: required(matching(/^[A-Za-z0-9:_.-]{1,64}$/, '1 to 64 letters, digits, or : _ . -'), 'relay:', 'Begins every Redis key.'),
-  USAGE_RETENTION_DAYS: required(wholeNumber(1, 3660), '35', 'Days after which usage records expire.'),
+  ...REDIS_VARIABLES,
 
   MAX_SESSIONS: required(wholeNumber(1, 1_000_000), '1000', 'Most sessions at once in this relay. Divided among its `WORKERS`.'),
   MAX_MEMORY_BYTES: required(

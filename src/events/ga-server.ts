@@ -19,7 +19,7 @@ type ItemPlace = Omit<Place, 'content_index'>
 interface Delta {
   delta: string
   /** Characters without meaning that hide the length of `delta` on the wire. */
-  obfuscation?: string
+  obfuscation?: string | null
 }
 
 /** Null: the item is the first, or what is before it is not the client's. */
@@ -37,7 +37,7 @@ interface Rows {
   'session.updated': { session: Session | TranscriptionSession }
 
   /** No recorded session of GA has this. */
-  'conversation.created': { conversation: { id?: string; object?: string } }
+  'conversation.created': { conversation: { id?: string; object?: 'realtime.conversation' } }
   /** Preview's; in GA it is published, and no recorded session has it. */
   'conversation.item.created': ItemEvent
   /** Its content may still be empty. */
@@ -107,7 +107,7 @@ interface Rows {
   'response.mcp_call.failed': { item_id: string; output_index: number }
 
   /** Of the whole deployment, which all users share, so the relay sends it only if its profile says so. `reset_seconds` from now. */
-  'rate_limits.updated': { rate_limits: { name?: string; limit?: number; remaining?: number; reset_seconds?: number }[] }
+  'rate_limits.updated': { rate_limits: { name?: 'requests' | 'tokens'; limit?: number; remaining?: number; reset_seconds?: number }[] }
 }
 
 interface NoId {

@@ -24,9 +24,6 @@ export interface PreviewTranscription {
 
 /** Voice Live's own, which a session shows. */
 interface VoiceLiveVad {
-  /** Milliseconds. */
-  speech_duration_ms?: number | null
-  auto_truncate?: boolean
   end_of_utterance_detection?: unknown
   appended_text_after_truncation?: string | null
 }

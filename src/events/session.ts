@@ -39,6 +39,9 @@ export interface ServerVad {
   create_response?: boolean
   /** Whether a turn that begins stops the answer. */
   interrupt_response?: boolean
+  /** Milliseconds; from an upstream of Voice Live, as is the next. */
+  speech_duration_ms?: number | null
+  auto_truncate?: boolean
 }
 
 /** A turn ends when the sentence sounds finished. */

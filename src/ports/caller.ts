@@ -1,7 +1,7 @@
 // Who calls, and who verifies that.
 import type { Health } from './health.js'
 
-/** A verified caller. Made from the verified token alone. */
+/** A verified caller. Made from the verified token alone, or by the desk that takes a telephone call. */
 export interface Identity {
   /** The token's `sub`: 1 to 256 characters without control characters. */
   readonly subject: string
@@ -11,6 +11,8 @@ export interface Identity {
   /** The token's `exp`, epoch milliseconds. */
   readonly expiresAtMs: number
   readonly claims: Readonly<Record<string, unknown>>
+  /** Decided by the way in, whatever the claims say. Absent: a claim chooses it. */
+  readonly profile?: string | undefined
 }
 
 /** What of an upgrade request may carry a credential. Header names are lower case, as Node gives them. */

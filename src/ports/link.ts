@@ -7,14 +7,17 @@ export interface Link {
   send(data: Frame | string): void
   /** Starts the closing handshake; the socket is destroyed after a short wait if the peer does not answer. `code` must be one `ws` may send. */
   close(code: number, reason: string): void
-  /** Stops reading. Frames already received may still be delivered, at most one read of the socket (64 KiB). */
+  /** Stops reading. Frames already received may still be delivered, at most one read of the socket (256 KiB). */
   pause(): void
   resume(): void
   /** Asks the peer for a sign of life: its pong comes as a frame that is no message. Absent: the link cannot. */
   ping?(): void
   /** Bytes accepted by `send` that the operating system has not taken yet. */
   readonly bufferedBytes: number
-  /** A link starts paused: reading begins with the first `resume()`. One callback each; the last one set counts. */
+  /**
+   * A link starts paused: reading begins with the first `resume()`. One callback each; the last one set counts. A frame may be overwritten once the
+   * callback has returned: it may be sent on as it is, and is copied to be kept.
+   */
   onFrame(callback: (frame: Frame, isBinary: boolean) => void): void
   /**
    * Called for each frame of the peer that is no message, with its bytes: pings, pongs, and small fragments that do not end a message. If the callback pauses

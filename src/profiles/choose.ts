@@ -1,5 +1,6 @@
 // Chooses what the server owns for a caller: the profile by a claim, its tools, and instructions filled from the verified token.
 import type { Config, ProfileConfig } from '../config/config.js'
+import { claimAt, claimValues } from '../core/policy/claim-values.js'
 import { fillInstructions, hasClaimSlots } from '../core/policy/instructions.js'
 import type { SessionProfile } from '../core/policy/profile.js'
 import type { QuotaPolicy } from '../core/policy/quota.js'
@@ -116,10 +117,15 @@ export function maxSessionsPerUser(config: Config, profileName: string): number 
   return config.profiles[profileName]?.limits.maxSessionsPerUser ?? config.limits.maxSessionsPerUser
 }
 
-/** The claim has one name or a list of allowed names. A token without it gets `default`. */
+/** The claim has one name or a list of allowed names. A token without it gets `default`, and so does one with none of the values that the configuration maps. */
 export function profileName(config: Config, identity: Identity, requestedModel: string | undefined): string {
-  const claim = Object.hasOwn(identity.claims, config.profileClaim) ? identity.claims[config.profileClaim] : undefined
+  const claim = identity.profile ?? claimAt(identity.claims, config.profileClaim)
   if (claim === undefined || claim === null) return 'default'
+  if (config.profileValues && identity.profile === undefined) {
+    const said = claimValues(identity.claims, config.profileClaim)
+    const mapped = Object.entries(config.profileValues).flatMap(([value, profile]) => (said.includes(value) ? [profile] : []))
+    return mapped.find((one) => one === requestedModel) ?? mapped[0] ?? 'default'
+  }
   const allowed = Array.isArray(claim) ? claim : [claim]
   const known = allowed.filter((name): name is string => typeof name === 'string' && Object.hasOwn(config.profiles, name))
   const name = known.find((one) => one === requestedModel) ?? known[0]

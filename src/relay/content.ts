@@ -2,6 +2,7 @@
 import { arrayAt, isObject, type JsonObject, objectAt, stringAt } from '../core/protocol/events.js'
 import type { Action } from '../core/session/actions.js'
 import type { KeptItem } from '../core/session/conversation.js'
+import { holds } from '../core/session/guards/state.js'
 import type { Input } from '../core/session/inputs.js'
 import type { SessionState } from '../core/session/state.js'
 import type { Content, ContentSink, OutputPart } from '../ports/content.js'
@@ -14,10 +15,16 @@ export function tellContent(sink: ContentSink, before: SessionState, after: Sess
   }
   if (input.type !== 'upstream.event' || input.event.type !== 'response.done') return
   for (const action of actions) {
-    if (action.type === 'note' && action.note.type === 'response_done') {
+    if (action.type === 'note' && action.note.type === 'response_done' && !isWithheld(after, action.note.responseId)) {
       sink({ type: 'output', responseId: action.note.responseId, parts: partsOf(objectAt(input.event, 'response')) })
     }
   }
+}
+
+/** A guard has blocked it, or holds it and has not decided: the span ends now, and cannot be told later. */
+function isWithheld(state: SessionState, responseId: string): boolean {
+  const isThis = (one: { readonly responseId: string }) => one.responseId === responseId
+  return state.guards !== undefined && (state.guards.dropped.some(isThis) || (holds(state) && state.guards.words.some(isThis)))
 }
 
 /** Answers are told with their response. Messages of the system are instructions. */

@@ -1,6 +1,7 @@
 // Books what a session uses, in tokens, seconds and money: handed to the store before the client sees what it paid for.
 
 import { limitUse } from '../core/limits/report.js'
+import { claimAt } from '../core/policy/claim-values.js'
 import { costOf, type PriceTable, priceOf } from '../core/policy/price.js'
 import type { QuotaAmounts, QuotaPolicy } from '../core/policy/quota.js'
 import type { JsonObject } from '../core/protocol/events.js'
@@ -146,7 +147,7 @@ function responseNames(deployment: string): readonly string[] {
 }
 
 export function tenantOf({ claims }: Identity, claim: string | undefined): string | undefined {
-  const value = claim !== undefined && Object.hasOwn(claims, claim) ? claims[claim] : undefined
+  const value = claim === undefined ? undefined : claimAt(claims, claim)
   const name = typeof value === 'string' || typeof value === 'number' ? String(value) : ''
   return name === '' || name.length > MAX_TENANT ? undefined : name
 }

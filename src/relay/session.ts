@@ -206,7 +206,7 @@ export class RelayedSession implements Effects, Sides {
   #fromUpstream(leg: Leg, frame: Frame, isBinary: boolean): void {
     if (this.#ended) return
     leg.heard++
-    if (this.#lanes.upstream === 'hold') leg.hold(frame, isBinary)
+    if (this.#lanes.upstream === 'hold') leg.hold(Buffer.from(frame), isBinary)
     else this.#handleUpstreamFrame(leg, frame, isBinary)
   }
 
@@ -217,7 +217,7 @@ export class RelayedSession implements Effects, Sides {
     if (!reading.ok) return this.lane.unread(reading.problem)
     const before = this.state
     let actions: readonly Action[] | undefined
-    for (const input of eventInputs(reading, leg, leg.wire.name === this.client.wire.name ? frame : undefined, this)) actions = this.#apply(input)
+    for (const input of eventInputs(reading, leg, leg.wire.name === this.client.wire.name ? Buffer.from(frame) : undefined, this)) actions = this.#apply(input)
     if (laned) this.lane.learn(leg, frame, reading.events, before, this.state, actions ?? [])
   }
 

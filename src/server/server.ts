@@ -94,7 +94,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
   const closers: (() => Promise<unknown>)[] = [() => telemetry.close()]
   try {
     const authenticator = createAuthenticator(config.auth, keyFetch(config))
-    const uncounted = await createStore(config, log)
+    const uncounted = await createStore(config, log, extras.credential)
     const store = { ...uncounted, usage: metrics.upstreams.counted(uncounted.usage) }
     closers.push(() => store.close(FLUSH_MS))
     const audit = await openAudit(config, store, log, metrics)
@@ -196,7 +196,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       { loggerInstance: log as FastifyBaseLogger, ...quiet },
       readiness,
       { metrics: metricsOfAll(metrics, peers, config.metricsFormat), sessionCount: () => relay.sessions.count },
-      { authenticator, store, upstreams: provider.views, live: operators, audit: audit.book, now: Date.now, log },
+      { authenticator, scopeClaim: config.auth.scopeClaim, store, upstreams: provider.views, live: operators, audit: audit.book, now: Date.now, log },
     )
     closers.push(() => closeHttp(admin))
 

@@ -44,7 +44,13 @@ interface CachedToken {
 }
 
 /** Starts fetching at once, so that the first dial seldom waits. Without `credential`, `DefaultAzureCredential` is loaded on first use. */
-export function createEntraTokens(scope: string, log: UpstreamLog, credential: TokenCredential | undefined, proxyFor?: (url: URL) => ProxyConfig | undefined): EntraTokens {
+export function createEntraTokens(
+  scope: string,
+  log: UpstreamLog,
+  credential: TokenCredential | undefined,
+  proxyFor?: (url: URL) => ProxyConfig | undefined,
+  leadMs: { readonly least: number; readonly spread: number } = LEAD_MS,
+): EntraTokens {
   const source = credential ? () => Promise.resolve(credential) : defaultCredential(proxyFor)
   const closing = new AbortController()
   let cached: CachedToken | undefined
@@ -90,7 +96,7 @@ export function createEntraTokens(scope: string, log: UpstreamLog, credential: T
       const fetched = await inTime(ATTEMPT_TIMEOUT_MS, closing.signal, answer)
       const now = Date.now()
       if (!fetched || !/^[\x21-\x7e]+$/.test(fetched.token) || !(fetched.expiresOnTimestamp > now + EXPIRY_MARGIN_MS)) throw new RefusalError('upstream_refused', 'unusable_token')
-      const lead = Math.min((fetched.expiresOnTimestamp - now) / 2, LEAD_MS.least + Math.random() * LEAD_MS.spread)
+      const lead = Math.min((fetched.expiresOnTimestamp - now) / 2, leadMs.least + Math.random() * leadMs.spread)
       return { token: new Secret(fetched.token), expiresAt: fetched.expiresOnTimestamp, renewAt: fetched.expiresOnTimestamp - lead }
     } finally {
       attempt.abort()

@@ -112,8 +112,9 @@ export class WarmLink implements Link {
     if (this.#closeCode !== undefined) process.nextTick(() => this.#reportClose())
   }
 
-  #arrived(frame: Frame, isBinary: boolean): void {
+  #arrived(read: Frame, isBinary: boolean): void {
     if (this.#closing) return
+    const frame = Buffer.from(read)
     const verdict = this.#events?.onEarly(frame, isBinary)
     if (verdict === 'lose') return this.#lose()
     if (verdict === 'skip' || this.#closing) return

@@ -5,6 +5,7 @@ import type { SecureContext } from 'node:tls'
 import { type ClientOptions, type ServerOptions, WebSocket } from 'ws'
 import type { Link } from '../ports/link.js'
 import type { LinkOptions } from './link-options.js'
+import { connectShared, connectSharedTls } from './shared-read.js'
 import { WebSocketLink } from './web-socket-link.js'
 
 /** Longest wait for the peer's half of the closing handshake. After it the socket is destroyed. */
@@ -71,6 +72,7 @@ export function dialLink(url: string | URL, options: DialOptions): Promise<Link>
     const abort = options.tunnel && new AbortController()
     const tunnel = abort && options.tunnel?.(abort.signal)
     if (tunnel) clientOptions.agent = tunnel.agent
+    else clientOptions.createConnection = (String(url).toLowerCase().startsWith('wss:') ? connectSharedTls : connectShared) as never
     let socket: WebSocket
     try {
       socket = new WebSocket(url, [...(options.protocols ?? [])], clientOptions)

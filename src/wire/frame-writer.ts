@@ -2,12 +2,15 @@
 import { randomFillSync } from 'node:crypto'
 import type { Socket } from 'node:net'
 import bufferUtil from 'bufferutil'
+import { isShared } from './shared-read.js'
+import { countOutside } from './young-garbage.js'
 
 const FIN_TEXT = 0x81
 const MASKED = 0x80
 /** Pieces of up to this average size are copied into one buffer: a copy costs less than another entry in a gathered write. */
 const GATHERED_BYTES = 8192
-const SCRATCH_BYTES = 64 * 1024
+/** For writes of up to this size there is a buffer each. The larger one takes all that a shared read brings. */
+const SCRATCH_BYTES = [64 * 1024, 272 * 1024] as const
 const POOL_BYTES = 8192
 
 /** Size of a text frame's header, including the four bytes of the mask if `masked`. */
@@ -33,14 +36,16 @@ export function writeMasked(socket: Socket, frames: readonly Buffer[], total: nu
 }
 
 /**
- * Writes as the server of a connection. A frame that came from a server and goes on unchanged still has its header right before it in memory,
- * so both are written from there, and with them all such frames that lie behind in a row.
+ * Writes as the server of a connection. A frame that came from a server and goes on unchanged still has its header right before it in memory, so both
+ * are taken from there, and with them all such frames that lie behind in a row: written from where they lie, or copied at once if that is shared memory.
  */
 export function writeUnmasked(socket: Socket, frames: readonly Buffer[], total: number): void {
   const pieces = piecesOf(frames)
   const [first] = pieces
-  if (first && pieces.length === 1) socket.write(first)
-  else if (total <= GATHERED_BYTES * pieces.length) gather(socket, pieces, total)
+  // The socket may keep what it is given, and the next read overwrites what is shared.
+  const mustCopy = pieces.some(isShared)
+  if (first && pieces.length === 1 && !mustCopy) socket.write(first)
+  else if (mustCopy || total <= GATHERED_BYTES * pieces.length) gather(socket, pieces, total)
   else {
     socket.cork()
     for (const piece of pieces) socket.write(piece)
@@ -120,19 +125,25 @@ function writeHeader(out: Buffer, at: number, length: number, maskBit: number): 
   return at + 10
 }
 
-/** One buffer for the process, since most writes are done when they return. If a socket still needs it, the socket keeps it and a new one is made. */
-let scratch: Buffer | undefined
+/** Of the process, since most writes are done when they return. If a socket still needs one, the socket keeps it and a new one is made. */
+const scratch: (Buffer | undefined)[] = []
 
 /** A socket with a backlog may keep its buffer for long, so it gets one of its own, of the right size. So does a TLS socket, whose writes are never done at once. */
 function takeBuffer(socket: Socket & { readonly encrypted?: boolean }, bytes: number): Buffer {
-  if (bytes <= POOL_BYTES / 2 || bytes > SCRATCH_BYTES || socket.writableLength > 0 || socket.encrypted) return Buffer.allocUnsafe(bytes)
-  scratch ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES)
-  return scratch
+  const isSmall = bytes <= POOL_BYTES / 2
+  const which = isSmall || socket.writableLength > 0 || socket.encrypted ? -1 : SCRATCH_BYTES.findIndex((size) => bytes <= size)
+  if (which >= 0) {
+    scratch[which] ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES[which] as number)
+    return scratch[which]
+  }
+  if (!isSmall) countOutside(bytes)
+  return Buffer.allocUnsafe(bytes)
 }
 
 function write(socket: Socket, out: Buffer, bytes: number): void {
-  socket.write(out === scratch ? out.subarray(0, bytes) : out)
-  if (out === scratch && socket.writableLength > 0) scratch = undefined
+  const which = scratch.indexOf(out)
+  socket.write(which < 0 ? out : out.subarray(0, bytes))
+  if (which >= 0 && socket.writableLength > 0) scratch[which] = undefined
 }
 
 const pool = Buffer.alloc(POOL_BYTES)

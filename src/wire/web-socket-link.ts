@@ -9,8 +9,9 @@ import { FrameReader, type FrameSink } from './frame-reader.js'
 import { headerBytes, writeMasked, writeUnmasked } from './frame-writer.js'
 import { joinHeartbeat } from './heartbeat.js'
 import type { LinkOptions } from './link-options.js'
+import { isShared, ownBytes, readShared } from './shared-read.js'
 import { hadItsTurn, leaveTurns } from './turns.js'
-import { countRead } from './young-garbage.js'
+import { countOutside } from './young-garbage.js'
 
 /** Checks of a link per ping interval. Each check sends a ping if nothing was sent or heard since the last, so silence never outlasts the interval. */
 const BEATS = 2
@@ -92,11 +93,12 @@ export class WebSocketLink implements Link, FrameSink {
       } finally {
         reading = false
         writeAll()
-        countRead(chunk.length)
+        if (!isShared(chunk)) countOutside(chunk.length)
         if (hadItsTurn(this, chunk.length)) this.#letOthersRead()
       }
     }
     this.#raw.on('data', this.#reads)
+    readShared(this.#raw, this.#reads)
   }
 
   #letOthersRead(): void {
@@ -109,6 +111,7 @@ export class WebSocketLink implements Link, FrameSink {
   /** After a close or an error `ws` pauses a socket that delivers more. It would then notice the socket's end only at the time limit. */
   #stopReading(): void {
     if (this.#reads) this.#raw.removeListener('data', this.#reads)
+    readShared(this.#raw, undefined)
     this.#reads = undefined
   }
 
@@ -122,14 +125,14 @@ export class WebSocketLink implements Link, FrameSink {
   }
 
   keep(bytes: Buffer): void {
-    if (!this.#raw.destroyed) this.#raw.unshift(bytes)
+    if (!this.#raw.destroyed) this.#raw.unshift(ownBytes(bytes))
   }
 
   passOn(bytes: Buffer): boolean {
     // `ws` may answer these bytes itself, such as with a close frame. Frames sent before must go out first.
     this.writePending()
     this.#messageSeen = false
-    this.#wsReads?.call(this.#raw, bytes)
+    this.#wsReads?.call(this.#raw, ownBytes(bytes))
     return this.#messageSeen
   }
 
@@ -140,7 +143,7 @@ export class WebSocketLink implements Link, FrameSink {
     this.writePending()
     this.#stopReading()
     this.#raw.on('data', wsReads)
-    wsReads.call(this.#raw, bytes)
+    wsReads.call(this.#raw, ownBytes(bytes))
   }
 
   send(data: Frame | string): void {

@@ -22,16 +22,16 @@ export function collectAll(): void {
   collector()?.()
 }
 
-let read = 0
+let outside = 0
 
 /**
- * To be told of every read of a socket. Does nothing if V8's flags are not set. Each read is memory outside the heap, up to 64 KiB with a few hundred
- * bytes inside. The young generation is then not full before V8 sees so much outside that it marks the whole heap: every 20 ms in a burst, three
- * quarters of the CPU.
+ * To be told of every read and write that takes memory of its own. Does nothing if V8's flags are not set. Such memory lies outside the heap, up to 64 KiB
+ * with a few hundred bytes inside. The young generation is then not full before V8 sees so much outside that it marks the whole heap: every 20 ms in a
+ * burst, three quarters of the CPU.
  */
-export function countRead(bytes: number): void {
-  read += bytes
-  if (read < COLLECT_AFTER_BYTES) return
-  read = 0
+export function countOutside(bytes: number): void {
+  outside += bytes
+  if (outside < COLLECT_AFTER_BYTES) return
+  outside = 0
   collector()?.({ type: 'minor' })
 }

@@ -1,5 +1,6 @@
 // Every bound of a token's claims at its edge: the last value that passes, and the first that does not.
 import { describe, expect, it } from 'vitest'
+import type { AuthConfig } from '../../src/config/config.js'
 import { authenticator, good, sign, signText, whyOf } from './tokens.js'
 
 describe('claims', () => {
@@ -30,20 +31,35 @@ describe('claims', () => {
     expect(identity.claims).toEqual({ ...good, org: { ids: [value] }, account: value, text: '1234567890123456' })
   })
 
-  it.each<[string, { audience?: string; clientId?: string }, object, string]>([
-    ['the client of an access token', { clientId: 'app' }, { client_id: 'app' }, 'accepted'],
-    ['another client', { clientId: 'app' }, { client_id: 'App' }, 'wrong_client'],
-    ['no client', { clientId: 'app' }, {}, 'wrong_client'],
-    ['a list of clients', { clientId: 'app' }, { client_id: ['app'] }, 'wrong_client'],
-    ['a token made for a service, by the same client', { clientId: 'app' }, { client_id: 'app', aud: 'other' }, 'wrong_audience'],
-    ['an ID token', { clientId: 'app' }, { aud: 'app' }, 'wrong_client'],
-    ['an empty audience', { clientId: 'app' }, { client_id: 'app', aud: [] }, 'wrong_audience'],
-    ['both', { clientId: 'app', audience: 'relay' }, { client_id: 'app', aud: 'relay' }, 'accepted'],
-    ['both wanted, one there', { clientId: 'app', audience: 'relay' }, { client_id: 'app' }, 'wrong_audience'],
-    ['both wanted, the other there', { clientId: 'app', audience: 'relay' }, { aud: 'relay' }, 'wrong_client'],
+  it.each<[string, { audience?: string; clientIds?: readonly string[] }, object, string]>([
+    ['the client of an access token', { clientIds: ['app'] }, { client_id: 'app' }, 'accepted'],
+    ['one of several clients', { clientIds: ['web', 'app'] }, { client_id: 'app' }, 'accepted'],
+    ['several clients at once', { clientIds: ['web', 'app'] }, { client_id: 'web,app' }, 'wrong_client'],
+    ['another client', { clientIds: ['app'] }, { client_id: 'App' }, 'wrong_client'],
+    ['no client', { clientIds: ['app'] }, {}, 'wrong_client'],
+    ['a list of clients', { clientIds: ['app'] }, { client_id: ['app'] }, 'wrong_client'],
+    ['a token made for a service, by the same client', { clientIds: ['app'] }, { client_id: 'app', aud: 'other' }, 'wrong_audience'],
+    ['an ID token', { clientIds: ['app'] }, { aud: 'app' }, 'wrong_client'],
+    ['an empty audience', { clientIds: ['app'] }, { client_id: 'app', aud: [] }, 'wrong_audience'],
+    ['both', { clientIds: ['app'], audience: 'relay' }, { client_id: 'app', aud: 'relay' }, 'accepted'],
+    ['both wanted, one there', { clientIds: ['app'], audience: 'relay' }, { client_id: 'app' }, 'wrong_audience'],
+    ['both wanted, the other there', { clientIds: ['app'], audience: 'relay' }, { aud: 'relay' }, 'wrong_client'],
     ['no audience, as ever', { audience: 'relay' }, { client_id: 'relay' }, 'wrong_audience'],
   ])('%s', async (_what, config, claims, outcome) => {
     const attempt = authenticator(config).verify(await sign({ ...good, ...claims }))
+    if (outcome === 'accepted') expect((await attempt).subject).toBe('alice')
+    else expect(await whyOf(attempt)).toBe(outcome)
+  })
+
+  it.each<[string, Required<AuthConfig>['requiredClaims'], object, string]>([
+    ['what is required', { scp: ['Talk'], 'realm.roles': ['a', 'staff'] }, { scp: 'Read Talk', realm: { roles: ['staff'] } }, 'accepted'],
+    ['a number beyond 2^53, digit by digit', { org: ['9007199254740993'] }, { org: '9007199254740993' }, 'accepted'],
+    ['one of two', { scp: ['Talk'], typ: ['Bearer'] }, { scp: 'Talk' }, 'claim_required'],
+    ['another spelling', { typ: ['Bearer'] }, { typ: 'bearer' }, 'claim_required'],
+    ['nothing', { typ: ['Bearer'] }, {}, 'claim_required'],
+    ['a wrong audience, which is told first', { typ: ['Bearer'] }, { aud: 'other' }, 'wrong_audience'],
+  ])('%s', async (_what, requiredClaims, claims, outcome) => {
+    const attempt = authenticator({ audience: 'relay', requiredClaims }).verify(await sign({ ...good, aud: 'relay', ...claims }))
     if (outcome === 'accepted') expect((await attempt).subject).toBe('alice')
     else expect(await whyOf(attempt)).toBe(outcome)
   })

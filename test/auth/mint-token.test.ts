@@ -41,10 +41,16 @@ it.each([
 })
 
 it('names the client that is configured, whatever the claims say, and is accepted', async () => {
-  const config = { ...auth, clientId: 'app' }
+  const config = { ...auth, clientIds: ['app'] }
   const token = await mintToken(config, { subject: 'alice', ttlSeconds: 60, claims: { client_id: 'other' } })
   expect(decodeJwt(token).client_id).toBe('app')
   expect(await createAuthenticator(config).verify(token)).toMatchObject({ subject: 'alice' })
+})
+
+it.each([{}, { scp: 'Read' }, { scp: ['Talk'], typ: 'ID' }])('says what is required, whatever the claims %j say, and is accepted', async (claims) => {
+  const config = { ...auth, requiredClaims: { scp: ['Talk', 'Speak'], typ: ['Bearer'], 'realm.roles': ['staff'], checked: [true] } }
+  const token = await mintToken(config, { subject: 'alice', ttlSeconds: 60, claims })
+  expect(await createAuthenticator(config).verify(token)).toMatchObject({ subject: 'alice', claims: { checked: true, 'realm.roles': 'staff' } })
 })
 
 it('cannot be made if the relay has no key that signs', async () => {

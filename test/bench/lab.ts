@@ -81,7 +81,8 @@ export async function startLab(node: string, { onlooker: looks = false }: { read
     },
     close: async () => {
       await load.call('close', {})
-      await untilTrue(async () => (await mock.call('bound', { n: 0 })) === 0, 5000)
+      // The relay reads on for five seconds if an answer was under way. The mock would wait for a session of then to take what it sends.
+      if (!(await untilTrue(async () => (await mock.call('bound', { n: 0 })) === 0, 15_000))) throw new Error('sessions stay open at the mock')
     },
     stop: async () => {
       for (const target of running.values()) await target.then((it) => it.stop()).catch(() => {})

@@ -332,7 +332,9 @@ describe('what check says of a part that does not work', () => {
 
   it.each([
     ['another status', (answer: ServerResponse) => answer.writeHead(503).end(), 'answers HTTP 503'],
-    ['no key set', (answer: ServerResponse) => answer.writeHead(200).end('<html>'), 'answers HTTP 200, but not with a key set'],
+    ['no key set', (answer: ServerResponse) => answer.writeHead(200).end('<html>'), 'answers with a web page, not with a key set'],
+    ['a redirect', (answer: ServerResponse) => answer.writeHead(302, { location: '/login' }).end(), 'answers with a redirect, which is not followed'],
+    ['other JSON', (answer: ServerResponse) => answer.writeHead(200).end('{"error":"x"}'), 'answers HTTP 200, but not with a key set'],
   ])('names the host of a key set and %s', async (_what, respond, says) => {
     const host = createServer((_request, answer) => respond(answer)).listen(0, '127.0.0.1')
     await once(host, 'listening')
@@ -394,11 +396,29 @@ describe('explain', () => {
   })
 
   it.each([
-    ['an issuer that is not ours', { JWT_ISSUER: 'https://issuer.example' }, /wrong_issuer: The claim iss is not what JWT_ISSUER says/],
+    [
+      'an issuer that is not ours',
+      { JWT_ISSUER: 'https://issuer.example' },
+      /wrong_issuer: The claim iss is not what JWT_ISSUER says.*\nclaim iss +missing +JWT_ISSUER is "https:\/\/issuer\.example"$/m,
+    ],
+    [
+      'a claim that is missing',
+      { JWT_REQUIRED_CLAIMS: '{"scp":"Talk"}' },
+      /claim_required: A claim that JWT_REQUIRED_CLAIMS names.*\nclaim scp +missing +JWT_REQUIRED_CLAIMS wants \["Talk"\]$/m,
+    ],
     ['an unknown profile', {}, /forbidden +unknown_profile: The token names a profile that PROFILES_FILE does not have/],
   ])('refuses %s in a sentence', async (_what, more, sentence) => {
     const token = await tokenOf('--sub', 'alice', '--claims', '{"profile":"gone"}')
     expect((await runCommand(['explain', '--token', token], { env: { ...env, ...more } })).output).toMatch(sentence)
+  })
+
+  it.each([
+    ['{"profile":["x","Team"]}', /^profile +default +claim profile, by JWT_PROFILE_MAP$/m],
+    ['{"profile":"gone"}', /^profile +default +claim profile has no value of JWT_PROFILE_MAP$/m],
+    ['{}', /^profile +default +no claim profile$/m],
+  ])('says how a map made a profile of %s', async (claims, says) => {
+    const token = await tokenOf('--sub', 'alice', '--claims', claims)
+    expect((await runCommand(['explain', '--token', token], { env: { ...env, JWT_PROFILE_MAP: '{"Team":"default"}' } })).output).toMatch(says)
   })
 
   it('says which of two sources decided each number', async () => {

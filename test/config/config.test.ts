@@ -129,6 +129,13 @@ describe('values', () => {
     expect(load({ REDIS_URL: url }).redis?.url.reveal()).toBe(url)
   })
 
+  it('REDIS_URL with Entra ID', () => {
+    const url = 'rediss://6497c918-11ad-41e7-1b0f-7c518a87d0b0@name.region.redis.azure.net:10000'
+    const { redis } = load({ REDIS_URL: url, REDIS_ENTRA: 'true' })
+    expect([redis?.url.reveal(), redis?.entra]).toEqual([url, true])
+    expect(load({ REDIS_URL: 'rediss://user:pw@h' }).redis?.entra).toBe(false)
+  })
+
   it('name origins and proxies exactly', () => {
     const config = load({ ALLOWED_ORIGINS: 'https://app.example.com, http://localhost:3000,capacitor://localhost', TRUST_PROXY: '10.0.0.0/8, loopback' })
     expect(config.allowedOrigins).toEqual(['https://app.example.com', 'http://localhost:3000', 'capacitor://localhost'])

@@ -70,4 +70,27 @@ describe('parseRedisUrl', () => {
     expect(() => parseRedisUrl(url)).toThrow(message)
     expect(() => parseRedisUrl(url)).toThrow(/^(?!.*s3cret).*$/)
   })
+
+  it.each([
+    ['rediss://6497c918-11ad-41e7@cache.example:10000', { ...plain, tls: true, nodes: [{ host: 'cache.example', port: 10000 }], username: '6497c918-11ad-41e7' }],
+    ['redis://me@127.0.0.1:7000/1', { ...plain, nodes: [{ host: '127.0.0.1', port: 7000 }], username: 'me', db: 1 }],
+    ['redis://me@[::1]', { ...plain, nodes: [{ host: '::1', port: 6379 }], username: 'me' }],
+  ])('with Entra ID: %s', (url, target) => {
+    expect(parseRedisUrl(url, true)).toEqual(target)
+  })
+
+  it.each([
+    ['rediss://s3cret-host', /names nobody who signs in/],
+    ['rediss://@s3cret-host', /names nobody who signs in/],
+    ['rediss://s3cret user@host', /names nobody who signs in/],
+    ['rediss://:s3cret@host', /has a password/],
+    ['rediss://user:s3cret@host', /has a password/],
+    ['redis://s3cret-user@host', /must begin with rediss/],
+    ['redis://s3cret-user@127.0.0.1.example', /must begin with rediss/],
+    ['rediss+cluster://s3cret-user@host', /must be one address/],
+    ['rediss+sentinel://s3cret-user@host/master', /must be one address/],
+  ])('with Entra ID refuses %s', (url, message) => {
+    expect(() => parseRedisUrl(url, true)).toThrow(message)
+    expect(() => parseRedisUrl(url, true)).toThrow(/^(?!.*s3cret).*$/)
+  })
 })

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 const root = join(import.meta.dirname, '../..')
 const text = (name: string) => readFileSync(join(root, name), 'utf8')
 const dockerfile = text('Dockerfile')
+  .replaceAll(/\\\n\s*/g, '')
   .split('\n')
   .filter((line) => line !== '' && !line.startsWith('#'))
 const stages = dockerfile.reduce<string[][]>((all, line) => {
@@ -39,7 +40,7 @@ describe('Dockerfile', () => {
   })
 
   it('runs as a numeric user that is not root', () => {
-    const user = last.find((line) => line.startsWith('USER '))
+    const user = last.findLast((line) => line.startsWith('USER '))
     expect(user).toMatch(/^USER [1-9]\d*:[1-9]\d*$/)
   })
 
@@ -48,6 +49,20 @@ describe('Dockerfile', () => {
     expect(installs.length).toBeGreaterThan(0)
     for (const line of installs) expect(line).toMatch(/npm ci .*--ignore-scripts/)
     expect(installs.some((line) => line.includes('--omit=dev'))).toBe(true)
+  })
+
+  it('makes the folder of the code before the user or the base image’s user could own it', () => {
+    const copies = last.flatMap((line, at) => (line.startsWith('COPY ') ? [at] : []))
+    expect(copies).toHaveLength(3)
+    for (const at of copies) expect(last[at]).toMatch(/^COPY (?!.*--chown).* \/app\/\S*$/)
+    expect(Math.max(...copies)).toBeLessThan(last.indexOf('WORKDIR /app'))
+    expect(last.filter((line) => line.startsWith('WORKDIR '))).toEqual(['WORKDIR /app'])
+  })
+
+  it('leaves behind what only compilers and debuggers read', () => {
+    const leaves = (part: string) => dockerfile.find((line) => line.startsWith('RUN ') && line.includes(part)) ?? ''
+    for (const name of ["'*.map'", "'*.d.ts'", '.tsbuildinfo']) expect(leaves('npm run build && find dist -type f')).toContain(`-name ${name}`)
+    for (const name of ["'*.map'", "'*.ts'", "'*.mts'", "'*.cts'", '.package-lock.json']) expect(leaves('find node_modules -type f')).toContain(`-name ${name}`)
   })
 
   it('is production, stops on SIGTERM and checks itself with Node', () => {

@@ -8,8 +8,11 @@ import { DOCUMENTS, ROOT, readDocument } from '../docs/documents.js'
 
 /** Read by Azure's library, Compose, the Dockerfile, the tests and `ws`; names in examples; constants of the source. */
 const OTHERS = [
+  // Of `npm run test:image`.
+  'IMAGE_PULL_SECONDS',
   ...[
     'AZURE_CLIENT_ID',
+    'NPM_TOKEN',
     'NO_CONTENT',
     'SPAN_ONLY',
     'RELAY_CONFIG_DIR',

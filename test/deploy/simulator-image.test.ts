@@ -12,7 +12,12 @@ it('the command of the page starts the simulator and its control port', { timeou
   const [entry, ...args] = words.slice(words.indexOf('realtime-relay') + 1)
   // The image starts Node in the folder that holds `dist`.
   expect(read('Dockerfile')).toMatch(/^ENTRYPOINT \["\/nodejs\/bin\/node"\]$/m)
-  expect(read('Dockerfile')).toMatch(/^COPY --from=build \/app\/dist \.\/dist$/m)
+  expect(read('Dockerfile')).toMatch(/^COPY --from=build \/app\/dist \/app\/dist$/m)
+  expect(
+    read('Dockerfile')
+      .match(/^WORKDIR .*$/gm)
+      ?.at(-1),
+  ).toBe('WORKDIR /app')
   expect(entry).toBe('dist/cli.js')
   const published = words.filter((_, index) => words[index - 1] === '-p').map((port) => port.split(':').at(-1))
   const listening = ['--port', '--control'].map((flag) => args[args.indexOf(flag) + 1])

@@ -1,4 +1,5 @@
 // The documents' tables, made from the code they describe, so that neither can drift from the other.
+import { RENAMED } from '../../src/config/renamed.js'
 import type { Variable } from '../../src/config/variable.js'
 import { VARIABLES, type VariableName } from '../../src/config/variables.js'
 import { CLIENT_RULE_SAYS, CLIENT_RULES } from '../../src/core/policy/client-rules.js'
@@ -8,6 +9,7 @@ import { dialectFor } from '../../src/core/protocol/dialects.js'
 import { type Advice, refusalCodes, refusalEntry } from '../../src/core/protocol/errors.js'
 import { NO_COUNTERPART } from '../../src/core/protocol/preview/gaps.js'
 import { matrixMarkdown } from '../matrix/matrix.js'
+import { readDocument } from './documents.js'
 import { REFUSAL_NOTES } from './refusals.js'
 import { THEMES } from './themes.js'
 
@@ -31,6 +33,13 @@ export const GENERATED: Readonly<Record<string, Tables>> = {
       settablePaths()
         .map((path) => `- \`${path}\``)
         .join('\n'),
+    renamed: () =>
+      RENAMED.length === 0
+        ? 'No setting has another name than it had.'
+        : table(
+            ['old name', 'new name', 'since', 'the old one is not read from'],
+            RENAMED.map(({ from, to, since, until }) => [`\`${from}\``, `\`${to}\``, since, until]),
+          ),
   },
   'src/core/policy/README.md': {
     'client-events': () => table(['from the client', 'what happens'], rows(CLIENT_RULES, CLIENT_RULE_SAYS)),
@@ -57,6 +66,12 @@ export const GENERATED: Readonly<Record<string, Tables>> = {
       ),
   },
   'test/matrix/README.md': { matrix: () => matrixMarkdown() },
+  'deploy/identity.md': {
+    'mint-node': () => codeOf('test/identity/mint/token.mjs', 'js'),
+    'mint-python': () => codeOf('test/identity/mint/token.py', 'python'),
+    'mint-csharp': () => codeOf('test/identity/mint/Token.cs', 'csharp'),
+    'keep-token': () => codeOf('test/identity/mint/keep-token.js', 'js'),
+  },
 }
 
 /** The document's text with its tables as they are now. */
@@ -122,4 +137,9 @@ function previewName(type: string): string {
 function table(head: string[], body: string[][]): string {
   const line = (cells: string[]) => `| ${cells.join(' | ')} |`
   return [line(head), line(head.map(() => '---')), ...body.map(line)].join('\n')
+}
+
+/** A file that tests run, as the document shows it. */
+function codeOf(path: string, language: string): string {
+  return `\`\`\`${language}\n${readDocument(path)}\`\`\``
 }

@@ -7,7 +7,7 @@ import { getHeapSpaceStatistics } from 'node:v8'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { tuneHeap } from '../../src/process/heap.js'
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js'
-import { countRead } from '../../src/wire/young-garbage.js'
+import { countOutside } from '../../src/wire/young-garbage.js'
 import { builtRelay, startCommand } from '../support/built-relay.js'
 
 const MIB = 1024 * 1024
@@ -21,12 +21,12 @@ function leaveGarbage(): void {
 
 it('a young collection follows every 4 MiB read, and not before', () => {
   tuneHeap()
-  countRead(4 * MIB)
+  countOutside(4 * MIB)
   leaveGarbage()
   const before = youngBytes()
-  countRead(4 * MIB - 1)
+  countOutside(4 * MIB - 1)
   expect(youngBytes()).toBeGreaterThanOrEqual(before)
-  countRead(1)
+  countOutside(1)
   expect(youngBytes()).toBeLessThan(before - 100_000)
 })
 
@@ -44,7 +44,7 @@ describe('V8’s flags', () => {
 
   it.each(['wire/web-socket-link.js', 'wire/dial-accept.js', 'server/server.js', 'process/run.js', 'process/heap.js'])('are left alone by importing %s', async (name) => {
     const url = pathToFileURL(join(await builtRelay(), name)).href
-    const read = name.startsWith('wire') ? "import { countRead } from './young-garbage.js'; countRead(8 << 20); " : ''
+    const read = name.startsWith('wire') ? "import { countOutside } from './young-garbage.js'; countOutside(8 << 20); " : ''
     const code = `${read.replace('./', pathToFileURL(join(await builtRelay(), 'wire/')).href)}await import(${JSON.stringify(url)})`
     const { stderr } = await promisify(execFile)(process.execPath, [preload, '--input-type=module', '--eval', code])
     expect(stderr).toMatch(/gc undefined/)

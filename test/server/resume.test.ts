@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { resuming } from '../../src/browser/resuming.js'
+import type { ServerEvents } from '../../src/events/events.js'
 import { connectClient, type RealtimeClient, Refused } from '../support/realtime-client.js'
 import { type RunningRelay, runRelay } from '../support/running-relay.js'
 
@@ -80,7 +81,17 @@ describe('a client that comes back', () => {
     expect(returned.subprotocol).toBe(header ? '' : 'realtime')
     const greeting = await returned.next('relay.resumed')
     expect(returned.events[0]).toBe(greeting)
-    expect(greeting).toMatchObject({ cause: 'client', recovered: true, received: 2, seconds: 30 })
+    expect(greeting).toEqual({
+      type: 'relay.resumed',
+      event_id: expect.any(String),
+      cause: 'client',
+      recovered: true,
+      missed: expect.any(Number),
+      sent: expect.any(Number),
+      received: 2,
+      token: expect.any(String),
+      seconds: 30,
+    } satisfies ServerEvents['relay.resumed'])
     const done = await returned.next('response.done')
     const after = counted(returned)
     expect(after.slice(0, 2)).toEqual(before.slice(-2))

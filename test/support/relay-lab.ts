@@ -38,6 +38,7 @@ export interface LabOptions {
   /** Default: a recorder that makes no spans, and keeps nothing. */
   readonly traceparent?: Recorder['traceparent']
   readonly record?: Recorder['record']
+  readonly content?: Recorder['content']
   /** Default: an authenticator that refuses every token. */
   readonly verify?: (token: string) => Promise<Identity>
   readonly isRevoked?: (identity: Identity) => boolean
@@ -205,7 +206,12 @@ function openSession(relay: Relay, options: LabOptions, shared: Shared): Lab {
     requestedModel: options.requestedModel,
     trace: options.trace,
     phone: options.phone,
-    recorder: { note: (note) => void notes.push(note), ...(options.traceparent && { traceparent: options.traceparent }), ...(options.record && { record: options.record }) },
+    recorder: {
+      note: (note) => void notes.push(note),
+      ...(options.traceparent && { traceparent: options.traceparent }),
+      ...(options.record && { record: options.record }),
+      ...(options.content && { content: options.content }),
+    },
     onEnd: () => ended++,
   })
   const self: Lab = {

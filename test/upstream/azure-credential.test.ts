@@ -73,6 +73,17 @@ describe('Entra ID tokens', () => {
     expect(leads.size).toBeGreaterThan(1)
   })
 
+  it('renews as far ahead as it is told', async () => {
+    const { calls, credential } = manual()
+    tokens = createEntraTokens('scope', quiet, credential, undefined, { least: 200_000, spread: 0 })
+    await vi.advanceTimersByTimeAsync(0)
+    const end = Date.now() + HOUR
+    calls[0]!.succeed('one')
+    await vi.advanceTimersByTimeAsync(0)
+    while (calls.length === 1) await vi.advanceTimersToNextTimerAsync()
+    expect(end - Date.now()).toBe(200_000)
+  })
+
   it('a short-lived token is renewed at half its life', async () => {
     const { calls, credential } = manual()
     tokens = createEntraTokens('scope', quiet, credential)

@@ -1,6 +1,5 @@
 // Fills a caller's claims into the instructions, as short plain text that can neither start a line nor open another slot.
-import type { JsonObject } from '../protocol/events.js'
-import { readPath } from '../protocol/paths.js'
+import { claimAt } from './claim-values.js'
 
 /** Longest text one claim may add, in characters: a name or a place, not a page of a prompt. */
 const MAX_CLAIM_CHARACTERS = 256
@@ -26,12 +25,6 @@ export function unknownSlots(template: string): readonly string[] {
 /** Whether the filled text differs from caller to caller. */
 export function hasClaimSlots(template: string): boolean {
   return template.search(SLOT) >= 0
-}
-
-/** A claim whose whole name matches comes first: many issuers use URLs, dots included, as names. */
-function claimAt(claims: Readonly<Record<string, unknown>>, path: string): unknown {
-  if (Object.hasOwn(claims, path)) return claims[path]
-  return readPath(claims as JsonObject, path)
 }
 
 function plain(value: unknown): string {

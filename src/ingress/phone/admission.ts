@@ -80,7 +80,7 @@ export function createPhoneAdmission(deps: PhoneAdmissionDeps): PhoneAdmission {
   /** No claim of the admin's rules, and so no header, chooses the profile. */
   function identityOf({ subject, claims, profile }: PhoneCaller): Identity {
     const expiresAtMs = deps.now() + deps.longestMs(profile) + SPARE_MS
-    return { subject, issuer: PHONE_ISSUER, tokenId: undefined, expiresAtMs, claims: { ...claims, [deps.profileClaim]: profile } }
+    return { subject, issuer: PHONE_ISSUER, tokenId: undefined, expiresAtMs, claims: { ...claims, [deps.profileClaim]: profile }, profile }
   }
 
   function checkRevoked(isRevoked: boolean): void {

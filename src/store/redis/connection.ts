@@ -2,6 +2,7 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { RedisTarget } from '../../config/redis-url.js'
 import { within } from '../../time/within.js'
+import { keepSignedIn, type SignInTokens } from './sign-in.js'
 
 export type RedisClient = Redis | Cluster
 
@@ -10,6 +11,7 @@ export type RedisProblem =
   | 'redis is not connected'
   | 'redis does not answer'
   | 'redis refuses the credentials'
+  | 'redis waits for an Entra ID token'
   | 'redis shows a certificate that is not trusted'
   | 'redis is read-only'
   | 'redis is full'
@@ -47,8 +49,15 @@ const SILENCE_MS = 5_000
 const SUSPICION_MS = 1_000
 const READONLY_RECONNECT_MS = 1_000
 
-export function connectRedis(target: RedisTarget, on: { ready: () => void; lost: () => void; problem: (problem: RedisProblem) => void }): RedisConnection {
-  const client = target.kind === 'cluster' ? clusterClient(target) : singleClient(target)
+interface ConnectionEvents {
+  ready(): void
+  lost(): void
+  problem(problem: RedisProblem): void
+}
+
+/** With `tokens`, connects as soon as there is one. */
+export function connectRedis(target: RedisTarget, on: ConnectionEvents, tokens?: SignInTokens): RedisConnection {
+  const client = target.kind === 'cluster' ? clusterClient(target) : singleClient(target, tokens !== undefined)
   let suspectUntil = 0
   let closed = false
   client.on('error', (error) => on.problem(problemOf(error)))
@@ -56,6 +65,8 @@ export function connectRedis(target: RedisTarget, on: { ready: () => void; lost:
   client.on('close', () => !closed && on.lost())
 
   const isReady = () => client.status === 'ready'
+  const signIn = { none: () => isReady() || on.problem('redis waits for an Entra ID token'), refused: (error: unknown) => on.problem(problemOf(error)) }
+  const stop = tokens && client instanceof Redis ? keepSignedIn(client, tokens, signIn) : undefined
 
   return {
     client,
@@ -76,14 +87,22 @@ export function connectRedis(target: RedisTarget, on: { ready: () => void; lost:
     reconnect: () => client.disconnect(true),
     close: () => {
       closed = true
+      stop?.()
       client.disconnect()
     },
   }
 }
 
-function singleClient(target: RedisTarget): Redis {
+function singleClient(target: RedisTarget, lazyConnect: boolean): Redis {
   const [first, ...rest] = target.nodes
-  const options = { ...commonOptions(target), db: target.db, retryStrategy: backoff, enableOfflineQueue: false, reconnectOnError: readonlyReconnect() } satisfies RedisOptions
+  const options = {
+    ...commonOptions(target),
+    db: target.db,
+    retryStrategy: backoff,
+    enableOfflineQueue: false,
+    lazyConnect,
+    reconnectOnError: readonlyReconnect(),
+  } satisfies RedisOptions
   if (target.kind === 'single') return new Redis({ ...options, host: first.host, port: first.port })
   return new Redis({
     ...options,

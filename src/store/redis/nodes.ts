@@ -2,6 +2,6 @@
 import { parseRedisUrl, type RedisNode } from '../../config/redis-url.js'
 import type { Secret } from '../../config/secret.js'
 
-export function redisNodes(url: Secret): readonly RedisNode[] {
-  return parseRedisUrl(url.reveal()).nodes
+export function redisNodes({ url, entra }: { readonly url: Secret; readonly entra: boolean }): readonly RedisNode[] {
+  return parseRedisUrl(url.reveal(), entra).nodes
 }

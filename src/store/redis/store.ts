@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto'
 import { parseRedisUrl } from '../../config/redis-url.js'
 import type { Secret } from '../../config/secret.js'
-import { isLimitName, isLimitSource } from '../../core/limits/merge.js'
 import type { BucketRule } from '../../core/limits/token-bucket.js'
 import type { Health } from '../../ports/health.js'
 import type { LimitPoint, LimitReport, LimitState, Store, UsageOwner, UsageReport } from '../../ports/store.js'
@@ -14,6 +13,7 @@ import { createRedisCheckpoints } from './checkpoints.js'
 import { connectRedis, RedisAway, type RedisProblem } from './connection.js'
 import { createRedisDirectory } from './directory.js'
 import { createRedisErasure } from './erasure.js'
+import { counterRecord, limitRecords } from './hashes.js'
 import { createRedisHolds } from './holds.js'
 import { createRedisKeeper } from './keeper.js'
 import { redisKeys } from './keys.js'
@@ -22,6 +22,7 @@ import { historyFrom } from './limits-history.js'
 import { createRedisLive } from './live.js'
 import { createRedisRevocations } from './revocations.js'
 import { TAKE } from './scripts/bucket.js'
+import type { SignInTokens } from './sign-in.js'
 import { writeBatch } from './writes/batch.js'
 import { createPending } from './writes/pending.js'
 import { createWriteQueue } from './writes/queue.js'
@@ -29,6 +30,8 @@ import { createWriteQueue } from './writes/queue.js'
 export interface RedisStoreOptions {
   /** Its forms are in `config/redis-url.ts`. */
   readonly url: Secret
+  /** Entra ID tokens to sign in with, instead of a password in the URL. The store closes them. */
+  readonly tokens?: SignInTokens | undefined
   readonly keyPrefix: string
   readonly usageRetentionDays: number
   /** The unique name of this instance in the list of sessions: letters, digits, dots and hyphens. Random by default. */
@@ -63,7 +66,7 @@ const CALL_LEASE_MS = 6_000
 export function createRedisStore(options: RedisStoreOptions): Store {
   const now = options.now ?? Date.now
   const clock = () => (options.now ? String(Math.floor(options.now())) : '')
-  const target = parseRedisUrl(options.url.reveal())
+  const target = parseRedisUrl(options.url.reveal(), options.tokens !== undefined)
   const keys = redisKeys(options.keyPrefix)
   const local = createMemoryStore({ now })
   const list = createRevocationList(now)
@@ -76,8 +79,8 @@ export function createRedisStore(options: RedisStoreOptions): Store {
   let lastMessage = ''
   let closed = false
 
-  const connection = connectRedis(target, { ready: () => onReady('redis is connected'), lost: () => log('warn', 'redis is not connected'), problem: onProblem })
-  const subscriber = connectRedis(target, { ready: () => onReady(), lost: () => undefined, problem: onProblem })
+  const connection = connectRedis(target, { ready: () => onReady('redis is connected'), lost: () => log('warn', 'redis is not connected'), problem: onProblem }, options.tokens)
+  const subscriber = connectRedis(target, { ready: () => onReady(), lost: () => undefined, problem: onProblem }, options.tokens)
   const queue = createWriteQueue(pending, write, connection.isReady)
   const leases = createRedisLeases({ connection, keys, local: local.leases, ttlMs, timeoutMs: DECISION_TIMEOUT_MS, clock })
   const directory = createRedisDirectory({ connection, subscriber, keys, local: createLocalDirectory(options.instance ?? writer.id), ttlMs, clock })
@@ -211,6 +214,7 @@ export function createRedisStore(options: RedisStoreOptions): Store {
     await Promise.all([queue.drain(deadlineMs).then(holds.catchUp), leases.releaseAll(deadlineMs), directory.clear(deadlineMs)])
     connection.close()
     subscriber.close()
+    options.tokens?.close()
   }
 
   return {
@@ -231,26 +235,4 @@ export function createRedisStore(options: RedisStoreOptions): Store {
     health,
     close,
   }
-}
-
-/** Reads the hash back. Leaves out names without a valid time and source, and numbers that are not finite. */
-function limitRecords(hash: Readonly<Record<string, string>>): LimitState[] {
-  const fields = new Map(Object.entries(hash))
-  const number = (field: string) => {
-    const text = fields.get(field)
-    return text === undefined || text === '' || !Number.isFinite(Number(text)) ? undefined : Number(text)
-  }
-  return [...fields.keys()].flatMap((field) => {
-    const name = field.endsWith('.at') ? field.slice(0, -3) : ''
-    const [at, source] = [number(field), fields.get(`${name}.source`)]
-    if (!isLimitName(name) || at === undefined || !isLimitSource(source)) return []
-    const [limit, remaining, resetAt] = [number(`${name}.limit`), number(`${name}.remaining`), number(`${name}.reset_at`)]
-    const [used, usedFrom] = [number(`${name}.used`), number(`${name}.used_from`)]
-    const numbers = { ...(limit !== undefined && { limit }), ...(remaining !== undefined && { remaining }), ...(resetAt !== undefined && { resetAt }) }
-    return [{ name, ...numbers, source, at, ...(used !== undefined && { used }), ...(usedFrom !== undefined && { usedFrom }) }]
-  })
-}
-
-function counterRecord(hash: Readonly<Record<string, string>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(hash).flatMap(([name, text]) => (text !== '' && Number.isFinite(Number(text)) ? [[name, Number(text)]] : [])))
 }

@@ -45,7 +45,7 @@ describe('admission', () => {
     const lab = desk({ config: { profiles: { '+493012345678': 'sales', '*': 'default' }, claims: { tel: 'from', profile: 'header:x-profile' } } })
     const before = Date.now()
     const caller = await lab.desk.admit(ring({ headers: { 'x-profile': 'admin' } }))
-    expect(caller.identity).toMatchObject({ issuer: 'telephone', tokenId: undefined, claims: { tel: '+4915112345678', profile: 'sales' } })
+    expect(caller.identity).toMatchObject({ issuer: 'telephone', tokenId: undefined, claims: { tel: '+4915112345678', profile: 'sales' }, profile: 'sales' })
     expect(caller.identity.subject).toMatch(/^tel:[0-9a-f]{32}$/)
     // The longest session, and a minute to spare.
     expect(caller.identity.expiresAtMs - before).toBeGreaterThanOrEqual(120_000)

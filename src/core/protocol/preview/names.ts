@@ -17,7 +17,7 @@ TO_GA.set('transcription_session.created', 'session.created')
 TO_GA.set('transcription_session.updated', 'session.updated')
 
 /** All types that may be sent to a preview side. A strict client closes its socket on any other. */
-const PREVIEW_TYPES: ReadonlySet<string> = new Set([
+export const PREVIEW_TYPES: ReadonlySet<string> = new Set([
   ...RENAMED.map(([preview]) => preview),
   ...['session.update', 'response.create', 'response.cancel'],
   ...['input_audio_buffer.append', 'input_audio_buffer.clear', 'input_audio_buffer.commit', 'output_audio_buffer.clear'],

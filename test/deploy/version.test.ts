@@ -1,0 +1,41 @@
+// What is published: every file that names a version has that of package.json, and the workflow that publishes it may do nothing else.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { DOCUMENTS } from '../docs/documents.js'
+import { readYaml } from './yaml.js'
+
+const ROOT = join(import.meta.dirname, '../..')
+const text = (path: string) => readFileSync(join(ROOT, path), 'utf8')
+const { version } = JSON.parse(text('package.json')) as { version: string }
+
+it('the chart, the manifests and the lock file say the version of package.json', () => {
+  expect(readYaml('deploy/helm/realtime-relay/Chart.yaml')[0]).toMatchObject({ version, appVersion: version })
+  expect(JSON.parse(text('package-lock.json'))).toMatchObject({ version, packages: { '': { version } } })
+  expect(/newTag: (\S+)/.exec(text('deploy/kubernetes/kustomization.yaml'))?.[1]).toBe(version)
+})
+
+it('every image that a document or the Compose file names has it', () => {
+  const tags = ['docker-compose.yml', ...DOCUMENTS].flatMap((path) => [...text(path).matchAll(/\brealtime-relay:(\d[\w.-]*)/g)].map(([, tag]) => `${path}: ${tag}`))
+  expect(tags.length).toBeGreaterThan(5)
+  expect(tags.filter((tag) => !tag.endsWith(`: ${version}`))).toEqual([])
+})
+
+it('the change log begins with it', () => {
+  expect(/^## (\S+)/m.exec(text('CHANGELOG.md'))?.[1]).toBe(version)
+})
+
+it('the workflow publishes a tagged version with provenance, and may do nothing else', () => {
+  const flow = readYaml('.github/workflows/publish.yml')[0] as {
+    on: object
+    permissions: object
+    jobs: { publish: { permissions: object; steps: readonly { run?: string; uses?: string }[] } }
+  }
+  expect(flow).toMatchObject({ on: { push: { tags: ['v*'] } }, permissions: {} })
+  const { permissions, steps } = flow.jobs.publish
+  expect(permissions).toEqual({ contents: 'read', 'id-token': 'write' })
+  expect(steps.at(-1)?.run).toBe('npm publish --provenance --access public')
+  for (const { uses } of steps) expect(uses ?? 'actions/none@v1').toMatch(/^actions\/[a-z-]+@v\d+$/)
+  expect(JSON.parse(text('package.json'))).toMatchObject({ publishConfig: { access: 'public', provenance: true } })
+  expect(JSON.parse(text('package.json'))).not.toHaveProperty('private')
+})

@@ -1,0 +1,159 @@
+// Dialled links read into one memory that the next read overwrites: over real TCP and TLS sockets no byte of one session is lost, changed, or found in another.
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { Socket } from 'node:net'
+import { createSecureContext } from 'node:tls'
+import { afterEach, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
+import type { Link } from '../../src/ports/link.js'
+import { dialLink } from '../../src/wire/dial-accept.js'
+import { isShared, ownBytes } from '../../src/wire/shared-read.js'
+import { collect } from '../contract/link.js'
+import { fc } from '../support/property.js'
+import { frameBytes } from '../support/wire-frames.js'
+import { cut, settled } from './frame-reading.js'
+import { dialOptions, dispose, linkServer, listen, tlsFile } from './link-peers.js'
+
+afterEach(dispose)
+
+/** Of 150 kB each: more than the buffers of a system take. */
+const MANY = 100
+
+/** A service that writes raw bytes once it was dialled. */
+async function service(tls: boolean): Promise<{ url: string; nextSocket: () => Promise<Socket> }> {
+  const server = tls ? createTlsServer({ cert: tlsFile('cert'), key: tlsFile('key') }) : createServer()
+  const port = await listen(server)
+  const nextSocket = async (): Promise<Socket> => {
+    const [request, socket] = (await once(server, 'upgrade')) as [{ headers: Record<string, string> }, Socket]
+    const accept = createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
+    socket.on('error', () => {})
+    socket.write(`HTTP/1.1 101 X\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: ${accept}\r\n\r\n`)
+    return socket
+  }
+  return { url: `${tls ? 'wss' : 'ws'}://localhost:${port}/`, nextSocket }
+}
+
+describe.each(['TCP', 'TLS'])('over %s', (transport) => {
+  const tls = transport === 'TLS'
+  const options = () => dialOptions(tls ? { secureContext: createSecureContext({ ca: tlsFile('cert') }) } : {})
+
+  async function open(): Promise<{ link: Link; socket: Socket }> {
+    const { url, nextSocket } = await service(tls)
+    const [socket, link] = await Promise.all([nextSocket(), dialLink(url, options())])
+    return { link, socket }
+  }
+
+  it('what three sessions are sent goes on to each of their clients, slow ones too', async () => {
+    const clients = await linkServer()
+    const pair = async () => {
+      const up = await open()
+      const client = new WebSocket(`ws://127.0.0.1:${clients.port}/`)
+      const [down] = await Promise.all([clients.nextLink(), once(client, 'open')])
+      up.link.onFrame((frame) => down.send(frame))
+      up.link.resume()
+      return { ...up, client, down }
+    }
+    const pairs = [await pair(), await pair(), await pair()]
+    const lengths = fc.array(fc.oneof(fc.integer({ min: 0, max: 5000 }), fc.integer({ min: 0, max: 150_000 })), { minLength: 1, maxLength: 40 })
+    await fc.assert(
+      fc.asyncProperty(fc.tuple(lengths, lengths, lengths), fc.integer({ min: 0, max: 2 }), async (sizes, slow) => {
+        pairs[slow]?.client.pause()
+        const texts = sizes.map((each, at) => each.map((length, number) => `${at}.${number}:${'abc'.charAt(at).repeat(length)}`))
+        const heard = pairs.map(({ client }, at) => messages(client, texts[at]?.length ?? 0))
+        for (const [at, { socket }] of pairs.entries()) socket.write(Buffer.concat((texts[at] ?? []).map((text) => frameBytes(0x81, Buffer.from(text), false))))
+        // By then the slow one has a backlog, and the others have overwritten what it was read into.
+        await Promise.all(heard.filter((_, at) => at !== slow))
+        if ((sizes[slow]?.length ?? 0) >= MANY) await expect.poll(() => pairs[slow]?.down.bufferedBytes).toBeGreaterThan(0)
+        pairs[slow]?.client.resume()
+        for (const [at, each] of heard.entries()) expect((await each).every((text, number) => text === texts[at]?.[number])).toBe(true)
+      }),
+      { numRuns: 25, examples: [[[Array(MANY).fill(150_000), [70_000, 0, 3000], [200_000]], 0]] },
+    )
+    for (const { socket, client } of pairs) {
+      socket.destroy()
+      client.terminate()
+    }
+  })
+
+  it('all is read in order, wherever it is cut: fragments, binary messages, pings, and messages larger than a read', async () => {
+    const { link, socket } = await open()
+    link.resume()
+    const data = fc.integer({ min: 0, max: 70_000 }).map((length) => Buffer.alloc(length, 0x62))
+    const message = fc.oneof(
+      data.map((bytes) => ({ wire: [frameBytes(0x81, bytes, false)], heard: [String(bytes), false] })),
+      data.map((bytes) => ({ wire: [frameBytes(0x82, bytes, false)], heard: [String(bytes), true] })),
+      data.map((bytes) => ({
+        wire: [frameBytes(0x01, bytes, false), frameBytes(0x89, Buffer.from('beat'), false), frameBytes(0x80, Buffer.from('end'), false)],
+        heard: [`${bytes}end`, false],
+      })),
+      fc.constant({ wire: [frameBytes(0x81, Buffer.alloc(600_000, 0x63), false)], heard: ['c'.repeat(600_000), false] }),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(message, { minLength: 1, maxLength: 6 }), fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 6 }), async (sent, cuts) => {
+        const bytes = Buffer.concat(sent.flatMap(({ wire }) => wire))
+        const heard = collect(link, sent.length)
+        for (const piece of cut(
+          bytes,
+          cuts.map((part) => Math.floor(part * bytes.length)),
+        )) {
+          socket.write(piece)
+          await settled()
+        }
+        expect(await heard).toEqual(sent.map((one) => one.heard))
+      }),
+      { numRuns: 40 },
+    )
+    socket.destroy()
+  })
+
+  it('what is put back waits until the link reads on, and comes before what was read later', async () => {
+    const { link, socket } = await open()
+    link.onExtra?.(() => link.pause())
+    const heard: string[] = []
+    link.onFrame((frame) => heard.push(frame.toString()))
+    link.resume()
+    const beat = frameBytes(0x89, Buffer.from('x'), false)
+    const paused = once(socket, 'data')
+    socket.write(Buffer.concat([beat, ...['a', 'b'].map((text) => frameBytes(0x81, Buffer.from(text), false)), beat, frameBytes(0x81, Buffer.from('c'), false)]))
+    await paused
+    socket.write(frameBytes(0x81, Buffer.from('d'), false))
+    await settled()
+    expect(heard).toEqual([])
+    link.resume()
+    await expect.poll(() => heard.join('')).toBe('ab')
+    link.resume()
+    await expect.poll(() => heard.join('')).toBe('abcd')
+    socket.destroy()
+  })
+
+  it('a frame is a view of the shared memory, which is other bytes soon; a copy is not', async () => {
+    const { link, socket } = await open()
+    const frames: { view: Buffer; own: Buffer; shared: boolean }[] = []
+    link.onFrame((frame) => frames.push({ view: frame, own: ownBytes(frame), shared: isShared(frame) }))
+    link.resume()
+    socket.write(frameBytes(0x81, Buffer.from('first'), false))
+    await expect.poll(() => frames.length).toBe(1)
+    expect(frames[0]?.shared).toBe(true)
+    expect(frames[0]?.view.toString()).not.toBe('first')
+    expect(frames[0]?.own.toString()).toBe('first')
+    socket.destroy()
+  })
+})
+
+it('a certificate of another host is refused', async () => {
+  const { url } = await service(true)
+  const other = url.replace('localhost', '127.0.0.2')
+  await expect(dialLink(other, dialOptions({ secureContext: createSecureContext({ ca: tlsFile('cert') }) }))).rejects.toMatchObject({ kind: 'unreachable' })
+})
+
+function messages(client: WebSocket, count: number): Promise<readonly string[]> {
+  const texts: string[] = []
+  return new Promise((resolve) => {
+    client.removeAllListeners('message')
+    client.on('message', (data) => {
+      if (texts.push(String(data)) === count) resolve(texts)
+    })
+  })
+}
