@@ -10,6 +10,9 @@ import { DOCUMENTS, ROOT, readDocument } from '../docs/documents.js'
 const OTHERS = [
   // Of `npm run test:image`.
   'IMAGE_PULL_SECONDS',
+  // Of the first apps and their tests.
+  'APPS_FOLDER',
+  'COOKIE_SECRET',
   ...[
     'AZURE_CLIENT_ID',
     'NPM_TOKEN',
