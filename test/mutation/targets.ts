@@ -12,6 +12,7 @@ export const TARGETS = [
   'src/relay/lane-outcome.ts',
   'src/relay/part-lane.ts',
   'src/relay/upstream-lane.ts',
+  'src/wire/shared-read.ts',
 ] as const
 /** Of these run only tests that reach a mutant. Tests of whole processes are not among them: they take seconds and say little about one line. */
 const TESTS = [
@@ -23,6 +24,7 @@ const TESTS = [
   'test/relay',
   'test/matrix',
   'test/config',
+  'test/wire/shared-read.test.ts',
   'test/readme.test.ts',
 ].concat(['session', 'token', 'links'].map((name) => `test/fuzz/${name}.test.ts`))
 
