@@ -154,8 +154,8 @@ export class UpstreamLane {
     if (action.type === 'note') return action
     if (action.type !== 'send' || action.to !== 'client') return undefined
     if (action.frame) return { type: 'forward' }
-    const [text, ...more] = this.#client.wire.write(action.event)
-    return text === undefined || more.length > 0 ? undefined : outcomeOf(text, frame, eventType, found)
+    const texts = this.#client.wire.write(action.event)
+    return texts.length === 1 ? outcomeOf(texts[0] as string, frame, eventType, found) : undefined
   }
 
   #repeat(outcome: Outcome, frame: Frame): void {

@@ -88,6 +88,14 @@ it.each([
   expect(JSON.parse((await peer.next()).text).type).toBe(notes.length > 0 ? 'response.done' : 'response.text.delta')
 })
 
+it('who follows what the client plays hears of each event that was read, before the client has it', () => {
+  const heard: unknown[] = []
+  const { lane, client } = bareLane({ playback: { sends: (event) => void heard.push(event, client.sentMessages) } })
+  lane.deliver(words('a'), undefined)
+  lane.deliver(words('b'), bytes(words('b')))
+  expect(heard).toEqual([words('a'), 0, words('b'), 1])
+})
+
 describe('an event that guards have not cleared', () => {
   const place = { responseId: 'r', mark: 3 }
   function held(event: Event, frame: Buffer | undefined) {

@@ -4,6 +4,7 @@ import type { Recorder } from '../../src/ports/notes.js'
 import type { GuardGate } from '../../src/relay/guard-gate.js'
 import { Leg } from '../../src/relay/leg.js'
 import { createMeters, type Meters } from '../../src/relay/meters.js'
+import type { PlaybackLedger } from '../../src/relay/playback-ledger.js'
 import type { TurnClock } from '../../src/relay/turn-clock.js'
 import { UpstreamLane } from '../../src/relay/upstream-lane.js'
 import { memoryPair } from './memory-link.js'
@@ -14,10 +15,11 @@ export interface LaneOptions {
   /** What the lane asks of the clock, which is not all that it has. */
   readonly turns?: Partial<TurnClock>
   readonly gate?: Partial<GuardGate>
+  readonly playback?: Partial<PlaybackLedger>
   readonly clientDialect?: DialectName
 }
 
-export function bareLane({ recorder = { note() {} }, meters = createMeters(), turns = {}, gate, clientDialect = 'ga' }: LaneOptions = {}) {
+export function bareLane({ recorder = { note() {} }, meters = createMeters(), turns = {}, gate, playback, clientDialect = 'ga' }: LaneOptions = {}) {
   const { link, peer } = memoryPair()
   const leg = (side: 'client' | 'upstream', dialect: DialectName) =>
     new Leg({
@@ -32,5 +34,10 @@ export function bareLane({ recorder = { note() {} }, meters = createMeters(), tu
       recorder: { note() {} },
     })
   const client = leg('client', clientDialect)
-  return { lane: new UpstreamLane(client, meters, recorder, turns as TurnClock, undefined, gate as GuardGate | undefined), upstream: leg('upstream', 'ga'), client, peer }
+  return {
+    lane: new UpstreamLane(client, meters, recorder, turns as TurnClock, playback as PlaybackLedger | undefined, gate as GuardGate | undefined),
+    upstream: leg('upstream', 'ga'),
+    client,
+    peer,
+  }
 }
