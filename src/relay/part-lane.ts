@@ -1,7 +1,7 @@
 // Events of an item under way go on unread once one of their shape was read: its deltas, and what opens and closes its parts. Core hears of the latter if it matters: at a loss.
 import { decodeEvent, UPSTREAM_LIMITS } from '../core/protocol/codec.js'
 import { type Frame, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
-import { deltaPatternOf, type FramePattern, isDeltaOfItem, isOfPart, matchesPattern, partPatternOf } from '../core/protocol/repeated-frame.js'
+import { deltaPatternOf, type Found, type FramePattern, isDeltaOfItem, isOfPart, matchesPattern, partPatternOf } from '../core/protocol/repeated-frame.js'
 import { isClientCallItem, isHidden } from '../core/session/items.js'
 import { neverRestored } from '../core/session/restore/state.js'
 import type { SessionState } from '../core/session/state.js'
@@ -76,17 +76,17 @@ export class PartLane {
   }
 
   /** `step` has handled the one event of this frame by this one outcome, with this state before. True: the next of its shape need not be read. */
-  learn(frame: Frame, event: RealtimeEvent, before: SessionState, outcomeOf: (spans: readonly number[]) => Outcome | undefined): boolean {
+  learn(frame: Frame, event: RealtimeEvent, before: SessionState, outcomeOf: (found: Found) => Outcome | undefined): boolean {
     const isDelta = isDeltaOfItem(event.type)
     if (!isDelta && !isOfPart(event.type)) return false
     const item = underWay(before)
     if (!item || stringAt(event, 'item_id') !== item.itemId || stringAt(event, 'response_id') !== item.responseId) return false
     const found = isDelta ? deltaPatternOf(frame) : partPatternOf(frame)
-    const outcome = found && outcomeOf(found.spans)
+    const outcome = found && outcomeOf(found)
     if (!outcome || outcome.type === 'note') return false
     const { names } = found.pattern
     const [itemAt, responseAt, wordsAt] = [names.indexOf('item_id'), names.indexOf('response_id'), names.indexOf('delta')]
-    if (itemAt < 0 || responseAt < 0 || names.lastIndexOf('item_id') !== itemAt || names.lastIndexOf('response_id') !== responseAt || isDelta !== wordsAt >= 0) return false
+    if (names.lastIndexOf('item_id') !== itemAt || names.lastIndexOf('response_id') !== responseAt || isDelta !== names.includes('delta')) return false
     const shape: Shape = { type: event.type, pattern: found.pattern, outcome, ofCall: item.isCall, itemAt, responseAt, wordsAt }
     const ofType = this.#shapes.filter(({ type }) => type === event.type).slice(0, MOST_SHAPES - 1)
     this.#shapes = [shape, ...ofType, ...this.#shapes.filter(({ type }) => type !== event.type)]

@@ -1,7 +1,7 @@
 // The upstream's frames that go on without `step`: audio, and those that repeat an earlier one but for texts that no rule looks at.
 import type { AudioDelta } from '../core/protocol/audio-delta.js'
 import { type Frame, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
-import { type FramePattern, isRepeated, matchesPattern, patternOf, textAt } from '../core/protocol/repeated-frame.js'
+import { type Found, type FramePattern, isRepeated, matchesPattern, patternOf, textAt } from '../core/protocol/repeated-frame.js'
 import type { NoReading } from '../core/protocol/wire.js'
 import type { Action } from '../core/session/actions.js'
 import type { SessionState } from '../core/session/state.js'
@@ -27,7 +27,6 @@ interface Known {
 /** The transcripts of both sides, and the arguments of a call. */
 const MOST_KNOWN = 3
 const NOTHING: readonly Known[] = []
-const DELTA = Buffer.from('"delta":"')
 /** Where the last frame that matched has its texts: begin and end of each. Used before the next frame is looked at. */
 const spans: number[] = []
 
@@ -139,24 +138,24 @@ export class UpstreamLane {
     const [action, ...more] = actions
     if (!event || !action || others.length > 0 || more.length > 0) return
     // Other upstreams tell of an item by events that its translation must see, all of them.
-    if (leg.wire.name === 'ga' && this.parts.learn(frame, event, before, (spans) => this.#outcomeOf(action, frame, event.type, spans))) return
+    if (leg.wire.name === 'ga' && this.parts.learn(frame, event, before, (found) => this.#outcomeOf(action, frame, event.type, found))) return
     if (!isRepeated(event.type) || state !== before) return
     const found = patternOf(frame)
-    const outcome = found && this.#outcomeOf(action, frame, event.type, found.spans)
+    const outcome = found && this.#outcomeOf(action, frame, event.type, found)
     if (!outcome) return
     if (state !== this.#state) this.#known = NOTHING
     this.#state = state
     const itemId = stringAt(event, 'item_id')
-    const words = found.pattern.constants.findIndex((constant) => constant.subarray(-DELTA.length).equals(DELTA))
+    const words = found.pattern.names.indexOf('delta')
     this.#known = [{ pattern: found.pattern, outcome, itemId, words }, ...this.#known.slice(0, MOST_KNOWN - 1)]
   }
 
-  #outcomeOf(action: Action, frame: Frame, eventType: string, spans: readonly number[]): Outcome | undefined {
+  #outcomeOf(action: Action, frame: Frame, eventType: string, found: Found): Outcome | undefined {
     if (action.type === 'note') return action
     if (action.type !== 'send' || action.to !== 'client') return undefined
     if (action.frame) return { type: 'forward' }
-    const [text, ...more] = this.#client.wire.write(action.event)
-    return text === undefined || more.length > 0 ? undefined : outcomeOf(text, frame, eventType, spans)
+    const texts = this.#client.wire.write(action.event)
+    return texts.length === 1 ? outcomeOf(texts[0] as string, frame, eventType, found) : undefined
   }
 
   #repeat(outcome: Outcome, frame: Frame): void {

@@ -11,7 +11,7 @@ type Connects = (options: NetConnectOpts & ConnectionOptions) => Socket
 type Reads = (chunk: Buffer) => void
 
 let memory: Buffer | undefined
-let wipes = false
+let wipes: boolean | undefined
 /** By socket, once `ws` has made its handshake. Undefined: its bytes are events, as of any socket. */
 const readers = new WeakMap<Socket, { reads: Reads | undefined }>()
 

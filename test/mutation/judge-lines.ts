@@ -5,6 +5,8 @@ export interface Order {
   /** The file with what `Reach` says. Without: find it out. */
   readonly reach: string | undefined
   readonly mutants: readonly number[]
+  /** Only test files whose path holds one of these parts are asked. */
+  readonly tests: string
   /** Gets one `Line` of JSON after the other. */
   readonly results: string
   /** Multiplies how long a test may take. */

@@ -1,5 +1,5 @@
 // Puts mistakes into policy, protocol, session, offers and authentication, one at a time, and counts how many the tests notice.
-// npm run mutate -- [--sample 150] [--seed 1] [--only path] [--all] [--jobs 2]
+// npm run mutate -- [--sample 150] [--seed 1] [--only path,path] [--tests path,path] [--all] [--jobs 2]
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { refusedByCompiler } from './compiler.js'
 import type { Line, Order, Reach } from './judge-lines.js'
-import { type Candidate, candidates, described, TARGETS } from './targets.js'
+import { type Candidate, candidates, described, holdsOne, TARGETS } from './targets.js'
 
 const ROOT = join(import.meta.dirname, '../..')
 /** A process is replaced after so many, since the modules of a graph are not collected before it ends. */
@@ -23,13 +23,14 @@ const { values } = parseArgs({
     sample: { type: 'string', default: '150' },
     seed: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
+    tests: { type: 'string', default: '' },
     all: { type: 'boolean', default: false },
     jobs: { type: 'string', default: String(Math.max(1, availableParallelism() >> 1)) },
   },
 })
 
 const everything = candidates(ROOT)
-const own = [...everything.keys()].filter((number) => everything[number]?.file.includes(values.only))
+const own = [...everything.keys()].filter((number) => holdsOne(everything[number]?.file ?? '', values.only))
 const chosen = values.all ? own : sampled(own, Number(values.sample), Number(values.seed))
 const folder = mkdtempSync(join(tmpdir(), 'relay-mutants-'))
 const REACH = join(folder, 'reach')
@@ -74,7 +75,7 @@ async function run(): Promise<boolean> {
   for (const number of await refusedByCompiler(ROOT, folder, alive, everything)) verdicts.set(number, 'no TypeScript')
   console.log('\nWhat nobody noticed:')
   for (const [number, verdict] of verdicts) if (verdict === 'survived' || verdict === 'not reached') console.log(`${verdict} ${described(everything[number] as Candidate)}`)
-  for (const target of TARGETS) report(target, `${target}/`)
+  for (const target of TARGETS) report(target, target)
   return report('all', '') >= GOAL
 }
 
@@ -111,10 +112,10 @@ async function work(waiting: number[], patience: number): Promise<void> {
 }
 
 /** Resolves when the process has ended. It is ended if it says nothing for too long. */
-async function judge(order: Omit<Order, 'results'>, heard: (line: Line) => void): Promise<void> {
+async function judge(order: Omit<Order, 'results' | 'tests'>, heard: (line: Line) => void): Promise<void> {
   const [file, results] = [join(folder, `order-${++orders}`), join(folder, `results-${orders}`)]
   writeFileSync(results, '')
-  writeFileSync(file, JSON.stringify({ ...order, results } satisfies Order))
+  writeFileSync(file, JSON.stringify({ ...order, results, tests: values.tests } satisfies Order))
   const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs')
   const child = spawn(process.execPath, [vitest, 'run', '--config', 'vitest.mutation.config.ts'], {
     cwd: ROOT,

@@ -3,7 +3,17 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Mutant, mutantsOf } from './mutants.js'
 
-export const TARGETS = ['src/core/policy', 'src/core/protocol', 'src/core/session', 'src/core/sdp', 'src/auth', 'src/relay/upstream-lane.ts', 'src/relay/part-lane.ts'] as const
+export const TARGETS = [
+  'src/core/policy',
+  'src/core/protocol',
+  'src/core/session',
+  'src/core/sdp',
+  'src/auth',
+  'src/relay/lane-outcome.ts',
+  'src/relay/part-lane.ts',
+  'src/relay/upstream-lane.ts',
+  'src/wire/shared-read.ts',
+] as const
 /** Of these run only tests that reach a mutant. Tests of whole processes are not among them: they take seconds and say little about one line. */
 const TESTS = [
   'test/core/policy',
@@ -14,6 +24,7 @@ const TESTS = [
   'test/relay',
   'test/matrix',
   'test/config',
+  'test/wire/shared-read.test.ts',
   'test/readme.test.ts',
 ].concat(['session', 'token', 'links'].map((name) => `test/fuzz/${name}.test.ts`))
 
@@ -31,8 +42,14 @@ export function candidates(root: string): readonly Candidate[] {
   })
 }
 
-export function testFiles(root: string): readonly string[] {
-  return TESTS.flatMap((path) => (path.endsWith('.ts') ? [path] : filesBelow(root, path, '.test.ts')))
+/** Those whose path holds one of these. */
+export function testFiles(root: string, parts: string): readonly string[] {
+  return TESTS.flatMap((path) => (path.endsWith('.ts') ? [path] : filesBelow(root, path, '.test.ts'))).filter((path) => holdsOne(path, parts))
+}
+
+/** `parts`: separated by commas. */
+export function holdsOne(path: string, parts: string): boolean {
+  return parts.split(',').some((part) => path.includes(part))
 }
 
 function filesBelow(root: string, folder: string, ending: string): readonly string[] {

@@ -28,7 +28,9 @@ const frame = (event: object) => Buffer.from(JSON.stringify(event))
 
 function learned(event: object = part(1), state: SessionState = speaking(1).state): PartLane {
   const lane = new PartLane()
-  lane.learn(frame(event), event as never, state, () => FORWARD)
+  const learns = lane.learn(frame(event), event as never, state, () => FORWARD)
+  // It says so, and else the caller learns it another way.
+  expect(lane.match(frame(event), state, []) !== undefined).toBe(learns)
   return lane
 }
 const passes = (lane: PartLane, event: object, state: SessionState) => lane.match(frame(event), state, [])?.outcome === FORWARD
@@ -52,7 +54,9 @@ describe('an event of a part', () => {
   it.each([
     ['of another item', part(1, { item_id: 'item_2' })],
     ['of an item whose id only begins alike', part(1, { item_id: 'item_1x' })],
+    ['of an item whose id only ends alike', part(1, { item_id: 'Item_1' })],
     ['of another response', part(1, { response_id: 'resp_2' })],
+    ['of a response whose id only ends alike', part(1, { response_id: 'Resp_1' })],
   ])('is read if it is %s', (_name, event) => expect(passes(learned(), event, speaking(1).state)).toBe(false))
 
   it('is read if the message is not being said as the upstream tells it', () => {
@@ -94,9 +98,13 @@ describe('an event of a part', () => {
   it('teaches nothing by a note, nor by nothing', () => {
     for (const outcome of [undefined, { type: 'note', note: { type: 'event_dropped', side: 'upstream', why: 'x' } } as const]) {
       const lane = new PartLane()
-      lane.learn(frame(part(1)), part(1) as never, speaking(1).state, () => outcome)
-      expect(passes(lane, part(1), speaking(1).state)).toBe(false)
+      expect(lane.learn(frame(part(1)), part(1) as never, speaking(1).state, () => outcome)).toBe(false)
+      expect(lane.match(frame(part(1)), speaking(1).state, [])).toBeUndefined()
     }
+    expect(
+      new PartLane().learn(frame(part(1)), part(1) as never, play(RECONNECTS).state, () => FORWARD),
+      'nothing is under way',
+    ).toBe(false)
   })
 
   it('of each type is known by its two latest shapes', () => {

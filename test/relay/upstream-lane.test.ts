@@ -1,14 +1,10 @@
 // Deltas that pass unread do what they would do if each were read: the same events to the client, the same notes, in every pair of dialects.
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { DialectName } from '../../src/core/protocol/dialect.js'
-import type { Recorder } from '../../src/ports/notes.js'
-import { Leg } from '../../src/relay/leg.js'
 import { createMeters } from '../../src/relay/meters.js'
 import { PartLane } from '../../src/relay/part-lane.js'
 import { SaidSoFar } from '../../src/relay/said.js'
-import type { TurnClock } from '../../src/relay/turn-clock.js'
-import { UpstreamLane } from '../../src/relay/upstream-lane.js'
-import { memoryPair } from '../support/memory-link.js'
+import { bareLane } from '../support/bare-lane.js'
 import { ev, play, profile } from '../support/playbook.js'
 import { fc } from '../support/property.js'
 import { type Lab, openLab } from '../support/relay-lab.js'
@@ -47,8 +43,8 @@ const place = (responseId: string, itemId: string) => ({ response_id: responseId
 const delta = (type: string, itemId: string, text: string, more: object = {}) => ({ type, event_id: `event_${++ids}`, ...place('r', itemId), delta: text, ...more })
 
 const partOf = (transcript: string) => ({ type: 'audio', transcript })
-const partEvents = (response: number | string, item: number | string, words: string): Event[] => {
-  const at = { response_id: `resp_${response}`, item_id: `item_${item}`, output_index: 0, content_index: 0 }
+const partEvents = (response: number | string, item: number | string, words: string, more: object = {}): Event[] => {
+  const at = { response_id: `resp_${response}`, item_id: `item_${item}`, output_index: 0, content_index: 0, ...more }
   return [
     { type: 'response.content_part.added', event_id: `event_${++ids}`, ...at, part: partOf('') },
     { type: NAMES.ga.transcript, event_id: `event_${++ids}`, ...at, delta: words },
@@ -57,12 +53,12 @@ const partEvents = (response: number | string, item: number | string, words: str
     { type: 'response.content_part.done', event_id: `event_${++ids}`, ...at, part: partOf(words) },
   ]
 }
-const answer = (n: number | string, words: string): object[] => {
+const answer = (n: number | string, words: string, more: object = {}): object[] => {
   const item = { ...ev.message('m'), id: `item_${n}` }
   return [
     ev.created(`resp_${n}`),
     ev.itemAdded(`resp_${n}`, { ...item, status: 'in_progress', content: [] }),
-    ...partEvents(n, n, words),
+    ...partEvents(n, n, words, more),
     ev.itemDone(`resp_${n}`, item),
     ev.done(`resp_${n}`, [item]),
   ]
@@ -85,6 +81,11 @@ describe.each([
       ev.done('r', [ev.message('m')]),
     ]
     await expectTheSame(client, upstream, events)
+  })
+
+  it('hears deltas whose item’s id comes before their type, and is not of one byte a character', async () => {
+    const of = (said: string) => ({ item_id: 'é😀', type: text, event_id: `event_${++ids}`, response_id: 'r', output_index: 0, content_index: 0, delta: said })
+    await expectTheSame(client, upstream, [ev.created('r'), ...['a', 'b', 'c'].map(of)])
   })
 
   it('hears nothing of a hidden call, however its arguments come', async () => {
@@ -142,10 +143,22 @@ describe.each([
     if (upstream !== 'ga') expect(kept).not.toHaveBeenCalled()
   })
 
+  it.each([
+    ['text', 'Hello'],
+    ['text', 'audio'],
+    ['call_id', 'item_1'],
+    ['call_id', 'Hello'],
+    ['transcript', 'Hello'],
+    ['obfuscation', 'resp_1'],
+  ])('sees no %s that is not for it, though at first it was %j, as something else is', async (name, first) => {
+    await expectTheSame(client, upstream, [...answer(1, 'Hello', { [name]: first }), ...answer(2, 'again', { [name]: 'secret' }), ...answer(3, 'more', { [name]: '' })])
+  })
+
   it('and parts of whatever item, in any order', async () => {
     const id = fc.constantFrom('1', '2', 'c', 'gone')
     const words = fc.constantFrom('', 'a', 'é"', 'item_1', 'resp_1')
-    const part = fc.tuple(fc.integer({ min: 0, max: 4 }), id, id, words).map(([which, response, item, said]) => partEvents(response, item, said)[which] as Event)
+    const more = fc.oneof(fc.constant({}), fc.dictionary(fc.constantFrom('text', 'transcript', 'call_id', 'obfuscation'), words, { maxKeys: 2 }))
+    const part = fc.tuple(fc.integer({ min: 0, max: 4 }), id, id, words, more).map(([which, ...of]) => partEvents(...of)[which] as Event)
     const rest = fc.tuple(fc.integer({ min: 0, max: 20 }), id, words).map(([which, n, said]) => (answer(n, said)[which % answer(n, said).length] ?? {}) as Event)
     const hidden = fc.constantFrom(ev.itemAdded('resp_1', { ...ev.call('c', 'get_weather', '', 'in_progress'), id: 'item_c' }))
     await fc.assert(
@@ -193,26 +206,8 @@ it('a change in between is seen by the very next delta', async () => {
 describe('what was learned', () => {
   const frame = (text: string) => Buffer.from(compact(delta(NAMES.ga.transcript, 'm', text)))
 
-  function lane({ recorder = { note() {} } as Recorder, meters = createMeters(), turns = { awaitsAudio: false, audio: (_bytes: number) => {} } } = {}) {
-    const { link, peer } = memoryPair()
-    const leg = (side: 'client' | 'upstream') =>
-      new Leg({
-        side,
-        link,
-        dialect: 'ga',
-        number: 1,
-        deployment: 'd',
-        alarm: { followTicks() {} },
-        settings: { bufferBytes: 1000, heldFrames: 3 },
-        sides: { opposite: () => undefined },
-        recorder: { note() {} },
-      })
-    const client = leg('client')
-    return { lane: new UpstreamLane(client, meters, recorder, turns as TurnClock), upstream: leg('upstream'), client, peer }
-  }
-
   it('holds for the state it was learned in, and is forgotten with it', async () => {
-    const { lane: one, upstream, peer } = lane()
+    const { lane: one, upstream, peer } = bareLane()
     const [state, other] = [play().state, play().state]
     const first = frame(' a')
     expect(one.passes(upstream, first, state)).toBe(false)
@@ -225,7 +220,7 @@ describe('what was learned', () => {
   })
 
   it('lets words pass that are said all the same', () => {
-    const { lane: one, upstream } = lane()
+    const { lane: one, upstream } = bareLane()
     const { state } = play()
     one.said.heard({ type: 'response.output_item.added', item: { id: 'm' } }, 0)
     const first = frame(' a')
@@ -243,7 +238,7 @@ describe('what was learned', () => {
         heard.push(bytes, client.sentMessages)
       },
     }
-    const { lane: one, upstream, client } = lane({ turns })
+    const { lane: one, upstream, client } = bareLane({ turns })
     const { state } = play()
     const audio = Buffer.from(compact({ type: 'response.output_audio.delta', event_id: 'e', ...place('r', 'm'), delta: 'AAAA' }))
     expect(one.passes(upstream, audio, state)).toBe(true)
@@ -255,7 +250,7 @@ describe('what was learned', () => {
 
   it('counts the audio of the model, and lets a delta without any pass', () => {
     const meters = createMeters()
-    const { lane: one, upstream } = lane({ meters })
+    const { lane: one, upstream } = bareLane({ meters })
     const { state } = play()
     const audio = (base64: string) => Buffer.from(compact({ type: 'response.output_audio.delta', event_id: 'e', ...place('r', 'm'), delta: base64 }))
     for (const base64 of ['AAAA', '', 'AAAAAAAA']) expect(one.passes(upstream, audio(base64), state)).toBe(true)
@@ -263,7 +258,7 @@ describe('what was learned', () => {
   })
 
   it('is of the last three kinds', () => {
-    const { lane: one, upstream } = lane()
+    const { lane: one, upstream } = bareLane()
     const { state } = play()
     const of = (item: string) => Buffer.from(compact(delta(NAMES.ga.transcript, item, 'x')))
     for (const item of ['a', 'b', 'c', 'd']) {
@@ -287,14 +282,14 @@ describe('what was learned', () => {
       [[event], [{ ...send, to: 'upstream' }], state],
       [[event], [send], other],
     ] as const) {
-      const { lane: one, upstream } = lane()
+      const { lane: one, upstream } = bareLane()
       one.learn(upstream, first, events, state, after, actions)
       expect(one.passes(upstream, frame(' b'), state)).toBe(false)
     }
   })
 
   it('in one state is not known in another that learns as well', () => {
-    const { lane: one, upstream } = lane()
+    const { lane: one, upstream } = bareLane()
     const [state, other] = [play().state, play().state]
     const learns = (item: string, at: typeof state) => {
       const first = Buffer.from(compact(delta(NAMES.ga.transcript, item, 'x')))
@@ -308,7 +303,7 @@ describe('what was learned', () => {
 
   it('of a frame that is dropped with a note is that note', () => {
     const noted: unknown[] = []
-    const { lane: one, upstream } = lane({ recorder: { note: (note) => void noted.push(note) } })
+    const { lane: one, upstream } = bareLane({ recorder: { note: (note) => void noted.push(note) } })
     const { state } = play()
     const first = frame(' a')
     const note = { type: 'event_dropped', side: 'upstream', why: 'hidden_item' } as const
@@ -319,14 +314,14 @@ describe('what was learned', () => {
 
   it('says why a frame is no event', () => {
     const noted: unknown[] = []
-    const { lane: one } = lane({ recorder: { note: (note) => void noted.push(note) } })
+    const { lane: one } = bareLane({ recorder: { note: (note) => void noted.push(note) } })
     one.unread('no_counterpart')
     one.unread('syntax' as never)
     expect(noted).toEqual(['no_counterpart', 'not_an_event'].map((why) => ({ type: 'event_dropped', side: 'upstream', why })))
   })
 
   it('is nothing of an event that may change the session, nor of an action that is no plain answer', () => {
-    const { lane: one, upstream } = lane()
+    const { lane: one, upstream } = bareLane()
     const { state } = play()
     const done = Buffer.from(compact({ type: 'response.output_text.done', event_id: 'e', ...place('r', 'm'), text: 'x' }))
     one.learn(upstream, done, [JSON.parse(String(done))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(done)), frame: done }])

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
-import { createSecureContext } from 'node:tls'
+import { createSecureContext, type TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import type { Link } from '../../src/ports/link.js'
@@ -12,6 +12,7 @@ import { dialLink } from '../../src/wire/dial-accept.js'
 import { isShared, ownBytes } from '../../src/wire/shared-read.js'
 import { collect } from '../contract/link.js'
 import { fc } from '../support/property.js'
+import '../support/wipe-reads.js'
 import { frameBytes } from '../support/wire-frames.js'
 import { cut, settled } from './frame-reading.js'
 import { dialOptions, dispose, linkServer, listen, tlsFile } from './link-peers.js'
@@ -157,6 +158,25 @@ describe.each(['TCP', 'TLS'])('over %s', (transport) => {
     expect(await gone).toBe(1006)
   })
 
+  it('a single byte that is put back comes before the rest of its frame, which TLS has deciphered by then', async () => {
+    const { link, socket } = await open()
+    link.onExtra?.(() => link.pause())
+    const heard: string[] = []
+    link.onFrame((frame) => heard.push(frame.toString()))
+    link.resume()
+    const [beat, whole] = [frameBytes(0x89, Buffer.from('x'), false), frameBytes(0x81, Buffer.from('whole'), false)]
+    // The largest record of TLS ends behind the first byte of the frame.
+    const before = frameBytes(0x81, Buffer.alloc(16_384 - 4 - beat.length - 1, 0x62), false)
+    const paused = once(socket, 'data')
+    socket.write(Buffer.concat([before, beat, whole]))
+    await paused
+    await settled()
+    link.resume()
+    await expect.poll(() => heard.at(-1)).toBe('whole')
+    expect(heard).toHaveLength(2)
+    socket.destroy()
+  })
+
   it('a frame is a view of the shared memory, which is other bytes soon; a copy is not', async () => {
     const { link, socket } = await open()
     const frames: { view: Buffer; own: Buffer; shared: boolean }[] = []
@@ -165,10 +185,26 @@ describe.each(['TCP', 'TLS'])('over %s', (transport) => {
     socket.write(frameBytes(0x81, Buffer.from('first'), false))
     await expect.poll(() => frames.length).toBe(1)
     expect(frames[0]?.shared).toBe(true)
+    // All that such sockets have, however many there are.
+    expect(frames[0]?.view.buffer.byteLength).toBe(262_144)
     expect(frames[0]?.view.toString()).not.toBe('first')
     expect(frames[0]?.own.toString()).toBe('first')
     socket.destroy()
   })
+})
+
+it.each([
+  ['localhost', 'localhost'],
+  ['127.0.0.1', false],
+])('%s is asked for by its name, if it has one', async (host, name) => {
+  const server = createTlsServer({ cert: tlsFile('cert'), key: tlsFile('key') })
+  const port = await listen(server)
+  const asked = once(server, 'secureConnection') as Promise<[TLSSocket & { servername: string | false }]>
+  const dialled = dialLink(`wss://${host}:${port}/`, dialOptions({ secureContext: createSecureContext({ ca: tlsFile('cert') }) })).catch(() => undefined)
+  const [socket] = await asked
+  expect(socket.servername).toBe(name)
+  socket.destroy()
+  await dialled
 })
 
 it('a certificate of another host is refused', async () => {

@@ -52,8 +52,11 @@ const COLON = 0x3a
 const COMMA = 0x2c
 const OPEN = 0x7b
 const CLOSE = 0x7d
+const UNICODE = 0x75
+const ESCAPED: ReadonlySet<number> = new Set(Buffer.from('"\\/bfnrt'))
+const OF_LITERALS: ReadonlySet<number> = new Set(Buffer.from('-+.0123456789Eaeflnrstu'))
 
-interface Found {
+export interface Found {
   readonly pattern: FramePattern
   /** Where the values that vary stand, as pairs of begin and end. */
   readonly spans: readonly number[]
@@ -64,23 +67,23 @@ interface Found {
  * Only values that vary may have escapes. Undefined for any other.
  */
 export function patternOf(frame: Frame): Found | undefined {
-  return found(frame, VARYING, 0)
+  return found(frame, VARYING, false)
 }
 
 /** The same of an event that `isOfPart`, which may have one such object inside. */
 export function partPatternOf(frame: Frame): Found | undefined {
-  return found(frame, VARYING_OF_PARTS, 1)
+  return found(frame, VARYING_OF_PARTS, true)
 }
 
 /** The same of an event that `isDeltaOfItem`. */
 export function deltaPatternOf(frame: Frame): Found | undefined {
-  return found(frame, VARYING_OF_ITEMS, 0)
+  return found(frame, VARYING_OF_ITEMS, false)
 }
 
-function found(frame: Frame, varying: ReadonlySet<string>, depth: number): Found | undefined {
+function found(frame: Frame, varying: ReadonlySet<string>, nested: boolean): Found | undefined {
   const spans: number[] = []
   const names: string[] = []
-  if (endOfObject(frame, 0, varying, depth, spans, names) !== frame.length) return undefined
+  if (frame[0] !== OPEN || endOfObject(frame, 0, varying, nested, spans, names) !== frame.length - 1) return undefined
   const constants: Buffer[] = []
   let from = 0
   for (let i = 0; i < spans.length; i += 2) {
@@ -91,51 +94,42 @@ function found(frame: Frame, varying: ReadonlySet<string>, depth: number): Found
   return { pattern: { constants, names }, spans }
 }
 
-/** Returns where the object that begins at `from` ends; -1: it is not as plain as that. `depth`: how many objects may lie one in the other inside. */
-function endOfObject(frame: Frame, from: number, varying: ReadonlySet<string>, depth: number, spans: number[], names: string[]): number {
-  if (frame[from] !== OPEN) return -1
+/** Where the object that begins at `from` has its last byte. Behind the frame: it is not as plain as that. `nested`: whether it may have objects of plain values inside. */
+function endOfObject(frame: Frame, from: number, varying: ReadonlySet<string>, nested: boolean, spans: number[], names: string[]): number {
+  // At what opens the object or separates its members, until a member was read.
   let at = from
   do {
-    if (frame[at + 1] !== QUOTE) return -1
     const keyEnd = endOfText(frame, at + 2)
-    if (keyEnd < 0 || hasEscape(frame, at + 2, keyEnd) || frame[keyEnd + 1] !== COLON) return -1
     const key = frame.toString('latin1', at + 2, keyEnd)
+    if (frame[at + 1] !== QUOTE || key.includes('\\') || frame[keyEnd + 1] !== COLON) break
     const value = keyEnd + 2
     if (frame[value] === QUOTE) {
       const end = endOfText(frame, value + 1)
-      if (end < 0) return -1
       if (varying.has(key)) {
         spans.push(value + 1, end)
         names.push(key)
-      } else if (hasEscape(frame, value + 1, end)) return -1
+      } else if (frame.subarray(value, end).includes(BACKSLASH)) break
       at = end + 1
-    } else if (frame[value] === OPEN && depth > 0) {
-      at = endOfObject(frame, value, varying, depth - 1, spans, names)
-      if (at < 0) return -1
-    } else {
-      at = endOfLiteral(frame, value)
-      if (at < 0 || varying.has(key)) return -1
-    }
+    } else if (frame[value] === OPEN && nested) at = endOfObject(frame, value, varying, false, spans, names) + 1
+    else if (varying.has(key)) break
+    else at = endOfLiteral(frame, value)
   } while (frame[at] === COMMA)
-  return frame[at] === CLOSE ? at + 1 : -1
+  return frame[at] === CLOSE ? at : frame.length
 }
 
-/** Whether the frame is the pattern with other texts in it. `spans` is filled with where they stand, as they are written. */
+/** Whether the frame is the pattern with other texts in it. If so, `spans` is filled with where they stand, as they are written. */
 export function matchesPattern({ constants }: FramePattern, frame: Frame, spans: number[]): boolean {
-  let at = 0
   const last = constants.length - 1
-  for (let i = 0; i <= last; i++) {
+  let at = 0
+  for (let i = 0; ; i++) {
     const constant = constants[i] as Buffer
     const end = at + constant.length
-    if (end > frame.length || frame[end - 1] !== constant[constant.length - 1] || !isThere(constant, frame, at)) return false
+    if (frame[end - 1] !== constant[constant.length - 1] || !isThere(constant, frame, at)) return false
     if (i === last) return end === frame.length
-    const textEnd = endOfText(frame, end)
-    if (textEnd < 0) return false
+    at = endOfText(frame, end)
     spans[i * 2] = end
-    spans[i * 2 + 1] = textEnd
-    at = textEnd
+    spans[i * 2 + 1] = at
   }
-  return false
 }
 
 /** In JavaScript: for some dozen bytes a native call takes longer. */
@@ -144,43 +138,21 @@ function isThere(constant: Buffer, frame: Frame, at: number): boolean {
   return true
 }
 
-/** Where a text ends; -1: it has a control character, an escape that JSON does not know, or no end. */
+/** Where a text ends. Behind the frame, so that nothing fits there: it has a control character, an escape that JSON does not know, or no end. */
 function endOfText(frame: Frame, from: number): number {
-  for (let at = from; at < frame.length; at++) {
-    const byte = frame[at] as number
-    if (byte === QUOTE) return at
-    if (byte < 0x20) return -1
-    if (byte !== BACKSLASH) continue
-    const size = escapeSize(frame, at + 1)
-    if (size === 0) return -1
-    at += size
+  let at = from
+  for (;;) {
+    const byte = frame[at]
+    if (byte === undefined || byte === QUOTE) return at
+    at += byte < 0x20 ? frame.length : byte === BACKSLASH ? escapeSize(frame, at) : 1
   }
-  return -1
 }
 
-function hasEscape(frame: Frame, from: number, to: number): boolean {
-  for (let at = from; at < to; at++) if (frame[at] === BACKSLASH) return true
-  return false
-}
-
-/** Of what follows a backslash. 0: JSON knows no such escape. */
+/** With its backslash, at `at`. As much as the frame: JSON knows no such escape. */
 function escapeSize(frame: Frame, at: number): number {
-  switch (frame[at]) {
-    case QUOTE:
-    case BACKSLASH:
-    case 0x2f: // /
-    case 0x62: // b
-    case 0x66: // f
-    case 0x6e: // n
-    case 0x72: // r
-    case 0x74: // t
-      return 1
-    case 0x75: // u
-      for (let i = 1; i <= 4; i++) if (!isHex(frame[at + i] ?? 0)) return 0
-      return 5
-    default:
-      return 0
-  }
+  const byte = frame[at + 1] as number
+  if (byte !== UNICODE) return ESCAPED.has(byte) ? 2 : frame.length
+  return isHex(frame[at + 2] as number) && isHex(frame[at + 3] as number) && isHex(frame[at + 4] as number) && isHex(frame[at + 5] as number) ? 6 : frame.length
 }
 
 function isHex(byte: number): boolean {
@@ -193,15 +165,11 @@ export function textAt(frame: Frame, from: number, to: number): string {
   return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text
 }
 
-/** A number, `true`, `false` or `null`. The frame is known to be JSON, so its letters need no check. */
+/** A number, `true`, `false` or `null`. The frame is known to be JSON, so it is enough that no byte is of anything else. */
 function endOfLiteral(frame: Frame, from: number): number {
-  for (let at = from; at < frame.length; at++) {
-    const byte = frame[at] as number
-    if (byte === COMMA || byte === CLOSE) return at > from ? at : -1
-    const plain = (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x7a) || byte === 0x2d || byte === 0x2b || byte === 0x2e || byte === 0x45
-    if (!plain) return -1
-  }
-  return -1
+  let at = from
+  while (OF_LITERALS.has(frame[at] as number)) at++
+  return at
 }
 
 /** The frame may be a view of a read of 64 KiB, which must not live on. */

@@ -92,14 +92,14 @@ it.each([
   expect(isRepeated(type)).toBe(repeated)
 })
 
-it.each(['0', '9', '-1', '19.05', '1e+3', '1E5', '1e-7', 'true', 'false', 'null', 'az'])('%s is a fixed part of a pattern', (literal) => {
+it.each(['0', '9', '-1', '19.05', '1e+3', '1E5', '1e-7', 'true', 'false', 'null'])('%s is a fixed part of a pattern', (literal) => {
   const text = (value: string) => Buffer.from(`{"type":"x","delta":"a","n":${value}}`)
   const pattern = patternOf(text(literal))?.pattern
   expect(pattern && matchesPattern(pattern, text(literal), [])).toBe(true)
   expect(pattern && matchesPattern(pattern, text('8'), [])).toBe(false)
 })
 
-it.each(['{"n": 1}', '{"n":[1]}', '{"n":1 }', '{"n":}', '{"n":A}', '{"n":1', '{"n"', '{"n":"a"', '{n:1}', '["n"]', '{"n":1}x', ''])('there is none of %j', (text) => {
+it.each(['{"n": 1}', '{"n":[1]}', '{"n":1 }', '{"n":A}', '{"n":_}', '{"n":1', '{"n"', '{"n":"a"', '{n:1}', '["n"]', '{"n":1}x', ''])('there is none of %j', (text) => {
   expect(patternOf(Buffer.from(text))).toBeUndefined()
 })
 
