@@ -1,7 +1,7 @@
 // What spans are told of answers that guards look at: those that passed by the time they end, and nothing that is blocked or undecided.
 import { afterEach, expect, it, vi } from 'vitest'
 import type { Content } from '../../src/ports/content.js'
-import type { GuardOutcome } from '../../src/ports/guards.js'
+import { askedGuards } from '../support/asked-guards.js'
 import { settle } from '../support/memory-link.js'
 import { ev } from '../support/playbook.js'
 import { openLab } from '../support/relay-lab.js'
@@ -14,18 +14,10 @@ const WORDS = 'This is a sentence that is long enough to be asked about at once.
 
 async function answering(mode: 'hold' | 'cut') {
   const told: Content[] = []
-  const asked: ((answer: GuardOutcome['answer']) => Promise<void>)[] = []
+  const { guards, asked } = askedGuards()
   const lab = openLab({
     content: (one) => void told.push(one),
-    guards: {
-      ask: () =>
-        new Promise((resolve) => {
-          asked.push((answer) => {
-            resolve({ answer, durationMs: 1 })
-            return settle()
-          })
-        }),
-    },
+    guards,
     profile: { tools: [], guards: { guards: [{ name: 'words', on: ['output'], mode, whenUnsure: 'block' }], tellsModel: false, maxBlocks: 5 } },
   })
   await lab.live()

@@ -1,7 +1,7 @@
 // What is kept of answers that guards hold: what went to the client, when it went, and nothing of what never did.
 import { afterEach, expect, it, vi } from 'vitest'
-import type { GuardOutcome } from '../../src/ports/guards.js'
 import type { Recorded } from '../../src/ports/records.js'
+import { askedGuards } from '../support/asked-guards.js'
 import { settle } from '../support/memory-link.js'
 import { ev } from '../support/playbook.js'
 import { openLab } from '../support/relay-lab.js'
@@ -15,18 +15,10 @@ const MORE = ' And this is what comes after it, which has to be long enough as w
 
 async function recorded() {
   const told: Recorded[] = []
-  const asked: ((answer: GuardOutcome['answer']) => Promise<void>)[] = []
+  const { guards, asked } = askedGuards()
   const lab = openLab({
     record: (one) => void told.push(one),
-    guards: {
-      ask: () =>
-        new Promise((resolve) => {
-          asked.push((answer) => {
-            resolve({ answer, durationMs: 1 })
-            return settle()
-          })
-        }),
-    },
+    guards,
     profile: {
       tools: [],
       relayEvents: true,
