@@ -33,7 +33,9 @@ export function initApp(name: string, folder: string | undefined, print: (line: 
   const target = folder ?? `relay-${name}`
   makeEmpty(target)
   try {
-    cpSync(from, target, { recursive: true, force: false, errorOnExist: true, filter: (path) => !LEFT_BEHIND.test(path.slice(from.length).replaceAll('\\', '/')) })
+    const isApps = (path: string) => !LEFT_BEHIND.test(path.slice(from.length).replaceAll('\\', '/'))
+    // One by one: the folder itself is there already, to which Node 24 would object.
+    for (const entry of readdirSync(from)) cpSync(join(from, entry), join(target, entry), { recursive: true, force: false, errorOnExist: true, filter: isApps })
     writeFileSync(join(target, '.gitignore'), `${IGNORED.join('\n')}\n`, { flag: 'wx' })
     writeFileSync(join(target, '.env'), withSecrets(readFileSync(join(from, '.env.example'), 'utf8')), { mode: 0o600, flag: 'wx' })
   } catch (error) {
