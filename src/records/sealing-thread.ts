@@ -29,6 +29,7 @@ const encrypter = import(workerData.library).then(({ Encrypter }) => {
   for (const recipient of workerData.recipients) encrypter.addRecipient(recipient)
   return encrypter
 })
+encrypter.catch(() => undefined) // Told with each file; before the first, it would end the thread.
 parentPort.on('message', async ({ id, bytes }) => {
   try {
     const sealed = await (await encrypter).encrypt(bytes)

@@ -121,8 +121,9 @@ describe.each([true, false])('frames written past ws, masked: %s', (masked) => {
       const socket = new Holding(true)
       write(socket, [Buffer.alloc(length - 10, 0x61), Buffer.from('x')], masked)
       socket.release()
-      const kept = socket.held.reduce((bytes, chunk) => bytes + chunk.buffer.byteLength, 0)
-      expect(kept).toBeLessThan(length * 1.6)
+      // What comes out of Node's pool is shared with others.
+      const own = socket.held.filter((chunk) => chunk.length >= Buffer.poolSize / 2)
+      expect(own.reduce((bytes, chunk) => bytes + chunk.buffer.byteLength, 0)).toBeLessThan(length * 1.6)
     }
   })
 
