@@ -7,7 +7,7 @@ export interface Link {
   send(data: Frame | string): void
   /** Starts the closing handshake; the socket is destroyed after a short wait if the peer does not answer. `code` must be one `ws` may send. */
   close(code: number, reason: string): void
-  /** Stops reading. Frames already received may still be delivered, at most one read of the socket (256 KiB). */
+  /** Stops reading: a callback that pauses gets no further frame. */
   pause(): void
   resume(): void
   /** Asks the peer for a sign of life: its pong comes as a frame that is no message. Absent: the link cannot. */

@@ -19,8 +19,10 @@ export interface FrameSink {
   takeText(frame: Buffer): void
   /** `ws` parses the bytes before this returns. True: they completed a message. */
   passOn(bytes: Buffer): boolean
-  /** A frame that is no message: a control frame, or a small fragment that does not end one. False: what comes after it is not read now. */
-  countExtra(bytes: number): boolean
+  /** A frame that is no message: a control frame, or a small fragment that does not end one. */
+  countExtra(bytes: number): void
+  /** Asked before each frame. True: what follows is not read now. */
+  isPaused(): boolean
   /** These bytes are to be read again later. */
   keep(bytes: Buffer): void
   /** From these bytes on only `ws` reads the connection. It may stop listening while it parses them. */
@@ -41,8 +43,6 @@ export class FrameReader {
   /** Bytes of the current frame that `ws` is still to get. */
   #owed = 0
   #endsMessage = false
-  /** The current frame is the last to be read now. */
-  #stops = false
   /** Between the first fragment of a message and its last. */
   #inMessage = false
   /** The first part of a header that was cut in two. It has been passed on already. */
@@ -61,9 +61,9 @@ export class FrameReader {
   read(chunk: Buffer): void {
     let at = this.#head ? this.#completeHead(this.#head, chunk) : this.#kept ? this.#completeKept(this.#kept, chunk) : 0
     if (this.#owed > 0) at = this.#pass(chunk, at)
-    if (this.#stops && this.#owed === 0) at = this.#stopAt(chunk, at)
     while (at < chunk.length) {
       if (this.#left) return this.#sink.handOver(at === 0 ? chunk : chunk.subarray(at))
+      if (this.#sink.isPaused()) return this.#sink.keep(chunk.subarray(at))
       at = this.#readFrame(chunk, at)
     }
   }
@@ -89,8 +89,7 @@ export class FrameReader {
     }
     if (chunk[at] !== (FIN | TEXT) || end > chunk.length) {
       this.#begin(chunk[at] as number, size, length, 0)
-      const next = this.#pass(chunk, at)
-      return this.#stops && this.#owed === 0 ? this.#stopAt(chunk, next) : next
+      return this.#pass(chunk, at)
     }
     const payload = chunk.subarray(at + size, end)
     if (this.#masked) unmask(payload, chunk, at + size - 4)
@@ -129,16 +128,10 @@ export class FrameReader {
   #begin(first: number, size: number, length: number, passed: number): void {
     this.#owed = size + length - passed
     const isControl = (first & 0xf) >= 8
-    if (isControl || (first < FIN && length < SMALL_FRAGMENT)) this.#stops = !this.#sink.countExtra(isControl ? size + length : size)
+    if (isControl || (first < FIN && length < SMALL_FRAGMENT)) this.#sink.countExtra(isControl ? size + length : size)
     if (isControl) return
     this.#inMessage = first < FIN
     this.#endsMessage = !this.#inMessage
-  }
-
-  #stopAt(chunk: Buffer, at: number): number {
-    this.#stops = false
-    if (at < chunk.length) this.#sink.keep(chunk.subarray(at))
-    return chunk.length
   }
 
   /** Passes on as much of the current frame as the chunk holds. If a message ends and `ws` reports none, `ws` refused it and is closing. */

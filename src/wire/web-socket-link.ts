@@ -15,7 +15,6 @@ import { countOutside } from './young-garbage.js'
 
 /** Checks of a link per ping interval. Each check sends a ping if nothing was sent or heard since the last, so silence never outlasts the interval. */
 const BEATS = 2
-
 /** Nothing slows a peer down that is waited for to close. */
 const MAX_EXTRAS_AFTER_CLOSE = 1000
 
@@ -104,7 +103,7 @@ export class WebSocketLink implements Link, FrameSink {
   #letOthersRead(): void {
     this.#socket.pause()
     setImmediate(() => {
-      if (!this.#paused || this.#closing) this.#socket.resume()
+      if (!this.isPaused()) this.#socket.resume()
     })
   }
 
@@ -119,9 +118,12 @@ export class WebSocketLink implements Link, FrameSink {
     if (!this.#closing) this.#frameCallback?.(frame, false)
   }
 
-  countExtra(bytes: number): boolean {
+  countExtra(bytes: number): void {
     this.#extraCallback?.(bytes)
-    return this.#closing || !this.#extraCallback || !this.#paused
+  }
+
+  isPaused(): boolean {
+    return this.#paused && !this.#closing
   }
 
   keep(bytes: Buffer): void {

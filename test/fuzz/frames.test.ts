@@ -80,8 +80,8 @@ function reading(masked: boolean, mayGoOn: (bytes: number) => boolean) {
         count.extras++
         count.extraBytes += bytes
         paused = !mayGoOn(bytes)
-        return !paused
       },
+      isPaused: () => paused,
       keep: (bytes) => void socket.unshift(Buffer.from(bytes)),
       handOver() {
         throw new Error('a legal frame was given to ws for good')

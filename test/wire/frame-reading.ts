@@ -61,7 +61,8 @@ export function readThrough(chunks: readonly Buffer[], masked: boolean) {
         forward(bytes)
         return messages > before
       },
-      countExtra: () => true,
+      countExtra: () => undefined,
+      isPaused: () => false,
       keep() {
         throw new Error('nothing said to stop')
       },
