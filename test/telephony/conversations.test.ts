@@ -54,15 +54,19 @@ function heardOf(heard: Buffer, sound: Buffer): { readonly ms: number; readonly 
   }
 }
 
-/** Each a tenth of a second. A busy machine may leave a hole in some of them. */
+/** Each a tenth of a second. A busy machine may leave a hole, in two of them at most. */
 const PIECES = [0, 1, 2, 3, 4]
+const MOST_HOLED = 2
 
-/** Its beginning and its end, the first and the last half second, with whatever holes. */
+/** Its beginning and its end, the first and the last half second. */
 function wasHeard(heard: Buffer, sound: Buffer): boolean {
-  const places = (from: number, step: number) => PIECES.map((piece) => from + piece * step).map((at) => sound.subarray(at, at + SEEN))
-  const begins = places(SETTLED, SEEN).map((piece) => heard.indexOf(piece))
-  const at = Math.min(...begins.filter((one) => one >= 0))
-  return Number.isFinite(at) && places(sound.length - 14_400 - SEEN, -SEEN).some((piece) => heard.indexOf(piece, at) > at)
+  const found = (from: number, step: number, after: number) =>
+    PIECES.map((piece) => from + piece * step)
+      .map((at) => heard.indexOf(sound.subarray(at, at + SEEN), after))
+      .filter((at) => at >= 0)
+  const begins = found(SETTLED, SEEN, 0)
+  const ends = found(sound.length - 14_400 - SEEN, -SEEN, Math.max(0, ...begins))
+  return begins.length >= PIECES.length - MOST_HOLED && ends.length >= PIECES.length - MOST_HOLED
 }
 
 /** Waits for it: a busy machine may take long in the middle of an answer. */
