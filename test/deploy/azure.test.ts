@@ -28,8 +28,12 @@ const SECRET = /(KEY|SECRET|TOKEN|PASSWORD|CONNECTION_STRING|HEADERS)$/
 const GUID = /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g
 const IDENTITY = '6497c918-11ad-41e7-1b0f-7c518a87d0b0'
 
-/** The settings of `known`, by name: what stands behind the colon. */
-const known = new Map([...(/var known = \{\n(.*?)\n\}/s.exec(app)?.[1]?.matchAll(/^ {2}(\w+): (.+)$/gm) ?? [])].map(([, name = '', value = '']) => [name, value]))
+/** The settings of `known` and `fixed`, by name: what stands behind the colon. */
+const known = new Map(
+  [...app.matchAll(/^var (?:known|fixed) = \{\n(.*?)\n\}/gms)].flatMap(([, body = '']) =>
+    [...body.matchAll(/^ {2}(\w+): (.+)$/gm)].map(([, name = '', value = '']) => [name, value] as const),
+  ),
+)
 const number = (text: string, field: string) => Number(new RegExp(`\\b${field}: (\\d+)`).exec(text)?.[1])
 const defaultOf = (parameter: string) => new RegExp(`^param ${parameter} \\w+ = (.+)$`, 'm').exec(main)?.[1] ?? ''
 const given = (parameter: string) => new RegExp(`^param ${parameter} = '(.*)'$`, 'm').exec(example)?.[1] ?? ''

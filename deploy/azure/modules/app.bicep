@@ -54,7 +54,7 @@ param instructions string
 @description('JSON list of tools.')
 param tools string
 
-@description('Further settings by name. They win over those below.')
+@description('Further settings by name. They win over the known ones below, and lose to the fixed ones.')
 param settings object
 
 @description('Longest shutdown of a replica.')
@@ -84,12 +84,19 @@ var known = {
   TRUST_PROXY: '100.100.0.0/16,uniquelocal'
   // One core carries about so many sessions of continuous audio.
   MAX_SESSIONS: '200'
-  DRAIN_SECONDS: string(drainSeconds)
-  // Probes come from outside of the container. Ingress leads to port 8080 alone.
-  ADMIN_HOST: '0.0.0.0'
 }
 
-var plainEnvironment = [for setting in items(union(known, settings)): { name: setting.key, value: string(setting.value) }]
+// Grace, ingress and probes below depend on these, so nobody sets them otherwise.
+var fixed = {
+  HOST: '0.0.0.0'
+  PORT: '8080'
+  // Probes come from outside of the container. Ingress leads to port 8080 alone.
+  ADMIN_HOST: '0.0.0.0'
+  ADMIN_PORT: '9090'
+  DRAIN_SECONDS: string(drainSeconds)
+}
+
+var plainEnvironment = [for setting in items(union(known, settings, fixed)): { name: setting.key, value: string(setting.value) }]
 
 var secretEnvironment = [for setting in secretSettings: { name: setting, secretRef: toLower(replace(setting, '_', '-')) }]
 
