@@ -25,17 +25,28 @@ it('the change log begins with it', () => {
   expect(/^## (\S+)/m.exec(text('CHANGELOG.md'))?.[1]).toBe(version)
 })
 
-it('the workflow publishes a tagged version with provenance, and may do nothing else', () => {
-  const flow = readYaml('.github/workflows/publish.yml')[0] as {
-    on: object
-    permissions: object
-    jobs: { publish: { permissions: object; steps: readonly { run?: string; uses?: string }[] } }
+it('the workflow publishes a tagged version with provenance, from a job that may do nothing else and installs nothing', () => {
+  interface Job {
+    readonly needs?: string
+    readonly permissions: object
+    readonly steps: readonly { run?: string; uses?: string; with?: object }[]
   }
+  const flow = readYaml('.github/workflows/publish.yml')[0] as { on: object; permissions: object; jobs: { pack: Job; publish: Job } }
   expect(flow).toMatchObject({ on: { push: { tags: ['v*'] } }, permissions: {} })
-  const { permissions, steps } = flow.jobs.publish
-  expect(permissions).toEqual({ contents: 'read', 'id-token': 'write' })
-  expect(steps.at(-1)?.run).toBe('npm publish --provenance --access public')
-  for (const { uses } of steps) expect(uses ?? 'actions/none@v1').toMatch(/^actions\/[a-z-]+@v\d+$/)
+  expect(Object.keys(flow.jobs)).toEqual(['pack', 'publish'])
+  const { pack, publish } = flow.jobs
+  expect(pack.permissions).toEqual({ contents: 'read' })
+  expect(pack.steps.flatMap(({ run }) => run ?? []).slice(1)).toEqual(['npm ci --no-audit --no-fund', 'npm test', 'npm run test:package', 'npm pack'])
+  expect(pack.steps.at(-1)).toMatchObject({ uses: 'actions/upload-artifact@v4', with: { name: 'package', path: 'realtime-relay-*.tgz' } })
+  expect(publish).toMatchObject({ needs: 'pack', permissions: { 'id-token': 'write' }, environment: 'npm' })
+  expect(Object.keys(publish.permissions)).toEqual(['id-token'])
+  expect(publish.steps.map(({ run, uses }) => run ?? uses)).toEqual([
+    'actions/setup-node@v4',
+    'actions/download-artifact@v4',
+    'npm publish ./realtime-relay-*.tgz --provenance --access public --ignore-scripts',
+  ])
+  expect(publish.steps[1]).toMatchObject({ with: { name: 'package' } })
+  for (const { uses } of [...pack.steps, ...publish.steps]) expect(uses ?? 'actions/none@v1').toMatch(/^actions\/[a-z-]+@v\d+$/)
   expect(JSON.parse(text('package.json'))).toMatchObject({ publishConfig: { access: 'public', provenance: true } })
   expect(JSON.parse(text('package.json'))).not.toHaveProperty('private')
 })
