@@ -4,6 +4,7 @@ import type { Config } from '../config/config.js'
 import type { TelephonyConfig } from '../config/telephony-config.js'
 import type { PhoneRoutes } from '../ingress/phone/door.js'
 import type { Metrics } from '../ops/metrics.js'
+import type { AuditBook } from '../ports/audit.js'
 import type { Recorder } from '../ports/notes.js'
 import type { PhoneDesk } from '../ports/phone.js'
 import type { NewSession, OpenSession } from '../ports/session.js'
@@ -20,6 +21,8 @@ export interface PhoneDeps {
   readonly relay: { readonly openSession: OpenSession; readonly sessions: { readonly count: number } }
   readonly metrics: Pick<Metrics, 'counter' | 'gauge'>
   readonly recorderOf: (session: Pick<NewSession, 'sessionId' | 'profile' | 'identity' | 'trace' | 'call'>) => Recorder
+  /** Absent: there is no audit. */
+  readonly audit?: AuditBook | undefined
   readonly log: Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'error' | 'level'>
   readonly draining: () => boolean
   readonly overloaded: () => boolean

@@ -54,6 +54,7 @@ export async function startPhone(deps: PhoneDeps): Promise<Phone> {
       ),
       filled: metrics.counter('relay_phone_gaps_total', 'Gaps in the audio of callers filled with silence: the carrier’s clock jumped, or nothing came.', 'kind', GAP_KINDS),
     },
+    audit: deps.audit,
     log: deps.log,
   })
   metrics.gauge('relay_phone_calls', 'Telephone calls that are open here.', () => desk.size)

@@ -154,7 +154,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     const watched = { draining: () => draining, overloaded: () => memory.full() || audit.refuses() }
     const calls = await startCallsIfOn({ config, live, store, relay, upstreams: provider, metrics, recorderOf, log, ...watched })
     if (calls) closers.push(calls.close)
-    const phone = await startPhoneIfOn({ config, live, store, relay, calls, metrics, recorderOf, log, steady: steadyNow, ...watched })
+    const phone = await startPhoneIfOn({ config, live, store, relay, calls, metrics, recorderOf, audit: audit.book, log, steady: steadyNow, ...watched })
     if (phone) closers.push(phone.close)
 
     const tls = config.tls && tlsOptions(config.tls)

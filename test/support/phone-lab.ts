@@ -64,6 +64,8 @@ export interface DeskLab {
   readonly opened: Opened[]
   readonly counted: string[]
   readonly logged: string[]
+  /** What the audit got: kind and fields. */
+  readonly audited: [string, Readonly<Record<string, string | number>>][]
   /** Identities that profiles were chosen for. */
   readonly chosenFor: Identity[]
   state: { draining: boolean; overloaded: boolean; sessions: number; quota: readonly QuotaLeft[] | undefined; refusesSessions: boolean; endsAtStart: boolean; now: number }
@@ -81,6 +83,7 @@ export function openDesk(store: Store, { config, profile: rest, ...options }: De
     opened: [],
     counted: [],
     logged: [],
+    audited: [],
     chosenFor: [],
     state: { draining: false, overloaded: false, sessions: 0, quota: [], refusesSessions: false, endsAtStart: false, now: 0 },
   }
@@ -117,6 +120,7 @@ export function openDesk(store: Store, { config, profile: rest, ...options }: De
       filled: (why) => void counted.push(`filled ${why}`),
       lost: (end) => void counted.push(`lost ${end}`),
     },
+    audit: { record: (kind, fields) => void lab.audited.push([kind, fields]) },
     log: { info: write, warn: write },
     ...options,
   })

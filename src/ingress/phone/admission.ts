@@ -5,6 +5,7 @@ import type { TelephonyConfig } from '../../config/telephony-config.js'
 import type { SessionProfile } from '../../core/policy/profile.js'
 import { type QuotaLeft, spentRule } from '../../core/policy/quota.js'
 import { type RefusalCode, RefusalError } from '../../core/protocol/errors.js'
+import type { AuditBook } from '../../ports/audit.js'
 import type { Identity } from '../../ports/caller.js'
 import type { AdmittedPhoneCaller, Carrier, Ring } from '../../ports/phone.js'
 import type { Store } from '../../ports/store.js'
@@ -35,6 +36,8 @@ export interface PhoneAdmissionDeps {
   /** Epoch milliseconds. */
   readonly now: () => number
   readonly counted: { call(carrier: Carrier): void; refused(code: RefusalCode): void }
+  /** Absent: there is no audit. */
+  readonly audit?: Pick<AuditBook, 'record'> | undefined
   readonly log: { info(fields: object, message: string): void }
 }
 
@@ -43,7 +46,7 @@ export interface PhoneAdmission {
   readonly size: number
   /** `moved`: another instance admitted the call, and lets it go. Rejects with a `RefusalError`. */
   admit(ring: Ring, format: Format | undefined, moved: boolean): Promise<AdmittedPhoneCaller>
-  /** The refusal that an error means, logged and counted. */
+  /** The refusal that an error means, logged, counted and audited. */
   refused(error: unknown, carrier: Carrier): RefusalError
 }
 
@@ -138,6 +141,7 @@ export function createPhoneAdmission(deps: PhoneAdmissionDeps): PhoneAdmission {
   function refused(error: unknown, carrier: Carrier): RefusalError {
     const refusal = error instanceof RefusalError ? error : new RefusalError('internal', 'admission_failed')
     counted.refused(refusal.code)
+    deps.audit?.record('refused', { code: refusal.code, carrier })
     log.info({ code: refusal.code, why: refusal.why, carrier, ...refusal.details.log }, 'telephone call refused')
     return refusal
   }

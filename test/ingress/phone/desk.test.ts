@@ -121,6 +121,17 @@ describe('admission', () => {
     expect(lab.logged.join('\n')).not.toMatch(/\+|4915112345678|493012345678|666123/)
   })
 
+  it.each(['acs', 'twilio', 'sip'] as const)('has the audit tell of a refused call by %s, with its code and carrier alone', async (carrier) => {
+    const lab = desk({ config: { callers: { allow: undefined, deny: ['+666*'] } } })
+    expect(await refusal(lab.desk.admit(ring({ carrier, from: '+666123' })))).toBe('forbidden caller_denied')
+    lab.state.refusesSessions = true
+    expect(await refusal(lab.desk.answer(ring({ carrier }), fakeLine(), fakeFraming()))).toBe('internal admission_failed')
+    expect(lab.audited).toEqual([
+      ['refused', { code: 'forbidden', carrier }],
+      ['refused', { code: 'internal', carrier }],
+    ])
+  })
+
   it('refuses a spent quota before anything is dialled, and then its places are free', async () => {
     const quota = { rules: [{ of: 'responses', per: 'day', max: 1 }], failOpen: false, currency: undefined } as never
     const lab = desk({ profile: { quota }, config: { limits: { perCaller: 1, withheld: 1, perNumber: 1, total: 1, perCallerPerHour: 20 } } })
