@@ -62,7 +62,7 @@ param minReplicas int = 2
 @minValue(1)
 param maxReplicas int = 10
 
-@description('Longest shutdown of a replica, in which its sessions end or move. With 15 seconds to spare it stays within the 600 that Azure gives.')
+@description('Longest shutdown of a replica, in which its sessions end or move. With 15 seconds to spare it stays within the 600 that Azure is believed to give at most.')
 @minValue(10)
 @maxValue(585)
 param drainSeconds int = 25

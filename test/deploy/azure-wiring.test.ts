@@ -184,7 +184,7 @@ describe('deploy/azure, wired', () => {
     expect(bounded).toEqual([
       ['minReplicas', ['minValue 1'], 2],
       ['maxReplicas', ['minValue 1'], 10],
-      // With the 15 seconds to spare, the 600 that Azure gives a replica.
+      // With the 15 seconds to spare, the 600 that Azure is believed to give at most.
       ['drainSeconds', ['minValue 10', 'maxValue 585'], 25],
       ['logDays', [], 30],
     ])
