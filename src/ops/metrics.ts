@@ -21,7 +21,7 @@ export interface Metrics {
   /** Returns a function that counts one more for a value of `labelName`. */
   counter<Value extends string>(name: string, help: string, labelName: string, values: readonly Value[]): (value: Value) => void
   /** What this configuration names begins at 0. */
-  expect(config: Pick<Config, 'profiles' | 'tools' | 'upstreams' | 'prices'>): void
+  expect(config: Pick<Config, 'profiles' | 'tools' | 'guards' | 'upstreams' | 'prices'>): void
   /** All metrics as Prometheus text. */
   text(): Promise<string>
   /** All metrics as data, which `mergedText` merges with those of other processes. */
@@ -83,12 +83,12 @@ export function createMetrics({ processMetrics = true, format = 'text' }: Metric
       },
     },
     upstreams,
-    expect({ profiles, tools, upstreams: configs, prices }) {
+    expect({ profiles, tools, guards, upstreams: configs, prices }) {
       const names = Object.keys(profiles)
       const run = tools.flatMap((tool) => (tool.kind === 'http' || tool.kind === 'module' ? [tool.definition.name] : []))
-      notes.expect({ profiles: names, tools: run })
+      notes.expect({ profiles: names, tools: run, guards: guards.map(({ name }) => name) })
       const upstreamNames = configs.map(({ name }) => name)
-      turns.expect({ profiles: names, upstreams: upstreamNames })
+      turns.expect({ profiles: names, upstreams: upstreamNames, guards })
       upstreams.expect({ profiles: names, upstreams: upstreamNames, currency: prices?.currency })
     },
     gauge(name, help, read) {

@@ -10,10 +10,15 @@ const SESSION_SECONDS = [1, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600]
 
 type Counted = Exclude<Note, TurnNote>
 
+const GUARD_FAILURES = ['timeout', 'failed', 'breaker_open', 'too_many', 'aborted', 'gate_full', 'no_transcript'] satisfies readonly Extract<
+  Note,
+  { type: 'guard_failed' }
+>['why'][]
+
 export interface NoteCounters {
   count(note: Counted): void
   /** Their counters begin at 0. */
-  expect(names: { readonly profiles: readonly string[]; readonly tools: readonly string[] }): void
+  expect(names: { readonly profiles: readonly string[]; readonly tools: readonly string[]; readonly guards: readonly string[] }): void
 }
 
 export function createNoteCounters({ counter, histogram }: Series): NoteCounters {
@@ -172,7 +177,8 @@ export function createNoteCounters({ counter, histogram }: Series): NoteCounters
 
   return {
     count,
-    expect({ profiles, tools }) {
+    expect({ profiles, tools, guards }) {
+      guardFailures.begin(combined({ guard: guards.map(label.guard), why: GUARD_FAILURES }))
       opened.begin(combined({ dialect: DIALECTS, profile: profiles.map(label.profile) }))
       const names = tools.map(label.tool)
       toolCalls.begin(combined({ tool: names, outcome: TOOL_OUTCOMES.filter((outcome) => outcome !== 'unknown_tool') }))

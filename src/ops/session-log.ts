@@ -6,7 +6,7 @@ import { wordLabel } from './labels.js'
 /** Notes of every response and turn, logged as `debug` alone: without it not even their fields are gathered. */
 const TRACED: ReadonlySet<Note['type']> = new Set([
   ...(['fields_locked', 'response_started', 'first_audio', 'response_done', 'event_dropped', 'configured', 'lane', 'tool_started'] as const),
-  ...(['answer_begun', 'transcribed', 'barge_in', 'audio_ahead', 'audio_starved', 'turn_ended', 'overhead'] as const),
+  ...(['answer_begun', 'transcribed', 'barge_in', 'audio_ahead', 'audio_starved', 'turn_ended', 'overhead', 'guard_checked'] as const),
 ])
 
 type SessionLogger = Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'level'>
@@ -94,6 +94,7 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
     // Of the usage only metrics and the store know what is a number.
     case 'response_done':
       return logger.debug({ sessionId, responseId: plain(note.responseId), model: note.model === undefined ? undefined : plain(note.model), status: note.status }, name)
+    case 'guard_checked':
     case 'configured':
     case 'fields_locked':
     case 'lane':

@@ -1,16 +1,20 @@
 // What users wait for, as histograms: the times of turns, of interruptions, and the relay's own part.
+import type { Config } from '../config/config.js'
+import type { GuardVerdict } from '../core/policy/guards.js'
 import type { Note, TurnKind } from '../ports/notes.js'
 import { combined } from './known-labels.js'
 import { createBoundedLabel } from './labels.js'
 import type { Series } from './series.js'
 
-const TYPES = ['answer_begun', 'transcribed', 'barge_in', 'audio_ahead', 'audio_starved', 'turn_ended', 'overhead'] as const
+const TYPES = ['answer_begun', 'transcribed', 'barge_in', 'audio_ahead', 'audio_starved', 'turn_ended', 'overhead', 'guard_checked'] as const
 const NAMES: ReadonlySet<string> = new Set(TYPES)
 export type TurnNote = Extract<Note, { readonly type: (typeof TYPES)[number] }>
 
 const WAIT_SECONDS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1, 1.3, 1.7, 2.5, 4, 8]
 const AHEAD_SECONDS = [0.25, 0.5, 1, 2, 4, 8, 15, 30, 60]
 const OVERHEAD_SECONDS = [0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05]
+const GUARD_SECONDS = [0.001, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2.5]
+const OUTCOMES = ['pass', 'block', 'redact', 'none'] satisfies readonly GuardVerdict['type'][]
 const WAITS = ['turn', 'tools', 'profile', 'upstream']
 const TURNS: Readonly<Record<TurnKind, true>> = { spoken: true, typed: true }
 /** More series than this are not made ahead of their first value. */
@@ -19,7 +23,7 @@ const MOST_AHEAD = 64
 export interface TurnMetrics {
   record(note: TurnNote): void
   /** Their histograms begin at 0, if they are not too many. */
-  expect(names: { readonly profiles: readonly string[]; readonly upstreams: readonly string[] }): void
+  expect(names: { readonly profiles: readonly string[]; readonly upstreams: readonly string[]; readonly guards: readonly Pick<Config['guards'][number], 'name' | 'on'>[] }): void
 }
 
 export function isTurnNote(note: Note): note is TurnNote {
@@ -36,6 +40,8 @@ export function createTurnMetrics({ counter, histogram }: Series): TurnMetrics {
   const starved = counter('relay_audio_starved_total', 'Pauses in answers since audio came later than it is played.')
   const tools = histogram('relay_turn_tool_seconds', 'What of a turn was tools, of turns that called any.', WAIT_SECONDS)
   const overhead = histogram('relay_overhead_seconds', 'From the read to the write of one frame in 128.', OVERHEAD_SECONDS, ['direction'])
+  const guardLabel = createBoundedLabel()
+  const checks = histogram('relay_guard_seconds', 'What guards took for one question, by guard, side and outcome.', GUARD_SECONDS, ['guard', 'side', 'outcome'])
   const turns = counter('relay_turns_total', 'Turns, by how they ended.', ['end'])
   bargeIn.begin(combined({ step: ['cancelled', 'truncated'] }))
   overhead.begin(combined({ direction: ['up', 'down'] }))
@@ -50,7 +56,7 @@ export function createTurnMetrics({ counter, histogram }: Series): TurnMetrics {
         case 'transcribed':
           return transcription.observe(note.ms / 1000)
         case 'barge_in':
-          return bargeIn.observe(note.ms / 1000, { step: note.step })
+          return bargeIn.observe(note.ms / 1000, { step: note.step }, note.traceId)
         case 'audio_ahead':
           return ahead.observe(note.ms / 1000)
         case 'audio_starved':
@@ -58,13 +64,16 @@ export function createTurnMetrics({ counter, histogram }: Series): TurnMetrics {
         case 'turn_ended':
           if (note.toolMs !== undefined) tools.observe(note.toolMs / 1000, {}, note.traceId)
           return turns.inc({ end: note.end })
+        case 'guard_checked':
+          return checks.observe(note.durationMs / 1000, { guard: guardLabel(note.guard), side: note.side, outcome: note.outcome })
         case 'overhead':
           return overhead.observe(note.ms / 1000, { direction: note.direction })
         default:
           return note satisfies never
       }
     },
-    expect({ profiles, upstreams }) {
+    expect({ profiles, upstreams, guards }) {
+      for (const { name, on } of guards) checks.begin(combined({ guard: [guardLabel(name)], side: on, outcome: OUTCOMES }))
       const known = combined({ turn: Object.keys(TURNS), tools: ['no', 'yes'], profile: profiles.map(profileLabel), upstream: upstreams })
       if (known.length > MOST_AHEAD) return
       audio.begin(known)

@@ -1,5 +1,6 @@
 // What is worth counting, logging or tracing, and who hears of it. No secret, no speech, no prompt.
 import type { CallMode, Enforcement } from '../core/policy/enforcement.js'
+import type { GuardSide, GuardVerdict } from '../core/policy/guards.js'
 import type { DialectName } from '../core/protocol/dialect.js'
 import type { RefusalCode } from '../core/protocol/errors.js'
 import type { Side } from '../core/protocol/events.js'
@@ -36,6 +37,8 @@ type RelayNote =
   | { readonly type: 'dial_finished'; readonly leg: number; readonly outcome: RefusalCode | 'ok' | 'given_up'; readonly service: UpstreamService | undefined }
   | { readonly type: 'tool_started'; readonly callId: string; readonly tool: string }
   | { readonly type: 'tool_finished'; readonly callId: string; readonly tool: string; readonly outcome: ToolOutcome['outcome']; readonly durationMs: number; readonly cut: boolean }
+  /** A guard was asked about one piece of a text. `outcome`: `none` if it did not answer. */
+  | { readonly type: 'guard_checked'; readonly guard: string; readonly side: GuardSide; readonly outcome: GuardVerdict['type']; readonly durationMs: number }
   /** The client's socket is gone, and the session waits for the client. */
   | { readonly type: 'client_gone' }
   | { readonly type: 'client_back'; readonly recovered: boolean; readonly from: 'memory' | 'moved' | 'snapshot'; readonly awayMs: number; readonly missed: number }
@@ -59,7 +62,7 @@ type RelayNote =
   /** The user's words, after the end of speech. */
   | { readonly type: 'transcribed'; readonly ms: number }
   /** The user spoke into an answer: after so long it was cancelled, or the client said how much of it was heard. */
-  | { readonly type: 'barge_in'; readonly step: 'cancelled' | 'truncated'; readonly ms: number }
+  | { readonly type: 'barge_in'; readonly step: 'cancelled' | 'truncated'; readonly ms: number; readonly traceId: string | undefined }
   /** So much of an answer had been sent and not played when the user spoke into it. */
   | { readonly type: 'audio_ahead'; readonly ms: number }
   /** Audio of an answer came later than its player needed it. */

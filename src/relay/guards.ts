@@ -28,7 +28,10 @@ export function askGuard(session: Asking, { id, guard, side, text }: Extract<Act
   const failed = () => done({ type: 'none', why: 'failed' })
   if (!guards) return queueMicrotask(failed)
   const context = { identity, sessionId, trace: recorder.traceparent?.({ type: 'session' }) ?? trace, signal: abort.signal }
-  guards.ask(guard, { side, text }, context).then((outcome) => done(verdictOf(outcome)), failed)
+  guards.ask(guard, { side, text }, context).then((outcome) => {
+    recorder.note({ type: 'guard_checked', guard, side, outcome: outcome.answer.type, durationMs: outcome.durationMs })
+    done(verdictOf(outcome))
+  }, failed)
 }
 
 function verdictOf({ answer }: GuardOutcome): GuardVerdict {

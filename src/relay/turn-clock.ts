@@ -92,7 +92,7 @@ export class TurnClock {
       case 'tool_finished':
         return this.#toolFinished(moment.by, now)
       case 'truncated':
-        if (this.#brokeInAt !== undefined) this.#session.opened.recorder.note({ type: 'barge_in', step: 'truncated', ms: now - this.#brokeInAt })
+        if (this.#brokeInAt !== undefined) this.#session.opened.recorder.note({ type: 'barge_in', step: 'truncated', ms: now - this.#brokeInAt, traceId: this.#traceId() })
         this.#brokeInAt = undefined
         return this.#playback.stop()
     }
@@ -197,7 +197,7 @@ export class TurnClock {
     this.awaitsText = false
     this.#playback.end()
     if (end === 'interrupted') {
-      if (this.#brokeInAt !== undefined) this.#session.opened.recorder.note({ type: 'barge_in', step: 'cancelled', ms: now - this.#brokeInAt })
+      if (this.#brokeInAt !== undefined) this.#session.opened.recorder.note({ type: 'barge_in', step: 'cancelled', ms: now - this.#brokeInAt, traceId: this.#traceId() })
       // A client that plays on until it truncates is not waited for.
       this.#playback.stop()
     }

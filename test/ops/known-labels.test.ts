@@ -16,6 +16,7 @@ const config = {
     { kind: 'mcp', label: 'docs' },
     { kind: 'client', definition: { name: 'show' } },
   ],
+  guards: [{ name: 'words', on: ['output'] }],
   prices: { currency: 'EUR' },
 } as unknown as Config
 
@@ -33,7 +34,7 @@ describe('a relay that has just started', () => {
     metrics.expect(config)
     const text = await metrics.text()
     const empty = [...text.matchAll(/^# TYPE (\w+) (?:counter|histogram)$/gm)].map(([, name]) => name ?? '').filter((name) => !series(text).some((line) => line.startsWith(name)))
-    expect(empty).toEqual(['relay_events_refused_total', 'relay_events_dropped_total', 'relay_guard_trips_total', 'relay_guard_failures_total'])
+    expect(empty).toEqual(['relay_events_refused_total', 'relay_events_dropped_total', 'relay_guard_trips_total'])
   })
 
   it('counts at 0 what its configuration names', async () => {
@@ -48,6 +49,8 @@ describe('a relay that has just started', () => {
       'relay_dial_seconds_count{upstream="east"} 0',
       'relay_tokens_total{profile="support",kind="output_audio"} 0',
       'relay_money_total{profile="default",currency="eur"} 0',
+      'relay_guard_failures_total{guard="words",why="timeout"} 0',
+      'relay_guard_seconds_count{guard="words",side="output",outcome="block"} 0',
     ]) {
       expect(series(text)).toContain(line)
     }

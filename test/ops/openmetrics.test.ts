@@ -26,6 +26,12 @@ describe('OpenMetrics', () => {
     expect(text.endsWith('# EOF\n')).toBe(true)
   })
 
+  it('names one of an interruption too', async () => {
+    const metrics = createMetrics({ processMetrics: false, format: 'openmetrics' })
+    metrics.recorder.note({ type: 'barge_in', step: 'cancelled', ms: 90, traceId: TRACE })
+    expect(line(await metrics.text(), 'relay_barge_in_seconds_bucket{le="0.1",step="cancelled"}')).toContain(`# {trace_id="${TRACE}"} 0.09`)
+  })
+
   it('keeps the names of counters and the examples of every process when they are added up', async () => {
     const other = TRACE.replace('0', '1')
     const text = await merged('openmetrics', filled('openmetrics', begun(700, TRACE)), filled('openmetrics', begun(700), begun(1500, other)))

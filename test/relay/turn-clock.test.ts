@@ -289,9 +289,9 @@ describe('a user who breaks in', () => {
     await settle()
     expect(notes(lab)).toEqual([
       { type: 'audio_ahead', ms: 1500 },
-      { type: 'barge_in', step: 'cancelled', ms: 30 },
+      { type: 'barge_in', step: 'cancelled', ms: 30, traceId: undefined },
       ended('interrupted'),
-      { type: 'barge_in', step: 'truncated', ms: 80 },
+      { type: 'barge_in', step: 'truncated', ms: 80, traceId: undefined },
     ])
   })
 
@@ -304,7 +304,7 @@ describe('a user who breaks in', () => {
     await lab.pass(120)
     lab.client.say({ type: 'conversation.item.truncate', item_id: 'm_r1', content_index: 0, audio_end_ms: 2000 })
     await settle()
-    expect(notes(lab)).toEqual([ended('completed'), { type: 'audio_ahead', ms: 3000 }, { type: 'barge_in', step: 'truncated', ms: 120 }])
+    expect(notes(lab)).toEqual([ended('completed'), { type: 'audio_ahead', ms: 3000 }, { type: 'barge_in', step: 'truncated', ms: 120, traceId: undefined }])
   })
 
   it('into an answer behind one that is still being played hears both less', async () => {

@@ -14,6 +14,7 @@ export const SPAN = {
   userSpeech: 'user_speech',
   inference: 'realtime_inference',
   tool: 'execute_tool',
+  guard: 'guard',
 } as const
 
 export const EVENT = { firstAudio: 'first_audio', guardTripped: 'guard_tripped', guardFailed: 'guard_failed' } as const
@@ -53,6 +54,7 @@ export const ATTRIBUTE = {
   guardSide: 'relay.guard.side',
   guardCategory: 'relay.guard.category',
   guardWhy: 'relay.guard.why',
+  guardOutcome: 'relay.guard.outcome',
 } as const
 
 /** Where the service's own account of a response has each number. */

@@ -88,6 +88,14 @@ function followed(session: TracedSession, { tracer, layout, trustsClient, conten
     restore = undefined
   }
 
+  function guardChecked({ guard, side, outcome, durationMs }: Extract<Note, { type: 'guard_checked' }>, at: number): void {
+    const [name, turn] = [plain(guard), turns.current()]
+    const own = { [ATTRIBUTE.guard]: name, [ATTRIBUTE.guardSide]: side, [ATTRIBUTE.guardOutcome]: outcome }
+    const start = turn ? { parent: turn.context } : root()
+    const check = startSpan(tracer, `${SPAN.guard} ${name}`, { kind: SpanKind.INTERNAL, at: at - durationMs, ...start, attributes: { ...base, ...own } })
+    endSpan(check, at, outcome === 'none' ? 'no_answer' : undefined)
+  }
+
   function dialStarted({ leg, reason }: Extract<Note, { type: 'dial_started' }>, at: number): void {
     const former = dials.get(leg)
     if (former) endSpan(former, at)
@@ -154,6 +162,8 @@ function followed(session: TracedSession, { tracer, layout, trustsClient, conten
         return turns.toolStarted(note, at)
       case 'tool_finished':
         return turns.toolFinished(note, at)
+      case 'guard_checked':
+        return guardChecked(note, at)
       case 'guard_tripped': {
         const found = { [ATTRIBUTE.guard]: plain(note.guard), [ATTRIBUTE.guardSide]: note.side, [ATTRIBUTE.guardCategory]: plain(note.category) }
         turns.current()?.span.addEvent(EVENT.guardTripped, found, at)

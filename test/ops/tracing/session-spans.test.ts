@@ -323,6 +323,20 @@ it('whatever is noted in whatever order: nothing throws, every span ends, none b
 })
 
 describe('guards', () => {
+  it('have a span for each check, in the turn that it is about', () => {
+    const checked = (outcome: 'pass' | 'none', durationMs: number): Note => ({ type: 'guard_checked', guard: 'safety', side: 'output', outcome, durationMs })
+    const p = follow().at(100, speaks).at(900, stops).at(1000, started('r')).at(1150, checked('pass', 40)).at(1400, checked('none', 200)).at(2000, done('r'))
+    p.at(3000, { type: 'session_closed', code: 'client_left', why: 'client_left', durationMs: 1, upMessages: 0, downMessages: 0, upBytes: 0, downBytes: 0 })
+    expect(p.ended().filter((span) => span.startsWith('guard'))).toEqual(['guard safety 1110-1150', 'guard safety 1200-1400 !no_answer'])
+    const checks = p.spans().filter(({ name }) => name === 'guard safety')
+    expect(checks.map(({ attributes }) => [attributes['relay.guard.side'], attributes['relay.guard.outcome']])).toEqual([
+      ['output', 'pass'],
+      ['output', 'none'],
+    ])
+    const turn = p.spans().find(({ name }) => name === 'realtime turn')
+    expect(checks.map(({ parentSpanContext }) => parentSpanContext?.spanId)).toEqual([turn?.spanContext().spanId, turn?.spanContext().spanId])
+  })
+
   it('are events of the turn, in fixed words', () => {
     const trips: Note = { type: 'guard_tripped', guard: 'safety', side: 'output', category: 'not one word', mode: 'hold' }
     const p = follow().at(100, speaks).at(900, stops).at(1000, started('r'), trips, { type: 'guard_failed', guard: 'safety', why: 'timeout' }).at(2000, done('r'))
