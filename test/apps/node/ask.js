@@ -20,7 +20,9 @@ function wav(pcm) {
 }
 
 const secret = new TextEncoder().encode(process.env.JWT_SECRET ?? '')
-const token = await new SignJWT().setProtectedHeader({ alg: 'HS256' }).setSubject('ask').setIssuedAt().setExpirationTime('5m').sign(secret)
+// The relay compares both with its own settings of these names.
+const meant = { iss: process.env.JWT_ISSUER || undefined, aud: process.env.JWT_AUDIENCE || undefined }
+const token = await new SignJWT(meant).setProtectedHeader({ alg: 'HS256' }).setSubject('ask').setIssuedAt().setExpirationTime('5m').sign(secret)
 const socket = new WebSocket(process.env.RELAY_URL ?? '', { headers: { authorization: `Bearer ${token}` } })
 /** @param {import('realtime-relay/events').ClientEvent} event */
 const send = (event) => socket.send(JSON.stringify(event))

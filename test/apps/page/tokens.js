@@ -7,12 +7,20 @@ if (existsSync('.env')) process.loadEnvFile()
 /** The relay has this one as well: whoever has it can be anybody. */
 const tokenKey = keyOf('JWT_SECRET')
 const cookieKey = keyOf('COOKIE_SECRET')
-const secure = process.env.NODE_ENV === 'production' ? '; Secure' : ''
+const relay = new URL(process.env.RELAY_URL)
+const secure = relay.protocol === 'wss:' || process.env.NODE_ENV === 'production' ? '; Secure' : ''
+/** Beyond this machine anybody could be anybody. */
+const anyName = /^(localhost|127\.0\.0\.1|\[::1\])$/.test(relay.hostname) || process.env.ALLOW_ANY_NAME === 'yes'
+const REFUSED = 'This sign-in believes any name, so it is for a relay on localhost alone. Put your own in its place, or set ALLOW_ANY_NAME=yes.'
+
+/** Who made the token and whom it is for: the relay compares both with its own settings of these names. */
+const meant = { iss: process.env.JWT_ISSUER || undefined, aud: process.env.JWT_AUDIENCE || undefined }
 
 /** Answers its routes, and leaves every other request to `next`, as middleware does. */
 export async function tokens(request, response, next) {
   switch (`${request.method} ${request.url}`) {
     case 'POST /sign-in': {
+      if (!anyName) return answer(response, 403, { error: REFUSED })
       const name = (await textOf(request)).trim()
       if (!/^[\w .@-]{1,40}$/.test(name)) return answer(response, 400, { error: 'A name has 1 to 40 letters or digits.' })
       const cookie = await sign(cookieKey, name, '8h')
@@ -25,7 +33,7 @@ export async function tokens(request, response, next) {
       const name = await userOf(request)
       if (!name) return answer(response, 401, { error: 'Not signed in.' })
       // Short, since it lies in a page. `relayEvents` lets the page come back to its conversation, and renew the token.
-      return answer(response, 200, { token: await sign(tokenKey, name, '5m', { relayEvents: true }) })
+      return answer(response, 200, { token: await sign(tokenKey, name, '5m', { ...meant, relayEvents: true }) })
     }
     default:
       return next()

@@ -10,19 +10,29 @@ import jwt
 from openai import AsyncOpenAI
 
 
+def value(text):
+    """As the relay reads a line of .env: what is in quotes, or else all before a comment."""
+    text = text.strip()
+    end = text.find(text[0], 1) if text[:1] in ('"', "'", "`") else -1
+    return text[1:end] if end > 0 else text.split("#", 1)[0].strip()
+
+
 def settings():
     """The environment, and what .env adds to it."""
     found = {}
     if os.path.exists(".env"):
         with open(".env", encoding="utf-8") as lines:
-            found = dict(line.strip().split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+            pairs = [line.strip().split("=", 1) for line in lines if "=" in line and not line.strip().startswith("#")]
+            found = {name.strip().removeprefix("export "): value(text) for name, text in pairs}
     return {**found, **os.environ}
 
 
 async def ask(question):
     env = settings()
     now = int(time.time())
-    token = jwt.encode({"sub": "ask", "iat": now, "exp": now + 300}, env["JWT_SECRET"], algorithm="HS256")
+    # The relay compares these two with its own settings of these names.
+    meant = {claim: env[name] for claim, name in (("iss", "JWT_ISSUER"), ("aud", "JWT_AUDIENCE")) if env.get(name)}
+    token = jwt.encode({"sub": "ask", "iat": now, "exp": now + 300, **meant}, env["JWT_SECRET"], algorithm="HS256")
     # The library adds /realtime to the address itself.
     client = AsyncOpenAI(api_key=token, websocket_base_url=env["RELAY_URL"].removesuffix("/realtime"))
     async with client.realtime.connect(model="any") as relay:
@@ -49,4 +59,5 @@ async def ask(question):
             file.writeframes(sound)
 
 
-asyncio.run(ask(sys.argv[1] if len(sys.argv) > 1 else "What is the weather in Lisbon?"))
+if __name__ == "__main__":
+    asyncio.run(ask(sys.argv[1] if len(sys.argv) > 1 else "What is the weather in Lisbon?"))

@@ -1,5 +1,5 @@
 // Who you are, then the conversation.
-import { signIn, user } from '../lib/session'
+import { refused, signIn, user } from '../lib/session'
 import { Talk } from './talk'
 
 async function take(form: FormData) {
@@ -10,6 +10,8 @@ async function take(form: FormData) {
 
 export default async function Page() {
   if (await user()) return <Talk url={process.env.RELAY_URL ?? ''} />
+  const why = refused()
+  if (why !== undefined) return <p role="alert">{why}</p>
   return (
     <form action={take}>
       <input name="name" aria-label="Your name" placeholder="Your name" required /> <button type="submit">Sign in</button>

@@ -4,10 +4,18 @@ import { cookies } from 'next/headers'
 
 const HOURS = 8
 
-/** Believes any name. */
+/** Why nobody may sign in. This sign-in believes any name, and beyond this machine anybody could be anybody. */
+export function refused(): string | undefined {
+  const { hostname } = new URL(process.env.RELAY_URL ?? '')
+  if (/^(localhost|127\.0\.0\.1|\[::1\])$/.test(hostname) || process.env.ALLOW_ANY_NAME === 'yes') return undefined
+  return 'This sign-in believes any name, so it is for a relay on localhost alone. Put your own in its place, or set ALLOW_ANY_NAME=yes.'
+}
+
 export async function signIn(name: string): Promise<void> {
+  const why = refused()
+  if (why !== undefined) throw new Error(why)
   const cookie = await signed('COOKIE_SECRET', name, `${HOURS}h`)
-  const secure = process.env.NODE_ENV === 'production'
+  const secure = process.env.RELAY_URL?.startsWith('wss:') || process.env.NODE_ENV === 'production'
   ;(await cookies()).set('session', cookie, { httpOnly: true, sameSite: 'strict', secure, maxAge: HOURS * 3600 })
 }
 

@@ -10,7 +10,8 @@ at('sign-in').onsubmit = async (event) => {
 }
 show(await (await fetch('/me')).json())
 
-function show({ name, relay }) {
+function show({ name, relay, error }) {
+  at('refused').textContent = error ?? ''
   at('sign-in').hidden = name !== undefined
   document.querySelector('main').hidden = name === undefined
   if (name !== undefined) talkTo(relay)

@@ -5,6 +5,7 @@ import { Talk } from './talk'
 interface User {
   readonly name?: string
   readonly relay: string
+  readonly error?: string
 }
 
 const ask = async (path: string, init?: RequestInit): Promise<User> => (await fetch(path, init)).json()
@@ -21,6 +22,7 @@ export function App() {
   return (
     <form onSubmit={signIn}>
       <input name="name" aria-label="Your name" placeholder="Your name" required /> <button type="submit">Sign in</button>
+      {user.error && <p role="alert">{user.error}</p>}
     </form>
   )
 }
