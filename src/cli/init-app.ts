@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { VERSION } from '../config/version.js'
 import { UsageError } from './commands.js'
 
 const APPS = {
@@ -10,7 +11,7 @@ const APPS = {
   react: { does: 'React with Vite', next: ['npm install && npm run relay', 'npm run dev', 'http://localhost:3000'] },
   next: { does: 'Next.js with a token route', next: ['npm install && npm run relay', 'npm run dev', 'http://localhost:3000'] },
   node: { does: 'asks from Node, and keeps the answer as sound', next: ['npm install && npm run relay', 'npm start'] },
-  python: { does: 'the same in Python, with openai', next: ['npx realtime-relay demo --env-file .env', 'pip install -r requirements.txt && python ask.py'] },
+  python: { does: 'the same in Python, with openai', next: [`npx realtime-relay@${VERSION} demo --env-file .env`, 'pip install -r requirements.txt && python ask.py'] },
   phone: { does: 'a number that people ring', next: ['npm install && npm run relay', 'npm run call'] },
 } as const
 
@@ -20,9 +21,9 @@ export const APP_NAMES = Object.keys(APPS) as AppName[]
 /** The package's apps, seen from `dist/cli` and from `src/cli`. */
 const SOURCE = fileURLToPath(new URL('../../test/apps/', import.meta.url))
 /** Read in the folder of the app; npm leaves a file of this name out of packages, so it is not among the copied ones. */
-const IGNORED = ['node_modules/', 'dist/', '.next/', 'next-env.d.ts', '.env', '*.wav', '__pycache__/', '.venv/']
+const IGNORED = ['node_modules/', 'dist/', '.next/', 'next-env.d.ts', '.env*', '!.env.example', '*.tsbuildinfo', '*.wav', '__pycache__/', '.venv/']
 /** What a run of the app leaves behind in a clone. */
-const LEFT_BEHIND = /(^|\/)(node_modules|dist|\.next|__pycache__|\.venv|\.env|next-env\.d\.ts|package-lock\.json|[^/]+\.wav)(\/|$)/
+const LEFT_BEHIND = /(^|\/)(node_modules|dist|\.next|__pycache__|\.venv|\.env(?!\.example(\/|$))[^/]*|next-env\.d\.ts|package-lock\.json|[^/]+\.(wav|tsbuildinfo))(\/|$)/
 
 /** Throws a `UsageError` if the name is unknown, or the folder has something in it already: nothing is ever overwritten. */
 export function initApp(name: string, folder: string | undefined, print: (line: string) => void, source = SOURCE): void {
@@ -49,7 +50,10 @@ export function initApp(name: string, folder: string | undefined, print: (line: 
   print(`  2. ${relay}`)
   print(`  3. ${run}${address === undefined ? '   (in another terminal)' : `   (in another terminal), and open ${address}`}`)
   print('')
-  print(`${join(target, 'README.md')} says how to use a model of yours, and a relay from a tarball.`)
+  print(`Until realtime-relay ${VERSION} is published, npm does not find it (E404): run npm pack in a clone of it, and before step 2`)
+  print(`  npm install <path>/realtime-relay-${VERSION}.tgz`)
+  print('')
+  print(`${join(target, 'README.md')} says how to use a model of yours.`)
 }
 
 function isApp(name: string): name is AppName {

@@ -30,16 +30,20 @@ describe('init --app', () => {
   it.each(APP_NAMES)('copies %s whole, with an .env of its own, and says what comes next', async (name) => {
     const { code, output, errors } = await init('--app', name, 'mine')
     expect([code, errors]).toEqual([0, ''])
+    if (name === 'python') expect(output).toContain(`npx realtime-relay@${manifest(join(ROOT, 'package.json')).version} demo`)
     const committed = filesOf(join(APPS, name)).filter((path) => !/node_modules|\.next|next-env|package-lock|\.wav$|(^|\/)dist\//.test(path))
     expect(filesOf(join(folder, 'mine'))).toEqual([...committed, '.env', '.gitignore'].sort())
     for (const path of committed) expect(readFileSync(join(folder, 'mine', path), 'utf8'), path).toBe(readFileSync(join(APPS, name, path), 'utf8'))
     expect(statSync(join(folder, 'mine', '.env')).mode & 0o777).toBe(0o600)
     const env = parseEnv(readFileSync(join(folder, 'mine', '.env'), 'utf8'))
     expect(env.JWT_SECRET?.length).toBeGreaterThanOrEqual(32)
+    expect([env.JWT_ISSUER, env.JWT_AUDIENCE]).toEqual(['my-app', 'realtime-relay'])
     expect(env.JWT_SECRET).not.toBe(env.COOKIE_SECRET)
     for (const secret of Object.entries(env).flatMap(([key, value]) => (/_(SECRET|TOKEN)$/.test(key) ? [value ?? ''] : []))) expect(output).not.toContain(secret)
-    expect(readFileSync(join(folder, 'mine', '.gitignore'), 'utf8').split('\n')).toContain('.env')
-    expect(output).toMatch(/^Next:\n {2}1\. cd mine\n {2}2\. \S.+\n {2}3\. \S.+\n\nmine\/README\.md says .+\n$/m)
+    expect(readFileSync(join(folder, 'mine', '.gitignore'), 'utf8').split('\n')).toEqual(expect.arrayContaining(['.env*', '!.env.example']))
+    expect(output).toMatch(
+      /^Next:\n {2}1\. cd mine\n {2}2\. \S.+\n {2}3\. \S.+\n\nUntil realtime-relay \d.+\n {2}npm install <path>\/realtime-relay-\d+\.\d+\.\d+\.tgz\n\nmine\/README\.md says .+\n$/m,
+    )
   })
 
   it('gives every copy its own secrets, and a folder of its own name if none is named', async () => {
@@ -91,7 +95,20 @@ describe('init --app', () => {
   it('leaves out what runs of an app left in a clone', () => {
     const source = join(folder, 'apps', 'page')
     for (const path of ['node_modules/x', 'public', 'dist', '.next', '__pycache__', '.venv/bin']) mkdirSync(join(source, path), { recursive: true })
-    for (const path of ['node_modules/x/a.js', 'dist/a.js', '.next/a', '__pycache__/a', '.venv/bin/a', 'package-lock.json', 'answer.wav', '.env'])
+    for (const path of [
+      'node_modules/x/a.js',
+      'dist/a.js',
+      '.next/a',
+      '__pycache__/a',
+      '.venv/bin/a',
+      'package-lock.json',
+      'tsconfig.tsbuildinfo',
+      'answer.wav',
+      '.env',
+      '.env.local',
+      'public/.env.production',
+      '.env.example.local',
+    ])
       writeFileSync(join(source, path), '')
     writeFileSync(join(source, '.env.example'), 'JWT_SECRET=\n')
     writeFileSync(join(source, 'public/distance.js'), '')
@@ -142,6 +159,9 @@ describe('the apps', () => {
     expect(before).toContain('test/apps/next/.env.example')
     const left = [
       '.env',
+      '.env.local',
+      'app/.env.production',
+      'key.pem',
       '.next/server/app.js',
       'dist/app.js',
       'node_modules/x/x.js',
@@ -152,11 +172,15 @@ describe('the apps', () => {
       'next-env.d.ts',
       'tsconfig.tsbuildinfo',
     ]
-    for (const path of left) {
-      mkdirSync(dirname(join(folder, 'test/apps/next', path)), { recursive: true })
-      writeFileSync(join(folder, 'test/apps/next', path), '')
+    const planted = [...left.map((path) => `test/apps/next/${path}`), 'deploy/.env.local', 'deploy/tls/key.pem', 'deploy/kubernetes/secret.yaml', 'deploy/azure/my.bicepparam']
+    for (const path of planted) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true })
+      writeFileSync(join(folder, path), '')
     }
     expect(packed()).toEqual(before)
+    cpSync(join(ROOT, '.gitignore'), join(folder, '.gitignore'))
+    execFileSync('git', ['init', '--quiet'], { cwd: folder })
+    for (const path of planted) expect(execFileSync('git', ['check-ignore', path], { cwd: folder, encoding: 'utf8' }), path).toBe(`${path}\n`)
   })
 
   it('page and react have one server and one sign-in', () => {
