@@ -70,8 +70,9 @@ describe.skipIf(why !== undefined).each(APPS)(`$name${because}`, { timeout: 90_0
     await button('Talk').waitFor()
     const { status, token = '' } = await tokenOf()
     expect(status).toBe(200)
-    const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { sub: string; iat: number; exp: number }
-    expect([claims.sub, claims.exp - claims.iat]).toEqual(['alice', 300])
+    const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { sub: string; iss: string; aud: string; iat: number; exp: number }
+    // The relay has read the same .env, and takes no other issuer or audience.
+    expect([claims.sub, claims.iss, claims.aud, claims.exp - claims.iat]).toEqual(['alice', 'my-app', 'realtime-relay', 300])
     const cookies = await browser.context.cookies()
     expect(cookies).toMatchObject([{ name: 'session', httpOnly: true, sameSite: 'Strict' }])
   })
@@ -156,5 +157,23 @@ describe.skipIf(why !== undefined).each(APPS)(`$name${because}`, { timeout: 90_0
     expect(found.map((entry) => entry.name)).toEqual([])
     const html = await page.content()
     for (const secret of secrets) expect(html + app.output).not.toContain(secret)
+  })
+
+  it('lets nobody in by a mere name if the relay is elsewhere', async () => {
+    const port = await freePort()
+    const far = startScript(name, 'start', { PORT: port, RELAY_URL: 'wss://relay.example.com/v1/realtime' })
+    try {
+      await far.says(ready, 30_000)
+      await browser.context.clearCookies()
+      await page.goto(`http://localhost:${port}`)
+      if (name !== 'next') {
+        await page.getByLabel('Your name').fill('alice')
+        await button('Sign in').click()
+      }
+      await page.getByRole('alert').filter({ hasText: 'ALLOW_ANY_NAME=yes' }).waitFor()
+      expect(await browser.context.cookies()).toEqual([])
+    } finally {
+      await far.stop()
+    }
   })
 })

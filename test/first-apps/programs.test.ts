@@ -37,11 +37,13 @@ describe.each(kinds)('$name', ({ name, why, ask }) => {
     expect(soundIn(join(appFolder(name), 'answer.wav'))).toBeGreaterThan(0.5)
   })
 
-  it.skipIf(why !== undefined)(`says why it gets none: another secret, or no relay${because(why)}`, async () => {
+  it.skipIf(why !== undefined)(`says why it gets none: another secret, another audience, or no relay${because(why)}`, async () => {
     relay = await startRelay(name)
     const stranger = ask({ RELAY_URL: relay.url, JWT_SECRET: 'x'.repeat(40) })
     expect((await stranger.ended).code).not.toBe(0)
     expect(stranger.errors).toMatch(name === 'node' ? /token/i : /40[13]|4401|token/i)
+    const other = ask({ RELAY_URL: relay.url, JWT_AUDIENCE: 'another-relay' })
+    expect((await other.ended).code).not.toBe(0)
     await relay.stop()
     const lost = ask({ RELAY_URL: relay.url })
     expect((await lost.ended).code).not.toBe(0)
