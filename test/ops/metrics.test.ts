@@ -31,6 +31,7 @@ const notes: readonly (readonly [note: Note, ...lines: string[]])[] = [
   [{ type: 'upstream_error', code: 'server_error' }, 'relay_upstream_errors_total{code="server_error"} 1'],
   [{ type: 'configured', durationMs: 300 }, 'relay_configured_seconds_sum 0.3'],
   [{ type: 'response_done', responseId: 'resp_1', model: 'gpt-realtime', status: 'completed', usage: undefined }, 'relay_responses_total{status="completed"} 1'],
+  [{ type: 'response_done', responseId: 'resp_1', model: undefined, status: 'incomplete', reason: 'content_filter', usage: undefined }, 'relay_content_filtered_total 1'],
   [
     { type: 'answer_begun', with: 'audio', ms: 700, turn: 'spoken', tools: false, profile: 'default', upstream: 'east', traceId: undefined },
     'relay_first_audio_seconds_bucket{le="0.65",turn="spoken",tools="no",profile="default",upstream="east"} 0',
