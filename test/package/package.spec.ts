@@ -32,7 +32,7 @@ describe.skipIf(missing !== '')(`the tarball${missing}`, () => {
   it('has what runs, the types and the documents; no source, no test, no map, no file with secrets', () => {
     // The apps that `init --app` copies are source, and are to be read.
     const others = files.filter((name) => !name.startsWith('test/apps/'))
-    expect(files.filter((name) => /^test\/apps\/.*(\.env$|node_modules|\.next|\.pem$)/.test(name))).toEqual([])
+    expect(files.filter((name) => /^test\/apps\/.*(\.env(?!\.example$)[^/]*$|node_modules|\.next|\.pem$)/.test(name))).toEqual([])
     expect(others.filter((name) => /(^|\/)(test|node_modules)\/|\.map$|\.tsbuildinfo$|\.env|\.pem$|\.npmrc$|(?<!\.d)\.ts$|\.mjs$/.test(name))).toEqual([])
     expect([...new Set(files.map((name) => name.split('/')[0]))].sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'deploy', 'dist', 'package.json', 'src', 'test'])
     expect(files.filter((name) => name.startsWith('src/') && !/\.(md|png)$/.test(name))).toEqual([])
