@@ -89,6 +89,8 @@ export function createAnswers({ interruptedBy }: RelayOptions, { send, tell, onS
   function missed() {
     going.clear()
     sound.speaker.done()
+    if (plays) onSpeaking(false)
+    plays = false
   }
 
   return {

@@ -23,8 +23,10 @@ const REFRESH_MS = 2000
 /** So much that a socket has not sent says that it is dead: twenty seconds of sound. */
 const MOST_BUFFERED = 1_300_000
 const MOST_PENDING = 1000
-/** What makes sense in that session alone, or in that moment. */
-const OF_ITS_SESSION = /"(?!event)\w+_id":|:"((in|out)put_audio_buffer|response.cancel")/
+/** Where an event names what its session has. */
+const NAMES = ['type', 'item', 'item_id', 'previous_item_id', 'response_id', 'call_id']
+/** What makes sense in that session alone, or in that moment: of an event with nothing but `NAMES`. */
+const OF_ITS_SESSION = /_id":"(?!root")|:"((in|out)put_audio_buffer|response.cancel")/
 
 /** Nothing happens before `open`, `talk` or `say`, so it can be called while a page is built, also on a server. */
 export function connect(options: RelayOptions): Relay {
@@ -51,8 +53,10 @@ export function connect(options: RelayOptions): Relay {
     send,
     tell,
     onPart(audio: string) {
-      if (socket && socket.bufferedAmount > MOST_BUFFERED) talk?.doubt()
-      else send({ type: 'input_audio_buffer.append', audio })
+      const stalls = state === 'open' && (socket as WebSocket).bufferedAmount > MOST_BUFFERED
+      if (stalls) talk?.doubt()
+      // If there is no coming back, it stays open.
+      if (!stalls || state !== 'open') send({ type: 'input_audio_buffer.append', audio })
     },
     onSpeaking(speaks: boolean) {
       if (speaks === speaking) return
@@ -77,8 +81,9 @@ export function connect(options: RelayOptions): Relay {
     })
     if (state === 'closed') {
       unwatch = watchPage(() => talk?.doubt(), close)
+      const mine = ++session
       set('connecting')
-      begin()
+      if (mine === session) begin()
     }
     return quiet(promise)
   }
@@ -89,11 +94,11 @@ export function connect(options: RelayOptions): Relay {
     const common = {
       connect: dial,
       onEvent: (event: object) => mine === session && heard(event as ServerEvent),
-      onState: (next: TalkState, detail?: boolean | number, reason?: unknown) => mine === session && changed(next, detail, reason),
+      onState: (...given: Parameters<typeof changed>) => mine === session && changed(...given),
     }
     try {
       const ends = sound.ends()
-      talk = ends ? calling({ ...common, ...ends, url: options.url, token: fresh }) : resuming(common)
+      talk = ends ? calling({ ...common, ...ends, url: options.url, token: fresh, bearer: () => bearer }) : resuming(common)
     } catch {
       ended(1006, problemOf('address'))
     }
@@ -121,54 +126,60 @@ export function connect(options: RelayOptions): Relay {
   }
 
   /** Until there is another token, or the session's end. */
-  async function refresh(mine: number) {
-    const old = bearer
-    try {
-      // Not told as `sent`: it is nobody's business.
-      const token = await fresh()
-      if (token !== old && mine === session) talk?.send({ type: 'relay.token.refresh', token })
-    } catch (problem) {
-      if (mine !== session) return
-      tell(problem as Problem)
-      timer = setTimeout(refresh, REFRESH_MS, mine)
-    }
+  async function refresh(mine: number, old = bearer) {
+    const token = await fresh().catch((problem) => {
+      if (mine === session) tell(problem)
+      return old
+    })
+    if (mine !== session) return
+    // Not told as `sent`: it is nobody's business.
+    if (token !== old) talk?.send({ type: 'relay.token.refresh', token })
+    else timer = setTimeout(refresh, REFRESH_MS, mine, old)
   }
 
+  /** A listener may close: then another session counts, or none. */
   function changed(next: TalkState, detail?: boolean | number, reason?: unknown) {
+    const mine = session
     if (next === 'over') return ended(detail as number, reason)
     if (next === 'away') return set('away')
     if (next === 'open' && wasLive) {
-      pending = pending.filter((event) => !OF_ITS_SESSION.test(JSON.stringify(event)))
+      pending = pending.filter((event) => !OF_ITS_SESSION.test(JSON.stringify(event, NAMES)))
       tell(problemOf('new_session'))
     }
     if (next === 'back' && !detail) {
       answers.missed()
       tell(problemOf('missed'))
     }
+    if (mine !== session) return
     wasLive = true
     told = false
     tries = 0
     words = ''
     set('open')
+    if (mine !== session) return
     for (const event of pending.splice(0)) talk?.send(event)
     for (const [resolve] of waiting.splice(0)) resolve()
   }
 
   function ended(code: number, reason: unknown) {
     if (wasLive && (tries > 0 ? isLost(code) && tries < MOST_TRIES : BEGIN_ANEW.includes(code))) {
+      // Nothing of the old one counts any more.
+      const mine = ++session
       answers.forget()
       set('away')
+      if (mine !== session) return
       timer = setTimeout(begin, tries && Math.min(250 * 2 ** tries, 8000))
       tries++
       return
     }
     const isGone = wasLive && tries === 0 && code === 1006
-    const problem = Object.assign(isProblem(reason) ? reason : problemOf(isGone ? 'lost' : code, words), { fatal: true })
+    const problem = isProblem(reason) ? reason : problemOf(isGone ? 'lost' : code, words)
     finish(problem)
     tell(problem)
   }
 
   function finish(problem: Problem) {
+    Object.assign(problem, { fatal: true })
     session++
     asked++
     clearTimeout(timer)
@@ -205,12 +216,11 @@ export function connect(options: RelayOptions): Relay {
     sound.wake()
     await open()
     if (mine !== asked) return
-    try {
-      await sound.listen(() => mine === asked)
-    } catch (problem) {
-      tell(problem as Problem)
+    const opened = sound.listen(() => mine === asked)
+    await opened.catch((problem) => {
+      tell(problem)
       throw problem
-    }
+    })
   }
 
   return {

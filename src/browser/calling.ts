@@ -12,25 +12,32 @@ export interface CallOptions extends Omit<TalkOptions, 'connect'> {
   /** Of the relay, as for a WebSocket. */
   readonly url: string
   readonly token: () => Promise<string>
+  /** The last token: there is no time to ask for one when a page is left. */
+  readonly bearer: () => string
   /** Opens a socket that follows the call. */
   readonly connect: (protocols: string[], callId: string) => Promise<Socket>
   /** What the caller says. */
   readonly stream: MediaStream
   /** Plays the answer. */
   readonly player: HTMLAudioElement
+  /** Has it play, or tells that the browser lets nothing sound. */
+  readonly wake: () => void
 }
 
 /** Nothing is kept for a socket that is away, so `back` never comes with all that was missed. */
-export function calling({ url, token, connect, stream, player, onEvent, onState }: CallOptions): Talk {
+export function calling({ url, token, bearer, connect, stream, player, wake, onEvent, onState }: CallOptions): Talk {
   let [isOver, wasLive] = [false, false]
   let id = ''
-  let headers = {}
-  const calls = url.replace(/^ws([^?]*?)\/?(\?.*)?$/, 'http$1/calls')
-  const post = (path: string, request: RequestInit) => fetch(calls + path, { method: 'POST', ...request })
+  const post = (path: string, request: RequestInit) =>
+    fetch(url.replace(/^ws([^?]*?)\/?(\?.*)?$/, `http$1/calls${path}$2`), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${bearer()}`, 'content-type': 'application/sdp' },
+      ...request,
+    })
   const peer = new RTCPeerConnection()
   peer.ontrack = ({ track }) => {
     player.srcObject = new MediaStream([track])
-    player.play().catch(() => undefined)
+    wake()
   }
   // A page that is cut off hears nothing more, whatever its socket does.
   peer.onconnectionstatechange = () => peer.connectionState === 'failed' && line.over(1006)
@@ -58,12 +65,12 @@ export function calling({ url, token, connect, stream, player, onEvent, onState 
   })
 
   async function place() {
-    headers = { authorization: `Bearer ${await token()}` }
+    await token()
     // Only sound is offered: without a channel there is nothing else to send past the relay.
     for (const track of stream.getAudioTracks()) peer.addTrack(track, stream)
     await peer.setLocalDescription()
     const { sdp: body } = peer.localDescription as RTCSessionDescription
-    const answer = await post('', { body, headers: { ...headers, 'content-type': 'application/sdp' }, signal: AbortSignal.timeout(PLACE_MS) })
+    const answer = await post('', { body, signal: AbortSignal.timeout(PLACE_MS) })
     const { status } = answer
     if (status !== 201) {
       // A refusal's body has the shape of an `error` event.
@@ -78,7 +85,7 @@ export function calling({ url, token, connect, stream, player, onEvent, onState 
 
   /** Before the connection is closed: that would end the call first, and then there is none to hang up. */
   function hangUp() {
-    post(`/${id}/hangup`, { headers, keepalive: true })
+    post(`/${id}/hangup`, { keepalive: true })
       .catch(() => undefined)
       .finally(() => peer.close())
   }

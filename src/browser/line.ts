@@ -61,6 +61,8 @@ export function createLine({ connect, onEvent, awayMs, onAway, onOver }: LineOpt
   let timer: ReturnType<typeof setTimeout> | undefined
 
   async function dial() {
+    // Who hears of `away` may have closed.
+    if (isOver) return
     const mine = ++attempt
     waits = false
     clearTimeout(timer)

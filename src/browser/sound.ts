@@ -10,8 +10,8 @@ export interface Sound {
   wake(): void
   /** The browser lets nothing sound yet. */
   isSilenced(): boolean
-  /** Of a call: what is said, and what plays the answers. */
-  ends(): { readonly stream: MediaStream; readonly player: HTMLAudioElement } | undefined
+  /** Of a call: what is said, what plays the answers, and `wake`. */
+  ends(): { readonly stream: MediaStream; readonly player: HTMLAudioElement; readonly wake: () => void } | undefined
   readonly listens: boolean
   /** Throws a `Problem`. While the microphone is being opened, the user may want no more of it. */
   listen(isWanted: () => boolean): Promise<void>
@@ -34,14 +34,22 @@ export function createSound({ transport, workletUrl: url }: RelayOptions, { tell
     return audio
   }
 
+  function wake() {
+    // Without a click it may never come to an end.
+    context()
+      .resume()
+      .catch(() => undefined)
+    player?.play().catch(({ name }) => name === 'NotAllowedError' && tell(problemOf('autoplay')))
+  }
+
   /** A call can begin without a microphone: it is silent then. */
   function uplinkNode(): MediaStreamAudioDestinationNode {
     uplink ??= new MediaStreamAudioDestinationNode(context(), { channelCount: 1 })
     return uplink
   }
 
-  /** A node whose sound comes out in parts. */
-  async function parts(context: AudioContext): Promise<AudioNode> {
+  /** A node whose sound comes out in parts, until it gets a message. */
+  async function parts(context: AudioContext): Promise<AudioWorkletNode> {
     // One address: a scope that has the module does not run it again.
     url ??= URL.createObjectURL(new Blob([MICROPHONE], { type: 'text/javascript' }))
     await context.audioWorklet.addModule(url).catch(() => {
@@ -52,8 +60,8 @@ export function createSound({ transport, workletUrl: url }: RelayOptions, { tell
     return node
   }
 
-  /** Returns what ends it. */
-  async function connect(stream: MediaStream): Promise<() => void> {
+  /** `undo` grows by what ends it, also if it throws. */
+  async function connect(stream: MediaStream, undo: (() => void)[]) {
     let own: AudioContext | undefined
     let source: AudioNode
     try {
@@ -63,11 +71,14 @@ export function createSound({ transport, workletUrl: url }: RelayOptions, { tell
       own = new AudioContext()
       source = own.createMediaStreamSource(stream)
     }
-    source.connect(isCall ? uplinkNode() : await parts(own ?? context()))
-    return () => {
+    undo.push(() => {
       source.disconnect()
       own?.close()
-    }
+    })
+    if (isCall) return source.connect(uplinkNode())
+    const node = await parts(own ?? context())
+    undo.push(() => node.port.postMessage(0))
+    source.connect(node)
   }
 
   async function listen(isWanted: () => boolean) {
@@ -78,13 +89,12 @@ export function createSound({ transport, workletUrl: url }: RelayOptions, { tell
       throw problemOf(name)
     })
     const [track] = stream.getAudioTracks() as [MediaStreamTrack]
-    let disconnect: (() => void) | undefined
+    const undo = [() => track.stop()]
     const end = () => {
-      disconnect?.()
-      track.stop()
+      for (const act of undo) act()
     }
     try {
-      disconnect = await connect(stream)
+      if (isWanted()) await connect(stream, undo)
     } catch (error) {
       end()
       throw error
@@ -107,17 +117,12 @@ export function createSound({ transport, workletUrl: url }: RelayOptions, { tell
 
   return {
     speaker: createSpeaker(context, onSpeaking),
-    wake() {
-      // Without a click it may never come to an end.
-      context()
-        .resume()
-        .catch(() => undefined)
-    },
+    wake,
     isSilenced: () => audio?.state === 'suspended',
     ends() {
       if (!isCall) return undefined
       player ??= new Audio()
-      return { stream: uplinkNode().stream, player }
+      return { stream: uplinkNode().stream, player, wake }
     },
     get listens() {
       return stop !== undefined

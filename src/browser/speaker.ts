@@ -96,7 +96,7 @@ export function createSpeaker(context: () => BaseAudioContext, onSpeaking: (spea
           received += samples
           heard += Math.min(Math.max(0, Math.round((context().currentTime - start) * RATE)), samples)
         }
-        if (heard < received || !isDone) cuts.push({ item, content, ms: Math.floor((heard * 1000) / RATE) })
+        if (heard < received || !isDone) cuts.push({ item, content, ms: Math.floor(heard / (RATE / 1000)) })
       }
       if (parts.length > 0) onSpeaking(false)
       parts = []

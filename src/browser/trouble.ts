@@ -24,11 +24,11 @@ const MEND = 'Mend what the page sends.'
  */
 const TEXTS: Readonly<Record<number | string, readonly [advice: string, message?: string]>> = {
   1000: [ANEW],
-  1006: ['Check url, network and relay: with REFUSE_AFTER_UPGRADE it tells more.', 'The relay does not answer.'],
+  1006: ['Check url and network. With REFUSE_AFTER_UPGRADE the relay tells more.', 'The relay does not answer.'],
   1012: [LATER],
   1013: [LATER],
   4401: ['Let token() return a new one.'],
-  4402: ['Ask for a higher quota, or wait.'],
+  4402: ['Wait, or ask the operator.'],
   4403: ['Ask the operator.'],
   4404: ['Check url.'],
   4408: [ANEW],
@@ -37,7 +37,7 @@ const TEXTS: Readonly<Record<number | string, readonly [advice: string, message?
   4413: ['Open again, and send less.'],
   4429: [LATER],
   lost: ['Open again. With the claim relayEvents it comes back.', 'The connection was lost.'],
-  address: ['Check url and token().', 'This address or token cannot be used.'],
+  address: ['Check url and token().', 'This url or token cannot be used.'],
   token: ['Check your back end.', 'token() failed, or took ten seconds.'],
   new_session: ['Say that this is a new conversation.', 'The relay has lost the session.'],
   missed: ['Show items that come again by id.', 'Some events were missed.'],
@@ -46,10 +46,10 @@ const TEXTS: Readonly<Record<number | string, readonly [advice: string, message?
   sound: ['Ask for shorter answers.', 'Too much sound waits.'],
   worklet: ['Allow blob: in script-src, or set workletUrl.', 'The microphone script was not loaded.'],
   device_lost: ['Connect one, and call talk().', 'The microphone is gone.'],
-  InsecureContext: ['Serve it by https.', 'Only pages on https or localhost get the microphone.'],
+  InsecureContext: ['Serve it by https.', 'This page may not use the microphone.'],
   NotAllowedError: ['Allow it beside the address.', 'This page may not use the microphone.'],
   NotFoundError: ['Connect one, and call talk().', 'No microphone was found.'],
-  NotReadableError: ['Close that, and call talk().', 'The microphone cannot be opened: another program may be using it.'],
+  NotReadableError: ['Close that, and call talk().', 'Another program may use the microphone.'],
 }
 
 /** `words` are the relay's own, if it had any; `speaksFor` is the code whose words are used. */

@@ -2,12 +2,14 @@
 
 /**
  * Text, since it runs in a scope of its own. Each sample that goes out is the mean of the input over its time (`ratio` input samples), so 24 kHz pass as they are.
+ * A message ends it: a browser lets it run on without a microphone.
  * The build writes it into a file as well, for pages whose policy forbids Blob URLs.
  */
 export const MICROPHONE = `const ratio = sampleRate / 24000
 const pcm = new Int16Array(1200)
 let [room, sum, at] = [ratio, 0, 0]
 registerProcessor('relay', class extends AudioWorkletProcessor {
+  runs = this.port.onmessage = () => (this.runs = false)
   process([[samples = []]]) {
     for (const sample of samples) {
       let left = 1
@@ -21,7 +23,7 @@ registerProcessor('relay', class extends AudioWorkletProcessor {
       sum += sample * left
       room -= left
     }
-    return true
+    return !!this.runs
   }
 })
 `

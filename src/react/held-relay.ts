@@ -22,6 +22,8 @@ export interface HeldRelay {
   readonly seen: () => Seen
   /** The user acts again. */
   readonly forgive: () => void
+  /** It is open, or is about to be: so is the one after it. */
+  readonly goesOn: () => boolean
   /** Opens at once, or if the one before was open. Returns what ends it. */
   readonly begin: (immediate: boolean) => () => void
 }
@@ -61,6 +63,7 @@ export function holdRelay(options: RelayOptions, key: string, goesOn: boolean): 
     },
     seen: () => seen,
     forgive,
+    goesOn: () => opens || relay.state !== 'closed',
     begin(immediate) {
       let ended = false
       // StrictMode begins, ends and begins again in one go: only the last one is meant.

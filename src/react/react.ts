@@ -39,7 +39,7 @@ export function useRelay(options: UseRelayOptions): RelayView {
   const key = keyOf(options)
   const [held, setHeld] = useState(() => hold(key, false))
   // React renders again at once, and shows nothing of the old one.
-  if (held.key !== key) setHeld(hold(key, held.relay.state !== 'closed'))
+  if (held.key !== key) setHeld(hold(key, held.goesOn()))
 
   useEffect(() => {
     latest.current = options

@@ -251,11 +251,21 @@ describe.skipIf(!chromiumPath())(`the kit's microphone and interruptions${reason
   })
 
   it('does not listen if it is muted or closed while it opens', async () => {
-    await open()
-    await run('relay.talk(); relay.mute()')
-    await run(`until('state', ({ state }) => state === 'open')`)
-    await run('relay.talk(); relay.close()')
+    await open(
+      WORKLET,
+      `globalThis.tracks = []
+      const get = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices)
+      navigator.mediaDevices.getUserMedia = async (wanted) => { asked?.(); const stream = await get(wanted); tracks.push(...stream.getTracks()); return stream }
+      globalThis.asked = undefined
+      globalThis.whileAsked = (act) => new Promise((done) => { asked = () => { act(); done() } })`,
+    )
+    await run('relay.open()')
+    for (const [times, act] of ['relay.mute()', 'relay.close()'].entries()) {
+      await run(`(relay.talk(), whileAsked(() => ${act}))`)
+      await expect.poll(() => run('tracks.map(({ readyState }) => readyState)')).toEqual(Array(times + 1).fill('ended'))
+    }
     expect(await run('[relay.listening, relay.state]')).toEqual([false, 'closed'])
+    expect(await run(`seen('listening')`)).toEqual([])
     expect(await countSent('input_audio_buffer.append')).toBe(0)
   })
 

@@ -195,13 +195,18 @@ describe.skipIf(!chromiumPath())(`the browser kit${reason}`, { timeout: 25_000 }
 
   it('comes back at once when the network does, whatever pause is left', async () => {
     await open()
+    await page.clock.install()
     await openToComeBack()
     network.down()
     await run(`until('state', ({ state }) => state === 'away')`)
     await expect.poll(() => run('asks')).toBeGreaterThan(2)
+    // No pause ends any more.
+    await page.clock.pauseAt((await run<number>('Date.now()')) + 1000)
     network.up()
     await run(`dispatchEvent(new Event('online'))`)
     await run(`until('state', ({ state }) => state === 'open', 2)`)
+    // The next test's page has the same clock.
+    await page.clock.resume()
   })
 
   it.each(['online', 'offline'])('gives up a socket that may be dead at %s, and goes on with the same session', async (type) => {
@@ -226,9 +231,18 @@ describe.skipIf(!chromiumPath())(`the browser kit${reason}`, { timeout: 25_000 }
 
   it('drops the oldest of what waits beyond a thousand events, and says so', async () => {
     await open()
-    await run(`for (let at = 0; at < 1002; at++) relay.send({ type: 'input_audio_buffer.clear', event_id: 'e' + at })`)
+    await run(`
+      globalThis.item = (text) => relay.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text }] } })
+      item('too old')
+      item('too old')
+      item('just kept')
+      for (let at = 0; at < 998; at++) relay.send({ type: 'input_audio_buffer.clear', event_id: 'e' + at })
+      item('the last')`)
     expect(await problems()).toEqual(['full'])
     expect((await problem('full')).advice).toMatch(/Send less/)
+    await run('relay.open()')
+    await expect.poll(() => items('the last').length).toBe(1)
+    expect([items('too old').length, items('just kept').length]).toEqual([0, 1])
   })
 
   it('begins anew when its session is gone, says so, and sends what makes sense there', async () => {

@@ -153,7 +153,7 @@ describe.skipIf(!chromiumPath())(`the demo page in trouble${reason}`, { timeout:
   it.each([
     ['NotAllowedError', 'Allow it'],
     ['NotFoundError', 'No microphone was found'],
-    ['NotReadableError', 'another program may be using it'],
+    ['NotReadableError', 'Another program may use the microphone.'],
   ])('says what to do about the microphone after %s', async (name, words) => {
     const demo = await startDemo()
     page = await browser.context.newPage()

@@ -13,6 +13,8 @@ const OTHERS = [
   // Of the first apps and their tests.
   'APPS_FOLDER',
   'COOKIE_SECRET',
+  'RELAY_URL',
+  'ALLOW_ANY_NAME',
   ...[
     'AZURE_CLIENT_ID',
     'NPM_TOKEN',

@@ -9,14 +9,14 @@ import { type RunningRelay, runRelay } from '../support/running-relay.js'
 
 const reason = chromiumPath() ? '' : ' (skipped: Chromium not installed)'
 
-/** `lab.show(props)` renders the component with these; everything that it returned is kept. */
+/** `lab.show(props)` renders the component with these, and resolves once React has run its effects; everything that it returned is kept. */
 const PAGE = `
   import { createElement, StrictMode, useEffect } from 'react'
   import { createRoot, hydrateRoot } from 'react-dom/client'
   import { renderToString } from 'react-dom/server'
   import { useRelay } from '../../src/react/react.ts'
   const views = [], committed = []
-  let root, tokens = 0
+  let root, tokens = 0, shows = 0, onShown
   globalThis.WebSocket = class extends WebSocket {
     constructor(...given) {
       super(...given)
@@ -26,7 +26,10 @@ const PAGE = `
   function Talk(props) {
     const view = useRelay({ ...props, async token() { tokens++; return props.bad ? Promise.reject(new Error('no')) : mint() } })
     views.push(view)
-    useEffect(() => void committed.push(view))
+    useEffect(() => {
+      committed.push(view)
+      if (props.nth === shows) onShown?.()
+    })
     return createElement('p', { id: 'talk' }, view.state, ...view.lines.map(({ id, role, text }) => createElement('b', { key: id, className: role }, text)))
   }
   const element = (props) => createElement(StrictMode, null, createElement(Talk, props))
@@ -37,7 +40,8 @@ const PAGE = `
     get tokens() { return tokens },
     show(props) {
       root ??= createRoot(document.body.appendChild(document.createElement('div')))
-      root.render(element(props))
+      root.render(element({ ...props, nth: ++shows }))
+      return new Promise((resolve) => { onShown = resolve })
     },
     hydrate(props) {
       const place = document.body.appendChild(document.createElement('div'))
