@@ -4,7 +4,7 @@ import type { Input } from './inputs.js'
 import type { Moment } from './moment.js'
 import { answersItself } from './quota/gate.js'
 import type { SessionState, Step } from './state.js'
-import { hasOpenClientCalls, type ToolCalls } from './tools/ledger.js'
+import { clientCall, hasOpenClientCalls, type ToolCalls } from './tools/ledger.js'
 
 /** After every input: what it changed says what happened. Of a session that is restored or over nothing is told. */
 export function tellMoments(step: Step, before: SessionState, input: Input): void {
@@ -76,9 +76,11 @@ function tellTools(step: Step, before: ToolCalls, after: ToolCalls): void {
     }
   }
   if (after.client === before.client) return
-  for (const { callId, open } of after.client) {
-    const was = before.client.find((one) => one.callId === callId)?.open === true
-    if (was !== open) tell(step, { what: was ? 'tool_finished' : 'tool_started', by: 'client' })
+  const asBefore = new Set(before.client)
+  for (const call of after.client) {
+    if (asBefore.has(call)) continue
+    const was = clientCall(before, call.callId)?.open === true
+    if (was !== call.open) tell(step, { what: was ? 'tool_finished' : 'tool_started', by: 'client' })
   }
 }
 
