@@ -121,14 +121,19 @@ function telephonyOf(url: string, acs: SimulatedAcs): TelephonyConfig {
     claims: {},
     twilio: undefined,
     sip: undefined,
-    acs: {
-      endpoint: new URL(acs.endpoint),
-      accessKey: new Secret(ACS.accessKey),
-      resourceId: ACS.resourceId,
-      issuer: acs.issuer,
-      keysUrl: new URL(acs.keysUrl),
-      eventGrid: { secrets: [new Secret(ACS.secret)], token: undefined },
-    },
+    acs: acsConfigOf(acs),
+  }
+}
+
+/** What lets a relay believe this service and obey it. */
+export function acsConfigOf(acs: SimulatedAcs): NonNullable<TelephonyConfig['acs']> {
+  return {
+    endpoint: new URL(acs.endpoint),
+    accessKey: new Secret(ACS.accessKey),
+    resourceId: ACS.resourceId,
+    issuer: acs.issuer,
+    keysUrl: new URL(acs.keysUrl),
+    eventGrid: { secrets: [new Secret(ACS.secret)], token: undefined },
   }
 }
 
