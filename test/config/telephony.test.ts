@@ -68,7 +68,7 @@ describe('telephony', () => {
     expect(byKey?.keysUrl.href).toBe('https://acscallautomation.communication.azure.com/calling/keys')
     const token = { issuer: 'https://sts.example.com', audience: 'relay', appId: 'grid', keysUrl: 'https://keys.example.com/v2' }
     const byEntra = telephony({ ...on, ACS_ENDPOINT: 'https://calls.communication.azure.com', ACS_RESOURCE_ID: 'id', ACS_EVENT_GRID_TOKEN: JSON.stringify(token) })?.acs
-    expect(byEntra?.accessKey).toBeUndefined()
+    expect(byEntra).toMatchObject({ accessKey: undefined, scope: 'https://communication.azure.com//.default' })
     expect(byEntra?.eventGrid).toMatchObject({ secrets: [], token: { issuer: token.issuer, audience: 'relay', appId: 'grid' } })
     expect(telephony({ ...on, SIP_WEBHOOK_SECRET: 'whsec_b2xkLXNlY3JldA==,whsec_bmV3LXNlY3JldA==' })?.sip?.webhookSecrets).toHaveLength(2)
   })
@@ -120,6 +120,7 @@ const rows: readonly (readonly [why: string, env: Record<string, string>, ...say
     /^ACS_EVENT_GRID_SECRET is set, and neither/,
   ],
   ['an account without a token', { ...acs, TWILIO_ACCOUNT_SID: `AC${'0'.repeat(32)}` }, /^TWILIO_AUTH_TOKEN is missing/],
+  ['a scope beside a key', { ...acs, ACS_SCOPE: 'https://communication.azure.us//.default' }, /^ACS_SCOPE says nothing beside ACS_CONNECTION_STRING/],
   ['ACS twice', { ...acs, ACS_ENDPOINT: 'https://calls.communication.azure.com' }, /^ACS_ENDPOINT and ACS_CONNECTION_STRING are both set/],
   [
     'ACS without id and proof',

@@ -4,14 +4,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { WebSocket } from 'ws'
 import { Secret } from '../../src/config/secret.js'
 import type { SimulatedCarrier } from '../../src/simulator/carriers/carrier.js'
 import { createSip } from '../../src/simulator/carriers/sip.js'
 import { createTwilio } from '../../src/simulator/carriers/twilio.js'
 import { uniquePrefix } from '../support/redis.js'
 import { SIP_SECRET } from '../support/sip-ring.js'
-import { acsConfigOf, CALLED, CALLER, eventually, openPhoneLab, type PhoneLab } from './phone-lab.js'
+import { acsConfigOf, CALLED, CALLER, eventually, mediaStatus, openPhoneLab, type PhoneLab } from './phone-lab.js'
 
 const TOKEN = '0123456789abcdef0123456789abcdef'
 const ACCOUNT = 'AC0123456789abcdef0123456789abcdef'
@@ -79,20 +78,7 @@ it('has a call once that is refused at its media socket, on another relay than a
   })
   const call = await acs.ring({ from: CALLER, to: CALLED })
   await eventually('an answer', () => call.addresses !== undefined)
-  const headers = { authorization: `Bearer ${acs.tokens.token()}`, 'x-ms-call-connection-id': call.names.connectionId }
-  expect(await upgradeStatus(lab.url + new URL(call.addresses?.transportUrl ?? '').pathname, headers)).toBe(403)
+  expect(await mediaStatus(lab.url, call, acs.tokens.token())).toBe(403)
   await lab.drain()
   expect(refusals()).toEqual([{ kind: 'refused', code: 'forbidden', carrier: 'acs' }])
 })
-
-function upgradeStatus(url: string, headers: Readonly<Record<string, string>>): Promise<number> {
-  const socket = new WebSocket(url.replace('http', 'ws'), { headers })
-  return new Promise((resolve) => {
-    socket.once('error', () => undefined)
-    socket.once('open', () => resolve(101))
-    socket.once('unexpected-response', (request, response) => {
-      request.destroy()
-      resolve(response.statusCode ?? 0)
-    })
-  })
-}
