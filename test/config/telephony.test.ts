@@ -100,6 +100,18 @@ describe('telephony', () => {
   })
 })
 
+it('warns of what a profile sets and calls past the relay ignore, by its name', () => {
+  const sip = { SIP_WEBHOOK_SECRET: 'whsec_b2xkLXNlY3JldA==' }
+  const session = { audio: { input: { turn_detection: { type: 'server_vad', threshold: 0.7 } } } }
+  const three = profiles({ phone: { protectMs: 800, minSpeechMs: 200, session }, web: { webrtc: 'media-only', minSpeechMs: 200 }, plain: { protectMs: 800 } })
+  const warned = (env: Record<string, string>) => configWarnings(load({ ...on, ...three, TELEPHONY_PROFILE: '{"*":"phone"}', ...env })).filter((text) => text.startsWith('Profile'))
+  const end = ', which the service hears and plays without the relay'
+  const web = `Profile "web" sets minSpeechMs: ignored in calls by WebRTC${end}`
+  expect(warned({ ...sip })).toEqual([`Profile "phone" sets protectMs, minSpeechMs, audio.input.turn_detection.threshold: ignored in calls by SIP${end}`, web])
+  // By these two the relay has the sound.
+  expect(warned({ ...twilio, TELEPHONY_PROFILE: '{"*":"phone"}' })).toEqual([web])
+})
+
 const rows: readonly (readonly [why: string, env: Record<string, string>, ...says: RegExp[]])[] = [
   ['no address and no profiles', { TWILIO_AUTH_TOKEN: twilio.TWILIO_AUTH_TOKEN }, /^TELEPHONY_PROFILE is missing/, /^PUBLIC_URL is missing/],
   ['an address over plain http', { ...twilio, PUBLIC_URL: 'http://relay.example.com' }, /^PUBLIC_URL must be https/],
