@@ -53,3 +53,8 @@ export async function heardAll(call: CarrierCall, sound: Buffer): Promise<void> 
     await new Promise((resolve) => setTimeout(resolve, 250))
   }
 }
+
+/** Where in what was heard a sound begins, of which the first second is in no other. -1: nowhere. */
+export function placeIn(heard: Buffer, sound: Buffer, after = 0): number {
+  return heard.indexOf(sound.subarray(SETTLED, SETTLED + 48_000), after)
+}

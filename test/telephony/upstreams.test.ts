@@ -5,7 +5,7 @@ import type { CarrierCall } from '../../src/simulator/carriers/carrier.js'
 import { createTwilio } from '../../src/simulator/carriers/twilio.js'
 import type { SimulatorOptions } from '../../src/simulator/options.js'
 import { speakInTones } from '../../src/simulator/speech-tones.js'
-import { heardOf, LINES, SETTLED } from './ear.js'
+import { heardOf, LINES, placeIn, SETTLED } from './ear.js'
 import { CALLED, CALLER, eventually, openPhoneLab, type PhoneLab, quiet } from './phone-lab.js'
 
 const VOICE = { voice: 'alloy', speed: 1 }
@@ -30,16 +30,13 @@ const eventsOf = (lab: PhoneLab, nth: number, type: string) => (lab.simulator.re
 const wordsBy = (ms: number) => speakInTones(STORY, VOICE).words.filter(({ startMs }) => startMs < ms).length
 /** What a caller is answered who stops the story. Each session of the simulator hears from the first words on, so it is set when the story has begun. */
 const STOPS = { hears: ['Stop'], answers: [{ reply: [{ say: REST }] }] }
-const A_SECOND = 48_000
 /** Of the story, what the model of this session remembers. */
 const remembered = (lab: PhoneLab, nth: number) => textsOf(lab, nth).find((text) => text !== '' && STORY.startsWith(text)) ?? ''
 
 describe.each(['acs', 'twilio'] as const)('a call by %s', { timeout: 60_000 }, (carrier) => {
   const sound = (text: string) => LINES[carrier](speakInTones(text, VOICE).pcm)
 
-  /** Long enough to be in no other sound. */
-  const beginning = (text: string) => sound(text).subarray(SETTLED, SETTLED + A_SECOND)
-  const placeOf = (heard: Buffer, text: string) => heard.indexOf(beginning(text))
+  const placeOf = (heard: Buffer, text: string, after = 0) => placeIn(heard, sound(text), after)
   const msHeard = (heard: Buffer, text: string) => {
     const at = placeOf(heard, text)
     return at < 0 ? 0 : heardOf(heard.subarray(at - SETTLED), sound(text)).ms
@@ -91,7 +88,7 @@ describe.each(['acs', 'twilio'] as const)('a call by %s', { timeout: 60_000 }, (
     expect(textsOf(lab, 1).slice(2)).toContain(AGAIN)
     const heard = call.heard()
     expect([NAME, AGAIN].map((text) => placeOf(heard, text) >= 0)).toEqual([true, true])
-    expect(heard.indexOf(beginning(NAME), placeOf(heard, NAME) + 1)).toBe(-1)
+    expect(placeOf(heard, NAME, placeOf(heard, NAME) + 1)).toBe(-1)
     expect([call.sockets, call.clearedAt, faults()]).toEqual([1, [], []])
   })
 
