@@ -46,7 +46,7 @@ export function createSessionAudit(book: AuditBook, { sessionId, profile, identi
 export function createRefusalAudit(book: AuditBook): Recorder {
   return {
     note(note) {
-      if (note.type === 'upgrade_refused') book.record('refused', { code: note.code })
+      if (note.type === 'upgrade_refused' && !note.isAudited) book.record('refused', { code: note.code })
     },
   }
 }

@@ -1,4 +1,5 @@
 // Describes a configuration to an operator: a summary without secrets, and warnings for the start.
+import { callWarnings } from './call-warnings.js'
 import { openingTexts } from './client-may-set.js'
 import type { Config, ToolConfig, UpstreamConfig } from './config.js'
 import type { GuardConfig } from './guard-config.js'
@@ -77,7 +78,7 @@ export function configWarnings(config: Config): readonly string[] {
     [plainGuards.length > 0, `Guards reached over plain http: ${plainGuards.join(', ')}`],
     [plain.length > 0, `Tools reached over plain http: ${plain.join(', ')}`],
   ]
-  return [...config.renamed.map(renamedSentence), ...warnings.filter(([applies]) => applies).map(([, text]) => text)]
+  return [...config.renamed.map(renamedSentence), ...warnings.filter(([applies]) => applies).map(([, text]) => text), ...callWarnings(config)]
 }
 
 function describeUpstream(upstream: UpstreamConfig): string {

@@ -26,6 +26,8 @@ export interface AcsConfig {
   readonly endpoint: URL
   /** Of the connection string. Undefined: Entra. */
   readonly accessKey: Secret | undefined
+  /** Of the Entra token, if there is no access key. */
+  readonly scope: string
   /** The audience of tokens: the resource's immutable id. */
   readonly resourceId: string
   readonly issuer: string

@@ -10,6 +10,8 @@ export interface AcsConnection {
 
 /** Where the service itself signs, outside sovereign clouds (source: Microsoft Learn, “Secure webhook endpoints and WebSocket connections”). */
 const ACS = 'https://acscallautomation.communication.azure.com'
+/** As the official SDK asks for it, whatever its endpoint. */
+const ACS_SCOPE = 'https://communication.azure.com//.default'
 const LEAST_BYTES = 16
 
 const origin: Parse<URL> = (text) => {
@@ -71,6 +73,11 @@ export const TELEPHONY_VARIABLES = {
   ),
   ACS_CONNECTION_STRING: orFile(optional(connection, 'Connection string of Azure Communication Services.')),
   ACS_ENDPOINT: optional(origin, 'Instead of a connection string: the resource, `https://<resource>.communication.azure.com`, with Entra ID.'),
+  ACS_SCOPE: required(
+    matching(/^[\u0021-\u007e]{1,512}$/, `a token scope such as ${ACS_SCOPE}`),
+    ACS_SCOPE,
+    'Scope of the Entra token with which the relay asks the service. Another in sovereign clouds.',
+  ),
   ACS_RESOURCE_ID: optional(matching(/^[\u0021-\u007e]{1,256}$/, 'the resource’s immutable id'), 'The resource’s immutable id, the audience of its tokens.'),
   ACS_ISSUER: required(matching(/^[\u0021-\u007e]{1,512}$/, 'an issuer'), ACS, 'Issuer of the service’s tokens. Another in sovereign clouds.'),
   ACS_KEYS_URL: required(httpUrl, `${ACS}/calling/keys`, 'Key set of the service’s tokens. Another in sovereign clouds.'),

@@ -15,7 +15,7 @@ type Name = keyof typeof TELEPHONY_VARIABLES
 const CARRIERS = 'ACS_CONNECTION_STRING or ACS_ENDPOINT, TWILIO_AUTH_TOKEN, or SIP_WEBHOOK_SECRET'
 /** Of no use without a carrier. */
 const OF_CALLS: readonly Name[] = ['TELEPHONY_PROFILE', 'TELEPHONY_CALLERS', 'TELEPHONY_LIMITS', 'TELEPHONY_CLAIMS', 'TELEPHONY_LOST_LINE']
-const OF_ACS: readonly Name[] = ['ACS_RESOURCE_ID', 'ACS_EVENT_GRID_SECRET', 'ACS_EVENT_GRID_TOKEN']
+const OF_ACS: readonly Name[] = ['ACS_RESOURCE_ID', 'ACS_SCOPE', 'ACS_EVENT_GRID_SECRET', 'ACS_EVENT_GRID_TOKEN']
 const MOST_ENTRIES = 10_000
 const MOST_CALLS = 100_000
 const LIMITS = { perCaller: 2, withheld: 10, perNumber: 100, total: 100, perCallerPerHour: 30 } as const
@@ -151,18 +151,21 @@ function readAcs(env: EnvReader, problems: Problems): AcsConfig | undefined {
   const resourceId = env.get('ACS_RESOURCE_ID')
   const secrets = env.get('ACS_EVENT_GRID_SECRET') ?? []
   const token = readEventGridToken(env, problems)
-  const [issuer, keysUrl] = [env.get('ACS_ISSUER'), env.get('ACS_KEYS_URL')]
+  const [issuer, keysUrl, scope] = [env.get('ACS_ISSUER'), env.get('ACS_KEYS_URL'), env.get('ACS_SCOPE')]
   const [byKey, byEntra] = [env.isSet('ACS_CONNECTION_STRING'), env.isSet('ACS_ENDPOINT')]
   if (!byKey && !byEntra) {
     for (const name of OF_ACS) if (env.isSet(name)) problems.add(name, 'is set, and neither ACS_CONNECTION_STRING nor ACS_ENDPOINT is')
     return undefined
   }
   if (byKey && byEntra) problems.add('ACS_ENDPOINT', 'and ACS_CONNECTION_STRING are both set: keep one of them')
+  if (byKey && env.isSet('ACS_SCOPE')) problems.add('ACS_SCOPE', 'says nothing beside ACS_CONNECTION_STRING: its key needs no token')
   if (!env.isSet('ACS_RESOURCE_ID')) problems.add('ACS_RESOURCE_ID', 'is missing: the tokens of the service are checked against it')
   if (!env.isSet('ACS_EVENT_GRID_SECRET') && !env.isSet('ACS_EVENT_GRID_TOKEN'))
     problems.add('ACS_EVENT_GRID_SECRET', 'is missing, and ACS_EVENT_GRID_TOKEN as well: without a proof anybody could announce calls')
   const address = connection?.endpoint ?? endpoint
-  return address && resourceId !== undefined ? { endpoint: address, accessKey: connection?.accessKey, resourceId, issuer, keysUrl, eventGrid: { secrets, token } } : undefined
+  return address && resourceId !== undefined
+    ? { endpoint: address, accessKey: connection?.accessKey, scope, resourceId, issuer, keysUrl, eventGrid: { secrets, token } }
+    : undefined
 }
 
 function readEventGridToken(env: EnvReader, problems: Problems): AcsConfig['eventGrid']['token'] {

@@ -142,7 +142,7 @@ export function registerWebSocketRoutes(app: FastifyInstance, deps: IngressDeps)
     const refusal = error instanceof RefusalError ? error : new RefusalError('internal', 'admission_failed')
     if (refusal !== error) deps.log.error({ err: error }, 'admission failed')
     deps.log.info({ code: refusal.code, why: refusal.why, address: proxies.callerOf(request.raw), ...refusal.details.log }, 'upgrade refused')
-    deps.recorder.note({ type: 'upgrade_refused', code: refusal.code })
+    deps.recorder.note({ type: 'upgrade_refused', code: refusal.code, ...(refusal.details.isAudited && { isAudited: true }) })
     return refusal
   }
 

@@ -15,7 +15,8 @@ import type { UpstreamService } from './upstream.js'
 export type Note = SessionNote | RelayNote
 
 type RelayNote =
-  | { readonly type: 'upgrade_refused'; readonly code: RefusalCode }
+  /** `isAudited`: the audit has it already. */
+  | { readonly type: 'upgrade_refused'; readonly code: RefusalCode; readonly isAudited?: boolean }
   /** A connection that was no session: too slow, or the longest idle one when there were too many, of its address or of all. */
   | { readonly type: 'connection_dropped'; readonly why: 'time' | 'address_full' | 'full' }
   /** `call`: the mode of a WebRTC call. */

@@ -3,23 +3,21 @@ import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { WebSocket, WebSocketServer } from 'ws'
-import { createTwilio } from '../../src/simulator/carriers/twilio.js'
 import { startCommand } from '../support/built-relay.js'
+import { CARRIERS, textAfter } from './phone-carriers.js'
 import { sampleCpu } from './process-tree.js'
 
+const CARRIER = process.env.PHONE_CARRIER === 'acs' ? 'acs' : 'twilio'
 const CALLS = Number(process.env.PHONE_CALLS ?? 100)
 const SECONDS = Number(process.env.PHONE_SECONDS ?? 20)
 /** Beside the calls, straight to the upstream: what this machine and this program add by themselves. */
 const DIRECT = 10
 const FRAME_MS = 20
-const FRAME_BYTES = 160
 /** A carrier's jitter buffer hides less. */
 const GAP_MS = 60
 const MOST_ADDED_MS = 20
 /** Of the time. */
 const CROWDED_PERCENT = 10
-const TOKEN = '0123456789abcdef0123456789abcdef'
-const ACCOUNT = 'AC0123456789abcdef0123456789abcdef'
 
 /** Frames of one direction of one line: when each was sent, and what became of it. */
 class Flow {
@@ -30,7 +28,7 @@ class Flow {
   constructor(readonly id: number) {}
 
   next(): string {
-    const bytes = Buffer.alloc(FRAME_BYTES, 0x55)
+    const bytes = Buffer.alloc(carrier.frameBytes, 0x55)
     bytes.writeUInt16BE(this.id, 0)
     bytes.writeUInt32BE(this.sentAt.length, 2)
     this.sentAt.push(performance.now())
@@ -51,10 +49,6 @@ class Flow {
 }
 
 const idOf = (audio: string) => Buffer.from(audio.slice(0, 8), 'base64').readUInt16BE(0)
-const audioAfter = (text: string, mark: string) => {
-  const at = text.indexOf(mark)
-  return at < 0 ? undefined : text.slice(at + mark.length, text.indexOf('"', at + mark.length))
-}
 
 /** A model that speaks without end, and hears. */
 class Upstream {
@@ -70,7 +64,7 @@ class Upstream {
     const send = (event: object) => socket.send(JSON.stringify({ event_id: 'event_1', ...event }))
     socket.on('message', (data) => {
       const text = String(data)
-      const audio = text.startsWith('{"type":"input_audio_buffer.append"') ? audioAfter(text, '"audio":"') : undefined
+      const audio = text.startsWith('{"type":"input_audio_buffer.append"') ? textAfter(text, '"audio":"') : undefined
       if (audio !== undefined) return this.up.get(idOf(audio))?.take(audio)
       const event = JSON.parse(text) as { type: string; session?: object }
       if (event.type !== 'session.update') return
@@ -93,37 +87,12 @@ class Upstream {
   }
 }
 
-/** One caller: Twilio's frames without its playback. */
-async function ring(n: number, url: string, upstream: Upstream): Promise<() => void> {
-  const twilio = createTwilio({ relayUrl: url, authToken: TOKEN, accountSid: ACCOUNT })
-  const form = twilio.form({ from: `+49155${String(n).padStart(7, '0')}`, to: '+4930555000' })
-  const { status, text } = await twilio.post('/telephony/twilio/voice', form)
-  const ticket = /name="ticket" value="([^"]+)"/.exec(text)?.[1]
-  if (status !== 200 || ticket === undefined) throw new Error(`not answered: ${status} ${text}`)
-  const media = `${url.replace('http', 'ws')}/telephony/twilio/media`
-  const socket = new WebSocket(media, { headers: { 'x-twilio-signature': twilio.sign(media) }, perMessageDeflate: false })
-  await once(socket, 'open')
-  const streamSid = `MZ${String(n).padStart(32, '0')}`
-  socket.send(JSON.stringify({ event: 'connected', protocol: 'Call', version: '1.0.0' }))
-  const start = { streamSid, accountSid: ACCOUNT, callSid: form.CallSid, tracks: ['inbound'], mediaFormat: { encoding: 'audio/x-mulaw', sampleRate: 8000, channels: 1 } }
-  socket.send(JSON.stringify({ event: 'start', sequenceNumber: '1', start: { ...start, customParameters: { ticket } }, streamSid }))
-  socket.on('message', (data) => {
-    const text = String(data)
-    const mark = text.includes('"mark"') ? audioAfter(text, '"name":"') : undefined
-    // A mark is returned at once, as if nothing had to be played before it.
-    if (mark !== undefined) return socket.send(JSON.stringify({ event: 'mark', streamSid, mark: { name: mark } }))
-    const audio = audioAfter(text, '"payload":"')
-    if (audio !== undefined) upstream.down[idOf(audio)]?.flow.take(audio)
-  })
+/** One caller. */
+async function ring(n: number, upstream: Upstream): Promise<() => void> {
+  const send = await carrier.ring(n, (audio) => upstream.down[idOf(audio)]?.flow.take(audio))
   const flow = new Flow(n)
   upstream.up.set(n, flow)
-  let chunk = 0
-  return () => {
-    const timestamp = String(chunk * FRAME_MS)
-    socket.send(
-      JSON.stringify({ event: 'media', sequenceNumber: String(++chunk + 1), media: { track: 'inbound', chunk: String(chunk), timestamp, payload: flow.next() }, streamSid }),
-    )
-  }
+  return () => send(flow.next())
 }
 
 async function direct(n: number, upstream: Upstream): Promise<() => void> {
@@ -178,23 +147,25 @@ function pin(pid: number, core: number): boolean {
   }
 }
 
+const address = await addressOfFreePort()
+const carrier = await CARRIERS[CARRIER](() => address.PUBLIC_URL)
 const upstream = new Upstream()
 await once(upstream.server, 'listening')
 const relay = await startCommand([], {
   env: {
     ...{ HOST: '127.0.0.1', PORT: '0', ADMIN_PORT: '0', LOG_LEVEL: 'info', JWT_SECRET: 'x'.repeat(32), INSTRUCTIONS: 'Be kind.', CONNECTS_PER_SECOND: '10000' },
     ...{ AZURE_OPENAI_ENDPOINT: `http://127.0.0.1:${(upstream.server.address() as AddressInfo).port}`, AZURE_OPENAI_DEPLOYMENT: 'voice', AZURE_OPENAI_API_KEY: 'key' },
-    ...{ TWILIO_AUTH_TOKEN: TOKEN, TELEPHONY_PROFILE: '{"*":"default"}', TELEPHONY_LIMITS: `{"perNumber":${CALLS},"total":${CALLS}}` },
+    ...{ ...carrier.env, TELEPHONY_PROFILE: '{"*":"default"}', TELEPHONY_LIMITS: `{"perNumber":${CALLS},"total":${CALLS}}` },
     // Signatures are made for it, and the port is not known yet: a free one was taken for both.
-    ...(await addressOfFreePort()),
+    ...address,
   },
 })
 try {
-  const [, url = ''] = await relay.says(/"url":"(http:[^"]+)"/)
+  await relay.says(/"url":"(http:[^"]+)"/)
   const pid = relay.child.pid as number
   const pinned = pin(pid, 0) && pin(process.pid, 1)
   const sends: (() => void)[] = []
-  for (let n = 0; n < CALLS; n++) sends.push(await ring(n, url, upstream))
+  for (let n = 0; n < CALLS; n++) sends.push(await ring(n, upstream))
   for (let n = 0; n < DIRECT; n++) sends.push(await direct(CALLS + n, upstream))
   while (upstream.down.length < CALLS) await new Promise((resolve) => setTimeout(resolve, 20))
   const stop = play([
@@ -221,7 +192,7 @@ try {
     ['down', summary(upstream.down.map(({ flow }) => flow))],
     ['without the relay', summary([...upstream.up.values()].filter(({ id }) => id >= CALLS))],
   ] as const
-  console.log(`${CALLS} calls, 50 frames a second each way, ${SECONDS} s${pinned ? ', relay on one core, load on another' : ''}`)
+  console.log(`${CALLS} calls by ${CARRIER}, 50 frames a second each way, ${SECONDS} s${pinned ? ', relay on one core, load on another' : ''}`)
   console.log('| | p50 | p99 | longest | frames | later than 60 ms | lost or disordered |\n| --- | --- | --- | --- | --- | --- | --- |')
   for (const [name, { p50, p99, max, frames, gaps, lost }] of rows)
     console.log(`| ${name} | ${p50.toFixed(2)} ms | ${p99.toFixed(2)} ms | ${max.toFixed(1)} ms | ${frames} | ${gaps} | ${lost} |`)
@@ -233,6 +204,7 @@ try {
   process.exitCode = (isCrowded || worst <= MOST_ADDED_MS) && rows[0][1].lost + rows[1][1].lost === 0 ? 0 : 1
 } finally {
   await relay.stop()
+  await carrier.close()
   upstream.server.close()
   for (const socket of upstream.server.clients) socket.terminate()
 }

@@ -92,6 +92,7 @@ const config = (): TelephonyConfig => ({
   acs: {
     endpoint: url,
     accessKey: secret(Buffer.alloc(32, 1).toString('base64')),
+    scope: 'https://communication.azure.com//.default',
     resourceId: 'id',
     issuer: 'issuer',
     keysUrl: new URL('/keys', url),

@@ -68,7 +68,7 @@ describe('telephony', () => {
     expect(byKey?.keysUrl.href).toBe('https://acscallautomation.communication.azure.com/calling/keys')
     const token = { issuer: 'https://sts.example.com', audience: 'relay', appId: 'grid', keysUrl: 'https://keys.example.com/v2' }
     const byEntra = telephony({ ...on, ACS_ENDPOINT: 'https://calls.communication.azure.com', ACS_RESOURCE_ID: 'id', ACS_EVENT_GRID_TOKEN: JSON.stringify(token) })?.acs
-    expect(byEntra?.accessKey).toBeUndefined()
+    expect(byEntra).toMatchObject({ accessKey: undefined, scope: 'https://communication.azure.com//.default' })
     expect(byEntra?.eventGrid).toMatchObject({ secrets: [], token: { issuer: token.issuer, audience: 'relay', appId: 'grid' } })
     expect(telephony({ ...on, SIP_WEBHOOK_SECRET: 'whsec_b2xkLXNlY3JldA==,whsec_bmV3LXNlY3JldA==' })?.sip?.webhookSecrets).toHaveLength(2)
   })
@@ -100,6 +100,18 @@ describe('telephony', () => {
   })
 })
 
+it('warns of what a profile sets and calls past the relay ignore, by its name', () => {
+  const sip = { SIP_WEBHOOK_SECRET: 'whsec_b2xkLXNlY3JldA==' }
+  const session = { audio: { input: { turn_detection: { type: 'server_vad', threshold: 0.7 } } } }
+  const three = profiles({ phone: { protectMs: 800, minSpeechMs: 200, session }, web: { webrtc: 'media-only', minSpeechMs: 200 }, plain: { protectMs: 800 } })
+  const warned = (env: Record<string, string>) => configWarnings(load({ ...on, ...three, TELEPHONY_PROFILE: '{"*":"phone"}', ...env })).filter((text) => text.startsWith('Profile'))
+  const end = ', which the service hears and plays without the relay'
+  const web = `Profile "web" sets minSpeechMs: ignored in calls by WebRTC${end}`
+  expect(warned({ ...sip })).toEqual([`Profile "phone" sets protectMs, minSpeechMs, audio.input.turn_detection.threshold: ignored in calls by SIP${end}`, web])
+  // By these two the relay has the sound.
+  expect(warned({ ...twilio, TELEPHONY_PROFILE: '{"*":"phone"}' })).toEqual([web])
+})
+
 const rows: readonly (readonly [why: string, env: Record<string, string>, ...says: RegExp[]])[] = [
   ['no address and no profiles', { TWILIO_AUTH_TOKEN: twilio.TWILIO_AUTH_TOKEN }, /^TELEPHONY_PROFILE is missing/, /^PUBLIC_URL is missing/],
   ['an address over plain http', { ...twilio, PUBLIC_URL: 'http://relay.example.com' }, /^PUBLIC_URL must be https/],
@@ -120,6 +132,7 @@ const rows: readonly (readonly [why: string, env: Record<string, string>, ...say
     /^ACS_EVENT_GRID_SECRET is set, and neither/,
   ],
   ['an account without a token', { ...acs, TWILIO_ACCOUNT_SID: `AC${'0'.repeat(32)}` }, /^TWILIO_AUTH_TOKEN is missing/],
+  ['a scope beside a key', { ...acs, ACS_SCOPE: 'https://communication.azure.us//.default' }, /^ACS_SCOPE says nothing beside ACS_CONNECTION_STRING/],
   ['ACS twice', { ...acs, ACS_ENDPOINT: 'https://calls.communication.azure.com' }, /^ACS_ENDPOINT and ACS_CONNECTION_STRING are both set/],
   [
     'ACS without id and proof',

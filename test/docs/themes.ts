@@ -83,6 +83,7 @@ export const THEMES = {
     'ACS_CONNECTION_STRING',
     'ACS_ENDPOINT',
     'ACS_RESOURCE_ID',
+    'ACS_SCOPE',
     'ACS_ISSUER',
     'ACS_KEYS_URL',
     'ACS_EVENT_GRID_SECRET',

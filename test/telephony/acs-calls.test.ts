@@ -1,8 +1,7 @@
 // Calls of ACS through a whole relay that end, are refused, lose their media or come beside each other. What is said in them is tested in acs.test.ts.
 import { afterEach, describe, expect, it } from 'vitest'
-import { WebSocket } from 'ws'
 import type { AcsCall } from '../../src/simulator/carriers/acs-call.js'
-import { CALLED, CALLER, eventually, openPhoneLab, type PhoneLab, type PhoneLabOptions, quiet } from './phone-lab.js'
+import { CALLED, CALLER, eventually, mediaStatus, openPhoneLab, type PhoneLab, type PhoneLabOptions, quiet } from './phone-lab.js'
 
 let lab: PhoneLab
 afterEach(() => lab?.close())
@@ -87,17 +86,7 @@ describe('a media socket', () => {
   it('takes no ticket twice', async () => {
     await open()
     const call = await greeted()
-    const headers = { authorization: `Bearer ${lab.acs.tokens.token()}`, 'x-ms-call-connection-id': call.names.connectionId }
-    const socket = new WebSocket(lab.url.replace('http', 'ws') + new URL(call.addresses?.transportUrl ?? '').pathname, { headers })
-    const status = await new Promise((resolve) => {
-      socket.once('error', () => undefined)
-      socket.once('open', () => resolve(101))
-      socket.once('unexpected-response', (request, response) => {
-        resolve(response.statusCode)
-        request.destroy()
-      })
-    })
-    expect(status).toBe(403)
+    expect(await mediaStatus(lab.url, call, lab.acs.tokens.token())).toBe(403)
     await quiet(call)
     expect(closedSessions()).toBe(0)
   })

@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { WebSocket } from 'ws'
 import type { Config } from '../../src/config/config.js'
 import { loadConfig } from '../../src/config/load.js'
 import { Secret } from '../../src/config/secret.js'
@@ -12,6 +13,7 @@ import type { TelephonyConfig } from '../../src/config/telephony-config.js'
 import type { LogSink } from '../../src/ops/log-sink.js'
 import { startServer } from '../../src/server/server.js'
 import { type AcsOptions, createAcs, type SimulatedAcs } from '../../src/simulator/carriers/acs.js'
+import type { AcsCall } from '../../src/simulator/carriers/acs-call.js'
 import type { CarrierCall } from '../../src/simulator/carriers/carrier.js'
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/simulator.js'
 import { checkTools } from '../../src/tools/check.js'
@@ -121,15 +123,38 @@ function telephonyOf(url: string, acs: SimulatedAcs): TelephonyConfig {
     claims: {},
     twilio: undefined,
     sip: undefined,
-    acs: {
-      endpoint: new URL(acs.endpoint),
-      accessKey: new Secret(ACS.accessKey),
-      resourceId: ACS.resourceId,
-      issuer: acs.issuer,
-      keysUrl: new URL(acs.keysUrl),
-      eventGrid: { secrets: [new Secret(ACS.secret)], token: undefined },
-    },
+    acs: acsConfigOf(acs),
   }
+}
+
+/** What lets a relay believe this service and obey it. */
+export function acsConfigOf(acs: SimulatedAcs): NonNullable<TelephonyConfig['acs']> {
+  return {
+    endpoint: new URL(acs.endpoint),
+    accessKey: new Secret(ACS.accessKey),
+    scope: 'https://communication.azure.com//.default',
+    resourceId: ACS.resourceId,
+    issuer: acs.issuer,
+    keysUrl: new URL(acs.keysUrl),
+    eventGrid: { secrets: [new Secret(ACS.secret)], token: undefined },
+  }
+}
+
+/** Dials a call's media socket at this relay as ACS does, with this token. 101: it was let in, and is closed again. */
+export function mediaStatus(url: string, { addresses, names }: AcsCall, token: string): Promise<number> {
+  const headers = { authorization: `Bearer ${token}`, 'x-ms-call-connection-id': names.connectionId }
+  const socket = new WebSocket(url.replace('http', 'ws') + new URL(addresses?.transportUrl ?? '').pathname, { headers })
+  return new Promise((resolve) => {
+    socket.once('error', () => undefined)
+    socket.once('open', () => {
+      socket.close()
+      resolve(101)
+    })
+    socket.once('unexpected-response', (request, response) => {
+      request.destroy()
+      resolve(response.statusCode ?? 0)
+    })
+  })
 }
 
 /** Resolves when it holds. Rejects after `ms`, naming what was awaited. */

@@ -70,6 +70,8 @@ export interface RefusalDetails {
   readonly message?: string
   /** Further fields of the log line. */
   readonly log?: Readonly<Record<string, string>>
+  /** The audit has it, from where more was known of it. */
+  readonly isAudited?: boolean
 }
 
 /**

@@ -46,7 +46,7 @@ export interface PhoneAdmission {
   readonly size: number
   /** `moved`: another instance admitted the call, and lets it go. Rejects with a `RefusalError`. */
   admit(ring: Ring, format: Format | undefined, moved: boolean): Promise<AdmittedPhoneCaller>
-  /** The refusal that an error means, logged, counted and audited. */
+  /** The refusal that an error means, logged, counted and audited, and marked so. */
   refused(error: unknown, carrier: Carrier): RefusalError
 }
 
@@ -143,7 +143,8 @@ export function createPhoneAdmission(deps: PhoneAdmissionDeps): PhoneAdmission {
     counted.refused(refusal.code)
     deps.audit?.record('refused', { code: refusal.code, carrier })
     log.info({ code: refusal.code, why: refusal.why, carrier, ...refusal.details.log }, 'telephone call refused')
-    return refusal
+    // A media socket that is refused with it would be written down a second time.
+    return deps.audit ? new RefusalError(refusal.code, refusal.why, refusal.retryAfterSeconds, { ...refusal.details, isAudited: true }) : refusal
   }
 
   return {

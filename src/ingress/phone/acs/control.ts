@@ -60,8 +60,11 @@ export interface AcsControlDeps {
   readonly requestMs?: number
 }
 
+/** `scope` absent: the one that the SDK has for every cloud. */
+export type AcsService = Pick<AcsConfig, 'endpoint' | 'accessKey'> & Partial<Pick<AcsConfig, 'scope'>>
+
 /** Loads the SDK at the first call, since a relay without calls needs none of it. */
-export function createAcsControl(config: Pick<AcsConfig, 'endpoint' | 'accessKey'>, { credential, requestMs = REQUEST_MS }: AcsControlDeps = {}): AcsControl {
+export function createAcsControl(config: AcsService, { credential, requestMs = REQUEST_MS }: AcsControlDeps = {}): AcsControl {
   let made: Promise<CallAutomationClient> | undefined
   const client = (): Promise<CallAutomationClient> => {
     made ??= createClient(config, credential).catch((error: unknown) => {
@@ -163,12 +166,17 @@ function failureOf(operation: Operation, error: unknown): AcsError {
   return new AcsError(operation, status, status === undefined ? 'unreachable' : 'refused')
 }
 
-async function createClient({ endpoint, accessKey }: Pick<AcsConfig, 'endpoint' | 'accessKey'>, credential: AcsCredential | undefined): Promise<CallAutomationClient> {
+async function createClient({ endpoint, accessKey, scope }: AcsService, credential: AcsCredential | undefined): Promise<CallAutomationClient> {
   const { CallAutomationClient: Client } = await import('@azure/communication-call-automation')
   // The configuration takes plain http on loopback only.
   const options = { allowInsecureConnection: endpoint.protocol === 'http:', retryOptions: RETRIES }
   if (accessKey) return new Client(endpoint.origin, { key: accessKey.reveal() }, options)
-  return new Client(endpoint.origin, credential ?? (await defaultCredential()), options)
+  return new Client(endpoint.origin, scoped(credential ?? (await defaultCredential()), scope), options)
+}
+
+/** The SDK asks for the public cloud's scope, whatever the endpoint. */
+function scoped(credential: AcsCredential, scope: string | undefined): AcsCredential {
+  return scope === undefined ? credential : { getToken: (_scopes, options) => credential.getToken(scope, options) }
 }
 
 async function defaultCredential(): Promise<AcsCredential> {

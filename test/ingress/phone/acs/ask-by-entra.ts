@@ -6,7 +6,10 @@ const credential = {
     return { token: `token-for:${[scopes].flat().join()}`, expiresOnTimestamp: Date.now() + 3_600_000 }
   },
 }
-const control = createAcsControl({ endpoint: new URL(process.argv[2] ?? ''), accessKey: undefined }, { credential })
+const control = createAcsControl(
+  { endpoint: new URL(process.argv[2] ?? ''), accessKey: undefined, ...(process.argv[3] !== undefined && { scope: process.argv[3] }) },
+  { credential },
+)
 await control.hangUp('connection-1').then(
   () => console.info('ok'),
   (error: Error) => console.info(error.message),

@@ -102,9 +102,12 @@ describe('with Entra', () => {
     await once(tls, 'listening')
     const script = fileURLToPath(new URL('./ask-by-entra.ts', import.meta.url))
     const env = { ...process.env, NODE_EXTRA_CA_CERTS: file('localhost-cert.pem') }
-    const ask = async (endpoint: string) => (await promisify(execFile)(process.execPath, ['--import', 'tsx', script, endpoint], { env })).stdout.trim()
+    const ask = async (...args: string[]) => (await promisify(execFile)(process.execPath, ['--import', 'tsx', script, ...args], { env })).stdout.trim()
     expect(await ask(`https://localhost:${(tls.address() as AddressInfo).port}`)).toBe('ok')
     expect(shown).toEqual(['Bearer token-for:https://communication.azure.com//.default'])
+    // As in a sovereign cloud.
+    expect(await ask(`https://localhost:${(tls.address() as AddressInfo).port}`, 'https://communication.azure.us//.default')).toBe('ok')
+    expect(shown.splice(1)).toEqual(['Bearer token-for:https://communication.azure.us//.default'])
     await serve((request, response) => {
       shown.push(request.headers.authorization)
       response.writeHead(204).end()

@@ -1,0 +1,4 @@
+// Calls by ACS that outlive their upstream: what the caller hears, and what the model remembers.
+import { testUpstreams } from './upstreams.js'
+
+testUpstreams('acs')
