@@ -37,7 +37,7 @@ const MOST_STOPS = 8
 export class TurnClock {
   #awaitsAudio = false
   awaitsText = false
-  /** Of the last response that was heard, after its beginning. */
+  /** Of the last turn that was heard: what its user waited for. Of a response that answers none, from its beginning. */
   firstAudioMs: number | undefined
   readonly #session: TimedSession
   readonly #playback: Playback
@@ -108,10 +108,11 @@ export class TurnClock {
   #heard(now: number): void {
     const { recorder } = this.#session.opened
     this.#awaitsAudio = false
-    this.firstAudioMs = now - this.#responseSince
-    recorder.note({ type: 'first_audio', responseId: this.#responseId, afterMs: this.firstAudioMs })
-    const turn = this.#turn
-    if (turn?.phase !== 'answering' || turn.hasAudio) return
+    recorder.note({ type: 'first_audio', responseId: this.#responseId, afterMs: now - this.#responseSince })
+    const turn = this.#turn?.phase === 'answering' ? this.#turn : undefined
+    if (turn?.hasAudio) return
+    this.firstAudioMs = now - (turn?.since ?? this.#responseSince)
+    if (!turn) return
     turn.hasAudio = true
     recorder.note({ type: 'answer_begun', with: 'audio', ms: now - turn.since, ...this.#labels(turn) })
   }
