@@ -35,10 +35,15 @@ export function countForOperators({ recorder, recorderOf, upstreams }: Pick<Metr
   dialled(upstream: string, outcome: DialOutcome, trace: string | undefined): void
 } {
   const counted = createLiveCounts(Date.now)
+  const joined = joinRecorders(recorder, counted.recorder)
   return {
     counted,
-    recorder: joinRecorders(recorder, counted.recorder),
-    recorderOf: (traceparent) => joinRecorders(recorderOf(traceparent), counted.recorder),
+    recorder: joined,
+    recorderOf(traceparent) {
+      const own = recorderOf(traceparent)
+      // Sessions without examples share one.
+      return own === recorder ? joined : joinRecorders(own, counted.recorder)
+    },
     dialled(upstream, outcome, trace) {
       upstreams.dialled(upstream, outcome, trace)
       counted.dialled(upstream, outcome.type)
