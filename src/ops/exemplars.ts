@@ -16,6 +16,15 @@ interface Metric {
   readonly values: readonly Value[]
 }
 
+/** Names the trace of what is observed, by its `traceparent`. Asked only if the format has examples. */
+export type TraceOfExample = () => string | undefined
+
+/** Undefined: nobody keeps this trace, so it is no example. */
+export function keptTraceId(traceparent: string | undefined): string | undefined {
+  const [, id, , flags] = traceparent?.split('-') ?? []
+  return flags !== undefined && Number.parseInt(flags, 16) & 1 ? id : undefined
+}
+
 /** The library adds `_total` to the name of a counter, in this format, whether it has it or not. */
 export function withoutTotal(snapshot: MetricsSnapshot): MetricsSnapshot {
   return (snapshot as readonly Metric[]).map((metric) => (metric.type === 'counter' ? { ...metric, name: metric.name.replace(/_total$/, '') } : metric))

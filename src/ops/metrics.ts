@@ -2,8 +2,8 @@
 import type { FastifyInstance } from 'fastify'
 import { AggregatorRegistry, collectDefaultMetrics, Gauge, type PrometheusContentType, Registry } from 'prom-client'
 import type { Config } from '../config/config.js'
-import type { Recorder } from '../ports/notes.js'
-import { type MetricsSnapshot, restoreExemplars, withoutTotal } from './exemplars.js'
+import type { Note, Recorder, Traced } from '../ports/notes.js'
+import { type MetricsSnapshot, restoreExemplars, type TraceOfExample, withoutTotal } from './exemplars.js'
 import { combined } from './known-labels.js'
 import { createNoteCounters } from './note-counters.js'
 import { createSeries } from './series.js'
@@ -15,6 +15,8 @@ export type MetricsFormat = Config['metricsFormat']
 
 export interface Metrics {
   readonly recorder: Recorder
+  /** The same for one session: `traceparent` says which trace is an example of what is observed. */
+  recorderOf(traceparent: NonNullable<Recorder['traceparent']>): Recorder
   readonly upstreams: UpstreamMetrics
   /** A number that is read at each scrape, such as the length of a queue. `read` must not throw. */
   gauge(name: string, help: string, read: () => number): void
@@ -71,17 +73,19 @@ export function createMetrics({ processMetrics = true, format = 'text' }: Metric
   const upstreams = createUpstreamMetrics(registry, series)
   if (processMetrics) collectDefaultMetrics({ register: registry })
 
+  function record(note: Note, trace: TraceOfExample): void {
+    try {
+      if (isTurnNote(note)) turns.record(note, trace)
+      else notes.count(note, trace)
+    } catch {
+      // A number that prom-client refuses (NaN, negative) must not end a session.
+    }
+  }
+
+  const recorder: Recorder = { note: (note) => record(note, untraced) }
   return {
-    recorder: {
-      note(note) {
-        try {
-          if (isTurnNote(note)) turns.record(note)
-          else notes.count(note)
-        } catch {
-          // A number that prom-client refuses (NaN, negative) must not end a session.
-        }
-      },
-    },
+    recorder,
+    recorderOf: (traceparent) => (format === 'openmetrics' ? { note: (note) => record(note, () => traceparent(tracedBy(note))) } : recorder),
     upstreams,
     expect({ profiles, tools, guards, upstreams: configs, prices }) {
       const names = Object.keys(profiles)
@@ -109,4 +113,13 @@ export function createMetrics({ processMetrics = true, format = 'text' }: Metric
     },
     contentType: registry.contentType,
   }
+}
+
+function untraced(): undefined {
+  return undefined
+}
+
+/** A tool's own span tells more than its turn. */
+function tracedBy(note: Note): Traced {
+  return note.type === 'tool_finished' ? { type: 'tool', callId: note.callId } : { type: 'turn' }
 }

@@ -1,5 +1,6 @@
 // Turns what happened into counters and histograms with few label values.
 import type { Note } from '../ports/notes.js'
+import type { TraceOfExample } from './exemplars.js'
 import { combined, DIALECTS, TOOL_OUTCOMES } from './known-labels.js'
 import { createBoundedLabel, wordLabel } from './labels.js'
 import type { Series } from './series.js'
@@ -16,7 +17,7 @@ const GUARD_FAILURES = ['timeout', 'failed', 'breaker_open', 'too_many', 'aborte
 >['why'][]
 
 export interface NoteCounters {
-  count(note: Counted): void
+  count(note: Counted, trace: TraceOfExample): void
   /** Their counters begin at 0. */
   expect(names: { readonly profiles: readonly string[]; readonly tools: readonly string[]; readonly guards: readonly string[] }): void
 }
@@ -84,7 +85,7 @@ export function createNoteCounters({ counter, histogram }: Series): NoteCounters
     category: createBoundedLabel(),
   }
 
-  function count(note: Counted): void {
+  function count(note: Counted, trace: TraceOfExample): void {
     switch (note.type) {
       case 'upgrade_refused':
         if (note.code === 'resume_unknown') resumes.inc({ result: 'unknown', from: 'unknown' })
@@ -98,7 +99,7 @@ export function createNoteCounters({ counter, histogram }: Series): NoteCounters
         return foreign.inc({ kind: note.kind, mode: note.mode })
       case 'session_closed':
         closed.inc({ code: note.code })
-        sessionSeconds.observe(note.durationMs / 1000)
+        sessionSeconds.observe(note.durationMs / 1000, {}, trace)
         messages.inc({ direction: 'up' }, note.upMessages)
         messages.inc({ direction: 'down' }, note.downMessages)
         bytes.inc({ direction: 'up' }, note.upBytes)
@@ -112,12 +113,12 @@ export function createNoteCounters({ counter, histogram }: Series): NoteCounters
         const tool = note.outcome === 'unknown_tool' ? 'unknown' : label.tool(note.tool)
         toolCalls.inc({ tool, outcome: note.outcome })
         if (note.cut) toolCuts.inc({ tool })
-        return toolSeconds.observe(note.durationMs / 1000, { tool })
+        return toolSeconds.observe(note.durationMs / 1000, { tool }, trace)
       }
       case 'upstream_error':
         return upstreamErrors.inc({ code: label.code(note.code) })
       case 'configured':
-        return configured.observe(note.durationMs / 1000)
+        return configured.observe(note.durationMs / 1000, {}, trace)
       case 'guard_tripped':
         return guardTrips.inc({ guard: label.guard(note.guard), side: note.side, category: label.category(note.category), mode: note.mode })
       case 'guard_failed':
@@ -131,7 +132,7 @@ export function createNoteCounters({ counter, histogram }: Series): NoteCounters
         return clientsGone.inc()
       case 'client_back':
         resumes.inc({ result: note.recovered ? 'recovered' : 'items', from: note.from })
-        return awaySeconds.observe(note.awayMs / 1000)
+        return awaySeconds.observe(note.awayMs / 1000, {}, trace)
       case 'client_not_back':
         return resumes.inc({ result: 'not_back', from: 'memory' })
       case 'session_moved':
@@ -143,7 +144,7 @@ export function createNoteCounters({ counter, histogram }: Series): NoteCounters
         if (note.cut !== 'none') cuts.inc({ outcome: note.cut })
         if (note.cause === 'forced') return rollovers.inc({ result: 'forced' })
         restores.inc({ result: 'restored' })
-        return restoreSeconds.observe(note.durationMs / 1000)
+        return restoreSeconds.observe(note.durationMs / 1000, {}, trace)
       case 'item_not_replayed':
         return notReplayed.inc()
       case 'drifted':

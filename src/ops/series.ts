@@ -1,5 +1,6 @@
 // Makes counters and histograms, and begins them at 0 for label values that are known.
 import { Counter, Histogram, type Registry } from 'prom-client'
+import { keptTraceId, type TraceOfExample } from './exemplars.js'
 import { KNOWN, type Labels } from './known-labels.js'
 
 export interface Counted {
@@ -9,8 +10,8 @@ export interface Counted {
 }
 
 export interface Observed {
-  /** `traceId`: an example of such a value, if the format has examples. */
-  observe(value: number, labels?: Labels, traceId?: string | undefined): void
+  /** `trace`: an example of such a value, if the format has examples. */
+  observe(value: number, labels?: Labels, trace?: TraceOfExample): void
   begin(known: readonly Labels[]): void
 }
 
@@ -34,9 +35,10 @@ export function createSeries(registry: Registry, exemplars: boolean): Series {
       const made = new Histogram({ name, help, buckets: [...buckets], labelNames: [...labelNames], registers, enableExemplars: exemplars })
       const begun = new Set<string>()
       return {
-        observe(value, labels = {}, traceId) {
-          if (exemplars) made.observe({ labels, value, ...(traceId !== undefined && { exemplarLabels: { trace_id: traceId } }) })
-          else made.observe(labels, value)
+        observe(value, labels = {}, trace) {
+          if (!exemplars) return made.observe(labels, value)
+          const id = keptTraceId(trace?.())
+          made.observe({ labels, value, ...(id !== undefined && { exemplarLabels: { trace_id: id } }) })
         },
         begin(known) {
           // Once, since the library's `zero` forgets what was observed.

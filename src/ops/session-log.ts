@@ -6,7 +6,7 @@ import { wordLabel } from './labels.js'
 /** Notes of every response and turn, logged as `debug` alone: without it not even their fields are gathered. */
 const TRACED: ReadonlySet<Note['type']> = new Set([
   ...(['fields_locked', 'response_started', 'first_audio', 'response_done', 'event_dropped', 'configured', 'lane', 'tool_started'] as const),
-  ...(['answer_begun', 'transcribed', 'barge_in', 'audio_ahead', 'audio_starved', 'turn_ended', 'overhead', 'guard_checked'] as const),
+  ...(['answer_begun', 'transcribed', 'barge_in', 'audio_ahead', 'audio_starved', 'audio_jitter', 'turn_ended', 'overhead', 'guard_checked'] as const),
 ])
 
 type SessionLogger = Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'level'>
@@ -103,6 +103,7 @@ function logNote(logger: SessionLogger, sessionId: string, note: Note): void {
     case 'barge_in':
     case 'audio_ahead':
     case 'audio_starved':
+    case 'audio_jitter':
     case 'turn_ended':
     case 'overhead':
       return logger.debug(fields, name)

@@ -14,7 +14,8 @@ export interface WatchedUpstreams {
 }
 
 export interface UpstreamMetrics {
-  dialled(upstream: string, outcome: DialOutcome): void
+  /** `trace`: a `traceparent` that the dial belongs to. */
+  dialled(upstream: string, outcome: DialOutcome, trace?: string | undefined): void
   /** Sets the upstreams whose limits and breakers are shown. */
   watch(upstreams: WatchedUpstreams): void
   /** Returns the same book, but counts each report that passes through it. */
@@ -89,9 +90,9 @@ export function createUpstreamMetrics(registry: Registry, { counter, histogram }
   }
 
   return {
-    dialled(upstream, outcome) {
+    dialled(upstream, outcome, trace) {
       dials.inc({ upstream, outcome: outcome.type })
-      if (outcome.type === 'opened') dialSeconds.observe(outcome.latencyMs / 1000, { upstream })
+      if (outcome.type === 'opened') dialSeconds.observe(outcome.latencyMs / 1000, { upstream }, () => trace)
     },
     watch(upstreams) {
       watched = upstreams

@@ -31,7 +31,7 @@ export interface LiveSession {
   readonly backlogBytes: number
   /** Messages that wait for an upstream. */
   readonly heldMessages: number
-  /** Of its last spoken answer: from the answer's beginning to its first audio. */
+  /** Of its last spoken answer: from the end of speech, or the request, to the first audio. */
   readonly firstAudioMs?: number | undefined
 }
 

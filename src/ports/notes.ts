@@ -48,7 +48,7 @@ type RelayNote =
   | { readonly type: 'session_moved'; readonly why: 'asked' | 'drain' }
   /**
    * The first audio, or the first text, of the answer to a turn, after the end of speech or the request. `tools`: tools had run for it. `upstream`: its
-   * configured name. `traceId`: of a trace that is kept.
+   * configured name.
    */
   | {
       readonly type: 'answer_begun'
@@ -58,18 +58,19 @@ type RelayNote =
       readonly tools: boolean
       readonly profile: string
       readonly upstream: string
-      readonly traceId: string | undefined
     }
   /** The user's words, after the end of speech. */
   | { readonly type: 'transcribed'; readonly ms: number }
   /** The user spoke into an answer: after so long it was cancelled, or the client said how much of it was heard. */
-  | { readonly type: 'barge_in'; readonly step: 'cancelled' | 'truncated'; readonly ms: number; readonly traceId: string | undefined }
+  | { readonly type: 'barge_in'; readonly step: 'cancelled' | 'truncated'; readonly ms: number }
   /** So much of an answer had been sent and not played when the user spoke into it. */
   | { readonly type: 'audio_ahead'; readonly ms: number }
   /** Audio of an answer came later than its player needed it. */
   | { readonly type: 'audio_starved' }
+  /** Of one response: its audio came up to so much later than it would be played if it began with the first. */
+  | { readonly type: 'audio_jitter'; readonly ms: number }
   /** `toolMs`: while tools ran; undefined: none did. */
-  | { readonly type: 'turn_ended'; readonly end: TurnEnd; readonly turn: TurnKind; readonly toolMs: number | undefined; readonly traceId: string | undefined }
+  | { readonly type: 'turn_ended'; readonly end: TurnEnd; readonly turn: TurnKind; readonly toolMs: number | undefined }
   /** One frame in 128, from the read to the write. */
   | { readonly type: 'overhead'; readonly direction: 'up' | 'down'; readonly ms: number }
   | { readonly type: 'backpressure'; readonly side: Side }
@@ -93,5 +94,5 @@ export interface Recorder {
   readonly sound?: SoundSink
 }
 
-/** What may have a span of its own when something is sent for it. */
-export type Traced = { readonly type: 'session' } | { readonly type: 'dial'; readonly leg: number } | { readonly type: 'tool'; readonly callId: string }
+/** What may have a span of its own when something is sent for it, or counted. `turn`: the one that began last. */
+export type Traced = { readonly type: 'session' } | { readonly type: 'turn' } | { readonly type: 'dial'; readonly leg: number } | { readonly type: 'tool'; readonly callId: string }

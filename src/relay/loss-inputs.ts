@@ -35,7 +35,7 @@ export function eventInputs({ events, whole, audioBytes }: Reading, { number: le
     return event.type === 'error' ? { type: 'upstream.event', leg, event, frame, said: saidSoFar(saying) } : { type: 'upstream.event', leg, event, frame }
   })
   saying.meters.serverAudioBytes += audioBytes
-  if (audioBytes > 0 && turns.awaitsAudio) turns.audio(audioBytes)
+  if (audioBytes > 0) turns.audio(audioBytes)
   return inputs
 }
 

@@ -7,7 +7,7 @@ import { Playback, type Played } from './playback.js'
 import type { Timetable } from './timetable.js'
 
 export interface TimedSession extends Played {
-  readonly opened: Pick<NewSession, 'profile' | 'recorder' | 'trace' | 'call'>
+  readonly opened: Pick<NewSession, 'profile' | 'recorder' | 'call'>
   /** The client's opposite is the upstream. */
   opposite(side: 'client'): { readonly upstream: string } | undefined
 }
@@ -35,10 +35,9 @@ const ASKED_WITHIN_MS = 30_000
 const MOST_STOPS = 8
 
 export class TurnClock {
-  /** The fast lane looks at this, and at nothing else of a turn. */
-  awaitsAudio = false
+  #awaitsAudio = false
   awaitsText = false
-  /** Of the last response that was heard, after its beginning. */
+  /** Of the last turn that was heard: what its user waited for. Of a response that answers none, from its beginning. */
   firstAudioMs: number | undefined
   readonly #session: TimedSession
   readonly #playback: Playback
@@ -55,7 +54,7 @@ export class TurnClock {
 
   constructor(session: TimedSession, timetable: Timetable) {
     this.#session = session
-    this.#playback = new Playback(session, timetable, () => session.opened.recorder.note({ type: 'audio_starved' }))
+    this.#playback = new Playback(session, timetable)
   }
 
   moment(moment: Moment): void {
@@ -83,7 +82,7 @@ export class TurnClock {
       case 'response_created':
         return this.#created(moment.responseId, now)
       case 'playback_started':
-        if (this.awaitsAudio && moment.responseId === this.#responseId) this.#heard(now)
+        if (this.#awaitsAudio && moment.responseId === this.#responseId) this.#heard(now)
         return
       case 'response_done':
         return this.#done(moment, now)
@@ -92,14 +91,15 @@ export class TurnClock {
       case 'tool_finished':
         return this.#toolFinished(moment.by, now)
       case 'truncated':
-        if (this.#brokeInAt !== undefined) this.#session.opened.recorder.note({ type: 'barge_in', step: 'truncated', ms: now - this.#brokeInAt, traceId: this.#traceId() })
+        if (this.#brokeInAt !== undefined) this.#session.opened.recorder.note({ type: 'barge_in', step: 'truncated', ms: now - this.#brokeInAt })
         this.#brokeInAt = undefined
         return this.#playback.stop()
     }
   }
 
-  /** The first audio of a response, `bytes` of it, has gone to the client. */
+  /** Audio of a response, `bytes` of it, has gone to the client. */
   audio(bytes: number): void {
+    if (!this.#awaitsAudio) return this.#playback.goOn(bytes)
     const now = this.#session.clock()
     this.#playback.begin(bytes, now)
     this.#heard(now)
@@ -107,11 +107,12 @@ export class TurnClock {
 
   #heard(now: number): void {
     const { recorder } = this.#session.opened
-    this.awaitsAudio = false
-    this.firstAudioMs = now - this.#responseSince
-    recorder.note({ type: 'first_audio', responseId: this.#responseId, afterMs: this.firstAudioMs })
-    const turn = this.#turn
-    if (turn?.phase !== 'answering' || turn.hasAudio) return
+    this.#awaitsAudio = false
+    recorder.note({ type: 'first_audio', responseId: this.#responseId, afterMs: now - this.#responseSince })
+    const turn = this.#turn?.phase === 'answering' ? this.#turn : undefined
+    if (turn?.hasAudio) return
+    this.firstAudioMs = now - (turn?.since ?? this.#responseSince)
+    if (!turn) return
     turn.hasAudio = true
     recorder.note({ type: 'answer_begun', with: 'audio', ms: now - turn.since, ...this.#labels(turn) })
   }
@@ -130,7 +131,7 @@ export class TurnClock {
   /** The client's part is over. */
   close(code: EndCode): void {
     this.#playback.stop()
-    this.awaitsAudio = false
+    this.#awaitsAudio = false
     this.awaitsText = false
     const turn = this.#turn
     // Another instance goes on with it.
@@ -188,16 +189,16 @@ export class TurnClock {
     this.#responseId = responseId
     this.#responseSince = now
     this.#brokeInAt = undefined
-    this.awaitsAudio = true
+    this.#awaitsAudio = true
     this.awaitsText = this.#turn !== undefined && !this.#turn.hasText
   }
 
   #done({ end, goesOn }: Extract<Moment, { what: 'response_done' }>, now: number): void {
-    this.awaitsAudio = false
+    this.#awaitsAudio = false
     this.awaitsText = false
     this.#playback.end()
     if (end === 'interrupted') {
-      if (this.#brokeInAt !== undefined) this.#session.opened.recorder.note({ type: 'barge_in', step: 'cancelled', ms: now - this.#brokeInAt, traceId: this.#traceId() })
+      if (this.#brokeInAt !== undefined) this.#session.opened.recorder.note({ type: 'barge_in', step: 'cancelled', ms: now - this.#brokeInAt })
       // A client that plays on until it truncates is not waited for.
       this.#playback.stop()
     }
@@ -229,17 +230,11 @@ export class TurnClock {
     this.#next = undefined
     if (!turn) return
     const toolMs = turn.toolMs + (turn.toolsAtWork > 0 ? now - turn.toolsSince : 0)
-    this.#session.opened.recorder.note({ type: 'turn_ended', end, turn: turn.kind, toolMs: turn.usedTools ? toolMs : undefined, traceId: this.#traceId() })
+    this.#session.opened.recorder.note({ type: 'turn_ended', end, turn: turn.kind, toolMs: turn.usedTools ? toolMs : undefined })
   }
 
   #labels({ kind, usedTools }: Turn) {
     const { profile } = this.#session.opened
-    return { turn: kind, tools: usedTools, profile: profile.name, upstream: this.#session.opposite('client')?.upstream ?? '', traceId: this.#traceId() }
-  }
-
-  /** Of a caller that traces this session, and keeps the trace. */
-  #traceId(): string | undefined {
-    const [, id, , flags] = this.#session.opened.trace?.split('-') ?? []
-    return flags !== undefined && Number.parseInt(flags, 16) & 1 ? id : undefined
+    return { turn: kind, tools: usedTools, profile: profile.name, upstream: this.#session.opposite('client')?.upstream ?? '' }
   }
 }

@@ -79,7 +79,7 @@ export class UpstreamLane {
   #sound(frame: Frame, audioBytes: number): void {
     this.#meters.serverAudioBytes += audioBytes
     this.#client.send(frame)
-    if (this.turns.awaitsAudio) this.turns.audio(audioBytes)
+    this.turns.audio(audioBytes)
   }
 
   /** Spelled for the client as it comes, since it may go when another frame has been looked at. */

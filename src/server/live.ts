@@ -8,7 +8,6 @@ import { type CountedLive, createLiveCounts } from '../ops/live-counts.js'
 import type { Metrics } from '../ops/metrics.js'
 import { joinRecorders } from '../ops/session-log.js'
 import type { LivePart, LiveSource } from '../ports/live.js'
-import type { Recorder } from '../ports/notes.js'
 import type { Peers } from '../ports/peers.js'
 import type { Store } from '../ports/store.js'
 import type { Relay } from '../relay/relay.js'
@@ -31,17 +30,22 @@ const QUESTION = 'live'
 type Answer = readonly [instance: string, part: LivePart]
 
 /** Everything that metrics hear of, operators hear of as well. */
-export function countForOperators({ recorder, upstreams }: Pick<Metrics, 'recorder' | 'upstreams'>): {
+export function countForOperators({ recorder, recorderOf, upstreams }: Pick<Metrics, 'recorder' | 'recorderOf' | 'upstreams'>): Pick<Metrics, 'recorder' | 'recorderOf'> & {
   readonly counted: CountedLive
-  readonly recorder: Recorder
-  dialled(upstream: string, outcome: DialOutcome): void
+  dialled(upstream: string, outcome: DialOutcome, trace: string | undefined): void
 } {
   const counted = createLiveCounts(Date.now)
+  const joined = joinRecorders(recorder, counted.recorder)
   return {
     counted,
-    recorder: joinRecorders(recorder, counted.recorder),
-    dialled(upstream, outcome) {
-      upstreams.dialled(upstream, outcome)
+    recorder: joined,
+    recorderOf(traceparent) {
+      const own = recorderOf(traceparent)
+      // Sessions without examples share one.
+      return own === recorder ? joined : joinRecorders(own, counted.recorder)
+    },
+    dialled(upstream, outcome, trace) {
+      upstreams.dialled(upstream, outcome, trace)
       counted.dialled(upstream, outcome.type)
     },
   }

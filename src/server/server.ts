@@ -16,7 +16,7 @@ import { createReadiness, registerHealthRoutes } from '../ops/health.js'
 import { createLogger } from '../ops/log.js'
 import { type LogSink, openLogSink } from '../ops/log-sink.js'
 import { createMetrics } from '../ops/metrics.js'
-import { createLogRecorder, joinRecorders } from '../ops/session-log.js'
+import { joinRecorders } from '../ops/session-log.js'
 import type { Identity } from '../ports/caller.js'
 import type { Peers } from '../ports/peers.js'
 import type { UsageBook } from '../ports/store.js'
@@ -41,8 +41,9 @@ import { startPhoneIfOn } from './phone-if-on.js'
 import { openPinned } from './pinned.js'
 import { openRecords } from './records.js'
 import { randomId, relaySettings, steadyNow } from './relay-settings.js'
+import { sessionRecorders } from './session-recorders.js'
 import { createStore } from './store.js'
-import { openTelemetry, type TracedSession } from './telemetry.js'
+import { openTelemetry } from './telemetry.js'
 import { toolRegistryOptions } from './tools.js'
 import { createUpstreams } from './upstreams.js'
 import { createWarmUpstreams } from './warm-upstreams.js'
@@ -89,7 +90,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
   const sink = telemetry.sink(extras.sink?.(stdout) ?? stdout)
   const log = createLogger(config, sink)
   telemetry.tellTo(log)
-  const { counted, recorder, dialled } = countForOperators(metrics)
+  const counting = countForOperators(metrics)
   metrics.gauge('relay_log_lines_dropped', 'Log lines dropped because nobody read them fast enough.', () => sink.dropped)
   const closers: (() => Promise<unknown>)[] = [() => telemetry.close()]
   try {
@@ -101,9 +102,8 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     closers.push(() => audit.close())
     const records = await openRecords(config, log, metrics, audit.book)
     closers.push(() => records.close())
-    const general = joinRecorders(recorder, ...audit.general)
-    const recorderOf = (session: TracedSession) =>
-      joinRecorders(recorder, createLogRecorder(log, session.sessionId), ...telemetry.recorders(session), ...audit.recorders(session), ...records.recorders(session))
+    const general = joinRecorders(counting.recorder, ...audit.general)
+    const recorderOf = sessionRecorders({ counting, log, telemetry, kept: [audit, records] })
     for (const warning of configWarnings(config)) log.warn(warning)
     const live = await createLiveConfig({
       config,
@@ -124,7 +124,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       random: Math.random,
       connectTimeoutMs: config.limits.upstreamConnectTimeoutMs,
       log,
-      onDialled: dialled,
+      onDialled: counting.dialled,
     })
     metrics.upstreams.watch({ upstreams: provider.views, limits: store.limits })
     closers.push(() => provider.close())
@@ -191,7 +191,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
       phoneRoutes: phone?.routes,
     })
     const { peers } = extras
-    const operators = shareLive({ config, relay, upstreams: provider.views, counted, readiness, store, peers, now: Date.now })
+    const operators = shareLive({ config, relay, upstreams: provider.views, counted: counting.counted, readiness, store, peers, now: Date.now })
     const admin = createAdminServer(
       { loggerInstance: log as FastifyBaseLogger, ...quiet },
       readiness,

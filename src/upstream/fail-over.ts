@@ -42,7 +42,8 @@ export interface FailOverDeps {
   /** The time limit that each upstream has itself. A dial gets half of it if another upstream is left to try. All dials of a client end within one and a half. */
   readonly connectTimeoutMs: number
   readonly log: { warn(fields: object, message: string): void }
-  readonly onDialled?: (upstream: string, outcome: DialOutcome) => void
+  /** `trace`: a `traceparent` that the dial belongs to. */
+  readonly onDialled?: (upstream: string, outcome: DialOutcome, trace: string | undefined) => void
 }
 
 export interface FailOver extends UpstreamProvider {
@@ -53,7 +54,7 @@ export interface FailOver extends UpstreamProvider {
   named(name: string): KnownUpstream | undefined
 }
 
-export interface UpstreamWish extends Pick<DialRequest, 'signal' | 'zones' | 'avoid'> {
+export interface UpstreamWish extends Pick<DialRequest, 'signal' | 'zones' | 'avoid' | 'trace'> {
   /** Names. Absent: any. */
   readonly among?: ReadonlySet<string>
 }
@@ -85,19 +86,24 @@ export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOv
   }
 
   /** Without `timeoutMs` only the upstream's own time limit applies. */
-  async function tryOne<T>(name: string, given: AbortSignal, timeoutMs: number | undefined, attempt: (upstream: KnownUpstream, signal: AbortSignal) => Promise<T>): Promise<T> {
+  async function tryOne<T>(
+    name: string,
+    { signal: given, trace }: UpstreamWish,
+    timeoutMs: number | undefined,
+    attempt: (upstream: KnownUpstream, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     const known = byName.get(name) as KnownUpstream
     const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)))
     const signal = timeout ? AbortSignal.any([given, timeout]) : given
     const began = now()
     try {
       const result = await attempt(known, signal)
-      ended(name, { type: 'opened', latencyMs: Math.max(0, now() - began) })
+      ended(name, { type: 'opened', latencyMs: Math.max(0, now() - began) }, trace)
       return result
     } catch (error) {
       const refusal = error instanceof RefusalError ? error : new RefusalError('upstream_refused', 'dial_failed')
       const timedOut = timeout?.aborted === true && !given.aborted && refusal.why === 'aborted'
-      ended(name, given.aborted ? { type: 'given_up' } : outcomeOf(refusal))
+      ended(name, given.aborted ? { type: 'given_up' } : outcomeOf(refusal), trace)
       if (refusal.code === 'rate_limited') {
         const resetSeconds = refusal.retryAfterSeconds ?? DEFAULT_PAUSE_SECONDS
         deps.limits.recordLimits({ deployment: known.limitKey, source: 'http_429', at: now(), limits: [{ name: 'requests', remaining: 0, resetSeconds }] })
@@ -106,9 +112,9 @@ export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOv
     }
   }
 
-  function ended(name: string, outcome: DialOutcome): void {
+  function ended(name: string, outcome: DialOutcome, trace: string | undefined): void {
     learn(name, outcome)
-    deps.onDialled?.(name, outcome)
+    deps.onDialled?.(name, outcome, trace)
   }
 
   function learn(name: string, outcome: DialOutcome): void {
@@ -120,7 +126,8 @@ export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOv
 
   const breakerOf = (name: string): BreakerState | undefined => viewOfUpstreams(state, now()).find((view) => view.name === name)?.breaker
 
-  async function each<T>({ signal, zones, avoid, among }: UpstreamWish, attempt: (upstream: KnownUpstream, signal: AbortSignal) => Promise<T>): Promise<T> {
+  async function each<T>(wish: UpstreamWish, attempt: (upstream: KnownUpstream, signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { signal, zones, avoid, among } = wish
     const until = now() + deps.connectTimeoutMs * 1.5
     await limits.refreshed()
     const tried = new Set<string>()
@@ -132,7 +139,7 @@ export function createFailOver(upstreams: readonly NamedUpstream[], deps: FailOv
       const others = tried.size < (among?.size ?? upstreams.length)
       const timeoutMs = tried.size === 1 && !others ? undefined : Math.min(others ? deps.connectTimeoutMs / 2 : deps.connectTimeoutMs, until - now())
       try {
-        return await tryOne(choice.dial, signal, timeoutMs, attempt)
+        return await tryOne(choice.dial, wish, timeoutMs, attempt)
       } catch (error) {
         // Any other would say the same.
         if (error instanceof RefusalError && isOfAsker(error)) throw error

@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { redisBinary } from '../support/redis.js'
+import { blindRelay } from './blind.js'
 import { PROJECT } from './build.js'
 import { freePort, isInstalled, pinned, TARGET_CORE } from './machine.js'
 import { treeOf } from './process-tree.js'
@@ -29,6 +30,7 @@ export const TARGET_NAMES = [
   'relay-tools-preview',
   'relay-booking',
   'relay-seen',
+  'relay-blind',
   'lossy-pipe',
 ] as const
 export type TargetName = (typeof TARGET_NAMES)[number]
@@ -135,7 +137,8 @@ async function planFor(name: Exclude<TargetName, 'direct'>, port: number, surrou
     case 'relay-tools':
     case 'relay-tools-preview':
     case 'relay-booking':
-    case 'relay-seen': {
+    case 'relay-seen':
+    case 'relay-blind': {
       const adminPort = await freePort()
       const env = { ...trust, ...relayEnvironment(port, adminPort, name.endsWith('-tls') ? `https://${tls}` : `http://${plain}`, surroundings.jwtSecret) }
       const lifted: Record<string, string> = name === 'relay-limited' ? {} : { MESSAGES_PER_SECOND: '100000', BYTES_PER_SECOND: '1073741824', AUDIO_SECONDS_PER_SECOND: '10000' }
@@ -143,7 +146,8 @@ async function planFor(name: Exclude<TargetName, 'direct'>, port: number, surrou
       const tools: Record<string, string> = name.startsWith('relay-tools') ? { TOOLS: CLIENT_TOOL } : {}
       const booking: Record<string, string> = name === 'relay-booking' ? { PROFILES: QUOTA_PROFILE, REDIS_URL: surroundings.redisUrl ?? '' } : {}
       const seen: Record<string, string> = name === 'relay-seen' ? { ...SEEN, OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${surroundings.onlooker?.otlpPort}` } : {}
-      return { command: [node, join(PROJECT, 'dist/main.js')], readyPath: '/readyz', adminPort, env: { ...env, ...lifted, ...pool, ...tools, ...booking, ...seen } }
+      const main = name === 'relay-blind' ? blindRelay(PROJECT, scratch) : join(PROJECT, 'dist/main.js')
+      return { command: [node, main], readyPath: '/readyz', adminPort, env: { ...env, ...lifted, ...pool, ...tools, ...booking, ...seen } }
     }
     default: {
       const upstream = name === 'ws-pipe-tls' ? `wss://${tls}` : `ws://${plain}`

@@ -144,6 +144,53 @@ describe.skipIf(!chromiumPath())(`the operators' page${reason}`, { timeout: 60_0
     expect(complaints).toEqual([])
   })
 
+  it('shows the tokens and the money that the admin API has in its usage, of each user and of all, over both relays', async () => {
+    const spender = [await call(0, 'spender'), await call(1, 'spender')]
+    for (const client of spender) for (const text of ['How much is it', 'And with everything that you can think of']) await client.ask(text)
+    const all = await listed()
+    const subjects = new Map(all.map(({ id, subject }) => [id, subject]))
+    expect(new Set(all.filter(({ subject }) => subject === 'spender').map(({ relay }) => relay)).size).toBe(2)
+    const usageOf = async (subject: string) => {
+      const counters = (await ask(`/usage/${subject}`)).body.counters as Record<string, number>
+      return { input: counters.input_tokens ?? 0, output: counters.output_tokens ?? 0, money: counters.cost_usd ?? 0 }
+    }
+    const users = [...new Set(subjects.values())]
+    const used = async () => Object.fromEntries(await Promise.all(users.map(async (subject) => [subject, await usageOf(subject)] as const)))
+
+    await open('relay:read')
+    await page.getByRole('button', { name: `Show all ${all.length}` }).click()
+    const shown = async () => {
+      const found: Record<string, { input: number; output: number; money: number }> = Object.fromEntries(users.map((subject) => [subject, { input: 0, output: 0, money: 0 }]))
+      const cells = await rows().evaluateAll((lines) =>
+        lines.map((line) => ['Session', 'Tokens', 'Cost'].map((name) => line.querySelector(`[data-column="${name}"]`)?.textContent ?? '')),
+      )
+      for (const [id = '', tokens = '', cost = ''] of cells) {
+        const of = found[subjects.get(id) ?? '']
+        if (!of) throw new Error(`a session that nobody listed: ${id}`)
+        const [input = Number.NaN, output = Number.NaN] = tokens.replaceAll(',', '').split(' + ').map(Number)
+        of.input += input
+        of.output += output
+        of.money += cost === '–' ? 0 : Number.parseFloat(cost)
+      }
+      return found
+    }
+    const tokensOf = (of: Awaited<ReturnType<typeof shown>>) => Object.entries(of).map(([subject, { input, output }]) => [subject, input, output])
+    await expect.poll(async () => tokensOf(await shown()), { timeout: 10_000 }).toEqual(tokensOf(await used()))
+    const [onPage, inUsage] = [await shown(), await used()]
+    const sum = (name: 'input' | 'output' | 'money') => Object.values(inUsage).reduce((total, of) => total + of[name], 0)
+    // Each row is rounded to a hundredth of a cent.
+    for (const subject of users) expect(Math.abs((onPage[subject]?.money ?? Number.NaN) - (inUsage[subject]?.money ?? 0))).toBeLessThan(10 * 0.00005 + 1e-9)
+    expect([inUsage.spender?.input, inUsage.spender?.output, inUsage.spender?.money].every((amount) => (amount ?? 0) > 0)).toBe(true)
+    expect(inUsage['caller-0']?.money).toBeGreaterThan(0)
+
+    const spelled = (amount: number) => new Intl.NumberFormat('en', amount < 10_000 ? {} : { notation: 'compact', maximumFractionDigits: 1 }).format(amount)
+    expect(await number('Tokens of these calls').textContent()).toBe(`${spelled(sum('input'))} in, ${spelled(sum('output'))} out`)
+    expect(await number('Cost of these calls').textContent()).toBe(`${sum('money').toFixed(sum('money') < 1 ? 4 : 2)} USD`)
+    for (const client of spender) client.close()
+    await Promise.all(spender.map((client) => client.closed()))
+    await expect.poll(async () => (await listed()).length).toBe(SESSIONS)
+  })
+
   it.each([
     { name: '1440', size: { width: 1440, height: 900 }, scheme: 'light' as const },
     { name: '390', size: { width: 390, height: 844 }, scheme: 'dark' as const },

@@ -150,7 +150,8 @@ describe.skipIf(withoutPrometheus !== '')(`52. alerts of a real Prometheus${with
     expect(await value('relay:turns:good_ratio_5m')).toBe(1)
     expect(await value('relay_workers')).toBe(4)
     const [start, end] = [Date.now() / 1000 - 60, Date.now() / 1000]
-    expect(JSON.stringify(await prometheus.get(`query_exemplars?query=relay_first_audio_seconds_bucket&start=${start}&end=${end}`))).toContain(`"trace_id":"${TRACE_ID}"`)
+    for (const name of ['first_audio', 'first_token', 'dial', 'configured', 'audio_jitter'])
+      expect(JSON.stringify(await prometheus.get(`query_exemplars?query=relay_${name}_seconds_bucket&start=${start}&end=${end}`))).toContain(`"trace_id":"${TRACE_ID}"`)
     const empty: string[] = []
     for (const { title, expr } of expressions) if ((await prometheus.query(expr)).length === 0) empty.push(`${title}: ${expr}`)
     expect(empty).toEqual([])

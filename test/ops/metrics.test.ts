@@ -33,20 +33,21 @@ const notes: readonly (readonly [note: Note, ...lines: string[]])[] = [
   [{ type: 'response_done', responseId: 'resp_1', model: 'gpt-realtime', status: 'completed', usage: undefined }, 'relay_responses_total{status="completed"} 1'],
   [{ type: 'response_done', responseId: 'resp_1', model: undefined, status: 'incomplete', reason: 'content_filter', usage: undefined }, 'relay_content_filtered_total 1'],
   [
-    { type: 'answer_begun', with: 'audio', ms: 700, turn: 'spoken', tools: false, profile: 'default', upstream: 'east', traceId: undefined },
+    { type: 'answer_begun', with: 'audio', ms: 700, turn: 'spoken', tools: false, profile: 'default', upstream: 'east' },
     'relay_first_audio_seconds_bucket{le="0.65",turn="spoken",tools="no",profile="default",upstream="east"} 0',
     'relay_first_audio_seconds_bucket{le="0.8",turn="spoken",tools="no",profile="default",upstream="east"} 1',
   ],
   [
-    { type: 'answer_begun', with: 'text', ms: 400, turn: 'typed', tools: true, profile: 'default', upstream: 'east', traceId: undefined },
+    { type: 'answer_begun', with: 'text', ms: 400, turn: 'typed', tools: true, profile: 'default', upstream: 'east' },
     'relay_first_token_seconds_sum{turn="typed",tools="yes",profile="default",upstream="east"} 0.4',
   ],
   [{ type: 'transcribed', ms: 250 }, 'relay_transcription_seconds_sum 0.25'],
-  [{ type: 'barge_in', step: 'truncated', ms: 90, traceId: undefined }, 'relay_barge_in_seconds_bucket{le="0.1",step="truncated"} 1'],
+  [{ type: 'barge_in', step: 'truncated', ms: 90 }, 'relay_barge_in_seconds_bucket{le="0.1",step="truncated"} 1'],
   [{ type: 'audio_ahead', ms: 3000 }, 'relay_audio_ahead_seconds_bucket{le="4"} 1'],
   [{ type: 'audio_starved' }, 'relay_audio_starved_total 1'],
-  [{ type: 'turn_ended', end: 'filtered', turn: 'spoken', toolMs: undefined, traceId: undefined }, 'relay_turns_total{end="filtered"} 1', 'relay_turn_tool_seconds_count 0'],
-  [{ type: 'turn_ended', end: 'completed', turn: 'spoken', toolMs: 1200, traceId: undefined }, 'relay_turns_total{end="completed"} 1', 'relay_turn_tool_seconds_sum 1.2'],
+  [{ type: 'audio_jitter', ms: 15 }, 'relay_audio_jitter_seconds_bucket{le="0.01"} 0', 'relay_audio_jitter_seconds_bucket{le="0.02"} 1'],
+  [{ type: 'turn_ended', end: 'filtered', turn: 'spoken', toolMs: undefined }, 'relay_turns_total{end="filtered"} 1', 'relay_turn_tool_seconds_count 0'],
+  [{ type: 'turn_ended', end: 'completed', turn: 'spoken', toolMs: 1200 }, 'relay_turns_total{end="completed"} 1', 'relay_turn_tool_seconds_sum 1.2'],
   [{ type: 'overhead', direction: 'down', ms: 0.03 }, 'relay_overhead_seconds_bucket{le="0.00005",direction="down"} 1'],
   [
     { type: 'guard_checked', guard: 'safety', side: 'input', outcome: 'block', durationMs: 60 },
@@ -148,11 +149,7 @@ describe('the log of a session', () => {
     const written = (logLevel: 'debug' | 'info') => {
       const lines: string[] = []
       const recorder = createLogRecorder(createLogger({ logLevel }, { write: (line) => lines.push(line), dropped: 0, flush: async () => undefined }), 's')
-      for (const note of [
-        { type: 'first_audio', responseId: 'resp_1', afterMs: 1 },
-        { type: 'audio_starved' },
-        { type: 'barge_in', step: 'cancelled', ms: 1, traceId: undefined },
-      ] as const)
+      for (const note of [{ type: 'first_audio', responseId: 'resp_1', afterMs: 1 }, { type: 'audio_starved' }, { type: 'barge_in', step: 'cancelled', ms: 1 }] as const)
         recorder.note(note)
       return lines.length
     }

@@ -47,7 +47,7 @@ interface Relay {
   readonly adminUrl: string
   /** Process ids of all workers that became ready. */
   workers(): number[]
-  connect(subject: string): Promise<RealtimeClient>
+  connect(subject: string, headers?: Record<string, string>): Promise<RealtimeClient>
   metrics(): Promise<string>
 }
 
@@ -57,7 +57,7 @@ async function startRelay(over: Record<string, string> = {}): Promise<Relay> {
   commands.push(command)
   const [, url, adminUrl] = await command.says(/"url":"http([^"]+)","adminUrl":"([^"]+)","ready":2,"msg":"worker ready"/, 60_000)
   const { auth } = loadConfig(checkTools, env, { mode: 'serve', cwd: '/' })
-  const connect = async (subject: string) => connectClient(`ws${url}/v1/realtime`, await mintToken(auth, { subject, ttlSeconds: 600, claims: {} }))
+  const connect = async (subject: string, headers = {}) => connectClient(`ws${url}/v1/realtime`, await mintToken(auth, { subject, ttlSeconds: 600, claims: {} }), { headers })
   const workers = () => [...command.output.matchAll(/"worker":(\d+),[^\n]*"msg":"worker ready"/g)].map((found) => Number(found[1]))
   return { command, wsUrl: `ws${url}`, adminUrl: adminUrl as string, workers, connect, metrics: async () => (await fetch(`${adminUrl}/metrics`)).text() }
 }
@@ -148,6 +148,24 @@ describe('a relay of two processes', () => {
     expect(relay.workers().filter(alive)).toEqual([])
     expect(relay.command.errors).toBe('')
   })
+})
+
+it('every process names traces in its histograms, and they are still there when all are added up', async () => {
+  const relay = await startRelay({ METRICS_FORMAT: 'openmetrics' })
+  const traceIds = Array.from({ length: 6 }, (_, n) => `0af7651916cd43dd8448eb211c80319${n}`)
+  const clients = await Promise.all(traceIds.map((id, n) => relay.connect(`user-${n}`, { traceparent: `00-${id}-b7ad6b7169203331-01` })))
+  for (const client of clients) await client.next('session.created')
+  for (const client of clients) await client.ask('Good morning')
+  await expect.poll(() => new Set(admissions(relay)).size).toBe(2)
+  const text = await relay.metrics()
+  for (const name of ['dial', 'configured', 'first_audio', 'first_token', 'audio_jitter']) {
+    const counts = [...text.matchAll(new RegExp(`^relay_${name}_seconds_count(?:\\{[^}]*\\})? (\\d+)`, 'gm'))].map(([, count]) => Number(count))
+    expect([name, counts.reduce((sum, count) => sum + count, 0)]).toEqual([name, 6])
+    const found = [...text.matchAll(new RegExp(`^relay_${name}_seconds_bucket\\{.* # \\{trace_id="(\\w+)"\\}`, 'gm'))].map(([, id]) => id)
+    expect([name, found.length > 0, found.filter((id) => !traceIds.includes(id ?? ''))]).toEqual([name, true, []])
+  }
+  for (const client of clients) client.close()
+  await relay.command.stop()
 })
 
 describe('the admin API of two processes', () => {

@@ -65,6 +65,28 @@ describe('what a session does', () => {
 })
 
 describe('a row', () => {
+  it('has what the user of the last answer waited for, from the request on', async () => {
+    const lab = openLab()
+    await lab.live()
+    lab.client.say({ type: 'response.create' })
+    await settle()
+    await lab.pass(400)
+    await say(lab, ev.created('r1'))
+    await lab.pass(600)
+    const audio = (id: string) => ({ type: 'response.output_audio.delta', event_id: 'e', response_id: id, item_id: 'i', output_index: 0, content_index: 0, delta: 'AAAA' })
+    await say(lab, audio('r1'))
+    expect(row(lab)?.firstAudioMs).toBeGreaterThanOrEqual(1000)
+    expect(row(lab)?.firstAudioMs).toBeLessThan(1300)
+    const first = row(lab)?.firstAudioMs
+    await say(lab, ev.done('r1', []))
+    lab.client.say({ type: 'response.create' })
+    await settle()
+    await say(lab, ev.created('r2'))
+    await lab.pass(300)
+    await say(lab, audio('r2'))
+    expect(row(lab)?.firstAudioMs).toBeLessThan(first ?? 0)
+  })
+
   it('has ids, counts and times, and the time to the first audio of the last answer', async () => {
     const lab = openLab()
     await lab.live()

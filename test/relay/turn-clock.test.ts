@@ -11,13 +11,12 @@ beforeEach(() => void vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'setInte
 afterEach(() => vi.useRealTimers())
 
 const TURN_NOTES = ['answer_begun', 'transcribed', 'barge_in', 'audio_ahead', 'audio_starved', 'turn_ended']
-const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 const notes = (lab: Lab) => lab.notes.filter(({ type }) => TURN_NOTES.includes(type))
 const begun = (what: 'audio' | 'text', ms: number, more: object = {}): object => ({
-  ...{ type: 'answer_begun', with: what, ms, turn: 'spoken', tools: false, profile: 'default', upstream: 'east', traceId: undefined },
+  ...{ type: 'answer_begun', with: what, ms, turn: 'spoken', tools: false, profile: 'default', upstream: 'east' },
   ...more,
 })
-const ended = (end: string, more: object = {}): object => ({ type: 'turn_ended', end, turn: 'spoken', toolMs: undefined, traceId: undefined, ...more })
+const ended = (end: string, more: object = {}): object => ({ type: 'turn_ended', end, turn: 'spoken', toolMs: undefined, ...more })
 const place = (responseId: string) => ({ event_id: 'e', response_id: responseId, item_id: `m_${responseId}`, output_index: 0, content_index: 0 })
 const MS_BYTES = 48
 
@@ -63,7 +62,7 @@ async function answering(): Promise<Call> {
 
 describe('a spoken turn', () => {
   it('is timed from the end of speech to words, audio and the user’s own words', async () => {
-    const lab = await call({ trace: TRACE })
+    const lab = await call()
     lab.heard('speech_started')
     await lab.pass(900)
     lab.heard('speech_stopped')
@@ -78,8 +77,7 @@ describe('a spoken turn', () => {
     lab.upstream.say({ type: 'conversation.item.input_audio_transcription.completed', event_id: 'e', item_id: 'u1', content_index: 0, transcript: 'Hello' })
     lab.upstream.say(ev.done('r1'))
     await settle()
-    const traceId = '0af7651916cd43dd8448eb211c80319c'
-    expect(notes(lab)).toEqual([begun('text', 300, { traceId }), begun('audio', 350, { traceId }), { type: 'transcribed', ms: 600 }, ended('completed', { traceId })])
+    expect(notes(lab)).toEqual([begun('text', 300), begun('audio', 350), { type: 'transcribed', ms: 600 }, ended('completed')])
     expect(lab.noted('first_audio')).toEqual([{ type: 'first_audio', responseId: 'r1', afterMs: 50 }])
   })
 
@@ -289,9 +287,9 @@ describe('a user who breaks in', () => {
     await settle()
     expect(notes(lab)).toEqual([
       { type: 'audio_ahead', ms: 1500 },
-      { type: 'barge_in', step: 'cancelled', ms: 30, traceId: undefined },
+      { type: 'barge_in', step: 'cancelled', ms: 30 },
       ended('interrupted'),
-      { type: 'barge_in', step: 'truncated', ms: 80, traceId: undefined },
+      { type: 'barge_in', step: 'truncated', ms: 80 },
     ])
   })
 
@@ -304,7 +302,7 @@ describe('a user who breaks in', () => {
     await lab.pass(120)
     lab.client.say({ type: 'conversation.item.truncate', item_id: 'm_r1', content_index: 0, audio_end_ms: 2000 })
     await settle()
-    expect(notes(lab)).toEqual([ended('completed'), { type: 'audio_ahead', ms: 3000 }, { type: 'barge_in', step: 'truncated', ms: 120, traceId: undefined }])
+    expect(notes(lab)).toEqual([ended('completed'), { type: 'audio_ahead', ms: 3000 }, { type: 'barge_in', step: 'truncated', ms: 120 }])
   })
 
   it('into an answer behind one that is still being played hears both less', async () => {
@@ -385,6 +383,92 @@ describe('audio that comes later than it is played', () => {
   })
 })
 
+describe('how late the latest audio of an answer was', () => {
+  const latest = (lab: Lab) => lab.noted('audio_jitter').map((note) => (note as Extract<Note, { type: 'audio_jitter' }>).ms)
+
+  it('is told once a response, against the pace of its own playback, whatever the pauses before', async () => {
+    const lab = await answering()
+    await lab.pass(530)
+    lab.audio('r1', 100)
+    await lab.pass(190)
+    lab.audio('r1', 300)
+    await lab.pass(290)
+    lab.audio('r1', 100)
+    expect(latest(lab)).toEqual([])
+    lab.upstream.say(ev.done('r1'))
+    await settle()
+    // 30 after 500 ms, 120 after 600, 110 after 900.
+    expect(latest(lab)).toEqual([120])
+    lab.begins('r2')
+    lab.audio('r2', 100)
+    await lab.pass(104)
+    lab.audio('r2', 100)
+    lab.upstream.say(ev.done('r2'))
+    await settle()
+    expect(latest(lab)).toEqual([120, 4])
+  })
+
+  it('is nothing if all came before it was played, and of what was interrupted what was heard by then', async () => {
+    const lab = await answering()
+    for (let n = 0; n < 20; n++) {
+      await lab.pass(40)
+      lab.audio('r1', 60)
+    }
+    lab.upstream.say(ev.done('r1'))
+    await settle()
+    expect(latest(lab)).toEqual([0])
+    await lab.pass(3000)
+    lab.begins('r2')
+    lab.audio('r2', 100)
+    await lab.pass(700)
+    lab.audio('r2', 100)
+    lab.heard('speech_started', 'u2')
+    lab.upstream.say(ev.done('r2', [], 'cancelled'))
+    await settle()
+    expect(latest(lab)).toEqual([0, 600])
+  })
+
+  it('is seen in a client of another dialect, and where there was no sound at all nothing is told', async () => {
+    const lab = await call({ clientDialect: 'preview' })
+    lab.begins('r1')
+    lab.words('r1')
+    lab.upstream.say(ev.done('r1'))
+    await settle()
+    expect(latest(lab)).toEqual([])
+    lab.begins('r2')
+    for (const ms of [0, 170]) {
+      await lab.pass(ms)
+      lab.audio('r2', 100)
+    }
+    lab.upstream.say(ev.done('r2'))
+    await settle()
+    expect(latest(lab)).toEqual([70])
+  })
+
+  it('costs no look at the clock for what comes far ahead of its time', () => {
+    const timetable = new Timetable(0)
+    const clock = vi.fn(() => 10)
+    const meters = { serverAudioBytes: 0 }
+    const said: unknown[] = []
+    const session = { opened: { recorder: { note: (note: Note) => void said.push(note) } }, meters, ledger: { media: { outputBytesPerSecond: 48_000 } }, clock }
+    const playback = new Playback(session, timetable)
+    const comes = (ms: number) => {
+      meters.serverAudioBytes += ms * MS_BYTES
+      return ms * MS_BYTES
+    }
+    playback.begin(comes(100), 10)
+    for (let n = 0; n < 100; n++) playback.goOn(comes(100))
+    // Those within half a second, which is two ticks.
+    expect(clock).toHaveBeenCalledTimes(4)
+    timetable.tick(10_250)
+    clock.mockReturnValue(10_300)
+    playback.goOn(comes(100))
+    expect(clock).toHaveBeenCalledTimes(5)
+    playback.end()
+    expect(said).toContainEqual({ type: 'audio_jitter', ms: 190 })
+  })
+})
+
 describe('a turn that the session does not outlive', () => {
   it.each([
     ['nothing had come', 'abandoned', 0],
@@ -409,8 +493,9 @@ describe('a turn that the session does not outlive', () => {
 
   it('leaves nothing behind that ticks', () => {
     const timetable = new Timetable(0)
-    const session = { meters: { serverAudioBytes: 4800 }, ledger: { media: { outputBytesPerSecond: 48_000 } }, clock: () => 0 }
-    const playback = new Playback(session, timetable, () => undefined)
+    const opened = { recorder: { note: () => undefined } }
+    const session = { opened, meters: { serverAudioBytes: 4800 }, ledger: { media: { outputBytesPerSecond: 48_000 } }, clock: () => 0 }
+    const playback = new Playback(session, timetable)
     const ticks = vi.spyOn(playback, 'tick')
     playback.begin(4800, 0)
     timetable.tick(250)

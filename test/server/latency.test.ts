@@ -68,6 +68,8 @@ describe('a relay in front of a service that takes its time', () => {
     expect(bucket(text, 'relay_transcription_seconds', '0.1').all).toBe(3)
     expect(text).toContain('relay_turns_total{end="completed"} 4\n')
     expect(text).toContain('# {trace_id="0af7651916cd43dd8448eb211c80319c"} 1.7')
+    for (const name of ['dial', 'configured', 'transcription', 'tool', 'turn_tool', 'audio_jitter'])
+      expect(text).toMatch(new RegExp(`^relay_${name}_seconds_bucket\\{.* # \\{trace_id="0af7651916cd43dd8448eb211c80319c"\\}`, 'm'))
     expect(bucket(text, 'relay_dial_seconds', '0.01', { upstream: 'azure' }).all).toBe(1)
     expect(bucket(text, 'relay_configured_seconds', '0.01').all).toBe(1)
     client.close()

@@ -133,6 +133,20 @@ describe('a session', () => {
     expect(running.simulator.received.map(({ headers }) => headers.traceparent)).toEqual([`00-${dial?.traceId}-${dial?.spanId}-01`])
   })
 
+  it('is the example of its own times in OpenMetrics: each turn’s of its answer, the connection’s of how it connected', async () => {
+    const { running, collector } = await start({}, { METRICS_FORMAT: 'openmetrics' })
+    const client = await connect(running, '/v1/realtime', { traceparent: CLIENT_TRACE })
+    await client.ask('What is the weather in Lisbon?')
+    const [connection] = await collector.spansNamed('realtime connect')
+    const [turn] = await collector.spansNamed('realtime turn')
+    const text = await (await fetch(`${running.relay.adminUrl}/metrics`)).text()
+    client.close()
+    const traced = (name: string) => [...new Set([...text.matchAll(new RegExp(`^${name}_bucket\\{.* # \\{trace_id="(\\w+)"\\}`, 'gm'))].map(([, id]) => id))]
+    for (const name of ['dial', 'configured']) expect([name, traced(`relay_${name}_seconds`)]).toEqual([name, [connection?.traceId]])
+    for (const name of ['first_audio', 'first_token', 'tool', 'turn_tool', 'audio_jitter']) expect([name, traced(`relay_${name}_seconds`)]).toEqual([name, [turn?.traceId]])
+    expect(text).not.toContain(CLIENT_TRACE_ID)
+  })
+
   it('shows what was said, and an answer that the user broke into, as two turns', async () => {
     const { running, collector } = await start({ simulator: { speed: 1, heardText: 'tell me a long story about harbours and boats and the sea and the lighthouse and the gulls' } })
     const client = await connect(running)

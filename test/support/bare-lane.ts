@@ -19,7 +19,7 @@ export interface LaneOptions {
   readonly clientDialect?: DialectName
 }
 
-export function bareLane({ recorder = { note() {} }, meters = createMeters(), turns = {}, gate, playback, clientDialect = 'ga' }: LaneOptions = {}) {
+export function bareLane({ recorder = { note() {} }, meters = createMeters(), turns = { audio() {} }, gate, playback, clientDialect = 'ga' }: LaneOptions = {}) {
   const { link, peer } = memoryPair()
   const leg = (side: 'client' | 'upstream', dialect: DialectName) =>
     new Leg({

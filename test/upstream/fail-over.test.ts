@@ -21,6 +21,7 @@ let store: Store
 let now: number
 let open: FailOver[]
 let links: UpstreamConnection[]
+let heardOfDials: unknown[]
 
 beforeEach(async () => {
   const [a, b] = await Promise.all([startSimulator(), startSimulator()])
@@ -29,6 +30,7 @@ beforeEach(async () => {
   store = createMemoryStore({ now: () => now })
   open = []
   links = []
+  heardOfDials = []
 })
 afterEach(async () => {
   for (const { link } of links) link.close(1000, '')
@@ -45,7 +47,7 @@ function relay(configs: readonly UpstreamConfig[], own: LimitsBook = store.limit
   const options = { connectTimeoutMs: CONNECT_MS, pingIntervalMs: 20_000, maxPayloadBytes: 1 << 20, log: quiet }
   const made = createFailOver(
     configs.map((config) => ({ config, provider: createUpstream(config, options) })),
-    { limits: own, now: () => now, random: () => 0, connectTimeoutMs: CONNECT_MS, log: quiet },
+    { limits: own, now: () => now, random: () => 0, connectTimeoutMs: CONNECT_MS, log: quiet, onDialled: (...heard) => void heardOfDials.push(heard) },
   )
   open.push(made)
   return made
@@ -68,6 +70,16 @@ describe('fail-over at connect', () => {
   it('dials the first and not the second', async () => {
     expect(await dial(relay([upstream('a'), upstream('b')]))).toBe('gpt-a')
     expect([sims.a.sessions(), sims.b.sessions()]).toEqual([1, 0])
+  })
+
+  it('tells of each dial, and which trace it belongs to', async () => {
+    const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    sims.a.setFaults({ refuse: { status: 503 } })
+    links.push(await relay([upstream('a'), upstream('b')]).dial({ correlationId: 'corr-1', trace, signal: new AbortController().signal }))
+    expect(heardOfDials).toEqual([
+      ['a', expect.objectContaining({ type: 'failed' }), trace],
+      ['b', { type: 'opened', latencyMs: 0 }, trace],
+    ])
   })
 
   it.each([

@@ -1,5 +1,5 @@
 // Follows one session by its notes, and makes spans of how it connected, its turns, and what became of a lost upstream.
-import { type Attributes, ROOT_CONTEXT, SpanKind, type Tracer, trace } from '@opentelemetry/api'
+import { type Attributes, ROOT_CONTEXT, type SpanContext, SpanKind, type Tracer, trace } from '@opentelemetry/api'
 import type { Content, ContentSink } from '../../ports/content.js'
 import type { Note, Recorder, Traced } from '../../ports/notes.js'
 import type { UpstreamService } from '../../ports/upstream.js'
@@ -181,6 +181,11 @@ function followed(session: TracedSession, { tracer, layout, trustsClient, conten
     }
   }
 
+  function spanOf(of: Traced): SpanContext | undefined {
+    if (of.type === 'turn') return turns.latest()
+    return (of.type === 'dial' ? dials.get(of.leg) : of.type === 'tool' ? turns.tool(of.callId) : undefined)?.span.spanContext()
+  }
+
   function content(content: Content): void {
     if (isOver) return
     if (content.type === 'input' || content.type === 'output') said?.heard(content)
@@ -190,7 +195,7 @@ function followed(session: TracedSession, { tracer, layout, trustsClient, conten
   return {
     note,
     content,
-    traceparent: (of: Traced) => traceparentOf((of.type === 'dial' ? dials.get(of.leg) : of.type === 'tool' ? turns.tool(of.callId) : undefined) ?? connect),
+    traceparent: (of: Traced) => traceparentOf(spanOf(of) ?? connectContext),
   }
 }
 

@@ -31,8 +31,7 @@ export function endSpan({ span }: OpenSpan, at: number, error?: string): void {
   span.end(at)
 }
 
-export function traceparentOf({ span }: OpenSpan): string {
-  const { traceId, spanId, traceFlags } = span.spanContext()
+export function traceparentOf({ traceId, spanId, traceFlags }: SpanContext): string {
   return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`
 }
 

@@ -1,5 +1,5 @@
 // Makes spans of a session's turns: what the user said, each response, each tool, and the turn around them.
-import { type Attributes, SpanKind, type Tracer } from '@opentelemetry/api'
+import { type Attributes, type SpanContext, SpanKind, type Tracer } from '@opentelemetry/api'
 import type { Note } from '../../ports/notes.js'
 import { boundedText, contentAttributes, type Said } from './messages.js'
 import { ATTRIBUTE, EVENT, SPAN } from './otel-names.js'
@@ -60,9 +60,11 @@ export function createTurnSpans({ tracer, root, attributes, service, said }: Tur
   const responses = new Map<string, Running>()
   const tools = new Map<string, Running>()
   let current: Turn | undefined
+  let latest: SpanContext | undefined
 
   function begin(start: 'speech' | 'request', at: number): Turn {
     const open = startSpan(tracer, SPAN.turn, { kind: SpanKind.INTERNAL, at, ...root(), attributes: { ...attributes, [ATTRIBUTE.turnStart]: start } })
+    latest = open.span.spanContext()
     const counts = { speeches: 0, responses: 0, busy: 0, tools: 0 }
     const state = { speech: undefined, speechOverAt: undefined, hasSounded: false, awaitsMore: false, isRestored: false, isCurrent: true, end: undefined }
     current = { open, since: at, ...counts, ...state, lastAt: at, said: NOTHING_SAID }
@@ -129,6 +131,8 @@ export function createTurnSpans({ tracer, root, attributes, service, said }: Tur
 
   return {
     current: () => current?.open,
+    /** The one that began last, which may be over. */
+    latest: () => latest,
     tool: (callId: string) => tools.get(callId)?.open,
 
     speechStarted(at: number): void {

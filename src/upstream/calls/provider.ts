@@ -78,7 +78,7 @@ export function createCallProvider({ upstreams, names, dispatcherFor, timeoutMs,
     const unsure: PlacedCall[] = []
     let failure: RefusalError | undefined
     try {
-      return await upstreams.each({ signal: call.signal, zones: call.zones, among: callable }, async (known, signal) => {
+      return await upstreams.each({ signal: call.signal, zones: call.zones, trace: call.trace, among: callable }, async (known, signal) => {
         const { name } = known.config
         const placed = { callId: call.callId, upstream: name }
         const { calls } = doorOf(name)
@@ -126,7 +126,7 @@ export function createCallProvider({ upstreams, names, dispatcherFor, timeoutMs,
     refer,
     async place(offer) {
       if (callable.size === 0) throw new RefusalError('upstream_refused', 'no_upstream_takes_calls')
-      return upstreams.each({ signal: offer.signal, zones: offer.zones, among: callable }, async (known, signal) => {
+      return upstreams.each({ signal: offer.signal, zones: offer.zones, trace: offer.trace, among: callable }, async (known, signal) => {
         const door = doorOf(known.config.name)
         let begun: PlacedCall | undefined
         const onCall = (callId: string) => {

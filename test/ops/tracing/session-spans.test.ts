@@ -150,6 +150,23 @@ describe('a turn', () => {
     expect(p.ended()).toEqual([['realtime_inference 0-10', error].filter((part) => part !== undefined).join(' '), turn])
   })
 
+  it('is what stands for the session’s last turn, also when it is over; before the first, the connection does', () => {
+    const p = follow().at(0, { type: 'configured', durationMs: 0 })
+    const traceOf = (name: string) =>
+      p
+        .spans()
+        .find((span) => span.name === name)
+        ?.spanContext().traceId
+    const told = () => p.recorder.traceparent?.({ type: 'turn' })?.split('-')[1]
+    expect(told()).toBe(traceOf('realtime connect'))
+    p.at(10, started('r'))
+    const during = told()
+    p.at(20, done('r'))
+    expect([during, told()]).toEqual([traceOf('realtime turn'), traceOf('realtime turn')])
+    p.at(30, speaks)
+    expect(told()).not.toBe(during)
+  })
+
   it('that is under way when the session ends is abandoned, and its parts say why', () => {
     const p = follow().at(0, { type: 'configured', durationMs: 0 }, started('r'), tool('c')).at(10, closed('upstream_lost'))
     expect(p.ended()).toEqual(['realtime connect 0-0', 'realtime_inference 0-10 !upstream_lost', 'execute_tool look 0-10 !upstream_lost', 'realtime turn 0-10 abandoned'])
