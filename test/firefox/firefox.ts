@@ -59,7 +59,12 @@ type Json = Record<string, unknown>
 /** Throws if no Firefox is installed: check `firefoxLacks` first. */
 export async function openFirefox(): Promise<Firefox> {
   const folder = mkdtempSync(join(tmpdir(), 'relay-firefox-'))
-  writeFileSync(join(folder, 'user.js'), Object.entries(PREFS).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`).join(''))
+  writeFileSync(
+    join(folder, 'user.js'),
+    Object.entries(PREFS)
+      .map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`)
+      .join(''),
+  )
   const device = await startDevice(folder)
   const env = { ...process.env, PULSE_SERVER: device.address }
   const program = spawn(firefoxPath() ?? '', ['--headless', '--no-remote', '--remote-debugging-port=0', '--profile', folder], { env, stdio: ['ignore', 'ignore', 'pipe'] })
@@ -86,7 +91,11 @@ export async function openFirefox(): Promise<Firefox> {
           async click(selector) {
             const { nodes } = await send('browsingContext.locateNodes', { context, locator: { type: 'css', value: selector } })
             const origin = { type: 'element', element: { sharedId: (nodes as Json[])[0]?.sharedId } }
-            const actions = [{ type: 'pointerMove', x: 0, y: 0, origin }, { type: 'pointerDown', button: 0 }, { type: 'pointerUp', button: 0 }]
+            const actions = [
+              { type: 'pointerMove', x: 0, y: 0, origin },
+              { type: 'pointerDown', button: 0 },
+              { type: 'pointerUp', button: 0 },
+            ]
             await send('input.performActions', { context, actions: [{ type: 'pointer', id: 'mouse', actions }] })
           },
           close: async () => void (await send('browsingContext.close', { context })),

@@ -114,10 +114,12 @@ describe.skipIf(missing.length > 0)(`the browser kit in Firefox${reason}`, () =>
     await page.click('body')
     await run(`relay.say('${LONG}')`)
     await run(`until('event', ({ type }) => type === 'response.done').then(() => until('speaking', ({ speaking }) => speaking)).then(() => true)`)
+    await run('new Promise((done) => { const look = () => (sources[0].context.currentTime > sources[0].when + 0.3 ? done(true) : setTimeout(look, 20)); look() })')
     const heardMs = await run<number>(
       'relay.interrupt(); sources.reduce((sum, { when, seconds, context }) => sum + Math.min(Math.max(0, context.currentTime - when), seconds), 0) * 1000',
     )
     const { audio_end_ms: told } = await sent('conversation.item.truncate')
+    expect(heardMs).toBeGreaterThan(250)
     expect(Math.abs(Number(told) - heardMs)).toBeLessThan(50)
     expect(await problems()).toEqual([])
   })
