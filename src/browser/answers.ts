@@ -6,8 +6,8 @@ import { problemOf } from './trouble.js'
 
 /** Of events that the kit makes: an error about one is no news for the user. */
 export const OWN_ID = 'kit'
-/** A click's sound may take so long to begin. */
-const SILENT_MS = 1000
+/** A click’s sound may take so long to begin: Firefox says `suspended` until the device runs. */
+const SILENT_MS = 2000
 
 export interface Answers {
   heard(event: ServerEvent): void

@@ -51,6 +51,8 @@ export async function imitateBrowser() {
     /** Of a device of another rate, as in Firefox. */
     refusesRate: false,
     loadsWorklet: true,
+    /** After so long a sound begins, as in Firefox, where a device has to start; undefined: as soon as it is made. */
+    startsAfterMs: undefined as number | undefined,
     connect: undefined as unknown as Connect,
   }
   vi.stubGlobal(
@@ -91,13 +93,14 @@ export async function imitateBrowser() {
   vi.stubGlobal(
     'AudioContext',
     class {
-      state = 'running'
+      state = world.startsAfterMs === undefined ? 'running' : 'suspended'
       readonly currentTime = 0
       readonly audioWorklet = { addModule: () => (world.loadsWorklet ? Promise.resolve() : Promise.reject(new Error('blocked'))) }
       readonly #rate: number | undefined
       constructor({ sampleRate }: { sampleRate?: number } = {}) {
         this.#rate = sampleRate
         world.contexts.push(this)
+        if (this.state === 'suspended') setTimeout(() => (this.state = 'running'), world.startsAfterMs)
       }
       resume = () => Promise.resolve()
       close() {

@@ -273,6 +273,20 @@ describe('a call', () => {
   })
 })
 
+describe('a device', () => {
+  it.each<[number, readonly string[]]>([
+    [1500, []],
+    [2500, ['autoplay']],
+  ])('that starts after %s ms is taken for a browser’s refusal only if it is late', async (ms, expected) => {
+    world.startsAfterMs = ms
+    make()
+    await goLive()
+    world.last().says({ type: 'response.output_audio.delta', response_id: 'resp_1', item_id: 'item_1', content_index: 0, delta: '' })
+    await pass(5000)
+    expect(codes()).toEqual(expected)
+  })
+})
+
 describe('a token that is about to end', () => {
   const refreshes = () => world.last().sent.filter(({ type }) => type === 'relay.token.refresh')
 

@@ -4,9 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect, createServer as createLine, type Socket } from 'node:net'
 import { join } from 'node:path'
-import type { Page } from 'playwright-core'
 import { builtRelay } from '../support/built-relay.js'
-import type { Browser } from '../support/chromium.js'
 
 /** Runs in the page: one relay, and everything that it says, in order. */
 const PAGE = `
@@ -50,6 +48,13 @@ addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) 
 document.querySelector('#talk').onclick = () => relay.talk()
 `
 
+/** Of whichever browser. */
+interface PageOf {
+  addInitScript(script: { readonly content: string }): Promise<unknown>
+  goto(url: string): Promise<unknown>
+  evaluate(source: string): Promise<unknown>
+}
+
 export interface KitPages {
   readonly origin: string
   /** What the page's policy says of scripts. */
@@ -59,7 +64,7 @@ export interface KitPages {
   /** How often it was asked. */
   asked: number
   /** A page with `globalThis.relay`. `options` is the source of an object; `before` runs before the page's own script. */
-  open(browser: Browser, options: string, before?: string): Promise<Page>
+  open<P extends PageOf>(browser: { readonly context: { newPage(): Promise<P> } }, options: string, before?: string): Promise<P>
   close(): void
 }
 

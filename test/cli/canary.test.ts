@@ -80,6 +80,21 @@ describe('the canary', () => {
     expect(text).not.toContain('secret text')
   })
 
+  it.each([
+    ['a GA service', {}, 'session.audio.output.format.type', 'audio/opus', { audio: { output: { format: { type: 'audio/opus' } } } }],
+    ['a preview service', { AZURE_OPENAI_API_VERSION: '2025-04-01-preview' }, 'session.audio.output.format', 'opus', { output_audio_format: 'opus' }],
+  ])('names a value of %s that is new, with what it is, and ends with 1', async (_service, env, where, value, session) => {
+    const endpoint = await movedOn((event) => {
+      if (event.type === 'session.created') return [{ ...event, session: { ...(event.session as object), ...session } }]
+      return event.type === 'response.done' ? [{ ...event, response: { ...(event.response as object), status: 'paused' } }] : [event]
+    })
+    const { code, text } = await canary(endpoint, env)
+    expect(code).toBe(1)
+    expect(text).toMatch(/azure: unknown value: response\.done response\.status = paused \(\d\)/)
+    expect(text).toContain(`azure: unknown value: session.created ${where} = ${value} (1)`)
+    expect(text).toContain('2 things unknown')
+  })
+
   it('says where a session ended that was not whole, and ends with 2', async () => {
     const endpoint = await movedOn((event) => (event.type === 'session.updated' ? [{ type: 'error', error: { code: 'invalid_value', message: 'no' } }] : [event]))
     expect(await canary(endpoint)).toMatchObject({ code: 2, text: expect.stringContaining('not whole: refused at session.updated') })

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load.js'
 import { VARIABLES } from '../../src/config/variables.js'
 import { checkTools } from '../../src/tools/check.js'
-import { againstSchemas, CHART, lint, type Manifest, missingHelm, missingSchemas, objection, packaged, render } from './helm.js'
+import { againstSchemas, CHART, lint, type Manifest, missingHelm, missingSchemas, notes, objection, packaged, render } from './helm.js'
 import { readYaml } from './yaml.js'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -30,8 +30,13 @@ const EVERYTHING = {
   'tls.secretName': 'relay-tls',
   'ingress.enabled': true,
   'ingress.tlsSecretName': 'public-tls',
+  // Another way to verify tokens than the defaults have.
+  'settings.JWKS_URL': null,
+  'settings.JWT_ISSUER': 'https://app.example.com',
+  'settings.JWT_AUDIENCE': 'realtime-relay',
   'secret.files': { JWT_SECRET: 'jwt-secret', TWILIO_AUTH_TOKEN: 'twilio', AUDIT_KEY: 'audit-key' },
   'settings.PUBLIC_URL': 'https://relay.example.com',
+  'settings.TELEPHONY_PROFILE': '{"*": "default"}',
   'settings.AUDIT_DIR': '/audit',
   extraVolumes: [{ name: 'audit', emptyDir: {} }],
   extraVolumeMounts: [{ name: 'audit', mountPath: '/audit' }],
@@ -178,6 +183,24 @@ describe.skipIf(missingHelm !== '')(`the chart, rendered${missingHelm}`, () => {
     expect(config.limits.drainMs).toBe(25_000)
   })
 
+  it('with a secret of your own configures a relay that starts', () => {
+    const { INSTRUCTIONS_FILE: _, TOOLS_FILE: __, AUDIT_DIR: ___, TLS_CERT_FILE: ____, TLS_KEY_FILE: _____, ...settings } = dataOf(render(EVERYTHING))
+    expect(loadConfig(checkTools, { ...settings, JWT_SECRET: 'x'.repeat(40), TWILIO_AUTH_TOKEN: 'x'.repeat(32), REDIS_URL: 'redis://localhost' }).auth).toMatchObject({})
+  })
+
+  it('says after an installation what is still the example’s, and nothing of it if all is set', () => {
+    const place = mkdtempSync(join(tmpdir(), 'relay-chart-'))
+    const own = { 'settings.AZURE_OPENAI_ENDPOINT': 'https://own.openai.azure.com', 'image.repository': 'ghcr.io/me/relay', 'workloadIdentity.clientId': '' }
+    const more = { 'settings.ALLOWED_ORIGINS': 'https://own.com', 'files.instructions\\.txt': 'Be kind.' }
+    try {
+      const said = notes(own, place)
+      expect(said).toMatch(/Still as in the example.*: settings\.ALLOWED_ORIGINS, settings\.JWKS_URL, settings\.JWT_AUDIENCE, settings\.JWT_ISSUER, files\.instructions\.txt\./)
+      expect(notes({ ...EVERYTHING, ...own, ...more }, place)).not.toContain('example')
+    } finally {
+      rmSync(place, { recursive: true })
+    }
+  })
+
   it.each([
     ['a misspelt value', { 'redis.enable': true }, /redis/],
     ['a secret among the settings', { 'settings.JWT_SECRET': 'x'.repeat(40) }, /JWT_SECRET/],
@@ -192,6 +215,9 @@ describe.skipIf(missingHelm !== '')(`the chart, rendered${missingHelm}`, () => {
     ['several pods without Redis', { 'redis.enabled': false }, /redis\.enabled is false and there may be several pods/],
     ['TLS without a certificate', { 'tls.enabled': true }, /tls\.secretName is empty/],
     ['more at least than at most', { 'autoscaling.min': 30 }, /autoscaling\.min is above/],
+    ['two ways to verify tokens', { 'secret.files': { JWT_SECRET: 'jwt' } }, /settings\.JWKS_URL and secret\.files\.JWT_SECRET .* to null/],
+    ['an issuer that is still the example', { 'settings.JWKS_URL': null, 'secret.files': { JWT_SECRET: 'jwt' } }, /settings\.JWT_ISSUER is still the example/],
+    ['a setting beside its file', { 'settings.INSTRUCTIONS': 'Be kind.' }, /settings\.INSTRUCTIONS and settings\.INSTRUCTIONS_FILE .* to null/],
     ['Redis twice', { 'secret.files': { REDIS_URL: 'other' } }, /REDIS_URL and redis\.enabled say the same/],
   ] as const)('refuses %s', (_name, values, words) => {
     expect(objection(values)).toMatch(words)

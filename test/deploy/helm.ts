@@ -1,6 +1,6 @@
 // Runs Helm on the chart, and Kubernetes' published schemas on what it renders, where both are installed.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
 
@@ -36,6 +36,15 @@ export function objection(values: Readonly<Record<string, unknown>>, chart = CHA
   return status === 0 ? '' : stderr
 }
 
+/** What an operator reads after an installation. `place`: a folder for a copy of the chart, since Helm shows it only when it has a cluster. */
+export function notes(values: Readonly<Record<string, unknown>>, place: string): string {
+  cpSync(CHART, place, { recursive: true })
+  renameSync(join(place, 'templates/NOTES.txt'), join(place, 'files/notes'))
+  writeFileSync(join(place, 'templates/notes.yaml'), 'kind: Notes\nmetadata:\n  name: notes\nsaid: {{ tpl (.Files.Get "files/notes") . | toJson }}\n')
+  const said = render(values, 'realtime-relay', place).find(({ kind }) => kind === 'Notes')?.said
+  return String(said)
+}
+
 export function lint(): string {
   return execFileSync(helm ?? 'helm', ['lint', '--strict', CHART], { encoding: 'utf8' })
 }
@@ -46,9 +55,12 @@ export function packaged(folder: string): string {
   return join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '')
 }
 
+function setting(values: Readonly<Record<string, unknown>>): readonly string[] {
+  return Object.entries(values).flatMap(([path, value]) => ['--set-json', `${path}=${JSON.stringify(value)}`])
+}
+
 function run(word: string, values: Readonly<Record<string, unknown>>, release: string, chart: string) {
-  const set = Object.entries(values).flatMap(([path, value]) => ['--set-json', `${path}=${JSON.stringify(value)}`])
-  return spawnSync(helm ?? 'helm', [word, release, chart, '--kube-version', KUBERNETES, ...set], { encoding: 'utf8', maxBuffer: 16 * 1024 * 1024 })
+  return spawnSync(helm ?? 'helm', [word, release, chart, '--kube-version', KUBERNETES, ...setting(values)], { encoding: 'utf8', maxBuffer: 16 * 1024 * 1024 })
 }
 
 const PROGRAM = `

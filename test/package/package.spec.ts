@@ -103,6 +103,26 @@ export const url: Promise<string> = startSimulator().then((simulator) => simulat
 // @ts-expect-error nothing is exported but these
 export { startServer } from 'realtime-relay'
 `
+  const pages = `import { connect, type RelayOptions } from 'realtime-relay/browser'
+import { resuming } from 'realtime-relay/resuming'
+import { useRelay } from 'realtime-relay/react'
+export const options: RelayOptions = { url: 'wss://relay.example.com/v1/realtime', token: async () => (await fetch('/token')).text() }
+const relay = connect(options)
+relay.on('response.output_audio_transcript.delta', ({ delta }) => document.querySelector('p')?.append(delta))
+relay.on('problem', ({ message, advice }) => console.warn(message, advice))
+// @ts-expect-error no such event
+relay.on('response.invented', () => undefined)
+export const talk = resuming({ connect: (protocols) => new WebSocket('wss://relay.example.com/v1/realtime', protocols), onEvent: ({ type }) => console.log(type), onState: console.log })
+export const words = (): readonly string[] => useRelay(options).lines.map(({ text }) => text)
+`
+
+  it.each([
+    ['node16', 'node16'],
+    ['bundler', 'esnext'],
+  ])('of pages are found and hold with moduleResolution %s', async (moduleResolution, module) => {
+    const react = { react: [join(PROJECT, 'node_modules/@types/react/index.d.ts')] }
+    expect(await check(events + pages, { module, moduleResolution, lib: ['es2022', 'dom'], types: [], paths: react })).toBe('')
+  })
 
   it.each([
     ['node16', 'node16'],

@@ -3,6 +3,7 @@ import { isObject, type Json, type JsonObject, type RealtimeEvent } from '../pro
 import { visibleFields, visibleItemFields, visibleResponse, visibleValue } from './server-fields.js'
 import { SERVER_RULES } from './server-rules.js'
 import { settablePaths } from './settable.js'
+import { codeLabels } from './upstream-codes.js'
 
 /** `where`: a path such as `response.done response.status_details.reason`. */
 export interface Unknown {
@@ -25,26 +26,62 @@ const NOT_SHOWN = new Set(['turn_detection.end_of_utterance_detection', 'turn_de
 const LOOKED_INTO = new Set(['format', 'noise_reduction', 'turn_detection'])
 const KNOWN_SESSION = new Set([...SESSION_PATHS, ...settablePaths()])
 
-/** Values of a fixed set that the relay compares or shows, by the key they stand at. Sources: GA schema, recorded sessions. */
+/** The last two are Voice Live's. */
+const MODALITIES = ['text', 'audio', 'animation', 'avatar']
+// The first three are GA's. An upstream of Voice Live has rates that GA lacks, under both spellings (source: its description).
+const FORMATS = ['audio/pcm', 'audio/pcmu', 'audio/pcma', 'pcm16_8000hz', 'pcm16_16000hz', 'pcm16-8000hz', 'pcm16-16000hz']
+const ERRORS = ['invalid_request_error', 'server_error', 'rate_limit_error', 'rate_limit_exceeded', 'authentication_error', 'transcription_error']
+const EFFORTS = ['minimal', 'low', 'medium', 'high', 'xhigh']
+
+/**
+ * Values of a fixed set that the relay compares or shows, by the path they stand at; the items of a response as `item`. Names of voices and models are
+ * free. Sources: GA schema, recorded sessions.
+ */
 const VALUES: Readonly<Record<string, readonly string[]>> = {
+  'session.type': ['realtime', 'transcription'],
+  'session.object': ['realtime.session', 'realtime.transcription_session'],
+  'session.output_modalities': MODALITIES,
+  'session.tool_choice': ['none', 'auto', 'required'],
+  'session.tool_choice.type': ['function', 'mcp'],
+  'session.truncation': ['auto', 'disabled'],
+  'session.truncation.type': ['retention_ratio'],
+  'session.reasoning.effort': EFFORTS,
+  'session.include': ['item.input_audio_transcription.logprobs'],
+  'session.audio.input.format': FORMATS,
+  'session.audio.input.format.type': FORMATS,
+  'session.audio.input.noise_reduction.type': ['near_field', 'far_field', 'azure_deep_noise_suppression'],
+  'session.audio.input.transcription.delay': EFFORTS,
+  'session.audio.input.turn_detection.type': ['server_vad', 'semantic_vad', 'azure_semantic_vad', 'azure_semantic_vad_en', 'azure_semantic_vad_multilingual'],
+  'session.audio.input.turn_detection.eagerness': ['low', 'medium', 'high', 'auto'],
+  'session.audio.output.format': FORMATS,
+  'session.audio.output.format.type': FORMATS,
+  'response.object': ['realtime.response'],
   'response.status': ['in_progress', 'completed', 'cancelled', 'failed', 'incomplete'],
   'response.status_details.type': ['completed', 'cancelled', 'failed', 'incomplete'],
   'response.status_details.reason': ['turn_detected', 'client_cancelled', 'max_output_tokens', 'content_filter', 'interruption'],
+  'response.status_details.error.type': ERRORS,
+  'response.status_details.error.code': codeLabels(),
+  'response.output_modalities': MODALITIES,
+  'response.audio.output.format': FORMATS,
+  'response.audio.output.format.type': FORMATS,
+  'item.object': ['realtime.item'],
   'item.type': ['message', 'function_call', 'function_call_output', 'mcp_call', 'mcp_list_tools', 'mcp_approval_request', 'mcp_approval_response'],
   'item.status': ['in_progress', 'completed', 'incomplete'],
   'item.role': ['user', 'assistant', 'system'],
   'item.phase': ['commentary', 'final_answer'],
   'item.content.type': ['input_text', 'input_audio', 'input_image', 'output_text', 'output_audio', 'text', 'audio'],
   'part.type': ['text', 'audio', 'output_text', 'output_audio'],
+  'usage.type': ['tokens', 'duration'],
   'rate_limits.name': ['requests', 'tokens'],
-  'error.type': ['invalid_request_error', 'server_error', 'rate_limit_error', 'rate_limit_exceeded', 'authentication_error'],
+  'error.type': ERRORS,
+  'error.code': codeLabels(),
 }
 /** Numbers of these names are booked or passed on; another one may be money that nobody counts. */
 const USAGE = new Set([
   ...['type', 'seconds', 'total_tokens', 'input_tokens', 'output_tokens', 'cached_tokens', 'text_tokens', 'audio_tokens', 'image_tokens', 'reasoning_tokens'],
   ...['input_token_details', 'output_token_details', 'cached_tokens_details'],
 ])
-const WORD = /^[a-z0-9_.-]{1,64}$/i
+const WORD = /^[a-z0-9_./-]{1,64}$/i
 
 /** In GA spelling, as the wires read it. */
 export function unknownIn(event: RealtimeEvent): readonly Unknown[] {
@@ -98,8 +135,9 @@ function usageFields(usage: Json | undefined, at: string): readonly Unknown[] {
 
 function valuesIn(value: Json | undefined, at: string): readonly Unknown[] {
   if (Array.isArray(value)) return value.flatMap((one) => valuesIn(one, at))
-  if (isObject(value)) return Object.entries(value).flatMap(([key, inner]) => valuesIn(inner, at === '' ? key : `${at.replace(/^response\.output$/, 'item')}.${key}`))
-  const known = VALUES[at]
+  if (isObject(value)) return Object.entries(value).flatMap(([key, inner]) => valuesIn(inner, at === '' ? key : `${at}.${key}`))
+  const path = at.replace(/^response\.output\./, 'item.')
+  const known = Object.hasOwn(VALUES, path) ? VALUES[path] : undefined
   if (!known || typeof value !== 'string' || known.includes(value)) return []
   return [{ kind: 'value', where: at, value: WORD.test(value) ? value : undefined }]
 }

@@ -38,6 +38,38 @@ describe('an event with something new', () => {
       ['field session.updated session.audio.input.turn_detection.patience', 'field session.updated session.audio.output.pitch'],
     ],
     [
+      'a status of an item of a response',
+      { type: 'response.done', response: { output: [{ type: 'message', status: 'paused' }] } },
+      ['value response.done response.output.status paused'],
+    ],
+    ['a modality of a response', { type: 'response.created', response: { output_modalities: ['audio', 'video'] } }, ['value response.created response.output_modalities video']],
+    [
+      'a format and a way of hearing turns of a session',
+      { type: 'session.updated', session: { audio: { input: { turn_detection: { type: 'mind_vad' } }, output: { format: { type: 'audio/opus' } } } } },
+      ['value session.updated session.audio.input.turn_detection.type mind_vad', 'value session.updated session.audio.output.format.type audio/opus'],
+    ],
+    ['a kind of session', { type: 'session.created', session: { type: 'translation' } }, ['value session.created session.type translation']],
+    [
+      'a choice among settings',
+      { type: 'session.updated', session: { tool_choice: 'sometimes', truncation: 'oldest', reasoning: { effort: 'utmost' } } },
+      ['value session.updated session.tool_choice sometimes', 'value session.updated session.truncation oldest', 'value session.updated session.reasoning.effort utmost'],
+    ],
+    [
+      'what a transcription is billed by',
+      { type: 'conversation.item.input_audio_transcription.completed', usage: { type: 'words', words: 3 } },
+      ['field conversation.item.input_audio_transcription.completed usage.words', 'value conversation.item.input_audio_transcription.completed usage.type words'],
+    ],
+    [
+      'why a response failed',
+      { type: 'response.done', response: { status: 'failed', status_details: { type: 'failed', error: { type: 'policy_error', code: 'voice_not_allowed' } } } },
+      ['value response.done response.status_details.error.type policy_error', 'value response.done response.status_details.error.code voice_not_allowed'],
+    ],
+    [
+      'names that are free: of a voice and of a model',
+      { type: 'session.updated', session: { model: 'm', audio: { input: { transcription: { model: 'm' } }, output: { voice: 'new' } } } },
+      [],
+    ],
+    [
       'a value that is a sentence, of which only the place is told',
       { type: 'response.done', response: { status: 'said: my name is Bob' } },
       ['value response.done response.status'],
