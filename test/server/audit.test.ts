@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { mayMount } from '../support/mount.js'
 import { connectClient, type RealtimeClient, Refused } from '../support/realtime-client.js'
 import { type RunningRelay, runRelay } from '../support/running-relay.js'
 
@@ -45,20 +46,6 @@ afterEach(async () => {
   sink.close()
   rmSync(folder, { recursive: true })
 })
-
-/** Root may, if the system lets it. */
-const mayMount = (() => {
-  const at = mkdtempSync(join(tmpdir(), 'relay-mount-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', at], { stdio: 'ignore' })
-    execFileSync('umount', [at])
-    return true
-  } catch {
-    return false
-  } finally {
-    rmSync(at, { recursive: true })
-  }
-})()
 
 async function stopped(): Promise<void> {
   await relay?.close()
@@ -230,7 +217,7 @@ describe('an audit that cannot be written', { timeout: 30_000 }, () => {
     await stopped()
   })
 
-  it.skipIf(!mayMount)('and is on a disk that is full, is noticed with the first record that does not fit (skipped if no disk can be mounted)', async () => {
+  it.skipIf(!mayMount())('and is on a disk that is full, is noticed with the first record that does not fit (skipped if no disk can be mounted)', async () => {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', dir])
     try {
       const running = await started({ AUDIT_REQUIRED: 'true' })
