@@ -107,7 +107,9 @@ export async function openRecords(
       }
       const writeMs = config.recipients.length > 0 ? SEALED_WRITE_MS : WRITE_MS
       const redact = redactions.for(profile)
-      const record = createSessionRecord(session, { spool, sealing, sealSound, redact, now: Date.now, clock: () => performance.now(), writeMs, onLost, onKept }, () => open.delete(record))
+      const record = createSessionRecord(session, { spool, sealing, sealSound, redact, now: Date.now, clock: () => performance.now(), writeMs, onLost, onKept }, () =>
+        open.delete(record),
+      )
       open.add(record)
       return [record.recorder]
     },

@@ -105,7 +105,8 @@ export const REFUSAL_NOTES: Readonly<Record<RefusalCode, RefusalNote>> = {
   audit_unavailable: {
     when: 'before',
     happened: '`AUDIT_REQUIRED` is true, and the audit cannot be written',
-    operator: 'look at the folder of `AUDIT_DIR` and its disk; the log line `the audit cannot be written` has the system’s code; see [the audit](../../../deploy/audit.md#operating-it)',
+    operator:
+      'look at the folder of `AUDIT_DIR` and its disk; the log line `the audit cannot be written` has the system’s code; see [the audit](../../../deploy/audit.md#operating-it)',
   },
   draining: { when: 'both', happened: 'this relay is stopping', operator: 'normal during a rollout; the client reconnects' },
   internal: { when: 'both', happened: 'the relay failed', operator: 'the log line beside it has the place; please report it' },

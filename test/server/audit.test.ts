@@ -182,10 +182,11 @@ describe('an audit that cannot be written', { timeout: 30_000 }, () => {
     await client.next('session.created')
     return client
   }
-  const refusal = (running: RunningRelay) => connected(running).then(
-    () => undefined,
-    (error: unknown) => (error instanceof Refused ? { status: error.status, retryAfter: error.headers['retry-after'], ...JSON.parse(error.body).error } : error),
-  )
+  const refusal = (running: RunningRelay) =>
+    connected(running).then(
+      () => undefined,
+      (error: unknown) => (error instanceof Refused ? { status: error.status, retryAfter: error.headers['retry-after'], ...JSON.parse(error.body).error } : error),
+    )
   const REFUSED = { status: 503, retryAfter: '5', code: 'audit_unavailable' }
 
   it('lets nobody new in if it is required, and those that are in go on; afterwards it has all of it', async () => {

@@ -45,8 +45,14 @@ async function connected(): Promise<RealtimeClient> {
 const namesIn = (dir: string) => readdirSync(dir, { recursive: true }).map(String)
 const spooled = () => vi.waitFor(() => expect(namesIn(spool).some((name) => name.endsWith('manifest.json'))).toBe(true), { timeout: 10_000, interval: 50 })
 const lostIs = (count: number) =>
-  vi.waitFor(async () => expect(await (await fetch(`${relay?.relay.adminUrl}/metrics`)).text()).toMatch(new RegExp(`^relay_records_lost ${count}$`, 'm')), { timeout: 10_000, interval: 100 })
-const audited = () => namesIn(join(folder, 'audit')).map((name) => readFileSync(join(folder, 'audit', name), 'utf8')).join('')
+  vi.waitFor(async () => expect(await (await fetch(`${relay?.relay.adminUrl}/metrics`)).text()).toMatch(new RegExp(`^relay_records_lost ${count}$`, 'm')), {
+    timeout: 10_000,
+    interval: 100,
+  })
+const audited = () =>
+  namesIn(join(folder, 'audit'))
+    .map((name) => readFileSync(join(folder, 'audit', name), 'utf8'))
+    .join('')
 const kept = () => {
   const name = namesIn(join(folder, 'store')).find((one) => one.endsWith('turns.jsonl')) ?? ''
   return readFileSync(join(folder, 'store', name), 'utf8')

@@ -68,7 +68,16 @@ export interface DeskLab {
   readonly audited: [string, Readonly<Record<string, string | number>>][]
   /** Identities that profiles were chosen for. */
   readonly chosenFor: Identity[]
-  state: { draining: boolean; overloaded: boolean; unaudited: boolean; sessions: number; quota: readonly QuotaLeft[] | undefined; refusesSessions: boolean; endsAtStart: boolean; now: number }
+  state: {
+    draining: boolean
+    overloaded: boolean
+    unaudited: boolean
+    sessions: number
+    quota: readonly QuotaLeft[] | undefined
+    refusesSessions: boolean
+    endsAtStart: boolean
+    now: number
+  }
 }
 
 export interface DeskOptions extends Partial<Pick<PhoneDeskDeps, 'maxSessions' | 'waitMs' | 'graceMs' | 'lookMs' | 'profileFor'>> {
