@@ -41,7 +41,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   profiles: ['time', 'core', 'ports', 'config'],
   server: ['time', 'core', 'ports', 'config', 'wire', 'relay', 'calls', 'auth', 'tools', 'guards', 'store', 'ops', 'admin', 'audit', 'records', 'ingress', 'upstream', 'profiles'],
   process: ['time', 'config', 'ports', 'ops', 'server'],
-  cli: ['time', 'json', 'core', 'ports', 'config', 'audit', 'records', 'auth', 'tools', 'store', 'ops', 'upstream', 'profiles', 'server', 'process', 'simulator', 'demo'],
+  cli: ['time', 'json', 'core', 'ports', 'config', 'audit', 'records', 'auth', 'tools', 'guards', 'store', 'ops', 'upstream', 'profiles', 'server', 'process', 'simulator', 'demo'],
   simulator: ['time', 'core/protocol', 'wire/close-codes'],
   console: [],
   operator: [],

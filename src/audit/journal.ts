@@ -1,7 +1,6 @@
 // Writes one chain of the audit to files: lines in order behind a bounded queue, and checkpoints that are signed and sent elsewhere.
 import { type KeyObject, randomBytes } from 'node:crypto'
-import { type FileHandle, open, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { type ChainFile, createChainFile, discardChainFile, present } from './chain-file.js'
 import { originOf, signCheckpoint } from './checkpoint.js'
 import { lastHeadIn } from './files.js'
 import { type AuditFields, type Head, NO_LINE, nextLine } from './record.js'
@@ -41,17 +40,8 @@ const MOST_BYTES = 64 * 1024 * 1024
 const CHECKPOINT_MS = 60_000
 const CHECKPOINT_RECORDS = 1000
 const RETRY_MS = 1000
-
-interface ChainFile {
-  readonly lines: FileHandle
-  readonly notes: FileHandle
-  /** Path of both, without their endings. */
-  readonly name: string
-  readonly chain: string
-  /** Bytes of whole lines. What a failed write left behind them is cut off before the next one. */
-  bytes: number
-  notesBytes: number
-}
+/** Within so much time it is noticed that the folder is gone, also while nothing is recorded. */
+const LOOK_MS = 1000
 
 /** Rejects if the folder cannot be written. */
 export async function openJournal(options: JournalOptions): Promise<AuditJournal> {
@@ -79,22 +69,10 @@ export async function openJournal(options: JournalOptions): Promise<AuditJournal
   use(await create(), before)
   await write()
   const timer = setInterval(() => run(checkpoint), CHECKPOINT_MS).unref()
+  const looks = setInterval(() => run(write), LOOK_MS).unref()
 
-  async function create(): Promise<ChainFile> {
-    const number = ++files
-    const name = join(dir, `${new Date(now()).toISOString().slice(0, 10)}-relay-${relay}-${number}`)
-    const lines = await open(`${name}.jsonl`, 'ax', 0o600)
-    const notes = await open(`${name}.checkpoints`, 'ax', 0o600).catch(async (error: unknown) => {
-      await lines.close()
-      throw error
-    })
-    return { lines, notes, name, chain: `relay-${relay}/${number}`, bytes: 0, notesBytes: 0 }
-  }
-
-  /** Nothing was written into it. */
-  async function discard({ lines, notes, name }: ChainFile): Promise<void> {
-    await Promise.all([lines.close(), notes.close()])
-    await Promise.all([unlink(`${name}.jsonl`), unlink(`${name}.checkpoints`)])
+  function create(): Promise<ChainFile> {
+    return createChainFile(dir, relay, ++files, now())
   }
 
   /** A chain begins with where the one before stood, so that whole files cannot be taken away unseen. */
@@ -113,8 +91,11 @@ export async function openJournal(options: JournalOptions): Promise<AuditJournal
     waiting.push(next.line)
   }
 
+  /** What was written into a file that nobody can find is lost, and writing to it succeeds. */
   async function write(): Promise<void> {
-    if (!file || waiting.length === 0) return
+    if (!file) return
+    file = await present(file)
+    if (waiting.length === 0) return
     // What is recorded meanwhile waits in a list of its own.
     const batch = waiting
     waiting = []
@@ -156,14 +137,15 @@ export async function openJournal(options: JournalOptions): Promise<AuditJournal
     try {
       while (waiting.length > 0 || tree.size > checkpointed) {
         await write()
-        await sign(full)
+        await sign(file ?? full)
       }
     } catch (error) {
-      await discard(next)
+      await discardChainFile(next)
       throw error
     }
-    use(next, { chain: full.chain, hash: head.hash })
-    await Promise.all([full.lines.close(), full.notes.close()])
+    const { chain, lines, notes } = file ?? full
+    use(next, { chain, hash: head.hash })
+    await Promise.all([lines.close(), notes.close()])
     await write()
   }
 
@@ -229,6 +211,7 @@ export async function openJournal(options: JournalOptions): Promise<AuditJournal
       chained('closed', {})
       closed = true
       clearInterval(timer)
+      clearInterval(looks)
       clearTimeout(retry)
       await run(checkpoint)
       await Promise.all([anchored, file?.lines.close(), file?.notes.close()])

@@ -74,7 +74,7 @@ export const COMMANDS = {
   },
   replay: {
     usage: 'replay FILE --profiles new.json',
-    does: 'what changed profiles would have decided differently in a recorded session; 0 nothing, 1 something, 2 not readable',
+    does: 'what changed profiles would have decided differently in a recorded session or transcript; 0 nothing, 1 something, 2 not readable',
     options: {
       '--profiles FILE': 'takes the place of PROFILES_FILE after the change',
       '--before FILE': 'takes its place before the change; without it the environment says',

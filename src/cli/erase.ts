@@ -47,11 +47,9 @@ async function eraseRecords({ records: config }: Config, subject: string, print:
   const removed: string[] = []
   const remains: string[] = []
   const failures: string[] = []
-  try {
-    removed.push(...(await eraseSpool(config.spool, person)).map((name) => `spool    ${name}`))
-  } catch {
-    failures.push('the spool could not be read')
-  }
+  const spool = await eraseSpool(config.spool, person)
+  removed.push(...spool.removed.map((name) => `spool    ${name}`))
+  if (!spool.isWhole) failures.push('a part of the spool could not be read or removed')
   try {
     const store = await openRecordStore(config)
     if (store.erase) removed.push(...(await store.erase(person)).map((name) => `record   ${name}`))

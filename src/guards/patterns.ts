@@ -18,17 +18,23 @@ interface Redaction extends Compiled {
 const MOST_MATCHES = 100
 
 /** Takes patterns that `loadConfig` accepted. */
-export function createPatternGuard(name: string, { deny, redact, ignoreCase }: PatternRun): Guard {
-  const flags = ignoreCase ? RE2JS.CASE_INSENSITIVE : 0
-  const denied = deny.map(({ pattern, category }): Compiled => ({ expression: RE2JS.compile(pattern, flags), category }))
-  const redacted = redact.map(({ pattern, ...rest }): Redaction => ({ expression: RE2JS.compile(pattern, flags), ...rest }))
+export function createPatternGuard(name: string, run: PatternRun): Guard {
+  const judgement = createJudgement(run)
   return {
     name,
     isLocal: true,
-    check: async ({ text }) => judge(text, denied, redacted),
-    health: async () => ({ status: 'ok', detail: `${deny.length + redact.length} patterns` }),
+    check: async ({ text }) => judgement(text),
+    health: async () => ({ status: 'ok', detail: `${run.deny.length + run.redact.length} patterns` }),
     close: async () => undefined,
   }
+}
+
+/** What the guard says of a text, at once. */
+export function createJudgement({ deny, redact, ignoreCase }: PatternRun): (text: string) => GuardAnswer {
+  const flags = ignoreCase ? RE2JS.CASE_INSENSITIVE : 0
+  const denied = deny.map(({ pattern, category }): Compiled => ({ expression: RE2JS.compile(pattern, flags), category }))
+  const redacted = redact.map(({ pattern, ...rest }): Redaction => ({ expression: RE2JS.compile(pattern, flags), ...rest }))
+  return (text) => judge(text, denied, redacted)
 }
 
 /** In place of a text with more matches than a person would say. */

@@ -23,6 +23,8 @@ export interface EnteringDeps {
   readonly draining: () => boolean
   /** True while the process is short of memory and must refuse new sessions. Absent: never. */
   readonly overloaded?: () => boolean
+  /** True while a session would have to be audited and cannot be. Absent: never. */
+  readonly unaudited?: () => boolean
   /** Open sessions of this process. */
   readonly sessionCount: () => number
 }
@@ -47,11 +49,12 @@ export interface OpeningCount {
 }
 
 /** Retry hints in seconds, for refusals that the store does not time. */
-const RETRY = { draining: 1, overloaded: 5, tooManySessions: 5 }
+const RETRY = { draining: 1, unaudited: 5, overloaded: 5, tooManySessions: 5 }
 
 /** `needsRoom`: false for a client that comes back to what it has. */
 export function checkOpen(deps: EnteringDeps, needsRoom: boolean): void {
   if (deps.draining()) throw new RefusalError('draining', 'draining', RETRY.draining)
+  if (needsRoom && deps.unaudited?.()) throw new RefusalError('audit_unavailable', 'audit', RETRY.unaudited)
   if (needsRoom && deps.overloaded?.()) throw new RefusalError('overloaded', 'memory', RETRY.overloaded)
 }
 

@@ -30,8 +30,10 @@ export interface RecordOptions {
   readonly clock: () => number
   /** A killed process loses what was said since then. */
   readonly writeMs: number
-  /** Told once of a session that could not be written. */
+  /** Told when a session cannot be written. It is tried again. */
   readonly onLost: () => void
+  /** Told when it is written after all, with all that was said. */
+  readonly onKept: () => void
 }
 
 export interface SessionRecord {
@@ -54,6 +56,7 @@ export function createSessionRecord(session: SessionToRecord, options: RecordOpt
   let record: SpooledRecord | undefined
   let isOver = false
   let isLost = false
+  let remade = 0
   let timer: NodeJS.Timeout | undefined
   let work: Promise<void> = Promise.resolve()
 
@@ -61,10 +64,10 @@ export function createSessionRecord(session: SessionToRecord, options: RecordOpt
   const clock = () => options.clock() - beganAt
   const files = createSoundFiles({
     sealing: options.sealSound,
-    write: async (name, bytes) => (await begun()).write(name, bytes),
+    write: (name, bytes) => keep(name, bytes),
     onFiles: () => isOver || enqueue(() => write('lost')),
   })
-  const sound = session.keeps === 'audio' ? createSound({ clock, onSegment: (segment) => isLost || enqueue(files.add(segment)), onFull: files.lose }) : undefined
+  const sound = session.keeps === 'audio' ? createSound({ clock, onSegment: (segment) => enqueue(files.add(segment)), onFull: files.lose }) : undefined
   const ticks = sound && setInterval(sound.tick, TICK_MS).unref()
 
   const atMs = () => Math.max(0, Math.round(options.now() - startedAt))
@@ -78,17 +81,33 @@ export function createSessionRecord(session: SessionToRecord, options: RecordOpt
     return record
   }
 
+  async function keep(name: string, bytes: Uint8Array): Promise<void> {
+    const into = await begun()
+    await into.write(name, bytes)
+    if (into.remade === remade) return
+    remade = into.remade
+    files.gone()
+  }
+
   async function write(end: 'lost' | 'complete'): Promise<void> {
-    if ((turns.count === 0 && files.count === 0) || isLost) return
+    if (turns.count === 0 && files.count === 0) return
     try {
-      const into = await begun()
       const name = `turns.jsonl${options.sealing.ending}`
       const sealed = await options.sealing.seal(Buffer.from(turns.lines()))
-      await into.write(name, sealed)
-      await into.write('manifest.json', Buffer.from(manifest(end, name, sealed)))
+      await keep(name, sealed)
+      const before = remade
+      await keep('manifest.json', Buffer.from(manifest(end, name, sealed)))
+      // The folder went between the two.
+      if (remade !== before) {
+        await keep(name, sealed)
+        await keep('manifest.json', Buffer.from(manifest(end, name, sealed)))
+      }
+      if (isLost) options.onKept()
+      isLost = false
     } catch {
+      if (!isLost) options.onLost()
       isLost = true
-      options.onLost()
+      changed()
     }
   }
 

@@ -16,6 +16,8 @@ export interface SoundFiles {
   add(segment: Segment): () => Promise<void>
   /** Sound that was never in a file. */
   lose(side: SoundSide, atMs: number, bytes: number): void
+  /** Files that were written are gone. */
+  gone(): void
   readonly count: number
   /** As the manifest has them. */
   readonly list: readonly object[]
@@ -35,8 +37,21 @@ interface Gap {
   readonly why: 'disk' | 'memory'
 }
 
+/** As the manifest has it. */
+interface Kept {
+  readonly name: string
+  readonly side: SoundSide
+  readonly fromMs: number
+  readonly ms: number
+  readonly format: string
+  readonly rate: number
+  readonly bits: number
+  readonly bytes: number
+  readonly sha256: string
+}
+
 export function createSoundFiles({ sealing, write, onFiles }: SoundFilesOptions): SoundFiles {
-  const list: object[] = []
+  const list: Kept[] = []
   const gaps: Gap[] = []
   const numbers: Record<SoundSide, number> = { user: 0, assistant: 0 }
   let waiting = 0
@@ -75,6 +90,9 @@ export function createSoundFiles({ sealing, write, onFiles }: SoundFilesOptions)
         waiting -= bytes
         if (waiting === 0) onFiles()
       }
+    },
+    gone() {
+      for (const { side, fromMs, ms } of list.splice(0)) gap({ what: 'sound', side, fromMs, ms, why: 'disk' })
     },
     lose: (side, fromMs, bytes) => gap({ what: 'sound', side, fromMs, bytes, why: 'memory' }),
     get count() {

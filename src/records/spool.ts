@@ -1,9 +1,10 @@
 // Where records wait for their store: a folder of each process, taken over by another if the process is gone, emptied as the store confirms.
 import { randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RecordStore, StoreFailure } from '../ports/records.js'
 import { failureOf } from './failure.js'
+import { ALIVE, createHome } from './home.js'
 
 export interface SpoolOptions {
   /** It exists. */
@@ -14,6 +15,8 @@ export interface SpoolOptions {
   readonly onStore: (failure: StoreFailure | undefined) => void
   /** The store has confirmed all of it. `manifest`: its bytes. */
   readonly onStored: (name: string, manifest: Buffer) => void
+  /** The folder was gone, with so many records that waited in it: another process took it over, or they are lost. */
+  readonly onGone?: (waiting: number) => void
   /** A process that has not been heard of for so long is gone. */
   readonly goneMs?: number
   readonly retryMs?: number
@@ -22,6 +25,8 @@ export interface SpoolOptions {
 export interface SpooledRecord {
   /** Replaces the file as a whole. Rejects if the spool is full or the disk takes no more. */
   write(name: string, bytes: Uint8Array): Promise<void>
+  /** So often its folder was gone with the whole spool, and was made again: what was written before is not in it. */
+  readonly remade: number
   /** Nothing more comes: it may go to the store. */
   finish(): void
 }
@@ -43,8 +48,6 @@ const GONE_MS = 60_000
 const RETRY_MS = 1000
 const MOST_RETRY_MS = 60_000
 const MOST_RECORDS = 10_000
-const ALIVE = 'alive'
-const NEW = '.new'
 const MANIFEST = 'manifest.json'
 /** Of an unfinished write. It is never part of a record. */
 const PART = '.part'
@@ -62,39 +65,27 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   let retry: NodeJS.Timeout | undefined
   let work: Promise<void> = Promise.resolve()
   let closed = false
-  let sign: Promise<void> | undefined
 
-  await settle()
+  const own = await createHome(home, () => options.onGone?.(queue.length))
   const beat = setInterval(() => {
-    living()
+    own
+      .living()
       .then(adopt)
       .catch(() => undefined)
   }, goneMs / 3).unref()
 
-  /** Under another name until it says that its process lives, so that nobody takes it for a dead one's. */
-  async function settle(): Promise<void> {
-    await mkdir(`${home}${NEW}`, { recursive: true, mode: 0o700 })
-    await writeFile(join(`${home}${NEW}`, ALIVE), '')
-    await rename(`${home}${NEW}`, home)
+  /** Whether a record's folder was made again. If it alone is gone, its person was erased. */
+  async function isRemade(folder: string, madeIn: number, error: unknown): Promise<boolean> {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || closed) return false
+    await own.living()
+    if (madeIn === own.made) return false
+    await mkdir(join(home, folder), { recursive: true, mode: 0o700 })
+    return true
   }
 
-  /** Another process may have taken this one for dead, home and all, while it was frozen or its disk was. */
-  function living(): Promise<void> {
-    sign ??= utimes(join(home, ALIVE), new Date(), new Date())
-      .catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' && !closed ? resettle() : undefined))
-      .catch(() => undefined)
-      .finally(() => {
-        sign = undefined
-      })
-    return sign
-  }
-
-  async function resettle(): Promise<void> {
-    await settle().catch(async () => {
-      // The folder is there, and its sign alone was gone.
-      await rm(`${home}${NEW}`, { recursive: true, force: true })
-      await writeFile(join(home, ALIVE), '')
-    })
+  async function replace(path: string, content: Uint8Array): Promise<void> {
+    await writeFile(`${path}${PART}`, content, { mode: 0o600, flush: true })
+    await rename(`${path}${PART}`, path)
   }
 
   function counted(name: string, now: number): void {
@@ -189,19 +180,29 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   return {
     async begin({ person, session, startedAt }) {
       if (closed || bytes >= options.mostBytes || sizes.size >= MOST_RECORDS) throw new Error('no place')
-      await living()
+      await own.living()
       // A session that moves, or a call that is adopted, is kept by several processes.
-      const own = `${session}.${instance}`
-      const folder = `${new Date(startedAt).toISOString().slice(0, 10)}~${person}~${own.replace(/[^A-Za-z0-9_.-]/g, '_')}`
+      const named = `${session}.${instance}`
+      const folder = `${new Date(startedAt).toISOString().slice(0, 10)}~${person}~${named.replace(/[^A-Za-z0-9_.-]/g, '_')}`
       await mkdir(join(home, folder), { mode: 0o700 })
       const written = new Map<string, number>()
+      let madeIn = own.made
+      let remade = 0
       return {
+        get remade() {
+          return remade
+        },
         async write(name, content) {
           const more = content.length - (written.get(name) ?? 0)
           if (more > 0 && bytes + more > options.mostBytes) throw new Error('no place')
           const path = join(home, folder, name)
-          await writeFile(`${path}${PART}`, content, { mode: 0o600, flush: true })
-          await rename(`${path}${PART}`, path)
+          await replace(path, content).catch(async (error: unknown) => {
+            if (!(await isRemade(folder, madeIn, error))) throw error
+            madeIn = own.made
+            remade++
+            written.clear()
+            await replace(path, content)
+          })
           written.set(name, content.length)
           counted(
             folder,
@@ -223,11 +224,8 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
       closed = true
       clearInterval(beat)
       clearTimeout(retry)
-      await sign
       await work
-      // Without it the next process does not wait to take over.
-      await rm(join(home, ALIVE), { force: true })
-      await rmdir(home).catch(() => undefined)
+      await own.close()
     },
   }
 }

@@ -26,6 +26,7 @@ export interface PhoneDeps {
   readonly log: Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'error' | 'level'>
   readonly draining: () => boolean
   readonly overloaded: () => boolean
+  readonly unaudited?: () => boolean
   /** What holds calls of which no sound comes here. Absent: WebRTC and SIP are off. */
   readonly calls: CallParts | undefined
   /** The clock of sessions. */

@@ -40,6 +40,7 @@ export async function startPhone(deps: PhoneDeps): Promise<Phone> {
     openSession: (session, chosen) => openPinned(live, chosen, session.onEnd, (pinned) => relay.openSession({ ...session, ...pinned, recorder: deps.recorderOf(session) })),
     draining: deps.draining,
     overloaded: deps.overloaded,
+    ...(deps.unaudited && { unaudited: deps.unaudited }),
     sessionCount: () => relay.sessions.count,
     now: Date.now,
     steady: deps.steady,

@@ -63,6 +63,10 @@ export async function openRecords(
       failures++
       log.error({ failure }, 'the store does not take records: they wait in the spool')
     },
+    onGone(waiting) {
+      log.error({ waiting }, 'the folder of the spool was gone and was made again: what waited there is lost, unless another process took it over')
+      audit?.record('spool_gone', { waiting })
+    },
     onStored: (name, manifest) => audit?.record('recorded', { session: name.slice(name.lastIndexOf('/') + 1, name.lastIndexOf('.')), manifest: sha256(manifest) }),
   })
   const open = new Set<{ close(): Promise<void> }>()
@@ -94,11 +98,18 @@ export async function openRecords(
       } as const
       const onLost = () => {
         lost++
-        log.error({ sessionId }, 'a session is not recorded: the spool takes no more')
+        log.error({ sessionId }, 'a session is not recorded: the spool takes no more. It is tried again')
+        audit?.record('not_recorded', { session: sessionId })
+      }
+      const onKept = () => {
+        lost--
+        log.info({ sessionId }, 'a session is recorded after all')
       }
       const writeMs = config.recipients.length > 0 ? SEALED_WRITE_MS : WRITE_MS
       const redact = redactions.for(profile)
-      const record = createSessionRecord(session, { spool, sealing, sealSound, redact, now: Date.now, clock: () => performance.now(), writeMs, onLost }, () => open.delete(record))
+      const record = createSessionRecord(session, { spool, sealing, sealSound, redact, now: Date.now, clock: () => performance.now(), writeMs, onLost, onKept }, () =>
+        open.delete(record),
+      )
       open.add(record)
       return [record.recorder]
     },

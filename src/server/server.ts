@@ -151,7 +151,7 @@ export async function startServer(config: Config, extras: ServerExtras = {}): Pr
     }
     const memory = watchMemory({ setting: config.maxMemory, processes: config.workers, spare: relay.spareAudio, sessionCount: () => relay.sessions.count })
     let draining = false
-    const watched = { draining: () => draining, overloaded: () => memory.full() || audit.refuses() }
+    const watched = { draining: () => draining, overloaded: () => memory.full() || audit.refuses(), unaudited: audit.refuses }
     const calls = await startCallsIfOn({ config, live, store, relay, upstreams: provider, metrics, recorderOf, log, ...watched })
     if (calls) closers.push(calls.close)
     const phone = await startPhoneIfOn({ config, live, store, relay, calls, metrics, recorderOf, audit: audit.book, log, steady: steadyNow, ...watched })

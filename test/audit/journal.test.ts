@@ -1,10 +1,10 @@
 // The audit's files: what is recorded is on disk in order, chained and signed; nothing that cannot be written is lost without a record of it.
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { appendFile, open, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { chainFiles, readChain } from '../../src/audit/files.js'
 import { type AuditJournal, openJournal } from '../../src/audit/journal.js'
 import { verifyAudit } from '../../src/audit/verify.js'
@@ -157,6 +157,40 @@ describe('a journal', () => {
     await appendFile(`${file}.jsonl`, '{"half":')
     journal.record('tool', { n: 1 })
     await journal.close()
+    expect((await verdict()).findings).toEqual([])
+  })
+
+  it('is not writable while its folder is gone, which shows also if nothing is recorded, and puts back what was written when there is one', async () => {
+    const told: [boolean, string][] = []
+    const journal = await opened({ onWritable: (writable, code) => void told.push([writable, code]) })
+    journal.record('tool', { n: 1 })
+    await journal.flush()
+    rmSync(dir, { recursive: true })
+    await vi.waitFor(() => expect(journal.writable).toBe(false), 5000)
+    journal.record('tool', { n: 2 })
+    await journal.flush()
+    mkdirSync(dir)
+    await vi.waitFor(() => expect(journal.writable).toBe(true), 5000)
+    expect(told).toEqual([
+      [false, 'ENOENT'],
+      [true, ''],
+    ])
+    await journal.close()
+    expect((await linesOf()).filter(({ kind }) => kind === 'tool').map(({ n }) => n)).toEqual([1, 2])
+    expect((await verdict()).findings).toEqual([])
+  })
+
+  it('puts back a file that was taken away, with its checkpoints', async () => {
+    const journal = await opened()
+    for (let n = 0; n < 1500; n++) journal.record('tool', { n })
+    await journal.flush()
+    const [file = ''] = await chainFiles(dir)
+    rmSync(`${file}.jsonl`)
+    journal.record('tool', { n: 1500 })
+    await journal.flush()
+    rmSync(`${file}.checkpoints`)
+    await journal.close()
+    expect((await linesOf()).filter(({ kind }) => kind === 'tool')).toHaveLength(1501)
     expect((await verdict()).findings).toEqual([])
   })
 

@@ -85,6 +85,21 @@ describe('replay', () => {
     expect(code).toBe(1)
   })
 
+  it('1: patterns are asked about every word, and guards of other kinds are named once', async () => {
+    const words = { name: 'birds', on: ['output'], mode: 'hold', run: { patterns: { deny: [{ pattern: '.', category: 'words' }] } } }
+    const other = { name: 'ours', on: ['output'], run: { http: { url: 'https://guard.nobody.example/check' } } }
+    const profiles = file('guarded.json', JSON.stringify({ default: { guards: ['birds', 'ours'] } }))
+    const before = file('unguarded.json', JSON.stringify({ default: { guards: [] } }))
+    const { code, output } = await runCommand(['replay', events, '--profiles', profiles, '--before', before], { env: { ...ENV, GUARDS: JSON.stringify([words, other]) } })
+    expect(output.match(/not asked/g)).toHaveLength(1)
+    expect(output).toContain('not asked: guards that are no patterns, which are taken to find nothing (ours by http)\n')
+    expect(output).toMatch(/server response\.output_text\.delta\n {2}before {2}client sees response\.output_text\.delta\n/)
+    expect(output).toContain('after   guard birds (hold) finds words in output')
+    expect(output).toContain('after   service is told response.cancel')
+    expect(output).not.toContain('canary')
+    expect(code).toBe(1)
+  })
+
   it('with --content values as well', async () => {
     const { output } = await replay(events, '--profiles', changed, '--before', same, '--content')
     expect(output).toContain('session.instructions: "Keep the lighthouse secret." → "Tell of the canary."')

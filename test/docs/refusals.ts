@@ -102,6 +102,12 @@ export const REFUSAL_NOTES: Readonly<Record<RefusalCode, RefusalNote>> = {
     happened: 'memory is nearly full: `MAX_MEMORY_BYTES`, or 90 % of V8’s heap',
     operator: 'scale out, or lower `MAX_SESSIONS` or `CLIENT_BUFFER_BYTES`; see [memory](../../../deploy/run-book.md#memory)',
   },
+  audit_unavailable: {
+    when: 'before',
+    happened: '`AUDIT_REQUIRED` is true, and the audit cannot be written',
+    operator:
+      'look at the folder of `AUDIT_DIR` and its disk; the log line `the audit cannot be written` has the system’s code; see [the audit](../../../deploy/audit.md#operating-it)',
+  },
   draining: { when: 'both', happened: 'this relay is stopping', operator: 'normal during a rollout; the client reconnects' },
   internal: { when: 'both', happened: 'the relay failed', operator: 'the log line beside it has the place; please report it' },
 }

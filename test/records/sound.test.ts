@@ -400,8 +400,18 @@ function kept(change: object, refuses: (name: string) => boolean = () => false, 
   const session = { sessionId: 's', person: 'p', profile: 'default', keeps: 'audio', pausing: new Set(['pay']), ...change } as const
   const sealing = { ending: '.age', seal: async (bytes: Buffer) => bytes } as const
   const clock = () => self.now
-  const spool = { begin: async () => ({ write, finish: () => undefined }) }
-  const options = { spool, sealing, sealSound: sealing, redact: (text: string) => text, now: clock, clock, writeMs: 1000, onLost: () => void self.lost++ }
+  const spool = { begin: async () => ({ write, finish: () => undefined, remade: 0 }) }
+  const options = {
+    spool,
+    sealing,
+    sealSound: sealing,
+    redact: (text: string) => text,
+    now: clock,
+    clock,
+    writeMs: 1000,
+    onLost: () => void self.lost++,
+    onKept: () => void self.lost--,
+  }
   const record = createSessionRecord(session, options, () => undefined)
   record.recorder.record?.({ type: 'state', state, atMs: 0 })
   const manifest = (): ReturnType<Kept['manifest']> => JSON.parse(String(files.get('manifest.json')))

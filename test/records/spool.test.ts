@@ -152,6 +152,26 @@ describe('a spool', () => {
     expect(existsSync(join(dir, home, 'alive'))).toBe(true)
   })
 
+  it('makes the folder of a running session again if all of it was taken away, and not if its person was erased', async () => {
+    const to = store()
+    const gone: number[] = []
+    const spool = await opened(to, { onGone: (waiting) => void gone.push(waiting) })
+    const record = await spool.begin(SESSION)
+    const erased = await spool.begin({ ...SESSION, session: 's2' })
+    for (const one of [record, erased]) await one.write('user-0001.wav', Buffer.alloc(100))
+    rmSync(dir, { recursive: true })
+    await record.write('turns.jsonl', Buffer.from('{}\n'))
+    await record.write('manifest.json', Buffer.from('{}'))
+    expect([record.remade, erased.remade, gone, spool.bytes]).toEqual([1, 0, [0], 105])
+    await erased.write('turns.jsonl', Buffer.from('{}\n'))
+    expect((await eraseSpool(dir, SESSION.person)).removed).toHaveLength(2)
+    await expect(erased.write('turns.jsonl', Buffer.from('{}\n'))).rejects.toMatchObject({ code: 'ENOENT' })
+    mkdirSync(join(dir, 'again'))
+    record.finish()
+    await spool.settled()
+    expect(to.names).toEqual([])
+  })
+
   it('is not there again after its end', async () => {
     const spool = await opened(store())
     const [home = ''] = readdirSync(dir)
@@ -168,16 +188,17 @@ describe('erasing', () => {
   it('removes what is of the person, and passes over what is no folder', async () => {
     for (const person of ['p', 'q']) mkdirSync(record('0123456789ab', person), { recursive: true })
     writeFileSync(join(dir, 'file'), '')
-    expect(await eraseSpool(dir, 'p')).toEqual(['2026-12-01/p/s1'])
+    expect(await eraseSpool(dir, 'p')).toEqual({ removed: ['2026-12-01/p/s1'], isWhole: true })
     expect(readdirSync(join(dir, '0123456789ab'))).toEqual(['2026-12-01~q~s1'])
   })
 
-  it('fails if a part cannot be read, and removes the others all the same', async () => {
+  it('says that a part cannot be read, and what it removed of the others', async () => {
     // Refused to root as well.
     symlinkSync('0123456789aa', join(dir, '0123456789aa'))
     mkdirSync(record('0123456789ab', 'p'), { recursive: true })
-    await expect(eraseSpool(dir, 'p')).rejects.toMatchObject({ code: 'ELOOP' })
+    expect(await eraseSpool(dir, 'p')).toEqual({ removed: ['2026-12-01/p/s1'], isWhole: false })
     expect(readdirSync(join(dir, '0123456789ab'))).toEqual([])
+    expect(await eraseSpool(join(dir, 'nowhere'), 'p')).toEqual({ removed: [], isWhole: false })
   })
 })
 

@@ -1,13 +1,14 @@
 // The audit of a real relay: every decision that matters is in it, nothing that was said is, and the command finds it whole, changed or cut.
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { connectClient } from '../support/realtime-client.js'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { mayMount } from '../support/mount.js'
+import { connectClient, type RealtimeClient, Refused } from '../support/realtime-client.js'
 import { type RunningRelay, runRelay } from '../support/running-relay.js'
 
 const run = promisify(execFile)
@@ -45,6 +46,11 @@ afterEach(async () => {
   sink.close()
   rmSync(folder, { recursive: true })
 })
+
+async function stopped(): Promise<void> {
+  await relay?.close()
+  relay = undefined
+}
 
 async function started(env: Record<string, string> = {}): Promise<RunningRelay> {
   const { port } = sink.address() as { port: number }
@@ -167,6 +173,66 @@ describe('an audited relay', () => {
     await running.close()
     relay = undefined
     expect(records().find(({ kind }) => kind === 'opened')).toMatchObject({ sub: 'alice' })
+  })
+})
+
+describe('an audit that cannot be written', { timeout: 30_000 }, () => {
+  const connected = async (running: RunningRelay): Promise<RealtimeClient> => {
+    const client = await connectClient(`${running.wsUrl}/v1/realtime`, await running.token('alice'))
+    await client.next('session.created')
+    return client
+  }
+  const refusal = (running: RunningRelay) =>
+    connected(running).then(
+      () => undefined,
+      (error: unknown) => (error instanceof Refused ? { status: error.status, retryAfter: error.headers['retry-after'], ...JSON.parse(error.body).error } : error),
+    )
+  const REFUSED = { status: 503, retryAfter: '5', code: 'audit_unavailable' }
+
+  it('lets nobody new in if it is required, and those that are in go on; afterwards it has all of it', async () => {
+    const running = await started({ AUDIT_REQUIRED: 'true' })
+    const client = await connected(running)
+    await client.ask('Good morning.')
+    renameSync(dir, join(folder, 'away'))
+    writeFileSync(dir, 'no folder')
+    await vi.waitFor(async () => expect(await refusal(running)).toMatchObject(REFUSED), { timeout: 10_000, interval: 200 })
+    expect(await (await fetch(`${running.relay.adminUrl}/metrics`)).text()).toMatch(/^relay_audit_writable 0$/m)
+    const events = await client.ask('Are you still there?')
+    expect(events.at(-1)).toMatchObject({ type: 'response.done', response: { status: 'completed' } })
+    client.close()
+    await client.closed()
+    rmSync(dir)
+    renameSync(join(folder, 'away'), dir)
+    await vi.waitFor(async () => expect(await refusal(running)).toBeUndefined(), { timeout: 10_000, interval: 200 })
+    await stopped()
+    expect(records().map(({ kind, code }) => code ?? kind)).toEqual(expect.arrayContaining(['client_left', 'audit_unavailable']))
+    expect(await verify(true)).toMatchObject({ code: 0 })
+  })
+
+  it('is no reason to refuse anybody if it is not required', async () => {
+    const running = await started()
+    rmSync(dir, { recursive: true })
+    writeFileSync(dir, 'no folder')
+    await vi.waitFor(async () => expect(await (await fetch(`${running.relay.adminUrl}/metrics`)).text()).toMatch(/^relay_audit_writable 0$/m), { timeout: 10_000, interval: 200 })
+    expect(await refusal(running)).toBeUndefined()
+    await stopped()
+  })
+
+  it.skipIf(!mayMount())('and is on a disk that is full, is noticed with the first record that does not fit (skipped if no disk can be mounted)', async () => {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', dir])
+    try {
+      const running = await started({ AUDIT_REQUIRED: 'true' })
+      const filling = join(dir, 'filling')
+      expect(() => writeFileSync(filling, Buffer.alloc(1_000_000))).toThrow('ENOSPC')
+      // What is left of the last page of the file takes some records.
+      await vi.waitFor(async () => expect(await refusal(running)).toMatchObject(REFUSED), { timeout: 20_000, interval: 10 })
+      rmSync(filling)
+      await vi.waitFor(async () => expect(await refusal(running)).toBeUndefined(), { timeout: 10_000, interval: 200 })
+      await stopped()
+      expect(await verify(true)).toMatchObject({ code: 0 })
+    } finally {
+      execFileSync('umount', [dir])
+    }
   })
 })
 

@@ -1,11 +1,13 @@
 // The command `erase` beside a real relay and Redis: what is of one user goes, what is of others stays, and the audit stays whole and says so.
 import { execFile } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Secret } from '../../src/config/secret.js'
+import { createPersonNames } from '../../src/records/person.js'
 import { connectClient } from '../support/realtime-client.js'
 import { uniquePrefix } from '../support/redis.js'
 import { runRelay } from '../support/running-relay.js'
@@ -81,6 +83,20 @@ describe('erase', () => {
     expect(lines).not.toContain('alice')
     // By the checkpoints in Redis, the one of the erasure included.
     expect(await command(['audit', 'verify', join(folder, 'audit'), '--key', join(folder, 'key.pem')])).toMatchObject({ code: 0, text: expect.stringContaining('whole') })
+  }, 60_000)
+
+  it('names what it removed of a spool that it cannot read in part, and fails', async () => {
+    const person = createPersonNames(new Secret(env.SUBJECT_KEY ?? ''))('alice')
+    const waiting = join(folder, 'spool', '0123456789ab', `2026-12-01~${person}~s1`)
+    mkdirSync(waiting, { recursive: true })
+    writeFileSync(join(waiting, 'turns.jsonl'), '{}')
+    // Refused to root as well.
+    symlinkSync('0123456789aa', join(folder, 'spool', '0123456789aa'))
+    const { code, text } = await erase('alice')
+    expect(text).toContain(`removed  spool    2026-12-01/${person}/s1`)
+    expect(text).toContain('failed   a part of the spool could not be read or removed')
+    expect(code).toBe(1)
+    expect(existsSync(waiting)).toBe(false)
   }, 60_000)
 
   it('fails, with what it could not ask, if Redis is away', async () => {

@@ -1,4 +1,4 @@
-// Spoken turns through guards that are slow, dead, lying or flooding, in each mode, beside a caller without guards; guards on tools; and what a guard adds to the first sound.
+// Spoken turns and typed words through guards that are slow, dead, lying or flooding, in each mode, beside a caller without guards; guards on tools; and what a guard adds to the first sound.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,7 +14,8 @@ const STORY = 'The keeper climbed the stairs of the tower every evening before t
 /** The first word is what the guard's service does when it is asked. */
 const WORDS = ['HANG', 'DRIP', 'RESET', 'GARBAGE', 'NOTHING', 'WRONG', 'HUGE'] as const
 const MODES = ['cut', 'hold', 'gate', 'observe'] as const
-const KINDS = ['http', 'azure'] as const
+const KINDS = ['http', 'azure', 'module'] as const
+type Kind = (typeof KINDS)[number]
 const script = {
   /** After each failure one that goes well, so that no guard is left alone for having failed three times. */
   hears: WORDS.flatMap((word) => [`Tell me the story of ${word}.`, 'Tell me another.']),
@@ -33,11 +34,14 @@ const nameOf = (kind: string, mode: string, side: string) => `${kind}-${mode}-${
 const sideOf = (mode: (typeof MODES)[number]) => (mode === 'gate' ? 'input' : 'output')
 const DELAYS = [50, 200] as const
 const TIMEOUT_MS = 1000
+/** A thread that was blocked is replaced half a second later, and what waited for it is asked then. */
+const MODULE_TIMEOUT_MS = 2500
+const MODULE = join(import.meta.dirname, '../guards/hostile-module.mjs')
 
 let running: RunningRelay
 /** Its upstream speaks as fast as a service. */
 let slow: RunningRelay
-let services: Record<(typeof KINDS)[number], HostileHttp>
+let services: Record<Exclude<Kind, 'module'>, HostileHttp>
 let delaying: readonly HostileHttp[]
 beforeAll(async () => {
   services = {
@@ -45,23 +49,33 @@ beforeAll(async () => {
     azure: await startContentSafety(),
   }
   delaying = await Promise.all(DELAYS.map((ms) => startHostileHttp(() => ({ body: { blocked: false } }), ms)))
-  const runs = { http: { http: { url: services.http.url.href } }, azure: { azure: { endpoint: services.azure.url.origin, apiKey: 'safety-key' } } }
-  const made = (kind: (typeof KINDS)[number], mode: string, side: string) => ({ name: nameOf(kind, mode, side), on: [side], mode, timeoutMs: TIMEOUT_MS, run: runs[kind] })
-  const guards = KINDS.flatMap((kind) => [...MODES.map((mode) => made(kind, mode, sideOf(mode))), made(kind, 'hold', 'tool_arguments'), made(kind, 'hold', 'tool_output')])
+  const runs = { http: { http: { url: services.http.url.href } }, azure: { azure: { endpoint: services.azure.url.origin, apiKey: 'safety-key' } }, module: { module: MODULE } }
+  const timeoutMs = (kind: Kind) => (kind === 'module' ? MODULE_TIMEOUT_MS : TIMEOUT_MS)
+  const made = (kind: Kind, mode: string, side: string) => ({ name: nameOf(kind, mode, side), on: [side], mode, timeoutMs: timeoutMs(kind), run: runs[kind] })
+  const guards = KINDS.flatMap((kind) => [
+    ...MODES.flatMap((mode) => [...new Set([sideOf(mode), 'input'])].map((side) => made(kind, mode, side))),
+    ...['tool_arguments', 'tool_output'].map((side) => made(kind, 'hold', side)),
+  ])
   const patient = { name: 'patient', on: ['output'], timeoutMs: 10_000, run: runs.http }
   const slowOnes = DELAYS.map((ms, at) => ({ name: `after-${ms}`, on: ['output'], run: { http: { url: delaying[at]?.url.href } } }))
-  const profiles = [...guards, ...slowOnes, patient].map(({ name }) => [name, profileOf(name)] as const)
-  writeFileSync(join(folder, 'profiles.json'), JSON.stringify({ default: { guards: [] }, free: { guards: [], session }, ...Object.fromEntries(profiles) }))
-  const env = { GUARDS: JSON.stringify([...guards, ...slowOnes, patient]), PROFILES_FILE: join(folder, 'profiles.json'), MESSAGES_PER_SECOND: '10000' }
-  const start = (speed: number) =>
-    runRelay({
-      env,
+  const all = [...guards, ...slowOnes, patient]
+  const start = (speed: number, used: readonly { readonly name: string }[]) => {
+    const file = join(folder, `profiles-${speed}.json`)
+    const profiles = used.map(({ name }) => [name, profileOf(name)] as const)
+    writeFileSync(file, JSON.stringify({ default: { guards: [] }, free: { guards: [], session }, ...Object.fromEntries(profiles) }))
+    return runRelay({
+      env: { GUARDS: JSON.stringify(used), PROFILES_FILE: file, MESSAGES_PER_SECOND: '10000' },
       tools: (url) => sampleTools(url).slice(0, 1),
       toolAnswer: async (_path, body) => ({ status: 200, body: body.includes('Oslo') ? 'there is a killer about' : 'sunny' }),
       simulator: { script, speed },
     })
-  running = await start(Number.POSITIVE_INFINITY)
-  slow = await start(1)
+  }
+  running = await start(Number.POSITIVE_INFINITY, all)
+  // A module has a thread for each guard.
+  slow = await start(
+    1,
+    all.filter(({ run }) => !('module' in run)),
+  )
 })
 afterAll(async () => {
   await running.close()
@@ -112,7 +126,7 @@ describe('spoken turns through guards of which none answers as it should', { tim
     return took
   }
 
-  async function guarded(kind: (typeof KINDS)[number], mode: (typeof MODES)[number]): Promise<void> {
+  async function guarded(kind: Kind, mode: (typeof MODES)[number]): Promise<void> {
     const client = await caller(nameOf(kind, mode, sideOf(mode)))
     for (const word of WORDS) {
       const events = await turn(client, mode !== 'observe', mode !== 'gate')
@@ -143,7 +157,7 @@ describe('spoken turns through guards of which none answers as it should', { tim
     const requests = running.simulator.received.slice(before).flatMap(({ events }) => events.filter(({ type }) => type === 'response.create'))
     expect(requests.length).toBe(KINDS.length * WORDS.length)
     const told = (times: readonly number[]) => `${times.length}, median ${median(times).toFixed(0)} ms, longest ${Math.max(...times).toFixed(0)} ms`
-    console.log(`turns without guards, alone: ${told(alone)}; beside eight sessions with hostile guards: ${told(took)}`)
+    console.log(`turns without guards, alone: ${told(alone)}; beside twelve sessions with hostile guards: ${told(took)}`)
     expect(took.length).toBeGreaterThan(4)
     expect(median(took)).toBeLessThan(TIMEOUT_MS / 2)
   })
@@ -156,6 +170,26 @@ describe('spoken turns through guards of which none answers as it should', { tim
     expect(performance.now() - since).toBeLessThan(8_000)
     expect(soundOf(client.events).length).toBe(0)
     expect(await (await fetch(`${running.relay.adminUrl}/metrics`)).text()).toMatch(/^relay_guard_failures_total\{[^}]*patient[^}]*gate_full[^}]*\} 1$/m)
+    client.close()
+  })
+})
+
+describe.each(KINDS)('typed words before a guard by %s', { timeout: 60_000 }, (kind) => {
+  it.each(MODES)('that does not answer as it should are refused, taken back or let go: %s', async (mode) => {
+    const client = await caller(nameOf(kind, mode, 'input'))
+    for (const word of WORDS) {
+      const from = client.events.length
+      client.send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content: [{ type: 'input_text', text: `Remember the word ${word}.` }] } })
+      const what = `${kind} ${mode} ${word}`
+      if (mode === 'hold' || mode === 'gate') {
+        expect(await client.next('error', { from }), what).toMatchObject({ error: { code: 'content_blocked' } })
+        expect(client.upstream(), what).not.toContain(`the word ${word}`)
+      } else await client.next('conversation.item.added', { from })
+      if (mode === 'cut') await client.next('conversation.item.deleted', { from })
+      if (mode !== 'observe') expect(await client.next('relay.blocked', { from }), what).toMatchObject({ side: 'input', category: 'unchecked' })
+      expect(wordsOf(await client.ask('Tell me another.')), `after ${what}`).toBe(STORY)
+    }
+    if (mode === 'observe') expect(client.events.filter(({ type }) => type === 'relay.blocked' || type === 'error')).toEqual([])
     client.close()
   })
 })

@@ -68,7 +68,16 @@ export interface DeskLab {
   readonly audited: [string, Readonly<Record<string, string | number>>][]
   /** Identities that profiles were chosen for. */
   readonly chosenFor: Identity[]
-  state: { draining: boolean; overloaded: boolean; sessions: number; quota: readonly QuotaLeft[] | undefined; refusesSessions: boolean; endsAtStart: boolean; now: number }
+  state: {
+    draining: boolean
+    overloaded: boolean
+    unaudited: boolean
+    sessions: number
+    quota: readonly QuotaLeft[] | undefined
+    refusesSessions: boolean
+    endsAtStart: boolean
+    now: number
+  }
 }
 
 export interface DeskOptions extends Partial<Pick<PhoneDeskDeps, 'maxSessions' | 'waitMs' | 'graceMs' | 'lookMs' | 'profileFor'>> {
@@ -85,7 +94,7 @@ export function openDesk(store: Store, { config, profile: rest, ...options }: De
     logged: [],
     audited: [],
     chosenFor: [],
-    state: { draining: false, overloaded: false, sessions: 0, quota: [], refusesSessions: false, endsAtStart: false, now: 0 },
+    state: { draining: false, overloaded: false, unaudited: false, sessions: 0, quota: [], refusesSessions: false, endsAtStart: false, now: 0 },
   }
   const { state, opened, counted, logged, chosenFor } = lab
   const write = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`)
@@ -111,6 +120,7 @@ export function openDesk(store: Store, { config, profile: rest, ...options }: De
     },
     draining: () => state.draining,
     overloaded: () => state.overloaded,
+    unaudited: () => state.unaudited,
     sessionCount: () => state.sessions,
     now,
     steady: now,

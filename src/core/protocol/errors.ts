@@ -44,6 +44,7 @@ const CATALOGUE = {
   upstream_lost: { httpStatus: 502, closeCode: 4502, errorType: 'server_error', advice: 'back_off', message: 'The connection to the model service was lost.' },
   upstream_timeout: { httpStatus: 504, closeCode: 4504, errorType: 'server_error', advice: 'back_off', message: 'The model service did not answer in time.' },
   overloaded: { httpStatus: 503, closeCode: 1013, errorType: 'server_error', advice: 'back_off', message: 'The relay has no room for another session. Try again later.' },
+  audit_unavailable: { httpStatus: 503, closeCode: 1013, errorType: 'server_error', advice: 'back_off', message: 'The relay cannot keep its audit now. Try again later.' },
   draining: { httpStatus: 503, closeCode: 1012, errorType: 'server_error', advice: 'reconnect', message: 'The relay is shutting down. Reconnect.' },
   internal: { httpStatus: 500, closeCode: 4500, errorType: 'server_error', advice: 'back_off', message: 'The relay failed.' },
 } as const satisfies Record<string, Entry>

@@ -64,6 +64,8 @@ function noteOf(note: SessionNote): Said | undefined {
       return { what: `refused: ${note.code}` }
     case 'quota_refused':
       return { what: `quota refuses: ${note.rule}` }
+    case 'guard_tripped':
+      return { what: `guard ${note.guard} (${note.mode}) finds ${note.category} in ${note.side}` }
     default:
       return undefined
   }

@@ -1,5 +1,5 @@
 // Reads a recorded session: one event a line, when it came and from whom. What cannot be read is named by its line, and never quoted.
-import { isObject, type RealtimeEvent } from '../protocol/events.js'
+import { isObject, type JsonObject, type RealtimeEvent } from '../protocol/events.js'
 import { scanJson } from '../protocol/json-scan.js'
 
 export interface RecordedEvent {
@@ -44,14 +44,20 @@ export function parseRecording(text: string): Recording {
 }
 
 function parseLine(content: string): (Omit<RecordedEvent, 'line' | 'at'> & { readonly at: number | undefined }) | string {
-  if (scanJson(Buffer.from(content), LINE_LIMITS)) return 'is nested too deeply, has too many values, or a key twice'
-  const line = jsonOf(content)
-  if (!isObject(line)) return 'is no JSON object'
+  const line = objectInLine(content)
+  if (typeof line === 'string') return line
   const { at, from, event } = line
   if (from !== 'client' && from !== 'server') return "'from' must be client or server"
   if (at !== undefined && !(typeof at === 'number' && Number.isFinite(at) && at >= 0)) return "'at' must be milliseconds of 0 or more"
   if (!isObject(event) || typeof event.type !== 'string') return "'event' must be an object with a 'type'"
   return { at, from, event: event as RealtimeEvent }
+}
+
+/** Or what is wrong with it. */
+export function objectInLine(content: string): JsonObject | string {
+  if (scanJson(Buffer.from(content), LINE_LIMITS)) return 'is nested too deeply, has too many values, or a key twice'
+  const line = jsonOf(content)
+  return isObject(line) ? line : 'is no JSON object'
 }
 
 function jsonOf(content: string): unknown {

@@ -1,4 +1,5 @@
 // Runs a recorded session through core under one configuration: what was decided at each of its events, at the times of the recording.
+import type { GuardSide, GuardVerdict } from '../policy/guards.js'
 import type { SessionProfile } from '../policy/profile.js'
 import { CLIENT_LIMITS, decodeEvent, encodeEvent, problemText } from '../protocol/codec.js'
 import type { DialectName } from '../protocol/dialect.js'
@@ -11,6 +12,7 @@ import { defaultMedia } from '../session/media.js'
 import { openingState, type SessionState } from '../session/state.js'
 import { step } from '../session/step.js'
 import { type Decision, decisionOf } from './decisions.js'
+import { createHeld } from './held.js'
 import { createPlayer } from './player.js'
 import { createUsed, reservation } from './quota.js'
 import type { RecordedEvent } from './recorded.js'
@@ -22,6 +24,11 @@ export interface Decided {
   readonly decisions: readonly Decision[]
 }
 
+/** What a guard of this name says of a text, at once. */
+export type AskGuard = (guard: string, side: GuardSide, text: string) => GuardVerdict
+
+const PASS: AskGuard = () => ({ type: 'pass' })
+
 /** The same in every run, so that two can be compared. */
 export const RELAY_IDS = 'relay_replayed_'
 /** As the relay looks at what is due. */
@@ -30,13 +37,13 @@ const TICK_MS = 250
 const MOST_INPUTS = 1000
 
 /** Never dials: the upstream is lost to nothing, tools have the results of the recording, and a quota has only this session's use. */
-export function decide(recorded: readonly RecordedEvent[], dialect: DialectName, profile: SessionProfile, requestedModel: string | undefined): readonly Decided[] {
+export function decide(recorded: readonly RecordedEvent[], dialect: DialectName, profile: SessionProfile, requestedModel: string | undefined, askGuard = PASS): readonly Decided[] {
   const client = dialectFor(dialect)
   const server = dialectFor(dialect)
   const inGa = recorded.map((one) => ({ ...one, events: (one.from === 'client' ? client : server).toGa(one.event) }))
   const created = inGa.flatMap(({ from, events }) => (from === 'server' ? events.filter((event) => event.type === 'session.created') : []))[0]
   const outputs = outputsIn(inGa.flatMap(({ from, events }) => (from === 'client' ? events : [])))
-  const run = createRun(withoutLosses(profile), requestedModel, recorded[0]?.at ?? 0, created, outputs)
+  const run = createRun(withoutLosses(profile), requestedModel, recorded[0]?.at ?? 0, created, outputs, askGuard)
   const decided: Decided[] = [{ line: 0, decisions: run.open() }]
   for (const { line, at, from, events } of inGa) decided.push({ line, decisions: run.handle(at, from, events) })
   return decided
@@ -61,7 +68,14 @@ function outputOf(event: RealtimeEvent): { readonly callId: string | undefined; 
   return { callId: item?.type === 'function_call_output' ? stringAt(item, 'call_id') : undefined, output: stringAt(item, 'output') ?? '' }
 }
 
-function createRun(profile: SessionProfile, requestedModel: string | undefined, startsAt: number, created: RealtimeEvent | undefined, outputs: ReadonlyMap<string, string>) {
+function createRun(
+  profile: SessionProfile,
+  requestedModel: string | undefined,
+  startsAt: number,
+  created: RealtimeEvent | undefined,
+  outputs: ReadonlyMap<string, string>,
+  askGuard: AskGuard,
+) {
   const caller = { subject: 'replayed', issuer: undefined }
   let state: SessionState = openingState({ profile, relayIdPrefix: RELAY_IDS, requestedModel, now: startsAt, caller, expiresAt: Number.POSITIVE_INFINITY })
   let now = startsAt
@@ -78,6 +92,7 @@ function createRun(profile: SessionProfile, requestedModel: string | undefined, 
   /** Of those that did not begin yet: their results are known already. */
   const early = new Set<string>()
   const player = createPlayer()
+  const held = createHeld((event) => player.sends(event, now, media.outputBytesPerSecond))
   const used = createUsed()
   const service = createService(created)
 
@@ -96,13 +111,18 @@ function createRun(profile: SessionProfile, requestedModel: string | undefined, 
 
   function perform(action: Action): void {
     const decision = decisionOf(action, asked)
-    if (decision) decisions.push({ at: now, cause, ...decision })
+    const decided = decision && { at: now, cause, ...decision }
+    if (decided) decisions.push(decided)
     switch (action.type) {
       case 'send':
-        if (action.to === 'client') return player.sends(action.event, now, media.outputBytesPerSecond)
+        if (action.to === 'client') return held.send(action.event, action.gate, decided && { decision: decided, of: decisions })
         if (action.event.type === 'input_audio_buffer.append') heardBytes += Math.floor(((stringAt(action.event, 'audio')?.length ?? 0) * 3) / 4)
         for (const event of service.answers(action.event, state)) queue.push(upstreamEvent(event))
         return
+      case 'output.release':
+        return held.release(action.responseId, action.mark)
+      case 'output.drop':
+        return held.drop(action.responseId)
       case 'dial':
         queue.push({ type: 'upstream.opened', leg: action.leg, privateWords: [] }, { type: 'upstream.event', leg: action.leg, event: service.created, frame: undefined })
         return
@@ -126,7 +146,7 @@ function createRun(profile: SessionProfile, requestedModel: string | undefined, 
         queue.push({ type: 'quota.left', usage: usage(), cause: action.cause })
         return
       case 'guard.check':
-        queue.push({ type: 'guard.verdict', id: action.id, verdict: { type: 'pass' } })
+        queue.push({ type: 'guard.verdict', id: action.id, verdict: askGuard(action.guard, action.side, action.text) })
         return
       case 'token.verify':
         queue.push({ type: 'token.verified', outcome: { ok: true, caller, expiresAt: Number.POSITIVE_INFINITY, tokenId: undefined } })

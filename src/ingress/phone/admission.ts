@@ -32,6 +32,7 @@ export interface PhoneAdmissionDeps {
   readonly quotaLeft: (identity: Identity, profile: SessionProfile) => Promise<readonly QuotaLeft[] | undefined>
   readonly draining: () => boolean
   readonly overloaded: () => boolean
+  readonly unaudited?: () => boolean
   readonly sessionCount: () => number
   /** Epoch milliseconds. */
   readonly now: () => number
@@ -51,7 +52,7 @@ export interface PhoneAdmission {
 }
 
 const HOUR_SECONDS = 3600
-const RETRY = { draining: 1, overloaded: 5, full: 5, quota: 5 }
+const RETRY = { draining: 1, unaudited: 5, overloaded: 5, full: 5, quota: 5 }
 /** Past the longest session, so that its end is that of any session and not that of a token. */
 const SPARE_MS = 60_000
 
@@ -62,6 +63,7 @@ export function createPhoneAdmission(deps: PhoneAdmissionDeps): PhoneAdmission {
 
   function checkOpen(): void {
     if (deps.draining()) throw new RefusalError('draining', 'draining', RETRY.draining)
+    if (deps.unaudited?.()) throw new RefusalError('audit_unavailable', 'audit', RETRY.unaudited)
     if (deps.overloaded()) throw new RefusalError('overloaded', 'memory', RETRY.overloaded)
   }
 

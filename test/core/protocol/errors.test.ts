@@ -27,6 +27,7 @@ const CATALOGUE: readonly (readonly [RefusalCode, number, number, string, string
   ['upstream_lost', 502, 4502, 'server_error', 'back_off'],
   ['upstream_timeout', 504, 4504, 'server_error', 'back_off'],
   ['overloaded', 503, 1013, 'server_error', 'back_off'],
+  ['audit_unavailable', 503, 1013, 'server_error', 'back_off'],
   ['draining', 503, 1012, 'server_error', 'reconnect'],
   ['internal', 500, 4500, 'server_error', 'back_off'],
 ]

@@ -1,11 +1,12 @@
 // A recorded session through two configurations: what is told as different, and that everything else is not.
 import { describe, expect, it } from 'vitest'
+import type { ProfileGuard } from '../../../src/core/policy/guards.js'
 import type { SessionProfile } from '../../../src/core/policy/profile.js'
 import type { DialectName } from '../../../src/core/protocol/dialect.js'
 import type { JsonObject, RealtimeEvent } from '../../../src/core/protocol/events.js'
 import { type Difference, differences } from '../../../src/core/replay/differences.js'
 import { parseRecording, type RecordedEvent } from '../../../src/core/replay/recorded.js'
-import { decide } from '../../../src/core/replay/run.js'
+import { type AskGuard, decide } from '../../../src/core/replay/run.js'
 import { profileOf, recordings } from '../../recordings/recording.js'
 import { ev, profile, tool } from '../../support/playbook.js'
 import { fc } from '../../support/property.js'
@@ -154,6 +155,53 @@ describe('what is different', () => {
   })
 })
 
+describe('words that guards find something in', () => {
+  const said = (text: string) => ({ type: 'response.output_text.delta', response_id: 'r1', item_id: 'm1', output_index: 0, content_index: 0, delta: text })
+  const answer: readonly Line[] = [
+    [20, 'server', ev.created('r1')],
+    [30, 'server', said('The weather is fine. ')],
+    [40, 'server', said(`Your card is 4111, I see, ${'and so on '.repeat(12)}`)],
+    [50, 'server', said(' Nobody hears this.')],
+    [60, 'server', ev.done('r1', [])],
+  ]
+  const typed: Line = [10, 'client', { type: 'conversation.item.create', item: message('i1') }]
+  const guarded = (...guards: readonly ProfileGuard[]) => ({ guards: { guards, tellsModel: false, maxBlocks: 5 } })
+  const cards = (mode: ProfileGuard['mode'], on: ProfileGuard['on']): ProfileGuard => ({ name: 'cards', on, mode, whenUnsure: 'block' })
+  const ask: AskGuard = (_guard, _side, text) =>
+    /4111/.test(text) ? { type: 'block', category: 'card' } : text === 'Hello' ? { type: 'redact', category: 'word', text: 'Hi' } : { type: 'pass' }
+  const guardedBy = (guards: Partial<SessionProfile>, lines = recorded(created, typed, ...answer)) =>
+    differences(decide(lines, 'ga', profile(), undefined), decide(lines, 'ga', profile(guards), undefined, ask))
+
+  it('nothing of an answer that is held goes from there on, and what was cleared did', () => {
+    const found = guardedBy(guarded(cards('hold', ['output'])))
+    expect(at(found, 4)).toBeUndefined()
+    expect(words(at(found, 5)?.before ?? [])).toEqual(['client sees response.output_text.delta'])
+    expect(words(at(found, 5)?.after ?? [])).toEqual(expect.arrayContaining(['guard cards (hold) finds card in output', 'service is told response.cancel']))
+    expect(words(at(found, 5)?.after ?? [])).not.toContain('client sees response.output_text.delta')
+    expect(words(at(found, 6)?.after ?? [])).toEqual(['dropped: blocked'])
+  })
+
+  it('what cuts lets its own words go', () => {
+    const found = guardedBy(guarded(cards('cut', ['output'])))
+    expect(at(found, 5)?.before).toEqual([])
+    expect(words(at(found, 5)?.after ?? [])).toContain('guard cards (cut) finds card in output')
+    expect(words(at(found, 6)?.after ?? [])).toEqual(['dropped: blocked'])
+  })
+
+  it('what observes changes nothing else', () => {
+    expect(guardedBy(guarded(cards('observe', ['output']))).map(({ line, before, after }) => [line, before, words(after)])).toEqual([
+      [5, [], ['guard cards (observe) finds card in output']],
+    ])
+  })
+
+  it('what was typed goes on as it was redacted', () => {
+    const [found, ...others] = guardedBy(guarded(cards('hold', ['input'])), recorded(created, typed))
+    expect(others).toEqual([])
+    expect(words(found?.after ?? [])).toEqual(['guard cards (hold) finds word in input'])
+    expect(found?.changed).toMatchObject([{ what: 'service is told conversation.item.create', fields: [{ path: 'item.content' }] }])
+  })
+})
+
 describe('what is the same', () => {
   it('with guards, which find nothing: what is typed goes on, and nothing waits', () => {
     const lines = recorded(
@@ -195,6 +243,8 @@ describe(`recorded sessions${neededShared('recordings')}`, () => {
     const { session: _, ...own } = profileOf(recording, 'server')
     const found = compared(lines, own, own, dialect)
     expect(found).toEqual([])
+    const held = { name: 'held', on: ['output'], mode: 'hold', whenUnsure: 'block' } as const
+    expect(compared(lines, own, { ...own, guards: { guards: [held], tellsModel: false, maxBlocks: 5 } }, dialect)).toEqual([])
     const other = compared(lines, own, { ...own, instructions: 'Speak of the sea alone.' }, dialect)
     expect(other[0]?.line).toBe(0)
     expect(other.some(({ toldOtherwise }) => toldOtherwise)).toBe(false)

@@ -97,9 +97,11 @@ describe('admission', () => {
     })
     const { state } = lab
     const call = (rest = {}) => refusal(lab.desk.admit(ring(rest)))
-    Object.assign(state, { draining: true, overloaded: true, sessions: 1 })
+    Object.assign(state, { draining: true, unaudited: true, overloaded: true, sessions: 1 })
     expect(await call({ to: '+1234567', from: '+666123' })).toBe('draining draining')
     state.draining = false
+    expect(await call({ to: '+1234567', from: '+666123' })).toBe('audit_unavailable audit')
+    state.unaudited = false
     expect(await call({ to: '+1234567', from: '+666123' })).toBe('overloaded memory')
     state.overloaded = false
     expect(await call({ to: '+1234567', from: '+666123' })).toBe('not_found number_without_profile')
@@ -111,6 +113,7 @@ describe('admission', () => {
     expect(await call()).toBe('rate_limited caller_rate')
     expect(lab.counted).toEqual([
       'refused draining',
+      'refused audit_unavailable',
       'refused overloaded',
       'refused not_found',
       'refused forbidden',

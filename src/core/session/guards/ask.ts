@@ -21,7 +21,7 @@ export function guardsOf({ state }: Step, side: GuardSide, group: Group): readon
   return all.filter(({ on, mode }) => on.includes(side) && groupOf(mode, side, state.call !== undefined) === group)
 }
 
-function groupOf(mode: ProfileGuard['mode'], side: GuardSide, isCall: boolean): Group {
+export function groupOf(mode: ProfileGuard['mode'], side: GuardSide, isCall: boolean): Group {
   if (mode === 'observe') return 'observe'
   if (side === 'tool_arguments' || side === 'tool_output') return 'wait'
   return mode === 'cut' || (side === 'output' && isCall) ? 'cut' : 'wait'
