@@ -167,6 +167,7 @@ export function createModuleHost(moduleUrl: URL, options: { maxBytes: number; lo
   }
 
   function stop(thread: Thread): void {
+    if (thread.ended) return
     thread.ended = true
     void thread.worker.terminate()
   }

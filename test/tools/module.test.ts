@@ -101,6 +101,20 @@ describe('misbehaviour', () => {
     expect(turns).toBeGreaterThan(10)
   })
 
+  it('ends a spinning thread once, however many calls wait for it', async () => {
+    const warnings: string[] = []
+    const heard = ({ name }: Error) => void warnings.push(name)
+    process.on('warning', heard)
+    const { run } = await start([moduleTool('spin'), moduleTool('echo')])
+    const clients = Array.from({ length: 12 }, () => new AbortController())
+    const calls = clients.map(({ signal }) => run('spin', {}, signal))
+    for (const client of clients) client.abort()
+    await Promise.all(calls)
+    expect(await run('echo', { text: 'next' })).toMatchObject({ output: 'next' })
+    process.off('warning', heard)
+    expect(warnings).toEqual([])
+  })
+
   it('ends a hanging tool at its time limit while others in its thread go on', async () => {
     const { run, options } = await start([moduleTool('hang', 100), moduleTool('countCalls')])
     await run('countCalls')
