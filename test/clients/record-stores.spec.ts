@@ -118,6 +118,19 @@ describe.skipIf(!existsSync(MOTO))('S3, in moto (skipped if it is not installed)
     await to.close()
   })
 
+  it('says that its credentials are refused, and takes the file once they are not', async () => {
+    /** So many requests moto takes from anybody. */
+    const trusts = (requests: string) => fetch(new URL('/moto-api/reset-auth', new URL(url).searchParams.get('endpoint') ?? ''), { method: 'POST', body: requests })
+    const to = await store(url)
+    await trusts('0')
+    const error: unknown = await to.put('2026-12-03/carol/s4/turns.jsonl', file()).catch((thrown: unknown) => thrown)
+    expect(failureOf(error)).toBe('refused')
+    await trusts('inf')
+    await to.put('2026-12-03/carol/s4/turns.jsonl', file())
+    expect(await to.erase?.('carol')).toEqual(['2026-12-03/carol/s4'])
+    await to.close()
+  })
+
   it('says that there is no such bucket', async () => {
     const to = await store(url.replace('records', 'nowhere'))
     const error: unknown = await to.put('x/y', file()).catch((thrown: unknown) => thrown)
