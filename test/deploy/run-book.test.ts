@@ -17,6 +17,7 @@ const OTHERS = [
   'ALLOW_ANY_NAME',
   ...[
     'AZURE_CLIENT_ID',
+    'AZURE_AUTHORITY_HOST',
     'NPM_TOKEN',
     'NO_CONTENT',
     'SPAN_ONLY',
@@ -24,6 +25,7 @@ const OTHERS = [
     'NODE_IMAGE',
     'RUNTIME_IMAGE',
     'FUZZ_RUNS',
+    'PHONE_CARRIER',
     'PHONE_CALLS',
     'PHONE_SECONDS',
     'CHAOS_KILLS',
