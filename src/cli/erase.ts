@@ -52,9 +52,12 @@ async function eraseRecords({ records: config }: Config, subject: string, print:
   if (!spool.isWhole) failures.push('a part of the spool could not be read or removed')
   try {
     const store = await openRecordStore(config)
-    if (store.erase) removed.push(...(await store.erase(person)).map((name) => `record   ${name}`))
-    else remains.push(`records that the hook got: ask its owner to remove ${person}`)
-    await store.close()
+    try {
+      if (store.erase) for await (const name of store.erase(person)) removed.push(`record   ${name}`)
+      else remains.push(`records that the hook got: ask its owner to remove ${person}`)
+    } finally {
+      await store.close()
+    }
   } catch {
     failures.push('the store of records does not answer, or refuses')
   }

@@ -44,8 +44,8 @@ export type StoreFailure = 'refused' | 'full' | 'missing' | 'away'
 export interface RecordStore {
   /** Whole or not at all; a name that is there is replaced. Rejects with a `RecordStoreError` if it is not confirmed. */
   put(name: string, file: SpooledFile): Promise<void>
-  /** Removes everything under `<day>/<person>/` of any day; says which names. Absent: what is in it is out of the relay's hands. */
-  erase?(person: string): Promise<readonly string[]>
+  /** Removes everything under `<day>/<person>/` of any day; gives each session's name once it is gone. Throws if not all goes. Absent: what is in it is out of the relay's hands. */
+  erase?(person: string): AsyncIterable<string>
   /** Removes days before this one (`YYYY-MM-DD`). Absent: the store's own rules do. */
   expire?(before: string): Promise<number>
   close(): Promise<void>

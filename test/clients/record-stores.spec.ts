@@ -14,6 +14,7 @@ import { Secret } from '../../src/config/secret.js'
 import type { RecordStore } from '../../src/ports/records.js'
 import { failureOf } from '../../src/records/failure.js'
 import { openRecordStore } from '../../src/records/store.js'
+import { erased } from '../records/erased.js'
 
 const AZURITE = fileURLToPath(new URL('./node_modules/.bin/azurite-blob', import.meta.url))
 const MOTO = fileURLToPath(new URL('../../node_modules/.cache/realtime-relay-moto/bin/moto_server', import.meta.url))
@@ -78,7 +79,7 @@ describe.skipIf(!existsSync(AZURITE))('Azure Blob, in Azurite (skipped if it is 
     const to = await store(`${url}/of/calls`, ACCOUNT_KEY)
     await filled(to)
     expect((await container.getBlobClient(`of/calls/${NAMES[0]}`).downloadToBuffer()).toString()).toBe('words')
-    expect([...((await to.erase?.('alice')) ?? [])].sort()).toEqual(['2026-12-01/alice/s1', '2026-12-02/alice/s2'])
+    expect((await erased(to, 'alice')).sort()).toEqual(['2026-12-01/alice/s1', '2026-12-02/alice/s2'])
     const left: string[] = []
     for await (const { name } of container.listBlobsFlat()) left.push(name)
     expect(left).toEqual(['of/calls/2026-12-02/bob/s3/manifest.json'])
@@ -107,27 +108,45 @@ describe.skipIf(!existsSync(MOTO))('S3, in moto (skipped if it is not installed)
     await client.send(new CreateBucketCommand({ Bucket: 'records', CreateBucketConfiguration: { LocationConstraint: 'eu-north-1' } }))
   })
 
+  /** So many requests moto takes from anybody. */
+  const trusts = (requests: string) => fetch(new URL('/moto-api/reset-auth', new URL(url).searchParams.get('endpoint') ?? ''), { method: 'POST', body: requests })
+
   it('keeps records, and loses those of one person alone', async () => {
     const to = await store(url)
     await filled(to)
     const got = await client.send(new GetObjectCommand({ Bucket: 'records', Key: `of/calls/${NAMES[0]}` }))
     expect(await got.Body?.transformToString()).toBe('words')
-    expect([...((await to.erase?.('alice')) ?? [])].sort()).toEqual(['2026-12-01/alice/s1', '2026-12-02/alice/s2'])
+    expect((await erased(to, 'alice')).sort()).toEqual(['2026-12-01/alice/s1', '2026-12-02/alice/s2'])
     const { Contents } = await client.send(new ListObjectsV2Command({ Bucket: 'records' }))
     expect(Contents?.map(({ Key }) => Key)).toEqual(['of/calls/2026-12-02/bob/s3/manifest.json'])
     await to.close()
   })
 
   it('says that its credentials are refused, and takes the file once they are not', async () => {
-    /** So many requests moto takes from anybody. */
-    const trusts = (requests: string) => fetch(new URL('/moto-api/reset-auth', new URL(url).searchParams.get('endpoint') ?? ''), { method: 'POST', body: requests })
     const to = await store(url)
     await trusts('0')
     const error: unknown = await to.put('2026-12-03/carol/s4/turns.jsonl', file()).catch((thrown: unknown) => thrown)
     expect(failureOf(error)).toBe('refused')
     await trusts('inf')
     await to.put('2026-12-03/carol/s4/turns.jsonl', file())
-    expect(await to.erase?.('carol')).toEqual(['2026-12-03/carol/s4'])
+    expect(await erased(to, 'carol')).toEqual(['2026-12-03/carol/s4'])
+    await to.close()
+  })
+
+  it('names what it removed of a person before it is refused', async () => {
+    const to = await store(url)
+    await filled(to)
+    const removed: string[] = []
+    const erasing = async () => {
+      for await (const name of to.erase?.('alice') ?? []) {
+        removed.push(name)
+        await trusts('0')
+      }
+    }
+    expect(failureOf(await erasing().catch((thrown: unknown) => thrown))).toBe('refused')
+    expect(removed).toEqual(['2026-12-01/alice/s1'])
+    await trusts('inf')
+    expect(await erased(to, 'alice')).toEqual(['2026-12-02/alice/s2'])
     await to.close()
   })
 

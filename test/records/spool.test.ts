@@ -12,6 +12,7 @@ import { RecordStoreError } from '../../src/records/failure.js'
 import { openSpool, type Spool, type SpoolOptions } from '../../src/records/spool.js'
 import { createFolderStore } from '../../src/records/stores/folder.js'
 import { createHookStore } from '../../src/records/stores/hook.js'
+import { erased } from './erased.js'
 
 let dir: string
 let spools: Spool[]
@@ -213,7 +214,7 @@ describe('a folder', () => {
     expect(readdirSync(join(root, '2026-12-02/p/s'))).toEqual([])
     expect(await to.expire?.('2026-12-01')).toBe(1)
     expect(readdirSync(root)).toEqual(['2026-12-01', '2026-12-02'])
-    expect(await to.erase?.('p')).toEqual(['2026-12-01/p/s', '2026-12-02/p/s'])
+    expect(await erased(to, 'p')).toEqual(['2026-12-01/p/s', '2026-12-02/p/s'])
     expect(readdirSync(join(root, '2026-12-01'))).toEqual([])
   })
 })

@@ -99,6 +99,18 @@ describe('erase', () => {
     expect(existsSync(waiting)).toBe(false)
   }, 60_000)
 
+  it('names what it removed of a store that refuses the rest, and fails', async () => {
+    const person = createPersonNames(new Secret(env.SUBJECT_KEY ?? ''))('alice')
+    const kept = join(folder, 'store', '2026-12-01', person, 's1')
+    mkdirSync(kept, { recursive: true })
+    symlinkSync('2026-12-02', join(folder, 'store', '2026-12-02'))
+    const { code, text } = await erase('alice')
+    expect(text).toContain(`removed  record   2026-12-01/${person}/s1`)
+    expect(text).toContain('failed   the store of records does not answer, or refuses')
+    expect(code).toBe(1)
+    expect(existsSync(kept)).toBe(false)
+  }, 60_000)
+
   it('fails, with what it could not ask, if Redis is away', async () => {
     const { code, text } = await erase('alice', { REDIS_URL: 'redis://127.0.0.1:1' })
     expect(text).toContain('failed   Redis does not answer')

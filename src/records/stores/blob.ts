@@ -15,16 +15,19 @@ export async function createBlobStore({ account, container, prefix }: Extract<Re
     async put(name, { path, contentType }) {
       await client.getBlockBlobClient(`${prefix}${name}`).uploadFile(path, { blobHTTPHeaders: { blobContentType: contentType } })
     },
-    async erase(person) {
-      const removed = new Set<string>()
+    async *erase(person) {
       for await (const day of client.listBlobsByHierarchy('/', { prefix })) {
         if (day.kind !== 'prefix') continue
+        // In the order of their names, so a session's blobs come one after another.
+        let session: string | undefined
         for await (const { name } of client.listBlobsFlat({ prefix: `${day.name}${person}/` })) {
+          const folder = name.slice(prefix.length, name.lastIndexOf('/'))
+          if (session !== undefined && folder !== session) yield session
+          session = folder
           await client.deleteBlob(name, { deleteSnapshots: 'include' })
-          removed.add(name.slice(prefix.length, name.lastIndexOf('/')))
         }
+        if (session !== undefined) yield session
       }
-      return [...removed]
     },
     close: async () => undefined,
   }

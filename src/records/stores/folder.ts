@@ -23,14 +23,12 @@ export function createFolderStore(root: string): RecordStore {
         throw error
       }
     },
-    async erase(person) {
-      const removed: string[] = []
+    async *erase(person) {
       for (const day of await days()) {
         const names = await readdir(join(root, day, person)).catch(() => [])
         await rm(join(root, day, person), { recursive: true, force: true })
-        removed.push(...names.map((name) => `${day}/${person}/${name}`))
+        yield* names.map((name) => `${day}/${person}/${name}`)
       }
-      return removed
     },
     async expire(before) {
       const old = (await days()).filter((day) => day < before)

@@ -35,25 +35,33 @@ export function createS3Store({ bucket: Bucket, prefix, endpoint, region }: Extr
     return found
   }
 
+  async function remove(keys: readonly string[]): Promise<void> {
+    for (let at = 0; at < keys.length; at += MOST_DELETED) {
+      const Objects = keys.slice(at, at + MOST_DELETED).map((Key) => ({ Key }))
+      const { Errors } = await client.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }))
+      if (Errors && Errors.length > 0) throw new Error('not all were deleted')
+    }
+  }
+
   return {
     async put(name, { path, bytes, contentType }) {
       await client.send(new PutObjectCommand({ Bucket, Key: `${prefix}${name}`, Body: await bodyOf(path, bytes), ContentLength: bytes, ContentType: contentType }))
     },
-    async erase(person) {
-      const removed = new Set<string>()
+    async *erase(person) {
       for (const day of await days()) {
         const keys = await pages({ Prefix: `${day}${person}/` }, ({ Contents }) => (Contents ?? []).flatMap(({ Key }) => (Key === undefined ? [] : [Key])))
-        for (let at = 0; at < keys.length; at += MOST_DELETED) {
-          const Objects = keys.slice(at, at + MOST_DELETED).map((Key) => ({ Key }))
-          const { Errors } = await client.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }))
-          if (Errors && Errors.length > 0) throw new Error('not all were deleted')
+        for (const session of new Set(keys.map(folderOf))) {
+          await remove(keys.filter((key) => folderOf(key) === session))
+          yield session.slice(prefix.length)
         }
-        for (const key of keys) removed.add(key.slice(prefix.length, key.lastIndexOf('/')))
       }
-      return [...removed]
     },
     close: async () => client.destroy(),
   }
+}
+
+function folderOf(key: string): string {
+  return key.slice(0, key.lastIndexOf('/'))
 }
 
 /** A small file is sent again by the client itself; a stream cannot be. */
