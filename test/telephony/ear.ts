@@ -15,34 +15,39 @@ export const SEEN = 4800
 /** Longer silence in the middle of an answer is no hole, but its end. */
 const HOLE = 24_000
 
-/** How much of a sound the caller heard, to the sample. A busy machine may leave holes in it, which are no part of it. */
-export function heardOf(heard: Buffer, sound: Buffer): { readonly ms: number; readonly endsAt: number } {
-  let shift = heard.indexOf(sound.subarray(SETTLED, SETTLED + SEEN)) - SETTLED
-  if (shift < 0) return { ms: 0, endsAt: 0 }
-  let end = SETTLED
+/** How far a sound, of which the first `end` bytes are at `shift` or lost, goes on from there. A busy machine may leave holes in it, which are no part of it. */
+function followed(heard: Buffer, sound: Buffer, shift: number, end: number): { readonly end: number; readonly endsAt: number } {
   for (;;) {
     while (end < sound.length && heard[shift + end] === sound[end]) end++
     const next = sound.subarray(end + SETTLED, end + SETTLED + SEEN)
     const again = next.length < SEEN ? -1 : heard.subarray(0, shift + end + HOLE).indexOf(next, shift + end)
-    if (again < 0) return { ms: end / 48, endsAt: shift + end }
+    if (again < 0) return { end, endsAt: shift + end }
     shift = again - end - SETTLED
     end += SETTLED
   }
 }
 
-/** Each a tenth of a second. A busy machine may leave a hole, in two of them at most. */
-const PIECES = [0, 1, 2, 3, 4]
-const MOST_HOLED = 2
+/** How much of a sound the caller heard, to the sample. */
+export function heardOf(heard: Buffer, sound: Buffer): { readonly ms: number; readonly endsAt: number } {
+  const shift = heard.indexOf(sound.subarray(SETTLED, SETTLED + SEEN)) - SETTLED
+  if (shift < 0) return { ms: 0, endsAt: 0 }
+  const { end, endsAt } = followed(heard, sound, shift, SETTLED)
+  return { ms: end / 48, endsAt }
+}
 
-/** Its beginning and its end, the first and the last half second. */
-function wasHeard(heard: Buffer, sound: Buffer): boolean {
-  const found = (from: number, step: number, after: number) =>
-    PIECES.map((piece) => from + piece * step)
-      .map((at) => heard.indexOf(sound.subarray(at, at + SEEN), after))
-      .filter((at) => at >= 0)
-  const begins = found(SETTLED, SEEN, 0)
-  const ends = found(sound.length - 14_400 - SEEN, -SEEN, Math.max(0, ...begins))
-  return begins.length >= PIECES.length - MOST_HOLED && ends.length >= PIECES.length - MOST_HOLED
+/** So many tenths of a second may have a hole at the beginning, and at the end. */
+const MOST_HOLED = 2
+/** The last of a sound fades away. */
+const FADES = 14_400
+
+/** From its beginning to its end, in order: other sentences share pieces of it. */
+export function wasHeard(heard: Buffer, sound: Buffer): boolean {
+  const enough = sound.length - FADES - MOST_HOLED * SEEN
+  for (let at = SETTLED; at <= SETTLED + MOST_HOLED * SEEN; at += SEEN) {
+    const piece = sound.subarray(at, at + SEEN)
+    for (let found = heard.indexOf(piece); found >= 0; found = heard.indexOf(piece, found + 2)) if (followed(heard, sound, found - at, at).end >= enough) return true
+  }
+  return false
 }
 
 /** Waits for it: a busy machine may take long in the middle of an answer. */
