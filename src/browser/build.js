@@ -6,7 +6,7 @@ import { build, transform } from 'esbuild'
 
 const SOURCE = fileURLToPath(new URL('../', import.meta.url))
 const SMALL = { minify: true, format: 'esm', target: 'es2022' }
-/** What the kit's parts call each other: neither the API nor a browser has such names. */
+/** What the kit's parts call each other: neither the API nor a browser has such names. Without it the kit has 6,081 bytes, and may have 6,000. */
 const OWN_NAMES = { mangleProps: /^((on|is)[A-Z]\w*|awayMs|doubt|speaker|pieces|missed|forget|bearer|listens|wake|ends|heard|tell|dial|cut|player)$/ }
 
 /** The worklet is text in its module, which no minifier looks into. */
