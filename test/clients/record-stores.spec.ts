@@ -1,6 +1,7 @@
 // Records in real stores: Azurite speaks Azure Blob, and moto S3. Each is given a record, refuses wrong credentials, and lets a person be erased.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { EventEmitter, once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -13,6 +14,7 @@ import { recordsTarget } from '../../src/config/records-target.js'
 import { Secret } from '../../src/config/secret.js'
 import type { RecordStore } from '../../src/ports/records.js'
 import { failureOf } from '../../src/records/failure.js'
+import { openSpool } from '../../src/records/spool.js'
 import { openRecordStore } from '../../src/records/store.js'
 import { erased } from '../records/erased.js'
 
@@ -122,14 +124,32 @@ describe.skipIf(!existsSync(MOTO))('S3, in moto (skipped if it is not installed)
     await to.close()
   })
 
-  it('says that its credentials are refused, and takes the file once they are not', async () => {
+  it('refuses credentials: the record waits in the spool, goes once they are taken, and nothing is left lying', async () => {
     const to = await store(url)
+    const dir = join(folder, 'spool')
+    mkdirSync(dir)
+    const told = new EventEmitter()
+    const heard = (event: string) => once(told, event, { signal: AbortSignal.timeout(20_000) })
+    const onStore = (failure: string | undefined) => told.emit(failure ?? 'works')
+    const spool = await openSpool({ dir, store: to, mostBytes: 10_000, retryMs: 50, onStore, onStored: (name) => told.emit('stored', name) })
+    const files = () => (readdirSync(dir, { recursive: true }) as string[]).filter((name) => /jsonl|json$/.test(name))
     await trusts('0')
-    const error: unknown = await to.put('2026-12-03/carol/s4/turns.jsonl', file()).catch((thrown: unknown) => thrown)
-    expect(failureOf(error)).toBe('refused')
+    const refused = heard('refused')
+    const record = await spool.begin({ person: 'carol', session: 's4', startedAt: Date.UTC(2026, 11, 3) })
+    await record.write('turns.jsonl', Buffer.from('words'))
+    await record.write('manifest.json', Buffer.from('{}'))
+    record.finish()
+    await refused
+    expect([spool.waiting, files().length]).toEqual([1, 2])
+    const stored = heard('stored')
     await trusts('inf')
-    await to.put('2026-12-03/carol/s4/turns.jsonl', file())
-    expect(await erased(to, 'carol')).toEqual(['2026-12-03/carol/s4'])
+    const [name] = (await stored) as [string]
+    await spool.settled()
+    expect([spool.waiting, files()]).toEqual([0, []])
+    const got = await client.send(new GetObjectCommand({ Bucket: 'records', Key: `of/calls/${name}/turns.jsonl` }))
+    expect(await got.Body?.transformToString()).toBe('words')
+    await spool.close()
+    expect(await erased(to, 'carol')).toEqual([name])
     await to.close()
   })
 
