@@ -19,6 +19,8 @@ const GUARD_SECONDS = [0.001, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2.5]
 const OUTCOMES = ['pass', 'block', 'redact', 'none'] satisfies readonly GuardVerdict['type'][]
 const WAITS = ['turn', 'tools', 'profile', 'upstream']
 const TURNS: Readonly<Record<TurnKind, true>> = { spoken: true, typed: true }
+/** Of the frames that are timed, so many have one that names its trace: naming it takes longer than four frames do. */
+const ONE_NAMED = 16
 /** More series than this are not made ahead of their first value. */
 const MOST_AHEAD = 64
 
@@ -43,6 +45,7 @@ export function createTurnMetrics({ counter, histogram }: Series): TurnMetrics {
   const jitter = histogram('relay_audio_jitter_seconds', 'What a player would have had to hold back so that one answer plays without a pause.', JITTER_SECONDS)
   const tools = histogram('relay_turn_tool_seconds', 'What of a turn was tools, of turns that called any.', WAIT_SECONDS)
   const overhead = histogram('relay_overhead_seconds', 'From the read to the write of one frame in 128.', OVERHEAD_SECONDS, ['direction'])
+  const overheads = { up: 0, down: 0 }
   const guardLabel = createBoundedLabel()
   const checks = histogram('relay_guard_seconds', 'What guards took for one question, by guard, side and outcome.', GUARD_SECONDS, ['guard', 'side', 'outcome'])
   const turns = counter('relay_turns_total', 'Turns, by how they ended.', ['end'])
@@ -72,7 +75,7 @@ export function createTurnMetrics({ counter, histogram }: Series): TurnMetrics {
         case 'guard_checked':
           return checks.observe(note.durationMs / 1000, { guard: guardLabel(note.guard), side: note.side, outcome: note.outcome }, trace)
         case 'overhead':
-          return overhead.observe(note.ms / 1000, { direction: note.direction }, trace)
+          return overhead.observe(note.ms / 1000, { direction: note.direction }, overheads[note.direction]++ % ONE_NAMED === 0 ? trace : undefined)
         default:
           return note satisfies never
       }

@@ -29,7 +29,7 @@ class Flow {
 
   next(): string {
     const bytes = Buffer.alloc(carrier.frameBytes, 0x55)
-    bytes.writeUInt16BE(this.id, 0)
+    bytes.writeUInt16BE(this.id + 1, 0)
     bytes.writeUInt32BE(this.sentAt.length, 2)
     this.sentAt.push(performance.now())
     return bytes.toString('base64')
@@ -48,7 +48,8 @@ class Flow {
   }
 }
 
-const idOf = (audio: string) => Buffer.from(audio.slice(0, 8), 'base64').readUInt16BE(0)
+/** Below 0: silence, with which the relay fills a gap. */
+const idOf = (audio: string) => Buffer.from(audio.slice(0, 8), 'base64').readUInt16BE(0) - 1
 
 /** A model that speaks without end, and hears. */
 class Upstream {
