@@ -60,6 +60,8 @@ function saturateOne(channel: Channel, ring: Ring, slice: number, settings: Satu
     let blocked = false
     let stopped = false
     const pump = (): void => {
+      // A report of the measurement before, which has come late.
+      if (channel.acked > channel.sent) return
       if (!stopped && nowMicros() > until) stopped = true
       while (!stopped && !blocked && channel.sent < target && channel.sent - channel.acked + slice <= window) {
         const at = (channel.sent % ring.frames) * ring.frameBytes

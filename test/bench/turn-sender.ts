@@ -48,6 +48,8 @@ function saturateOne(channel: Channel, turn: Turn, from: number, settings: TurnS
   let sent = 0
   return new Promise((resolve) => {
     const pump = (): void => {
+      // The last report of the measurement before may come as late as this. Believed, it would have buffers used again that are still being sent.
+      if (channel.acked > sent * turn.answers) return
       const answered = Math.floor(channel.acked / turn.answers)
       const stopped = nowMicros() > until
       // A buffer is used again once the answers in it have arrived.
