@@ -191,7 +191,7 @@ export class RelayedSession implements Effects, Sides {
       if (this.lane.playback !== undefined && this.clock() >= this.#alarm.dueAt) this.#due(this.clock()) // An interruption does not wait for the tick.
       return
     }
-    this.meters.laneMisses++
+    this.lane.clientSpeaks()
     const reading = wire.read(frame, isBinary)
     if (!reading.ok) return void this.apply(frameRefused(reading))
     if (reading.audioBytes > 0) this.#countAudio(reading.audioBytes)
@@ -217,7 +217,7 @@ export class RelayedSession implements Effects, Sides {
     if (!reading.ok) return this.lane.unread(reading.problem)
     const before = this.state
     let actions: readonly Action[] | undefined
-    for (const input of eventInputs(reading, leg, leg.wire.name === this.client.wire.name ? Buffer.from(frame) : undefined, this)) actions = this.#apply(input)
+    for (const input of eventInputs(reading, leg, this.client.wire.respelled(frame, leg.wire), this)) actions = this.#apply(input)
     if (laned) this.lane.learn(leg, frame, reading.events, before, this.state, actions ?? [])
   }
 

@@ -5,7 +5,7 @@ import { type Found, type FramePattern, isRepeated, matchesPattern, patternOf, t
 import type { NoReading } from '../core/protocol/wire.js'
 import type { Action } from '../core/session/actions.js'
 import type { SessionState } from '../core/session/state.js'
-import type { Recorder } from '../ports/notes.js'
+import type { Note, Recorder } from '../ports/notes.js'
 import type { GuardGate } from './guard-gate.js'
 import { type Outcome, outcomeOf, rewritten } from './lane-outcome.js'
 import type { Leg } from './leg.js'
@@ -27,6 +27,7 @@ interface Known {
 /** The transcripts of both sides, and the arguments of a call. */
 const MOST_KNOWN = 3
 const NOTHING: readonly Known[] = []
+const NO_COUNTERPART = { type: 'event_dropped', side: 'client', why: 'no_counterpart' } as const satisfies Note
 /** Where the last frame that matched has its texts: begin and end of each. Used before the next frame is looked at. */
 const spans: number[] = []
 
@@ -76,6 +77,12 @@ export class UpstreamLane {
     return leg.wire.name === 'ga' && this.#passesPart(frame, state)
   }
 
+  /** A frame of the client is read: how its wire spells events may depend on it. */
+  clientSpeaks(): void {
+    this.#meters.laneMisses++
+    this.#state = undefined
+  }
+
   #sound(frame: Frame, audioBytes: number): void {
     this.#meters.serverAudioBytes += audioBytes
     this.#client.send(frame)
@@ -120,7 +127,7 @@ export class UpstreamLane {
   deliver(event: RealtimeEvent, frame: Frame | undefined): void {
     this.playback?.sends(event)
     if (frame) this.#client.send(frame)
-    else if (!this.#client.sendEvent(event)) this.#recorder.note({ type: 'event_dropped', side: 'client', why: 'no_counterpart' })
+    else if (!this.#client.sendEvent(event)) this.#recorder.note(NO_COUNTERPART)
   }
 
   /** A frame that no event could be made of. */
@@ -138,10 +145,10 @@ export class UpstreamLane {
     const [action, ...more] = actions
     if (!event || !action || others.length > 0 || more.length > 0) return
     // Other upstreams tell of an item by events that its translation must see, all of them.
-    if (leg.wire.name === 'ga' && this.parts.learn(frame, event, before, (found) => this.#outcomeOf(action, frame, event.type, found))) return
+    if (leg.wire.name === 'ga' && this.parts.learn(frame, event, before, (found) => this.#outcomeOf(action, leg, frame, event.type, found))) return
     if (!isRepeated(event.type) || state !== before) return
     const found = patternOf(frame)
-    const outcome = found && this.#outcomeOf(action, frame, event.type, found)
+    const outcome = found && this.#outcomeOf(action, leg, frame, event.type, found)
     if (!outcome) return
     if (state !== this.#state) this.#known = NOTHING
     this.#state = state
@@ -150,11 +157,12 @@ export class UpstreamLane {
     this.#known = [{ pattern: found.pattern, outcome, itemId, words }, ...this.#known.slice(0, MOST_KNOWN - 1)]
   }
 
-  #outcomeOf(action: Action, frame: Frame, eventType: string, found: Found): Outcome | undefined {
+  #outcomeOf(action: Action, leg: Leg, frame: Frame, eventType: string, found: Found): Outcome | undefined {
     if (action.type === 'note') return action
     if (action.type !== 'send' || action.to !== 'client') return undefined
-    if (action.frame) return { type: 'forward' }
+    if (action.frame && leg.wire.name === this.#client.wire.name) return { type: 'forward' }
     const texts = this.#client.wire.write(action.event)
+    if (texts.length === 0) return { type: 'note', note: NO_COUNTERPART }
     return texts.length === 1 ? outcomeOf(texts[0] as string, frame, eventType, found) : undefined
   }
 

@@ -149,7 +149,7 @@ function endOfText(frame: Frame, from: number): number {
 }
 
 /** With its backslash, at `at`. As much as the frame: JSON knows no such escape. */
-function escapeSize(frame: Frame, at: number): number {
+export function escapeSize(frame: Frame, at: number): number {
   const byte = frame[at + 1] as number
   if (byte !== UNICODE) return ESCAPED.has(byte) ? 2 : frame.length
   return isHex(frame[at + 2] as number) && isHex(frame[at + 3] as number) && isHex(frame[at + 4] as number) && isHex(frame[at + 5] as number) ? 6 : frame.length

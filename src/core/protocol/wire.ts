@@ -32,6 +32,8 @@ export interface Wire {
   /** Offset and spelling of the type in the frame of the last `audioIn`. Undefined if all wires spell it alike. */
   readonly audioMark: { readonly at: number; readonly type: string } | undefined
   read(frame: Frame, isBinary: boolean): Reading | NoReading
+  /** A copy of the frame that was just read by `from`, as this leg reads it, if that can be told without its event: undefined if not. */
+  respelled(frame: Frame, from: Wire): Frame | undefined
   /** One text per message. Empty if this leg has no such event. */
   write(event: RealtimeEvent): readonly string[]
 }

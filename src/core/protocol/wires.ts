@@ -4,22 +4,20 @@ import type { Dialect, DialectName } from './dialect.js'
 import { dialectFor } from './dialects.js'
 import { arrayAt, type Frame, isObject, type Json, objectAt, type RealtimeEvent, type Side } from './events.js'
 import { audioDeltaTypeAt, clientAudioBytes, MAX_AUDIO_BYTES, spliceAudioDeltaType } from './fast-lane.js'
+import { KnownFrames } from './known-frames.js'
+import { Spellings } from './spellings.js'
 import type { NoReading, Reading, Wire } from './wire.js'
 
 /** `side`: the side whose frames it reads. */
 export function wireFor(name: DialectName, side: Side): Wire {
   const dialect = dialectFor(name)
-  return side === 'client' ? clientWire(dialect) : new UpstreamWire(dialect)
+  if (side === 'upstream') return new UpstreamWire(dialect)
+  return name === 'ga' ? gaClient : new ClientWire(dialect)
 }
 
-/** They remember nothing of a session, so all sessions share them. */
-const clientWires = new Map<DialectName, Wire>()
-
-function clientWire(dialect: Dialect): Wire {
-  const known = clientWires.get(dialect.name) ?? new ClientWire(dialect)
-  clientWires.set(dialect.name, known)
-  return known
-}
+/** All sessions share what is learned of frames: it says nothing about any. */
+const knownFrames = new KnownFrames()
+const spellings = { preview: new Spellings('preview'), 'voice-live': new Spellings('voice-live') } as const
 
 // Classes, since every frame calls them.
 
@@ -51,10 +49,19 @@ class ClientWire implements Wire {
     return inGa(decoded.event, this.#dialect, audioBytesOf(decoded.event))
   }
 
+  respelled(frame: Frame, from: Wire): Frame | undefined {
+    if (from.name === this.name) return Buffer.from(frame)
+    const { shape, spans } = knownFrames
+    return shape && from.name === 'ga' && this.name !== 'ga' ? spellings[this.name].spell(shape, frame, spans) : undefined
+  }
+
   write(event: RealtimeEvent): readonly string[] {
     return inDialect(event, this.#dialect)
   }
 }
+
+/** Remembers nothing of a session, so all share it. */
+const gaClient = new ClientWire(dialectFor('ga'))
 
 const DELTA = Buffer.from('"delta"', 'latin1')
 
@@ -85,13 +92,20 @@ class UpstreamWire implements Wire {
     return frame
   }
 
+  /** What goes upstream is never the client's bytes. */
+  respelled(): undefined {
+    return undefined
+  }
+
   read(frame: Frame, isBinary: boolean): Reading | NoReading {
     // Some gateways send JSON in binary frames. Only of text frames the link has checked that they are UTF-8.
     if (isBinary && !isUtf8(frame)) return { ok: false, problem: 'binary', eventId: undefined }
+    const known = knownFrames.read(frame)
+    if (known) return inGa(known, this.#dialect, spokenBytes(known))
     const decoded = decodeEvent(frame, UPSTREAM_LIMITS)
-    return decoded.ok
-      ? inGa(decoded.event, this.#dialect, decodedBytes(isAudioDelta(decoded.event) ? decoded.event.delta : undefined))
-      : { ok: false, problem: decoded.problem, eventId: undefined }
+    if (!decoded.ok) return { ok: false, problem: decoded.problem, eventId: undefined }
+    knownFrames.learn(frame, decoded.event)
+    return inGa(decoded.event, this.#dialect, spokenBytes(decoded.event))
   }
 
   write(event: RealtimeEvent): readonly string[] {
@@ -117,8 +131,8 @@ function audioBytesOf(event: RealtimeEvent): number {
   return arrayAt(objectAt(event, 'item'), 'content').reduce((sum: number, part) => sum + (isObject(part) ? decodedBytes(part.audio) : 0), 0)
 }
 
-function isAudioDelta({ type }: RealtimeEvent): boolean {
-  return type === 'response.output_audio.delta' || type === 'response.audio.delta'
+function spokenBytes({ type, delta }: RealtimeEvent): number {
+  return type === 'response.output_audio.delta' || type === 'response.audio.delta' ? decodedBytes(delta) : 0
 }
 
 function decodedBytes(base64: Json | undefined): number {

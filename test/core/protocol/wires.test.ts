@@ -111,3 +111,12 @@ it('audio of an upstream is counted wherever it stands in the frame, and whereve
     expect(wire.audioIn(audio(item, chars)), `${item} ${chars}`).toBe((chars * 3) / 4)
   expect(wire.audioIn(Buffer.from('{"type":"response.output_audio.delta","event_id":"e"}'))).toBe(0)
 })
+
+it('a preview client that knows late events is no reason to send them to another', () => {
+  const [late, other] = [wireFor('preview', 'client'), wireFor('preview', 'client')]
+  const update = { type: 'session.update', session: { input_audio_transcription: { model: 'gpt-4o-transcribe' } } }
+  const delta = { type: 'conversation.item.input_audio_transcription.delta', event_id: 'e', item_id: 'i', content_index: 0, delta: 'x' }
+  expect(late.read(Buffer.from(JSON.stringify(update)), false).ok).toBe(true)
+  expect(late.write(delta)).toHaveLength(1)
+  expect(other.write(delta)).toEqual([])
+})

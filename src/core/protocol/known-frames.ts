@@ -1,0 +1,172 @@
+// Reads frames of shapes that were read before, without parsing JSON: an event is made of what its shape says, and of the texts and numbers in its frame.
+import type { Frame, Json, JsonObject, RealtimeEvent } from './events.js'
+import { type FrameShape, MOST_SLOTS, type Part, shapeOf } from './frame-shape.js'
+import { escapeSize } from './repeated-frame.js'
+
+/** Bytes of a frame that is learned from. */
+const LONGEST_LEARNED = 8 * 1024
+/** Of one type: messages and calls, of either side, have shapes of their own. */
+const MOST_SHAPES = 6
+const MOST_TYPES = 32
+/** Frames of a type whose shape is not known, until one of its shapes makes place: whoever varies what others do not makes nobody learn all the time. */
+const MISSES_TO_REPLACE = 32
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const POINT = 0x2e
+const ZERO = 0x30
+const NINE = 0x39
+const MOST_DIGITS = 9
+/** What is known of a text: all of its bytes by `or`, and this if it has an escape. */
+const ESCAPED = 0x100
+const BEYOND_ASCII = 0x80
+
+interface OfType {
+  readonly shapes: FrameShape[]
+  misses: number
+}
+
+/** All sessions of a process share one: it reads of a frame what `JSON.parse` reads of it, whatever it has learned. */
+export class KnownFrames {
+  readonly #types = new Map<number, OfType>()
+  /** Of the frame that was looked at last: where each slot begins and ends. */
+  readonly spans = new Int32Array(2 * MOST_SLOTS)
+  /** The shape of the frame that was read last, if it was known. */
+  shape: FrameShape | undefined
+  /** What is known of the text or number in each slot. */
+  readonly #kinds = new Int32Array(MOST_SLOTS)
+
+  /** Undefined: it must be read whole. */
+  read(frame: Frame): RealtimeEvent | undefined {
+    this.shape = undefined
+    const shapes = this.#types.get(typeHash(frame))?.shapes
+    if (!shapes) return undefined
+    for (let i = 0; i < shapes.length; i++) {
+      const shape = shapes[i] as FrameShape
+      if (!this.#matches(shape, frame)) continue
+      // What comes often is found soon, and kept.
+      if (i > 0) {
+        shapes[i] = shapes[i - 1] as FrameShape
+        shapes[i - 1] = shape
+      }
+      this.shape = shape
+      return this.#make(shape.event, frame) as RealtimeEvent
+    }
+    return undefined
+  }
+
+  /** `frame` was read whole, within the limits of its side, as `event`. Its bytes are UTF-8. */
+  learn(frame: Frame, event: RealtimeEvent): void {
+    // Those have prompts in them, and come seldom.
+    if (frame.length > LONGEST_LEARNED || event.type.startsWith('session.')) return
+    const hash = typeHash(frame)
+    const ofType = this.#types.get(hash) ?? { shapes: [], misses: 0 }
+    if (hash === 0 || (!this.#types.has(hash) && this.#types.size >= MOST_TYPES)) return
+    if (ofType.shapes.length >= MOST_SHAPES && ++ofType.misses % MISSES_TO_REPLACE !== 0) return
+    const shape = shapeOf(frame)
+    if (!shape || !this.#matches(shape, frame) || JSON.stringify(this.#make(shape.event, frame)) !== JSON.stringify(event)) return
+    if (ofType.shapes.length >= MOST_SHAPES) ofType.shapes.pop()
+    ofType.shapes.push(shape)
+    this.#types.set(hash, ofType)
+  }
+
+  #matches({ constants, isNumber }: FrameShape, frame: Frame): boolean {
+    const last = constants.length - 1
+    let at = 0
+    for (let slot = 0; ; slot++) {
+      const constant = constants[slot] as Buffer
+      const { length } = constant
+      if (at + length > frame.length) return false
+      for (let i = 0; i < length; i++) if (frame[at + i] !== constant[i]) return false
+      at += length
+      if (slot === last) return at === frame.length
+      this.spans[slot * 2] = at
+      at = isNumber[slot] ? this.#numberEnd(frame, at, slot) : this.#textEnd(frame, at, slot)
+      this.spans[slot * 2 + 1] = at
+    }
+  }
+
+  /** Behind the frame, where nothing matches, if JSON does not allow such a text. */
+  #textEnd(frame: Frame, from: number, slot: number): number {
+    let kind = 0
+    let at = from
+    while (at < frame.length) {
+      const byte = frame[at] as number
+      if (byte === QUOTE) break
+      if (byte < 0x20) return frame.length
+      kind |= byte
+      if (byte === BACKSLASH) {
+        kind |= ESCAPED
+        at += escapeSize(frame, at)
+      } else at++
+    }
+    this.#kinds[slot] = kind
+    return at
+  }
+
+  /** Whole or broken, without a sign or an exponent. Behind the frame, where nothing matches, for any other. */
+  #numberEnd(frame: Frame, from: number, slot: number): number {
+    const end = digitsEnd(frame, from)
+    if (end === from || end - from > MOST_DIGITS || (frame[from] === ZERO && end - from > 1)) return frame.length
+    this.#kinds[slot] = frame[end] === POINT ? POINT : 0
+    if (frame[end] !== POINT) return end
+    const brokenEnd = digitsEnd(frame, end + 1)
+    return brokenEnd === end + 1 || brokenEnd - end - 1 > MOST_DIGITS ? frame.length : brokenEnd
+  }
+
+  #make(part: Part, frame: Frame): Json {
+    switch (part.type) {
+      case 'constant':
+        return part.value
+      case 'text':
+        return textIn(frame, this.spans[part.slot * 2] as number, this.spans[part.slot * 2 + 1] as number, this.#kinds[part.slot] as number)
+      case 'number':
+        return numberIn(frame, this.spans[part.slot * 2] as number, this.spans[part.slot * 2 + 1] as number, this.#kinds[part.slot] as number)
+      case 'object': {
+        const { keys, parts } = part
+        const object: JsonObject = {}
+        for (let i = 0; i < keys.length; i++) object[keys[i] as string] = this.#make(parts[i] as Part, frame)
+        return object
+      }
+      case 'array': {
+        const values: Json[] = []
+        for (const one of part.parts) values.push(this.#make(one, frame))
+        return values
+      }
+    }
+  }
+}
+
+const HEAD = Buffer.from('{"type":"')
+
+/** Of the type, if it comes first; else 0. Types may share one: whether a frame has a shape is then seen by its bytes. */
+function typeHash(frame: Frame): number {
+  if (frame.length < HEAD.length) return 0
+  for (let i = 0; i < HEAD.length; i++) if (frame[i] !== HEAD[i]) return 0
+  let hash = 1
+  for (let at = HEAD.length; at < frame.length; at++) {
+    const byte = frame[at] as number
+    if (byte === QUOTE) return hash
+    hash = (Math.imul(hash, 31) + byte) | 0
+  }
+  return 0
+}
+
+function digitsEnd(frame: Frame, from: number): number {
+  let at = from
+  while (at < frame.length && (frame[at] as number) >= ZERO && (frame[at] as number) <= NINE) at++
+  return at
+}
+
+function textIn(frame: Frame, from: number, to: number, kind: number): string {
+  if (kind < BEYOND_ASCII) return frame.toString('latin1', from, to)
+  const text = frame.toString('utf8', from, to)
+  return kind < ESCAPED ? text : (JSON.parse(`"${text}"`) as string)
+}
+
+function numberIn(frame: Frame, from: number, to: number, kind: number): number {
+  if (kind === POINT) return Number(frame.toString('latin1', from, to))
+  let value = 0
+  for (let at = from; at < to; at++) value = value * 10 + (frame[at] as number) - ZERO
+  return value
+}
