@@ -216,9 +216,9 @@ export class RelayedSession implements Effects, Sides {
     const reading = leg.wire.read(frame, isBinary)
     if (!reading.ok) return this.lane.unread(reading.problem)
     const before = this.state
-    let actions: readonly Action[] | undefined
-    for (const input of eventInputs(reading, leg, this.client.wire.respelled(frame, leg.wire), this)) actions = this.#apply(input)
-    if (laned) this.lane.learn(leg, frame, reading.events, before, this.state, actions ?? [])
+    let actions: readonly Action[] = []
+    for (const input of eventInputs(reading, leg, this.lane.copyOf(leg, frame), this)) actions = this.#apply(input) ?? []
+    this.lane.learn(leg, frame, laned, reading.events, before, this.state, actions)
   }
 
   hearLate(): void {

@@ -45,6 +45,9 @@ export class UpstreamLane {
   /** What is known holds for this state alone: any change of it may change what becomes of a frame. */
   #state: SessionState | undefined
   #known: readonly Known[] = NOTHING
+  /** While a frame is handled. */
+  #original: Frame | undefined
+  #copy: Frame | undefined
 
   constructor(client: Leg, meters: Meters, recorder: Recorder, turns: TurnClock, playback?: PlaybackLedger, gate?: GuardGate) {
     this.#client = client
@@ -123,10 +126,17 @@ export class UpstreamLane {
     gate.hold(mark, kept?.length ?? JSON.stringify(event).length, () => go(kept), words)
   }
 
+  /** A copy of a frame that `leg` has just read, as the client reads it, if that can be told. Until `learn`, the frame itself is sent for it, if it is sent: in one row with its neighbours. */
+  copyOf(leg: Leg, frame: Frame): Frame | undefined {
+    this.#copy = this.#client.wire.respelled(frame, leg.wire)
+    this.#original = leg.wire.name === this.#client.wire.name ? frame : undefined
+    return this.#copy
+  }
+
   /** `frame`: the event's bytes, if they are to be sent. */
   deliver(event: RealtimeEvent, frame: Frame | undefined): void {
     this.playback?.sends(event)
-    if (frame) this.#client.send(frame)
+    if (frame) this.#client.send(frame === this.#copy && this.#original ? this.#original : frame)
     else if (!this.#client.sendEvent(event)) this.#recorder.note(NO_COUNTERPART)
   }
 
@@ -137,10 +147,11 @@ export class UpstreamLane {
 
   /**
    * `step` has handled the events of this frame by these actions. If it is one by one, the next of its kind need not be read: of an item under way at any
-   * time, any other if the state is as it was.
+   * time, any other if the state is as it was. `laned`: nothing but that kept it from going on unread.
    */
-  learn(leg: Leg, frame: Frame, events: readonly RealtimeEvent[], before: SessionState, state: SessionState, actions: readonly Action[]): void {
-    if (this.gate !== undefined) return
+  learn(leg: Leg, frame: Frame, laned: boolean, events: readonly RealtimeEvent[], before: SessionState, state: SessionState, actions: readonly Action[]): void {
+    this.#original = undefined
+    if (!laned || this.gate !== undefined) return
     const [event, ...others] = events
     const [action, ...more] = actions
     if (!event || !action || others.length > 0 || more.length > 0) return

@@ -8,8 +8,11 @@ import type { TurnKind } from './turns.js'
 
 const SESSIONS = 8
 const WINDOW_BYTES = 512 * 1024
-/** Every event goes through far more code than audio does, which V8 compiles only after some thousands of answers: in the first ones each costs three times as much. */
-const WARM_UPS = 10
+/**
+ * Every event goes through far more code than audio does, which V8 compiles only after some thousands of answers: in the first ones each costs three
+ * times as much. Each warm-up has sessions of its own, since V8 compiles for what it has seen, and throws that away when the next session is opened.
+ */
+const WARM_UPS = 12
 
 export interface TurnCase {
   readonly label: string
@@ -37,7 +40,11 @@ export async function saturatedTurns(lab: Lab, results: Results, turnCase: TurnC
     await lab.open(target, { sessions: SESSIONS })
     const move = (count: number) => moved(lab, true, () => measured(target, () => lab.mock.call('turns', { ...settings, turns: count }, 30_000)))
     const problems: string[] = []
-    for (let warmUp = 0; round === 0 && warmUp < WARM_UPS; warmUp++) problems.push(...(await move(turns)).problems)
+    for (let warmUp = 0; round === 0 && warmUp < WARM_UPS; warmUp++) {
+      problems.push(...(await move(turns)).problems)
+      await lab.close()
+      await lab.open(target, { sessions: SESSIONS })
+    }
     const { sent, used, problems: wrong } = await move(turns)
     return { values: [{ head, value: used.cpuMicros / sent.messages }], problems: [...problems, ...wrong], used }
   })

@@ -29,7 +29,7 @@ function taught(event: Event, { state }: Play, options: LaneOptions = {}) {
   const all = bareLane(options)
   all.lane.said.heard({ type: 'response.output_item.added', item: { id: 'm' } }, 0)
   const frame = bytes(event)
-  all.lane.learn(all.upstream, frame, [event], state, state, [{ type: 'send', to: 'client', event, frame }])
+  all.lane.learn(all.upstream, frame, true, [event], state, state, [{ type: 'send', to: 'client', event, frame }])
   return { ...all, passes: (next: Event, then = state) => all.lane.passes(all.upstream, bytes(next), then) }
 }
 

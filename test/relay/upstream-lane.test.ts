@@ -203,6 +203,42 @@ it('a change in between is seen by the very next delta', async () => {
   expect(said.map((event) => event.delta)).toEqual([' 0', ' 1', ' 2'])
 })
 
+describe('a frame that was read', () => {
+  const event = { type: 'response.output_item.added', event_id: 'e', response_id: 'r', output_index: 0, item: { id: 'm', type: 'message', role: 'assistant' } }
+  function sentBy(clientDialect: 'ga' | 'preview') {
+    const all = bareLane({ clientDialect })
+    const sent: unknown[] = []
+    all.client.send = (data) => void sent.push(data)
+    const frame = Buffer.from(compact(event))
+    const copy = () => {
+      all.upstream.wire.read(frame, false)
+      return all.lane.copyOf(all.upstream, frame)
+    }
+    return { ...all, sent, frame, copy }
+  }
+
+  it('is sent as it lies while it is handled, and as a copy later', () => {
+    const { lane: one, upstream, sent, frame, copy } = sentBy('ga')
+    const copied = copy()
+    expect(copied).not.toBe(frame)
+    expect(copied).toEqual(frame)
+    one.deliver(event, copied)
+    one.learn(upstream, frame, false, [event], play().state, play().state, [])
+    one.deliver(event, copied)
+    expect(sent[0]).toBe(frame)
+    expect(sent[1]).toBe(copied)
+  })
+
+  it('is never sent as it lies to a client of another dialect', () => {
+    const { lane: one, sent, copy } = sentBy('preview')
+    // Of a type with many shapes, one of 32 frames is learned from.
+    const spelled = Array.from({ length: 33 }, copy).at(-1)
+    one.deliver(event, spelled)
+    expect(sent).toEqual([spelled])
+    expect(JSON.parse(String(spelled))).toEqual({ ...event, item: { ...event.item, object: 'realtime.item' } })
+  })
+})
+
 describe('what was learned', () => {
   const frame = (text: string) => Buffer.from(compact(delta(NAMES.ga.transcript, 'm', text)))
 
@@ -211,7 +247,7 @@ describe('what was learned', () => {
     const [state, other] = [play().state, play().state]
     const first = frame(' a')
     expect(one.passes(upstream, first, state)).toBe(false)
-    one.learn(upstream, first, [JSON.parse(String(first))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
+    one.learn(upstream, first, true, [JSON.parse(String(first))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
     const second = frame(' b')
     expect(one.passes(upstream, second, state)).toBe(true)
     expect((await peer.next()).text).toBe(String(second))
@@ -224,7 +260,7 @@ describe('what was learned', () => {
     const { state } = play()
     one.said.heard({ type: 'response.output_item.added', item: { id: 'm' } }, 0)
     const first = frame(' a')
-    one.learn(upstream, first, [JSON.parse(String(first))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
+    one.learn(upstream, first, true, [JSON.parse(String(first))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
     for (const text of [' b', ' schön', '']) expect(one.passes(upstream, frame(text), state)).toBe(true)
     expect(one.said.soFar(48_000, 48_000)).toMatchObject([{ itemId: 'm', text: ' b schön', audioMs: 1000 }])
   })
@@ -254,7 +290,7 @@ describe('what was learned', () => {
     const of = (item: string) => Buffer.from(compact(delta(NAMES.ga.transcript, item, 'x')))
     for (const item of ['a', 'b', 'c', 'd']) {
       const first = of(item)
-      one.learn(upstream, first, [JSON.parse(String(first))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
+      one.learn(upstream, first, true, [JSON.parse(String(first))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
     }
     expect(['a', 'b', 'c', 'd'].map((item) => one.passes(upstream, of(item), state))).toEqual([false, true, true, true])
   })
@@ -274,7 +310,7 @@ describe('what was learned', () => {
       [[event], [send], other],
     ] as const) {
       const { lane: one, upstream } = bareLane()
-      one.learn(upstream, first, events, state, after, actions)
+      one.learn(upstream, first, true, events, state, after, actions)
       expect(one.passes(upstream, frame(' b'), state)).toBe(false)
     }
   })
@@ -284,7 +320,7 @@ describe('what was learned', () => {
     const [state, other] = [play().state, play().state]
     const learns = (item: string, at: typeof state) => {
       const first = Buffer.from(compact(delta(NAMES.ga.transcript, item, 'x')))
-      one.learn(upstream, first, [JSON.parse(String(first))], at, at, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
+      one.learn(upstream, first, true, [JSON.parse(String(first))], at, at, [{ type: 'send', to: 'client', event: JSON.parse(String(first)), frame: first }])
     }
     learns('a', state)
     learns('b', other)
@@ -298,9 +334,29 @@ describe('what was learned', () => {
     const { state } = play()
     const first = frame(' a')
     const note = { type: 'event_dropped', side: 'upstream', why: 'hidden_item' } as const
-    one.learn(upstream, first, [JSON.parse(String(first))], state, state, [{ type: 'note', note }])
+    one.learn(upstream, first, true, [JSON.parse(String(first))], state, state, [{ type: 'note', note }])
     expect(one.passes(upstream, frame(' b'), state)).toBe(true)
     expect(noted).toEqual([note])
+  })
+
+  it('is dropped as well, if the client’s wire has no such event, until the client speaks: it may know the event then', async () => {
+    const noted: unknown[] = []
+    const { lane: one, upstream, client, peer } = bareLane({ clientDialect: 'preview', recorder: { note: (note) => void noted.push(note) } })
+    const { state } = play()
+    const said = (delta: string) => ({ type: 'conversation.item.input_audio_transcription.delta', event_id: 'e', item_id: 'u', content_index: 0, delta })
+    const [first, second] = [said(' a'), said(' b')]
+    const learn = () => one.learn(upstream, Buffer.from(compact(first)), true, [first], state, state, [{ type: 'send', to: 'client', event: first, frame: undefined }])
+    const passes = () => one.passes(upstream, Buffer.from(compact(second)), state)
+    learn()
+    expect(passes()).toBe(true)
+    expect(noted).toEqual([{ type: 'event_dropped', side: 'client', why: 'no_counterpart' }])
+    client.wire.read(Buffer.from(compact({ type: 'session.update', session: { input_audio_transcription: { model: 'gpt-4o-transcribe' } } })), false)
+    one.clientSpeaks()
+    expect(passes()).toBe(false)
+    learn()
+    expect(passes()).toBe(true)
+    expect(JSON.parse((await peer.next()).text)).toEqual(second)
+    expect(noted).toHaveLength(1)
   })
 
   it('says why a frame is no event', () => {
@@ -315,9 +371,9 @@ describe('what was learned', () => {
     const { lane: one, upstream } = bareLane()
     const { state } = play()
     const done = Buffer.from(compact({ type: 'response.output_text.done', event_id: 'e', ...place('r', 'm'), text: 'x' }))
-    one.learn(upstream, done, [JSON.parse(String(done))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(done)), frame: done }])
+    one.learn(upstream, done, true, [JSON.parse(String(done))], state, state, [{ type: 'send', to: 'client', event: JSON.parse(String(done)), frame: done }])
     expect(one.passes(upstream, done, state)).toBe(false)
-    one.learn(upstream, frame(' a'), [JSON.parse(String(frame(' a')))], state, state, [{ type: 'quota.release' }])
+    one.learn(upstream, frame(' a'), true, [JSON.parse(String(frame(' a')))], state, state, [{ type: 'quota.release' }])
     expect(one.passes(upstream, frame(' b'), state)).toBe(false)
   })
 })
