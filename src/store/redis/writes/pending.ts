@@ -82,7 +82,7 @@ export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
   function addUsage(report: UsageReport): void {
     const counters = countersOf(report.counters)
     if (counters.length === 0) return
-    for (const [owner, window] of targetsOf(report)) addTo(owner, window, report, counters)
+    for (const { owner, window } of targetsOf(report)) addTo(owner, window, report, counters)
   }
 
   function addTo(owner: UsageOwner, window: string, report: UsageReport, counters: readonly (readonly [string, number])[]): void {
