@@ -63,7 +63,17 @@ export function countersOf(counters: Readonly<Record<string, number>>): readonly
   const found: Counter[] = []
   for (const name in counters) {
     const amount = counters[name] as number
-    if (amount !== 0 && Number.isFinite(amount) && isLimitName(name) && found.length < MAX_COUNTERS) found.push([name, amount])
+    if (amount !== 0 && Number.isFinite(amount) && isCounterName(name) && found.length < MAX_COUNTERS) found.push([name, amount])
   }
   return found
+}
+
+/** Names that were found storable: few, and told over and over. */
+const storable = new Set<string>()
+
+function isCounterName(name: string): boolean {
+  if (storable.has(name)) return true
+  if (!isLimitName(name)) return false
+  if (storable.size < MAX_COUNTERS) storable.add(name)
+  return true
 }

@@ -19,9 +19,10 @@ export function createSeenIds(most: number): SeenIds {
   return {
     see(id, deployment, subject) {
       const ids = idsOf(newer, deployment, subject)
-      if (ids.has(id)) return true
-      const known = older.get(deployment)?.get(subject)?.has(id) ?? false
+      const before = ids.size
       ids.add(id)
+      if (ids.size === before) return true
+      const known = older.get(deployment)?.get(subject)?.has(id) ?? false
       if (++size >= most / 2) {
         older = newer
         newer = new Map()

@@ -21,30 +21,32 @@ interface Sums extends Ranked<Sums> {
   readonly counters: Map<string, { amount: number }>
 }
 
-type ByName = Map<string, Map<string, Sums>>
-
 export function createUsageSums({ most, retentionMs, now }: UsageSumsOptions): UsageSums {
-  // By the owner's kind and name, then by window: a key made of all three would be made anew for each report.
-  const kept: Readonly<Record<UsageOwner['kind'], ByName>> = { subject: new Map(), tenant: new Map(), profile: new Map(), deployment: new Map() }
+  const byWindow = () => new Map<string, Map<string, Sums>>()
+  // By the owner's kind, then by window and name: a key made of all three would be made anew for each report.
+  const kept: Readonly<Record<UsageOwner['kind'], ReturnType<typeof byWindow>>> = {
+    subject: byWindow(),
+    tenant: byWindow(),
+    profile: byWindow(),
+    deployment: byWindow(),
+  }
   const recency = createRecency<Sums>()
   let count = 0
   let oldestKept = ''
 
   function added(owner: UsageOwner, window: string): Sums {
-    const byName = kept[owner.kind]
     const sums: Sums = { owner, window, counters: new Map(), older: undefined, newer: undefined }
-    const windows = byName.get(owner.name)
-    if (windows) windows.set(window, sums)
-    else byName.set(owner.name, new Map([[window, sums]]))
+    const byName = kept[owner.kind].get(window) ?? new Map<string, Sums>()
+    kept[owner.kind].set(window, byName.set(owner.name, sums))
     count++
     return sums
   }
 
   function drop(sums: Sums): void {
-    const { kind, name } = sums.owner
-    const windows = kept[kind].get(name)
-    windows?.delete(sums.window)
-    if (windows?.size === 0) kept[kind].delete(name)
+    const ofKind = kept[sums.owner.kind]
+    const byName = ofKind.get(sums.window)
+    byName?.delete(sums.owner.name)
+    if (byName?.size === 0) ofKind.delete(sums.window)
     recency.forget(sums)
     count--
   }
@@ -54,13 +56,13 @@ export function createUsageSums({ most, retentionMs, now }: UsageSumsOptions): U
     if (oldest === oldestKept) return
     oldestKept = oldest
     // A minute of an older day sorts before `oldest`. A month is compared by its month, so it stays while one of its days does.
-    for (const byName of Object.values(kept))
-      for (const windows of byName.values()) for (const sums of windows.values()) if (sums.window < oldest.slice(0, sums.window.length)) drop(sums)
+    const isOld = (window: string) => window < oldest.slice(0, window.length)
+    for (const ofKind of Object.values(kept)) for (const [window, byName] of ofKind) if (isOld(window)) for (const sums of byName.values()) drop(sums)
   }
 
   return {
     add(owner, window, counters) {
-      const known = kept[owner.kind].get(owner.name)?.get(window)
+      const known = kept[owner.kind].get(window)?.get(owner.name)
       if (!known) forgetOldDays()
       const sums = known ?? added(owner, window)
       for (const [name, amount] of counters) {
@@ -73,7 +75,7 @@ export function createUsageSums({ most, retentionMs, now }: UsageSumsOptions): U
       if (oldest) drop(oldest)
     },
     of({ kind, name }, window) {
-      const counters = kept[kind].get(name)?.get(window)?.counters ?? []
+      const counters = kept[kind].get(window)?.get(name)?.counters ?? []
       return Object.fromEntries([...counters].map(([counter, { amount }]) => [counter, amount]))
     },
   }
