@@ -98,7 +98,8 @@ export class SessionLedger {
     const tokens = tokenUsage(usage)
     const counters = transcriptionCounters(tokens)
     if (deps.ledger?.prices) this.#addMoney(counters, deps.ledger.prices, tokens, [this.#media.transcriptionModel])
-    this.#book(counters, `${opened.sessionId}:${itemId}:${contentIndex}`, deps.now())
+    // The id is remembered: joined it is one text, while a template would keep its pieces apart.
+    this.#book(counters, [opened.sessionId, itemId, contentIndex].join(':'), deps.now())
   }
 
   /** A session that never had an upstream used nothing. One that came from another instance was counted there. Its holds on the quota are released, however it ended. */
