@@ -15,7 +15,20 @@ export function createBoundedLabel(): (value: string) => string {
   }
 }
 
-/** Makes a label of a phrase in our code: `tool output` becomes `tool_output`. */
+/** The same for phrases in our code, which become words first. */
+export function createPhraseLabel(): (text: string) => string {
+  const label = createBoundedLabel()
+  const known = new Map<string, string>()
+  return (text) => {
+    const found = known.get(text)
+    if (found !== undefined) return found
+    const made = label(wordLabel(text))
+    if (known.size < MAX_VALUES) known.set(text, made)
+    return made
+  }
+}
+
+/** Makes a word of a phrase in our code: `tool output` becomes `tool_output`. */
 export function wordLabel(text: string): string {
   return text.replace(/\s+/g, '_')
 }

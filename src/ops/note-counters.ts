@@ -2,7 +2,7 @@
 import type { Note } from '../ports/notes.js'
 import type { TraceOfExample } from './exemplars.js'
 import { combined, DIALECTS, TOOL_OUTCOMES } from './known-labels.js'
-import { createBoundedLabel, wordLabel } from './labels.js'
+import { createBoundedLabel, createPhraseLabel } from './labels.js'
 import type { Series } from './series.js'
 import type { TurnNote } from './turn-metrics.js'
 
@@ -77,7 +77,7 @@ export function createNoteCounters({ counter, histogram }: Series): NoteCounters
   const label = {
     profile: createBoundedLabel(),
     type: createBoundedLabel(),
-    why: createBoundedLabel(),
+    why: createPhraseLabel(),
     tool: createBoundedLabel(),
     code: createBoundedLabel(),
     status: createBoundedLabel(),
@@ -107,7 +107,7 @@ export function createNoteCounters({ counter, histogram }: Series): NoteCounters
       case 'event_refused':
         return eventsRefused.inc({ type: label.type(note.eventType), code: note.code })
       case 'event_dropped':
-        return eventsDropped.inc({ side: note.side, why: label.why(wordLabel(note.why)) })
+        return eventsDropped.inc({ side: note.side, why: label.why(note.why) })
       case 'tool_finished': {
         // The model made this name up, so it must not become a label.
         const tool = note.outcome === 'unknown_tool' ? 'unknown' : label.tool(note.tool)

@@ -2,6 +2,7 @@
 import { Counter, Histogram, type Registry } from 'prom-client'
 import { keptTraceId, type TraceOfExample } from './exemplars.js'
 import { KNOWN, type Labels } from './known-labels.js'
+import { createSums } from './sums.js'
 
 export interface Counted {
   inc(labels?: Labels, amount?: number): void
@@ -20,16 +21,30 @@ export interface Series {
   histogram(name: string, help: string, buckets: readonly number[], labelNames?: readonly string[]): Observed
 }
 
+const NO_LABELS: Labels = {}
+
 export function createSeries(registry: Registry, exemplars: boolean): Series {
   const registers = [registry]
   return {
     counter(name, help, labelNames = []) {
-      const made = new Counter({ name, help, labelNames: [...labelNames], registers })
+      const sums = createSums(labelNames)
+      // At each scrape.
+      const collect = () => sums.handOver((labels, amount) => made.inc(labels, amount))
+      const made = new Counter({ name, help, labelNames: [...labelNames], registers, collect })
       const begin = (known: readonly Labels[]) => {
         for (const labels of known) made.inc(labels, 0)
       }
       begin(Object.hasOwn(KNOWN, name) ? KNOWN[name as keyof typeof KNOWN] : [])
-      return { inc: (labels = {}, amount = 1) => made.inc(labels, amount), begin }
+      return {
+        inc(labels = NO_LABELS, amount = 1) {
+          const isAmount = amount >= 0 && amount < Number.POSITIVE_INFINITY
+          if (isAmount && sums.add(labels, amount)) return
+          // Labels that are new, and what is no amount, the library judges at once.
+          made.inc(labels, amount)
+          if (isAmount) sums.begin(labels)
+        },
+        begin,
+      }
     },
     histogram(name, help, buckets, labelNames = []) {
       const made = new Histogram({ name, help, buckets: [...buckets], labelNames: [...labelNames], registers, enableExemplars: exemplars })

@@ -41,8 +41,8 @@ export function createUpstreamMetrics(registry: Registry, { counter, histogram }
   const dialSeconds = histogram('relay_dial_seconds', 'Time of dials that opened a connection; next to none if one was open ahead.', DIAL_SECONDS, ['upstream'])
   const tokens = counter('relay_tokens_total', 'Tokens used, by profile and kind; kinds contain one another.', ['profile', 'kind'])
   const money = counter('relay_money_total', 'Money spent by the price table, by profile and currency.', ['profile', 'currency'])
-  /** By profile and counter. A counter of the library takes microseconds for its labels, so it hears of them at scrapes only. */
-  const sums = new Map<string, Map<string, number>>()
+  /** By profile and counter. They get their labels at scrapes only. */
+  const sums = new Map<string, Map<string, { amount: number }>>()
   const remaining: Gauge = new Gauge({
     name: 'relay_limit_remaining',
     help: 'What an upstream still allows, by its configured name and the name of the limit, as all relays recorded it.',
@@ -71,17 +71,23 @@ export function createUpstreamMetrics(registry: Registry, { counter, histogram }
 
   function count({ profile: name, counters }: UsageReport): void {
     const label = profile(name ?? 'other')
-    const ofProfile = sums.get(label) ?? new Map<string, number>()
-    sums.set(label, ofProfile)
+    let ofProfile = sums.get(label)
+    if (!ofProfile) {
+      ofProfile = new Map()
+      sums.set(label, ofProfile)
+    }
     for (const counter in counters) {
       const amount = counters[counter] as number
-      if (Number.isFinite(amount) && amount > 0) ofProfile.set(counter, (ofProfile.get(counter) ?? 0) + amount)
+      if (!(Number.isFinite(amount) && amount > 0)) continue
+      const sum = ofProfile.get(counter)
+      if (sum) sum.amount += amount
+      else ofProfile.set(counter, { amount })
     }
   }
 
   function handOver(): void {
     for (const [label, ofProfile] of sums) {
-      for (const [counter, amount] of ofProfile) {
+      for (const [counter, { amount }] of ofProfile) {
         if (counter.endsWith('_tokens')) tokens.inc({ profile: label, kind: kind(counter.slice(0, -'_tokens'.length)) }, amount)
         else if (/^cost_[a-z]{3}$/.test(counter)) money.inc({ profile: label, currency: counter.slice(5) }, amount)
       }

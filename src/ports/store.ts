@@ -68,7 +68,7 @@ export interface UsageReport {
   /** Also counts for the user per minute and per month, so that a quota can read them. */
   readonly windows?: readonly ('minute' | 'month')[] | undefined
   readonly at: number
-  /** Amounts to add: `responses`, `sessions`, `seconds`, `input_tokens`, `output_text_tokens`, … */
+  /** Amounts to add: `responses`, `sessions`, `seconds`, `input_tokens`, `output_text_tokens`, … An amount of 0 adds nothing. */
   readonly counters: Readonly<Record<string, number>>
   /** The store counts the report once per id, however often it is made. */
   readonly onceId?: string | undefined

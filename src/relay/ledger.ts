@@ -12,7 +12,7 @@ import type { MovedSession } from '../ports/resume.js'
 import type { Store, UsageReport } from '../ports/store.js'
 import type { Meters } from './meters.js'
 import { windowsFor } from './quota.js'
-import { nonZero, responseCounters, transcriptionCounters } from './usage.js'
+import { type AudioSeconds, nonZero, responseCounters, transcriptionCounters, type UsageCounters } from './usage.js'
 
 export interface LedgerSettings {
   /** Absent: no money is counted. */
@@ -44,6 +44,8 @@ export class SessionLedger {
   #input = { bytes: 0, seconds: 0 }
   #output = { bytes: 0, seconds: 0 }
   #booked: Record<string, number> | undefined
+  #owner: Pick<UsageReport, 'subject' | 'profile' | 'tenant' | 'windows'> | undefined
+  #costName: string | undefined
 
   constructor(readonly session: BookedSession) {}
 
@@ -72,50 +74,66 @@ export class SessionLedger {
   /** One response, counted once by its id, and what the deployment's limits lost by it. */
   response(responseId: string, usage: JsonObject): void {
     const { opened, deployment, deps } = this.session
-    const { identity, sessionId } = opened
+    const at = deps.now()
     const onceId = responseId === '' ? undefined : responseId
-    deps.store.limits.recordLimits({ deployment, at: deps.now(), source: 'usage', limits: limitUse(usage), sessionId, subject: identity.subject, onceId })
+    deps.store.limits.recordLimits({ deployment, at, source: 'usage', limits: limitUse(usage), sessionId: opened.sessionId, subject: opened.identity.subject, onceId })
     const tokens = tokenUsage(usage)
-    const counters = responseCounters(tokens)
-    this.#book(Object.assign(counters, this.#audio(), this.#money(tokens, responseNames(deployment))), onceId)
+    const counters = responseCounters(tokens, this.#takeAudio())
+    if (deps.ledger?.prices) this.#addMoney(counters, deps.ledger.prices, tokens, responseNames(deployment))
+    this.#book(counters, onceId, at)
   }
 
   /** Books a response whose use will never be known. `estimated_responses` counts these. */
   estimated(tokens: { readonly input: number; readonly output: number }): void {
-    const { prices } = this.session.deps.ledger ?? {}
-    const money = prices ? { [`cost_${prices.currency.toLowerCase()}`]: this.estimate(tokens).money } : {}
-    this.#book(nonZero({ responses: 1, estimated_responses: 1, input_tokens: tokens.input, output_tokens: tokens.output, ...this.#audio(), ...money }), undefined)
+    const { deps } = this.session
+    const counters = nonZero({ responses: 1, estimated_responses: 1, input_tokens: tokens.input, output_tokens: tokens.output, ...this.#takeAudio() })
+    const { money } = this.estimate(tokens)
+    if (deps.ledger?.prices && money > 0) counters[this.#costNameIn(deps.ledger.prices)] = money
+    this.#book(counters, undefined, deps.now())
   }
 
   /** Billed apart from the response it belongs to, and often after it. */
   transcription(itemId: string, contentIndex: number, usage: JsonObject): void {
+    const { opened, deps } = this.session
     const tokens = tokenUsage(usage)
-    this.#book({ ...transcriptionCounters(tokens), ...this.#money(tokens, [this.#media.transcriptionModel]) }, `${this.session.opened.sessionId}:${itemId}:${contentIndex}`)
+    const counters = transcriptionCounters(tokens)
+    if (deps.ledger?.prices) this.#addMoney(counters, deps.ledger.prices, tokens, [this.#media.transcriptionModel])
+    // The id is remembered: joined it is one text, while a template would keep its pieces apart.
+    this.#book(counters, [opened.sessionId, itemId, contentIndex].join(':'), deps.now())
   }
 
   /** A session that never had an upstream used nothing. One that came from another instance was counted there. Its holds on the quota are released, however it ended. */
   ended(durationMs: number): void {
     const { opened, deployment, deps } = this.session
-    if (deployment !== '') this.#book({ ...(opened.continues ? {} : { sessions: 1 }), seconds: durationMs / 1000, ...this.#audio() }, undefined)
+    if (deployment !== '') this.#book({ ...(opened.continues ? {} : { sessions: 1 }), seconds: durationMs / 1000, ...nonZero(this.#takeAudio()) }, undefined, deps.now())
     if (opened.profile.quota) deps.store.quota.release(opened.identity.subject, opened.sessionId)
   }
 
-  #book(counters: UsageReport['counters'], onceId: string | undefined): void {
+  #book(counters: UsageCounters, onceId: string | undefined, at: number): void {
     const { opened, deployment, deps } = this.session
-    const tenant = tenantOf(opened.identity, deps.ledger?.tenantClaim)
-    const windows = windowsFor(opened.profile.quota)
     const { booked } = this
-    for (const name in counters) booked[name] = (booked[name] ?? 0) + (counters[name] as number)
-    deps.store.usage.recordUsage({ subject: opened.identity.subject, deployment, profile: opened.profile.name, tenant, at: deps.now(), counters, windows, onceId })
+    for (const name in counters) {
+      const amount = counters[name] as number
+      if (amount !== 0) booked[name] = (booked[name] ?? 0) + amount
+    }
+    // Of one session these are always the same.
+    this.#owner ??= {
+      subject: opened.identity.subject,
+      profile: opened.profile.name,
+      tenant: tenantOf(opened.identity, deps.ledger?.tenantClaim),
+      windows: windowsFor(opened.profile.quota),
+    }
+    const { subject, profile, tenant, windows } = this.#owner
+    deps.store.usage.recordUsage({ subject, deployment, profile, tenant, at, counters, windows, onceId })
   }
 
   /** Seconds heard and spoken since they were last booked. */
-  #audio(): Record<string, number> {
+  #takeAudio(): AudioSeconds {
     this.#hearOut()
-    const counters = nonZero({ input_audio_seconds: this.#input.seconds, output_audio_seconds: this.#output.seconds })
+    const seconds = { input_audio_seconds: this.#input.seconds, output_audio_seconds: this.#output.seconds }
     this.#input.seconds = 0
     this.#output.seconds = 0
-    return counters
+    return seconds
   }
 
   #hearOut(): void {
@@ -132,12 +150,16 @@ export class SessionLedger {
     return price ? costOf(tokenUsage(usage), price) : 0
   }
 
-  #money(tokens: TokenUsage, names: readonly (string | undefined)[]): Record<string, number> {
-    const prices = this.session.deps.ledger?.prices
-    if (!prices) return {}
+  /** What has no price is not free, so it is counted as `unpriced`. */
+  #addMoney(counters: UsageCounters, prices: PriceTable, tokens: TokenUsage, names: readonly (string | undefined)[]): void {
     const price = priceOf(prices, names)
-    // Counted, since what has no price is not free.
-    return price ? { [`cost_${prices.currency.toLowerCase()}`]: Math.round(costOf(tokens, price) * 1e9) / 1e9 } : { unpriced: 1 }
+    if (price) counters[this.#costNameIn(prices)] = Math.round(costOf(tokens, price) * 1e9) / 1e9
+    else counters.unpriced = 1
+  }
+
+  #costNameIn({ currency }: PriceTable): string {
+    this.#costName ??= `cost_${currency.toLowerCase()}`
+    return this.#costName
   }
 }
 

@@ -84,7 +84,7 @@ describe('no event makes a new series', () => {
   it('of tokens: every counter of a response and of a transcript has its kind', () => {
     const details = { text_tokens: 1, audio_tokens: 1, image_tokens: 1, cached_tokens: 1, cached_tokens_details: { text_tokens: 1, audio_tokens: 1, image_tokens: 1 } }
     const usage = tokenUsage({ input_tokens: 3, output_tokens: 2, input_token_details: details, output_token_details: { text_tokens: 1, audio_tokens: 1 } })
-    const kinds = Object.keys({ ...responseCounters(usage), ...transcriptionCounters(usage) }).flatMap((name) =>
+    const kinds = Object.keys({ ...responseCounters(usage, { input_audio_seconds: 1, output_audio_seconds: 1 }), ...transcriptionCounters(usage) }).flatMap((name) =>
       name.endsWith('_tokens') ? [name.slice(0, -'_tokens'.length)] : [],
     )
     expect([...TOKEN_KINDS].sort()).toEqual(kinds.sort())

@@ -4,6 +4,7 @@ import type { PriceTable } from '../../src/core/policy/price.js'
 import type { LimitReport, UsageReport } from '../../src/ports/store.js'
 import { type LedgerSettings, SessionLedger } from '../../src/relay/ledger.js'
 import { createMeters } from '../../src/relay/meters.js'
+import { nonZero } from '../../src/relay/usage.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
 
 const T = Date.UTC(2026, 10, 25)
@@ -24,7 +25,7 @@ function open(ledger: LedgerSettings = {}, over: { deployment?: string; claims?:
   const store = {
     quota,
     limits: { ...parts.limits, recordLimits: (report: LimitReport) => void limits.push(report) },
-    usage: { ...parts.usage, recordUsage: (report: UsageReport) => void usage.push(report) },
+    usage: { ...parts.usage, recordUsage: (report: UsageReport) => void usage.push({ ...report, counters: nonZero(report.counters) }) },
   }
   const session = { opened: { identity, sessionId: 's1', profile: { name: 'vip' } }, meters, deployment: over.deployment ?? 'gpt', deps: { store, now: () => T, ledger } }
   return { ledger: new SessionLedger(session), meters }

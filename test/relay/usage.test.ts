@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { limitsOfEvent, limitUse } from '../../src/core/limits/report.js'
 import type { RealtimeEvent } from '../../src/core/protocol/events.js'
 import { tokenUsage } from '../../src/core/protocol/token-usage.js'
-import { responseCounters, transcriptionCounters } from '../../src/relay/usage.js'
+import { nonZero, responseCounters, transcriptionCounters } from '../../src/relay/usage.js'
 
 const event = (type: string, rest: object) => ({ type, event_id: 'e', ...rest }) as unknown as RealtimeEvent
+const SILENCE = { input_audio_seconds: 0, output_audio_seconds: 0 }
 const failed = (error: object | null) => event('response.done', { response: { id: 'r', status: 'failed', status_details: { type: 'failed', error } } })
 
 describe('limitsOfEvent', () => {
@@ -94,7 +95,7 @@ describe('responseCounters', () => {
       input_token_details: { text_tokens: 12, audio_tokens: 8, image_tokens: 0, cached_tokens: 4, cached_tokens_details: { text_tokens: 3, audio_tokens: 1 } },
       output_token_details: { text_tokens: -3, audio_tokens: 10 },
     }
-    expect(responseCounters(tokenUsage(usage))).toEqual({
+    expect(nonZero(responseCounters(tokenUsage(usage), SILENCE))).toEqual({
       responses: 1,
       input_tokens: 20,
       output_tokens: 10,
@@ -110,11 +111,11 @@ describe('responseCounters', () => {
 
 describe('transcriptionCounters', () => {
   it('counts tokens or seconds, as the model does', () => {
-    expect(transcriptionCounters(tokenUsage({ type: 'tokens', total_tokens: 22, input_tokens: 13, output_tokens: 9 }))).toEqual({
+    expect(nonZero(transcriptionCounters(tokenUsage({ type: 'tokens', total_tokens: 22, input_tokens: 13, output_tokens: 9 })))).toEqual({
       transcriptions: 1,
       transcription_input_tokens: 13,
       transcription_output_tokens: 9,
     })
-    expect(transcriptionCounters(tokenUsage({ type: 'duration', seconds: 3.5 }))).toEqual({ transcriptions: 1, transcription_seconds: 3.5 })
+    expect(nonZero(transcriptionCounters(tokenUsage({ type: 'duration', seconds: 3.5 })))).toEqual({ transcriptions: 1, transcription_seconds: 3.5 })
   })
 })

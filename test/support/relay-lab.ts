@@ -16,6 +16,7 @@ import type { ToolCall, ToolContext, ToolOutcome } from '../../src/ports/tools.j
 import type { DialRequest, UpstreamConnection } from '../../src/ports/upstream.js'
 import type { RelaySettings } from '../../src/relay/deps.js'
 import { createRelay, type Relay } from '../../src/relay/relay.js'
+import { nonZero } from '../../src/relay/usage.js'
 import { type MemoryPeer, memoryPair, settle } from './memory-link.js'
 import { profile, updated } from './playbook.js'
 
@@ -129,7 +130,7 @@ export function openLab(options: LabOptions = {}): Lab {
     },
     store: {
       limits: { recordLimits: (report) => void limits.push(report), limitsOf: async () => [] },
-      usage: { recordUsage: (report) => void usage.push(report), usageOf: options.usageOf ?? (async () => ({})) },
+      usage: { recordUsage: (report) => void usage.push({ ...report, counters: nonZero(report.counters) }), usageOf: options.usageOf ?? (async () => ({})) },
       quota: {
         reserve: options.reserve ?? (async () => ({ granted: true, held: NO_AMOUNTS, windows: {} })),
         release: (subject, holder) => void released.push([subject, holder]),

@@ -67,19 +67,16 @@ export function isLimitSource(source: unknown): source is LimitSource {
 }
 
 /** The record of one reported limit; undefined if it has no usable number. Numbers that are not finite are left out. */
-export function toLimitRecord(reported: ReportedLimit, source: LimitSource, at: number): LimitRecord | undefined {
-  if (!isLimitName(reported.name) || !isLimitSource(source) || !isEpoch(at)) return undefined
-  const { limit, remaining, resetSeconds } = reported
-  const resetAt = isNumber(resetSeconds) ? Math.round(at + resetSeconds * 1000) : undefined
-  const record: LimitRecord = {
-    name: reported.name,
-    ...(isNumber(limit) && { limit }),
-    ...(isNumber(remaining) && { remaining }),
-    ...(isEpoch(resetAt) && { resetAt }),
-    source,
-    at,
-  }
-  return record.limit === undefined && record.remaining === undefined && record.resetAt === undefined ? undefined : record
+export function toLimitRecord({ name, limit, remaining, resetSeconds }: ReportedLimit, source: LimitSource, at: number): LimitRecord | undefined {
+  const reset = isNumber(resetSeconds) ? Math.round(at + resetSeconds * 1000) : undefined
+  const resetAt = isEpoch(reset) ? reset : undefined
+  if (!isNumber(limit) && !isNumber(remaining) && resetAt === undefined) return undefined
+  if (!isLimitName(name) || !isLimitSource(source) || !isEpoch(at)) return undefined
+  const record: { -readonly [K in keyof LimitRecord]: LimitRecord[K] } = { name, source, at }
+  if (isNumber(limit)) record.limit = limit
+  if (isNumber(remaining)) record.remaining = remaining
+  if (resetAt !== undefined) record.resetAt = resetAt
+  return record
 }
 
 /**

@@ -22,14 +22,14 @@ export interface KnownLimit {
 
 /** Each part is merged by a total order of its own, so instances agree in whatever order the reports arrive. */
 export interface LimitPicture {
-  readonly shown?: LimitRecord
-  readonly window?: LimitWindow
-  readonly known?: KnownLimit
+  readonly shown?: LimitRecord | undefined
+  readonly window?: LimitWindow | undefined
+  readonly known?: KnownLimit | undefined
 }
 
 /** Whether the report has a use to add: positive and finite, at a time that has a window. */
 export function isUse(reported: ReportedLimit, source: LimitSource, at: number): boolean {
-  return isLimitName(reported.name) && isLimitSource(source) && Number.isFinite(reported.used) && Number(reported.used) > 0 && at >= 0 && at < 1e13
+  return Number.isFinite(reported.used) && Number(reported.used) > 0 && isLimitName(reported.name) && isLimitSource(source) && at >= 0 && at < 1e13
 }
 
 /** The limit that a report names, if any. Our own counts name none. */
@@ -51,17 +51,22 @@ export function windowStart(at: number): number {
 
 /** Adds one limit of a report to the picture. A limit without a usable name or number changes nothing. */
 export function applyReported(picture: LimitPicture, reported: ReportedLimit, source: LimitSource, at: number): LimitPicture {
-  const record = toLimitRecord(reported, source, at)
-  const told = record ? tell(picture, record) : picture
+  const told = applyTold(picture, reported, source, at)
   return isUse(reported, source, at) ? use(told, reported.name, Number(reported.used), at) : told
+}
+
+/** The same without the use it adds: that was counted before. */
+export function applyTold(picture: LimitPicture, reported: ReportedLimit, source: LimitSource, at: number): LimitPicture {
+  const record = toLimitRecord(reported, source, at)
+  return record ? tell(picture, record) : picture
 }
 
 function tell(picture: LimitPicture, record: LimitRecord): LimitPicture {
   const known = laterKnown(picture.known, knownLimitOf(record))
   const { shown, window } = picture
-  if (!window || !isCounted(picture)) return { ...picture, ...(known && { known }), shown: mergeLimit(shown, record) }
+  if (!window || !isCounted(picture)) return { shown: mergeLimit(shown, record), window, known }
   const counted = countedRecord(record.name, window, known)
-  return { window, ...(known && { known }), shown: compareStanding(record, counted) > 0 ? record : counted }
+  return { shown: compareStanding(record, counted) > 0 ? record : counted, window, known }
 }
 
 function use(picture: LimitPicture, name: string, amount: number, at: number): LimitPicture {
@@ -72,8 +77,7 @@ function use(picture: LimitPicture, name: string, amount: number, at: number): L
   const counted = countedRecord(name, window, known)
   // Against a `usage` report of the same moment our own count wins, so it stays in place while it grows.
   const counts = !shown || isCounted(picture) || compareStanding(counted, shown) >= 0
-  const kept = counts ? counted : shown
-  return known ? { window, known, shown: kept } : { window, shown: kept }
+  return { shown: counts ? counted : shown, window, known }
 }
 
 /** Whether the report that counts is our own count of the window. */

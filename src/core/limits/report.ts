@@ -20,12 +20,16 @@ export function limitsOfEvent(event: RealtimeEvent): LimitsSeen | undefined {
 
 /** `rate_limits.updated` may carry any subset of names, with whole or broken numbers, or be empty (source: recordings). */
 function reportedLimits(event: RealtimeEvent): readonly ReportedLimit[] {
-  const limits: { name: string; limit?: number; remaining?: number; resetSeconds?: number }[] = []
+  const limits: ReportedLimit[] = []
   for (const entry of arrayAt(event, 'rate_limits')) {
     if (!isObject(entry)) continue
     const name = stringAt(entry, 'name')
     if (!isLimitName(name)) continue
-    limits.push({ name, ...numberAs('limit', entry, 'limit'), ...numberAs('remaining', entry, 'remaining'), ...numberAs('resetSeconds', entry, 'reset_seconds') })
+    const reported: { name: string; limit?: number; remaining?: number; resetSeconds?: number } = { name }
+    if (isNumber(entry.limit)) reported.limit = entry.limit
+    if (isNumber(entry.remaining)) reported.remaining = entry.remaining
+    if (isNumber(entry.reset_seconds)) reported.resetSeconds = entry.reset_seconds
+    limits.push(reported)
   }
   return limits
 }
@@ -41,18 +45,24 @@ function exhausted(message: string): ReportedLimit {
 
 /** How an error says that a limit of the deployment is used up: by `code`, or else by `type`. Both are seen (see `core/protocol/README.md`). */
 function refusedByLimit(error: JsonObject | undefined): RefusalSource | undefined {
-  return [stringAt(error, 'code'), stringAt(error, 'type')].find(isRefusalSource)
+  if (!error) return undefined
+  const code = stringAt(error, 'code')
+  if (isRefusalSource(code)) return code
+  const type = stringAt(error, 'type')
+  return isRefusalSource(type) ? type : undefined
 }
 
 /** What one response used of the deployment's limits: one request and all its tokens, including cached ones. */
 export function limitUse(usage: JsonObject): readonly ReportedLimit[] {
-  const { total_tokens: total, input_tokens: input, output_tokens: output } = usage
-  const count = (value: unknown) => (typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : 0)
-  const tokens = count(total) || count(input) + count(output)
-  return [{ name: 'requests', used: 1 }, ...(tokens > 0 ? [{ name: 'tokens', used: tokens }] : [])]
+  const tokens = count(usage.total_tokens) || count(usage.input_tokens) + count(usage.output_tokens)
+  const request = { name: 'requests', used: 1 }
+  return tokens > 0 ? [request, { name: 'tokens', used: tokens }] : [request]
 }
 
-function numberAs<K extends string>(as: K, from: JsonObject, key: string): { [P in K]?: number } {
-  const value = from[key]
-  return typeof value === 'number' && Number.isFinite(value) ? ({ [as]: value } as { [P in K]?: number }) : {}
+function count(value: unknown): number {
+  return isNumber(value) && value > 0 ? value : 0
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value)
 }

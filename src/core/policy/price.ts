@@ -1,5 +1,5 @@
 // What a response or a transcription costs by a price table.
-import { KINDS, type TokenUsage } from '../protocol/token-usage.js'
+import type { TokenUsage } from '../protocol/token-usage.js'
 
 /** Per million tokens, in the table's currency; a kind that is not named costs nothing. */
 export interface Price {
@@ -28,16 +28,21 @@ export interface PriceTable {
 
 /** The price of the first of `names` that the table has, else of `*`. Undefined: the table has none. */
 export function priceOf(table: PriceTable, names: readonly (string | undefined)[]): Price | undefined {
-  const name = [...names, '*'].find((one) => one !== undefined && Object.hasOwn(table.prices, one))
-  return name === undefined ? undefined : table.prices[name]
+  for (const name of names) if (name !== undefined && Object.hasOwn(table.prices, name)) return table.prices[name]
+  return Object.hasOwn(table.prices, '*') ? table.prices['*'] : undefined
 }
 
 /** In the table's currency. A cached token without a price of its own costs what any other does. */
-export function costOf(usage: TokenUsage, price: Price): number {
-  let perMillion = usage.outputOf.text * (price.output_text ?? 0) + usage.outputOf.audio * (price.output_audio ?? 0)
-  for (const kind of KINDS) {
-    const full = price[`input_${kind}`] ?? 0
-    perMillion += (usage.inputOf[kind] - usage.cachedOf[kind]) * full + usage.cachedOf[kind] * (price[`cached_${kind}`] ?? full)
-  }
-  return perMillion / 1e6 + (usage.seconds / 60) * (price.minute ?? 0)
+export function costOf({ inputOf, cachedOf, outputOf, seconds }: TokenUsage, price: Price): number {
+  const perMillion =
+    outputOf.text * (price.output_text ?? 0) +
+    outputOf.audio * (price.output_audio ?? 0) +
+    costOfInput(inputOf.text, cachedOf.text, price.input_text, price.cached_text) +
+    costOfInput(inputOf.audio, cachedOf.audio, price.input_audio, price.cached_audio) +
+    costOfInput(inputOf.image, cachedOf.image, price.input_image, price.cached_image)
+  return perMillion / 1e6 + (seconds / 60) * (price.minute ?? 0)
+}
+
+function costOfInput(all: number, cached: number, full = 0, ofCached = full): number {
+  return (all - cached) * full + cached * ofCached
 }

@@ -19,49 +19,37 @@ export interface TokenUsage {
 
 /** Tokens without a reported kind count as text. Cached tokens without a kind are taken from text, then audio, then image. */
 export function tokenUsage(usage: JsonObject): TokenUsage {
+  const input = amount(usage.input_tokens)
+  const output = amount(usage.output_tokens)
   const inputDetails = objectAt(usage, 'input_token_details')
-  const inputOf = ofKinds(inputDetails, amount(usage, 'input_tokens'))
-  const outputOf = ofKinds(objectAt(usage, 'output_token_details'), amount(usage, 'output_tokens'))
-  const cached = amount(inputDetails, 'cached_tokens')
-  return {
-    input: amount(usage, 'input_tokens'),
-    output: amount(usage, 'output_tokens'),
-    inputOf,
-    cached,
-    cachedOf: cachedKinds(objectAt(inputDetails, 'cached_tokens_details'), cached, inputOf),
-    outputOf,
-    seconds: amount(usage, 'seconds'),
-  }
+  const inputOf = ofKinds(inputDetails, input)
+  const outputOf = ofKinds(objectAt(usage, 'output_token_details'), output)
+  const cached = amount(inputDetails?.cached_tokens)
+  const cachedOf = cachedKinds(objectAt(inputDetails, 'cached_tokens_details'), cached, inputOf)
+  return { input, output, inputOf, cached, cachedOf, outputOf, seconds: amount(usage.seconds) }
 }
 
 function ofKinds(details: JsonObject | undefined, total: number): Record<Kind, number> {
-  const kinds = { text: amount(details, 'text_tokens'), audio: amount(details, 'audio_tokens'), image: amount(details, 'image_tokens') }
-  kinds.text += Math.max(0, total - sum(kinds))
-  return kinds
+  const [text, audio, image] = [amount(details?.text_tokens), amount(details?.audio_tokens), amount(details?.image_tokens)]
+  return { text: text + Math.max(0, total - (text + audio + image)), audio, image }
 }
 
 /** The cached tokens of a kind never exceed all tokens of that kind. */
 function cachedKinds(details: JsonObject | undefined, cached: number, inputOf: Readonly<Record<Kind, number>>): Record<Kind, number> {
-  const told = { text: amount(details, 'text_tokens'), audio: amount(details, 'audio_tokens'), image: amount(details, 'image_tokens') }
-  let untold = Math.max(0, cached - sum(told))
-  const cachedOf = (kind: Kind): number => {
-    const found = Math.min(inputOf[kind], told[kind] + untold)
-    untold -= Math.max(0, found - told[kind])
-    return found
-  }
-  return { text: cachedOf('text'), audio: cachedOf('audio'), image: cachedOf('image') }
+  const told = ofKinds(details, 0)
+  let untold = Math.max(0, cached - (told.text + told.audio + told.image))
+  const text = Math.min(inputOf.text, told.text + untold)
+  untold -= Math.max(0, text - told.text)
+  const audio = Math.min(inputOf.audio, told.audio + untold)
+  untold -= Math.max(0, audio - told.audio)
+  return { text, audio, image: Math.min(inputOf.image, told.image + untold) }
 }
 
 /** Input tokens alone, as `tokenUsage` reads them. */
 export function inputTokens(usage: JsonObject): number {
-  return amount(usage, 'input_tokens')
+  return amount(usage.input_tokens)
 }
 
-function amount(from: JsonObject | undefined, key: string): number {
-  const value = from?.[key]
+function amount(value: unknown): number {
   return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : 0
-}
-
-function sum(kinds: Readonly<Record<Kind, number>>): number {
-  return kinds.text + kinds.audio + kinds.image
 }

@@ -1,15 +1,17 @@
 // The store in this process. It stands alone if there is no Redis, and the Redis store falls back to it.
-import { applyReported, isUse, type LimitPicture } from '../../core/limits/picture.js'
+import { applyReported, applyTold, isUse, type LimitPicture } from '../../core/limits/picture.js'
 import { type Bucket, type BucketRule, isFull, takeTokens } from '../../core/limits/token-bucket.js'
-import type { Lease, LimitReport, LimitState, Store, UsageOwner, UsageReport } from '../../ports/store.js'
+import type { Lease, LimitReport, LimitState, Store, UsageReport } from '../../ports/store.js'
 import { createRevocationList, membersOf } from '../revocation-list.js'
-import { countersOf, dayOf, MAX_COUNTERS, targetsOf } from '../usage-windows.js'
+import { countersOf, targetsOf } from '../usage-windows.js'
 import { createMemoryCalls } from './calls.js'
 import { createLocalDirectory } from './directory.js'
 import { createHolds } from './holds.js'
 import { createMemoryOnce } from './once.js'
+import { createRecentMap } from './recent-map.js'
 import { createSeenIds } from './seen-ids.js'
 import { createMemoryTickets } from './tickets.js'
+import { createUsageSums } from './usage-sums.js'
 
 export interface MemoryStoreOptions {
   /** Epoch milliseconds; the system's clock by default. */
@@ -33,65 +35,36 @@ const DAY_MS = 86_400_000
 export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
   const now = options.now ?? Date.now
   const retentionMs = (options.usageRetentionDays ?? 35) * DAY_MS
-  const deployments = new Map<string, Map<string, LimitPicture>>()
-  const usage = new Map<string, { window: string; counters: Map<string, number> }>()
+  const deployments = createRecentMap<Map<string, LimitPicture>>(MAX_DEPLOYMENTS)
+  const usage = createUsageSums({ most: MAX_USAGE_DAYS, retentionMs, now })
   const onceIds = createSeenIds(MAX_ONCE_IDS)
-  let oldestKept = ''
-  const buckets = new Map<string, Bucket>()
+  const buckets = createRecentMap<Bucket>(MAX_BUCKETS)
   const leases = new Map<string, Set<string>>()
   const holds = createHolds(now)
   const revocations = createRevocationList(now)
 
-  function recordLimits(report: LimitReport): void {
-    const pictures = deployments.get(report.deployment) ?? new Map<string, LimitPicture>()
-    const counted = report.limits.some((reported) => isUse(reported, report.source, report.at)) && seenBefore('limits', report.deployment, report.onceId)
-    for (const reported of report.limits) {
+  function recordLimits({ deployment, limits, source, at, onceId }: LimitReport): void {
+    const pictures = deployments.get(deployment) ?? new Map<string, LimitPicture>()
+    const counted = onceId !== undefined && limits.some((reported) => isUse(reported, source, at)) && onceIds.see(onceId, deployment)
+    for (const reported of limits) {
       const before = pictures.get(reported.name)
-      const after = applyReported(before ?? {}, counted ? withoutUse(reported) : reported, report.source, report.at)
-      if (after.shown && (before || pictures.size < MAX_NAMES)) pictures.set(reported.name, after)
+      const after = (counted ? applyTold : applyReported)(before ?? {}, reported, source, at)
+      if (after !== before && after.shown && (before || pictures.size < MAX_NAMES)) pictures.set(reported.name, after)
     }
-    if (pictures.size > 0) putNewest(deployments, report.deployment, pictures, MAX_DEPLOYMENTS)
-  }
-
-  /** Remembers an id. True if it was known before. */
-  function seenBefore(kind: 'limits' | 'usage', owner: string, id: string | undefined): boolean {
-    return id !== undefined && onceIds.see(`${kind} ${id.length} ${id} ${owner}`)
+    if (pictures.size > 0) deployments.put(deployment, pictures)
   }
 
   function recordUsage(report: UsageReport): void {
     const counters = countersOf(report.counters)
     if (counters.length === 0) return
-    if (seenBefore('usage', `${report.subject.length} ${report.subject} ${report.deployment}`, report.onceId)) return
-    for (const [owner, window] of targetsOf(report)) addTo(owner, window, counters)
-  }
-
-  function addTo(owner: UsageOwner, window: string, counters: readonly (readonly [string, number])[]): void {
-    const key = ownerKey(owner, window)
-    const entry = usage.get(key) ?? { window, counters: new Map<string, number>() }
-    for (const [name, value] of counters) {
-      const before = entry.counters.get(name)
-      if (before !== undefined || entry.counters.size < MAX_COUNTERS) entry.counters.set(name, (before ?? 0) + value)
-    }
-    if (!usage.has(key)) forgetOldDays()
-    putNewest(usage, key, entry, MAX_USAGE_DAYS)
-  }
-
-  function forgetOldDays(): void {
-    const oldest = dayOf(now() - retentionMs) ?? ''
-    if (oldest === oldestKept) return
-    oldestKept = oldest
-    // A minute of an older day sorts before `oldest`. A month is compared by its month, so it stays while one of its days does.
-    for (const [key, entry] of usage) if (entry.window < oldest.slice(0, entry.window.length)) usage.delete(key)
-  }
-
-  function usedIn(owner: UsageOwner, window: string): Record<string, number> {
-    return Object.fromEntries(usage.get(ownerKey(owner, window))?.counters ?? [])
+    if (report.onceId !== undefined && onceIds.see(report.onceId, report.deployment, report.subject)) return
+    for (const { owner, window } of targetsOf(report)) usage.add(owner, window, counters)
   }
 
   async function take(key: string, cost: number, rule: BucketRule): Promise<{ ok: boolean; retryAfterMs: number }> {
     const result = takeTokens(buckets.get(key), cost, rule, now())
     if (isFull(result.bucket, rule, now())) buckets.delete(key)
-    else putNewest(buckets, key, result.bucket, MAX_BUCKETS)
+    else buckets.put(key, result.bucket)
     return { ok: result.ok, retryAfterMs: result.retryAfterMs }
   }
 
@@ -110,9 +83,9 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
 
   return {
     limits: { recordLimits, limitsOf: async (deployment) => [...(deployments.get(deployment)?.values() ?? [])].flatMap(limitStateOf) },
-    usage: { recordUsage, usageOf: async (owner, window) => usedIn(owner, window) },
+    usage: { recordUsage, usageOf: async (owner, window) => usage.of(owner, window) },
     quota: {
-      reserve: async (request) => holds.reserve(request, (window) => usedIn({ kind: 'subject', name: request.subject }, window)),
+      reserve: async (request) => holds.reserve(request, (window) => usage.of({ kind: 'subject', name: request.subject }, window)),
       release: holds.release,
     },
     rates: { take },
@@ -134,24 +107,6 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
   }
 }
 
-function withoutUse({ used: _, ...reported }: LimitReport['limits'][number]): LimitReport['limits'][number] {
-  return reported
-}
-
-/** Kinds and windows have no space. */
-function ownerKey({ kind, name }: UsageOwner, window: string): string {
-  return `${kind} ${window} ${name}`
-}
-
 function limitStateOf({ shown, window }: LimitPicture): LimitState[] {
   return shown ? [{ ...shown, ...(window && { used: window.used, usedFrom: window.from }) }] : []
-}
-
-/** Puts `key` last in line for eviction. Evicts the first in line if there are more than `max`. */
-function putNewest<V>(map: Map<string, V>, key: string, value: V, max: number): void {
-  map.delete(key)
-  map.set(key, value)
-  if (map.size <= max) return
-  const first = map.keys().next()
-  if (!first.done) map.delete(first.value)
 }

@@ -31,15 +31,22 @@ export function emptyLimits(deployment: string): PendingLimits {
   return { deployment, records: new Map(), known: new Map(), used: new Map(), log: [] }
 }
 
+interface UsableEntry {
+  readonly record: LimitRecord | undefined
+  readonly name: string
+  readonly used: number
+  readonly entry: readonly string[]
+}
+
 /** Empty if nothing of the report is usable. It is then neither kept nor logged. */
-export function usableEntries(
-  report: LimitReport,
-): readonly { readonly record: LimitRecord | undefined; readonly name: string; readonly used: number; readonly entry: readonly string[] }[] {
-  return report.limits.flatMap((reported) => {
+export function usableEntries(report: LimitReport): readonly UsableEntry[] {
+  const usable: UsableEntry[] = []
+  for (const reported of report.limits) {
     const record = toLimitRecord(reported, report.source, report.at)
     const used = isUse(reported, report.source, report.at) ? Number(reported.used) : 0
-    return record || used > 0 ? [{ record, name: reported.name, used, entry: logEntry(report, reported.name, record, used, reported.resetSeconds) }] : []
-  })
+    if (record || used > 0) usable.push({ record, name: reported.name, used, entry: logEntry(report, reported.name, record, used, reported.resetSeconds) })
+  }
+  return usable
 }
 
 export function addRecord({ records, known }: PendingLimits, record: LimitRecord): void {
@@ -52,7 +59,8 @@ export function addRecord({ records, known }: PendingLimits, record: LimitRecord
 /** Without an id the amounts are added to each name's sum of its latest minute. Older minutes no longer count. */
 export function addUse({ used }: PendingLimits, id: string, at: number, amounts: ReadonlyMap<string, number>): void {
   if (id !== '') {
-    if (!used.has(`id:${id}`)) used.set(`id:${id}`, { id, at, amounts })
+    const key = `id:${id}`
+    if (!used.has(key)) used.set(key, { id, at, amounts })
     return
   }
   for (const [name, amount] of amounts) {
@@ -76,7 +84,19 @@ export function hasNoLimits({ records, used, log }: PendingLimits): boolean {
 }
 
 function logEntry(report: LimitReport, name: string, record: LimitRecord | undefined, used: number, resetSeconds: number | undefined): readonly string[] {
-  const text = (value: string | number | undefined) => (value === undefined ? '' : String(value).slice(0, MAX_ID_LENGTH))
-  const reset = record?.resetAt === undefined ? undefined : resetSeconds
-  return [report.at, name, report.source, record?.limit, record?.remaining, reset, used > 0 ? used : undefined, report.sessionId, report.subject].map(text)
+  return [
+    logged(report.at),
+    logged(name),
+    logged(report.source),
+    logged(record?.limit),
+    logged(record?.remaining),
+    logged(record?.resetAt === undefined ? undefined : resetSeconds),
+    logged(used > 0 ? used : undefined),
+    logged(report.sessionId),
+    logged(report.subject),
+  ]
+}
+
+function logged(value: string | number | undefined): string {
+  return value === undefined ? '' : String(value).slice(0, MAX_ID_LENGTH)
 }

@@ -63,7 +63,8 @@ export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
       next.log.push(entry)
       logEntries++
     }
-    const amounts = new Map(usable.flatMap(({ name, used }) => (used > 0 ? [[name, used] as const] : [])))
+    const amounts = new Map<string, number>()
+    for (const { name, used } of usable) if (used > 0) amounts.set(name, used)
     const id = report.onceId?.slice(0, MAX_ID_LENGTH) ?? ''
     if (amounts.size === 0 || (id !== '' && sent?.content.used.has(`id:${id}`))) return
     const before = next.used.size
@@ -82,7 +83,7 @@ export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
   function addUsage(report: UsageReport): void {
     const counters = countersOf(report.counters)
     if (counters.length === 0) return
-    for (const [owner, window] of targetsOf(report)) addTo(owner, window, report, counters)
+    for (const { owner, window } of targetsOf(report)) addTo(owner, window, report, counters)
   }
 
   function addTo(owner: UsageOwner, window: string, report: UsageReport, counters: readonly (readonly [string, number])[]): void {
@@ -147,6 +148,7 @@ export function createPending(bounds: PendingBounds = PENDING_BOUNDS): Pending {
   }
 }
 
+/** Kinds and windows have no space. */
 function usageKey({ kind, name }: UsageOwner, window: string): string {
-  return JSON.stringify([kind, name, window])
+  return `${kind} ${window} ${name}`
 }
