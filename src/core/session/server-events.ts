@@ -10,6 +10,7 @@ import { type Conversation, itemBefore, remembered } from './conversation.js'
 import { close } from './ending.js'
 import { answerBegins, transcriptCame, turnSpoken } from './guards/input.js'
 import { type Items, itemDeleted, itemInserted } from './items.js'
+import { countOf } from './kept-items.js'
 import { keyPressed } from './manners/keys.js'
 import { lineRefused } from './manners/lines.js'
 import { mediaOf } from './media.js'
@@ -141,7 +142,7 @@ function linksAfter(items: Items, before: Conversation, after: Conversation, eve
     const id = stringAt(event, 'item_id') ?? ''
     return itemDeleted(items, id, itemBefore(before, id))
   }
-  const isNew = after.items.length + after.leftOut > before.items.length + before.leftOut
+  const isNew = countOf(after) + after.leftOut > countOf(before) + before.leftOut
   const previous = stringAt(event, 'previous_item_id')
   const id = stringAt(objectAt(event, 'item'), 'id') ?? ''
   // Even behind the last item that is kept there may be a hidden one: what a model is told after a loss is not kept.
