@@ -3,6 +3,7 @@ import { isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } fro
 import type { Input } from './inputs.js'
 import type { Moment } from './moment.js'
 import { answersItself } from './quota/gate.js'
+import type { Responses } from './responses/state.js'
 import type { SessionState, Step } from './state.js'
 import { clientCall, hasOpenClientCalls, type ToolCalls } from './tools/ledger.js'
 
@@ -50,8 +51,8 @@ function tellDone(step: Step, before: SessionState, response: JsonObject | undef
   const done = before.responses.active
   if (!done || done.id === active?.id) return
   const end = endOf(response)
-  const goesOn = [...unanswered.values()].some((one) => !one.late) || hasOpenClientCalls(step.state.calls, done.id)
-  tell(step, { what: 'response_done', responseId: done.id, end, goesOn: goesOn && end === 'completed' })
+  const goesOn = end === 'completed' && (hasOthersThanLate(unanswered) || hasOpenClientCalls(step.state.calls, done.id))
+  tell(step, { what: 'response_done', responseId: done.id, end, goesOn })
 }
 
 function tellClientEvent(step: Step, before: SessionState, event: RealtimeEvent): void {
@@ -76,12 +77,22 @@ function tellTools(step: Step, before: ToolCalls, after: ToolCalls): void {
     }
   }
   if (after.client === before.client) return
-  const asBefore = new Set(before.client)
+  // Both have the same order, so that nothing that is as it was has to be looked for.
+  let at = 0
   for (const call of after.client) {
-    if (asBefore.has(call)) continue
+    const found = before.client[at] === call ? at : before.client.indexOf(call, at)
+    if (found >= 0) {
+      at = found + 1
+      continue
+    }
     const was = clientCall(before, call.callId)?.open === true
     if (was !== call.open) tell(step, { what: was ? 'tool_finished' : 'tool_started', by: 'client' })
   }
+}
+
+function hasOthersThanLate(unanswered: Responses['unanswered']): boolean {
+  if (unanswered.size > 0) for (const { late } of unanswered.values()) if (!late) return true
+  return false
 }
 
 /** Whether an answer to a spoken turn comes without a request of the client. */

@@ -13,7 +13,7 @@ import { nothingPlaying, type Playing } from './playing/playing.js'
 import { callCount, endReason } from './responses/how-ended.js'
 import { statusLabel } from './responses/state.js'
 import { rolloverFor } from './restore/state.js'
-import { openingState, type SessionSeed, type SessionState, stateWith, type UpstreamState } from './session-state.js'
+import { copyOf, openingState, type SessionSeed, type SessionState, type UpstreamState } from './session-state.js'
 import { clientCall } from './tools/ledger.js'
 import { type Heard, heardNothing } from './voice.js'
 
@@ -27,6 +27,8 @@ export const MAX_EARLY = 16
  */
 export class Step implements SessionView {
   readonly actions: Action[] = []
+  /** `state` is a copy that nobody else has. */
+  #isOwn = false
 
   /** `now`: the time of the input, on the session's clock. */
   constructor(
@@ -38,8 +40,11 @@ export class Step implements SessionView {
     readonly playing: Playing = nothingPlaying,
   ) {}
 
+  /** The state that was given stays as it was; the copy made of it changes until this call is over, so that one input costs one copy. */
   set(changes: Partial<SessionState>): void {
-    this.state = stateWith(this.state, changes)
+    if (!this.#isOwn) this.state = copyOf(this.state)
+    this.#isOwn = true
+    Object.assign(this.state, changes)
   }
 
   get profile(): SessionProfile {
