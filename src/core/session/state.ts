@@ -21,6 +21,8 @@ export { openingState, type SessionSeed, type SessionState, type UpstreamState }
 
 export const MAX_EARLY = 16
 
+type OwnState = { -readonly [Field in keyof SessionState]: SessionState[Field] }
+
 /**
  * One call of `step` at work: the state so far and the actions so far. Lives no longer than that call. To policy it is the view of the
  * session, always of the state as it stands.
@@ -40,11 +42,18 @@ export class Step implements SessionView {
     readonly playing: Playing = nothingPlaying,
   ) {}
 
-  /** The state that was given stays as it was; the copy made of it changes until this call is over, so that one input costs one copy. */
   set(changes: Partial<SessionState>): void {
+    Object.assign(this.own(), changes)
+  }
+
+  /**
+   * The state, to be changed until this call is over. The one that was given stays as it was, so that one input costs one copy, whatever it changes.
+   * `set` says the same of rare changes in fewer words, and more slowly.
+   */
+  own(): OwnState {
     if (!this.#isOwn) this.state = copyOf(this.state)
     this.#isOwn = true
-    Object.assign(this.state, changes)
+    return this.state
   }
 
   get profile(): SessionProfile {
@@ -105,19 +114,19 @@ export function lanesOf({ life, upstream, quota, call }: SessionState): Lanes {
 
 /** A fresh id for something of ours towards the upstream; at most 32 characters, the service's limit for item ids. */
 export function relayId(step: Step): string {
-  step.set({ idsUsed: step.state.idsUsed + 1 })
+  step.own().idsUsed++
   return `${step.state.relayIdPrefix}${step.state.idsUsed}`
 }
 
 /** A fresh id for an event of ours towards the client; says nothing about `relayIdPrefix`. */
 export function publicEventId(step: Step): string {
-  step.set({ idsUsed: step.state.idsUsed + 1 })
+  step.own().idsUsed++
   return `event_relay_${step.state.idsUsed}`
 }
 
 /** The same for an item of the client's that has none. */
 export function publicItemId(step: Step): string {
-  step.set({ idsUsed: step.state.idsUsed + 1 })
+  step.own().idsUsed++
   return `item_relay_${step.state.idsUsed}`
 }
 
@@ -144,7 +153,7 @@ export function noteDone(step: Step, responseId: string, response: JsonObject | 
 export function recordUsage(step: Step, responseId: string, usage: JsonObject): void {
   step.actions.push({ type: 'record.usage', responseId, usage })
   const { turnUnanswered, ownCommits, answersTurns, holds, spentUntil, spentTold } = step.state.quota
-  step.set({ quota: { turnUnanswered, ownCommits, answersTurns, holds, spentUntil, spentTold, lastInput: inputTokens(usage) } })
+  step.own().quota = { turnUnanswered, ownCommits, answersTurns, holds, spentUntil, spentTold, lastInput: inputTokens(usage) }
 }
 
 /** A leg that runs `session` has just become ready: when it is to be left. */

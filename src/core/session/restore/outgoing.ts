@@ -29,7 +29,7 @@ export function outgoing(step: Step): readonly Action[] {
     if (!isOfReplay) sent = recorded(sent, action.event)
     if (isOfReplay || !isWaiting) actions.push(isOfReplay || names.size === 0 ? action : { ...action, event: withAliases(action.event, names) })
   }
-  if (sent !== state.underWay.sent) step.set({ underWay: tidy(state.underWay, { ...state.underWay, sent }) })
+  if (sent !== state.underWay.sent) step.own().underWay = tidy(state.underWay, { ...state.underWay, sent })
   return actions
 }
 
