@@ -5,7 +5,7 @@ import type { Moment } from './moment.js'
 import { answersItself } from './quota/gate.js'
 import type { Responses } from './responses/state.js'
 import type { SessionState, Step } from './state.js'
-import { clientCall, hasOpenClientCalls, type ToolCalls } from './tools/ledger.js'
+import { hasOpenClientCalls, type ToolCalls } from './tools/ledger.js'
 
 /** After every input: what it changed says what happened. Of a session that is restored or over nothing is told. */
 export function tellMoments(step: Step, before: SessionState, input: Input): void {
@@ -77,15 +77,11 @@ function tellTools(step: Step, before: ToolCalls, after: ToolCalls): void {
     }
   }
   if (after.client === before.client) return
-  // Both have the same order, so that nothing that is as it was has to be looked for.
+  // Both have the same order, and a call that was not there before comes last.
   let at = 0
   for (const call of after.client) {
-    const found = before.client[at] === call ? at : before.client.indexOf(call, at)
-    if (found >= 0) {
-      at = found + 1
-      continue
-    }
-    const was = clientCall(before, call.callId)?.open === true
+    while (at < before.client.length && before.client[at]?.callId !== call.callId) at++
+    const was = before.client[at++]?.open === true
     if (was !== call.open) tell(step, { what: was ? 'tool_finished' : 'tool_started', by: 'client' })
   }
 }

@@ -10,7 +10,7 @@ type Send = Extract<Action, { type: 'send' }>
 
 /** After every input. Returns the actions as they are to be done. */
 export function outgoing(step: Step): readonly Action[] {
-  if (!step.actions.some(isForUpstream)) return step.actions
+  if (!hasForUpstream(step.actions)) return step.actions
   const { state } = step
   if (!state.profile.limits.reconnectMs) return step.actions
   const isWaiting = state.restore !== undefined
@@ -31,6 +31,11 @@ export function outgoing(step: Step): readonly Action[] {
   }
   if (sent !== state.underWay.sent) step.own().underWay = tidy(state.underWay, { ...state.underWay, sent })
   return actions
+}
+
+function hasForUpstream(actions: readonly Action[]): boolean {
+  for (const action of actions) if (isForUpstream(action)) return true
+  return false
 }
 
 function isForUpstream(action: Action): action is Send {

@@ -74,6 +74,7 @@ export function changeServerCall(calls: ToolCalls, callId: string, change: Parti
 }
 
 export function acknowledgeOutput(calls: ToolCalls, itemId: string): ToolCalls {
+  if (calls.server.size === 0) return calls
   for (const call of calls.server.values()) {
     if (call.outputItemId === itemId && !call.acknowledged) return changeServerCall(calls, call.callId, { acknowledged: true })
   }
@@ -108,24 +109,24 @@ export function callsOf(calls: ToolCalls, responseId: string): readonly ServerCa
 /** The earliest time at which a call was asked about and is not answered, epoch milliseconds. */
 export function firstAskedAt(calls: ToolCalls): number {
   let first = Number.POSITIVE_INFINITY
+  if (calls.server.size === 0) return first
   for (const call of calls.server.values()) if (call.status === 'asking') first = Math.min(first, call.askedAt)
   return first
 }
 
 /** Also true while a background tool is at work. */
 export function hasUnanswered(calls: ToolCalls): boolean {
+  if (calls.server.size === 0) return false
   for (const call of calls.server.values()) if (call.status !== 'answered' || call.atWork) return true
   return false
 }
 
 export function addClientCall(calls: ToolCalls, callId: string, responseId: string): ToolCalls {
   if (clientCall(calls, callId)) return calls
-  const { client, server } = calls
-  const call = { callId, responseId, open: true }
-  if (client.length < MAX_CLIENT_CALLS) return { server, client: [...client, call] }
+  const client = [...calls.client, { callId, responseId, open: true }]
   // One that is answered, or else the oldest.
-  const left = Math.max(0, placeOfAnswered(client))
-  return { server, client: [...client.slice(0, left), ...client.slice(left + 1), call] }
+  if (client.length > MAX_CLIENT_CALLS) client.splice(Math.max(0, placeOfAnswered(client)), 1)
+  return { server: calls.server, client }
 }
 
 function placeOfAnswered(client: readonly ClientCall[]): number {
