@@ -112,7 +112,9 @@ function sizeOf({ text }: KeptItem): number {
 function within(kept: KeptItems, wholeSize: number, leftOut: number): Conversation {
   if (wholeSize <= MAX_CONVERSATION_SIZE) return conversationWith(kept, wholeSize, leftOut)
   const items = itemsOf(kept)
-  const pairs = callsWithResults(items)
+  const ofCalls = items.filter((item) => item.type !== 'message')
+  const callIds = ofCalls.map((item) => item.callId)
+  const answered = new Set(ofCalls.filter((item) => item.type === 'function_call_output').map((item) => item.callId))
   const lastTurn = items.findLastIndex((item) => item.role === 'user')
   const dropped = new Set<KeptItem>()
   let size = wholeSize
@@ -122,30 +124,15 @@ function within(kept: KeptItems, wholeSize: number, leftOut: number): Conversati
     size -= sizeOf(item)
   }
   for (const isLast of [false, true]) {
-    for (const [place, item] of items.entries()) {
-      if (size <= KEPT_SIZE) break
-      if (place === lastTurn || (!isLast && item.type === 'function_call' && !hasResult(pairs.get(item.callId)))) continue
+    for (let place = 0; place < items.length && size > KEPT_SIZE; place++) {
+      const item = items[place] as KeptItem
+      if (place === lastTurn || (!isLast && item.type === 'function_call' && !answered.has(item.callId))) continue
       drop(item)
-      if (item.type !== 'message') for (const other of pairs.get(item.callId) ?? []) drop(other)
+      if (item.type === 'message') continue
+      for (let at = callIds.indexOf(item.callId); at >= 0; at = callIds.indexOf(item.callId, at + 1)) drop(ofCalls[at] as KeptItem)
     }
   }
   return conversationWith(splitItems(items.filter((item) => !dropped.has(item))), size, leftOut + dropped.size)
-}
-
-/** By the call's id. */
-function callsWithResults(items: readonly KeptItem[]): ReadonlyMap<string | undefined, readonly KeptItem[]> {
-  const pairs = new Map<string | undefined, KeptItem[]>()
-  for (const item of items) {
-    if (item.type === 'message') continue
-    const known = pairs.get(item.callId)
-    if (known) known.push(item)
-    else pairs.set(item.callId, [item])
-  }
-  return pairs
-}
-
-function hasResult(pair: readonly KeptItem[] = []): boolean {
-  return pair.some((item) => item.type === 'function_call_output')
 }
 
 function conversationWith({ older, recent }: KeptItems, size: number, leftOut: number): Conversation {
