@@ -112,27 +112,28 @@ function sizeOf({ text }: KeptItem): number {
 function within(kept: KeptItems, wholeSize: number, leftOut: number): Conversation {
   if (wholeSize <= MAX_CONVERSATION_SIZE) return conversationWith(kept, wholeSize, leftOut)
   const items = itemsOf(kept)
-  const ofCalls = items.filter((item) => item.type !== 'message')
-  const callIds = ofCalls.map((item) => item.callId)
-  const answered = new Set(ofCalls.filter((item) => item.type === 'function_call_output').map((item) => item.callId))
+  const answered = new Set<string | undefined>()
+  for (const { type, callId } of items) if (type === 'function_call_output') answered.add(callId)
+  const callIds = items.map((item) => (item.type === 'message' ? null : item.callId))
   const lastTurn = items.findLastIndex((item) => item.role === 'user')
-  const dropped = new Set<KeptItem>()
+  const dropped = new Array<boolean>(items.length).fill(false)
   let size = wholeSize
-  const drop = (item: KeptItem) => {
-    if (dropped.has(item)) return
-    dropped.add(item)
-    size -= sizeOf(item)
+  let count = 0
+  const drop = (place: number) => {
+    dropped[place] = true
+    size -= sizeOf(items[place] as KeptItem)
+    count++
   }
   for (const isLast of [false, true]) {
     for (let place = 0; place < items.length && size > KEPT_SIZE; place++) {
-      const item = items[place] as KeptItem
-      if (place === lastTurn || (!isLast && item.type === 'function_call' && !answered.has(item.callId))) continue
-      drop(item)
-      if (item.type === 'message') continue
-      for (let at = callIds.indexOf(item.callId); at >= 0; at = callIds.indexOf(item.callId, at + 1)) drop(ofCalls[at] as KeptItem)
+      const { type, callId } = items[place] as KeptItem
+      if (dropped[place] || place === lastTurn || (!isLast && type === 'function_call' && !answered.has(callId))) continue
+      drop(place)
+      // What belongs to it comes behind it, or would have been dropped with it.
+      if (type !== 'message') for (let at = callIds.indexOf(callId, place + 1); at >= 0; at = callIds.indexOf(callId, at + 1)) drop(at)
     }
   }
-  return conversationWith(splitItems(items.filter((item) => !dropped.has(item))), size, leftOut + dropped.size)
+  return conversationWith(splitItems(items.filter((_, place) => !dropped[place])), size, leftOut + count)
 }
 
 function conversationWith({ older, recent }: KeptItems, size: number, leftOut: number): Conversation {
