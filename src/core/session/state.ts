@@ -114,19 +114,19 @@ export function lanesOf({ life, upstream, quota, call }: SessionState): Lanes {
 
 /** A fresh id for something of ours towards the upstream; at most 32 characters, the service's limit for item ids. */
 export function relayId(step: Step): string {
-  step.own().idsUsed++
+  step.set({ idsUsed: step.state.idsUsed + 1 })
   return `${step.state.relayIdPrefix}${step.state.idsUsed}`
 }
 
 /** A fresh id for an event of ours towards the client; says nothing about `relayIdPrefix`. */
 export function publicEventId(step: Step): string {
-  step.own().idsUsed++
+  step.set({ idsUsed: step.state.idsUsed + 1 })
   return `event_relay_${step.state.idsUsed}`
 }
 
 /** The same for an item of the client's that has none. */
 export function publicItemId(step: Step): string {
-  step.own().idsUsed++
+  step.set({ idsUsed: step.state.idsUsed + 1 })
   return `item_relay_${step.state.idsUsed}`
 }
 
