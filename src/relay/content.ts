@@ -1,17 +1,17 @@
 // Tells what was said in a session to whom asked for it: what is new in the conversation, and what a response said. Never sound, never instructions.
 import { arrayAt, isObject, type JsonObject, objectAt, stringAt } from '../core/protocol/events.js'
 import type { Action } from '../core/session/actions.js'
-import type { KeptItem } from '../core/session/conversation.js'
 import { holds } from '../core/session/guards/state.js'
 import type { Input } from '../core/session/inputs.js'
+import { itemsOf, type KeptItem } from '../core/session/kept-items.js'
 import type { SessionState } from '../core/session/state.js'
 import type { Content, ContentSink, OutputPart } from '../ports/content.js'
 
 /** Before the actions are performed, so that a span hears of it while it is open. */
 export function tellContent(sink: ContentSink, before: SessionState, after: SessionState, input: Input, actions: readonly Action[]): void {
   if (after.conversation !== before.conversation) {
-    const known = new Set(before.conversation.items)
-    for (const item of after.conversation.items) if (!known.has(item)) tellItem(sink, item)
+    const known = new Set(itemsOf(before.conversation))
+    for (const item of itemsOf(after.conversation)) if (!known.has(item)) tellItem(sink, item)
   }
   if (input.type !== 'upstream.event' || input.event.type !== 'response.done') return
   for (const action of actions) {

@@ -79,7 +79,8 @@ export function play(change: Partial<SessionProfile> = {}, phase: 'connecting' |
     state: openingState({ profile: owned, relayIdPrefix: PREFIX, requestedModel: undefined, now: openedAt, caller: { subject: 'alice', issuer: undefined }, expiresAt, call }),
     input(input) {
       const before = self.state
-      const [state, actions] = step(before, input, self.now, self.heard, self.playing)
+      // A step changes a copy of its own: the state it was given is somebody's still.
+      const [state, actions] = step(Object.freeze(before), input, self.now, self.heard, self.playing)
       // The relay asks for the next due time only as a change of the last one.
       if (dueAt(state, before, dueAt(before)) !== dueAt(state)) throw new Error(`due at another time than told: ${JSON.stringify(input)}`)
       self.state = state

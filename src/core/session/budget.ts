@@ -113,7 +113,7 @@ export function tick(step: Step, { clientActiveAt, upstreamHeard, said, unheardM
 
 /** A session is idle from the end of its last work on, not from what the client sent before that. */
 export function noteEndOfWork(step: Step, before: SessionState): void {
-  if (isWorking(before) && !isWorking(step.state)) step.set({ lastActive: step.now })
+  if (isWorking(before) && !isWorking(step.state)) step.own().lastActive = step.now
 }
 
 function isWorking({ responses, calls }: SessionState): boolean {

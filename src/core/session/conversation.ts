@@ -1,32 +1,15 @@
 // The conversation as the service knows it: its items in order, and what was said in them. Bounded in bytes; audio is kept as its transcript.
 import { arrayAt, isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
+import { countOf, inserted, itemAt, itemsOf, type KeptItem, type KeptItems, lastOf, placeOf, removed, replaced, splitItems } from './kept-items.js'
 
-export interface KeptItem {
-  readonly id: string
-  readonly type: 'message' | 'function_call' | 'function_call_output'
-  /** Of a message. */
-  readonly role: 'user' | 'assistant' | 'system' | undefined
-  /** Of a message its text or transcript, of a call its arguments, of a result its output. */
-  readonly text: string
-  readonly callId: string | undefined
-  /** Of a call, the tool's. */
-  readonly name: string | undefined
-  /** Milliseconds of a spoken message that were heard, if it was truncated. */
-  readonly heardMs: number | undefined
-  /** It is complete: what it says does not change any more. */
-  readonly done: boolean
-}
-
-export interface Conversation {
-  /** In the service's order. */
-  readonly items: readonly KeptItem[]
+export interface Conversation extends KeptItems {
   /** UTF-16 code units of text in them, and `ITEM_SIZE` for each. */
   readonly size: number
-  /** Items that were dropped at the bound: the conversation began before the first of `items`. */
+  /** Items that were dropped at the bound: the conversation began before the first of those kept. */
   readonly leftOut: number
 }
 
-export const noConversation: Conversation = { items: [], size: 0, leftOut: 0 }
+export const noConversation: Conversation = { older: [], recent: [], size: 0, leftOut: 0 }
 
 /** About what an item costs in memory besides its text, in bytes. */
 const ITEM_SIZE = 200
@@ -36,7 +19,7 @@ const KEPT_SIZE = (MAX_CONVERSATION_SIZE * 7) / 8
 
 /** The item before `id`; null: the first of those that are kept, or none of them. */
 export function itemBefore(conversation: Conversation, id: string): string | null {
-  return conversation.items[placeOf(conversation, id) - 1]?.id ?? null
+  return itemAt(conversation, placeOf(conversation, id) - 1)?.id ?? null
 }
 
 /** What this event changes in the conversation; the same object: nothing. */
@@ -63,7 +46,7 @@ export function remembered(conversation: Conversation, event: RealtimeEvent): Co
 /** Of an answer that broke off: what was said of it, and how long it was heard. Text alone has no length. */
 export function heardOf(conversation: Conversation, id: string, text: string, heardMs: number | undefined): Conversation {
   const place = placeOf(conversation, id)
-  const item = conversation.items[place]
+  const item = itemAt(conversation, place)
   if (item?.type !== 'message' || item.done) return conversation
   return put(conversation, place, itemWith(item, text, item.heardMs ?? heardMs))
 }
@@ -74,17 +57,16 @@ function added(conversation: Conversation, event: RealtimeEvent): Conversation {
   if (!item) return conversation
   const previous = stringAt(event, 'previous_item_id')
   // Nearly always behind the last one, so that nothing has to be looked for.
-  const isLast = previous !== undefined && previous === conversation.items.at(-1)?.id && previous !== item.id
+  const isLast = previous !== undefined && previous === lastOf(conversation)?.id && previous !== item.id
   if (!isLast && placeOf(conversation, item.id) >= 0) return changed(conversation, item)
   const after = isLast || previous === undefined ? -1 : placeOf(conversation, previous)
-  const place = after < 0 ? conversation.items.length : after + 1
-  const items = place === conversation.items.length ? [...conversation.items, item] : conversation.items.toSpliced(place, 0, item)
-  return within({ items, size: conversation.size + sizeOf(item), leftOut: conversation.leftOut })
+  const place = after < 0 ? countOf(conversation) : after + 1
+  return within(inserted(conversation, place, item), conversation.size + sizeOf(item), conversation.leftOut)
 }
 
 function changed(conversation: Conversation, item: KeptItem | undefined): Conversation {
   const place = item ? placeOf(conversation, item.id) : -1
-  const before = conversation.items[place]
+  const before = itemAt(conversation, place)
   if (!item || !before || (before.done && !item.done)) return conversation
   // An event that repeats an item may leave out what another has said of it: a spoken turn is added, and done, without its transcript.
   const text = item.text === '' ? before.text : item.text
@@ -93,36 +75,30 @@ function changed(conversation: Conversation, item: KeptItem | undefined): Conver
 
 function transcribed(conversation: Conversation, itemId: string | undefined, text: string | undefined): Conversation {
   const place = itemId === undefined ? -1 : placeOf(conversation, itemId)
-  const item = conversation.items[place]
+  const item = itemAt(conversation, place)
   return item && text !== undefined ? put(conversation, place, itemWith(item, text, item.heardMs)) : conversation
 }
 
 function truncated(conversation: Conversation, itemId: string | undefined, audioEndMs: unknown): Conversation {
   const place = itemId === undefined ? -1 : placeOf(conversation, itemId)
-  const item = conversation.items[place]
+  const item = itemAt(conversation, place)
   return item && typeof audioEndMs === 'number' ? put(conversation, place, itemWith(item, item.text, Math.max(0, audioEndMs))) : conversation
 }
 
 function deleted(conversation: Conversation, itemId: string | undefined): Conversation {
   const place = itemId === undefined ? -1 : placeOf(conversation, itemId)
-  const item = conversation.items[place]
-  return item ? { items: conversation.items.toSpliced(place, 1), size: conversation.size - sizeOf(item), leftOut: conversation.leftOut } : conversation
+  const item = itemAt(conversation, place)
+  return item ? conversationWith(removed(conversation, place), conversation.size - sizeOf(item), conversation.leftOut) : conversation
 }
 
 function put(conversation: Conversation, place: number, item: KeptItem): Conversation {
-  const before = conversation.items[place] as KeptItem
+  const before = itemAt(conversation, place) as KeptItem
   if (same(before, item)) return conversation
-  return within({ items: conversation.items.with(place, item), size: conversation.size - sizeOf(before) + sizeOf(item), leftOut: conversation.leftOut })
+  return within(replaced(conversation, place, item), conversation.size - sizeOf(before) + sizeOf(item), conversation.leftOut)
 }
 
 function same(a: KeptItem, b: KeptItem): boolean {
   return a.text === b.text && a.done === b.done && a.heardMs === b.heardMs
-}
-
-/** From the end: nearly every event is about one of the last items. */
-function placeOf({ items }: Conversation, id: string): number {
-  for (let place = items.length - 1; place >= 0; place--) if (items[place]?.id === id) return place
-  return -1
 }
 
 function sizeOf({ text }: KeptItem): number {
@@ -133,27 +109,35 @@ function sizeOf({ text }: KeptItem): number {
  * Drops the oldest, a call with its result, but never the last turn of the user. A call without a result is dropped only if nothing else is left
  * to drop: nobody answers that many. An eighth at a time, so that a long session does not pay for it with every item.
  */
-function within(conversation: Conversation): Conversation {
-  if (conversation.size <= MAX_CONVERSATION_SIZE) return conversation
-  const { items } = conversation
-  const answered = new Set(items.flatMap((item) => (item.type === 'function_call_output' ? [item.callId] : [])))
+function within(kept: KeptItems, wholeSize: number, leftOut: number): Conversation {
+  if (wholeSize <= MAX_CONVERSATION_SIZE) return conversationWith(kept, wholeSize, leftOut)
+  const items = itemsOf(kept)
+  const answered = new Set<string | undefined>()
+  for (const { type, callId } of items) if (type === 'function_call_output') answered.add(callId)
+  const callIds = items.map((item) => (item.type === 'message' ? null : item.callId))
   const lastTurn = items.findLastIndex((item) => item.role === 'user')
-  const dropped = new Set<KeptItem>()
-  let { size } = conversation
-  const drop = (item: KeptItem) => {
-    if (dropped.has(item)) return
-    dropped.add(item)
-    size -= sizeOf(item)
+  const dropped = new Array<boolean>(items.length).fill(false)
+  let size = wholeSize
+  let count = 0
+  const drop = (place: number) => {
+    dropped[place] = true
+    size -= sizeOf(items[place] as KeptItem)
+    count++
   }
   for (const isLast of [false, true]) {
-    for (const [place, item] of items.entries()) {
-      if (size <= KEPT_SIZE) break
-      if (place === lastTurn || (!isLast && item.type === 'function_call' && !answered.has(item.callId))) continue
-      drop(item)
-      if (item.type !== 'message') for (const other of items) if (other.type !== 'message' && other.callId === item.callId) drop(other)
+    for (let place = 0; place < items.length && size > KEPT_SIZE; place++) {
+      const { type, callId } = items[place] as KeptItem
+      if (dropped[place] || place === lastTurn || (!isLast && type === 'function_call' && !answered.has(callId))) continue
+      drop(place)
+      // What belongs to it comes behind it, or would have been dropped with it.
+      if (type !== 'message') for (let at = callIds.indexOf(callId, place + 1); at >= 0; at = callIds.indexOf(callId, at + 1)) drop(at)
     }
   }
-  return { items: items.filter((item) => !dropped.has(item)), size, leftOut: conversation.leftOut + dropped.size }
+  return conversationWith(splitItems(items.filter((_, place) => !dropped[place])), size, leftOut + count)
+}
+
+function conversationWith({ older, recent }: KeptItems, size: number, leftOut: number): Conversation {
+  return { older, recent, size, leftOut }
 }
 
 /** Nobody can answer it, and a new leg must not be told of it as if it were whole. */

@@ -2,7 +2,7 @@
 import { openingUpdate } from '../policy/session-update.js'
 import type { JsonObject, RealtimeEvent } from '../protocol/events.js'
 import { readPath, writePath } from '../protocol/paths.js'
-import type { KeptItem } from './conversation.js'
+import { itemsOf, type KeptItem } from './kept-items.js'
 import type { SessionState } from './state.js'
 import type { Sound } from './voice.js'
 
@@ -47,13 +47,13 @@ export function replay(state: SessionState, notes: readonly string[] = [], spoke
     sounds.set(commit, sound)
   }
   if (conversation.leftOut > 0) add(systemMessage(LEFT_OUT))
-  for (const kept of conversation.items) {
+  for (const kept of itemsOf(conversation)) {
     const sound = spoken.find(({ id }) => id === kept.id)
     const item = sound ? undefined : itemFor(kept)
     if (sound) addSound(sound)
     else if (item) add(item, kept.id)
   }
-  for (const sound of spoken) if (!conversation.items.some(({ id }) => id === sound.id)) addSound(sound)
+  for (const sound of spoken) if (!itemsOf(conversation).some(({ id }) => id === sound.id)) addSound(sound)
   for (const words of notes) add(systemMessage(words))
   return { update: inForceUpdate(state), items, sounds, renamed }
 }

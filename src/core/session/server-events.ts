@@ -10,6 +10,7 @@ import { type Conversation, itemBefore, remembered } from './conversation.js'
 import { close } from './ending.js'
 import { answerBegins, transcriptCame, turnSpoken } from './guards/input.js'
 import { type Items, itemDeleted, itemInserted } from './items.js'
+import { countOf } from './kept-items.js'
 import { keyPressed } from './manners/keys.js'
 import { lineRefused } from './manners/lines.js'
 import { mediaOf } from './media.js'
@@ -123,16 +124,18 @@ function dropLate(step: Step, event: RealtimeEvent): void {
 
 /** What the session keeps of an event, beyond what it does with it. */
 export function remember(step: Step, event: RealtimeEvent): void {
-  const { underWay } = step.state
-  if (step.state.profile.limits.reconnectMs) {
-    const voice = voiceAfter(step.state.voice, event, step.heard.totalMs)
-    const nowUnderWay = observed(underWay, event, step.state.answersTurns)
-    if (nowUnderWay !== underWay || voice !== step.state.voice) step.set({ underWay: nowUnderWay, voice })
+  const { profile, underWay, voice, conversation, answersTurns } = step.state
+  if (profile.limits.reconnectMs) {
+    const nowHeard = voiceAfter(voice, event, step.heard.totalMs)
+    const nowUnderWay = observed(underWay, event, answersTurns)
+    if (nowHeard !== voice) step.own().voice = nowHeard
+    if (nowUnderWay !== underWay) step.own().underWay = nowUnderWay
   }
-  const before = step.state.conversation
-  const conversation = remembered(before, event)
-  if (conversation === before) return
-  step.set({ conversation, items: linksAfter(step.state.items, before, conversation, event) })
+  const after = remembered(conversation, event)
+  if (after === conversation) return
+  const own = step.own()
+  own.conversation = after
+  own.items = linksAfter(own.items, conversation, after, event)
 }
 
 /** How the order of the conversation changes what is known of hidden items. */
@@ -141,12 +144,10 @@ function linksAfter(items: Items, before: Conversation, after: Conversation, eve
     const id = stringAt(event, 'item_id') ?? ''
     return itemDeleted(items, id, itemBefore(before, id))
   }
-  const isNew = after.items.length + after.leftOut > before.items.length + before.leftOut
-  const previous = stringAt(event, 'previous_item_id')
-  const id = stringAt(objectAt(event, 'item'), 'id') ?? ''
   // Even behind the last item that is kept there may be a hidden one: what a model is told after a loss is not kept.
-  if (!isNew || previous === undefined) return items
-  return itemInserted(items, id, previous)
+  if (items.hidden.size === 0 || countOf(after) + after.leftOut <= countOf(before) + before.leftOut) return items
+  const previous = stringAt(event, 'previous_item_id')
+  return previous === undefined ? items : itemInserted(items, stringAt(objectAt(event, 'item'), 'id') ?? '', previous)
 }
 
 /** The upstream has shown this session in force. */
@@ -176,7 +177,8 @@ function itemSeen(step: Step, { event }: UpstreamEvent): void {
   registerItem(step, item, stringAt(event, 'previous_item_id') ?? null, responseId, isVisibleItem(item, step))
   if (event.type === 'response.output_item.done' && item.type === 'function_call' && responseId !== undefined) registerCall(step, item, responseId, null)
   if (event.type === 'conversation.item.added' || event.type === 'conversation.item.created') {
-    step.set({ calls: acknowledgeOutput(step.state.calls, stringAt(item, 'id') ?? '') })
+    const own = step.own()
+    own.calls = acknowledgeOutput(own.calls, stringAt(item, 'id') ?? '')
   }
 }
 

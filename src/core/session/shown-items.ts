@@ -1,14 +1,14 @@
 // Tells a client that missed too much what the conversation has by now: `added` and `done` of every item that it may see.
 import type { JsonObject } from '../protocol/events.js'
-import type { KeptItem } from './conversation.js'
 import { isHidden } from './items.js'
+import { itemsOf, type KeptItem } from './kept-items.js'
 import { publicEventId, type Step } from './state.js'
 
 /** Spoken items come with their transcripts, and without audio. */
 export function showItems(step: Step): void {
   const { conversation, items } = step.state
   let previous: string | null = null
-  for (const kept of conversation.items) {
+  for (const kept of itemsOf(conversation)) {
     const item = isHidden(items, kept.id) ? undefined : visible(kept, step)
     if (!item) continue
     for (const type of kept.done ? ['conversation.item.added', 'conversation.item.done'] : ['conversation.item.added']) {

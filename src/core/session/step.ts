@@ -54,10 +54,10 @@ export function step(state: SessionState, input: Input, now: number, heard: Hear
 
 /** A turn that is over is worth keeping, and may be the moment to leave. */
 function keepForOthers(step: Step, before: SessionState, input: Input): void {
-  const { state } = step
-  if (state.resume.leaving) moveWhenQuiet(step, (input.type === 'tick' && input.said) || [])
-  const isNews = state.conversation !== before.conversation || state.responses.active !== before.responses.active
-  if (isNews && isFree(state.responses) && isReady(step.state)) step.actions.push({ type: 'resume.keep' })
+  const { resume, conversation, responses } = step.state
+  if (resume.leaving) moveWhenQuiet(step, (input.type === 'tick' && input.said) || [])
+  const isNews = conversation !== before.conversation || responses.active !== before.responses.active
+  if (isNews && isFree(responses) && isReady(step.state)) step.actions.push({ type: 'resume.keep' })
 }
 
 /** What still matters once the client has gone. */

@@ -9,7 +9,7 @@ import { note, type Step } from './state.js'
 
 /** `responses`: made by `responses/machine.ts`. */
 export function changeResponses(step: Step, responses: Responses): void {
-  if (responses !== step.state.responses) step.set({ responses })
+  if (responses !== step.state.responses) step.own().responses = responses
 }
 
 export function sendToClient(step: Step, received: UpstreamEvent): void {

@@ -52,23 +52,24 @@ const LEAD_MS = 1000
 
 /** What this event changes; the same object: nothing. Times of the event are on the client's clock. */
 export function voiceAfter(v: Voice, event: RealtimeEvent, totalMs: number): Voice {
-  const id = stringAt(event, 'item_id') ?? ''
   switch (event.type) {
     case 'input_audio_buffer.speech_started':
-      return voiceWith(v, { speech: { id, fromMs: msAt(event, 'audio_start_ms', totalMs), toMs: undefined } })
+      return voiceWith(v, { speech: { id: idAt(event), fromMs: msAt(event, 'audio_start_ms', totalMs), toMs: undefined } })
     case 'input_audio_buffer.speech_stopped':
-      return v.speech?.id === id ? voiceWith(v, { speech: { ...v.speech, toMs: msAt(event, 'audio_end_ms', totalMs) } }) : v
+      return v.speech?.id === idAt(event) ? voiceWith(v, { speech: { ...v.speech, toMs: msAt(event, 'audio_end_ms', totalMs) } }) : v
     case 'input_audio_buffer.timeout_triggered':
-      return voiceWith(v, { speech: { id, fromMs: msAt(event, 'audio_start_ms', totalMs), toMs: msAt(event, 'audio_end_ms', totalMs) } })
+      return voiceWith(v, { speech: { id: idAt(event), fromMs: msAt(event, 'audio_start_ms', totalMs), toMs: msAt(event, 'audio_end_ms', totalMs) } })
     case 'input_audio_buffer.committed':
-      return committed(v, id, totalMs)
+      return committed(v, idAt(event), totalMs)
     case 'input_audio_buffer.cleared':
       return voiceWith(v, { speech: undefined, openFromMs: v.marks[0] ?? totalMs, marks: v.marks.slice(1) })
     case 'conversation.item.input_audio_transcription.completed':
     case 'conversation.item.deleted':
-      return v.turns.some((turn) => turn.id === id) ? voiceWith(v, { turns: v.turns.filter((turn) => turn.id !== id) }) : v
-    case 'conversation.item.input_audio_transcription.failed':
+      return v.turns.length === 0 ? v : withoutTurn(v, idAt(event))
+    case 'conversation.item.input_audio_transcription.failed': {
+      const id = idAt(event)
       return withTurns(v, (turn) => (turn.id === id ? { ...turn, transcribes: false } : turn))
+    }
     case 'response.created': {
       const response = objectAt(event, 'response')
       return withTurns(v, (turn) => (turn.answered ? turn : { ...turn, answer: stringAt(response, 'id') }))
@@ -121,6 +122,10 @@ function committed(v: Voice, id: string, totalMs: number): Voice {
   return voiceWith(v, { speech: undefined, openFromMs: toMs, turns: [...v.turns, turn].slice(-MOST_TURNS), marks: byHand === undefined ? v.marks : v.marks.slice(1) })
 }
 
+function withoutTurn(v: Voice, id: string): Voice {
+  return v.turns.some((turn) => turn.id === id) ? voiceWith(v, { turns: v.turns.filter((turn) => turn.id !== id) }) : v
+}
+
 /** Without words to come, an answered turn need not be kept. */
 function withTurns(v: Voice, change: (turn: Turn) => Turn): Voice {
   if (v.turns.length === 0) return v
@@ -131,6 +136,10 @@ function withTurns(v: Voice, change: (turn: Turn) => Turn): Voice {
 function voiceWith(v: Voice, changes: Partial<Voice>): Voice {
   const copy: Voice = { clockMs: v.clockMs, openFromMs: v.openFromMs, speech: v.speech, turns: v.turns, marks: v.marks, transcribes: v.transcribes }
   return Object.assign(copy, changes)
+}
+
+function idAt(event: RealtimeEvent): string {
+  return stringAt(event, 'item_id') ?? ''
 }
 
 function msAt(event: RealtimeEvent, field: string, fallback: number): number {

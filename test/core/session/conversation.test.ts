@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { RealtimeEvent } from '../../../src/core/protocol/events.js'
 import { type Conversation, MAX_CONVERSATION_SIZE, noConversation, remembered } from '../../../src/core/session/conversation.js'
+import { itemsOf } from '../../../src/core/session/kept-items.js'
 import { fc } from '../../support/property.js'
 
 const event = (type: string, fields: object) => ({ type, event_id: 'e', ...fields }) as unknown as RealtimeEvent
@@ -12,8 +13,8 @@ const result = (id: string, callId: string, output = 'sunny') => ({ id, type: 'f
 const added = (item: object, previous: string | null = null) => event('conversation.item.added', { previous_item_id: previous, item })
 const done = (item: object) => event('conversation.item.done', { previous_item_id: null, item })
 const told = (...events: RealtimeEvent[]): Conversation => events.reduce(remembered, noConversation)
-const ids = ({ items }: Conversation) => items.map((item) => item.id)
-const texts = ({ items }: Conversation) => items.map((item) => item.text)
+const ids = (conversation: Conversation) => itemsOf(conversation).map((item) => item.id)
+const texts = (conversation: Conversation) => itemsOf(conversation).map((item) => item.text)
 
 describe('order', () => {
   it('is the service’s: after the item that is named, else last', () => {
@@ -63,9 +64,9 @@ describe('words', () => {
 
   it('of an answer come when it is done, as text or as transcript', () => {
     const open = message('b', 'assistant', [], 'in_progress')
-    expect(told(added(open)).items).toMatchObject([{ text: '', done: false }])
+    expect(itemsOf(told(added(open)))).toMatchObject([{ text: '', done: false }])
     const closed = message('b', 'assistant', [{ type: 'output_audio', transcript: 'Hi there.' }])
-    expect(told(added(open), event('response.output_item.done', { response_id: 'r', item: closed })).items).toMatchObject([{ text: 'Hi there.', done: true }])
+    expect(itemsOf(told(added(open), event('response.output_item.done', { response_id: 'r', item: closed })))).toMatchObject([{ text: 'Hi there.', done: true }])
     const two = message('b', 'assistant', [
       { type: 'output_text', text: 'One.' },
       { type: 'output_text', text: 'Two.' },
@@ -76,7 +77,7 @@ describe('words', () => {
   it('of a call are its arguments, of a result its output', () => {
     const args = '{"city":"Bergen"}'
     const conversation = told(added(call('c', 'call_1', '')), done(call('c', 'call_1', args)), added(result('o', 'call_1'), 'c'))
-    expect(conversation.items).toMatchObject([
+    expect(itemsOf(conversation)).toMatchObject([
       { type: 'function_call', name: 'get_weather', callId: 'call_1', text: args },
       { type: 'function_call_output', callId: 'call_1', text: 'sunny' },
     ])
@@ -92,19 +93,19 @@ describe('words', () => {
 
   it('come with the rest of the item, which stays as it was', () => {
     const transcript = event('conversation.item.input_audio_transcription.completed', { item_id: 'a', content_index: 0, transcript: 'Hello.' })
-    expect(told(added(spoken('a')), transcript).items).toEqual([{ ...told(added(spoken('a'))).items[0], text: 'Hello.' }])
-    expect(remembered(told(added(spoken('a'))), event('conversation.item.input_audio_transcription.completed', { item_id: 'a' })).items).toMatchObject([{ text: '' }])
+    expect(itemsOf(told(added(spoken('a')), transcript))).toEqual([{ ...itemsOf(told(added(spoken('a'))))[0], text: 'Hello.' }])
+    expect(itemsOf(remembered(told(added(spoken('a'))), event('conversation.item.input_audio_transcription.completed', { item_id: 'a' })))).toMatchObject([{ text: '' }])
   })
 
   it('are complete when the service says so, in whichever event', () => {
-    const states = (...events: RealtimeEvent[]) => told(...events).items.map((one) => one.done)
+    const states = (...events: RealtimeEvent[]) => itemsOf(told(...events)).map((one) => one.done)
     const open = message('b', 'assistant', [], 'in_progress')
     expect(states(added(open))).toEqual([false])
     expect(states(added(message('b', 'assistant')))).toEqual([true])
     expect(states(added(open), done(open))).toEqual([true])
     // What is complete is not opened again.
     const closed = message('b', 'assistant', [{ type: 'output_text', text: 'Done.' }])
-    expect(told(added(closed), added({ ...open, content: [{ type: 'output_text', text: 'Not' }] })).items).toMatchObject([{ done: true, text: 'Done.' }])
+    expect(itemsOf(told(added(closed), added({ ...open, content: [{ type: 'output_text', text: 'Not' }] })))).toMatchObject([{ done: true, text: 'Done.' }])
     // A result has no status of its own.
     expect(states(added(result('o', 'call_1')))).toEqual([true])
   })
@@ -112,8 +113,8 @@ describe('words', () => {
   it('that were heard are known of an answer that was truncated, and stay known', () => {
     const item = message('b', 'assistant', [{ type: 'output_audio', transcript: 'A long answer.' }])
     const cut = event('conversation.item.truncated', { item_id: 'b', content_index: 0, audio_end_ms: 700 })
-    expect(told(added(item), cut, done(item)).items).toMatchObject([{ heardMs: 700, text: 'A long answer.' }])
-    const at = (audio_end_ms: unknown) => told(added(item), event('conversation.item.truncated', { item_id: 'b', audio_end_ms })).items[0]?.heardMs
+    expect(itemsOf(told(added(item), cut, done(item)))).toMatchObject([{ heardMs: 700, text: 'A long answer.' }])
+    const at = (audio_end_ms: unknown) => itemsOf(told(added(item), event('conversation.item.truncated', { item_id: 'b', audio_end_ms })))[0]?.heardMs
     expect([at(0), at(-5), at('700'), at(undefined)]).toEqual([0, 0, undefined, undefined])
   })
 })
@@ -156,7 +157,7 @@ describe('at its bound', () => {
     for (let n = 0; n < 1500; n++) conversation = remembered(conversation, added(call(`c${n}`, `call_${n}`)))
     expect(conversation.size).toBeLessThanOrEqual(MAX_CONVERSATION_SIZE)
     expect([ids(conversation)[0], ids(conversation).at(-1)]).toEqual(['turn', 'c1499'])
-    expect(conversation.items.length + conversation.leftOut).toBe(1501)
+    expect(itemsOf(conversation).length + conversation.leftOut).toBe(1501)
   })
 
   it('holds exactly so much, and an eighth less after it has dropped something', () => {
@@ -177,7 +178,7 @@ describe('at its bound', () => {
     expect(conversation.leftOut).toBe(2)
     // What is learned later changes nothing of that.
     const later = remembered(conversation, event('conversation.item.truncated', { item_id: 'm3', audio_end_ms: 5 }))
-    expect([later.leftOut, later.items.length]).toEqual([2, 13])
+    expect([later.leftOut, itemsOf(later).length]).toEqual([2, 13])
   })
 
   it('drops one call with its result, and leaves the next with its own', () => {
@@ -199,9 +200,9 @@ describe('at its bound', () => {
     )
     const check = (events: readonly RealtimeEvent[]) => {
       const conversation = told(...events)
-      const whole = conversation.items.reduce((sum, item) => sum + item.text.length + 200, 0)
+      const whole = itemsOf(conversation).reduce((sum, item) => sum + item.text.length + 200, 0)
       expect(conversation.size).toBe(whole)
-      expect(new Set(ids(conversation)).size).toBe(conversation.items.length)
+      expect(new Set(ids(conversation)).size).toBe(itemsOf(conversation).length)
     }
     fc.assert(fc.property(fc.array(anything, { maxLength: 60 }), check))
   })

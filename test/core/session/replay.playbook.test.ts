@@ -2,6 +2,7 @@
 import { deserialize, serialize } from 'node:v8'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../../src/core/protocol/events.js'
+import { itemsOf } from '../../../src/core/session/kept-items.js'
 import { msHeard, replay } from '../../../src/core/session/replay.js'
 import type { SessionState } from '../../../src/core/session/state.js'
 import { ev, PREFIX, play, updated } from '../../support/playbook.js'
@@ -43,7 +44,7 @@ describe('replay', () => {
 
   it('creates every item in order, hidden ones too, with the words that were heard', () => {
     const { state } = talked()
-    const outputId = state.conversation.items[2]?.id
+    const outputId = itemsOf(state.conversation)[2]?.id
     expect(items(state)).toEqual([
       { id: 'item_1', type: 'message', role: 'user', content: [{ type: 'input_text', text: 'How is the weather in Bergen?' }] },
       { id: 'item_call_1', type: 'function_call', call_id: 'call_1', name: 'get_weather', arguments: '{"city":"Bergen"}' },

@@ -1,5 +1,6 @@
 // What an item of the conversation means that the relay has not sent in a call: speech and answers are ordinary, words of the caller count, all else is undone.
 import { arrayAt, isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
+import { itemsOf } from '../kept-items.js'
 import { overRate } from '../refuse.js'
 import { itemTaken } from '../responses/machine.js'
 import type { Step } from '../state.js'
@@ -32,7 +33,7 @@ export function foreignItem(step: Step, call: CallState, event: RealtimeEvent): 
   const item = objectAt(event, 'item')
   const id = stringAt(item, 'id') ?? ''
   // Announced before, by the other of the two events that announce.
-  if (step.state.conversation.items.some((kept) => kept.id === id)) return true
+  if (itemsOf(step.state.conversation).some((kept) => kept.id === id)) return true
   const { active, filler } = step.state.responses
   const origin = originOf(item, active !== undefined || filler !== undefined || call.dismissed.length > 0 || call.unsure !== undefined)
   if (origin === 'own') return true

@@ -5,6 +5,7 @@ import type { JsonObject } from '../../protocol/events.js'
 import { cutOff } from '../call/cancel.js'
 import { close } from '../ending.js'
 import { hideItem } from '../items.js'
+import { itemsOf } from '../kept-items.js'
 import type { SessionNote } from '../notes.js'
 import { stopAnswer } from '../playing/interrupting.js'
 import { changeQuota } from '../quota/gate.js'
@@ -91,7 +92,7 @@ export function deleteBlocked(step: Step): void {
   if (!guards?.dropped.some(({ over, keeps }) => over && keeps)) return
   for (const { items, over, keeps } of guards.dropped) {
     if (!over || !keeps) continue
-    for (const id of items) if (!keeps.includes(id) && conversation.items.some((one) => one.id === id && one.type === 'message')) deleteItem(step, id)
+    for (const id of items) if (!keeps.includes(id) && itemsOf(conversation).some((one) => one.id === id && one.type === 'message')) deleteItem(step, id)
     if (step.state.profile.guards?.tellsModel) tellModel(step)
   }
   const after = step.state.guards?.dropped ?? []

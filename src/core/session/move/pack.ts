@@ -3,6 +3,7 @@ import { withClientTools } from '../../policy/client-tools.js'
 import type { SessionProfile, SessionTool } from '../../policy/profile.js'
 import { isObject, type Json, type JsonObject } from '../../protocol/events.js'
 import { guardsBegin, guardsElsewhere } from '../guards/state.js'
+import { itemsOf, type KeptItem, splitItems } from '../kept-items.js'
 import { mannersBegin, mannersElsewhere } from '../manners/state.js'
 import type { Rates } from '../rates.js'
 import { responsesWith } from '../responses/state.js'
@@ -31,15 +32,22 @@ export interface Unpacking {
   readonly isLost: boolean
 }
 
+/** A state as it is packed: its items in one list, however they are kept. */
+type Packed = Omit<SessionState, 'profile' | 'conversation'> & {
+  readonly conversation: { readonly items: readonly KeptItem[]; readonly size: number; readonly leftOut: number }
+}
+
 export function packed({ profile, ...state }: SessionState): JsonObject {
   const registered = profile.tools.filter((tool) => tool.registered)
-  return { version: STATE_VERSION, state: toJson(state), tools: toJson(registered) }
+  const { size, leftOut } = state.conversation
+  const all: Packed = { ...state, conversation: { items: itemsOf(state.conversation), size, leftOut } }
+  return { version: STATE_VERSION, state: toJson(all), tools: toJson(registered) }
 }
 
 /** The state, about to dial. Undefined: it is of another version, or of no session. */
 export function unpacked({ version, state, tools }: JsonObject, { profile, now, shift, caller, expiresAt, exp, isLost }: Unpacking): SessionState | undefined {
   if (version !== STATE_VERSION || !isObject(state) || !Array.isArray(tools)) return undefined
-  const found = fromJson(state) as unknown as Omit<SessionState, 'profile'>
+  const found = fromJson(state) as unknown as Packed
   const { restore, openedAt, relayIdPrefix } = found
   if (!restore || typeof openedAt !== 'number' || typeof relayIdPrefix !== 'string') return undefined
   const own = new Set(profile.tools.map(({ definition }) => definition.name))
@@ -62,13 +70,15 @@ export function unpacked({ version, state, tools }: JsonObject, { profile, now, 
 }
 
 /** Every time in it, on the new clock. */
-function later(state: Omit<SessionState, 'profile'>, shift: number): Omit<SessionState, 'profile'> {
-  const { openedAt, calls, responses, rates, quota, restored } = state
+function later(state: Packed, shift: number): Omit<SessionState, 'profile'> {
+  const { openedAt, conversation, calls, responses, rates, quota, restored } = state
+  const { items, size, leftOut } = conversation
   const { filler, turnSince } = responses
   const server = new Map([...calls.server].map(([id, call]) => [id, { ...call, startedAt: call.startedAt + shift, askedAt: call.askedAt + shift }]))
   return {
     ...state,
     openedAt: openedAt + shift,
+    conversation: { ...splitItems(items), size, leftOut },
     calls: { ...calls, server },
     responses: responsesWith(responses, { filler: filler && { ...filler, until: filler.until + shift }, turnSince: turnSince === undefined ? undefined : turnSince + shift }),
     rates: laterRates(rates, shift),

@@ -2,6 +2,7 @@
 import { objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
 import { remembered } from '../conversation.js'
 import type { Input } from '../inputs.js'
+import { itemsOf } from '../kept-items.js'
 import { isFree } from '../responses/floor.js'
 import { truncatedByRelay } from '../restore/truncating.js'
 import { isReady, publicEventId, relayId, type SessionState, type Step } from '../state.js'
@@ -173,7 +174,7 @@ function truncate(step: Step, parts: readonly Part[]): void {
 function truncatePart(step: Step, { itemId, contentIndex, heardMs }: Part): void {
   const { conversation, playing, profile } = step.state
   const key = partKey(itemId, contentIndex)
-  const isOfModel = conversation.items.some(({ id, role }) => id === itemId && role === 'assistant')
+  const isOfModel = itemsOf(conversation).some(({ id, role }) => id === itemId && role === 'assistant')
   if (!isOfModel || playing.truncated.has(key)) return
   noteTruncated(step, key, heardMs)
   const event = { type: 'conversation.item.truncate', event_id: relayId(step), item_id: itemId, content_index: contentIndex, audio_end_ms: heardMs }

@@ -11,6 +11,7 @@ export function endReason(response: JsonObject | undefined): string | undefined 
 
 /** Calls of tools, whoever runs them: what answers them belongs to the same turn. */
 export function callCount(response: JsonObject | undefined): number | undefined {
-  const count = arrayAt(response, 'output').filter((item) => isObject(item) && item.type === 'function_call').length
+  let count = 0
+  for (const item of arrayAt(response, 'output')) if (isObject(item) && item.type === 'function_call') count++
   return count > 0 ? count : undefined
 }

@@ -11,7 +11,9 @@ import { abortRunning, dropWaiting, registerCall, startCalls } from '../tools/ru
 import { isFree } from './floor.js'
 import { followUp } from './follow-up.js'
 import { began, ended, isActiveOne, responseHidden } from './machine.js'
-import type { UpstreamEvent } from './state.js'
+import type { ActiveResponse, UpstreamEvent } from './state.js'
+
+const OWES_NOTHING: Pick<ActiveResponse, 'coversOutputs' | 'coversLate'> = { coversOutputs: true, coversLate: [] }
 
 export function responseCreated(step: Step, received: UpstreamEvent): void {
   const { unanswered, uncertainAnswer } = step.state.responses
@@ -22,12 +24,18 @@ export function responseCreated(step: Step, received: UpstreamEvent): void {
   // The service began it by itself, and nobody would hear it.
   if (isAway(step.state) && isFree(step.state.responses))
     step.actions.push({ type: 'send', to: 'upstream', event: { type: 'response.cancel', event_id: relayId(step), response_id: id } })
-  const isCovered = (responseId: string) => callsOf(step.state.calls, responseId).every((call) => call.acknowledged)
-  const coversOutputs = [...unanswered.keys(), ...(uncertainAnswer?.unanswered ?? []).map(([responseId]) => responseId)].every(isCovered)
-  const coversLate = [...unanswered].flatMap(([id, one]) => (one.late && isCovered(id) ? [id] : []))
+  const { coversOutputs, coversLate } = unanswered.size > 0 || uncertainAnswer ? coveredBy(step) : OWES_NOTHING
   const mayCallTools = step.state.profile.tools.some((tool) => tool.owner === 'server')
   changeResponses(step, began(step.state.responses, { id, deferred: mayCallTools ? received : undefined, coversOutputs, coversLate }))
   if (!mayCallTools) sendToClient(step, received)
+}
+
+/** Which of the results that want an answer are in the conversation before a response begins. */
+function coveredBy(step: Step): Pick<ActiveResponse, 'coversOutputs' | 'coversLate'> {
+  const { unanswered, uncertainAnswer } = step.state.responses
+  const isCovered = (responseId: string) => callsOf(step.state.calls, responseId).every((call) => call.acknowledged)
+  const coversOutputs = [...unanswered.keys(), ...(uncertainAnswer?.unanswered ?? []).map(([responseId]) => responseId)].every(isCovered)
+  return { coversOutputs, coversLate: [...unanswered].flatMap(([id, one]) => (one.late && isCovered(id) ? [id] : [])) }
 }
 
 export function responseDone(step: Step, received: UpstreamEvent): void {

@@ -16,6 +16,8 @@
 import type { JsonObject, RealtimeEvent } from '../../protocol/events.js'
 import { type ActiveResponse, type HiddenResponse, type Responses, responsesWith, type Unanswered } from './state.js'
 
+const NONE: readonly string[] = []
+
 export function clientAsked(r: Responses, eventId: string | undefined, request: JsonObject | undefined): Responses {
   return responsesWith(r, { clientRequest: { eventId, request } })
 }
@@ -110,17 +112,26 @@ export function ended(r: Responses, id: string, wantsFollowUp: { readonly mixed:
   // It may have been another's answer that began before our request was read: if that is refused after all, its results are unanswered again.
   const uncertain = isActive && ourRequest && active && !active.coversOutputs
   const uncertainAnswer = uncertain ? { eventId: ourRequest.eventId, unanswered: [...r.unanswered].filter(([one]) => ourRequest.covers.includes(one)) } : r.uncertainAnswer
-  const covered = isActive ? [...(ourRequest?.covers ?? []), ...(active?.coversLate ?? [])] : []
-  let { unanswered } = r
-  if (covered.length > 0 || wantsFollowUp) {
-    const after = new Map(unanswered)
-    for (const one of covered) after.delete(one)
-    if (wantsFollowUp) after.set(id, { request: active?.request, mixed: wantsFollowUp.mixed })
-    unanswered = after
-  }
+  const unanswered = isActive || wantsFollowUp ? unansweredAfter(r, id, isActive, wantsFollowUp) : r.unanswered
   return isActive
     ? responsesWith(r, { active: undefined, ourRequest: undefined, dropNextRequest: false, unanswered, uncertainAnswer })
     : responsesWith(r, { unanswered, uncertainAnswer })
+}
+
+function unansweredAfter(
+  { unanswered, active, ourRequest }: Responses,
+  id: string,
+  isActive: boolean,
+  wantsFollowUp: { readonly mixed: boolean } | undefined,
+): Responses['unanswered'] {
+  const covers = (isActive ? ourRequest?.covers : undefined) ?? NONE
+  const coversLate = (isActive ? active?.coversLate : undefined) ?? NONE
+  if (covers.length === 0 && coversLate.length === 0 && !wantsFollowUp) return unanswered
+  const after = new Map(unanswered)
+  for (const one of covers) after.delete(one)
+  for (const one of coversLate) after.delete(one)
+  if (wantsFollowUp) after.set(id, { request: active?.request, mixed: wantsFollowUp.mixed })
+  return after
 }
 
 /** Whether `response.done` with this id ends the response that has the floor; an upstream may leave out `response.created`. */

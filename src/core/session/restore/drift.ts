@@ -1,7 +1,7 @@
 // A model that was told what it had said as text may write on instead of speaking: its answer is held until its kind is known, and asked for anew in other terms.
 import { arrayAt, isObject, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
-import type { KeptItem } from '../conversation.js'
 import { hideItem } from '../items.js'
+import { itemsOf, type KeptItem } from '../kept-items.js'
 import { heardPart, systemMessage } from '../replay.js'
 import { createForTurn } from '../responses/requests.js'
 import type { UpstreamEvent } from '../responses/state.js'
@@ -72,8 +72,8 @@ function dropped(step: Step, drift: Held, { event }: UpstreamEvent): readonly Up
 /** What was told as single items is told as one. The last turn stays what it is, since it is what is answered. */
 function retell(step: Step, { itemIds }: Held): void {
   const { conversation, restored } = step.state
-  const lastTurn = conversation.items.findLastIndex((item) => item.role === 'user')
-  const told = conversation.items.filter((item, at) => item.type === 'message' && restored.replayed.has(item.id) && (at < lastTurn || item.role === 'assistant'))
+  const lastTurn = itemsOf(conversation).findLastIndex((item) => item.role === 'user')
+  const told = itemsOf(conversation).filter((item, at) => item.type === 'message' && restored.replayed.has(item.id) && (at < lastTurn || item.role === 'assistant'))
   const ours = [...new Set(itemIds)].filter((id) => id !== '')
   const id = relayId(step)
   const gone = [...told.map((item) => item.id), ...ours]

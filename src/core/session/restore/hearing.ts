@@ -1,6 +1,7 @@
 // Lets a new leg hear what the lost one had heard: turns whose words nobody knows, speech that goes on, and audio that belongs to no turn yet.
 import { type Json, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
 import { readPath, writePath } from '../../protocol/paths.js'
+import { itemsOf } from '../kept-items.js'
 import type { Step } from '../state.js'
 import { keptPart, LEAST_TURN_MS, openPart, type Sound } from '../voice.js'
 
@@ -10,7 +11,7 @@ const TURNS = 'audio.input.turn_detection'
 export function soundsToTell({ state, heard }: Step): readonly Sound[] {
   const { voice, conversation, restore } = state
   if (restore?.soundless) return []
-  const unknown = voice.turns.filter(({ id }) => (conversation.items.find((item) => item.id === id)?.text ?? '') === '')
+  const unknown = voice.turns.filter(({ id }) => (itemsOf(conversation).find((item) => item.id === id)?.text ?? '') === '')
   // Speech that is over: nobody knows it as a turn yet.
   const ended = voice.speech?.toMs === undefined ? [] : [{ ...voice.speech, toMs: voice.speech.toMs }]
   return [...unknown, ...ended].flatMap((turn) => {

@@ -10,7 +10,7 @@ type Send = Extract<Action, { type: 'send' }>
 
 /** After every input. Returns the actions as they are to be done. */
 export function outgoing(step: Step): readonly Action[] {
-  if (!step.actions.some(isForUpstream)) return step.actions
+  if (!hasForUpstream(step.actions)) return step.actions
   const { state } = step
   if (!state.profile.limits.reconnectMs) return step.actions
   const isWaiting = state.restore !== undefined
@@ -29,8 +29,13 @@ export function outgoing(step: Step): readonly Action[] {
     if (!isOfReplay) sent = recorded(sent, action.event)
     if (isOfReplay || !isWaiting) actions.push(isOfReplay || names.size === 0 ? action : { ...action, event: withAliases(action.event, names) })
   }
-  if (sent !== state.underWay.sent) step.set({ underWay: tidy(state.underWay, { ...state.underWay, sent }) })
+  if (sent !== state.underWay.sent) step.own().underWay = tidy(state.underWay, { ...state.underWay, sent })
   return actions
+}
+
+function hasForUpstream(actions: readonly Action[]): boolean {
+  for (const action of actions) if (isForUpstream(action)) return true
+  return false
 }
 
 function isForUpstream(action: Action): action is Send {

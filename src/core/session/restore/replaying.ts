@@ -3,6 +3,7 @@ import { serverPartInForce } from '../../policy/session-update.js'
 import { codeLabel } from '../../policy/upstream-codes.js'
 import { type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../protocol/events.js'
 import { hideItem } from '../items.js'
+import { itemsOf } from '../kept-items.js'
 import { asIfUpstreamAnswered, leaveAnsweringToRelay } from '../quota/gate.js'
 import { replay } from '../replay.js'
 import type { UpstreamEvent } from '../responses/state.js'
@@ -90,7 +91,7 @@ export function replayTo(step: Step, restore: Restore, session: JsonObject | und
   const newId = stringAt(session, 'id')
   const aliases = newId === undefined || sessionId === undefined || newId === sessionId ? renamed : new Map(renamed).set(newId, sessionId)
   // Of a turn that the client has not seen as an item yet, the new one is the first it sees.
-  const known = items.filter((told) => !sounds.has(told) || conversation.items.some(({ id }) => id === idOf(told)))
+  const known = items.filter((told) => !sounds.has(told) || itemsOf(conversation).some(({ id }) => id === idOf(told)))
   const replayed = new Set(known.map((told) => renamed.get(idOf(told)) ?? idOf(told)))
   const committed = new Set(voice.turns.flatMap(({ id }) => (spoken.some((sound) => sound.id === id) ? [id] : [])))
   step.set({
@@ -105,7 +106,7 @@ export function replayTo(step: Step, restore: Restore, session: JsonObject | und
     const id = idOf(create)
     if (sound) step.actions.push({ type: 'audio.append', fromMs: sound.fromMs, toMs: sound.toMs })
     // Notes of ours: the client must not see them, nor a link to them.
-    else if (!renamed.has(id) && !step.state.conversation.items.some((kept) => kept.id === id)) step.set({ items: hideItem(step.state.items, id, null) })
+    else if (!renamed.has(id) && !itemsOf(step.state.conversation).some((kept) => kept.id === id)) step.set({ items: hideItem(step.state.items, id, null) })
     send(create)
   }
   if (detection) send(detection.on)

@@ -3,6 +3,7 @@ import { serverPartInForce } from '../../policy/session-update.js'
 import { objectAt } from '../../protocol/events.js'
 import { isOpen } from '../gate.js'
 import type { Input } from '../inputs.js'
+import { itemsOf } from '../kept-items.js'
 import { asIfUpstreamAnswered, leaveAnsweringToRelay } from '../quota/gate.js'
 import { replay } from '../replay.js'
 import { isFree } from '../responses/floor.js'
@@ -84,7 +85,7 @@ export function isQuiet({ state, heard }: Step): boolean {
   const { responses, underWay, detectsTurns, conversation, voice } = state
   const { sent, speech, owed, undone } = underWay
   // Words that will come are waited for; a session that does not transcribe has none.
-  const unheard = voice.transcribes && conversation.items.findLast((item) => item.role === 'user')?.text === ''
+  const unheard = voice.transcribes && itemsOf(conversation).findLast((item) => item.role === 'user')?.text === ''
   const waitsForCommit = !detectsTurns && heard.totalMs - voice.openFromMs > OPEN_MS
   return isBetweenAnswers(state) && !waitsForCommit && !responses.userSpeaks && sent.length === 0 && undone.length === 0 && speech === undefined && owed === undefined && !unheard
 }

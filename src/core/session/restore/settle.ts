@@ -5,6 +5,7 @@ import { type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../../p
 import { handleClientEvent } from '../client-events.js'
 import { remembered } from '../conversation.js'
 import { isOpen } from '../gate.js'
+import { itemsOf } from '../kept-items.js'
 import { interruptsItself } from '../playing/state.js'
 import { answerTurn, quotaReserved } from '../quota/gate.js'
 import { heardPart } from '../replay.js'
@@ -31,11 +32,13 @@ const UNHEARD = 'What the user said last could not be heard. Ask briefly to say 
 /** What the model is told after the conversation. */
 export function cutNotes(step: Step, sounds: readonly Sound[] = []): readonly string[] {
   const { conversation, underWay, responses } = step.state
-  if (conversation.items.length === 0 && underWay.owed === undefined) return []
+  if (itemsOf(conversation).length === 0 && underWay.owed === undefined) return []
   const cut = responses.active ? cutOfActive(step) : undefined
   // Of an owed turn there may be no item yet; otherwise the user may have said nothing at all.
   const words =
-    underWay.owed === undefined ? conversation.items.findLast((item) => item.role === 'user')?.text : (conversation.items.find((item) => item.id === underWay.owed)?.text ?? '')
+    underWay.owed === undefined
+      ? itemsOf(conversation).findLast((item) => item.role === 'user')?.text
+      : (itemsOf(conversation).find((item) => item.id === underWay.owed)?.text ?? '')
   const isUnanswered = underWay.owed !== undefined || cut === 'again' || underWay.sent.some((one) => one.type === 'response.create')
   const unheard = isUnanswered && words === '' && sounds.length === 0
   return [GO_ON, ...(cut === 'broken' && goesOnAfterCut(step) && wasHeard(step) ? [BROKE_OFF] : []), ...(unheard ? [UNHEARD] : [])]
@@ -101,7 +104,7 @@ function cutOfActive(step: Step): Cut {
 /** An answer of which no word was heard is given as a whole. */
 function wasHeard({ state }: Step): boolean {
   const { items = [] } = state.underWay.responses.find((one) => one.id === state.responses.active?.id) ?? {}
-  return items.some(({ id }) => state.conversation.items.some((kept) => kept.id === id && heardPart(kept) !== ''))
+  return items.some(({ id }) => itemsOf(state.conversation).some((kept) => kept.id === id && heardPart(kept) !== ''))
 }
 
 function shownOf({ state }: Step, id: string | undefined): ShownResponse | undefined {

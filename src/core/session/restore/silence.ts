@@ -14,7 +14,7 @@ export function watchWhileAwaited(step: Step): void {
   const { state } = step
   const isAwaited = isReady(state) && (state.profile.limits.reconnectMs ?? 0) > 0 && (floorOf(state.responses) !== 'free' || state.underWay.owed !== undefined)
   if (isAwaited === (state.watch !== undefined)) return
-  step.set({ watch: isAwaited ? { since: step.now, heard: undefined, pinged: false } : undefined })
+  step.own().watch = isAwaited ? { since: step.now, heard: undefined, pinged: false } : undefined
 }
 
 export function silenceDueAt({ watch }: SessionState): number {

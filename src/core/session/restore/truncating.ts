@@ -1,6 +1,7 @@
 // Truncates and deletes what was replayed in another form: the service holds an answer as text and refuses to cut what has no audio, so its text is replaced.
 import { type JsonObject, type RealtimeEvent, stringAt } from '../../protocol/events.js'
 import { itemBefore } from '../conversation.js'
+import { itemsOf } from '../kept-items.js'
 import { itemFor } from '../replay.js'
 import { handleServerEvent } from '../server-events.js'
 import { publicEventId, relayId, type Step } from '../state.js'
@@ -9,11 +10,11 @@ import { publicEventId, relayId, type Step } from '../state.js'
 export function truncatedByRelay(step: Step, event: RealtimeEvent): boolean {
   const id = stringAt(event, 'item_id') ?? ''
   if (!step.state.restored.replayed.has(id)) return false
-  const before = step.state.conversation.items.find((one) => one.id === id)
+  const before = itemsOf(step.state.conversation).find((one) => one.id === id)
   if (before?.type !== 'message' || before.role !== 'assistant') return false
   const { content_index: index = 0, audio_end_ms: end = 0 } = event
   handleServerEvent(step, { event: { type: 'conversation.item.truncated', event_id: publicEventId(step), item_id: id, content_index: index, audio_end_ms: end }, frame: undefined })
-  const after = step.state.conversation.items.find((one) => one.id === id)
+  const after = itemsOf(step.state.conversation).find((one) => one.id === id)
   const item = after && itemFor(after)
   if (item && !step.state.restored.retold.has(id) && JSON.stringify(itemFor(before)) !== JSON.stringify(item)) rewrite(step, id, item)
   return true

@@ -53,24 +53,28 @@ const MAX_UNDONE = 64
 export function observed(before: UnderWay, event: RealtimeEvent, answersTurns: boolean): UnderWay {
   const after = seen(before, event, answersTurns)
   const sent = acknowledged(after.sent, event)
-  return tidy(before, sent === after.sent ? after : underWayWith(after, { sent }))
+  return tidy(before, sent === after.sent ? after : underWay(after.responses, sent, after.undone, after.speech, after.owed))
 }
 
 function seen(u: UnderWay, event: RealtimeEvent, answersTurns: boolean): UnderWay {
-  const id = stringAt(event, 'item_id')
   switch (event.type) {
     case 'response.created': {
       const response = objectAt(event, 'response') ?? {}
       const begun = { id: stringAt(response, 'id') ?? '', response, items: [] }
-      return underWayWith(u, { owed: undefined, responses: [...u.responses.filter((one) => one.id !== begun.id), begun] })
+      const others = u.responses.length === 0 ? u.responses : u.responses.filter((one) => one.id !== begun.id)
+      return underWay([...others, begun], u.sent, u.undone, u.speech, undefined)
     }
     case 'response.done': {
       const ended = stringAt(objectAt(event, 'response'), 'id')
-      return underWayWith(u, { responses: u.responses.filter((one) => one.id !== ended) })
+      return withResponses(
+        u,
+        u.responses.filter((one) => one.id !== ended),
+      )
     }
     case 'response.output_item.added':
+      return withItem(u, event, false)
     case 'response.output_item.done':
-      return withItem(u, event, event.type === 'response.output_item.done')
+      return withItem(u, event, true)
     case 'response.content_part.added':
       return withPart(u, event, (parts) => [...parts, { contentIndex: indexAt(event, 'content_index'), part: objectAt(event, 'part') ?? {}, ended: [], text: undefined }])
     case 'response.output_audio.done':
@@ -81,24 +85,26 @@ function seen(u: UnderWay, event: RealtimeEvent, answersTurns: boolean): UnderWa
     case 'conversation.item.added':
     case 'conversation.item.created': {
       const added = stringAt(objectAt(event, 'item'), 'id')
-      return added === undefined || u.undone.includes(added) ? u : underWayWith(u, { undone: [...u.undone, added].slice(-MAX_UNDONE) })
+      if (added === undefined || u.undone.includes(added)) return u
+      const undone = u.undone.length < MAX_UNDONE ? u.undone : u.undone.slice(1)
+      return withUndone(u, [...undone, added])
     }
     case 'conversation.item.done':
       return without(withFinal(u, event), stringAt(objectAt(event, 'item'), 'id'))
     case 'response.function_call_arguments.done':
-      return changed(u, stringAt(event, 'response_id'), (items) => items.map((one) => (one.id === id ? withArguments(one, event) : one)))
+      return withArguments(u, event)
     case 'conversation.item.deleted':
-      return without(u, id)
+      return without(u, stringAt(event, 'item_id'))
     case 'input_audio_buffer.speech_started':
-      return underWayWith(u, { speech: id, owed: undefined })
+      return withTurn(u, stringAt(event, 'item_id'), undefined)
     case 'input_audio_buffer.speech_stopped':
-      return answersTurns ? underWayWith(u, { owed: id }) : u
+      return answersTurns ? withTurn(u, u.speech, stringAt(event, 'item_id')) : u
     case 'input_audio_buffer.committed': {
       const isOwn = u.sent.some((one) => one.type === 'input_audio_buffer.commit')
-      return underWayWith(u, { speech: undefined, owed: answersTurns && !isOwn ? id : u.owed })
+      return withTurn(u, undefined, answersTurns && !isOwn ? stringAt(event, 'item_id') : u.owed)
     }
     case 'input_audio_buffer.cleared':
-      return u.speech === undefined && u.owed === undefined ? u : underWayWith(u, { speech: undefined, owed: undefined })
+      return u.speech === undefined && u.owed === undefined ? u : withTurn(u, undefined, undefined)
     default:
       return u
   }
@@ -117,31 +123,39 @@ export function detectsTurnsInForce(session: JsonObject | undefined): boolean {
 function withItem(u: UnderWay, event: RealtimeEvent, done: boolean): UnderWay {
   const item = objectAt(event, 'item')
   const id = stringAt(item, 'id')
-  if (!item || id === undefined) return u
-  return changed(u, stringAt(event, 'response_id'), (items) => {
-    const known = items.find((one) => one.id === id)
-    if (known) return items.map((one) => (one === known ? itemWith(one, item, one.parts, done || one.final, done || one.done) : one))
-    return [...items, { id, outputIndex: indexAt(event, 'output_index'), item, parts: [], final: done, done }]
-  })
+  const place = placeOf(u.responses, stringAt(event, 'response_id'))
+  const owner = u.responses[place]
+  if (!item || id === undefined || !owner) return u
+  const at = placeOf(owner.items, id)
+  const known = owner.items[at]
+  if (known) return withItems(u, place, owner.items.with(at, itemWith(known, item, known.parts, done || known.final, done || known.done)))
+  return withItems(u, place, [...owner.items, { id, outputIndex: indexAt(event, 'output_index'), item, parts: [], final: done, done }])
 }
 
 /** The item as a whole is told before its end in the response. */
 function withFinal(u: UnderWay, event: RealtimeEvent): UnderWay {
   const item = objectAt(event, 'item')
-  const owner = u.responses.find((one) => one.items.some(({ id }) => id === item?.id))
-  if (!item || !owner || item.status === 'in_progress') return u
-  return changed(u, owner.id, (items) => items.map((one) => (one.id === item.id ? itemWith(one, item, one.parts, true, one.done) : one)))
+  const id = stringAt(item, 'id')
+  if (!item || item.status === 'in_progress' || id === undefined) return u
+  for (let place = 0; place < u.responses.length; place++) {
+    const { items } = u.responses[place] as ShownResponse
+    const at = placeOf(items, id)
+    const known = items[at]
+    if (known) return withItems(u, place, items.with(at, itemWith(known, item, known.parts, true, known.done)))
+  }
+  return u
 }
 
 /** A client may act on a call as soon as its arguments are whole. */
-function withArguments(one: ShownItem, event: RealtimeEvent): ShownItem {
-  const { name = one.item.name ?? null, arguments: words = '' } = event
-  return itemWith(one, { ...one.item, name, arguments: words, status: 'completed' }, one.parts, true, one.done)
+function withArguments(u: UnderWay, event: RealtimeEvent): UnderWay {
+  return changed(u, event, (one) => {
+    const { name = one.item.name ?? null, arguments: words = '' } = event
+    return itemWith(one, { ...one.item, name, arguments: words, status: 'completed' }, one.parts, true, one.done)
+  })
 }
 
 function withPart(u: UnderWay, event: RealtimeEvent, change: (parts: readonly ShownPart[]) => readonly ShownPart[]): UnderWay {
-  const id = stringAt(event, 'item_id')
-  return changed(u, stringAt(event, 'response_id'), (items) => items.map((one) => (one.id === id ? itemWith(one, one.item, change(one.parts), one.final, one.done) : one)))
+  return changed(u, event, (one) => itemWith(one, one.item, change(one.parts), one.final, one.done))
 }
 
 function ended(part: ShownPart, event: RealtimeEvent): ShownPart {
@@ -149,13 +163,28 @@ function ended(part: ShownPart, event: RealtimeEvent): ShownPart {
   return { contentIndex: part.contentIndex, part: objectAt(event, 'part') ?? part.part, ended: [...part.ended, event.type], text }
 }
 
-function changed(u: UnderWay, responseId: string | undefined, change: (items: readonly ShownItem[]) => readonly ShownItem[]): UnderWay {
-  if (!u.responses.some((one) => one.id === responseId)) return u
-  return underWayWith(u, { responses: u.responses.map((one) => (one.id === responseId ? { id: one.id, response: one.response, items: change(one.items) } : one)) })
+/** Of the item that the event names. */
+function changed(u: UnderWay, event: RealtimeEvent, change: (item: ShownItem) => ShownItem): UnderWay {
+  const place = placeOf(u.responses, stringAt(event, 'response_id'))
+  const owner = u.responses[place]
+  if (!owner) return u
+  const at = placeOf(owner.items, stringAt(event, 'item_id'))
+  const known = owner.items[at]
+  return withItems(u, place, known ? owner.items.with(at, change(known)) : owner.items)
+}
+
+/** -1: none of these. */
+function placeOf(those: readonly { readonly id: string }[], id: string | undefined): number {
+  for (let place = 0; place < those.length; place++) if (those[place]?.id === id) return place
+  return -1
 }
 
 function without(u: UnderWay, itemId: string | undefined): UnderWay {
-  return itemId !== undefined && u.undone.includes(itemId) ? underWayWith(u, { undone: u.undone.filter((one) => one !== itemId) }) : u
+  if (itemId === undefined || !u.undone.includes(itemId)) return u
+  return withUndone(
+    u,
+    u.undone.filter((one) => one !== itemId),
+  )
 }
 
 /** One object for all that have nothing under way. */
@@ -166,10 +195,26 @@ export function tidy(before: UnderWay, after: UnderWay): UnderWay {
   return isNothing ? nothingUnderWay : after
 }
 
-/** With every field written out, for the reason that `stateWith` gives. */
-function underWayWith(u: UnderWay, changes: Partial<UnderWay>): UnderWay {
-  const copy: UnderWay = { responses: u.responses, sent: u.sent, undone: u.undone, speech: u.speech, owed: u.owed }
-  return Object.assign(copy, changes)
+function underWay(responses: UnderWay['responses'], sent: UnderWay['sent'], undone: UnderWay['undone'], speech: UnderWay['speech'], owed: UnderWay['owed']): UnderWay {
+  return { responses, sent, undone, speech, owed }
+}
+
+function withResponses(u: UnderWay, responses: UnderWay['responses']): UnderWay {
+  return underWay(responses, u.sent, u.undone, u.speech, u.owed)
+}
+
+function withUndone(u: UnderWay, undone: UnderWay['undone']): UnderWay {
+  return underWay(u.responses, u.sent, undone, u.speech, u.owed)
+}
+
+function withTurn(u: UnderWay, speech: UnderWay['speech'], owed: UnderWay['owed']): UnderWay {
+  return underWay(u.responses, u.sent, u.undone, speech, owed)
+}
+
+/** Of the response at this place. */
+function withItems(u: UnderWay, place: number, items: readonly ShownItem[]): UnderWay {
+  const { id, response } = u.responses[place] as ShownResponse
+  return withResponses(u, u.responses.with(place, { id, response, items }))
 }
 
 function itemWith({ id, outputIndex }: ShownItem, item: JsonObject, parts: readonly ShownPart[], final: boolean, done: boolean): ShownItem {

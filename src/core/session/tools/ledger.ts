@@ -36,6 +36,8 @@ export interface ToolCalls {
 
 export const noCalls: ToolCalls = { server: new Map(), client: [] }
 
+const NONE: readonly ServerCall[] = []
+
 /** Answered calls remembered so that a repeated id is not run again. */
 const MAX_REMEMBERED = 512
 /** Calls of the client's own that are remembered: an answer to an older one is refused, and its item is shown by the tool's name. */
@@ -72,6 +74,7 @@ export function changeServerCall(calls: ToolCalls, callId: string, change: Parti
 }
 
 export function acknowledgeOutput(calls: ToolCalls, itemId: string): ToolCalls {
+  if (calls.server.size === 0) return calls
   for (const call of calls.server.values()) {
     if (call.outputItemId === itemId && !call.acknowledged) return changeServerCall(calls, call.callId, { acknowledged: true })
   }
@@ -80,12 +83,14 @@ export function acknowledgeOutput(calls: ToolCalls, itemId: string): ToolCalls {
 
 /** A call of a response that was cancelled before the call ran is not run; nothing is owed for it. */
 export function forgetWaiting(calls: ToolCalls, responseId: string): ToolCalls {
+  if (calls.server.size === 0) return calls
   const server = new Map([...calls.server].filter(([, call]) => !(call.responseId === responseId && (call.status === 'waiting' || call.status === 'asking'))))
   return server.size === calls.server.size ? calls : { ...calls, server }
 }
 
 /** The call to start now so that at most `maxConcurrent` tools are at work or asked about: the oldest that waits. */
 export function nextToStart(calls: ToolCalls, maxConcurrent: number): ServerCall | undefined {
+  if (calls.server.size === 0) return undefined
   const all = [...calls.server.values()]
   return all.filter((call) => call.atWork || call.status === 'asking').length < maxConcurrent ? all.find((call) => call.status === 'waiting') : undefined
 }
@@ -97,18 +102,21 @@ export function addLateResult(calls: ToolCalls, name: string, itemId: string): T
 }
 
 export function callsOf(calls: ToolCalls, responseId: string): readonly ServerCall[] {
+  if (calls.server.size === 0) return NONE
   return [...calls.server.values()].filter((call) => call.responseId === responseId)
 }
 
 /** The earliest time at which a call was asked about and is not answered, epoch milliseconds. */
 export function firstAskedAt(calls: ToolCalls): number {
   let first = Number.POSITIVE_INFINITY
+  if (calls.server.size === 0) return first
   for (const call of calls.server.values()) if (call.status === 'asking') first = Math.min(first, call.askedAt)
   return first
 }
 
 /** Also true while a background tool is at work. */
 export function hasUnanswered(calls: ToolCalls): boolean {
+  if (calls.server.size === 0) return false
   for (const call of calls.server.values()) if (call.status !== 'answered' || call.atWork) return true
   return false
 }
@@ -117,15 +125,13 @@ export function addClientCall(calls: ToolCalls, callId: string, responseId: stri
   if (clientCall(calls, callId)) return calls
   const client = [...calls.client, { callId, responseId, open: true }]
   // One that is answered, or else the oldest.
-  if (client.length > MAX_CLIENT_CALLS)
-    client.splice(
-      Math.max(
-        0,
-        client.findIndex((call) => !call.open),
-      ),
-      1,
-    )
+  if (client.length > MAX_CLIENT_CALLS) client.splice(Math.max(0, placeOfAnswered(client)), 1)
   return { server: calls.server, client }
+}
+
+function placeOfAnswered(client: readonly ClientCall[]): number {
+  for (let at = 0; at < client.length; at++) if (client[at]?.open === false) return at
+  return -1
 }
 
 /** From the end: nearly always it is one of the last. */
@@ -137,14 +143,19 @@ export function clientCall({ client }: ToolCalls, callId: string): ClientCall | 
 export function answerClientCall(calls: ToolCalls, callId: string): ToolCalls {
   const call = clientCall(calls, callId)
   if (!call?.open) return calls
-  const client = calls.client.map((one) => (one === call ? { callId, responseId: call.responseId, open: false } : one))
+  const client = calls.client.with(calls.client.lastIndexOf(call), { callId, responseId: call.responseId, open: false })
   return { server: calls.server, client }
 }
 
-export function hasClientCalls(calls: ToolCalls, responseId: string): boolean {
-  return calls.client.some((call) => call.responseId === responseId)
+export function hasClientCalls({ client }: ToolCalls, responseId: string): boolean {
+  for (let at = client.length - 1; at >= 0; at--) if (client[at]?.responseId === responseId) return true
+  return false
 }
 
-export function hasOpenClientCalls(calls: ToolCalls, responseId: string): boolean {
-  return calls.client.some((call) => call.responseId === responseId && call.open)
+export function hasOpenClientCalls({ client }: ToolCalls, responseId: string): boolean {
+  for (let at = client.length - 1; at >= 0; at--) {
+    const call = client[at]
+    if (call?.open && call.responseId === responseId) return true
+  }
+  return false
 }

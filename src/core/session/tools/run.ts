@@ -32,8 +32,9 @@ export function registerItem(step: Step, item: unknown, previous: string | null,
   if (!visible) step.set({ items: hideItem(step.state.items, itemId, previous) })
   else if (item.type === 'function_call') {
     const callId = stringAt(item, 'call_id')
-    step.set({ items: addClientCallItem(step.state.items, itemId) })
-    if (callId !== undefined && responseId !== undefined) step.set({ calls: addClientCall(step.state.calls, callId, responseId) })
+    const own = step.own()
+    own.items = addClientCallItem(own.items, itemId)
+    if (callId !== undefined && responseId !== undefined) own.calls = addClientCall(own.calls, callId, responseId)
   }
 }
 

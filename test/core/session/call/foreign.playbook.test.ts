@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { QuotaPolicy } from '../../../../src/core/policy/quota.js'
 import type { RealtimeEvent } from '../../../../src/core/protocol/events.js'
 import { originOf } from '../../../../src/core/session/call/foreign-items.js'
+import { itemsOf } from '../../../../src/core/session/kept-items.js'
 import { ev, tool } from '../../../support/playbook.js'
 import { added, type CallPlay, callPlay, committed, deleted, inForce, kinds, result, spoken, system, typed } from './call-play.js'
 
@@ -259,7 +260,7 @@ describe('an item of the caller', () => {
     const p = callPlay('shared', noTools)
     expect(p.upstream(added(item))).toEqual(['upstream conversation.item.delete'])
     expect(p.lastTo('upstream')).toMatchObject({ item_id: (item as { id: string }).id })
-    expect(p.state.conversation.items).toEqual([])
+    expect(itemsOf(p.state.conversation)).toEqual([])
     expect(p.upstream(deleted((item as { id: string }).id))).toEqual([])
     expect(p.call.breaches).toEqual([])
   })
@@ -295,7 +296,7 @@ describe('an item of the caller', () => {
     const p = callPlay('shared', { tools: [], limits: { maxViolations: 1 } as never })
     p.upstream(added(typed('i')))
     expect(p.upstream(deleted('i'))).toEqual(['client conversation.item.deleted'])
-    expect(p.state.conversation.items).toEqual([])
+    expect(itemsOf(p.state.conversation)).toEqual([])
     expect(p.upstream({ type: 'conversation.item.retrieved', event_id: 'e', item: typed('i') })).toEqual(['close foreign_control too_many_foreign_events'])
   })
 })

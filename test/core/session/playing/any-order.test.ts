@@ -1,6 +1,7 @@
 // In whatever order speech, cancels, truncates and audio come: no truncation beyond what was sent, none that the service would refuse, nothing late to the client.
 import { describe, expect, it } from 'vitest'
 import type { Interruption } from '../../../../src/core/policy/profile.js'
+import { itemsOf } from '../../../../src/core/session/kept-items.js'
 import { ev } from '../../../support/playbook.js'
 import { fc } from '../../../support/property.js'
 import { type PlayingPlay, playingPlay, RELAY } from './playing-play.js'
@@ -120,7 +121,7 @@ function world(interruption: Interruption): World {
       // Told for each that the relay has truncated.
       const ours = p.allTo('upstream').filter(({ type, event_id }) => type === 'conversation.item.truncate' && String(event_id).startsWith('relay_'))
       expect(p.allTo('client').filter(({ type }) => type === 'relay.interrupted')).toHaveLength(ours.length)
-      for (const { id, heardMs } of p.state.conversation.items) if (heardMs !== undefined) expect(heardMs).toBeLessThanOrEqual(Math.max(sentMs.get(id) ?? 0, 0))
+      for (const { id, heardMs } of itemsOf(p.state.conversation)) if (heardMs !== undefined) expect(heardMs).toBeLessThanOrEqual(Math.max(sentMs.get(id) ?? 0, 0))
     },
   }
 }

@@ -1,5 +1,6 @@
 // Playbooks of interruptions: who may interrupt when, what of the answer counts as heard, and what the model, the client and a next upstream are told of it.
 import { describe, expect, it } from 'vitest'
+import { itemsOf } from '../../../../src/core/session/kept-items.js'
 import { ev, tool } from '../../../support/playbook.js'
 import { playingPlay, RELAY } from './playing-play.js'
 
@@ -93,7 +94,7 @@ describe('speech into an answer, with truncate: relay', () => {
   it('is remembered for a next upstream at once, and stays so when the item is done', () => {
     const p = saying(300)
     p.speech('speech_started')
-    const heard = () => p.state.conversation.items.find(({ id }) => id === 'm_r1')?.heardMs
+    const heard = () => itemsOf(p.state.conversation).find(({ id }) => id === 'm_r1')?.heardMs
     expect(heard()).toBe(300)
     p.upstream({ type: 'conversation.item.done', event_id: 'x', previous_item_id: null, item: ev.message('m_r1') })
     expect(heard()).toBe(300)

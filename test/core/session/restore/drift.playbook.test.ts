@@ -1,6 +1,7 @@
 // Playbooks for a model that writes after it was told a conversation as text: nothing of that is shown, and its answer is asked for once more.
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../../../src/core/protocol/events.js'
+import { itemsOf } from '../../../../src/core/session/kept-items.js'
 import { ev, type Play, PREFIX, tool } from '../../../support/playbook.js'
 import { comesBack, echo, lose, restorable, typesTo } from './lost-upstream.js'
 
@@ -108,7 +109,7 @@ describe('the first answer after a restore', () => {
     expect(p.state.underWay.sent).toEqual([])
     // What the client knows of the conversation holds.
     expect(p.client({ type: 'conversation.item.delete', item_id: 'item_1' })).toEqual(['client conversation.item.deleted'])
-    expect(p.state.conversation.items.map(({ id }) => id)).not.toContain('item_1')
+    expect(itemsOf(p.state.conversation).map(({ id }) => id)).not.toContain('item_1')
   })
 
   it('that is lost while its kind is not known is asked for again', () => {

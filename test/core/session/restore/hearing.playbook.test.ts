@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../../../src/core/protocol/events.js'
 import type { Action } from '../../../../src/core/session/actions.js'
+import { itemsOf } from '../../../../src/core/session/kept-items.js'
 import { ev, type Play, PREFIX } from '../../../support/playbook.js'
 import { lose, restorable } from './lost-upstream.js'
 
@@ -104,7 +105,7 @@ describe('a turn that was committed and not answered', () => {
     expect(p.allTo('client').slice(seen)).toEqual([])
     p.upstream(transcript('turn_2', 'How is the sea?'))
     expect(p.lastTo('client')).toMatchObject({ type: 'conversation.item.input_audio_transcription.completed', item_id: 'turn_1' })
-    expect(p.state.conversation.items).toMatchObject([{ id: 'turn_1', text: 'How is the sea?' }])
+    expect(itemsOf(p.state.conversation)).toMatchObject([{ id: 'turn_1', text: 'How is the sea?' }])
   })
 
   it('is told as text if its words are known, and never as both', () => {
@@ -247,7 +248,7 @@ describe('several turns', () => {
     return p
   }
   const says = (p: Play, id: string, words: string) => p.upstream(transcript(id, words))
-  const known = (p: Play) => p.state.conversation.items.map(({ id, text }) => [id, text])
+  const known = (p: Play) => itemsOf(p.state.conversation).map(({ id, text }) => [id, text])
 
   it('keep their names, and the client its clock', () => {
     const p = three()

@@ -1,5 +1,6 @@
 // Playbooks for a planned move: when the next leg is made ready, what it waits for, and what becomes of it if something comes between.
 import { expect, it } from 'vitest'
+import { itemsOf } from '../../../../src/core/session/kept-items.js'
 import { rolloverFor } from '../../../../src/core/session/restore/state.js'
 import { ev, type Play, play, updated } from '../../../support/playbook.js'
 import { comesBack, echo, lose, RECONNECT_MS } from './lost-upstream.js'
@@ -177,7 +178,7 @@ it('the leg that was left is heard for five seconds more: late words reach clien
   const late = { type: 'conversation.item.input_audio_transcription.completed', event_id: 'e', item_id: 'item_1', content_index: 0, transcript: 'Hello' }
   const former = () => p.feed({ type: 'upstream.event', leg: 1, event: late as never, frame: undefined })
   expect(former()).toEqual(['client conversation.item.input_audio_transcription.completed'])
-  expect(p.state.conversation.items[0]?.text).toBe('Hello')
+  expect(itemsOf(p.state.conversation)[0]?.text).toBe('Hello')
   expect(p.feed({ type: 'upstream.closed', leg: 1, code: 1001 })).toEqual([])
   p.now += 5000
   expect(former()).toEqual([])

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { JsonObject, RealtimeEvent } from '../../../../src/core/protocol/events.js'
 import type { Action } from '../../../../src/core/session/actions.js'
+import { itemsOf } from '../../../../src/core/session/kept-items.js'
 import { nothingUnderWay } from '../../../../src/core/session/restore/under-way.js'
 import { ev, type Play, PREFIX, tool, updated } from '../../../support/playbook.js'
 import { comesBack, echo, lose, restorable, typesTo } from './lost-upstream.js'
@@ -95,7 +96,7 @@ describe('an answer that was under way', () => {
     lose(p, [{ itemId: 'item_c', text: '{"wh', audioMs: 0 }])
     comesBack(p)
     expect(endOf(p)).toBe('incomplete')
-    expect(p.state.conversation.items.map(({ id }) => id)).toEqual(['item_1', 'item_2'])
+    expect(itemsOf(p.state.conversation).map(({ id }) => id)).toEqual(['item_1', 'item_2'])
   })
 
   it('of which nobody saw anything leaves nothing behind: what follows has its place after the turn', () => {
