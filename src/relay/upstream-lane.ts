@@ -151,6 +151,7 @@ export class UpstreamLane {
    */
   learn(leg: Leg, frame: Frame, laned: boolean, events: readonly RealtimeEvent[], before: SessionState, state: SessionState, actions: readonly Action[]): void {
     this.#original = undefined
+    this.#copy = undefined
     if (!laned || this.gate !== undefined) return
     const [event, ...others] = events
     const [action, ...more] = actions

@@ -68,7 +68,8 @@ export interface PacedTurns {
   readonly durationMs: number
 }
 
-const WARM_UP_MS = 2000
+/** At that many times the pace. */
+const WARM_UP_HASTE = 4
 const AUDIO_CHARS = 4096
 /** At a pace of speech V8 would take an hour to compile what a running relay has compiled. */
 const FAST_WARM_UP: Fast = { kind: 'mix', audioChars: AUDIO_CHARS, turns: 40 }
@@ -76,9 +77,10 @@ const FAST_WARM_UP: Fast = { kind: 'mix', audioChars: AUDIO_CHARS, turns: 40 }
 async function paced(lab: Lab, target: Running, { sessions, intervalMs, durationMs }: PacedTurns, isFirst: boolean): Promise<Moved> {
   const cold = isFirst ? await warmedUp(lab, target, FAST_WARM_UP) : []
   await lab.open(target, { sessions, workers: 16 })
-  const pace = (ms: number) => lab.mock.call('turns', { kind: 'mix', audioChars: AUDIO_CHARS, intervalMs, durationMs: ms }, ms + 60_000)
-  const warmUp = await moved(lab, false, () => measured(target, () => pace(WARM_UP_MS)))
-  const { sent, used, problems } = await moved(lab, false, () => measuredSteady(target, () => pace(durationMs)))
+  // Whole turns are sent, so that it may take longer than asked.
+  const pace = (every: number, ms: number) => lab.mock.call('turns', { kind: 'mix', audioChars: AUDIO_CHARS, intervalMs: every, durationMs: ms }, ms + 60_000)
+  const warmUp = await moved(lab, false, () => measured(target, () => pace(intervalMs / WARM_UP_HASTE, 1)))
+  const { sent, used, problems } = await moved(lab, false, () => measuredSteady(target, () => pace(intervalMs, durationMs)))
   return { sent, used, problems: [...cold, ...warmUp.problems, ...problems] }
 }
 

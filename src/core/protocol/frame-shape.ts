@@ -16,14 +16,18 @@ export interface FrameShape {
   readonly event: Part
 }
 
-/** Any other value must be the same for a frame to have the same shape. */
-const TEXTS: ReadonlySet<string> = new Set([
-  ...['event_id', 'id', 'item_id', 'response_id', 'previous_item_id', 'call_id', 'conversation_id'],
-  ...['transcript', 'text', 'arguments', 'output', 'delta', 'obfuscation'],
+/**
+ * Texts and numbers that must be the same for a frame to have the same shape: the few that say what an event is about. All others may be somebody's
+ * words, which no process keeps beyond a session, and stand in slots.
+ */
+const CONSTANT: ReadonlySet<string> = new Set([
+  ...['type', 'object', 'role', 'status', 'reason', 'phase', 'output_modalities', 'modalities', 'voice', 'format', 'output_audio_format', 'rate'],
 ])
-const NUMBERS = /(?:_tokens|_ms|_index|seconds|remaining|limit)$/
-/** Holds texts of the client's own, under names of its own. */
-const FREE = 'metadata'
+const LONGEST_CONSTANT_TEXT = 64
+/** Have names, or bytes, of somebody's own: no shape is made of a frame with any of these. */
+const OWN: ReadonlySet<string> = new Set(['metadata', 'logprobs'])
+/** A number in a slot: whole or broken, without a sign or an exponent. */
+const PLAIN_NUMBER = /^[0-9.]+$/
 
 export const MOST_SLOTS = 64
 const MOST_DEPTH = 16
@@ -41,7 +45,7 @@ interface Search {
 /** Of a frame that was read as one event within the limits of its side. Undefined: it has too much in it to be kept. */
 export function shapeOf(frame: Frame): FrameShape | undefined {
   const search: Search = { frame, text: frame.toString('latin1'), spans: [], isNumber: [] }
-  const found = partAt(search, 0, '', false, 0)
+  const found = partAt(search, 0, '', 0)
   const { spans, isNumber } = search
   if (!found || isNumber.length > MOST_SLOTS) return undefined
   const constants: Buffer[] = []
@@ -60,29 +64,30 @@ interface FoundPart {
   readonly end: number
 }
 
-/** The value that begins at or behind `from`. `isFree`: inside what the client names and fills. */
-function partAt(search: Search, from: number, key: string, isFree: boolean, depth: number): FoundPart | undefined {
+/** The value of `key` that begins at or behind `from`. */
+function partAt(search: Search, from: number, key: string, depth: number): FoundPart | undefined {
   const { text } = search
   const at = afterSpace(text, from)
   switch (text[at]) {
     case '{':
-      return depth < MOST_DEPTH ? objectAt(search, at, isFree || key === FREE, depth + 1) : undefined
+      return depth < MOST_DEPTH && !OWN.has(key) ? objectAt(search, at, depth + 1) : undefined
     case '[':
-      return depth < MOST_DEPTH ? arrayAt(search, at, key, isFree, depth + 1) : undefined
+      return depth < MOST_DEPTH && !OWN.has(key) ? arrayAt(search, at, key, depth + 1) : undefined
     case '"': {
       const end = textEnd(text, at + 1)
-      if (isFree || TEXTS.has(key)) return { part: { type: 'text', slot: slotAt(search, at + 1, end, false) }, end: end + 1 }
-      return { part: constant(jsonAt(search, at, end + 1)), end: end + 1 }
+      if (!CONSTANT.has(key)) return { part: { type: 'text', slot: slotAt(search, at + 1, end, false) }, end: end + 1 }
+      return end - at > LONGEST_CONSTANT_TEXT ? undefined : { part: constant(asName(jsonAt(search, at, end + 1) as string)), end: end + 1 }
     }
     default: {
       const end = literalEnd(text, at)
-      const isCounted = NUMBERS.test(key) && /^[0-9.]+$/.test(text.slice(at, end))
-      return { part: isCounted ? { type: 'number', slot: slotAt(search, at, end, true) } : constant(jsonAt(search, at, end)), end }
+      const value = jsonAt(search, at, end)
+      if (typeof value !== 'number' || CONSTANT.has(key)) return { part: constant(value), end }
+      return PLAIN_NUMBER.test(text.slice(at, end)) ? { part: { type: 'number', slot: slotAt(search, at, end, true) }, end } : undefined
     }
   }
 }
 
-function objectAt(search: Search, from: number, isFree: boolean, depth: number): FoundPart | undefined {
+function objectAt(search: Search, from: number, depth: number): FoundPart | undefined {
   const { text } = search
   const keys: string[] = []
   const parts: Part[] = []
@@ -91,9 +96,8 @@ function objectAt(search: Search, from: number, isFree: boolean, depth: number):
     const keyAt = afterSpace(text, text[at] === ',' ? at + 1 : at)
     const keyEnd = textEnd(text, keyAt + 1)
     const key = jsonAt(search, keyAt, keyEnd + 1) as string
-    const found = partAt(search, afterSpace(text, keyEnd + 1) + 1, key, isFree, depth)
-    // An assignment to this name makes no field of it.
-    if (!found || key === '__proto__') return undefined
+    const found = partAt(search, afterSpace(text, keyEnd + 1) + 1, key, depth)
+    if (!found) return undefined
     keys.push(key)
     parts.push(found.part)
     at = afterSpace(text, found.end)
@@ -102,12 +106,12 @@ function objectAt(search: Search, from: number, isFree: boolean, depth: number):
   return { part: values ? constant(Object.fromEntries(keys.map((key, i) => [key, values[i] as Json]))) : { type: 'object', keys, parts }, end: at + 1 }
 }
 
-function arrayAt(search: Search, from: number, key: string, isFree: boolean, depth: number): FoundPart | undefined {
+function arrayAt(search: Search, from: number, key: string, depth: number): FoundPart | undefined {
   const { text } = search
   const parts: Part[] = []
   let at = afterSpace(text, from + 1)
   while (text[at] !== ']') {
-    const found = partAt(search, text[at] === ',' ? at + 1 : at, key, isFree, depth)
+    const found = partAt(search, text[at] === ',' ? at + 1 : at, key, depth)
     if (!found) return undefined
     parts.push(found.part)
     at = afterSpace(text, found.end)
@@ -134,6 +138,11 @@ function slotAt({ spans, isNumber }: Search, from: number, to: number, counts: b
   return isNumber.push(counts) - 1
 }
 
+/** V8 keeps names of fields once, and sees by their address whether two are the same: types and statuses are compared all the time. */
+function asName(text: string): string {
+  return Object.keys({ [text]: null })[0] as string
+}
+
 function jsonAt({ frame }: Search, from: number, to: number): Json {
   return JSON.parse(frame.toString('utf8', from, to)) as Json
 }
@@ -146,7 +155,7 @@ function textEnd(text: string, from: number): number {
 }
 
 const SPACE: ReadonlySet<string | undefined> = new Set([' ', '\n', '\r', '\t'])
-const AFTER_LITERAL: ReadonlySet<string | undefined> = new Set([...SPACE, ',', ']', '}', undefined])
+const AFTER_LITERAL: ReadonlySet<string | undefined> = new Set([...SPACE, ',', ']', '}'])
 
 function afterSpace(text: string, from: number): number {
   let at = from

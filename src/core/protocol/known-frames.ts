@@ -3,26 +3,29 @@ import type { Frame, Json, JsonObject, RealtimeEvent } from './events.js'
 import { type FrameShape, MOST_SLOTS, type Part, shapeOf } from './frame-shape.js'
 import { escapeSize } from './repeated-frame.js'
 
-/** Bytes of a frame that is learned from. */
-const LONGEST_LEARNED = 8 * 1024
+/** Bytes. Longer frames are parsed faster than they are looked through. */
+const LONGEST = 8 * 1024
 /** Of one type: messages and calls, of either side, have shapes of their own. */
 const MOST_SHAPES = 6
 const MOST_TYPES = 32
-/** Frames of a type whose shape is not known, until one of its shapes makes place: whoever varies what others do not makes nobody learn all the time. */
-const MISSES_TO_REPLACE = 32
+/** Once so many frames of a type were learned from, with or without a shape, it is one of so many of them: whoever varies what others do not makes nobody learn all the time. */
+const MISSES_TO_LEARN = 32
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const POINT = 0x2e
 const ZERO = 0x30
 const NINE = 0x39
+/** Whole numbers of so many digits are put together here; of broken ones `Number` reads so many behind the point. */
 const MOST_DIGITS = 9
+const MOST_BROKEN_DIGITS = 20
 /** What is known of a text: all of its bytes by `or`, and this if it has an escape. */
 const ESCAPED = 0x100
 const BEYOND_ASCII = 0x80
 
 interface OfType {
   readonly shapes: FrameShape[]
+  /** Frames that were read whole. */
   misses: number
 }
 
@@ -39,6 +42,7 @@ export class KnownFrames {
   /** Undefined: it must be read whole. */
   read(frame: Frame): RealtimeEvent | undefined {
     this.shape = undefined
+    if (frame.length > LONGEST) return undefined
     const shapes = this.#types.get(typeHash(frame))?.shapes
     if (!shapes) return undefined
     for (let i = 0; i < shapes.length; i++) {
@@ -57,17 +61,23 @@ export class KnownFrames {
 
   /** `frame` was read whole, within the limits of its side, as `event`. Its bytes are UTF-8. */
   learn(frame: Frame, event: RealtimeEvent): void {
-    // Those have prompts in them, and come seldom.
-    if (frame.length > LONGEST_LEARNED || event.type.startsWith('session.')) return
-    const hash = typeHash(frame)
-    const ofType = this.#types.get(hash) ?? { shapes: [], misses: 0 }
-    if (hash === 0 || (!this.#types.has(hash) && this.#types.size >= MOST_TYPES)) return
-    if (ofType.shapes.length >= MOST_SHAPES && ++ofType.misses % MISSES_TO_REPLACE !== 0) return
+    // Those have prompts or names in them, and come seldom.
+    if (frame.length > LONGEST || event.type.startsWith('session.') || event.type === 'error') return
+    const ofType = this.#ofType(typeHash(frame))
+    if (!ofType || (ofType.misses++ >= MOST_SHAPES && ofType.misses % MISSES_TO_LEARN !== 0)) return
     const shape = shapeOf(frame)
+    // An event may have what is not made of a shape, such as a field named `__proto__`.
     if (!shape || !this.#matches(shape, frame) || JSON.stringify(this.#make(shape.event, frame)) !== JSON.stringify(event)) return
     if (ofType.shapes.length >= MOST_SHAPES) ofType.shapes.pop()
     ofType.shapes.push(shape)
+  }
+
+  #ofType(hash: number): OfType | undefined {
+    const known = this.#types.get(hash)
+    if (known || hash === 0 || this.#types.size >= MOST_TYPES) return known
+    const ofType: OfType = { shapes: [], misses: 0 }
     this.#types.set(hash, ofType)
+    return ofType
   }
 
   #matches({ constants, isNumber }: FrameShape, frame: Frame): boolean {
@@ -108,10 +118,10 @@ export class KnownFrames {
   #numberEnd(frame: Frame, from: number, slot: number): number {
     const end = digitsEnd(frame, from)
     if (end === from || end - from > MOST_DIGITS || (frame[from] === ZERO && end - from > 1)) return frame.length
-    this.#kinds[slot] = frame[end] === POINT ? POINT : 0
+    this.#kinds[slot] = frame[end] as number
     if (frame[end] !== POINT) return end
     const brokenEnd = digitsEnd(frame, end + 1)
-    return brokenEnd === end + 1 || brokenEnd - end - 1 > MOST_DIGITS ? frame.length : brokenEnd
+    return brokenEnd === end + 1 || brokenEnd - end - 1 > MOST_BROKEN_DIGITS ? frame.length : brokenEnd
   }
 
   #make(part: Part, frame: Frame): Json {
@@ -141,7 +151,6 @@ const HEAD = Buffer.from('{"type":"')
 
 /** Of the type, if it comes first; else 0. Types may share one: whether a frame has a shape is then seen by its bytes. */
 function typeHash(frame: Frame): number {
-  if (frame.length < HEAD.length) return 0
   for (let i = 0; i < HEAD.length; i++) if (frame[i] !== HEAD[i]) return 0
   let hash = 1
   for (let at = HEAD.length; at < frame.length; at++) {

@@ -48,14 +48,14 @@ const response = (change: object = {}) => ({
     output: [{ id: 'item_1', type: 'message', role: 'assistant', content: [{ type: 'output_audio', transcript: 'Hello' }] }],
     audio: { output: { format: { type: 'audio/pcm', rate: 24_000 }, voice: 'alloy' } },
     usage: { total_tokens: 12, output_token_details: { text_tokens: 4, audio_tokens: 8 } },
-    metadata: { app: 'x' },
+    metadata: null,
     ...change,
   },
 })
+const text = JSON.stringify(response())
 const limits = (seconds: number | string) => `{"type":"rate_limits.updated","event_id":"e","rate_limits":[{"name":"tokens","limit":100,"remaining":99,"reset_seconds":${seconds}}]}`
 
 describe('a frame is read by its shape', () => {
-  const text = JSON.stringify(response())
   it.each([
     ['with other ids and words', text.replaceAll('_1"', '_22"').replace('Hello', 'Good morning')],
     ['with no words', text.replace('Hello', '')],
@@ -64,7 +64,6 @@ describe('a frame is read by its shape', () => {
     ['with half a character', text.replace('Hello', '\\ud83d')],
     ['with a byte order mark among its words', text.replace('Hello', '\ufeffHello')],
     ['with other counts', text.replace('12', '0').replace('"text_tokens":4', '"text_tokens":123456789')],
-    ['with other metadata', text.replace('"app":"x"', '"app":"yy"')],
   ])('%s', (_name, other) => {
     const read = learned(response()).read(frame(other))
     expect(read).toEqual(JSON.parse(other))
@@ -74,13 +73,49 @@ describe('a frame is read by its shape', () => {
   it('with broken numbers, and with white space', () => {
     const spaced = JSON.stringify(response(), null, 1).replace('{\n "type": ', '{"type":')
     const frames = learned(limits(0.6), spaced)
-    for (const seconds of ['7', '0.25', '12.000000001', '0.0']) expect(frames.read(frame(limits(seconds)))).toEqual(JSON.parse(limits(seconds)))
+    for (const seconds of ['7', '0.25', '12.000000001', '0.0', '0.30000000000000004', `0.${'1'.repeat(20)}`])
+      expect(frames.read(frame(limits(seconds)))).toEqual(JSON.parse(limits(seconds)))
     expect(frames.read(frame(spaced.replace('Hello', 'Good')))).toEqual(JSON.parse(spaced.replace('Hello', 'Good')))
+    const tabs = '{"type":"x",\r\n\t"event_id" :\t"e" ,\r"y":\t[ 1 ,\r\n2\t] }'
+    expect(learned(tabs).read(frame(tabs.replace('"e"', '"f"')))).toEqual({ type: 'x', event_id: 'f', y: [1, 2] })
+  })
+
+  it.each(['event_id', 'id', 'transcript', 'text', 'name', 'event', 'image_url', 'anything'])('with another text at %s', (key) => {
+    const having = (value: string) => ({ type: 'x', event_id: 'e', y: { [key]: value } })
+    expect(learned(having('a')).read(frame(having('bb')))).toEqual(having('bb'))
+  })
+
+  it.each(['text_tokens', 'audio_start_ms', 'output_index', 'seconds', 'anything'])('with another number at %s', (key) => {
+    const having = (value: number) => ({ type: 'x', event_id: 'e', [key]: value })
+    expect(learned(having(1)).read(frame(having(20)))).toEqual(having(20))
+  })
+
+  it.each(['type', 'object', 'role', 'status', 'reason', 'phase', 'voice', 'format', 'output_audio_format', 'rate'])('with the same %s, and no other', (key) => {
+    const having = (value: string | number) => ({ type: 'x', event_id: 'e', y: { [key]: value, text: 'a' } })
+    const frames = learned(having('a'), having(1))
+    for (const value of ['a', 1]) expect(frames.read(frame(having(value)))).toEqual(having(value))
+    for (const value of ['b', 2]) expect(frames.read(frame(having(value)))).toBeUndefined()
+  })
+
+  it.each(['output_modalities', 'modalities'])('with the same %s, and no others', (key) => {
+    const having = (value: string) => ({ type: 'x', event_id: 'e', [key]: [value] })
+    expect(learned(having('a')).read(frame(having('a')))).toEqual(having('a'))
+    expect(learned(having('a')).read(frame(having('b')))).toBeUndefined()
+  })
+
+  it('without odds of its words', () => {
+    const odds = { type: 'x', event_id: 'e', logprobs: null }
+    expect(learned(odds).read(frame(odds))).toEqual(odds)
+  })
+
+  it.each([['null'], ['true'], ['false'], ['{}']])('with the same count of %s, and no other', (count) => {
+    const frames = learned(text.replace('12', count))
+    expect(frames.read(frame(text.replace('12', count).replace('Hello', 'x')))).toEqual(JSON.parse(text.replace('12', count).replace('Hello', 'x')))
+    expect(frames.read(frame(text))).toBeUndefined()
   })
 })
 
 describe('a frame is not read by that shape', () => {
-  const text = JSON.stringify(response())
   it.each([
     ['another status', text.replace('completed', 'cancelled')],
     ['a field more', text.replace('"status"', '"x":1,"status"')],
@@ -95,6 +130,10 @@ describe('a frame is not read by that shape', () => {
     ['a count below zero', text.replace('12', '-12')],
     ['a count with an exponent', text.replace('12', '1e2')],
     ['a count that JSON does not know', text.replace('12', '012')],
+    ['a shorter one', text.replace('12', '01')],
+    ['a count with more behind it', text.replace('12', '12:')],
+    ['a count with a letter behind its point', text.replace('12', '12.x5')],
+    ['a count with many digits behind its point', text.replace('12', `0.${'1'.repeat(21)}`)],
     ['a count without an end', text.replace('12', '12.')],
     ['a count of many digits', text.replace('12', '1234567890')],
     ['no count', text.replace('12', '')],
@@ -109,8 +148,15 @@ describe('nothing is learned of', () => {
   it.each([
     ['a session, which has prompts in it', '{"type":"session.updated","event_id":"e","session":{"instructions":"secret"}}'],
     ['a long frame', JSON.stringify(response({ output: [{ id: 'x'.repeat(8192) }] }))],
-    ['a frame that says much that may be alike', JSON.stringify(response({ note: 'x'.repeat(2100) }))],
+    ['a frame that says much that may be alike', JSON.stringify(response({ ['x'.repeat(2100)]: 1 }))],
     ['a frame with many texts', JSON.stringify(response({ output: Array.from({ length: 65 }, (_, id) => ({ id: `item_${id}` })) }))],
+    ['an error, which may name what nobody is to know', '{"type":"error","event_id":"e","error":{"message":"x"}}'],
+    ['words that are told with their odds', '{"type":"x","event_id":"e","logprobs":[{"token":"secret","logprob":-0.1}]}'],
+    ['a status that is long', JSON.stringify({ type: 'x', event_id: 'e', status: 'x'.repeat(64) })],
+    ['a client’s own names', '{"type":"x","event_id":"e","metadata":{"ann":"x"}}'],
+    ['a number below zero', '{"type":"x","event_id":"e","y":-1}'],
+    ['a number with an exponent', '{"type":"x","event_id":"e","y":1e5}'],
+    ['a number of many digits', '{"type":"x","event_id":"e","y":1234567890}'],
     ['a deep frame', JSON.stringify(response({ deep: JSON.parse(`${'['.repeat(20)}${']'.repeat(20)}`) }))],
     ['a field that an assignment would not make', '{"type":"x","event_id":"e","__proto__":{"a":1}}'],
     ['a frame that does not begin with its type', '{"event_id":"e","type":"response.done"}'],
@@ -121,16 +167,68 @@ describe('nothing is learned of', () => {
   })
 })
 
+describe('the most that is learned of', () => {
+  const note = (characters: number) => ({
+    type: 'x',
+    event_id: 'e',
+    modalities: Array.from({ length: Math.ceil(characters / 50) }, (_, n) => 'x'.repeat(Math.min(50, characters - n * 50))),
+  })
+  /** The constant bytes of a frame with one slot of one character. */
+  const constants = (characters: number) => JSON.stringify(note(characters)).length - 1
+  const size = 1000 + Array.from({ length: 2048 }, (_, n) => n).findIndex((n) => constants(1000 + n) === 2048)
+  const nested = (depth: number, open: string, close: string) => `{"type":"x","event_id":"e","y":${open.repeat(depth)}true${close.repeat(depth)}}`
+  const slots = (count: number) => ({ type: 'x', event_id: 'e', y: Array.from({ length: count - 1 }, (_, n) => ({ id: `${n}` })) })
+  it.each([
+    ['bytes that are alike', note(size), note(size + 1)],
+    ['lists', nested(15, '[', ']'), nested(16, '[', ']')],
+    ['objects', nested(15, '{"a":', '}'), nested(16, '{"a":', '}')],
+    ['slots', slots(64), slots(65)],
+    ['a frame', { type: 'x', event_id: 'e', text: 'x'.repeat(8192 - 37) }, { type: 'x', event_id: 'e', text: 'x'.repeat(8192 - 36) }],
+    ['a status', { type: 'x', event_id: 'e', status: 'x'.repeat(63) }, { type: 'x', event_id: 'e', status: 'x'.repeat(64) }],
+  ])('%s', (_name, most, more) => {
+    expect(learned(most).read(frame(most))).toBeDefined()
+    expect(learned(more).read(frame(more))).toBeUndefined()
+  })
+})
+
+it('the shape that was read last is none, if the last frame had none', () => {
+  const frames = learned(response())
+  expect(frames.read(frame(response()))).toBeDefined()
+  expect(frames.shape).toBeDefined()
+  expect(frames.read(frame({ type: 'unknown' }))).toBeUndefined()
+  expect(frames.shape).toBeUndefined()
+})
+
 it('shapes of one type are bounded, and one makes place only after many misses', () => {
   const frames = new KnownFrames()
   const odd = (n: number) => frame({ type: 'response.created', event_id: 'e', response: { status: `s${n}` } })
+  const known = (from: number, count: number) => Array.from({ length: count }, (_, n) => from + n).filter((n) => frames.read(odd(n)))
   for (let n = 0; n < 6; n++) learn(frames, odd(n))
-  for (let n = 0; n < 6; n++) expect(frames.read(odd(n))).toBeDefined()
-  for (let n = 100; n < 131; n++) learn(frames, odd(n))
-  expect(Array.from({ length: 31 }, (_, n) => frames.read(odd(100 + n))).filter(Boolean)).toEqual([])
-  learn(frames, odd(999))
-  expect(frames.read(odd(999))).toBeDefined()
-  expect([0, 1, 2, 3, 4, 5].filter((n) => frames.read(odd(n)))).toHaveLength(5)
+  expect(known(0, 6)).toHaveLength(6)
+  for (let n = 100; n < 125; n++) learn(frames, odd(n))
+  expect(known(100, 25)).toEqual([])
+  // The thirty-second.
+  learn(frames, odd(125))
+  expect(known(125, 1)).toEqual([125])
+  expect(known(0, 6)).toHaveLength(5)
+})
+
+it('what cannot be learned is tried as seldom', () => {
+  const frames = new KnownFrames()
+  const [never, plain] = [frame('{"type":"x","y":1e5}'), frame('{"type":"x","y":1}')]
+  for (let n = 0; n < 6; n++) learn(frames, never)
+  for (let n = 6; n < 31; n++) learn(frames, plain)
+  expect(frames.read(plain)).toBeUndefined()
+  learn(frames, plain)
+  expect(frames.read(plain)).toBeDefined()
+})
+
+it('a long frame is not looked through', () => {
+  const long = (characters: number) => frame({ type: 'x', event_id: 'e', text: 'x'.repeat(characters) })
+  const frames = new KnownFrames()
+  learn(frames, long(1))
+  expect(frames.read(long(8192 - 37))).toBeDefined()
+  expect(frames.read(long(8192 - 36))).toBeUndefined()
 })
 
 it('types are bounded', () => {
@@ -240,6 +338,13 @@ describe.each(['preview', 'voice-live'] as const)('a frame is spelled for a clie
       expect([JSON.parse(out.toString())]).toEqual(translated(bytes))
     }
     for (const type of ['response.created', 'response.done', 'response.output_item.added', 'response.output_item.done', 'conversation.item.added']) expect(types).toContain(type)
+  })
+
+  it('in the order of the translation', () => {
+    const bytes = frame(response({ max_output_tokens: 100, temperature: 0.8, conversation_id: 'conv_1', output_modalities: ['audio'] }))
+    const out = spelled(bytes)?.toString() ?? ''
+    expect([JSON.parse(out)]).toEqual(translated(bytes))
+    expect(out).toBe(JSON.stringify(translated(bytes)[0]))
   })
 
   it('with escapes, and letters beyond ASCII', () => {
