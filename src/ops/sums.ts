@@ -28,7 +28,8 @@ export function createSums(labelNames: readonly string[]): Sums {
       let level: Level | undefined = first
       for (const name of labelNames) level = level?.next.get(labels[name])
       if (!level?.sum) return false
-      level.sum.amount += amount
+      // The library takes no other.
+      level.sum.amount = Math.min(level.sum.amount + amount, Number.MAX_VALUE)
       return true
     },
     begin(labels) {
@@ -43,8 +44,9 @@ export function createSums(labelNames: readonly string[]): Sums {
     },
     handOver(tell) {
       for (const sum of all) {
-        if (sum.amount > 0) tell(sum.labels, sum.amount)
+        const { amount } = sum
         sum.amount = 0
+        if (amount > 0) tell(sum.labels, amount)
       }
     },
   }

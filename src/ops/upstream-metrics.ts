@@ -80,7 +80,7 @@ export function createUpstreamMetrics(registry: Registry, { counter, histogram }
       const amount = counters[counter] as number
       if (!(Number.isFinite(amount) && amount > 0)) continue
       const sum = ofProfile.get(counter)
-      if (sum) sum.amount += amount
+      if (sum) sum.amount = Math.min(sum.amount + amount, Number.MAX_VALUE)
       else ofProfile.set(counter, { amount })
     }
   }

@@ -114,7 +114,8 @@ export class SessionLedger {
     const { booked } = this
     for (const name in counters) {
       const amount = counters[name] as number
-      if (amount !== 0) booked[name] = (booked[name] ?? 0) + amount
+      // What cost nothing has a price.
+      if (amount !== 0 || name.startsWith('cost_')) booked[name] = (booked[name] ?? 0) + amount
     }
     // Of one session these are always the same.
     this.#owner ??= {

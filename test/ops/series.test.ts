@@ -2,6 +2,7 @@
 import { Counter, Registry } from 'prom-client'
 import { expect, it } from 'vitest'
 import { createSeries } from '../../src/ops/series.js'
+import { createSums } from '../../src/ops/sums.js'
 import { fc } from '../support/property.js'
 
 const LABELS = ['side', 'why'] as const
@@ -43,6 +44,21 @@ it('a counter without labels begins at 0, and what no counter takes spoils no sc
     expect(() => labelled.inc({ colour: 'red' })).toThrow('colour')
   }
   expect(await registry.metrics()).toContain('\nrelay_bare_total 3\n')
+})
+
+it('a sum that no number holds is told as the largest one, and no scrape fails', async () => {
+  const registry = new Registry()
+  const counted = createSeries(registry, false).counter('relay_large_total', 'Large.')
+  for (let n = 0; n < 3; n++) counted.inc({}, Number.MAX_VALUE)
+  for (let scrape = 0; scrape < 2; scrape++) expect(await registry.metrics()).toContain('relay_large_total')
+})
+
+it('what the library refuses at one scrape is not told again at the next', async () => {
+  const sums = createSums(['side'])
+  sums.begin({ side: 'a' })
+  sums.add({ side: 'a' }, 2)
+  expect(() => sums.handOver(() => expect.unreachable())).toThrow()
+  sums.handOver(() => expect.unreachable())
 })
 
 function refuses(count: () => void): boolean {

@@ -95,6 +95,13 @@ describe('money', () => {
     expect(usage[0]?.counters.cost_usd).toBe(0.012)
   })
 
+  it('is known to be none, if what was used costs nothing', () => {
+    const free = open({ prices: { ...PRICES, prices: { gpt: {} } } }).ledger
+    free.response('r', USAGE)
+    expect(free.booked).toMatchObject({ input_tokens: 1_000, cost_usd: 0 })
+    expect(free.booked).not.toHaveProperty('input_audio_tokens')
+  })
+
   it('says where nobody knows a price', () => {
     open({ prices: PRICES }, { deployment: 'other' }).ledger.response('r', USAGE)
     expect(usage[0]?.counters).toMatchObject({ unpriced: 1 })

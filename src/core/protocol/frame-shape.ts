@@ -26,8 +26,6 @@ const CONSTANT: ReadonlySet<string> = new Set([
 const LONGEST_CONSTANT_TEXT = 64
 /** Have names, or bytes, of somebody's own: no shape is made of a frame with any of these. */
 const OWN: ReadonlySet<string> = new Set(['metadata', 'logprobs'])
-/** A number in a slot: whole or broken, without a sign or an exponent. */
-const PLAIN_NUMBER = /^[0-9.]+$/
 
 export const MOST_SLOTS = 64
 const MOST_DEPTH = 16
@@ -82,7 +80,7 @@ function partAt(search: Search, from: number, key: string, depth: number): Found
       const end = literalEnd(text, at)
       const value = jsonAt(search, at, end)
       if (typeof value !== 'number' || CONSTANT.has(key)) return { part: constant(value), end }
-      return PLAIN_NUMBER.test(text.slice(at, end)) ? { part: { type: 'number', slot: slotAt(search, at, end, true) }, end } : undefined
+      return { part: { type: 'number', slot: slotAt(search, at, end, true) }, end }
     }
   }
 }

@@ -66,7 +66,7 @@ export class KnownFrames {
     const ofType = this.#ofType(typeHash(frame))
     if (!ofType || (ofType.misses++ >= MOST_SHAPES && ofType.misses % MISSES_TO_LEARN !== 0)) return
     const shape = shapeOf(frame)
-    // An event may have what is not made of a shape, such as a field named `__proto__`.
+    // An event may have what is not made of a shape, such as a field named `__proto__` or a number below zero.
     if (!shape || !this.#matches(shape, frame) || JSON.stringify(this.#make(shape.event, frame)) !== JSON.stringify(event)) return
     if (ofType.shapes.length >= MOST_SHAPES) ofType.shapes.pop()
     ofType.shapes.push(shape)

@@ -151,7 +151,7 @@ describe('nothing is learned of', () => {
     ['a frame that says much that may be alike', JSON.stringify(response({ ['x'.repeat(2100)]: 1 }))],
     ['a frame with many texts', JSON.stringify(response({ output: Array.from({ length: 65 }, (_, id) => ({ id: `item_${id}` })) }))],
     ['an error, which may name what nobody is to know', '{"type":"error","event_id":"e","error":{"message":"x"}}'],
-    ['words that are told with their odds', '{"type":"x","event_id":"e","logprobs":[{"token":"secret","logprob":-0.1}]}'],
+    ['words that are told with their odds', '{"type":"x","event_id":"e","logprobs":[{"token":"secret","bytes":[115]}]}'],
     ['a status that is long', JSON.stringify({ type: 'x', event_id: 'e', status: 'x'.repeat(64) })],
     ['a client’s own names', '{"type":"x","event_id":"e","metadata":{"ann":"x"}}'],
     ['a number below zero', '{"type":"x","event_id":"e","y":-1}'],
