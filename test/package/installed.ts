@@ -76,7 +76,7 @@ export async function install(): Promise<Installed | string> {
   const { code: unpackedCode, errors: why } = await run('tar', ['xzf', tarball, '-C', unpacked], unpacked)
   if (unpackedCode !== 0) throw new Error(why)
   const app = folder('app')
-  const { code, output, errors } = await run('npm', ['install', '--no-audit', '--no-fund', tarball], app, { ms: INSTALL_MS })
+  const { code, output, errors } = await run('npm', ['install', '--prefix', app, '--no-audit', '--no-fund', tarball], app, { ms: INSTALL_MS })
   if (code === 0) return { unpacked: join(unpacked, 'package'), app, said: `${output}${errors}`, tarball }
   if (isAway(errors)) return 'the registry is away'
   throw new Error(errors)
@@ -87,7 +87,8 @@ export async function node(major: number): Promise<{ readonly path: string } | s
   if (major === Number(process.versions.node.split('.')[0])) return { path: alone(process.execPath, major) }
   const name = `node-${process.platform}-${process.arch}`
   const into = folder(`node-${major}-npm`)
-  const { code, errors } = await run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', `${name}@${major}`], into, { ms: INSTALL_MS })
+  // Without it npm would install where a folder above has modules.
+  const { code, errors } = await run('npm', ['install', '--prefix', into, '--no-audit', '--no-fund', '--ignore-scripts', `${name}@${major}`], into, { ms: INSTALL_MS })
   const program = join(into, 'node_modules', name, 'bin/node')
   if (code === 0 && existsSync(program)) return { path: alone(program, major) }
   if (isAway(errors) || /E404|ETARGET|notarget/.test(errors)) return `${name}@${major} is not to be had`
@@ -97,9 +98,14 @@ export async function node(major: number): Promise<{ readonly path: string } | s
 /** The schemas of CycloneDX, by name; undefined if the registry is away. */
 export async function cycloneSchemas(): Promise<string | undefined> {
   const into = folder('cyclonedx')
-  const { code, errors } = await run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--omit=optional', '@cyclonedx/cyclonedx-library@10.3.0'], into, {
-    ms: 60_000,
-  })
+  const { code, errors } = await run(
+    'npm',
+    ['install', '--prefix', into, '--no-audit', '--no-fund', '--ignore-scripts', '--omit=optional', '@cyclonedx/cyclonedx-library@10.3.0'],
+    into,
+    {
+      ms: 60_000,
+    },
+  )
   if (code === 0) return join(into, 'node_modules/@cyclonedx/cyclonedx-library/res/schema')
   if (isAway(errors)) return undefined
   throw new Error(errors)
