@@ -1,5 +1,6 @@
 // Finds the shape of a frame: what all events alike to it say, and where those texts and numbers stand that differ from one to the next.
 import { type Frame, isObject, type Json, type JsonObject } from './events.js'
+import { bytesAround } from './repeated-frame.js'
 
 /** How the event of a shape is put together. What is constant is frozen, and shared by all its events. */
 export type Part =
@@ -46,13 +47,7 @@ export function shapeOf(frame: Frame): FrameShape | undefined {
   const found = partAt(search, 0, '', 0)
   const { spans, isNumber } = search
   if (!found || isNumber.length > MOST_SLOTS) return undefined
-  const constants: Buffer[] = []
-  let from = 0
-  for (let i = 0; i <= spans.length; i += 2) {
-    // The frame may be a view of a large read, which must not live on.
-    constants.push(Buffer.from(frame.subarray(from, spans[i])))
-    from = spans[i + 1] ?? frame.length
-  }
+  const constants = bytesAround(frame, spans)
   const size = constants.reduce((sum, { length }) => sum + length, 0)
   return size > MOST_CONSTANT ? undefined : { constants, isNumber, event: found.part }
 }

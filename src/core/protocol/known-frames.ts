@@ -1,7 +1,7 @@
 // Reads frames of shapes that were read before, without parsing JSON: an event is made of what its shape says, and of the texts and numbers in its frame.
 import type { Frame, Json, JsonObject, RealtimeEvent } from './events.js'
 import { type FrameShape, MOST_SLOTS, type Part, shapeOf } from './frame-shape.js'
-import { escapeSize } from './repeated-frame.js'
+import { escapeSize, textAt } from './repeated-frame.js'
 
 /** Bytes. Longer frames are parsed faster than they are looked through. */
 const LONGEST = 8 * 1024
@@ -19,9 +19,8 @@ const NINE = 0x39
 /** Whole numbers of so many digits are put together here; of broken ones `Number` reads so many behind the point. */
 const MOST_DIGITS = 9
 const MOST_BROKEN_DIGITS = 20
-/** What is known of a text: all of its bytes by `or`, and this if it has an escape. */
-const ESCAPED = 0x100
-const BEYOND_ASCII = 0x80
+/** What is known of a text is all of its bytes by `or`. Below this it is ASCII, without an escape. */
+const NOT_PLAIN = 0x80
 
 interface OfType {
   readonly shapes: FrameShape[]
@@ -106,7 +105,7 @@ export class KnownFrames {
       if (byte < 0x20) return frame.length
       kind |= byte
       if (byte === BACKSLASH) {
-        kind |= ESCAPED
+        kind |= NOT_PLAIN
         at += escapeSize(frame, at)
       } else at++
     }
@@ -168,9 +167,7 @@ function digitsEnd(frame: Frame, from: number): number {
 }
 
 function textIn(frame: Frame, from: number, to: number, kind: number): string {
-  if (kind < BEYOND_ASCII) return frame.toString('latin1', from, to)
-  const text = frame.toString('utf8', from, to)
-  return kind < ESCAPED ? text : (JSON.parse(`"${text}"`) as string)
+  return kind < NOT_PLAIN ? frame.toString('latin1', from, to) : textAt(frame, from, to)
 }
 
 function numberIn(frame: Frame, from: number, to: number, kind: number): number {

@@ -84,14 +84,7 @@ function found(frame: Frame, varying: ReadonlySet<string>, nested: boolean): Fou
   const spans: number[] = []
   const names: string[] = []
   if (frame[0] !== OPEN || endOfObject(frame, 0, varying, nested, spans, names) !== frame.length - 1) return undefined
-  const constants: Buffer[] = []
-  let from = 0
-  for (let i = 0; i < spans.length; i += 2) {
-    constants.push(copyOf(frame, from, spans[i] as number))
-    from = spans[i + 1] as number
-  }
-  constants.push(copyOf(frame, from, frame.length))
-  return { pattern: { constants, names }, spans }
+  return { pattern: { constants: bytesAround(frame, spans), names }, spans }
 }
 
 /** Where the object that begins at `from` has its last byte. Behind the frame: it is not as plain as that. `nested`: whether it may have objects of plain values inside. */
@@ -172,7 +165,14 @@ function endOfLiteral(frame: Frame, from: number): number {
   return at
 }
 
-/** The frame may be a view of a read of 64 KiB, which must not live on. */
-function copyOf(frame: Frame, from: number, to: number): Buffer {
-  return Buffer.from(frame.subarray(from, to))
+/** The bytes of the frame before, between and behind `spans`, pairs of begin and end. Copies: the frame may be a view of a large read, which must not live on. */
+export function bytesAround(frame: Frame, spans: readonly number[]): readonly Buffer[] {
+  const around: Buffer[] = []
+  let from = 0
+  for (let i = 0; i < spans.length; i += 2) {
+    around.push(Buffer.from(frame.subarray(from, spans[i])))
+    from = spans[i + 1] as number
+  }
+  around.push(Buffer.from(frame.subarray(from)))
+  return around
 }
