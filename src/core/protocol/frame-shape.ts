@@ -1,6 +1,6 @@
 // Finds the shape of a frame: what all events alike to it say, and where those texts and numbers stand that differ from one to the next.
 import { type Frame, isObject, type Json, type JsonObject } from './events.js'
-import { bytesAround } from './repeated-frame.js'
+import { type Around, bytesAround } from './repeated-frame.js'
 
 /** How the event of a shape is put together. What is constant is frozen, and shared by all its events. */
 export type Part =
@@ -10,9 +10,8 @@ export type Part =
   | { readonly type: 'object'; readonly keys: readonly string[]; readonly parts: readonly Part[] }
   | { readonly type: 'array'; readonly parts: readonly Part[] }
 
-export interface FrameShape {
-  /** The bytes around the slots, each of which is a text between its quotes, or a number: one more than there are slots. */
-  readonly constants: readonly Buffer[]
+/** The bytes are those around the slots, each of which is a text between its quotes, or a number. */
+export interface FrameShape extends Around {
   readonly isNumber: readonly boolean[]
   readonly event: Part
 }
@@ -47,9 +46,8 @@ export function shapeOf(frame: Frame): FrameShape | undefined {
   const found = partAt(search, 0, '', 0)
   const { spans, isNumber } = search
   if (!found || isNumber.length > MOST_SLOTS) return undefined
-  const constants = bytesAround(frame, spans)
-  const size = constants.reduce((sum, { length }) => sum + length, 0)
-  return size > MOST_CONSTANT ? undefined : { constants, isNumber, event: found.part }
+  const { bytes, ends } = bytesAround(frame, spans)
+  return bytes.length > MOST_CONSTANT ? undefined : { bytes, ends, isNumber, event: found.part }
 }
 
 interface FoundPart {

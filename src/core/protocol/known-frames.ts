@@ -79,15 +79,14 @@ export class KnownFrames {
     return ofType
   }
 
-  #matches({ constants, isNumber }: FrameShape, frame: Frame): boolean {
-    const last = constants.length - 1
+  #matches({ bytes, ends, isNumber }: FrameShape, frame: Frame): boolean {
+    const last = ends.length - 1
     let at = 0
+    let from = 0
     for (let slot = 0; ; slot++) {
-      const constant = constants[slot] as Buffer
-      const { length } = constant
-      if (at + length > frame.length) return false
-      for (let i = 0; i < length; i++) if (frame[at + i] !== constant[i]) return false
-      at += length
+      const to = ends[slot] as number
+      if (at + to - from > frame.length) return false
+      for (; from < to; from++, at++) if (frame[at] !== bytes[from]) return false
       if (slot === last) return at === frame.length
       this.spans[slot * 2] = at
       at = isNumber[slot] ? this.#numberEnd(frame, at, slot) : this.#textEnd(frame, at, slot)

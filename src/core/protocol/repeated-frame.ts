@@ -39,9 +39,15 @@ export function isDeltaOfItem(type: string): boolean {
   return OF_ITEMS.has(type)
 }
 
-/** The bytes around the values that vary: one more than there are such values. */
-export interface FramePattern {
-  readonly constants: readonly Buffer[]
+/** The bytes of a frame around values that vary. In one piece, since it is compared when little of it is in the caches. */
+export interface Around {
+  /** One piece behind the other: one more than there are values. */
+  readonly bytes: Buffer
+  /** Where in `bytes` each piece ends. */
+  readonly ends: readonly number[]
+}
+
+export interface FramePattern extends Around {
   /** The names of the values that vary, in the order of the frame. */
   readonly names: readonly string[]
 }
@@ -84,7 +90,7 @@ function found(frame: Frame, varying: ReadonlySet<string>, nested: boolean): Fou
   const spans: number[] = []
   const names: string[] = []
   if (frame[0] !== OPEN || endOfObject(frame, 0, varying, nested, spans, names) !== frame.length - 1) return undefined
-  return { pattern: { constants: bytesAround(frame, spans), names }, spans }
+  return { pattern: { ...bytesAround(frame, spans), names }, spans }
 }
 
 /** Where the object that begins at `from` has its last byte. Behind the frame: it is not as plain as that. `nested`: whether it may have objects of plain values inside. */
@@ -111,24 +117,21 @@ function endOfObject(frame: Frame, from: number, varying: ReadonlySet<string>, n
 }
 
 /** Whether the frame is the pattern with other texts in it. If so, `spans` is filled with where they stand, as they are written. */
-export function matchesPattern({ constants }: FramePattern, frame: Frame, spans: number[]): boolean {
-  const last = constants.length - 1
+export function matchesPattern({ bytes, ends }: FramePattern, frame: Frame, spans: number[]): boolean {
+  const last = ends.length - 1
   let at = 0
+  let from = 0
   for (let i = 0; ; i++) {
-    const constant = constants[i] as Buffer
-    const end = at + constant.length
-    if (frame[end - 1] !== constant[constant.length - 1] || !isThere(constant, frame, at)) return false
-    if (i === last) return end === frame.length
-    at = endOfText(frame, end)
-    spans[i * 2] = end
+    const to = ends[i] as number
+    // Other types differ there at the latest, and mostly there first.
+    if (frame[at + to - from - 1] !== bytes[to - 1]) return false
+    // In JavaScript: for some dozen bytes a native call takes longer.
+    for (; from < to; from++, at++) if (frame[at] !== bytes[from]) return false
+    if (i === last) return at === frame.length
+    spans[i * 2] = at
+    at = endOfText(frame, at)
     spans[i * 2 + 1] = at
   }
-}
-
-/** In JavaScript: for some dozen bytes a native call takes longer. */
-function isThere(constant: Buffer, frame: Frame, at: number): boolean {
-  for (let i = 0; i < constant.length; i++) if (frame[at + i] !== constant[i]) return false
-  return true
 }
 
 /** Where a text ends. Behind the frame, so that nothing fits there: it has a control character, an escape that JSON does not know, or no end. */
@@ -166,13 +169,17 @@ function endOfLiteral(frame: Frame, from: number): number {
 }
 
 /** The bytes of the frame before, between and behind `spans`, pairs of begin and end. Copies: the frame may be a view of a large read, which must not live on. */
-export function bytesAround(frame: Frame, spans: readonly number[]): readonly Buffer[] {
-  const around: Buffer[] = []
+export function bytesAround(frame: Frame, spans: readonly number[]): Around {
+  const pieces: Buffer[] = []
+  const ends: number[] = []
   let from = 0
-  for (let i = 0; i < spans.length; i += 2) {
-    around.push(Buffer.from(frame.subarray(from, spans[i])))
-    from = spans[i + 1] as number
+  let size = 0
+  for (let i = 0; i <= spans.length; i += 2) {
+    const to = spans[i] ?? frame.length
+    pieces.push(frame.subarray(from, to))
+    size += to - from
+    ends.push(size)
+    from = spans[i + 1] ?? 0
   }
-  around.push(Buffer.from(frame.subarray(from)))
-  return around
+  return { bytes: Buffer.concat(pieces), ends }
 }
