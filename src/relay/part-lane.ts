@@ -1,4 +1,5 @@
 // Events of an item under way go on unread once one of their shape was read: its deltas, and what opens and closes its parts. Core hears of the latter if it matters: at a loss.
+import { isDeepStrictEqual } from 'node:util'
 import { decodeEvent, UPSTREAM_LIMITS } from '../core/protocol/codec.js'
 import { type Frame, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
 import { deltaPatternOf, type Found, type FramePattern, isDeltaOfItem, isOfPart, matchesPattern, partPatternOf } from '../core/protocol/repeated-frame.js'
@@ -7,6 +8,7 @@ import { neverRestored } from '../core/session/restore/state.js'
 import type { SessionState } from '../core/session/state.js'
 import type { Outcome } from './lane-outcome.js'
 
+/** Never changes, so that sessions can have the same one. */
 interface Shape {
   readonly type: string
   readonly pattern: FramePattern
@@ -31,9 +33,13 @@ const MOST_PASSED = 16
 /** Of one type: what is spoken and what is written have parts of their own kind. */
 const MOST_SHAPES = 2
 const NOTHING: readonly Frame[] = []
+/** Of the process. More sessions than learn alike have shapes of their own. */
+const MOST_SHARED = 64
+let sharedShapes: readonly WeakRef<Shape>[] = []
 
 export class PartLane {
-  #shapes: readonly Shape[] = []
+  /** Those that came last are looked at first. */
+  readonly #shapes: Shape[] = []
   /** The item under way in this state. */
   #item: Item | undefined
   #state: SessionState | undefined
@@ -51,8 +57,13 @@ export class PartLane {
     }
     const item = this.#item
     if (!item) return undefined
-    for (const shape of this.#shapes) {
+    const shapes = this.#shapes
+    for (let i = 0; i < shapes.length; i++) {
+      const shape = shapes[i] as Shape
       if (shape.ofCall !== item.isCall || !matchesPattern(shape.pattern, frame, spans)) continue
+      // Deltas of one kind come in a row.
+      for (let j = i; j > 0; j--) shapes[j] = shapes[j - 1] as Shape
+      shapes[0] = shape
       return isAt(frame, spans, shape.itemAt, item.itemId) && isAt(frame, spans, shape.responseAt, item.responseId) ? shape : undefined
     }
     return undefined
@@ -87,9 +98,11 @@ export class PartLane {
     const { names } = found.pattern
     const [itemAt, responseAt, wordsAt] = [names.indexOf('item_id'), names.indexOf('response_id'), names.indexOf('delta')]
     if (names.lastIndexOf('item_id') !== itemAt || names.lastIndexOf('response_id') !== responseAt || isDelta !== names.includes('delta')) return false
-    const shape: Shape = { type: event.type, pattern: found.pattern, outcome, ofCall: item.isCall, itemAt, responseAt, wordsAt }
-    const ofType = this.#shapes.filter(({ type }) => type === event.type).slice(0, MOST_SHAPES - 1)
-    this.#shapes = [shape, ...ofType, ...this.#shapes.filter(({ type }) => type !== event.type)]
+    const shape = shared({ type: event.type, pattern: found.pattern, outcome, ofCall: item.isCall, itemAt, responseAt, wordsAt })
+    const ofType = this.#shapes.filter(({ type }) => type === event.type)
+    const oldest = ofType.length < MOST_SHAPES ? undefined : ofType.at(-1)
+    if (oldest) this.#shapes.splice(this.#shapes.indexOf(oldest), 1)
+    this.#shapes.unshift(shape)
     return true
   }
 
@@ -107,6 +120,19 @@ export class PartLane {
   itemDone(itemId: string | undefined): void {
     if (itemId === this.#passedOf) this.#passed = undefined
   }
+}
+
+/**
+ * The shape itself, or one that says the same and that another session has: what a frame of that session brought into the caches is there for this one's.
+ * The process keeps none that no session has.
+ */
+function shared(shape: Shape): Shape {
+  for (const ref of sharedShapes) {
+    const other = ref.deref()
+    if (other && isDeepStrictEqual(other, shape)) return other
+  }
+  sharedShapes = [new WeakRef(shape), ...sharedShapes.filter((ref) => ref.deref() !== undefined).slice(0, MOST_SHARED - 1)]
+  return shape
 }
 
 /** The item that is being told, if the client sees it as the upstream tells it: a message, or a call of its own. */

@@ -1,11 +1,16 @@
 // When an event of an item under way may go on unread, what of it the session hears later, and for how long that is kept.
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import type { SessionState } from '../../src/core/session/state.js'
+import type { Outcome } from '../../src/relay/lane-outcome.js'
 import { PartLane } from '../../src/relay/part-lane.js'
 import { ev, type Play, play, profile, tool } from '../support/playbook.js'
 
 const RECONNECTS = { limits: { ...profile().limits, reconnectMs: 10_000 }, tools: [] }
 const FORWARD = { type: 'forward' } as const
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 /** A session in which this answer has begun. */
 function speaking(n: number, p: Play = play(RECONNECTS)): Play {
@@ -130,6 +135,32 @@ function calling(n: number, name = 'show_on_screen'): Play {
   p.upstream(ev.itemAdded(`resp_${n}`, { ...ev.call('c', name, '', 'in_progress'), id: `item_${n}` }))
   return p
 }
+
+describe('shapes that sessions have in common', () => {
+  const RENAME = { type: 'rename', at: 9, from: 'a', to: 'b' } as const
+  const shapeOf = (event: object, outcome: () => Outcome) => {
+    const lane = new PartLane()
+    const { state } = speaking(1)
+    lane.learn(frame(event), event as never, state, outcome)
+    return lane.match(frame(event), state, [])
+  }
+
+  it('are one object, whatever the ids and the texts', () => {
+    const one = shapeOf(part(1), () => ({ ...RENAME }))
+    expect(one).toBeDefined()
+    expect(shapeOf(part(1, { event_id: 'e', text: 'other words' }), () => ({ ...RENAME }))).toBe(one)
+    expect(shapeOf(part(1), () => ({ ...RENAME, to: 'c' }))).not.toBe(one)
+    expect(shapeOf(part(1, { output_index: 1 }), () => ({ ...RENAME }))).not.toBe(one)
+  })
+
+  it('are forgotten with the last session that has them', async () => {
+    const shape = new WeakRef(shapeOf(part(1, { more: 'words of this session' }), () => FORWARD) ?? {})
+    // What a job has looked at is kept until it ends.
+    await new Promise(setImmediate)
+    collectGarbage()
+    expect(shape.deref()).toBeUndefined()
+  })
+})
 
 describe('a delta', () => {
   it('goes on if one of its shape was read, in the next answer as well, and says where its words are', () => {
