@@ -10,7 +10,7 @@ const MASKED = 0x80
 /** Pieces of up to this average size are copied into one buffer: a copy costs less than another entry in a gathered write. */
 const GATHERED_BYTES = 8192
 /** For writes of up to this size there is a buffer each: a socket that keeps one keeps little more than it needs. The largest takes all that a shared read brings. */
-const SCRATCH_BYTES = [64, 96, 136, 192, 272].map((kilobytes) => kilobytes * 1024)
+const SCRATCH_BYTES = [4, 64, 96, 136, 192, 272].map((kilobytes) => kilobytes * 1024)
 const POOL_BYTES = 8192
 
 /** Size of a text frame's header, including the four bytes of the mask if `masked`. */
@@ -40,6 +40,8 @@ export function writeMasked(socket: Socket, frames: readonly Buffer[], total: nu
  * are taken from there, and with them all such frames that lie behind in a row: written from where they lie, or copied at once if that is shared memory.
  */
 export function writeUnmasked(socket: Socket, frames: readonly Buffer[], total: number): void {
+  const [only] = frames
+  if (only && frames.length === 1 && total <= GATHERED_BYTES) return writeOne(socket, only, total)
   const pieces = piecesOf(frames)
   const [first] = pieces
   // The socket may keep what it is given, and the next read overwrites what is shared.
@@ -51,6 +53,13 @@ export function writeUnmasked(socket: Socket, frames: readonly Buffer[], total: 
     for (const piece of pieces) socket.write(piece)
     socket.uncork()
   }
+}
+
+/** Where it lies does not matter: to copy so little costs less than to look. */
+function writeOne(socket: Socket, frame: Buffer, total: number): void {
+  const out = takeBuffer(socket, total)
+  out.set(frame, writeHeader(out, 0, frame.length, 0))
+  write(socket, out, total)
 }
 
 /** All frames with their headers, in order. */
@@ -130,14 +139,19 @@ const scratch: (Buffer | undefined)[] = []
 
 /** A socket with a backlog may keep its buffer for long, so it gets one of its own, of the right size. So does a TLS socket, whose writes are never done at once. */
 function takeBuffer(socket: Socket & { readonly encrypted?: boolean }, bytes: number): Buffer {
-  const isSmall = bytes <= POOL_BYTES / 2
-  const which = isSmall || socket.writableLength > 0 || socket.encrypted ? -1 : SCRATCH_BYTES.findIndex((size) => bytes <= size)
+  const which = socket.writableLength > 0 || socket.encrypted ? -1 : scratchFor(bytes)
   if (which >= 0) {
     scratch[which] ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES[which] as number)
     return scratch[which]
   }
-  if (!isSmall) countOutside(bytes)
+  // Smaller ones come of a pool.
+  if (bytes > POOL_BYTES / 2) countOutside(bytes)
   return Buffer.allocUnsafe(bytes)
+}
+
+function scratchFor(bytes: number): number {
+  for (let i = 0; i < SCRATCH_BYTES.length; i++) if (bytes <= (SCRATCH_BYTES[i] as number)) return i
+  return -1
 }
 
 function write(socket: Socket, out: Buffer, bytes: number): void {

@@ -127,6 +127,17 @@ describe.each([true, false])('frames written past ws, masked: %s', (masked) => {
     }
   })
 
+  it('of a few bytes keep 4 KiB in a socket that takes them late, and in one with a backlog no more than their size', () => {
+    const [socket, other] = [new Holding(true), new Holding(true)]
+    for (const one of [socket, socket, other]) write(one, [Buffer.from('few')], masked)
+    socket.release()
+    expect([socket.held[0], other.held[0]].map((chunk) => chunk?.buffer.byteLength)).toEqual([4096, 4096])
+    expect(socket.held[0]?.buffer).not.toBe(other.held[0]?.buffer)
+    // Out of Node's pool.
+    expect(socket.held[1]?.buffer.byteLength).toBe(Buffer.poolSize)
+    expect([texts(socket, masked), texts(other, masked)]).toEqual([['few', 'few'], ['few']])
+  })
+
   it('allocate no memory if the system takes them at once', () => {
     const socket = new Holding(false)
     const given: ArrayBufferLike[] = []
@@ -134,12 +145,14 @@ describe.each([true, false])('frames written past ws, masked: %s', (masked) => {
     for (const length of [5000, 3000, 14_000]) write(socket, [Buffer.alloc(length, 0x61), Buffer.alloc(2000, 0x62)], masked)
     expect(spied).toHaveBeenCalledTimes(3)
     expect(new Set(given).size).toBe(1)
+    for (const length of [0, 300, 4000]) write(socket, [Buffer.alloc(length, 0x61)], masked)
+    expect(new Set(given).size).toBe(2)
   })
 })
 
 it('frames from a server are written in one piece from where they lie', () => {
   fc.assert(
-    fc.property(fc.array(text, { minLength: 1, maxLength: 6 }), fc.nat({ max: 9 }), (contents, lead) => {
+    fc.property(fc.array(text, { minLength: 2, maxLength: 6 }), fc.nat({ max: 9 }), (contents, lead) => {
       const frames = asReceived(['x'.repeat(lead), ...contents], 0).slice(1)
       const socket = new Holding(true)
       write(socket, frames, false)
