@@ -30,6 +30,34 @@ it('a young collection follows every 4 MiB read, and not before', () => {
   expect(youngBytes()).toBeLessThan(before - 100_000)
 })
 
+/** V8 makes the young generation small for a snapshot of the heap, as it does in a quiet time. While it marks, a half may hold more than its size. */
+const SHRINKS = `
+  const { tuneHeap } = await import(process.argv[1])
+  const { default: v8 } = await import('node:v8')
+  const { runInNewContext } = await import('node:vm')
+  const { setTimeout: wait } = await import('node:timers/promises')
+  tuneHeap()
+  const half = () => {
+    const young = v8.getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')
+    return young.space_used_size + young.space_available_size
+  }
+  const sizes = [half()]
+  v8.getHeapSnapshot().destroy()
+  sizes.push(half())
+  const busy = (until) => { while (Date.now() < until); }
+  for (const until = Date.now() + 15_000; half() < sizes[0] * 0.9 && Date.now() < until; busy(Date.now() + 10)) await wait(50)
+  sizes.push(half())
+  // Enough stays alive for it to be doubled twice, if it may be.
+  for (let round = 0; round < 100; round++) sizes.alive = Array.from({ length: 20_000 }, (_, index) => ({ index, last: sizes.alive?.[index] }))
+  runInNewContext('gc')({ type: 'minor' })
+  console.log(JSON.stringify([...sizes, half()]))`
+
+it('a young generation that V8 made small in a quiet time is made as large as before once there is something to do, and no larger', async () => {
+  const url = pathToFileURL(join(await builtRelay(), 'process/heap.js')).href
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', SHRINKS, url])
+  expect((JSON.parse(stdout) as number[]).map((bytes) => Math.round(bytes / MIB))).toEqual([4, 1, 4, 4])
+})
+
 describe('V8’s flags', () => {
   /** Whether a garbage collector would be found, at the end of the process. */
   const SAYS = `import { runInNewContext } from 'node:vm'; import { getHeapSpaceStatistics } from 'node:v8'
