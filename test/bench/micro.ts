@@ -49,6 +49,7 @@ const SIZES = [
 
 function laneFigures(): Figure[] {
   const [ga, preview] = [dialectFor('ga').audioDeltaType, dialectFor('preview').audioDeltaType]
+  const gaBytes = Buffer.from(ga)
   return SIZES.flatMap(({ label, chars }) => {
     const append: Frame = audioPayload('up', filler(chars), 0)
     const withId: Frame = Buffer.from(`{"event_id":"evt_1","type":"input_audio_buffer.append","audio":"${filler(chars)}"}`)
@@ -56,7 +57,7 @@ function laneFigures(): Figure[] {
     return [
       time(`clientAudioBytes, ${label}`, () => clientAudioBytes(append)),
       time(`clientAudioBytes, event_id first, ${label}`, () => clientAudioBytes(withId)),
-      time(`audioDeltaTypeAt, ${label}`, () => audioDeltaTypeAt(delta, ga)),
+      time(`audioDeltaTypeAt, ${label}`, () => audioDeltaTypeAt(delta, gaBytes)),
       // Each call changes its frame, so the figure includes the copy that makes a new one.
       time(`spliceAudioDeltaType to preview and a copy, ${label}`, () => spliceAudioDeltaType(Buffer.from(delta), '{"type":"'.length, ga, preview)),
       time(`naive: JSON.parse, ${label}`, () => JSON.parse(append.toString())),

@@ -142,11 +142,26 @@ function base64Bytes(frame: Frame, start: number, end: number): number {
 const TYPE_MEMBER = Buffer.from('{"type":"', 'latin1')
 
 /**
- * The offset of this audio delta's type name in a frame of the trusted upstream, or -1 for any other frame. `type` comes first, or after `event_id`, as
+ * The offset of this type name, an audio delta's, in a frame of the trusted upstream, or -1 for any other frame. `type` comes first, or after `event_id`, as
  * Voice Live sends it, with or without a space after colon and comma. The model's text comes later in a frame, so it cannot imitate this.
  */
-export function audioDeltaTypeAt(frame: Frame, audioDeltaType: string): number {
-  return typeValueAt(frame, typeBytes(audioDeltaType))
+export function audioDeltaTypeAt(frame: Frame, type: Buffer): number {
+  if (startsAt(frame, TYPE_MEMBER, 0)) return isName(frame, TYPE_MEMBER.length, type) ? TYPE_MEMBER.length : -1
+  if (frame[0] !== OPEN || frame[1] !== QUOTE) return -1
+  let key = 2
+  if (startsAt(frame, ID_KEY, key) && frame[key + ID_KEY.length] === QUOTE) {
+    const value = openQuoteAfterColon(frame, key + ID_KEY.length + 1)
+    if (value < 0) return -1
+    let end = value + 1
+    while (end < value + 130 && frame[end] !== QUOTE && frame[end] !== BACKSLASH && end < frame.length) end++
+    if (frame[end] !== QUOTE || frame[end + 1] !== COMMA) return -1
+    key = frame[end + 2] === SPACE ? end + 3 : end + 2
+    if (frame[key] !== QUOTE) return -1
+    key++
+  }
+  if (!startsAt(frame, TYPE_KEY, key) || frame[key + TYPE_KEY.length] !== QUOTE) return -1
+  const value = openQuoteAfterColon(frame, key + TYPE_KEY.length + 1)
+  return value >= 0 && isName(frame, value + 1, type) ? value + 1 : -1
 }
 
 /**
@@ -181,26 +196,6 @@ function typeBytes(type: string): Buffer {
   return bytes
 }
 
-/** Offset of the type name, or -1. */
-function typeValueAt(frame: Frame, type: Buffer): number {
-  if (startsAt(frame, TYPE_MEMBER, 0)) return isName(frame, TYPE_MEMBER.length, type) ? TYPE_MEMBER.length : -1
-  if (frame[0] !== OPEN || frame[1] !== QUOTE) return -1
-  let key = 2
-  if (startsAt(frame, ID_KEY, key) && frame[key + ID_KEY.length] === QUOTE) {
-    const value = openQuoteAfterColon(frame, key + ID_KEY.length + 1)
-    if (value < 0) return -1
-    let end = value + 1
-    while (end < value + 130 && frame[end] !== QUOTE && frame[end] !== BACKSLASH && end < frame.length) end++
-    if (frame[end] !== QUOTE || frame[end + 1] !== COMMA) return -1
-    key = frame[end + 2] === SPACE ? end + 3 : end + 2
-    if (frame[key] !== QUOTE) return -1
-    key++
-  }
-  if (!startsAt(frame, TYPE_KEY, key) || frame[key + TYPE_KEY.length] !== QUOTE) return -1
-  const value = openQuoteAfterColon(frame, key + TYPE_KEY.length + 1)
-  return value >= 0 && isName(frame, value + 1, type) ? value + 1 : -1
-}
-
 function openQuoteAfterColon(frame: Frame, colon: number): number {
   if (frame[colon] !== COLON) return -1
   const value = frame[colon + 1] === SPACE ? colon + 2 : colon + 1
@@ -208,5 +203,6 @@ function openQuoteAfterColon(frame: Frame, colon: number): number {
 }
 
 function isName(frame: Frame, at: number, type: Buffer): boolean {
-  return startsAt(frame, type, at) && frame[at + type.length] === QUOTE
+  // Most types have another length.
+  return frame[at + type.length] === QUOTE && startsAt(frame, type, at)
 }

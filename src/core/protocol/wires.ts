@@ -65,10 +65,17 @@ const gaClient = new ClientWire(dialectFor('ga'))
 
 const DELTA = Buffer.from('"delta"', 'latin1')
 
+const AUDIO_DELTAS: Readonly<Record<DialectName, Buffer>> = { ga: nameOf('ga'), preview: nameOf('preview'), 'voice-live': nameOf('voice-live') }
+
+function nameOf(dialect: DialectName): Buffer {
+  return Buffer.from(dialectFor(dialect).audioDeltaType, 'latin1')
+}
+
 class UpstreamWire implements Wire {
   readonly name: DialectName
   readonly #dialect: Dialect
   readonly audioMark: { at: number; readonly type: string }
+  readonly #audioDelta: Buffer
   /** Where the last frame had its audio. The next one has it at the same place, and checking that is cheaper than a search. */
   #deltaAt = -1
 
@@ -76,11 +83,12 @@ class UpstreamWire implements Wire {
     this.name = dialect.name
     this.#dialect = dialect
     this.audioMark = { at: -1, type: dialect.audioDeltaType }
+    this.#audioDelta = AUDIO_DELTAS[dialect.name]
   }
 
   /** By arithmetic. Every known upstream puts the base64 text last in the frame, so the result is at most a few bytes too high. */
   audioIn(frame: Frame): number {
-    const at = audioDeltaTypeAt(frame, this.#dialect.audioDeltaType)
+    const at = audioDeltaTypeAt(frame, this.#audioDelta)
     this.audioMark.at = at
     if (at < 0) return -1
     if (!isDelta(frame, this.#deltaAt)) this.#deltaAt = frame.indexOf(DELTA)

@@ -3,6 +3,7 @@ import { type Frame, isObject, type Json, stringAt } from '../../core/protocol/e
 import { audioDeltaTypeAt } from '../../core/protocol/fast-lane.js'
 
 const TYPE = 'response.output_audio.delta'
+const TYPE_BYTES = Buffer.from(TYPE, 'latin1')
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 /** In text these quotes would have a backslash, so no id can imitate the field. */
@@ -12,7 +13,7 @@ const APPEND = '{"type":"input_audio_buffer.append","audio":"'
 /** Undefined: another event, or one without audio. */
 export function audioOf(data: Frame | string): string | undefined {
   if (typeof data === 'string') return data.includes(TYPE) ? parsed(data) : undefined
-  return audioDeltaTypeAt(data, TYPE) >= 0 ? lifted(data) : data.includes(TYPE) ? parsed(data.toString()) : undefined
+  return audioDeltaTypeAt(data, TYPE_BYTES) >= 0 ? lifted(data) : data.includes(TYPE) ? parsed(data.toString()) : undefined
 }
 
 function lifted(frame: Frame): string | undefined {

@@ -8,6 +8,7 @@ const often = { numRuns: 2_000 }
 const AUDIO = Buffer.from('some audio bytes').toString('base64')
 const GA = 'response.output_audio.delta'
 const PREVIEW = 'response.audio.delta'
+const typeAt = (frame: Buffer, type: string) => audioDeltaTypeAt(frame, Buffer.from(type))
 
 describe('server audio', () => {
   const rest = `"response_id":"r","item_id":"i","output_index":0,"content_index":0,"delta":"${AUDIO}"`
@@ -20,8 +21,8 @@ describe('server audio', () => {
     ['an empty id', `{"event_id":"","type":"${GA}"}`, GA],
     ['the longest id looked for', `{"event_id":"${'x'.repeat(129)}","type":"${GA}"}`, GA],
   ])('%s', (_name, text, type) => {
-    expect(audioDeltaTypeAt(Buffer.from(text), type)).toBe(text.indexOf(type))
-    expect(audioDeltaTypeAt(Buffer.from(text), type === GA ? PREVIEW : GA)).toBe(-1)
+    expect(typeAt(Buffer.from(text), type)).toBe(text.indexOf(type))
+    expect(typeAt(Buffer.from(text), type === GA ? PREVIEW : GA)).toBe(-1)
   })
 
   it.each([
@@ -49,7 +50,7 @@ describe('server audio', () => {
     ['nothing', ''],
   ])('not %s', (_name, text) => {
     const frame = Buffer.from(text)
-    expect([audioDeltaTypeAt(frame, GA), audioDeltaTypeAt(frame, PREVIEW)]).toEqual([-1, -1])
+    expect([typeAt(frame, GA), typeAt(frame, PREVIEW)]).toEqual([-1, -1])
   })
 
   const names = ['ga', 'preview', 'voice-live'] as const
@@ -69,7 +70,7 @@ describe('server audio', () => {
         const head = one.typeFirst ? { type: from.audioDeltaType, event_id: one.id } : { event_id: one.id, type: from.audioDeltaType }
         const event = { ...head, response_id: 'r', item_id: 'i', output_index: one.index, content_index: 0, delta: one.audio, ...(one.obfuscation ? { obfuscation: 'x1' } : {}) }
         const frame = Buffer.from(JSON.stringify(event))
-        const at = audioDeltaTypeAt(frame, from.audioDeltaType)
+        const at = typeAt(frame, from.audioDeltaType)
         expect(at).toBe(String(frame).indexOf(from.audioDeltaType))
         const spliced = spliceAudioDeltaType(frame, at, from.audioDeltaType, to.audioDeltaType)
         // If the new name is not longer, the frame stays in place and keeps its length.
