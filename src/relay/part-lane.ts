@@ -25,6 +25,9 @@ interface Shape {
 interface Item {
   readonly responseId: string
   readonly itemId: string
+  /** The same, as frames have them. */
+  readonly responseBytes: Buffer
+  readonly itemBytes: Buffer
   readonly isCall: boolean
 }
 
@@ -64,7 +67,7 @@ export class PartLane {
       // Deltas of one kind come in a row.
       for (let j = i; j > 0; j--) shapes[j] = shapes[j - 1] as Shape
       shapes[0] = shape
-      return isAt(frame, spans, shape.itemAt, item.itemId) && isAt(frame, spans, shape.responseAt, item.responseId) ? shape : undefined
+      return isAt(frame, spans, shape.itemAt, item.itemBytes) && isAt(frame, spans, shape.responseAt, item.responseBytes) ? shape : undefined
     }
     return undefined
   }
@@ -146,13 +149,13 @@ function underWay(state: SessionState): Item | undefined {
   if (active?.id !== response.id || active.deferred || state.restored !== neverRestored || isHidden(state.items, item.id)) return undefined
   // Deltas of an answer that was interrupted do not go on.
   if (state.playing.discarded === response.id) return undefined
-  return { responseId: response.id, itemId: item.id, isCall }
+  return { responseId: response.id, itemId: item.id, responseBytes: Buffer.from(response.id), itemBytes: Buffer.from(item.id), isCall }
 }
 
-function isAt(frame: Frame, spans: readonly number[], index: number, text: string): boolean {
+function isAt(frame: Frame, spans: readonly number[], index: number, bytes: Buffer): boolean {
   const from = spans[index * 2] as number
   const to = spans[index * 2 + 1] as number
-  if (to - from !== text.length) return false
-  for (let i = 0; i < text.length; i++) if (frame[from + i] !== text.charCodeAt(i)) return false
+  if (to - from !== bytes.length) return false
+  for (let i = 0; i < bytes.length; i++) if (frame[from + i] !== bytes[i]) return false
   return true
 }

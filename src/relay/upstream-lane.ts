@@ -1,7 +1,7 @@
 // The upstream's frames that go on without `step`: audio, and those that repeat an earlier one but for texts that no rule looks at.
 import type { AudioDelta } from '../core/protocol/audio-delta.js'
 import { type Frame, type RealtimeEvent, stringAt } from '../core/protocol/events.js'
-import { type Found, type FramePattern, isRepeated, matchesPattern, patternOf, textAt } from '../core/protocol/repeated-frame.js'
+import { type Found, type FramePattern, isRepeated, matchesPattern, patternOf } from '../core/protocol/repeated-frame.js'
 import type { NoReading } from '../core/protocol/wire.js'
 import type { Action } from '../core/session/actions.js'
 import type { SessionState } from '../core/session/state.js'
@@ -73,7 +73,7 @@ export class UpstreamLane {
     }
     for (const { pattern, outcome, itemId, words } of this.#known) {
       if (!matchesPattern(pattern, frame, spans)) continue
-      if (words >= 0) this.said.add(itemId, textAt(frame, spans[words * 2] as number, spans[words * 2 + 1] as number))
+      if (words >= 0) this.said.add(itemId, frame, spans[words * 2] as number, spans[words * 2 + 1] as number)
       this.#repeat(outcome, frame)
       return true
     }
@@ -104,7 +104,7 @@ export class UpstreamLane {
     const shape = this.parts.match(frame, state, spans)
     if (!shape) return false
     const { wordsAt, outcome, ofCall } = shape
-    if (wordsAt >= 0) this.said.add(this.parts.itemId, textAt(frame, spans[wordsAt * 2] as number, spans[wordsAt * 2 + 1] as number))
+    if (wordsAt >= 0) this.said.add(this.parts.itemId, frame, spans[wordsAt * 2] as number, spans[wordsAt * 2 + 1] as number)
     else if (!this.parts.keep(frame)) return false
     this.#repeat(outcome, frame)
     if (this.turns.awaitsText && wordsAt >= 0 && !ofCall) this.turns.text()
