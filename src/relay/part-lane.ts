@@ -103,8 +103,8 @@ export class PartLane {
     if (names.lastIndexOf('item_id') !== itemAt || names.lastIndexOf('response_id') !== responseAt || isDelta !== names.includes('delta')) return false
     const shape = shared({ type: event.type, pattern: found.pattern, outcome, ofCall: item.isCall, itemAt, responseAt, wordsAt })
     const ofType = this.#shapes.filter(({ type }) => type === event.type)
-    const oldest = ofType.length < MOST_SHAPES ? undefined : ofType.at(-1)
-    if (oldest) this.#shapes.splice(this.#shapes.indexOf(oldest), 1)
+    const leaves = ofType.includes(shape) ? shape : ofType.length < MOST_SHAPES ? undefined : ofType.at(-1)
+    if (leaves) this.#shapes.splice(this.#shapes.indexOf(leaves), 1)
     this.#shapes.unshift(shape)
     return true
   }

@@ -6,11 +6,10 @@ import type { SessionState } from '../../src/core/session/state.js'
 import type { Outcome } from '../../src/relay/lane-outcome.js'
 import { PartLane } from '../../src/relay/part-lane.js'
 import { ev, type Play, play, profile, tool } from '../support/playbook.js'
+import { fc } from '../support/property.js'
 
 const RECONNECTS = { limits: { ...profile().limits, reconnectMs: 10_000 }, tools: [] }
 const FORWARD = { type: 'forward' } as const
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
 
 /** A session in which this answer has begun. */
 function speaking(n: number, p: Play = play(RECONNECTS)): Play {
@@ -136,6 +135,32 @@ function calling(n: number, name = 'show_on_screen'): Play {
   return p
 }
 
+/** V8's flags are afterwards as before: code that others have compiled ahead is tied to them. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  collect()
+  setFlagsFromString('--no-expose-gc')
+}
+
+it('the shapes of all types stay known, in whatever order they come', () => {
+  const { state } = speaking(1)
+  const types = ['content_part.added', 'output_text.done', 'content_part.done', 'output_audio.done'].map((name) => part(1, { type: `response.${name}` }))
+  const lane = new PartLane()
+  const learn = (event: object) => lane.learn(frame(event), event as never, state, () => FORWARD)
+  for (const event of types) expect(learn(event)).toBe(true)
+  fc.assert(fc.property(fc.array(fc.constantFrom(...types), { maxLength: 12 }), (events) => events.every((event) => passes(lane, event, state))))
+  // A third shape of one type takes the place of the one that came longest ago, and of no other.
+  const [of, ...others] = types as [object, ...object[]]
+  const second = { ...of, output_index: 1 }
+  const third = { ...of, output_index: 2 }
+  // Learned twice, it is one.
+  for (const event of [second, second]) learn(event)
+  expect(passes(lane, of, state)).toBe(true)
+  learn(third)
+  expect([of, second, third, ...others].map((event) => passes(lane, event, state))).toEqual([true, false, true, true, true, true])
+})
+
 describe('shapes that sessions have in common', () => {
   const RENAME = { type: 'rename', at: 9, from: 'a', to: 'b' } as const
   const shapeOf = (event: object, outcome: () => Outcome) => {
@@ -151,6 +176,18 @@ describe('shapes that sessions have in common', () => {
     expect(shapeOf(part(1, { event_id: 'e', text: 'other words' }), () => ({ ...RENAME }))).toBe(one)
     expect(shapeOf(part(1), () => ({ ...RENAME, to: 'c' }))).not.toBe(one)
     expect(shapeOf(part(1, { output_index: 1 }), () => ({ ...RENAME }))).not.toBe(one)
+  })
+
+  it('are the 64 that were learned last', () => {
+    const nth = (n: number) => shapeOf(part(1, { output_index: 1000 + n }), () => FORWARD)
+    const first = nth(0)
+    const others = Array.from({ length: 63 }, (_, n) => nth(n + 1))
+    // A look does not make one younger.
+    expect([nth(0), nth(1), nth(62), nth(63)]).toEqual([first, others[0], others[61], others[62]].map((one) => expect.toSatisfy((it) => it === one)))
+    nth(64)
+    const again = nth(0)
+    expect(again).toEqual(first)
+    expect(again).not.toBe(first)
   })
 
   it('are forgotten with the last session that has them', async () => {

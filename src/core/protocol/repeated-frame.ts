@@ -179,7 +179,7 @@ export function bytesAround(frame: Frame, spans: readonly number[]): Around {
     pieces.push(frame.subarray(from, to))
     size += to - from
     ends.push(size)
-    from = spans[i + 1] ?? 0
+    from = spans[i + 1] as number
   }
   return { bytes: Buffer.concat(pieces), ends }
 }
