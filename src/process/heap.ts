@@ -8,7 +8,7 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
  */
 const HALF_BYTES = 4 * 1024 * 1024
 /** Heads of pages take a sixtieth. */
-const USABLE = 0.9
+const LEAST_BYTES = HALF_BYTES * 0.9
 const LOOK_EVERY_MS = 1000
 /** Share of its time. With less to do, it does not matter how often the garbage is collected. */
 const BUSY = 0.05
@@ -30,7 +30,7 @@ export function tuneHeap(): void {
 /** V8 has no setting for it in a running process, but makes the young generation so many times as large when much of it stays alive. */
 function growYoungGeneration(): void {
   const alive: object[] = []
-  setFlagsFromString(`--semi-space-growth-factor=${Math.round(HALF_BYTES / halfBytes())}`)
+  setFlagsFromString(`--semi-space-growth-factor=${Math.ceil(LEAST_BYTES / halfBytes())}`)
   for (let round = 0; round < MOST_ROUNDS && isSmall(); round++) {
     for (let index = 0; index < OBJECTS_A_ROUND; index++) alive.push({ index })
   }
@@ -54,7 +54,7 @@ function restoreYoungGeneration(): void {
 }
 
 function isSmall(): boolean {
-  return halfBytes() < HALF_BYTES * USABLE
+  return halfBytes() < LEAST_BYTES
 }
 
 function halfBytes(): number {
