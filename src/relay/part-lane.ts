@@ -36,7 +36,7 @@ const MOST_PASSED = 16
 /** Of one type: what is spoken and what is written have parts of their own kind. */
 const MOST_SHAPES = 2
 const NOTHING: readonly Frame[] = []
-/** Of the process. More sessions than learn alike have shapes of their own. */
+/** Of the process. Whoever learns what none of these says has a shape of its own. */
 const MOST_SHARED = 64
 let sharedShapes: readonly WeakRef<Shape>[] = []
 
