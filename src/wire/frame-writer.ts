@@ -139,7 +139,7 @@ const scratch: (Buffer | undefined)[] = []
 
 /** A socket with a backlog may keep its buffer for long, so it gets one of its own, of the right size. So does a TLS socket, whose writes are never done at once. */
 function takeBuffer(socket: Socket & { readonly encrypted?: boolean }, bytes: number): Buffer {
-  const which = socket.writableLength > 0 || socket.encrypted ? -1 : scratchFor(bytes)
+  const which = socket.writableLength > 0 || socket.encrypted ? -1 : SCRATCH_BYTES.findIndex((size) => bytes <= size)
   if (which >= 0) {
     scratch[which] ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES[which] as number)
     return scratch[which]
@@ -147,11 +147,6 @@ function takeBuffer(socket: Socket & { readonly encrypted?: boolean }, bytes: nu
   // Smaller ones come of a pool.
   if (bytes > POOL_BYTES / 2) countOutside(bytes)
   return Buffer.allocUnsafe(bytes)
-}
-
-function scratchFor(bytes: number): number {
-  for (let i = 0; i < SCRATCH_BYTES.length; i++) if (bytes <= (SCRATCH_BYTES[i] as number)) return i
-  return -1
 }
 
 function write(socket: Socket, out: Buffer, bytes: number): void {
