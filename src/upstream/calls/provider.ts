@@ -21,10 +21,11 @@ export interface CallProviderOptions {
   /** For placing a call with one upstream, all steps together, and for accepting or transferring one. */
   readonly timeoutMs: number
   readonly log: UpstreamLog
-  /** For a hang-up, repetitions included; 10 s by default. */
-  readonly hangUpMs?: number
+  /** Milliseconds, from any start. By default the process's. */
+  readonly now?: () => number
 }
 
+/** Repetitions included. */
 const HANG_UP_MS = 10_000
 const HANG_UP_ATTEMPT_MS = 3_000
 const FIRST_PAUSE_MS = 200
@@ -33,7 +34,7 @@ interface Calling extends KnownUpstream {
   readonly calls: CallDoor
 }
 
-export function createCallProvider({ upstreams, names, dispatcherFor, timeoutMs, log, hangUpMs = HANG_UP_MS }: CallProviderOptions): CallProvider {
+export function createCallProvider({ upstreams, names, dispatcherFor, timeoutMs, log, now = () => performance.now() }: CallProviderOptions): CallProvider {
   const callable = new Set(names.filter((name) => upstreams.named(name)?.calls))
 
   function doorOf(name: string): Calling {
@@ -52,12 +53,12 @@ export function createCallProvider({ upstreams, names, dispatcherFor, timeoutMs,
 
   async function hangUp({ callId, upstream }: PlacedCall): Promise<void> {
     const door = doorOf(upstream)
-    const until = performance.now() + hangUpMs
+    const until = now() + HANG_UP_MS
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
       try {
-        return await hangUpOnce(door, callId, until - performance.now())
+        return await hangUpOnce(door, callId, until - now())
       } catch (error) {
-        const left = until - performance.now()
+        const left = until - now()
         if (left <= pauseMs) throw refusalOf(error)
         await pause(pauseMs)
       }
