@@ -1,6 +1,6 @@
 // Every note becomes a number. Values that a peer chooses never create time series without bound.
 import { fastify } from 'fastify'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createBoundedLabel } from '../../src/ops/labels.js'
 import { createLogger } from '../../src/ops/log.js'
 import { createMetrics, registerMetrics } from '../../src/ops/metrics.js'
@@ -103,6 +103,13 @@ describe('metrics', () => {
     expect(reply.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8')
     expect(reply.body).toContain('relay_sessions 3')
     expect(reply.body).toContain('nodejs_eventloop_lag_seconds')
+  })
+
+  it('have the event loop looked at twenty times a second, not more often', async () => {
+    const metrics = createMetrics()
+    // Each scrape begins anew, with no number at first.
+    const mean = async () => Number(/^nodejs_eventloop_lag_mean_seconds (\S+)$/m.exec(await metrics.text())?.[1])
+    expect(await vi.waitUntil(mean, { interval: 300, timeout: 5000 })).toBeGreaterThan(0.03)
   })
 })
 
