@@ -14,9 +14,10 @@ const LOOK_EVERY_MS = 1000
 const BUSY = 0.05
 /** Some dozens are needed. */
 const MOST_ROUNDS = 1000
-const OBJECTS_A_ROUND = 500
+/** Of eight bytes each that are not pointers: objects that hold none are the cheapest to keep alive. */
+const NUMBERS_A_ROUND = 4000
 
-/** To be called once, before the code that serves is loaded. Takes about 5 ms. Holds for the whole process. */
+/** To be called once, before the code that serves is loaded. Takes about 3 ms. Holds for the whole process. */
 export function tuneHeap(): void {
   growYoungGeneration()
   restoreYoungGeneration()
@@ -29,11 +30,9 @@ export function tuneHeap(): void {
 
 /** V8 has no setting for it in a running process, but makes the young generation so many times as large when much of it stays alive. */
 function growYoungGeneration(): void {
-  const alive: object[] = []
+  const alive: number[][] = []
   setFlagsFromString(`--semi-space-growth-factor=${Math.ceil(LEAST_BYTES / halfBytes())}`)
-  for (let round = 0; round < MOST_ROUNDS && isSmall(); round++) {
-    for (let index = 0; index < OBJECTS_A_ROUND; index++) alive.push({ index })
-  }
+  for (let round = 0; round < MOST_ROUNDS && isSmall(); round++) alive.push(new Array<number>(NUMBERS_A_ROUND).fill(0.5))
   setFlagsFromString('--semi-space-growth-factor=1')
 }
 
