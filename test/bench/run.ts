@@ -74,7 +74,10 @@ const EVENTS: readonly TurnCase[] = [
     goals: [{ target: 'relay-booking', against: undefined, as: 'value', atMost: 30, stretch: 25 }],
   },
 ]
-const MIX_FIFTY: PacedTurns = { label: '50 sessions of the recorded mix', sessions: 50, intervalMs: 20, durationMs: 4000 }
+/** 115 messages: 2,500 a second of 50 sessions. */
+const MIX_TURN_MS = 2300
+const MIX_FIFTY: PacedTurns = { label: '50 sessions of the recorded mix', sessions: 50, turnMs: MIX_TURN_MS, times: 'logged', durationMs: 2 * MIX_TURN_MS }
+const MIX_EVEN: PacedTurns = { ...MIX_FIFTY, label: '50 sessions of the recorded mix, evenly', times: 'even' }
 
 const BESIDE_A_FLOOD: readonly Goal[] = [{ target: 'relay-limited', against: undefined, as: 'value', atMost: 2, stretch: 1.25 }]
 const ADDED: readonly Goal[] = [{ target: 'relay', against: 'direct', as: 'difference', atMost: 0.25, stretch: 0.15 }]
@@ -89,13 +92,14 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   mix: async (lab, results, options) => {
     const { only, rounds } = options
     await saturatedEach(lab, results, options, [FAST_MIX])
-    await pacedMix(lab, results, MIX_FIFTY, only(MIX_TARGETS), rounds(3), MIX)
+    await pacedMix(lab, results, MIX_FIFTY, only(MIX_TARGETS), rounds(5), MIX)
+    await pacedMix(lab, results, MIX_EVEN, only(MIX_TARGETS), rounds(3), [])
   },
   // A turn of each session takes 46 seconds at this pace.
   'mix-many': (lab, results, { only, rounds }) =>
     mixGrowth(lab, results, {
-      few: MIX_FIFTY,
-      many: { label: '1,000 sessions of the recorded mix, as many messages a second', sessions: 1000, intervalMs: 400, durationMs: 1 },
+      few: MIX_EVEN,
+      many: { label: '1,000 sessions of the recorded mix, as many messages a second', sessions: 1000, turnMs: 20 * MIX_TURN_MS, times: 'even', durationMs: 1 },
       targets: only(['ws-pipe', 'relay-tools']),
       rounds: rounds(2),
       goals: [{ target: 'relay-tools', against: undefined, as: 'value', atMost: 1.15, stretch: 1 }],

@@ -3,7 +3,7 @@ import { type Lab, measured, measuredSteady, type Used, untilTrue } from './lab.
 import type { Goal, Results } from './results.js'
 import { inRounds } from './rounds.js'
 import type { Running, TargetName } from './targets.js'
-import type { TurnsSent } from './turn-sender.js'
+import type { TurnPace, TurnsSent } from './turn-sender.js'
 import type { TurnKind } from './turns.js'
 
 const SESSIONS = 8
@@ -61,11 +61,9 @@ async function inOneGo(lab: Lab, target: Running, { kind, audioChars, turns }: F
   return moved(lab, true, () => measured(target, () => lab.mock.call('turns', settings, 30_000)))
 }
 
-export interface PacedTurns {
+export interface PacedTurns extends TurnPace {
   readonly label: string
   readonly sessions: number
-  readonly intervalMs: number
-  readonly durationMs: number
 }
 
 /** At that many times the pace. */
@@ -74,13 +72,14 @@ const AUDIO_CHARS = 4096
 /** At a pace of speech V8 would take an hour to compile what a running relay has compiled. */
 const FAST_WARM_UP: Fast = { kind: 'mix', audioChars: AUDIO_CHARS, turns: 40 }
 
-async function paced(lab: Lab, target: Running, { sessions, intervalMs, durationMs }: PacedTurns, isFirst: boolean): Promise<Moved> {
+async function paced(lab: Lab, target: Running, { sessions, turnMs, times, durationMs }: PacedTurns, isFirst: boolean): Promise<Moved> {
   const cold = isFirst ? await warmedUp(lab, target, FAST_WARM_UP) : []
   await lab.open(target, { sessions, workers: 16 })
-  // Whole turns are sent, so that it may take longer than asked.
-  const pace = (every: number, ms: number) => lab.mock.call('turns', { kind: 'mix', audioChars: AUDIO_CHARS, intervalMs: every, durationMs: ms }, ms + 60_000)
-  const warmUp = await moved(lab, false, () => measured(target, () => pace(intervalMs / WARM_UP_HASTE, 1)))
-  const { sent, used, problems } = await moved(lab, false, () => measuredSteady(target, () => pace(intervalMs, durationMs)))
+  const pace = (pace: TurnPace, ms: number) => lab.mock.call('turns', { kind: 'mix', audioChars: AUDIO_CHARS, ...pace }, ms + 60_000)
+  const warmUp = await moved(lab, false, () => measured(target, () => pace({ turnMs: turnMs / WARM_UP_HASTE, times: 'even', durationMs: 1 }, turnMs)))
+  // Sessions at the times of the log begin one after the other, and so end: the middle of the time is not like the rest.
+  const measure = times === 'even' ? measuredSteady<TurnsSent> : measured<TurnsSent>
+  const { sent, used, problems } = await moved(lab, false, () => measure(target, () => pace({ turnMs, times, durationMs }, durationMs + 2 * turnMs)))
   return { sent, used, problems: [...cold, ...warmUp.problems, ...problems] }
 }
 

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nowMicros } from './audio-frames.js'
 import type { Channel } from './outbox.js'
+import { evenTimes, loggedTimes } from './turn-times.js'
 import { stampTurn, type Turn } from './turns.js'
 
 export interface TurnSaturation {
@@ -14,8 +15,9 @@ export interface TurnSaturation {
 }
 
 export interface TurnPace {
-  /** Time between two messages of one session. Sessions are spread evenly over it. */
-  readonly intervalMs: number
+  /** From the beginning of a session's turn to that of its next. Sessions are spread over it, or if `times` is `even`, over one message's share of it. */
+  readonly turnMs: number
+  readonly times: 'even' | 'logged'
   readonly durationMs: number
 }
 
@@ -68,30 +70,42 @@ function saturateOne(channel: Channel, turn: Turn, from: number, settings: TurnS
   })
 }
 
-/** Open loop: messages are sent at their time whether or not any arrive. Ends with whole turns. */
-export async function paceTurns(channels: readonly Channel[], turn: Turn, { intervalMs, durationMs }: TurnPace): Promise<TurnsSent> {
-  const turns = Math.max(1, Math.round(durationMs / intervalMs / turn.messages))
+interface Speaking {
+  readonly channel: Channel
+  /** Of its current turn, with its stamps. */
+  bytes: Buffer
+  /** Next to be sent, counted over all turns. */
+  next: number
+  readonly beginsAt: number
+}
+
+/** Open loop: messages are sent at their time whether or not any arrive, those of one millisecond in one write. Ends with whole turns. */
+export async function paceTurns(channels: readonly Channel[], turn: Turn, { turnMs, times, durationMs }: TurnPace): Promise<TurnsSent> {
+  const turns = Math.max(1, Math.round(durationMs / turnMs))
   const from = nextTurn
   nextTurn += turns
-  const step = (intervalMs * 1000) / channels.length
-  const total = channels.length * turns * turn.messages
-  const buffers = channels.map(() => turn.bytes)
-  const start = nowMicros()
-  let sent = 0
-  while (sent < total) {
-    const now = nowMicros()
-    while (sent < total && start + sent * step <= now) {
-      const index = sent % channels.length
-      const channel = channels[index] as Channel
-      const message = Math.floor(sent / channels.length)
-      const place = message % turn.messages
-      const number = Math.floor(message / turn.messages)
-      if (place === 0) {
-        buffers[index] = Buffer.from(turn.bytes)
-        stampTurn(buffers[index], turn, from + number, channel.session, number * turn.audio)
+  const dueMs = times === 'even' ? evenTimes(turn.messages, turnMs) : loggedTimes(turn.types)
+  if ((dueMs.at(-1) as number) >= turnMs) throw new Error(`a turn takes ${dueMs.at(-1)} ms, more than ${turnMs}`)
+  const start = nowMicros() / 1000
+  const spreadMs = times === 'even' ? turnMs / turn.messages : turnMs
+  const speaking: Speaking[] = channels.map((channel, index) => ({ channel, bytes: turn.bytes, next: 0, beginsAt: start + (index * spreadMs) / channels.length }))
+  const last = turns * turn.messages
+  for (let left = speaking; left.length > 0; left = left.filter(({ next }) => next < last)) {
+    const now = nowMicros() / 1000
+    for (const one of left) {
+      const due = (next: number) => next < last && one.beginsAt + Math.floor(next / turn.messages) * turnMs + (dueMs[next % turn.messages] as number) <= now
+      while (due(one.next)) {
+        const number = Math.floor(one.next / turn.messages)
+        const first = one.next % turn.messages
+        if (first === 0) {
+          one.bytes = Buffer.from(turn.bytes)
+          stampTurn(one.bytes, turn, from + number, one.channel.session, number * turn.audio)
+        }
+        let end = first + 1
+        while (end < turn.messages && due(one.next + end - first)) end++
+        one.channel.socket.write(one.bytes.subarray(turn.frames[first], turn.frames[end]))
+        one.next += end - first
       }
-      channel.socket.write((buffers[index] as Buffer).subarray(turn.frames[place], turn.frames[place + 1]))
-      sent++
     }
     await sleep(1)
   }

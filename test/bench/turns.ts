@@ -21,6 +21,7 @@ export interface Turn {
   readonly bytes: Buffer
   /** Where each frame begins, and the end of the last. */
   readonly frames: readonly number[]
+  readonly types: readonly string[]
   readonly messages: number
   /** Messages with audio. */
   readonly audio: number
@@ -55,7 +56,18 @@ export function turnOf(kind: TurnKind, audioChars: number): Turn {
     frames.push(at)
   }
   const answers = events.filter(({ type }) => type === 'response.done').length
-  return { bytes: Buffer.concat(all), frames, messages: events.length, audio: audioAt.length, answers, letters, turnAt, previousAt, audioAt }
+  return {
+    bytes: Buffer.concat(all),
+    frames,
+    types: events.map(({ type }) => String(type)),
+    messages: events.length,
+    audio: audioAt.length,
+    answers,
+    letters,
+    turnAt,
+    previousAt,
+    audioAt,
+  }
 }
 
 /** Makes `into`, a copy of the turn's bytes, the turn of this number. */
