@@ -75,7 +75,7 @@ const FAST_WARM_UP: Fast = { kind: 'mix', audioChars: AUDIO_CHARS, turns: 40 }
 async function paced(lab: Lab, target: Running, { sessions, turnMs, times, durationMs }: PacedTurns, isFirst: boolean): Promise<Moved> {
   const cold = isFirst ? await warmedUp(lab, target, FAST_WARM_UP) : []
   await lab.open(target, { sessions, workers: 16 })
-  const pace = (pace: TurnPace, ms: number) => lab.mock.call('turns', { kind: 'mix', audioChars: AUDIO_CHARS, ...pace }, ms + 60_000)
+  const pace = (how: TurnPace, ms: number) => lab.mock.call('turns', { kind: 'mix', audioChars: AUDIO_CHARS, ...how }, ms + 60_000)
   const warmUp = await moved(lab, false, () => measured(target, () => pace({ turnMs: turnMs / WARM_UP_HASTE, times: 'even', durationMs: 1 }, turnMs)))
   // Sessions at the times of the log begin one after the other, and so end: the middle of the time is not like the rest.
   const measure = times === 'even' ? measuredSteady<TurnsSent> : measured<TurnsSent>

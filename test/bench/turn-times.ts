@@ -24,15 +24,15 @@ const AFTER_MS: Readonly<Record<string, number>> = {
   'response.done': 3.7,
   'rate_limits.updated': 43,
 }
+/** After another one. The first comes with what opens its part. */
 const DELTA_MS = 9
-/** The part was opened for it. */
-const FIRST_DELTA_MS = 0
 
 /** When each event comes, in milliseconds from the first, for events in this order. What the log does not have comes at once. */
 export function loggedTimes(types: readonly string[]): number[] {
   let at = 0
   return types.map((type, index) => {
-    if (index > 0) at += AFTER_MS[type] ?? (!type.endsWith('.delta') ? 0 : types[index - 1]?.endsWith('.delta') ? DELTA_MS : FIRST_DELTA_MS)
+    const isNextDelta = type.endsWith('.delta') && types[index - 1]?.endsWith('.delta')
+    if (index > 0) at += AFTER_MS[type] ?? (isNextDelta ? DELTA_MS : 0)
     return at
   })
 }

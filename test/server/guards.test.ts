@@ -213,7 +213,7 @@ describe('what the user types', () => {
     const sent = JSON.stringify(client.upstream())
     expect(sent).toContain('My card is [card].')
     // An id may have four such digits by chance.
-    expect(sent).not.toMatch(/4111 |1111 1111/)
+    expect(sent.replaceAll(/"\w*id":"[^"]*"/g, '')).not.toContain('4111')
     client.close()
   })
 })
