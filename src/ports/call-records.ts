@@ -50,6 +50,6 @@ export interface CallTickets {
 
 /** What happens once, over all instances. */
 export interface Once {
-  /** True: nobody asked for this name in so many milliseconds. If the store is unreachable, this instance decides alone. */
+  /** True: nobody asked for this name in so many milliseconds. If the store is unreachable, this instance decides alone, by all that it was ever asked for. */
   isFirst(name: string, ttlMs: number): Promise<boolean>
 }

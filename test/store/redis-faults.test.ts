@@ -116,6 +116,26 @@ describe('Redis faults', () => {
     await healthy(store)
   })
 
+  it('frozen in between: what happened once is not taken for new, before, during or after', async () => {
+    const first = (name: string) => store.once.isFirst(name, 60_000)
+    expect([await first('before'), await first('before')]).toEqual([true, false])
+    server.freeze()
+    expect([await first('before'), await first('during'), await first('during')]).toEqual([false, true, false])
+    server.thaw()
+    await healthy(store)
+    expect([await first('before'), await first('during'), await first('after')]).toEqual([false, false, true])
+  })
+
+  it('frozen while a ticket was kept: the ticket is taken once', async () => {
+    server.freeze()
+    await store.tickets.keep('ring', Buffer.from('sealed'), 60_000)
+    server.thaw()
+    await eventually(async () => expect(await raw.keys(`${prefix}*ring*`), 'written late').toHaveLength(1))
+    await healthy(store)
+    expect(await store.tickets.take('ring')).toEqual(Buffer.from('sealed'))
+    expect(await store.tickets.take('ring')).toBeUndefined()
+  })
+
   it('frozen for longer than a connection is kept: writes the last state over a new connection', async () => {
     server.freeze()
     report(999)

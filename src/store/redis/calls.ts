@@ -129,8 +129,9 @@ export function createRedisTickets(connection: RedisConnection, keys: RedisKeys,
     },
     async take(name) {
       const here = await local.take(name)
-      if (here) return here
-      return (await connection.ask((client) => client.getdelBuffer(keys.ticket(name)), WRITE_TIMEOUT_MS, true).catch(() => undefined)) ?? undefined
+      // Also one that is here: Redis may have written it after the time was over.
+      const kept = await connection.ask((client) => client.getdelBuffer(keys.ticket(name)), WRITE_TIMEOUT_MS, true).catch(() => undefined)
+      return here ?? kept ?? undefined
     },
     async has(name) {
       return (await local.has(name)) || (await connection.ask((client) => client.exists(keys.ticket(name)), WRITE_TIMEOUT_MS, true)) === 1
@@ -138,15 +139,17 @@ export function createRedisTickets(connection: RedisConnection, keys: RedisKeys,
   }
 }
 
-/** `local` decides while Redis is away. */
+/** `local` decides while Redis is away. It knows every name that was asked for here, so none is first again when Redis goes or returns. */
 export function createRedisOnce(connection: RedisConnection, keys: RedisKeys, local: Once): Once {
   return {
     async isFirst(name, ttlMs) {
-      try {
-        return (await connection.ask((client) => client.set(keys.once(name), '1', 'PX', ttlMs, 'NX'), DECISION_TIMEOUT_MS)) === 'OK'
-      } catch {
-        return local.isFirst(name, ttlMs)
-      }
+      if (!(await local.isFirst(name, ttlMs))) return false
+      return connection
+        .ask((client) => client.set(keys.once(name), '1', 'PX', ttlMs, 'NX'), DECISION_TIMEOUT_MS)
+        .then(
+          (answer) => answer === 'OK',
+          () => true,
+        )
     },
   }
 }

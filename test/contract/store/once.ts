@@ -15,8 +15,11 @@ export function onceContract(name: string, makeHarness: MakeHarness): void {
       const { once } = lab.store
       expect(await once.isFirst('a', 40)).toBe(true)
       expect(await once.isFirst('a', 60_000)).toBe(false)
-      lab.now += 40
-      await eventually(async () => expect(await once.isFirst('a', 60_000)).toBe(true))
+      // Redis has a clock of its own, and asking too early may be remembered for as long as was asked.
+      await eventually(async () => {
+        lab.now += 40
+        expect(await once.isFirst('a', 40)).toBe(true)
+      })
       expect(await once.isFirst('a', 60_000)).toBe(false)
     })
 
