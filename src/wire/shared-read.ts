@@ -8,7 +8,8 @@ const SHARED_BYTES = 256 * 1024
 
 /** For `createConnection` of `ws`, which decides the other options. */
 type Connects = (options: NetConnectOpts & ConnectionOptions) => Socket
-type Reads = (chunk: Buffer) => void
+/** False: nothing more is read until the socket is resumed. */
+type Reads = (chunk: Buffer) => boolean
 
 let memory: Buffer | undefined
 let wipes: boolean | undefined
@@ -29,9 +30,9 @@ function reading(open: (onread: { buffer: () => Buffer; callback: (bytes: number
       const chunk = theMemory().subarray(0, bytes)
       // A paused socket keeps what still comes, and what was put back is read first.
       if (!reader.reads || socket.isPaused() || socket.readableLength > 0) return socket.push(Buffer.from(chunk))
-      reader.reads(chunk)
+      const goesOn = reader.reads(chunk)
       if (wipes) chunk.fill(0)
-      return true
+      return goesOn
     },
   })
   // With memory of its own, Node would stop at once, and a paused socket would not hear that its peer is gone. As any other, it reads a little more.

@@ -43,7 +43,7 @@ export class WebSocketLink implements Link, FrameSink {
   /** The reader of `ws`, which `#reads` calls. Unset if `ws` itself reads the socket from the start. */
   #wsReads: ((chunk: Buffer) => void) | undefined
   /** Our own reader, which reads the socket before `ws`. */
-  #reads: ((chunk: Buffer) => void) | undefined
+  #reads: ((chunk: Buffer) => boolean) | undefined
   #extraCallback: ((bytes: number) => void) | undefined
   #closeCallback: ((code: number) => void) | undefined
   readonly #leaveHeartbeat: () => void
@@ -93,18 +93,18 @@ export class WebSocketLink implements Link, FrameSink {
         reading = false
         writeAll()
         if (!isShared(chunk)) countOutside(chunk.length)
-        if (hadItsTurn(this, chunk.length)) this.#letOthersRead()
       }
+      return !hadItsTurn(this, chunk.length) || this.#letOthersRead(isShared(chunk))
     }
     this.#raw.on('data', this.#reads)
     readShared(this.#raw, this.#reads)
   }
 
-  #letOthersRead(): void {
-    this.#socket.pause()
-    setImmediate(() => {
-      if (!this.isPaused()) this.#socket.resume()
-    })
+  /** A dialled socket delivers what it has deciphered, and stops; one that is paused by then is read on as well, to hear that its peer is gone. */
+  #letOthersRead(stops: boolean): false {
+    if (!stops) this.#socket.pause()
+    setImmediate(() => void (stops ? this.#raw.read(0) : this.isPaused() || this.#socket.resume()))
+    return false
   }
 
   /** After a close or an error `ws` pauses a socket that delivers more. It would then notice the socket's end only at the time limit. */

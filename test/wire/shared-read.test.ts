@@ -158,6 +158,38 @@ describe.each(['TCP', 'TLS'])('over %s', (transport) => {
     expect(await gone).toBe(1006)
   })
 
+  it('a flood is read where it lies, though others get their turns: of a read, only what it cuts is copied', async () => {
+    const { link, socket } = await open()
+    const frame = frameBytes(0x81, Buffer.alloc(996, 0x61), false)
+    let copies = 0
+    let heard = 0
+    link.onFrame((each) => {
+      heard++
+      if (!isShared(each)) copies++
+    })
+    link.resume()
+    socket.write(Buffer.alloc(4096 * frame.length, frame))
+    await expect.poll(() => heard).toBe(4096)
+    expect(copies).toBeLessThan(4096 / 8)
+    socket.destroy()
+  })
+
+  it('a link that is paused by the last of its turn hears that its peer is gone', async () => {
+    const { link, socket } = await open()
+    const flood = Array<Buffer>(300).fill(frameBytes(0x81, Buffer.alloc(1000, 0x61), false))
+    let heard = 0
+    link.onFrame(() => {
+      // By then it has read 256 KiB, and others have their turn.
+      if (++heard === flood.length) link.pause()
+    })
+    const gone = new Promise<number>((resolve) => link.onClose(resolve))
+    link.resume()
+    socket.write(Buffer.concat(flood))
+    await expect.poll(() => heard).toBe(flood.length)
+    socket.end()
+    expect(await gone).toBe(1006)
+  })
+
   it('a single byte that is put back comes before the rest of its frame, which TLS has deciphered by then', async () => {
     const { link, socket } = await open()
     link.onExtra?.(() => link.pause())
