@@ -28,7 +28,9 @@ export function randomId(): string {
   return Array.from({ length: 10 }, () => LETTERS[randomInt(LETTERS.length)]).join('')
 }
 
+const STARTED_AT = performance.timeOrigin
+
 /** The wall clock at the start, carried on by a clock that cannot be set. */
 export function steadyNow(): number {
-  return performance.timeOrigin + performance.now()
+  return STARTED_AT + performance.now()
 }
