@@ -1,5 +1,7 @@
 // Which fields of a server event, item or response a client may see; anything else is taken out, so that a new upstream field is no hole.
-import { isObject, type Json, type JsonObject, type RealtimeEvent } from '../protocol/events.js'
+import { arrayAt, isObject, type Json, type JsonObject, objectAt, type RealtimeEvent } from '../protocol/events.js'
+import type { FrameShape } from '../protocol/frame-shape.js'
+import { shapeOf } from '../protocol/wires.js'
 import { onlyFields } from './policy.js'
 
 const ALWAYS = ['type', 'event_id']
@@ -75,6 +77,27 @@ const INNER: Readonly<Record<string, ReadonlySet<string>>> = {
 }
 /** Judged by a row of their own, or the client's own words. */
 const ELSEWHERE = new Set(['item', 'response', 'error', 'metadata'])
+
+/** What one event of a shape has shown of all. */
+const shownWhole = new WeakMap<FrameShape, boolean>()
+
+/** Whether a client may see every field of the event, of its item or response, and of the items in that. Whose items those are is another question. */
+export function isShownWhole(event: RealtimeEvent): boolean {
+  const shape = shapeOf(event)
+  const known = shape && shownWhole.get(shape)
+  if (known !== undefined) return known
+  const isWhole = hasNothingElse(event)
+  if (shape) shownWhole.set(shape, isWhole)
+  return isWhole
+}
+
+function hasNothingElse(event: RealtimeEvent): boolean {
+  const item = objectAt(event, 'item')
+  const response = objectAt(event, 'response')
+  const isWholeItem = (one: Json) => !isObject(one) || visibleItemFields(one) === one
+  if (visibleFields(event) !== event || (item && !isWholeItem(item))) return false
+  return !response || (visibleResponse(response) === response && arrayAt(response, 'output').every(isWholeItem))
+}
 
 /** The event with only fields a client may see; the same object if nothing had to go. Types without a row keep their fixed fields alone. */
 export function visibleFields(event: RealtimeEvent): RealtimeEvent {

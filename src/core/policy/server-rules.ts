@@ -2,7 +2,7 @@
 import { isObject, type Json, type JsonObject, objectAt, type RealtimeEvent, stringAt } from '../protocol/events.js'
 import { drop, FORWARD, replace, type SessionView, type Verdict } from './policy.js'
 import { publicError, publicErrorEvent } from './public-text.js'
-import { visibleFields, visibleItemFields, visibleResponse } from './server-fields.js'
+import { isShownWhole, visibleFields, visibleItemFields, visibleResponse } from './server-fields.js'
 import { visibleSession } from './session-update.js'
 
 type ServerRule = (event: RealtimeEvent, view: SessionView) => Verdict
@@ -30,7 +30,7 @@ export const SERVER_RULES: Readonly<Record<string, ServerRule>> = {
     return hidden(event, view) ?? changed(event, error && publicError(error, view) !== error ? { ...visible, error: publicError(error, view) } : visible)
   },
 
-  'input_audio_buffer.committed': (event, view) => hidden(event, view) ?? changed(event, withVisiblePrevious(visibleFields(event), view)),
+  'input_audio_buffer.committed': (event, view) => hidden(event, view) ?? changed(event, withVisiblePrevious(shown(event), view)),
   'input_audio_buffer.cleared': plain,
   'input_audio_buffer.speech_started': plain,
   'input_audio_buffer.speech_stopped': plain,
@@ -68,7 +68,7 @@ export const SERVER_RULES: Readonly<Record<string, ServerRule>> = {
   'mcp_list_tools.failed': () => drop('mcp'),
 
   // Describes the whole deployment, shared by all users.
-  'rate_limits.updated': (event, view) => (view.profile.forwardRateLimits ? changed(event, visibleFields(event)) : drop('rate_limits')),
+  'rate_limits.updated': (event, view) => (view.profile.forwardRateLimits ? changed(event, shown(event)) : drop('rate_limits')),
 }
 
 /** The verdict on one server event. Never throws. */
@@ -97,7 +97,12 @@ export function isVisibleItem(item: JsonObject, view: SessionView): boolean {
 }
 
 function plain(event: RealtimeEvent, view: SessionView): Verdict {
-  return hidden(event, view) ?? changed(event, visibleFields(event))
+  return hidden(event, view) ?? changed(event, shown(event))
+}
+
+/** The same object, if nothing of it had to go. */
+function shown(event: RealtimeEvent): RealtimeEvent {
+  return isShownWhole(event) ? event : visibleFields(event)
 }
 
 /** Only where the upstream plays the audio itself. */
@@ -114,28 +119,31 @@ function itemEvent(event: RealtimeEvent, view: SessionView): Verdict {
   const item = objectAt(event, 'item')
   if (!item) return drop('malformed')
   if (!isVisibleItem(item, view)) return drop('hidden_item')
-  const visible = withVisiblePrevious(visibleFields(event), view)
-  const fields = visibleItemFields(item)
+  const isWhole = isShownWhole(event)
+  const visible = withVisiblePrevious(isWhole ? event : visibleFields(event), view)
+  const fields = isWhole ? item : visibleItemFields(item)
   return changed(event, fields === item ? visible : { ...visible, item: fields })
 }
 
 function argumentsEvent(event: RealtimeEvent, view: SessionView): Verdict {
   const itemId = stringAt(event, 'item_id')
-  return itemId !== undefined && view.isClientCallItem(itemId) ? changed(event, visibleFields(event)) : drop('hidden_item')
+  return itemId !== undefined && view.isClientCallItem(itemId) ? changed(event, shown(event)) : drop('hidden_item')
 }
 
 function responseEvent(event: RealtimeEvent, view: SessionView): Verdict {
   const response = objectAt(event, 'response')
   if (!response) return drop('malformed')
-  const visible = withPublicDetails(withVisibleOutput(visibleResponse(response), view), view)
-  const fields = visibleFields(event)
+  const isWhole = isShownWhole(event)
+  const visible = withPublicDetails(withVisibleOutput(isWhole ? response : visibleResponse(response), view, isWhole), view)
+  const fields = isWhole ? event : visibleFields(event)
   return changed(event, visible === response ? fields : { ...fields, response: visible })
 }
 
-function withVisibleOutput(response: JsonObject, view: SessionView): JsonObject {
+/** `isWhole`: nothing of its items has to go, if they are shown. */
+function withVisibleOutput(response: JsonObject, view: SessionView, isWhole: boolean): JsonObject {
   const output = response.output
   if (!Array.isArray(output)) return response
-  if (output.every((item) => isObject(item) && isVisibleItem(item, view) && visibleItemFields(item) === item)) return response
+  if (output.every((item) => isObject(item) && isVisibleItem(item, view) && (isWhole || visibleItemFields(item) === item))) return response
   const kept = output.filter((item) => isObject(item) && isVisibleItem(item, view)).map((item): Json => visibleItemFields(item as JsonObject))
   return { ...response, output: kept }
 }

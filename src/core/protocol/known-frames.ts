@@ -33,8 +33,9 @@ export class KnownFrames {
   readonly #types = new Map<number, OfType>()
   /** Of the frame that was looked at last: where each slot begins and ends. */
   readonly spans = new Int32Array(2 * MOST_SLOTS)
-  /** The shape of the frame that was read last, if it was known. */
+  /** The shape of the frame that was read last, if it was known, and its event. */
   shape: FrameShape | undefined
+  event: RealtimeEvent | undefined
   /** What is known of the text or number in each slot. */
   readonly #kinds = new Int32Array(MOST_SLOTS)
 
@@ -53,7 +54,8 @@ export class KnownFrames {
         shapes[i - 1] = shape
       }
       this.shape = shape
-      return this.#make(shape.event, frame) as RealtimeEvent
+      this.event = this.#make(shape.event, frame) as RealtimeEvent
+      return this.event
     }
     return undefined
   }

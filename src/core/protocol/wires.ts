@@ -4,6 +4,7 @@ import type { Dialect, DialectName } from './dialect.js'
 import { dialectFor } from './dialects.js'
 import { arrayAt, type Frame, isObject, type Json, objectAt, type RealtimeEvent, type Side } from './events.js'
 import { audioDeltaTypeAt, clientAudioBytes, MAX_AUDIO_BYTES, spliceAudioDeltaType } from './fast-lane.js'
+import type { FrameShape } from './frame-shape.js'
 import { KnownFrames } from './known-frames.js'
 import { Spellings } from './spellings.js'
 import type { NoReading, Reading, Wire } from './wire.js'
@@ -17,6 +18,12 @@ export function wireFor(name: DialectName, side: Side): Wire {
 
 /** All sessions share what is learned of frames: it says nothing about any. */
 const knownFrames = new KnownFrames()
+
+/** Of the event that was read last, if its frame had one that is known. All events of a shape have the same fields, with values of the same kinds. */
+export function shapeOf(event: RealtimeEvent): FrameShape | undefined {
+  return knownFrames.event === event ? knownFrames.shape : undefined
+}
+
 const spellings = { preview: new Spellings('preview'), 'voice-live': new Spellings('voice-live') } as const
 
 // Classes, since every frame calls them.
