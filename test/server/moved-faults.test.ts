@@ -6,7 +6,7 @@ import { proofOf } from '../../src/relay/resume/secrets.js'
 import { unseal } from '../../src/seal/sealed.js'
 import { type OwnRedis, startRedis } from '../support/redis.js'
 import { comeBack, enabled, type Returning, refusalOf } from '../support/returning.js'
-import { type RelayProcess, type SharedRelays, shareRelays } from '../support/shared-relays.js'
+import { type RelayProcess, type SharedRelays, shareRelays, untilShared } from '../support/shared-relays.js'
 
 let redis: OwnRedis
 let raw: Redis
@@ -126,6 +126,9 @@ describe('a Redis', () => {
     await redis.restart()
     await first.ask('It is red.')
     await expect.poll(async () => (await recordOf(first)).epoch, { timeout: 4000 }).toBe('1')
+    // Each of the relay's connections comes back by itself, within a second.
+    await untilShared(b.url)
+    await expect.poll(() => raw.pubsub('CHANNELS', 'relay:resume:*'), { timeout: 8000 }).toHaveLength(2)
     await first.lose()
     const moved = await back(b, 'emil', first)
     expect((await moved.ask('What is it called?')).at(-1)).toMatchObject({ type: 'response.done' })

@@ -87,7 +87,8 @@ export async function shareRelays(redisUrl: string, options: SimulatorOptions = 
   }
 }
 
-async function untilShared(url: string): Promise<void> {
+/** Until the relay has its Redis. */
+export async function untilShared(url: string): Promise<void> {
   const deadline = Date.now() + 10_000
   for (;;) {
     const ready = (await (await fetch(`${url}/readyz`)).json()) as { checks?: { limits?: { status?: string } } }
