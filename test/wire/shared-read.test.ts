@@ -174,6 +174,26 @@ describe.each(['TCP', 'TLS'])('over %s', (transport) => {
     socket.destroy()
   })
 
+  it('a flood leaves the event loop to others after 256 KiB, or the read that reaches them', async () => {
+    const { link, socket } = await open()
+    const frame = frameBytes(0x81, Buffer.alloc(996, 0x61), false)
+    let heard = 0
+    let before = 0
+    let most = 0
+    link.onFrame(() => void heard++)
+    // The system holds some megabytes of it by then.
+    socket.write(Buffer.alloc(8192 * frame.length, frame))
+    for (let turn = 0; turn < 20; turn++) await settled()
+    link.resume()
+    while (heard < 8192) {
+      await settled()
+      most = Math.max(most, heard - before)
+      before = heard
+    }
+    expect(most).toBeLessThan(512 * 1.05)
+    socket.destroy()
+  })
+
   it('a link that is paused by the last of its turn hears that its peer is gone', async () => {
     const { link, socket } = await open()
     const flood = Array<Buffer>(300).fill(frameBytes(0x81, Buffer.alloc(1000, 0x61), false))
