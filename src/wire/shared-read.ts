@@ -8,7 +8,7 @@ const SHARED_BYTES = 256 * 1024
 
 /** For `createConnection` of `ws`, which decides the other options. */
 type Connects = (options: NetConnectOpts & ConnectionOptions) => Socket
-/** False: nothing more is read until the socket is resumed. */
+/** False: the system is asked for nothing more until the socket is resumed, or read from. */
 type Reads = (chunk: Buffer) => boolean
 
 let memory: Buffer | undefined
